@@ -12,10 +12,12 @@ from tokenizers.models import BPE, WordPiece
 from transformers import (
     BertConfig,
     BertModel,
-    BertTokenizerFast,
+    BertTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
     RobertaConfig,
     RobertaModel,
-    RobertaTokenizerFast,
+    RobertaTokenizer,
 )
 
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -50,7 +52,7 @@ def tiny_bert(
         pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
         special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
     )
-    tokenizer = BertTokenizerFast(tokenizer_object=backend, model_max_length=max_positions)
+    tokenizer = BertTokenizer(tokenizer_object=backend, model_max_length=max_positions)
     tokenizer.save_pretrained(directory)
     config = BertConfig(
         vocab_size=len(ids),
@@ -85,7 +87,7 @@ def tiny_roberta(
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
-    tokenizer = RobertaTokenizerFast(tokenizer_object=backend, model_max_length=max_length)
+    tokenizer = RobertaTokenizer(tokenizer_object=backend, model_max_length=max_length)
     tokenizer.save_pretrained(directory)
     config = RobertaConfig(
         vocab_size=len(ids),
@@ -100,12 +102,7 @@ def tiny_roberta(
     return _save(RobertaModel, config, seed, directory)
 
 
-def _save(
-    model: type[BertModel] | type[RobertaModel],
-    config: BertConfig | RobertaConfig,
-    seed: int,
-    directory: Path,
-) -> Path:
+def _save(model: type[PreTrainedModel], config: PreTrainedConfig, seed: int, directory: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model(config, add_pooling_layer=False).save_pretrained(directory)

@@ -1,0 +1,66 @@
+"""The lossy numeric map between float features and stored numbers, one file a quantizer.
+
+A new one is one file and one line of `REGISTRY`; nothing else knows the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from featurestore.errors import UsageError
+from featurestore.quantizers.contract import Calibration, Quantizer
+from featurestore.quantizers.float16 import Float16
+from featurestore.quantizers.sign import Sign
+from featurestore.quantizers.uint8 import UInt8
+
+__all__ = [
+    "REGISTRY",
+    "Calibration",
+    "Float16",
+    "Quantizer",
+    "Sign",
+    "UInt8",
+    "calibrate",
+    "parse_quantizer",
+    "quantizer_from_dict",
+]
+
+REGISTRY: Mapping[str, type[Quantizer]] = MappingProxyType(
+    {
+        Float16.kind: Float16,
+        UInt8.kind: UInt8,
+        Sign.kind: Sign,
+    }
+)
+"""Kind, the first word of a request, → quantizer."""
+
+
+def parse_quantizer(text: str) -> Quantizer:
+    """The quantizer that a request such as ``uint8:per-dimension:histogram`` names, not calibrated yet.
+
+    Raises:
+        UsageError: unknown kind or options.
+    """
+    kind, *words = text.split(":")
+    if kind not in REGISTRY:
+        raise UsageError(f"quantizer {text!r}: expected one of {', '.join(REGISTRY)}")
+    return REGISTRY[kind].parse(tuple(words))
+
+
+def quantizer_from_dict(document: Mapping[str, Any]) -> Quantizer:
+    """The quantizer, calibrated as it was, from its `to_dict`."""
+    kind = type(parse_quantizer(document["request"])).kind
+    return REGISTRY[kind].from_dict(document)
+
+
+def calibrate(quantizer: Quantizer, sample: Callable[[], Iterable[torch.Tensor]]) -> Quantizer:
+    """Run every pass that the quantizer still needs; ``sample`` gives the floats (..., width) anew for each."""
+    while (statistics := quantizer.calibration_pass()) is not None:
+        for values in sample():
+            statistics.update(values)
+        quantizer = quantizer.with_calibration(statistics)
+    return quantizer

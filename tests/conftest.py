@@ -1,0 +1,13 @@
+"""Settings of every test."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import settings
+
+# How long an example takes says more about the machine's load than about the code.
+settings.register_profile("encore", deadline=None, print_blob=True)
+settings.load_profile("encore")
+
+# The tensors of tests are tiny: threads would spend their time waiting for each other.
+torch.set_num_threads(1)

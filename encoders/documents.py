@@ -1,0 +1,50 @@
+"""Documents in motion: one block of texts, or pairs of texts, under their ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from featurestore.identity import key_hashes, text_digests
+
+DOCUMENT_COLUMNS = ("doc_id", "key_hash", "text_digest", "text", "pair")
+"""Columns of every document block; kept corpus columns follow them."""
+
+
+@dataclass(frozen=True)
+class DocumentBlock:
+    """Valid documents, in corpus order.
+
+    Attributes:
+        table: `DOCUMENT_COLUMNS` (ids and texts are strings, never null; ``pair`` is null for a single text) and the
+            corpus columns that are kept beside the features.
+    """
+
+    table: pa.Table
+
+    @classmethod
+    def build(
+        cls, doc_ids: pa.Array, texts: pa.Array, pairs: pa.Array | None = None, kept: pa.Table | None = None
+    ) -> DocumentBlock:
+        """A block from valid ids and texts; hashes and digests are worked out here."""
+        columns = {
+            "doc_id": doc_ids,
+            "key_hash": key_hashes(doc_ids),
+            "text_digest": text_digests(texts, pairs),
+            "text": texts,
+            "pair": pa.nulls(len(texts), pa.string()) if pairs is None else pairs,
+        }
+        table = pa.table(columns)
+        for name in [] if kept is None else kept.column_names:
+            table = table.append_column(kept.schema.field(name), kept[name])
+        return cls(table)
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return self.table.num_rows
+
+    @property
+    def index_columns(self) -> pa.Table:
+        """Everything but the texts: what the document index keeps."""
+        return self.table.drop_columns(["text", "pair"])

@@ -1,0 +1,54 @@
+"""Deletion vectors: which rows of a segment's document index are no longer there."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore.errors import StoreError
+from featurestore.objects import Objects
+
+
+def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
+    """Store the positions of deleted documents (sorted, unique) and return the digest that names the vector."""
+    digest = hashlib.sha256(documents.astype("<i8").tobytes()).hexdigest()[:32]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"document": documents}), sink, compression="zstd", write_page_checksum=True)
+    objects.create(_path(digest), sink.getvalue().to_pybytes())
+    return digest
+
+
+def read_deletions(objects: Objects, digest: str | None) -> npt.NDArray[np.int64]:
+    """Positions of deleted documents, sorted; none for None.
+
+    Raises:
+        StoreError: the vector is missing, damaged, or not the one that its name says.
+    """
+    if digest is None:
+        return np.empty(0, np.int64)
+    name = objects.name(_path(digest))
+    try:
+        table = pq.read_table(pa.BufferReader(objects.get(_path(digest))), page_checksum_verification=True)
+    except FileNotFoundError as error:
+        raise StoreError(f"{name}: missing; run encore verify") from error
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{name}: damaged: {str(error).splitlines()[0]}") from error
+    documents = table["document"].to_numpy()
+    if hashlib.sha256(documents.astype("<i8").tobytes()).hexdigest()[:32] != digest:
+        raise StoreError(f"{name}: holds other rows than its name says")
+    return documents  # type: ignore[no-any-return]
+
+
+def live_positions(documents: int, deleted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Positions among ``documents`` that are not deleted, ascending."""
+    alive = np.ones(documents, bool)
+    alive[deleted] = False
+    return np.flatnonzero(alive)
+
+
+def _path(digest: str) -> str:
+    return f"deletions/{digest}"

@@ -1,0 +1,120 @@
+"""Poorer features from richer ones: fewer layers, fewer positions, fewer bits, without the encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from featurestore.blocks import FeatureBlock
+from featurestore.errors import UsageError
+from featurestore.layers import LayerPooling
+from featurestore.quantizers import Quantizer
+from featurestore.spec import FeatureSpec
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How blocks of one spec become blocks of another.
+
+    Attributes:
+        source: spec of the richer features.
+        target: spec of the features to make; its quantizer may still have to be calibrated.
+
+    Raises:
+        UsageError: the source does not hold what the target asks for.
+    """
+
+    source: FeatureSpec
+    target: FeatureSpec
+
+    def __post_init__(self) -> None:
+        if self.source.encoder != self.target.encoder or self.source.text != self.target.text:
+            raise UsageError("derive: the encoder and the text settings of a derived store are those of its source")
+        _check_layers(self.source.layers, self.target.layers, self.source.encoder.num_layers)
+        positions = (self.source.positions, self.target.positions)
+        if positions[0] != positions[1] and positions[0] != "tokens":
+            raise UsageError(
+                f"derive: positions {positions[1]} cannot be had from stored {positions[0]}; it takes tokens"
+            )
+        if not self._selects and self.source.quantizer.kind != "float16":
+            raise UsageError(
+                f"derive: {self.target.quantizer.request} features would be computed from "
+                f"{self.source.quantizer.request} ones, which have lost what it takes; derive from a float16 store"
+            )
+
+    @classmethod
+    def build(
+        cls, source: FeatureSpec, layers: str | None, positions: str | None, quantizer: Quantizer | None
+    ) -> Derivation:
+        """From what is asked for; None keeps what the source has."""
+        target = replace(
+            source,
+            layers=source.layers if layers is None else LayerPooling.parse(layers),
+            positions=source.positions if positions is None else positions,
+            quantizer=source.quantizer if quantizer is None else quantizer,
+            derived_from=source.fingerprint,
+        )
+        return cls(source, target)
+
+    @property
+    def _selects(self) -> bool:
+        """Whether stored numbers are only picked, so that the result is exact whatever the quantizer."""
+        return (
+            self.source.quantizer.request == self.target.quantizer.request
+            and (self.target.layers == self.source.layers or self.target.layers.kind != "mean")
+            and self.target.positions in (self.source.positions, "cls")
+        )
+
+    def activations(self, block: FeatureBlock) -> torch.Tensor:
+        """Float features (rows, width) or (rows, m, width) of the target, before its quantizer."""
+        packed, lengths = self._picked(block)
+        values = self.source.quantizer.dequantize(torch.from_numpy(packed), self.source.width)
+        if self.target.layers.kind == "mean" and self.source.layers.kind == "stack":
+            values = values.mean(dim=1)
+        if self.target.positions == "mean" and self.source.positions == "tokens":
+            values = torch.segment_reduce(values, "mean", lengths=torch.from_numpy(lengths), axis=0)
+        return values
+
+    def apply(self, block: FeatureBlock) -> tuple[FeatureBlock, int]:
+        """The block as the target has it, and how many floats its quantizer saturated."""
+        if self._selects:
+            packed, lengths = self._picked(block)
+            return FeatureBlock(block.index, packed, _offsets(lengths)), 0
+        values = self.activations(block)
+        lengths = block.lengths if self.target.positions == self.source.positions else np.ones(len(block), np.int64)
+        quantizer = self.target.quantizer
+        features = FeatureBlock(block.index, quantizer.quantize(values).numpy(), _offsets(lengths))
+        return features, quantizer.saturated(values)
+
+    def _picked(self, block: FeatureBlock) -> tuple[Array, Array]:
+        """The stored numbers that take part, and rows a document: layers and the first position are picked here."""
+        packed, lengths = block.packed, block.lengths
+        if self.target.positions == "cls" and self.source.positions == "tokens":
+            packed, lengths = packed[block.offsets[:-1]], np.ones(len(block), np.int64)
+        if self.source.layers != self.target.layers:
+            held = self.source.layers.layer_numbers(self.source.encoder.num_layers)
+            wanted = self.target.layers.layer_numbers(self.source.encoder.num_layers)
+            packed = packed[:, wanted.start - held.start : wanted.stop - held.start]
+            packed = packed if self.target.layers.kind in ("stack", "mean") else packed[:, 0]
+        return np.ascontiguousarray(packed), lengths
+
+
+def _check_layers(source: LayerPooling, target: LayerPooling, num_layers: int) -> None:
+    target.check(num_layers)
+    if source == target:
+        return
+    held, wanted = source.layer_numbers(num_layers), target.layer_numbers(num_layers)
+    if source.kind != "stack" or wanted.start < held.start:
+        raise UsageError(
+            f"derive: layers {target} cannot be had from stored {source}; it takes stack:{len(wanted)} or more"
+        )
+
+
+def _offsets(lengths: Array) -> Array:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

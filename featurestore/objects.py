@@ -1,0 +1,125 @@
+"""Objects under one URI: a thin layer over obstore that names what it could not do.
+
+Local paths, ``s3://``, ``gs://`` and ``az://`` behave alike; credentials and endpoints come from the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, from_url
+
+from featurestore.errors import StoreError, UsageError
+
+
+class Objects:
+    """Objects under one root.
+
+    Attributes:
+        uri: where the root is, as given to `open`, made absolute for local paths.
+        raw: the obstore store, for libraries that take one.
+    """
+
+    def __init__(self, raw: Any, uri: str) -> None:
+        self.raw = raw
+        self.uri = uri
+
+    @classmethod
+    def open(cls, uri: str, *, make: bool = False) -> Objects:
+        """The objects under ``uri``; ``make`` creates a local directory that is not there.
+
+        Raises:
+            UsageError: no such local directory, or a URL that names no known storage.
+        """
+        if "://" in uri and not uri.startswith("file://"):
+            try:
+                return cls(from_url(uri), uri.rstrip("/"))
+            except (BaseError, ValueError) as error:
+                raise UsageError(f"{uri}: cannot be opened as object storage: {_first_line(error)}") from error
+        path = Path(uri.removeprefix("file://")).expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path}: is a file, expected a directory")
+        if not path.exists() and not make:
+            raise UsageError(f"{path}: no such directory")
+        with _naming(str(path)):
+            return cls(LocalStore(path, mkdir=make), str(path))
+
+    def get(self, path: str) -> bytes:
+        """Bytes of an object; raises FileNotFoundError where there is none."""
+        with _naming(self.name(path)):
+            return bytes(obstore.get(self.raw, path).bytes())
+
+    def get_range(self, path: str, start: int, length: int) -> bytes:
+        """``length`` bytes from ``start``; raises FileNotFoundError where there is no object."""
+        with _naming(self.name(path)):
+            return bytes(obstore.get_range(self.raw, path, start=start, length=length))
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write an object, over whatever was there."""
+        with _naming(self.name(path)):
+            obstore.put(self.raw, path, data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write an object unless there is one: atomic among any number of writers.
+
+        Returns:
+            Whether this call wrote it. When the answer to a successful write is lost and the client tries again, False
+            comes back for one's own bytes: whoever must know compares what is there.
+        """
+        try:
+            with _naming(self.name(path)):
+                obstore.put(self.raw, path, data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            with _naming(self.name(path)):
+                obstore.head(self.raw, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
+        """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort behind it."""
+        with _naming(self.name(prefix)):
+            for page in obstore.list(self.raw, prefix or None, offset=after, chunk_size=1000):
+                for entry in page:
+                    yield entry["path"], entry["size"]
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Remove these objects; one that is not there is no error."""
+        with _naming(self.uri):
+            for path in paths:
+                try:
+                    obstore.delete(self.raw, path)
+                except FileNotFoundError:
+                    continue
+
+    def name(self, path: str) -> str:
+        """Full name of an object, for messages."""
+        return f"{self.uri}/{path}" if path else self.uri
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turn storage errors into StoreError with the object's name; missing and existing objects stay themselves."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(name) from error
+    except AlreadyExistsError as error:
+        raise FileExistsError(name) from error
+    except BaseError as error:
+        raise StoreError(f"{name}: storage refused: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

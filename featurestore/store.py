@@ -1,0 +1,267 @@
+"""The store: one URI, one feature spec, numbered snapshots of immutable segments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
+from featurestore.deletions import live_positions, read_deletions
+from featurestore.digest import combine_digests, document_digest_sum
+from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
+from featurestore.errors import DataError, StoreError, UsageError
+from featurestore.identity import key_hashes
+from featurestore.keys import KeyIndex
+from featurestore.objects import Objects
+from featurestore.records import FORMAT_VERSION
+from featurestore.segments import SegmentReader
+from featurestore.spec import FeatureSpec
+from featurestore.versions import Manifest, VersionLog
+
+STORE_FILE = "store.json"
+SCAN_BYTES = 64 << 20
+"""Packed bytes of one scanned block: what a scan holds in memory."""
+READ_THREADS = 8
+"""Segments whose indexes are read at a time; reading waits for storage, not for the processor."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """One snapshot of a feature store.
+
+    Attributes:
+        objects: where it lies.
+        spec: what its features are.
+        manifest: the snapshot that is read; version 0 is the empty store.
+    """
+
+    objects: Objects
+    spec: FeatureSpec
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, uri: str, snapshot: int | None = None) -> Store:
+        """Open a store at its newest snapshot, or at one by number.
+
+        Raises:
+            UsageError: there is no store at ``uri``, or no such snapshot.
+            StoreError: its ``store.json`` is damaged or of a newer format.
+        """
+        objects = Objects.open(uri)
+        spec = read_spec(objects)
+        if spec is None:
+            raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
+        log = version_log(objects)
+        return cls(objects, spec, log.latest() if snapshot is None else log.at(snapshot))
+
+    @classmethod
+    def create(cls, uri: str, spec: FeatureSpec) -> Store:
+        """Make a store, or open the one that is there if it asks for the same features.
+
+        Where another writer made it meanwhile, its calibration is in force.
+
+        Raises:
+            SpecMismatch: a store with another request is there.
+        """
+        objects = Objects.open(uri, make=True)
+        document = {
+            "format": "encore-store",
+            "format_version": FORMAT_VERSION,
+            "fingerprint": spec.fingerprint,
+            "spec": spec.to_dict(),
+            "created_by": {name: version(name) for name in ("encore-featurestore", "torch", "zarr", "pyarrow")},
+        }
+        objects.create(STORE_FILE, json.dumps(document, indent=1).encode())
+        store = cls.open(uri)
+        store.spec.require_request(spec, "store", "request")
+        return store
+
+    @property
+    def uri(self) -> str:
+        """Where the store lies."""
+        return self.objects.uri
+
+    @property
+    def version(self) -> int:
+        """Number of the snapshot; 0 before the first commit."""
+        return self.manifest.version
+
+    @cached_property
+    def entries(self) -> list[SegmentEntry]:
+        """The segments of the snapshot."""
+        return entries_of(version_log(self.objects).entries(self.manifest))
+
+    @cached_property
+    def keys(self) -> KeyIndex:
+        """Where every live document lies; reads every segment's index once."""
+        return self.keys_of(range(len(self.entries)))
+
+    def __len__(self) -> int:
+        """Number of live documents."""
+        return sum(entry.live for entry in self.entries)
+
+    def __bool__(self) -> bool:
+        """A store is a store, empty or not."""
+        return True
+
+    def keys_of(self, ordinals: Sequence[int]) -> KeyIndex:
+        """The key index of some of the snapshot's segments."""
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            return KeyIndex.build(list(pool.map(self._keys_of_segment, ordinals)))
+
+    def contains(self, doc_ids: Sequence[str] | pa.Array) -> npt.NDArray[np.bool_]:
+        """(n,) bool: whether each id is stored."""
+        return np.asarray(self.keys.find(key_hashes(_strings(doc_ids))) >= 0)
+
+    def documents(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The document index: one row a live document, with the corpus columns that were kept."""
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            tables = list(pool.map(lambda entry: self.live_index(entry, columns), self.entries))
+        wanted = INDEX_SCHEMA if columns is None else pa.schema([f for f in INDEX_SCHEMA if f.name in columns])
+        return pa.concat_tables([wanted.empty_table(), *tables], promote_options="permissive")
+
+    def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
+        """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features."""
+        for entry in self.entries:
+            yield from self.scan_segment(entry, max_bytes)
+
+    def scan_segment(self, entry: SegmentEntry, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
+        """The live documents of one segment, as blocks of some ``max_bytes`` of packed features."""
+        reader = self.reader(entry)
+        offsets, index = self._checked(entry, reader)
+        deleted = read_deletions(self.objects, entry.deletions)
+        block_rows = max(1, max_bytes // self.spec.row_bytes)
+        start = 0
+        while start < entry.documents:
+            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + block_rows, side="right")) - 1)
+            first, last = int(offsets[start]), int(offsets[stop])
+            block = FeatureBlock(
+                index.slice(start, stop - start), reader.packed(first, last), offsets[start : stop + 1] - first
+            )
+            here = deleted[(deleted >= start) & (deleted < stop)] - start
+            if len(here):
+                block = block.take(live_positions(stop - start, here))
+            if len(block):
+                yield block
+            start = stop
+
+    def gather(self, doc_ids: Sequence[str] | pa.Array) -> FeatureBlock:
+        """These documents, in the order asked for; an id may come twice.
+
+        Reads only the chunks that hold them. Memory is that of their packed features, twice while they are put in
+        order.
+
+        Raises:
+            DataError: ids that are not stored: how many, and the first of them.
+        """
+        ids = _strings(doc_ids)
+        found = self.keys.find(key_hashes(ids))
+        if (found < 0).any():
+            missing = np.flatnonzero(found < 0)
+            first = ", ".join(ids.take(pa.array(missing[:5])).to_pylist())
+            raise DataError(f"{self.uri}: {len(missing)} of {len(ids)} documents are not stored, for example {first}")
+        return self.gather_positions(found)
+
+    def gather_positions(self, positions: npt.NDArray[np.int64]) -> FeatureBlock:
+        """The documents at these positions of `keys`, in this order; a position may come twice."""
+        if not len(positions):
+            return self.empty_block()
+        segments, documents = self.keys.segment[positions], self.keys.document[positions].astype(np.int64)
+        parts, places = [], []
+        for ordinal in np.unique(segments):
+            asked = np.flatnonzero(segments == ordinal)
+            unique, back = np.unique(documents[asked], return_inverse=True)
+            parts.append(self._gather_segment(self.entries[ordinal], unique).take(back))
+            places.append(asked)
+        return FeatureBlock.concatenate(parts).take(np.argsort(np.concatenate(places), kind="stable"))
+
+    def digest(self) -> str:
+        """sha256-sized digest (hex) of every (doc_id, packed features), whatever segments they lie in."""
+        return combine_digests(document_digest_sum(block) for block in self.scan())
+
+    def reader(self, entry: SegmentEntry) -> SegmentReader:
+        """Reader of one segment's objects."""
+        return SegmentReader(self.objects, entry.segment, entry.attempt)
+
+    def live_index(self, entry: SegmentEntry, columns: Sequence[str] | None = None) -> pa.Table:
+        """The document index of one segment without its deleted rows."""
+        index = self.reader(entry).index(columns)
+        if entry.deletions is None:
+            return index
+        deleted = read_deletions(self.objects, entry.deletions)
+        return index.take(pa.array(live_positions(entry.documents, deleted)))
+
+    def empty_block(self) -> FeatureBlock:
+        """A block of no documents."""
+        packed = np.empty((0, *self.spec.packed_shape), self.spec.quantizer.dtype)
+        return FeatureBlock(INDEX_SCHEMA.empty_table(), packed, np.zeros(1, np.int64))
+
+    def _keys_of_segment(self, ordinal: int) -> KeyIndex:
+        entry = self.entries[ordinal]
+        index = self.reader(entry).index(["key_hash", "text_digest"])
+        deleted = read_deletions(self.objects, entry.deletions)
+        return KeyIndex.of_segment(index, ordinal, live_positions(entry.documents, deleted))
+
+    def _gather_segment(self, entry: SegmentEntry, documents: npt.NDArray[np.int64]) -> FeatureBlock:
+        """These documents of a segment; positions are sorted and unique."""
+        reader = self.reader(entry)
+        offsets, index = self._checked(entry, reader)
+        lengths = (offsets[1:] - offsets[:-1])[documents]
+        kept = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.repeat(offsets[documents] - kept[:-1], lengths) + np.arange(kept[-1])
+        return FeatureBlock(index.take(pa.array(documents)), reader.packed_runs(rows), kept)
+
+    def _checked(self, entry: SegmentEntry, reader: SegmentReader) -> tuple[npt.NDArray[np.int64], pa.Table]:
+        """Offsets and index of a segment, as many as its entry says."""
+        offsets, index = reader.offsets(), reader.index()
+        if len(offsets) != entry.documents + 1 or offsets[-1] != entry.rows or index.num_rows != entry.documents:
+            raise StoreError(
+                f"{self.uri}: segment {entry.segment}: holds {index.num_rows} documents and {offsets[-1]} rows, "
+                f"its list says {entry.documents} and {entry.rows}; run encore verify"
+            )
+        return offsets, index
+
+
+def read_spec(objects: Objects) -> FeatureSpec | None:
+    """The spec of the store at this root; None where there is no store.
+
+    Raises:
+        StoreError: ``store.json`` is damaged, of a newer format, or does not match its own fingerprint.
+    """
+    name = objects.name(STORE_FILE)
+    try:
+        document: dict[str, Any] = json.loads(objects.get(STORE_FILE))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{name}: damaged: {error}") from error
+    found = document.get("format_version")
+    if found != FORMAT_VERSION:
+        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
+    try:
+        spec = FeatureSpec.from_dict(document["spec"])
+    except (KeyError, TypeError, UsageError) as error:
+        raise StoreError(f"{name}: damaged: the spec cannot be read: {error}") from error
+    if spec.fingerprint != document.get("fingerprint"):
+        raise StoreError(f"{name}: damaged: the spec does not match its fingerprint")
+    return spec
+
+
+def version_log(objects: Objects) -> VersionLog:
+    """The versions of a store's segment list."""
+    return VersionLog(objects, ENTRY_SCHEMA, ("segment",))
+
+
+def _strings(doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(doc_ids, pa.ChunkedArray):
+        return doc_ids.cast(pa.string()).combine_chunks()
+    return doc_ids.cast(pa.string()) if isinstance(doc_ids, pa.Array) else pa.array(doc_ids, pa.string())

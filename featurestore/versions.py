@@ -1,0 +1,211 @@
+"""Numbered versions of a table of entries, published by create-if-absent: the only commit point.
+
+A manifest names the immutable lists that its version consists of. Lists are read in order and a later entry for the
+same key replaces an earlier one, so a commit writes only what it changes; lists of like size are merged as they pile
+up, so a version of n entries has about log n of them. The store's segments and the files of a predictions folder are
+both such tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from featurestore.errors import StoreError, UsageError
+from featurestore.objects import Objects
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class EntryList:
+    """An immutable list: the digest that names it, and how many entries it has."""
+
+    digest: str
+    entries: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One published version.
+
+    Attributes:
+        version: its number, from 1; version 0 is the empty table and has no manifest.
+        parent: the version that it changes.
+        write_id: names the commit, so that a writer whose answer was lost recognises its own.
+        committed_at: UTC, ISO 8601.
+        operation: what made it: ``encode``, ``backfill``, …
+        lists: what it consists of, oldest first.
+        counts: totals of the version, for people and for a look that reads no list.
+    """
+
+    version: int
+    parent: int
+    write_id: str
+    committed_at: str
+    operation: str
+    lists: tuple[EntryList, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """JSON that `from_bytes` reads back."""
+        return json.dumps({"format_version": FORMAT_VERSION} | asdict(self), indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str) -> Manifest:
+        """Inverse of `to_bytes`; ``name`` is the object's, for the StoreError that a damaged one raises."""
+        try:
+            document: dict[str, Any] = json.loads(data)
+            version = document.pop("format_version")
+            if version != FORMAT_VERSION:
+                raise StoreError(f"{name}: format version {version}; this release reads version {FORMAT_VERSION}")
+            document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
+            return cls(**document)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{name}: not a manifest: {error}") from error
+
+
+EMPTY = Manifest(0, 0, "", "", "", ())
+
+
+@dataclass(frozen=True)
+class VersionLog:
+    """The versions of one table of entries.
+
+    Attributes:
+        objects: where ``manifests/`` and ``lists/`` lie.
+        schema: columns of an entry, without the ``removed`` flag that a list adds.
+        key: columns that name an entry.
+    """
+
+    objects: Objects
+    schema: pa.Schema
+    key: tuple[str, ...]
+
+    def latest(self) -> Manifest:
+        """The newest version; `EMPTY` before the first commit."""
+        newest = max((path for path, _ in self.objects.walk("manifests")), default=None)
+        return EMPTY if newest is None else self._read(newest)
+
+    def at(self, version: int) -> Manifest:
+        """A version by number; raises UsageError where there is none."""
+        if version == 0:
+            return EMPTY
+        try:
+            return self._read(_manifest_path(version))
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"{self.objects.uri}: no snapshot {version}; the newest is {self.latest().version}"
+            ) from error
+
+    def history(self) -> list[Manifest]:
+        """Every version that is kept, oldest first."""
+        return [self._read(path) for path in sorted(path for path, _ in self.objects.walk("manifests"))]
+
+    def entries(self, manifest: Manifest) -> pa.Table:
+        """The entries of a version, in the order in which their keys first came."""
+        lists = [self._read_list(part.digest) for part in manifest.lists]
+        return self._merge(lists).filter(pc.field("removed") == False).drop_columns(["removed"])  # noqa: E712
+
+    def publish(
+        self,
+        parent: Manifest,
+        operation: str,
+        counts: Mapping[str, int],
+        changed: pa.Table,
+        removed: pa.Table | None = None,
+    ) -> Manifest | None:
+        """Try to publish the version after ``parent``.
+
+        Args:
+            parent: the version that the change was worked out on.
+            operation: what makes the change.
+            counts: totals of the new version.
+            changed: entries that are new or replace others.
+            removed: entries (of the schema) whose keys are gone.
+
+        Returns:
+            The manifest in force under the new number if it is this call's; None where another writer was first.
+        """
+        change = _flagged(changed.select(self.schema.names).cast(self.schema), removed=False)
+        if removed is not None:
+            change = pa.concat_tables(
+                [change, _flagged(removed.select(self.schema.names).cast(self.schema), removed=True)]
+            )
+        lists = self._with_list(parent.lists, change)
+        manifest = Manifest(
+            version=parent.version + 1,
+            parent=parent.version,
+            write_id=uuid.uuid4().hex,
+            committed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            operation=operation,
+            lists=lists,
+            counts=dict(counts),
+        )
+        path = _manifest_path(manifest.version)
+        if self.objects.create(path, manifest.to_bytes()) or self._read(path).write_id == manifest.write_id:
+            return manifest
+        return None
+
+    def _with_list(self, lists: tuple[EntryList, ...], change: pa.Table) -> tuple[EntryList, ...]:
+        """Add a list; merge it with those before it that are not at least twice as long."""
+        kept = list(lists)
+        parts = [change]
+        while kept and kept[-1].entries <= 2 * sum(part.num_rows for part in parts):
+            parts.insert(0, self._read_list(kept.pop().digest))
+        merged = self._merge(parts)
+        if not kept:
+            merged = merged.filter(pc.field("removed") == False)  # noqa: E712
+        sink = pa.BufferOutputStream()
+        pq.write_table(merged, sink, compression="zstd", write_page_checksum=True)
+        data = sink.getvalue().to_pybytes()
+        digest = hashlib.sha256(data).hexdigest()
+        self.objects.create(_list_path(digest), data)
+        return (*kept, EntryList(digest, merged.num_rows))
+
+    def _merge(self, lists: list[pa.Table]) -> pa.Table:
+        """One table of the last entry for each key, ordered by the first."""
+        flagged = self.schema.append(pa.field("removed", pa.bool_(), nullable=False))
+        table = pa.concat_tables([flagged.empty_table(), *lists])
+        if len(lists) < 2:
+            return table
+        place = pa.array(np.arange(table.num_rows))
+        grouped = table.select(self.key).append_column("place", place).group_by(list(self.key))
+        ends = grouped.aggregate([("place", "min"), ("place", "max")]).sort_by("place_min")
+        return table.take(ends["place_max"])
+
+    def _read(self, path: str) -> Manifest:
+        return Manifest.from_bytes(self.objects.get(path), self.objects.name(path))
+
+    def _read_list(self, digest: str) -> pa.Table:
+        name = self.objects.name(_list_path(digest))
+        try:
+            data = self.objects.get(_list_path(digest))
+        except FileNotFoundError as error:
+            raise StoreError(f"{name}: missing; run encore verify") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise StoreError(f"{name}: damaged: its bytes are not those that its name says")
+        return pq.read_table(pa.BufferReader(data))
+
+
+def _flagged(table: pa.Table, *, removed: bool) -> pa.Table:
+    flags = pa.repeat(pa.scalar(removed), table.num_rows)
+    return table.append_column(pa.field("removed", pa.bool_(), nullable=False), flags)
+
+
+def _manifest_path(version: int) -> str:
+    return f"manifests/{version:020d}.json"
+
+
+def _list_path(digest: str) -> str:
+    return f"lists/{digest}.parquet"

@@ -1,0 +1,84 @@
+"""The encoder under Beam's RunInference: a unit's documents in, packed features out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from apache_beam.ml.inference.base import ModelHandler
+
+from encoders import FeatureExtractor, load_encoder
+from featurestore import FeatureSpec
+from featurestore.records import RejectedDocument
+from featurestore.segments import EncodingCounts
+from pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures
+
+
+class EncoderHandler(ModelHandler[UnitDocuments, UnitFeatures, FeatureExtractor]):  # type: ignore[misc]
+    """Runs the feature extractor over whole units.
+
+    Its batch is one `UnitDocuments`: batching by padded tokens happens inside, so RunInference's own is switched off
+    (`with_no_batching`). One model is loaded a process and shared by its threads.
+    """
+
+    def __init__(self, encoder: str, device: str, spec: FeatureSpec, torch_threads: int | None) -> None:
+        """Name the encoder; nothing is loaded before `load_model` runs on a worker."""
+        super().__init__()
+        self._encoder, self._device, self._spec, self._torch_threads = encoder, device, spec, torch_threads
+
+    def load_model(self) -> FeatureExtractor:
+        """Load the encoder and see that it is the one that the spec means.
+
+        Raises:
+            UsageError: no such encoder or device on this worker.
+            SpecMismatch: the worker finds other weights or another tokenizer under that name.
+        """
+        encoder = load_encoder(self._encoder, device=self._device, dtype=self._spec.encoder.compute_dtype)
+        found = FeatureSpec(
+            encoder.spec, self._spec.text, self._spec.layers, self._spec.positions, self._spec.quantizer
+        )
+        found.require_same(self._spec, "worker", "job")
+        return FeatureExtractor(encoder, self._spec)
+
+    def run_inference(
+        self, batch: UnitDocuments, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[UnitFeatures]:
+        """Encode one unit; whatever goes wrong with the whole of it becomes its failure."""
+        del inference_args
+        if not batch.state.pending:
+            return [UnitFeatures(batch.state)]
+        self.limit_threads()
+        try:
+            return [encode_unit(batch, model)]
+        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+            return [UnitFeatures(replace(batch.state, failure=Failure.of("encode", error)))]
+
+    def limit_threads(self) -> None:
+        """Give torch its share of the cores.
+
+        It counts threads for each thread that calls it, and Beam's are not the one that loaded the model.
+        """
+        if self._torch_threads is not None:
+            torch.set_num_threads(self._torch_threads)
+
+    def get_num_bytes(self, batch: UnitDocuments | Sequence[Any]) -> int:
+        """Bytes of the texts; Beam would pickle them to find out."""
+        return int(batch.documents.table.nbytes) if isinstance(batch, UnitDocuments) else 0
+
+    def get_metrics_namespace(self) -> str:
+        """Namespace of RunInference's counters."""
+        return "encore"
+
+
+def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor) -> UnitFeatures:
+    """Features of a unit's documents, with what was refused."""
+    extraction = extractor.extract(unit.documents)
+    state = unit.state
+    return UnitFeatures(
+        state=replace(state, seconds={**state.seconds, **extraction.seconds}),
+        features=extraction.features,
+        counts=EncodingCounts(extraction.tokens, extraction.padded_tokens, extraction.saturated),
+        rejected=tuple(RejectedDocument(r.position, r.stage, r.reason) for r in extraction.rejected),
+    )

@@ -1,0 +1,108 @@
+"""Which Beam runner runs a job, and with how many threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Thread
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from featurestore.errors import JobError, UsageError
+
+EMBEDDED = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner")
+"""Names that all mean the runner in this process. DirectRunner itself would first try to download another one."""
+
+
+@dataclass(frozen=True)
+class RunnerChoice:
+    """A runner with its options, from the words after ``--``.
+
+    Attributes:
+        options: Beam options, as given.
+        workers: threads of the embedded runner; None for another runner.
+        torch_threads: threads that each of them gives to torch, so that together they are the machine's cores; None
+            leaves torch alone.
+
+    Raises:
+        UsageError: a mode that cannot be relied on.
+    """
+
+    options: tuple[str, ...]
+    workers: int | None
+    torch_threads: int | None
+
+    @classmethod
+    def of(cls, options: Sequence[str], units: int) -> RunnerChoice:
+        """Choose for a job of so many work units."""
+        parsed = PipelineOptions(list(options))
+        if (parsed.view_as(StandardOptions).runner or "FnApiRunner").rpartition(".")[2] not in EMBEDDED:
+            return cls(tuple(options), None, None)
+        direct = parsed.view_as(DirectOptions)
+        if direct.direct_running_mode == "multi_processing":
+            raise UsageError(
+                "--direct_running_mode=multi_processing hangs when a worker dies; leave it out for threads in this process"
+            )
+        cores = available_cores()
+        asked = direct.direct_num_workers if any("direct_num_workers" in word for word in options) else 0
+        workers = asked or max(1, min(cores, units))
+        return cls(tuple(options), workers, max(1, cores // workers))
+
+    def pipeline(self) -> beam.Pipeline:
+        """An empty pipeline for this runner."""
+        options = PipelineOptions(list(self.options))
+        if self.workers is None:
+            return beam.Pipeline(options=options)
+        options.view_as(StandardOptions).runner = None
+        direct = options.view_as(DirectOptions)
+        direct.direct_num_workers = self.workers
+        direct.direct_running_mode = "multi_threading" if self.workers > 1 else "in_memory"
+        return beam.Pipeline(runner=FnApiRunner(), options=options)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[], bool]], None]) -> None:
+    """Build and run a pipeline in a thread of its own, while ``watch`` shows progress in this one.
+
+    Signals reach the main thread, which therefore only watches: Ctrl-C and SIGTERM end the job at once.
+
+    Args:
+        build: makes the pipeline.
+        watch: called once with a function that tells whether the job still runs; returns when it does not.
+
+    Raises:
+        JobError: the pipeline failed; the cause is chained.
+    """
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            result = build().run()
+            state = result.wait_until_finish()
+            if str(state) not in ("DONE", "None"):
+                failures.append(JobError(f"the runner ended the job in state {state}; see its own log"))
+        except BaseException as error:  # noqa: BLE001 (handed to the main thread, which raises it)
+            failures.append(error)
+
+    thread = Thread(target=work, name="encore-job", daemon=True)
+    thread.start()
+    watch(thread.is_alive)
+    thread.join()
+    if failures:
+        first = failures[0]
+        if isinstance(first, JobError):
+            raise first
+        raise JobError(f"the job stopped: {_last_line(first)}; run the same command again to resume") from first
+
+
+def _last_line(error: BaseException) -> str:
+    """Beam hands on a worker's error as a traceback in text: its last line is the error itself."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

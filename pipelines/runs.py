@@ -1,0 +1,80 @@
+"""The folder of one job's run: outcomes and dead letters by work unit, and the report.
+
+A job's graph ends in these objects, written under deterministic names by the fused stage itself, so that nothing large
+goes back through the runner and the driver can count on storage what a runner only claims.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from featurestore.objects import Objects
+from pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``runs/<run id>`` below a store or a predictions folder.
+
+    Attributes:
+        root: the store's or the predictions folder's objects.
+        run_id: time and a random word, so that runs sort by their start and never meet.
+    """
+
+    root: Objects
+    run_id: str
+
+    @classmethod
+    def start(cls, root: Objects) -> RunFolder:
+        """A new run, begun now."""
+        return cls(root, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}")
+
+    @property
+    def path(self) -> str:
+        """The folder below the root."""
+        return f"runs/{self.run_id}"
+
+    def put_outcome(self, unit: int, outcome: Mapping[str, Any]) -> None:
+        """Say what came of a work unit.
+
+        A runner may run a unit again: what the first successful attempt said stands, so that work is counted once.
+        """
+        path, data = f"{self.path}/outcomes/{unit:08d}.json", json.dumps(outcome).encode()
+        if not self.root.create(path, data) and self.outcome(unit)["failure"] is not None:
+            self.root.put(path, data)
+
+    def outcomes(self, after: int = -1) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(unit, outcome) of every finished unit; those numbered up to ``after`` are left out."""
+        folder = f"{self.path}/outcomes"
+        offset = f"{folder}/{after:08d}.json" if after >= 0 else None
+        for path, _ in self.root.walk(folder, after=offset):
+            yield int(path.rpartition("/")[2].removesuffix(".json")), json.loads(self.root.get(path))
+
+    def finished_units(self) -> set[int]:
+        """Numbers of the units that have an outcome."""
+        return {
+            int(path.rpartition("/")[2].removesuffix(".json")) for path, _ in self.root.walk(f"{self.path}/outcomes")
+        }
+
+    def outcome(self, unit: int) -> dict[str, Any]:
+        """The outcome of one finished unit."""
+        return json.loads(self.root.get(f"{self.path}/outcomes/{unit:08d}.json"))  # type: ignore[no-any-return]
+
+    def put_dead_letters(self, unit: int, letters: tuple[DeadLetter, ...]) -> None:
+        """Keep a unit's dead letters; none make no object."""
+        if letters:
+            self.root.put(f"{self.path}/dead-letters/{unit:08d}.parquet", dead_letters_to_parquet(letters))
+
+    def dead_letter_files(self) -> Iterator[tuple[str, bytes]]:
+        """(file name, Parquet bytes) of every unit's dead letters."""
+        for path, _ in self.root.walk(f"{self.path}/dead-letters"):
+            yield path.rpartition("/")[2], self.root.get(path)
+
+    def put_report(self, report: Mapping[str, Any]) -> None:
+        """Keep the run's report."""
+        self.root.put(f"{self.path}/report.json", json.dumps(report, indent=1).encode())

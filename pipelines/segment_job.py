@@ -1,0 +1,149 @@
+"""A job that ends in segments and one commit: what encode and derive have in common."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+
+from featurestore import Change, Store, commit
+from featurestore.codecs import check_codec
+from pipelines.dead_letters import DeadLetterLimit
+from pipelines.progress import ProgressDisplay, watch_units
+from pipelines.runner import RunnerChoice, run_to_end
+from pipelines.runs import RunFolder
+from pipelines.totals import DeadLetterSummary, Totals
+from pipelines.unit_stages import WriteSegments
+
+VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
+"""Packages whose versions every report names."""
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    """One run of a job over work units.
+
+    Attributes:
+        name: ``encode`` or ``derive``.
+        store: the store, at the snapshot that the job works from.
+        run: folder of this run.
+        units: what flows into the graph; each has a ``number``.
+        documents: rows that the units cover.
+        codec: lossless codec of the features.
+        runner: which runner runs it.
+    """
+
+    name: str
+    store: Store
+    run: RunFolder
+    units: Sequence[Any]
+    documents: int
+    codec: str
+    runner: RunnerChoice
+
+    def __post_init__(self) -> None:
+        check_codec(self.codec)
+
+    def execute(self, to_features: beam.PTransform, display: ProgressDisplay) -> Totals:
+        """Run ``to_features`` (work units → UnitFeatures) and write what comes out.
+
+        The graph is one line, so that every runner computes it alike; only the small units are shuffled.
+
+        Raises:
+            JobError: the pipeline failed as a whole; finished segments are kept for the next run.
+        """
+
+        def build() -> beam.Pipeline:
+            pipeline = self.runner.pipeline()
+            _ = (
+                pipeline
+                | "Plan" >> beam.Create(list(self.units))
+                | "Spread" >> beam.Reshuffle()
+                | to_features
+                | "WriteSegments"
+                >> beam.ParDo(WriteSegments(self.store.uri, self.run.run_id, self.store.version, self.codec))
+            )
+            return pipeline
+
+        if self.units:
+            run_to_end(build, watch_units(self.run, self.name, len(self.units), self.documents, display))
+        return Totals.collect(self.run, (unit.number for unit in self.units))
+
+    def finish(
+        self,
+        totals: Totals,
+        limit: DeadLetterLimit,
+        started: float,
+        pruned: Mapping[str, npt.NDArray[np.int64]] | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> JobReport:
+        """Commit what may be committed, and write the run's report.
+
+        Over the dead-letter limit nothing is committed and the segments are kept, so that a rerun with a higher limit
+        only commits. Where units failed as a whole the rest is committed.
+
+        Args:
+            totals: what came of the units.
+            limit: dead letters that are tolerated.
+            started: `time.monotonic` at the start of the job.
+            pruned: segment of the base snapshot → positions of documents that have left the corpus.
+            details: further entries of the report.
+        """
+        letters = DeadLetterSummary.collect(self.run)
+        within = limit.allows(letters.count, self.documents)
+        after = self.store
+        if within:
+            dropped = _joined(totals.superseded, pruned or {})
+            after = commit(self.store, Change(self.store.version, self.name, totals.entries, dropped))
+        report = {
+            "job": self.name,
+            "run": self.run.run_id,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "wall_seconds": round(time.monotonic() - started, 3),
+            "store": self.store.uri,
+            "snapshot": {"before": self.store.version, "after": after.version},
+            "committed": after.version != self.store.version,
+            **totals.to_dict(),
+            "pruned": sum(len(positions) for positions in (pruned or {}).values()),
+            "dead_letters": {"count": letters.count, "limit": str(limit), "within": within, "reasons": letters.reasons},
+            "fingerprint": self.store.spec.fingerprint,
+            "spec": self.store.spec.to_dict(),
+            "versions": {name: version(name) for name in VERSIONED},
+            "exit_code": 0 if within and not totals.failures else 1,
+            **(details or {}),
+        }
+        self.run.put_report(report)
+        return JobReport(report)
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """The JSON report of a finished job."""
+
+    document: Mapping[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything was done; 1 where units failed or the dead-letter limit was passed."""
+        return int(self.document["exit_code"])
+
+    def to_json(self) -> str:
+        """Indented JSON."""
+        return json.dumps(self.document, indent=1)
+
+
+def _joined(
+    first: Mapping[str, npt.NDArray[np.int64]], second: Mapping[str, npt.NDArray[np.int64]]
+) -> dict[str, npt.NDArray[np.int64]]:
+    both = {segment: [positions] for segment, positions in first.items()}
+    for segment, positions in second.items():
+        both.setdefault(segment, []).append(positions)
+    return {segment: np.unique(np.concatenate(lists)) for segment, lists in both.items()}

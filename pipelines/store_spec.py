@@ -1,0 +1,42 @@
+"""Which spec a job writes under: the store's own, another store's calibration, or a fresh one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from featurestore import FeatureSpec, Store
+from featurestore.objects import Objects
+from featurestore.store import read_spec
+
+
+def settle_spec(
+    uri: str, requested: FeatureSpec, like: str | None, calibrate: Callable[[FeatureSpec], FeatureSpec]
+) -> FeatureSpec:
+    """The calibrated spec that answers a request.
+
+    Args:
+        uri: the store to write to, which may not exist yet.
+        requested: what is asked for.
+        like: a store whose calibration is taken over.
+        calibrate: measures what the quantizer needs; called only for a new store that nobody lends a calibration.
+
+    Raises:
+        SpecMismatch: the store, or the one that lends its calibration, holds other features.
+    """
+    existing = existing_spec(uri)
+    if existing is not None:
+        existing.require_request(requested, "store", "request")
+        return existing
+    if like is not None:
+        lender = Store.open(like).spec
+        lender.require_request(requested, "--like store", "request")
+        return requested.with_quantizer(lender.quantizer)
+    return requested if requested.quantizer.calibrated else calibrate(requested)
+
+
+def existing_spec(uri: str) -> FeatureSpec | None:
+    """The spec of the store at ``uri``; None where there is none yet."""
+    if "://" not in uri and not Path(uri).expanduser().exists():
+        return None
+    return read_spec(Objects.open(uri))

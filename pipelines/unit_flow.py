@@ -1,0 +1,144 @@
+"""What flows through the fused stage of an encode or derive job: one work unit, as documents, then as features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from encoders import DocumentBlock
+from featurestore import FeatureBlock
+from featurestore.entries import SegmentEntry
+from featurestore.records import RejectedDocument, SegmentRecord
+from featurestore.segments import EncodingCounts
+from pipelines.dead_letters import DeadLetter
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a unit failed as a whole: the stage, and the error in one line."""
+
+    stage: str
+    reason: str
+
+    @classmethod
+    def of(cls, stage: str, error: BaseException) -> Failure:
+        """From the error that ended the unit."""
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return cls(stage, f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "))
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """What is known of a unit before its documents are encoded.
+
+    Attributes:
+        unit: its number in the plan.
+        segment: id of the segment that it will make; None where nothing is left to encode.
+        finished: the completion record of that segment, where an earlier attempt finished it.
+        index: document index columns of the candidates, in the segment's order: what its name was made of.
+        file: where the candidates come from, for dead letters.
+        rows: (candidates,) int64: their rows in the file.
+        documents_in: rows that the unit covers.
+        skipped: documents that the snapshot holds already.
+        dead: letters of what was rejected while reading.
+        superseded: segment of the snapshot → positions of the documents whose text has changed.
+        seconds: stage → time spent.
+        failure: why the unit failed as a whole.
+    """
+
+    unit: int
+    segment: str | None
+    finished: SegmentRecord | None
+    index: pa.Table
+    file: str
+    rows: npt.NDArray[np.int64]
+    documents_in: int
+    skipped: int = 0
+    dead: tuple[DeadLetter, ...] = ()
+    superseded: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the segment is still to be made."""
+        return self.segment is not None and self.finished is None and self.failure is None
+
+    def spent(self, stage: str, seconds: float) -> UnitState:
+        """The state after so much time in a stage."""
+        return replace(self, seconds={**self.seconds, stage: seconds})
+
+
+@dataclass(frozen=True)
+class UnitDocuments:
+    """A unit on its way into the encoder; ``documents`` is empty where nothing is to be encoded."""
+
+    state: UnitState
+    documents: DocumentBlock
+
+    def __len__(self) -> int:
+        """Documents to encode: what RunInference counts."""
+        return len(self.documents)
+
+
+@dataclass(frozen=True)
+class UnitFeatures:
+    """A unit on its way into the store; ``features`` is None where no segment is to be written."""
+
+    state: UnitState
+    features: FeatureBlock | None = None
+    counts: EncodingCounts | None = None
+    rejected: tuple[RejectedDocument, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnitOutcome:
+    """What came of a unit: small, JSON, and all that the commit needs.
+
+    Attributes:
+        unit: its number in the plan.
+        documents_in: rows that the unit covers.
+        encoded: documents stored by this run.
+        adopted: documents of a segment that an earlier attempt had finished.
+        skipped: documents that the snapshot held already.
+        dead: rejected rows.
+        tokens, padded_tokens, truncated, saturated: of the documents that this run encoded.
+        entry: the segment, where there is one to list.
+        superseded: segment of the snapshot → positions of the documents whose text has changed.
+        seconds: stage → time spent.
+        failure: why the unit failed as a whole.
+    """
+
+    unit: int
+    documents_in: int
+    encoded: int = 0
+    adopted: int = 0
+    skipped: int = 0
+    dead: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    truncated: int = 0
+    saturated: int = 0
+    entry: SegmentEntry | None = None
+    superseded: Mapping[str, list[int]] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON that `from_dict` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> UnitOutcome:
+        """Inverse of `to_dict`."""
+        entry, failure = document["entry"], document["failure"]
+        nested = {
+            "entry": None if entry is None else SegmentEntry(**entry),
+            "failure": None if failure is None else Failure(**failure),
+        }
+        return cls(**{**document, **nested})

@@ -1,0 +1,168 @@
+"""The stages that an encode and a derive job share: what is left to do of a unit, and writing what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from apache_beam.utils.shared import Shared
+
+from featurestore import Store
+from featurestore.commit import superseded_documents
+from featurestore.entries import SegmentEntry
+from featurestore.objects import Objects
+from featurestore.records import SegmentRecord, segment_id
+from featurestore.segments import read_record, write_segment
+from pipelines.dead_letters import DeadLetter
+from pipelines.runs import RunFolder
+from pipelines.unit_flow import Failure, UnitFeatures, UnitOutcome, UnitState
+
+
+class Snapshot:
+    """The snapshot that a job works from, with its key index: one a process, shared by its threads."""
+
+    def __init__(self, uri: str, version: int) -> None:
+        self.store = Store.open(uri, version)
+        self.keys = self.store.keys
+        self.listed = {entry.segment: entry for entry in self.store.entries}
+
+    @classmethod
+    def shared(cls, handle: Shared, uri: str, version: int) -> Snapshot:
+        """The process's one copy."""
+        return handle.acquire(lambda: cls(uri, version), tag=f"{uri}@{version}")  # type: ignore[no-any-return]
+
+    def remaining(self, index: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Which documents are still to be stored.
+
+        Args:
+            index: key hashes and text digests of candidates.
+
+        Returns:
+            (candidates,) bool: not stored with this text; and positions in `keys` of those stored with another text.
+        """
+        found = self.keys.find(index["key_hash"])
+        same = self.keys.same_text(found, index["text_digest"])
+        return ~same, found[(found >= 0) & ~same]
+
+    def segment_for(self, index: pa.Table) -> str:
+        """Id of the segment of these documents.
+
+        A document whose text changed and changed back asks for a segment that the snapshot lists with the document
+        deleted. Its name is taken, so the deletion vector in force is added to what the new one is named after.
+        """
+        fingerprint = self.store.spec.fingerprint
+        name = segment_id(index["key_hash"], index["text_digest"], fingerprint)
+        while name in self.listed:
+            name = segment_id(
+                index["key_hash"], index["text_digest"], f"{fingerprint}{name}{self.listed[name].deletions}"
+            )
+        return name
+
+
+def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray[np.bool_]]:
+    """Leave out what is stored, name the segment of the rest, and look whether it is finished already.
+
+    Args:
+        state: a unit whose ``index`` and ``rows`` are those of every valid document read.
+        snapshot: what the job works from.
+
+    Returns:
+        The state, its candidates only those that are left; and (documents read,) bool: which ones these are.
+    """
+    left, superseded = snapshot.remaining(state.index)
+    index = state.index.filter(pa.array(left))
+    segment = snapshot.segment_for(index) if index.num_rows else None
+    state = replace(
+        state,
+        segment=segment,
+        finished=None if segment is None else read_record(snapshot.store.objects, segment),
+        index=index,
+        rows=state.rows[left],
+        skipped=int(np.count_nonzero(~left)),
+        superseded=dict(superseded_documents(snapshot.store, snapshot.keys, superseded)),
+    )
+    return state, left
+
+
+class WriteSegments(beam.DoFn):  # type: ignore[misc]
+    """UnitFeatures → UnitOutcome: writes the segment, the dead letters and the outcome of each unit."""
+
+    def __init__(self, uri: str, run_id: str, version: int, codec: str) -> None:
+        self._uri, self._run_id, self._version, self._codec = uri, run_id, version, codec
+
+    def setup(self) -> None:
+        """Open the store once a worker."""
+        self._store = Store.open(self._uri, self._version)
+        self._run = RunFolder(self._store.objects, self._run_id)
+
+    def process(self, unit: UnitFeatures) -> Iterator[UnitOutcome]:
+        """Write one unit; whatever goes wrong becomes its outcome, and other units go on."""
+        try:
+            outcome, dead = finish_unit(self._store, unit, self._codec)
+        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+            failure = Failure.of("write", error)
+            outcome, dead = UnitOutcome(unit.state.unit, unit.state.documents_in, failure=failure), ()
+        self._run.put_dead_letters(unit.state.unit, dead)
+        self._run.put_outcome(unit.state.unit, outcome.to_dict())
+        yield outcome
+
+
+def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
+    """Write a unit's segment, or take the one that is there; say what came of it and who was rejected."""
+    state, started = unit.state, time.perf_counter()
+    if state.failure is not None:
+        return UnitOutcome(state.unit, state.documents_in, failure=state.failure), ()
+    outcome = UnitOutcome(
+        unit=state.unit,
+        documents_in=state.documents_in,
+        skipped=state.skipped,
+        dead=len(state.dead),
+        superseded={segment: positions.tolist() for segment, positions in state.superseded.items()},
+        seconds=state.seconds,
+    )
+    if state.segment is None:
+        return outcome, state.dead
+    if state.finished is not None:
+        record = state.finished
+        outcome = replace(outcome, adopted=record.documents)
+    else:
+        record = _write(store.objects, store, unit, codec)
+        outcome = replace(
+            outcome,
+            encoded=record.documents,
+            tokens=record.tokens,
+            padded_tokens=record.padded_tokens,
+            truncated=record.truncated,
+            saturated=record.saturated,
+            seconds={**state.seconds, "write": time.perf_counter() - started},
+        )
+    dead = (*state.dead, *_rejected(state, record))
+    entry = SegmentEntry.of(record) if record.documents else None
+    return replace(outcome, dead=len(dead), entry=entry), dead
+
+
+def _write(objects: Objects, store: Store, unit: UnitFeatures, codec: str) -> SegmentRecord:
+    if unit.features is None or unit.counts is None or unit.state.segment is None:
+        raise ValueError(f"unit {unit.state.unit}: a segment without features")
+    return write_segment(
+        objects, unit.state.segment, unit.features, store.spec, unit.counts, codec=codec, rejected=unit.rejected
+    )
+
+
+def _rejected(state: UnitState, record: SegmentRecord) -> Iterator[DeadLetter]:
+    """Dead letters of the candidates that the encoder refused."""
+    for rejected in record.rejected:
+        at = rejected.position
+        yield DeadLetter(
+            doc_id=state.index["doc_id"][at].as_py(),
+            file=state.file,
+            row=int(state.rows[at]),
+            stage=rejected.stage,
+            reason=rejected.reason,
+            text_digest=state.index["text_digest"][at].as_py(),
+        )

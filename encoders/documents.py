@@ -36,13 +36,14 @@ class DocumentBlock:
             "pair": pa.nulls(len(texts), pa.string()) if pairs is None else pairs,
         }
         table = pa.table(columns)
-        for name in [] if kept is None else kept.column_names:
-            table = table.append_column(kept.schema.field(name), kept[name])
+        if kept is not None:
+            for name in kept.column_names:
+                table = table.append_column(kept.schema.field(name), kept[name])
         return cls(table)
 
     def __len__(self) -> int:
         """Number of documents."""
-        return self.table.num_rows
+        return len(self.table)
 
     @property
     def index_columns(self) -> pa.Table:

@@ -1,0 +1,48 @@
+"""Batches by a budget of padded tokens: documents of like length together, so that little is computed on padding.
+
+A batch of n documents costs n times its longest document. Batches depend on the lengths and the budget only, so that
+a rerun pads, and so rounds, in the same way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from encoders.ragged import Index
+
+CPU_BUDGET = 4096
+CUDA_BUDGET = 65536
+
+
+def default_budget(device: torch.device) -> int:
+    """Padded tokens of a batch on this kind of device."""
+    return CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET
+
+
+def longest_first(lengths: npt.NDArray[np.integer]) -> Index:
+    """(documents,) int64: positions by falling length; documents of one length keep their order.
+
+    Longest first, so that a batch too large for the device shows at once and not at the end of a block.
+    """
+    return np.argsort(-np.asarray(lengths, np.int64), kind="stable")
+
+
+def split_by_budget(falling: npt.NDArray[np.integer], budget: int) -> list[slice]:
+    """Cut documents of these falling lengths into batches.
+
+    Args:
+        falling: (documents,) tokens of each document, longest first, each at least 1.
+        budget: padded tokens that a batch may have; a document longer than that is a batch of its own.
+
+    Returns:
+        Slices that cover all documents in order, each as long as the budget allows.
+    """
+    batches = []
+    start = 0
+    while start < len(falling):
+        stop = min(start + max(1, budget // int(falling[start])), len(falling))
+        batches.append(slice(start, stop))
+        start = stop
+    return batches

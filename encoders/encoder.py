@@ -1,0 +1,46 @@
+"""A loaded encoder: the frozen Transformer, its tokenizer, and what has to be known to use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+
+from featurestore.errors import UsageError
+from featurestore.spec import EncoderSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """The frozen Transformer on its device, shared by threads: nothing of it changes after loading.
+
+    Attributes:
+        spec: identity and provenance.
+        model: the encoder part of the Transformer, in evaluation mode, without gradients.
+        tokenizer: fast tokenizer, without truncation and padding.
+        device: where the model is.
+        default_max_length: tokens of a document unless a spec says otherwise, special tokens included.
+        position_limit: most tokens that the model has positions for; None where it has no such limit.
+        pad_id: token id that fills batches.
+        vocabulary: rows of the embedding table; a token id at or above it cannot be encoded.
+        token_types: whether the model tells the two texts of a pair apart by token types.
+    """
+
+    spec: EncoderSpec
+    model: torch.nn.Module
+    tokenizer: Tokenizer
+    device: torch.device
+    default_max_length: int
+    position_limit: int | None
+    pad_id: int
+    vocabulary: int
+    token_types: bool
+
+    def check_max_length(self, max_length: int) -> None:
+        """Raise UsageError unless the model has positions for documents of this many tokens."""
+        if self.position_limit is not None and max_length > self.position_limit:
+            raise UsageError(
+                f"max length {max_length}: {self.spec.name} takes at most {self.position_limit} tokens;"
+                f" ask for {self.position_limit} or fewer"
+            )

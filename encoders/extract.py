@@ -1,0 +1,174 @@
+"""Blocks of documents to blocks of packed features: tokenize, encode, pool layers and positions, quantize."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+
+from encoders.batching import default_budget
+from encoders.documents import DocumentBlock
+from encoders.encoder import Encoder
+from encoders.extraction import Extraction, Rejection
+from encoders.forward import BatchFeatures, encode_batch
+from encoders.isolation import Failed, run_batches
+from encoders.ragged import Index, offsets_of, rows_of
+from encoders.tokenize import BlockTokenizer
+from encoders.tokens import TokenBlock
+from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
+from featurestore.errors import UsageError
+from featurestore.spec import FeatureSpec
+
+
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """Packed rows of a batch's finite documents, on the host, and what they took."""
+
+    rows: npt.NDArray[np.generic]
+    finite: npt.NDArray[np.bool_]
+    padded_tokens: int
+    saturated: int
+    forward_seconds: float
+    quantize_seconds: float
+
+
+class FeatureExtractor:
+    """Computes the features that a spec asks for. Holds no state: threads may share it, and the encoder.
+
+    Args:
+        encoder: the frozen encoder.
+        spec: what to compute; its quantizer must be calibrated before `extract`, not before `activations`.
+        token_budget: padded tokens of a batch; None takes the measured default of the encoder's device.
+
+    Raises:
+        UsageError: the encoder cannot give these features; `SpecMismatch` where it is not the spec's encoder.
+    """
+
+    def __init__(self, encoder: Encoder, spec: FeatureSpec, token_budget: int | None = None) -> None:
+        spec.require_request(replace(spec, encoder=encoder.spec), "the feature spec", f"encoder {encoder.spec.name}")
+        encoder.check_max_length(spec.text.max_length)
+        self.encoder = encoder
+        self.spec = spec
+        self.token_budget = default_budget(encoder.device) if token_budget is None else token_budget
+        if self.token_budget < 1:
+            raise UsageError(f"token budget {token_budget}: expected at least 1 token")
+        self._tokenizer = BlockTokenizer.build(encoder.tokenizer, spec.text)
+        if spec.positions == "cls" and len(self._tokenizer.single.special[0]) == 0:
+            raise UsageError(f"positions cls: {encoder.spec.name} puts no special token first; ask for tokens or mean")
+
+    def check_pairs(self) -> None:
+        """Raise UsageError unless pairs of texts can be encoded; for a job to ask before it starts."""
+        self._tokenizer.check_pairs()
+
+    def activations(self, documents: DocumentBlock) -> Iterator[torch.Tensor]:
+        """Float features before quantization, batch by batch; for calibration.
+
+        Documents that `extract` would reject are left out. Batches depend on the documents and the budget only.
+
+        Yields:
+            float32 (rows, d), or (rows, m, d) for ``stack:m``, on the encoder's device.
+        """
+        tokens = self._tokenizer.tokenize(documents)
+        usable = _others(len(tokens), self._refused(tokens))
+
+        def run(batch: Index) -> BatchFeatures:
+            return encode_batch(self.encoder, self.spec, tokens, usable[batch])
+
+        for outcome in run_batches(tokens.lengths[usable], self.token_budget, run):
+            if not isinstance(outcome, Failed) and len(outcome.result.values):
+                yield outcome.result.values
+
+    def extract(self, documents: DocumentBlock) -> Extraction:
+        """Packed features of a block, in its order.
+
+        Raises:
+            UsageError: the quantizer is not calibrated, or the block has pairs that the tokenizer cannot join.
+        """
+        if not self.spec.quantizer.calibrated:
+            raise UsageError(f"quantizer {self.spec.quantizer.request}: calibrate it before features are extracted")
+        start = perf_counter()
+        tokens = self._tokenizer.tokenize(documents)
+        rejected = self._refused(tokens)
+        usable = _others(len(tokens), rejected)
+        seconds = {"tokenize": perf_counter() - start, "forward": 0.0, "quantize": 0.0}
+
+        def run(batch: Index) -> _Packed:
+            return self._pack(tokens, usable[batch])
+
+        n_tokens = tokens.lengths if self.spec.text.special_tokens else tokens.count(~tokens.special)
+        rows = n_tokens[usable] if self.spec.positions == "tokens" else np.ones_like(usable)
+        offsets = offsets_of(rows)
+        packed = np.empty((offsets[-1], *self.spec.packed_shape), self.spec.quantizer.dtype)
+        stored = np.zeros(len(usable), bool)
+        lengths = tokens.lengths[usable]
+        encoded = padded = saturated = 0
+        for outcome in run_batches(lengths, self.token_budget, run):
+            if isinstance(outcome, Failed):
+                rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))
+                continue
+            result, finite = outcome.result, outcome.result.finite
+            not_finite = usable[outcome.documents[~finite]]
+            rejected += [Rejection(position, "encode", "non-finite features") for position in not_finite.tolist()]
+            written = outcome.documents[finite]
+            packed[rows_of(offsets[written], rows[written])] = result.rows
+            stored[written] = True
+            encoded += int(lengths[outcome.documents].sum())
+            padded += result.padded_tokens
+            saturated += result.saturated
+            seconds["forward"] += result.forward_seconds
+            seconds["quantize"] += result.quantize_seconds
+        if not stored.all():
+            packed, offsets = packed[np.repeat(stored, rows)], offsets_of(rows[stored])
+        kept = usable[stored]
+        return Extraction(
+            features=FeatureBlock(_index(documents, tokens, n_tokens, kept), packed, offsets),
+            rejected=tuple(sorted(rejected, key=lambda rejection: rejection.position)),
+            tokens=encoded,
+            padded_tokens=padded,
+            truncated=int(tokens.truncated[kept].sum()),
+            saturated=saturated,
+            seconds=seconds,
+        )
+
+    def _refused(self, tokens: TokenBlock) -> list[Rejection]:
+        empty = tokens.count(~tokens.special) == 0
+        # Caught here, because an embedding look-up out of range ends all work on a CUDA device.
+        unknown = tokens.count(tokens.ids >= self.encoder.vocabulary) > 0
+        reasons = {"no tokens": empty, "a token that the encoder has no embedding for": unknown & ~empty}
+        return [
+            Rejection(position, "tokenize", reason)
+            for reason, flags in reasons.items()
+            for position in np.flatnonzero(flags).tolist()
+        ]
+
+    @torch.inference_mode()
+    def _pack(self, tokens: TokenBlock, documents: Index) -> _Packed:
+        start = perf_counter()
+        batch = encode_batch(self.encoder, self.spec, tokens, documents)
+        between = perf_counter()
+        saturated = self.spec.quantizer.saturated(batch.values)
+        rows = self.spec.quantizer.quantize(batch.values).cpu().numpy()
+        end = perf_counter()
+        return _Packed(rows, batch.finite, batch.padded_tokens, saturated, between - start, end - between)
+
+
+def _others(documents: int, rejected: list[Rejection]) -> Index:
+    """(usable documents,) int64: positions of the documents that are not rejected."""
+    usable = np.ones(documents, bool)
+    usable[[rejection.position for rejection in rejected]] = False
+    return np.flatnonzero(usable)
+
+
+def _index(documents: DocumentBlock, tokens: TokenBlock, n_tokens: Index, kept: Index) -> pa.Table:
+    """The document index of the ``kept`` documents: `INDEX_SCHEMA`, then the kept corpus columns."""
+    source = documents.index_columns.take(pa.array(kept))
+    own = {"n_tokens": pa.array(n_tokens[kept].astype(np.int32)), "truncated": pa.array(tokens.truncated[kept])}
+    extra = [field for field in source.schema if field.name not in INDEX_SCHEMA.names]
+    schema = pa.schema([*INDEX_SCHEMA, *extra])
+    columns = [own[field.name] if field.name in own else source[field.name].cast(field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)

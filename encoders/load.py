@@ -1,0 +1,84 @@
+"""Loading an encoder: files to a frozen Transformer on its device, with a fast tokenizer and an identity."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from encoders.checkpoint import load_config, load_model, load_tokenizer, unlimited
+from encoders.device import resolve_device, resolve_dtype
+from encoders.digest import tokenizer_digest, weights_digest
+from encoders.encoder import Encoder
+from encoders.probe import has_token_types, hidden_shape, position_limit, vocabulary_size
+from encoders.quiet import quiet_transformers
+from encoders.sources import find_files
+from featurestore.spec import EncoderSpec
+
+LENGTH_WITHOUT_LIMIT = 512
+"""Default max length of an encoder that names no limit of its own."""
+
+NO_LIMIT = 1 << 30
+"""transformers writes lengths above this where a tokenizer names no limit."""
+
+
+def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32") -> Encoder:
+    """Load a frozen encoder.
+
+    Args:
+        name: ``minilm`` or ``package:minilm``, ``hf:ID``, a directory, or a hub ID.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``float32``, ``bfloat16`` or ``float16``: what the forward pass runs in.
+
+    Raises:
+        UsageError: no such encoder or device, or files that hold no encoder which loads from safetensors, without
+            remote code, with a fast tokenizer.
+    """
+    target = resolve_device(device)
+    compute = resolve_dtype(dtype, target)
+    files = find_files(name)
+    with quiet_transformers():
+        config = load_config(files)
+        tokenizer = load_tokenizer(files)
+        model = load_model(files, config, torch.float32)
+        weights = weights_digest(model)
+        if compute != torch.float32:
+            # Loaded anew and not cast: transformers knows which parts must keep their precision.
+            model = load_model(files, config, compute)
+        torch.nn.Module.to(model, target)
+        model.train(mode=False).requires_grad_(requires_grad=False)
+        backend = unlimited(tokenizer)
+        num_layers, hidden_size = hidden_shape(files, model, backend)
+    limit = position_limit(model)
+    pad_ids = (getattr(config, "pad_token_id", None), tokenizer.pad_token_id)
+    return Encoder(
+        spec=EncoderSpec(
+            weights=weights,
+            tokenizer=tokenizer_digest(backend),
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            compute_dtype=dtype,
+            name=files.name,
+            source=files.source,
+            revision=files.revision,
+        ),
+        model=model,
+        tokenizer=backend,
+        device=target,
+        default_max_length=_default_max_length(files.folder, tokenizer, limit),
+        position_limit=limit,
+        pad_id=next((pad_id for pad_id in pad_ids if pad_id is not None), 0),
+        vocabulary=vocabulary_size(model),
+        token_types=has_token_types(model, tokenizer),
+    )
+
+
+def _default_max_length(folder: Path, tokenizer: PreTrainedTokenizerBase, limit: int | None) -> int:
+    """The length its makers trained a sentence encoder with, else the tokenizer's and the model's own limit."""
+    settings = folder / "sentence_bert_config.json"
+    trained = json.loads(settings.read_text()).get("max_seq_length") if settings.is_file() else None
+    named = trained or (tokenizer.model_max_length if tokenizer.model_max_length < NO_LIMIT else None)
+    known = [length for length in (named, limit) if length is not None]
+    return min(known, default=LENGTH_WITHOUT_LIMIT)

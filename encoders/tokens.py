@@ -1,0 +1,69 @@
+"""Tokens in motion: the token ids of a block of documents, without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from encoders.ragged import Index, offsets_of, rows_of
+
+
+@dataclass(frozen=True, eq=False)
+class TokenBlock:
+    """Tokens of some documents, ragged on one axis; document i has ``offsets[i]:offsets[i + 1]``.
+
+    Attributes:
+        ids: (tokens,) int32.
+        types: (tokens,) int32 token types: which text of a pair a token belongs to.
+        special: (tokens,) bool: tokens that the template added.
+        offsets: (documents + 1,) int64.
+        truncated: (documents,) bool: whether tokens were cut off.
+    """
+
+    ids: npt.NDArray[np.int32]
+    types: npt.NDArray[np.int32]
+    special: npt.NDArray[np.bool_]
+    offsets: Index
+    truncated: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.truncated)
+
+    @property
+    def lengths(self) -> Index:
+        """(documents,) int64: tokens of each document, special ones included."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    def count(self, tokens: npt.NDArray[np.bool_]) -> Index:
+        """(documents,) int64: how many of each document's tokens are marked in ``tokens`` (tokens,)."""
+        return np.diff(offsets_of(tokens.astype(np.int64))[self.offsets])
+
+    def padded(self, documents: Index, fill: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], Index]:
+        """A padded batch of the documents at these positions.
+
+        Returns:
+            real: (documents, longest) bool: what is no padding, which is on the right.
+            ids: (documents, longest) int64, ``fill`` where there is padding.
+            rows: (real tokens,) int64: where the batch's tokens lie in this block, in the order of ``real``.
+        """
+        lengths = self.lengths[documents]
+        real = np.arange(lengths.max()) < lengths[:, None]
+        rows = rows_of(self.offsets[documents], lengths)
+        ids = np.full(real.shape, fill, np.int64)
+        ids[real] = self.ids[rows]
+        return real, ids, rows
+
+    @staticmethod
+    def concatenate(blocks: list[TokenBlock]) -> TokenBlock:
+        """One block of all documents, in order; an empty list gives an empty block."""
+        lengths = np.concatenate([np.zeros(0, np.int64), *(block.lengths for block in blocks)])
+        return TokenBlock(
+            ids=np.concatenate([np.zeros(0, np.int32), *(block.ids for block in blocks)]),
+            types=np.concatenate([np.zeros(0, np.int32), *(block.types for block in blocks)]),
+            special=np.concatenate([np.zeros(0, bool), *(block.special for block in blocks)]),
+            offsets=offsets_of(lengths),
+            truncated=np.concatenate([np.zeros(0, bool), *(block.truncated for block in blocks)]),
+        )

@@ -1,0 +1,8 @@
+import pytest
+
+from experiments.docstrings import build_corpus
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    return build_corpus()

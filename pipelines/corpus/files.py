@@ -1,0 +1,96 @@
+"""Corpus files and how they are opened: on a local disk or in object storage."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import obstore
+import pyarrow as pa
+from obstore.exceptions import BaseError
+
+from featurestore.errors import DataError
+from featurestore.objects import Objects
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """One file of a corpus.
+
+    Attributes:
+        uri: absolute local path, or URL of an object.
+        format: ``parquet``, ``jsonl`` or ``csv``.
+        bytes: size when it was listed.
+    """
+
+    uri: str
+    format: str
+    bytes: int
+
+
+def is_url(text: str) -> bool:
+    """Whether an input names object storage and not a local path."""
+    return "://" in text
+
+
+def open_folder(url: str) -> Objects:
+    """The objects below a URL whose path is an object key as it is, with no percent-encoding."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return Objects.open(f"{scheme}://{host}/{quote(path)}" if path else f"{scheme}://{host}")
+
+
+def open_input(file: CorpusFile) -> pa.NativeFile:
+    """A seekable stream over a corpus file, for pyarrow and for plain reads.
+
+    Raises:
+        DataError: the file is gone, unreadable, or has another size than when it was listed.
+    """
+    try:
+        if is_url(file.uri):
+            folder, _, name = file.uri.rpartition("/")
+            raw = open_folder(folder).raw
+            found = obstore.head(raw, name)["size"]
+            stream = pa.PythonFile(_ObjectReader(raw, name, file.bytes), mode="r")
+        else:
+            found = Path(file.uri).stat().st_size
+            stream = pa.OSFile(file.uri)
+    except (BaseError, OSError) as error:
+        raise DataError(f"{file.uri}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
+    if found != file.bytes:
+        raise DataError(f"{file.uri}: had {file.bytes:,} bytes when it was listed and has {found:,} now; run again")
+    return stream
+
+
+class _ObjectReader(io.RawIOBase):
+    """An object as a file; every read is one range request, so callers read in large pieces."""
+
+    def __init__(self, store: Any, name: str, size: int) -> None:
+        super().__init__()
+        self._store, self._name, self._size, self._at = store, name, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, origin + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        length = min(len(buffer), self._size - self._at)
+        if length <= 0:
+            return 0
+        data = obstore.get_range(self._store, self._name, start=self._at, length=length)
+        buffer[:length] = memoryview(data)
+        self._at += length
+        return length

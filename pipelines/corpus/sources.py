@@ -1,0 +1,44 @@
+"""From what a user names as input to the corpus files it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+from featurestore.errors import UsageError
+from pipelines.corpus.files import CorpusFile, is_url
+from pipelines.corpus.formats import require_format
+from pipelines.corpus.local_sources import list_local
+from pipelines.corpus.object_sources import list_objects
+
+
+def find_files(inputs: Sequence[str]) -> tuple[CorpusFile, ...]:
+    """The corpus files that files, directories and globs stand for, sorted by uri.
+
+    Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a directory the files with a
+    known ending count, at any depth; a file that is named, or matched by a glob, must have one. A file named twice, or
+    by a link, counts once.
+
+    Raises:
+        UsageError: nothing is there, or an ending is unknown; the text lists what is there.
+    """
+    if not inputs:
+        raise UsageError("no input: name corpus files, directories or globs")
+    sizes: dict[str, int] = {}
+    for text in inputs:
+        sizes |= dict(_list(text))
+    files: dict[str, CorpusFile] = {}
+    for uri in sorted(sizes):
+        identity = uri if is_url(uri) else str(Path(uri).resolve())
+        files.setdefault(identity, CorpusFile(uri, require_format(uri), sizes[uri]))
+    return tuple(files.values())
+
+
+def _list(text: str) -> Iterator[tuple[str, int]]:
+    if is_url(text) and not text.startswith("file://"):
+        yield from list_objects(text)
+        return
+    path = unquote(text.removeprefix("file://")) if text.startswith("file://") else text
+    for found in list_local(path):
+        yield str(found), found.stat().st_size

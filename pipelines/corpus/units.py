@@ -1,0 +1,78 @@
+"""Work units: planned slices of a corpus, small enough to be sent through a runner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.corpus.files import CorpusFile
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Rows of a work unit whose id was seen earlier in the corpus; arrays are kept as bytes: they travel.
+
+    Attributes:
+        rows: int64 row numbers in the file, rising.
+        first_rows: int64: the row, in its own file, where each id was seen first.
+        first_files: int32: which of ``files`` that was.
+        files: uris.
+    """
+
+    rows: bytes = b""
+    first_rows: bytes = b""
+    first_files: bytes = b""
+    files: tuple[str, ...] = ()
+
+    @classmethod
+    def build(cls, rows: Rows, first_rows: Rows, first_files: Rows, files: tuple[str, ...]) -> Duplicates:
+        """From arrays; ``files`` may name more files than are needed."""
+        used, codes = np.unique(first_files, return_inverse=True)
+        names = tuple(files[code] for code in used.tolist())
+        return cls(rows.tobytes(), first_rows.tobytes(), codes.astype(np.int32).tobytes(), names)
+
+    def __len__(self) -> int:
+        """Number of duplicate rows."""
+        return len(self.rows) // 8
+
+    def find(self, rows: Rows) -> Rows:
+        """(n,) int64: position of each row number among the duplicates, −1 where it is none."""
+        mine = np.frombuffer(self.rows, np.int64)
+        if not len(mine):
+            return np.full(len(rows), -1, np.int64)
+        at = np.minimum(np.searchsorted(mine, rows), len(mine) - 1)
+        return np.where(mine[at] == rows, at, -1)
+
+    def first(self, position: int) -> tuple[str, int]:
+        """File and row where the id of a duplicate was seen first."""
+        file = self.files[int(np.frombuffer(self.first_files, np.int32)[position])]
+        return file, int(np.frombuffer(self.first_rows, np.int64)[position])
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """A slice of one corpus file.
+
+    Attributes:
+        number: ordinal over the plan.
+        file: the corpus file.
+        start: where the slice starts: a row (Parquet) or a byte offset (JSON Lines, CSV).
+        stop: where it ends, exclusive, in the same measure.
+        first_row: row number in the file of the first row.
+        rows: rows in the slice; blank lines of a text file are none.
+        documents: rows with a valid id that was not seen earlier in the corpus.
+        duplicates: rows left out because their id was seen earlier.
+    """
+
+    number: int
+    file: CorpusFile
+    start: int
+    stop: int
+    first_row: int
+    rows: int
+    documents: int
+    duplicates: Duplicates = Duplicates()

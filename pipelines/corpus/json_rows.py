@@ -1,0 +1,200 @@
+"""Rows of JSON Lines: found in bytes, and parsed by pyarrow or, where a block does not parse, line by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json as pj
+
+from pipelines.corpus.byte_ranges import ByteBlock, Int64s, RowSpans
+from pipelines.corpus.values import as_bytes
+
+LF, CR, OPEN, CLOSE = b"\n\r{}"
+JSON_SPACE = b" \t\r\n"
+
+_ID_TYPES = (pa.large_binary(), pa.int64())
+"""An id column is text in one file and integers in the next; pyarrow reads a column as one type only."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row that cannot be read.
+
+    Attributes:
+        position: which row of the block.
+        doc_id: its id, where that can be read.
+        reason: what is wrong.
+    """
+
+    position: int
+    doc_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class JsonRows:
+    """What was read of a block.
+
+    Attributes:
+        positions: (n,) int64: the rows of the block that could be read.
+        values: column name → (n,) large binary; null where the row has null or no such key.
+        faults: the other rows.
+    """
+
+    positions: Int64s
+    values: Mapping[str, pa.Array]
+    faults: tuple[Fault, ...] = ()
+
+
+def split_lines(data: bytes, final: bool) -> tuple[RowSpans, int]:
+    """Whole lines of a block; row numbers are line numbers, blank lines counted. See `byte_ranges.Split`."""
+    buffer = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(buffer == LF)
+    used = int(ends[-1]) + 1 if len(ends) else 0
+    if final and used < len(data):
+        ends, used = np.append(ends, len(data)), len(data)
+    if not len(ends):
+        return RowSpans(ends, ends, ends, 0), 0
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    stops = ends - ((ends > starts) & (buffer[np.maximum(ends, 1) - 1] == CR))
+    last = np.maximum(stops, 1) - 1
+    # Lines that are not bare objects are few: blank ones, indented ones, malformed ones.
+    for line in np.flatnonzero((buffer[starts.clip(max=len(data) - 1)] != OPEN) | (buffer[last] != CLOSE)).tolist():
+        row = data[starts[line] : stops[line]]
+        starts[line] += len(row) - len(row.lstrip(JSON_SPACE))
+        stops[line] = starts[line] + len(row.strip(JSON_SPACE))
+    rows = np.flatnonzero(stops > starts)
+    return RowSpans(starts[rows], stops[rows], rows, len(ends)), used
+
+
+def parse_rows(block: ByteBlock, doc_id: str, texts: Mapping[str, str], keep: tuple[str, ...] = ()) -> JsonRows:
+    """Read some columns of a block.
+
+    Args:
+        block: whole lines.
+        doc_id: column of ids: text or integers.
+        texts: role → column, for the columns that hold text or null.
+        keep: columns taken over as they are: text as itself, any other value as its JSON text.
+    """
+    names = tuple(dict.fromkeys((doc_id, *texts.values(), *keep)))
+    if not len(block.spans.starts):
+        return JsonRows(block.spans.starts, {name: pa.array([], pa.large_binary()) for name in names})
+    table = _parse(block.data, doc_id, names) if _one_object_a_line(block) else None
+    if table is not None and table.num_rows == len(block.spans.starts):
+        return JsonRows(np.arange(table.num_rows), {name: as_bytes(table[name]) for name in names})
+    return _parse_lines(block, doc_id, texts, keep, names)
+
+
+def parse_line(line: bytes, doc_id: str, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """One object, its strings with invalid UTF-8 as surrogate escapes; None where the line is no JSON object."""
+    try:
+        value = json.loads(line.decode(errors="surrogateescape"))
+    except (ValueError, RecursionError):
+        # The two parsers differ at the edges (Inf, very long integers, deep nesting). What pyarrow takes among
+        # well-formed lines it must take among malformed ones too: a row's fate may not depend on its neighbours.
+        table = _parse(line, doc_id, names)
+        if table is None or table.num_rows != 1:
+            return None
+        return {name: _decode(table[name][0].as_py()) for name in names}
+    return value if isinstance(value, dict) else None
+
+
+def _one_object_a_line(block: ByteBlock) -> bool:
+    """Whether every line has an object's braces: pyarrow would also take objects that span lines."""
+    buffer = np.frombuffer(block.data, np.uint8)
+    opened, closed = buffer[block.spans.starts] == OPEN, buffer[block.spans.stops - 1] == CLOSE
+    return bool(opened.all() and closed.all())
+
+
+def _parse(data: bytes, doc_id: str, names: tuple[str, ...]) -> pa.Table | None:
+    # Text is read as binary: pyarrow would neither refuse invalid UTF-8 in a string column nor let us see it.
+    for id_type in _ID_TYPES:
+        schema = pa.schema([pa.field(name, id_type if name == doc_id else pa.large_binary()) for name in names])
+        try:
+            return pj.read_json(
+                pa.BufferReader(data),
+                # Room for all of it: pyarrow refuses a row that straddles two of its blocks.
+                read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
+                parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+            )
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def _parse_lines(
+    block: ByteBlock, doc_id: str, texts: Mapping[str, str], keep: tuple[str, ...], names: tuple[str, ...]
+) -> JsonRows:
+    positions: list[int] = []
+    values: dict[str, list[bytes | None]] = {name: [] for name in names}
+    faults: list[Fault] = []
+    for position in range(len(block.spans.starts)):
+        row = parse_line(block.row_bytes(position), doc_id, names)
+        key, fault = (None, "malformed JSON line") if row is None else _id(row.get(doc_id))
+        if row is None or fault is not None:
+            faults.append(Fault(position, None, fault or ""))
+            continue
+        wrong = {role: _type_name(row.get(name)) for role, name in texts.items() if not _is_text(row.get(name))}
+        name = _readable(key)
+        if wrong and name is not None:
+            faults.append(Fault(position, name, "; ".join(f"{role} is {what}" for role, what in wrong.items())))
+            continue
+        # A row without a usable id is found by validation, whatever its text is.
+        cells = {name: _encode(row.get(name)) if _is_text(row.get(name)) else None for name in texts.values()}
+        cells |= {name: _as_json(row.get(name)) for name in keep if name not in cells} | {doc_id: key}
+        positions.append(position)
+        for name, cell in cells.items():
+            values[name].append(cell)
+    arrays = {name: pa.array(cells, pa.large_binary()) for name, cells in values.items()}
+    return JsonRows(np.array(positions, np.int64), arrays, tuple(faults))
+
+
+def _id(value: object) -> tuple[bytes | None, str | None]:
+    """Bytes of an id, or what is wrong with it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value).encode(), None
+    if not _is_text(value):
+        return None, f"id is {_type_name(value)}"
+    return _encode(value), None
+
+
+def _readable(key: bytes | None) -> str | None:
+    try:
+        return key.decode() if key else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _type_name(value: object) -> str:
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    return "an object" if isinstance(value, dict) else "an array"
+
+
+def _encode(text: object) -> bytes | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        # A lone surrogate from an escape such as \ud800: invalid UTF-8, for validation to find.
+        return text.encode(errors="surrogatepass")
+
+
+def _decode(value: object) -> object:
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
+
+
+def _as_json(value: object) -> bytes | None:
+    return _encode(value if _is_text(value) else json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,147 @@
+"""Corpus files in Parquet: units are row ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore.errors import DataError, UsageError
+from pipelines.corpus.columns import CorpusColumns
+from pipelines.corpus.contract import IdBlock, RawRows
+from pipelines.corpus.files import CorpusFile, open_input
+from pipelines.corpus.units import WorkUnit
+from pipelines.corpus.values import as_bytes
+
+READ_BYTES = 4 << 20
+"""Bytes of a column chunk held at once, and about what one batch decodes to."""
+
+
+@dataclass(frozen=True)
+class ParquetFiles:
+    """Parquet: ids are text or integers, texts are text or binary, dictionary-encoded or not."""
+
+    name: ClassVar[str] = "parquet"
+    endings: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+
+    def check(self, file: CorpusFile, columns: CorpusColumns) -> pa.Schema:
+        """See `CorpusFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
+        with open_input(file) as stream:
+            try:
+                schema = pq.ParquetFile(stream).schema_arrow
+            except (pa.ArrowException, OSError) as error:
+                raise UsageError(f"{file.uri}: not a Parquet file, or a damaged one: {_first_line(error)}") from error
+        columns.require(file.uri, schema.names)
+        _require_type(file, schema.field(columns.doc_id), integers=True)
+        for name in (columns.text, columns.pair):
+            if name is not None:
+                _require_type(file, schema.field(name), integers=False)
+        return pa.schema([pa.field(name, _plain(schema.field(name).type)) for name in columns.keep])
+
+    def scan(self, file: CorpusFile, columns: CorpusColumns) -> Iterator[IdBlock]:
+        """See `CorpusFormat.scan`; reads the id column only."""
+        with _opened(file) as parquet:
+            row = 0
+            share = _text_bytes(parquet, columns) / max(parquet.metadata.num_rows, 1)
+            for batch in _batches(parquet, list(range(parquet.num_row_groups)), (columns.doc_id,)):
+                rows = np.arange(row, row + batch.num_rows)
+                row += batch.num_rows
+                yield IdBlock(as_bytes(batch[columns.doc_id]), rows, None, round(share * batch.num_rows))
+
+    def read(self, unit: WorkUnit, columns: CorpusColumns) -> RawRows:
+        """See `CorpusFormat.read`; decodes the row groups that the unit touches, batch by batch."""
+        with _opened(unit.file) as parquet:
+            counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
+            ends = np.cumsum(counts)
+            first = int(np.searchsorted(ends, unit.start, side="right"))
+            last = int(np.searchsorted(ends, unit.stop, side="left"))
+            row = int(ends[first]) - counts[first]
+            batches = []
+            for batch in _batches(parquet, list(range(first, last + 1)), columns.required):
+                start, stop = max(unit.start - row, 0), min(unit.stop - row, batch.num_rows)
+                if start < stop:
+                    batches.append(batch.slice(start, stop - start))
+                row += batch.num_rows
+                if row >= unit.stop:
+                    break
+        table = pa.Table.from_batches(batches)
+        return RawRows(
+            rows=np.arange(unit.start, unit.stop),
+            ids=as_bytes(table[columns.doc_id]),
+            texts=as_bytes(table[columns.text]),
+            pairs=None if columns.pair is None else as_bytes(table[columns.pair]),
+            kept=_kept(table, columns) if columns.keep else None,
+        )
+
+
+@contextmanager
+def _opened(file: CorpusFile) -> Iterator[pq.ParquetFile]:
+    with open_input(file) as stream:
+        try:
+            # A buffered stream holds one buffer a column; without it a whole row group would be fetched at once.
+            yield pq.ParquetFile(stream, buffer_size=READ_BYTES, pre_buffer=False)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{file.uri}: damaged: {_first_line(error)}") from error
+
+
+def _batches(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    rows = sum(parquet.metadata.row_group(group).num_rows for group in groups)
+    mean = max(_column_bytes(parquet, groups, names) // max(rows, 1), 64)
+    size = max(READ_BYTES // mean, 1)
+    return parquet.iter_batches(size, groups, list(names), use_threads=False)  # type: ignore[no-any-return]
+
+
+def _text_bytes(parquet: pq.ParquetFile, columns: CorpusColumns) -> int:
+    names = (columns.text,) if columns.pair is None else (columns.text, columns.pair)
+    return _column_bytes(parquet, list(range(parquet.num_row_groups)), names)
+
+
+def _column_bytes(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, ...]) -> int:
+    """Bytes before compression; less than the decoded values where a dictionary repeats them."""
+    total = 0
+    for group in groups:
+        metadata = parquet.metadata.row_group(group)
+        for position in range(metadata.num_columns):
+            column = metadata.column(position)
+            if column.path_in_schema.partition(".")[0] in names or column.path_in_schema in names:
+                total += column.total_uncompressed_size
+    return total
+
+
+def _require_type(file: CorpusFile, field: pa.Field, *, integers: bool) -> None:
+    value = _plain(field.type)
+    text = pa.types.is_string(value) or pa.types.is_binary(value) or pa.types.is_null(value)
+    if not text and not (integers and pa.types.is_integer(value)):
+        expected = "text or integers" if integers else "text"
+        raise UsageError(f"{file.uri}: column {field.name} holds {field.type}, expected {expected}")
+
+
+def _plain(value: pa.DataType) -> pa.DataType:
+    """The one type that stands for all ways to lay out the same values: what files of one corpus agree on."""
+    if pa.types.is_dictionary(value):
+        return _plain(value.value_type)
+    if pa.types.is_large_string(value) or pa.types.is_string_view(value):
+        return pa.string()
+    if pa.types.is_large_binary(value) or pa.types.is_binary_view(value):
+        return pa.binary()
+    return value
+
+
+def _kept(table: pa.Table, columns: CorpusColumns) -> pa.Table:
+    kept = {}
+    for name in columns.keep:
+        plain = _plain(table.schema.field(name).type)
+        # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
+        kept[name] = (
+            as_bytes(table[name]).view(pa.large_string()) if pa.types.is_string(plain) else table[name].cast(plain)
+        )
+    return pa.table(kept)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,37 @@
+"""Ids seen twice in a corpus, found by their key hashes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+Int64s = npt.NDArray[np.int64]
+
+
+def find_duplicates(keys: Keys) -> tuple[Int64s, Int64s]:
+    """Which keys were seen before.
+
+    Args:
+        keys: (n, 2) uint64 in corpus order, as `featurestore.keys.words` gives them.
+
+    Returns:
+        (duplicates,) int64: rising positions of all but the first of equal keys; and the position of each one's first.
+    """
+    # Sorting by one half and looking at the other only where that is equal costs half of a sort by both.
+    order = np.argsort(keys[:, 0], kind="stable")
+    high = keys[order, 0]
+    same = high[1:] == high[:-1]
+    shared = np.zeros(len(keys), bool)
+    shared[1:] |= same
+    shared[:-1] |= same
+    positions = order[shared]
+    positions = positions[np.lexsort((positions, keys[positions, 1], keys[positions, 0]))]
+    if not len(positions):
+        return positions, positions
+    first = np.ones(len(positions), bool)
+    first[1:] = (keys[positions[1:]] != keys[positions[:-1]]).any(axis=1)
+    leaders = positions[first][np.cumsum(first) - 1]
+    later, leaders = positions[~first], leaders[~first]
+    rising = np.argsort(later)
+    return later[rising], leaders[rising]

@@ -1,0 +1,176 @@
+"""The plan of a job: a corpus cut into work units, with ids seen twice found beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import count, pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from featurestore.errors import UsageError
+from pipelines.corpus.columns import CorpusColumns
+from pipelines.corpus.duplicates import find_duplicates
+from pipelines.corpus.files import CorpusFile
+from pipelines.corpus.formats import FORMATS
+from pipelines.corpus.survey import Survey, survey
+from pipelines.corpus.units import Duplicates, WorkUnit
+
+Int64s = npt.NDArray[np.int64]
+
+SMALLEST_UNIT = 1 << 10
+LARGEST_UNIT = 1 << 16
+UNITS_AIMED_AT = 64
+"""Enough to keep every worker of a small cluster busy, and to show progress."""
+
+UNIT_BYTES = 256 << 20
+"""What the features, or the texts, of one unit may take up in memory."""
+
+BYTES_PER_TOKEN = 4
+"""Bytes of English text a word-piece token: an estimate, for memory only."""
+
+FILES_AT_ONCE = 8
+"""Object storage answers slowly and in parallel."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A corpus, ready to be worked on.
+
+    Attributes:
+        units: work units in (file, row) order; none spans two files.
+        documents: rows seen, whatever is wrong with them.
+        duplicates: rows whose id was seen earlier.
+        keys: (ids, 2) uint64 in corpus order: key hashes of all distinct valid ids, as `featurestore.keys.words` gives
+            them. A document whose text turns out to be invalid is among them.
+        unit_rows: rows of a full unit.
+        text_bytes: estimate of the bytes of text.
+        kept: schema of the kept columns.
+    """
+
+    units: tuple[WorkUnit, ...]
+    documents: int
+    duplicates: int
+    keys: npt.NDArray[np.uint64]
+    unit_rows: int
+    text_bytes: int
+    kept: pa.Schema
+
+
+def plan(
+    files: Sequence[CorpusFile],
+    columns: CorpusColumns,
+    unit_rows: int | None = None,
+    *,
+    vector_bytes: int = 0,
+    max_vectors: int = 1,
+) -> Plan:
+    """Read the ids of a corpus and cut it into units.
+
+    Of an id seen twice the first row in (file, row) order holds it in every run, even if its text is invalid; the later
+    ones are left out, and become dead letters when their unit is read.
+
+    Args:
+        files: as `find_files` gives them, sorted by uri.
+        columns: names of the columns.
+        unit_rows: rows of a unit; None chooses a power of two by the size of the corpus and of its features.
+        vector_bytes: payload bytes of one stored vector (`FeatureSpec.row_bytes`).
+        max_vectors: vectors a document can have: the max length, or 1 where positions are pooled before storage.
+
+    Raises:
+        UsageError: a file is not what its ending says or lacks a column, two files disagree about the type of a kept
+            column, or ``unit_rows`` is below 1. Every file is looked at before the ids of any are read.
+        DataError: a file cannot be read.
+    """
+    if unit_rows is not None and unit_rows < 1:
+        raise UsageError(f"unit rows {unit_rows}: expected at least 1")
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        kept = _agreed(files, list(pool.map(partial(_check, columns=columns), files)))
+        surveys = list(pool.map(partial(survey, columns=columns), files))
+    keys = np.concatenate([np.empty((0, 2), np.uint64), *(found.keys for found in surveys)])
+    later, first = find_duplicates(keys)
+    rows = unit_rows or choose_unit_rows(surveys, vector_bytes, max_vectors)
+    return Plan(
+        units=tuple(_cut(surveys, rows, later, first)),
+        documents=sum(found.count for found in surveys),
+        duplicates=len(later),
+        keys=np.delete(keys, later, axis=0) if len(later) else keys,
+        unit_rows=rows,
+        text_bytes=sum(found.text_bytes for found in surveys),
+        kept=kept,
+    )
+
+
+def choose_unit_rows(surveys: Sequence[Survey], vector_bytes: int, max_vectors: int) -> int:
+    """Rows of a unit: a power of two between 1,024 and 65,536, or fewer where a unit would not fit in memory."""
+    share = max(sum(found.count for found in surveys) // UNITS_AIMED_AT, 1)
+    rows = min(max(1 << share.bit_length() - 1, SMALLEST_UNIT), LARGEST_UNIT)
+
+    def fits(found: Survey) -> bool:
+        text = found.text_bytes / max(found.count, 1)
+        features = vector_bytes * min(max_vectors, text / BYTES_PER_TOKEN + 2)
+        return min(rows, found.count) * max(text, features) <= UNIT_BYTES
+
+    while rows > 1 and not all(map(fits, surveys)):
+        rows //= 2
+    return rows
+
+
+def _check(file: CorpusFile, columns: CorpusColumns) -> pa.Schema:
+    return FORMATS[file.format].check(file, columns)
+
+
+def _agreed(files: Sequence[CorpusFile], schemas: list[pa.Schema]) -> pa.Schema:
+    for file, schema in zip(files, schemas, strict=True):
+        for mine, other in zip(schema, schemas[0], strict=True):
+            if mine.type != other.type:
+                raise UsageError(
+                    f"kept column {mine.name} is {other.type} in {files[0].uri} and {mine.type} in {file.uri}; "
+                    "give it one type, or do not keep it"
+                )
+    return schemas[0] if schemas else pa.schema([])
+
+
+def _cut(surveys: Sequence[Survey], unit_rows: int, later: Int64s, first: Int64s) -> Iterator[WorkUnit]:
+    """Units of every file; ``later`` and ``first`` are positions among all keys of the corpus."""
+    uris = tuple(found.file.uri for found in surveys)
+    origins = np.cumsum([0, *(len(found.keys) for found in surveys)])
+    first_files = np.searchsorted(origins, first, side="right") - 1
+    first_rows = np.empty(len(first), np.int64)
+    for ordinal in np.unique(first_files).tolist():
+        here = first_files == ordinal
+        found = surveys[ordinal]
+        first_rows[here] = found.row_numbers(found.keyed_rows(first[here] - origins[ordinal]))
+    numbers = count()
+    for found, origin in zip(surveys, origins.tolist(), strict=False):
+        bounds = np.append(np.arange(0, found.count, unit_rows), found.count)
+        keys = found.keys_before(bounds) + origin
+        doubles = np.searchsorted(later, keys)
+        offsets = _offsets(found, bounds)
+        for unit, ((start, stop), (key, next_key), (double, next_double)) in enumerate(
+            zip(pairwise(bounds.tolist()), pairwise(keys.tolist()), pairwise(doubles.tolist()), strict=True)
+        ):
+            mine = slice(double, next_double)
+            yield WorkUnit(
+                number=next(numbers),
+                file=found.file,
+                start=offsets[unit],
+                stop=offsets[unit + 1],
+                first_row=int(found.row_numbers(np.array([start]))[0]),
+                rows=stop - start,
+                documents=next_key - key - (next_double - double),
+                duplicates=Duplicates.build(
+                    found.row_numbers(found.keyed_rows(later[mine] - origin)), first_rows[mine], first_files[mine], uris
+                ),
+            )
+
+
+def _offsets(found: Survey, bounds: Int64s) -> list[int]:
+    """Where units start and stop, in the measure of the file's format."""
+    if found.starts is None:
+        return [int(bound) for bound in bounds]
+    return [*found.starts[bounds[:-1]].tolist(), found.file.bytes]

@@ -1,0 +1,84 @@
+"""The calibration sample: the documents with the smallest hashes of their ids.
+
+It is the same on every machine, for every number of workers and for every size of unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from encoders.documents import DocumentBlock
+from featurestore.identity import KEY_BYTES, key_hashes
+from pipelines.corpus.columns import CorpusColumns
+from pipelines.corpus.formats import FORMATS
+from pipelines.corpus.planning import Plan
+from pipelines.corpus.units import WorkUnit
+from pipelines.corpus.validate import validate
+
+Keys = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class SampleUnit:
+    """The sampled documents of one work unit.
+
+    Attributes:
+        unit: where they lie.
+        keys: their key hashes, 16 bytes each.
+    """
+
+    unit: WorkUnit
+    keys: bytes
+
+
+def smallest_keys(plan: Plan, size: int) -> Keys:
+    """(at most size, 2) uint64: the smallest key hashes of the corpus, sorted."""
+    high = plan.keys[:, 0]
+    candidates = plan.keys
+    if size < len(high):
+        candidates = plan.keys[high <= np.partition(high, size - 1)[size - 1]] if size else plan.keys[:0]
+    return candidates[np.lexsort((candidates[:, 1], candidates[:, 0]))][:size]
+
+
+def sample_units(plan: Plan, keys: Keys) -> tuple[SampleUnit, ...]:
+    """The units that hold the documents with these smallest key hashes, as `smallest_keys` gives them."""
+    if not len(keys):
+        return ()
+    high, low = keys[-1]
+    held = np.flatnonzero((plan.keys[:, 0] < high) | ((plan.keys[:, 0] == high) & (plan.keys[:, 1] <= low)))
+    ends = np.cumsum([unit.documents for unit in plan.units])
+    owners = np.searchsorted(ends, held, side="right")
+    return tuple(
+        SampleUnit(plan.units[owner], plan.keys[held[owners == owner]].astype(">u8").tobytes())
+        for owner in np.unique(owners).tolist()
+    )
+
+
+def read_sample_unit(sample: SampleUnit, columns: CorpusColumns) -> DocumentBlock:
+    """The valid documents among a unit's sampled ones, in file order."""
+    raw = FORMATS[sample.unit.file.format].read(sample.unit, columns)
+    present = np.flatnonzero(raw.ids.is_valid().to_numpy(zero_copy_only=False))
+    hashes = key_hashes(raw.ids.take(pa.array(present)))
+    wanted = pa.Array.from_buffers(
+        pa.binary(KEY_BYTES), len(sample.keys) // KEY_BYTES, [None, pa.py_buffer(sample.keys)]
+    )
+    chosen = pc.is_in(hashes, value_set=wanted).to_numpy(zero_copy_only=False)
+    return validate(raw.take(present[chosen]), sample.unit)[0]
+
+
+def read_sample(samples: Sequence[SampleUnit], columns: CorpusColumns) -> DocumentBlock:
+    """All valid documents of a sample, sorted by key hash; ``samples`` holds at least one unit."""
+    return order_by_key([read_sample_unit(sample, columns) for sample in samples])
+
+
+def order_by_key(blocks: Sequence[DocumentBlock]) -> DocumentBlock:
+    """One block of all documents, sorted by key hash, so that it does not show how units were cut."""
+    table = pa.concat_tables([block.table for block in blocks])
+    order = pc.sort_indices(table["key_hash"].cast(pa.binary()))
+    return DocumentBlock(table.take(order).combine_chunks())

@@ -1,0 +1,104 @@
+"""One pass over the ids of a corpus file: what planning remembers of it, some 16 to 32 bytes a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from featurestore.identity import key_hashes
+from featurestore.keys import words
+from pipelines.corpus.columns import CorpusColumns
+from pipelines.corpus.files import CorpusFile
+from pipelines.corpus.formats import FORMATS
+from pipelines.corpus.values import Mask, as_text, is_empty, is_null
+
+Int64s = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of one file after a pass over its ids.
+
+    Attributes:
+        file: the corpus file.
+        count: rows; blank lines of a text file are none.
+        text_bytes: estimate of their bytes of text.
+        numbers: (count,) int64: row number of each row; None where row i is number i.
+        starts: (count,) int64: byte offset of each row; None where units are row ranges.
+        keys: (keyed rows, 2) uint64: key hashes of the rows with a valid id, in file order.
+        keyed: (keyed rows,) int64: which rows these are; None where all are.
+    """
+
+    file: CorpusFile
+    count: int
+    text_bytes: int
+    numbers: Int64s | None
+    starts: Int64s | None
+    keys: npt.NDArray[np.uint64]
+    keyed: Int64s | None
+
+    def row_numbers(self, rows: Int64s) -> Int64s:
+        """Row numbers in the file of these rows."""
+        return rows if self.numbers is None else self.numbers[rows]
+
+    def keyed_rows(self, positions: Int64s) -> Int64s:
+        """Rows that hold these keys."""
+        return positions if self.keyed is None else self.keyed[positions]
+
+    def keys_before(self, rows: Int64s) -> Int64s:
+        """How many keys lie before each of these rows."""
+        return rows if self.keyed is None else np.searchsorted(self.keyed, rows).astype(np.int64)
+
+
+def survey(file: CorpusFile, columns: CorpusColumns) -> Survey:
+    """Read the ids of a file, block by block.
+
+    Raises:
+        UsageError: the file is not what its ending says.
+        DataError: it cannot be read, or is damaged.
+    """
+    keys: list[npt.NDArray[np.uint64]] = []
+    keyed: list[Int64s | range] = []
+    numbers: list[Int64s | range] = []
+    starts: list[Int64s] = []
+    count = text_bytes = 0
+    for block in FORMATS[file.format].scan(file, columns):
+        valid = _valid(block.ids)
+        ids = block.ids if valid.all() else block.ids.filter(pa.array(valid))
+        keys.append(words(key_hashes(ids)))
+        keyed.append(_compact(np.flatnonzero(valid) + count))
+        numbers.append(_compact(block.rows))
+        starts += [] if block.starts is None else [block.starts]
+        count += len(valid)
+        text_bytes += block.text_bytes
+    return Survey(
+        file=file,
+        count=count,
+        text_bytes=text_bytes,
+        numbers=_expand(numbers, count),
+        starts=np.concatenate(starts) if starts else None,
+        keys=np.concatenate(keys) if keys else np.empty((0, 2), np.uint64),
+        keyed=_expand(keyed, count),
+    )
+
+
+def _valid(ids: pa.Array) -> Mask:
+    _, invalid = as_text(ids)
+    return ~(is_null(ids) | is_empty(ids) | invalid)
+
+
+def _compact(rising: Int64s) -> Int64s | range:
+    """Successive numbers as a range: nearly every block has no gap, and then costs nothing to remember."""
+    if len(rising) and rising[-1] - rising[0] == len(rising) - 1:
+        return range(int(rising[0]), int(rising[-1]) + 1)
+    return rising
+
+
+def _expand(parts: list[Int64s | range], count: int) -> Int64s | None:
+    """All numbers in one array; None where they are 0 to ``count`` − 1."""
+    if sum(map(len, parts)) == count and (not count or parts[-1][-1] == count - 1):
+        return None
+    return np.concatenate([np.asarray(part, np.int64) for part in parts])

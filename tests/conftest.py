@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from hypothesis import settings
 
+from tests.s3 import s3_bucket, s3_endpoint
+
+__all__ = ["s3_bucket", "s3_endpoint"]
+
 # How long an example takes says more about the machine's load than about the code.
 settings.register_profile("encore", deadline=None, print_blob=True)
 settings.load_profile("encore")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from tokenizers import Tokenizer
@@ -28,8 +28,8 @@ class Encoder:
     """
 
     spec: EncoderSpec
-    model: torch.nn.Module
-    tokenizer: Tokenizer
+    model: torch.nn.Module = field(repr=False)
+    tokenizer: Tokenizer = field(repr=False)
     device: torch.device
     default_max_length: int
     position_limit: int | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
 import numpy as np
@@ -39,7 +39,7 @@ class BlockTokenizer:
         UsageError: not one token of a text fits into the max length.
     """
 
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer = field(repr=False)
     text: TextSpec
     single: Template
     pair: Template | None

@@ -1,0 +1,338 @@
+"""Features of whole blocks equal those of one document at a time, whatever goes wrong beside them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from encoders import DocumentBlock, Encoder, Extraction, FeatureExtractor
+from featurestore.blocks import INDEX_SCHEMA
+from featurestore.errors import SpecMismatch, UsageError
+from featurestore.quantizers import Float16, calibrate
+from tests.encoders.plain import block, plain_features, spec_for
+
+TEXTS = [
+    "good news",
+    "the",
+    "a film of the bad and the good, and of all that lies in between",
+    "bad film",
+    "x" * 30,
+    "is it? [SEP] is it!",
+    "news of the news",
+]
+PAIRS = ["the film", None, "is", None, "y " * 50, "", None]
+
+
+def activations(encoder: Encoder, documents: DocumentBlock, budget: int, **options: Any) -> torch.Tensor:
+    """All rows in the order of the documents: each batch alone, so that order is that of the block."""
+    spec = spec_for(encoder, **options)
+    extractor = FeatureExtractor(encoder, spec, budget)
+    single = [documents.table.slice(i, 1) for i in range(len(documents))]
+    return torch.cat([values for table in single for values in extractor.activations(DocumentBlock(table))])
+
+
+def floats(extraction: Extraction, encoder: Encoder) -> list[torch.Tensor]:
+    """Decoded float16 features of each document."""
+    features = extraction.features
+    values = Float16().dequantize(torch.from_numpy(features.packed), encoder.spec.hidden_size)
+    return [values[start:stop] for start, stop in zip(features.offsets, features.offsets[1:], strict=False)]
+
+
+@pytest.mark.parametrize("layers", ["last", "layer:1", "layer:3", "mean:1", "mean:2", "mean:3", "stack:1", "stack:3"])
+@pytest.mark.parametrize("positions", ["tokens", "cls", "mean"])
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_every_pooling_equals_the_plain_reference(
+    name: str, layers: str, positions: str, request: pytest.FixtureRequest
+) -> None:
+    encoder, path = request.getfixturevalue(name), request.getfixturevalue(f"{name}_path")
+    spec = spec_for(encoder, layers=layers, positions=positions, max_length=40)
+    expected = plain_features(path, TEXTS, PAIRS, spec)
+    own = activations(encoder, block(TEXTS, PAIRS), 100, layers=layers, positions=positions, max_length=40)
+    torch.testing.assert_close(own, torch.cat(expected), rtol=1e-5, atol=1e-5)
+    extraction = FeatureExtractor(encoder, spec, 100).extract(block(TEXTS, PAIRS))
+    for stored, reference in zip(floats(extraction, encoder), expected, strict=True):
+        torch.testing.assert_close(stored, reference, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("positions", ["tokens", "mean"])
+def test_special_tokens_are_left_out_where_the_spec_says_so(bert: Encoder, bert_path: Path, positions: str) -> None:
+    options = {"positions": positions, "special_tokens": False, "max_length": 20, "truncation_side": "left"}
+    spec = spec_for(bert, **options)
+    expected = plain_features(bert_path, TEXTS, PAIRS, spec)
+    own = activations(bert, block(TEXTS, PAIRS), 1000, **options)
+    torch.testing.assert_close(own, torch.cat(expected), rtol=1e-5, atol=1e-5)
+    index = FeatureExtractor(bert, spec).extract(block(["the news", "a"])).features.index
+    assert index["n_tokens"].to_pylist() == [2, 1]
+
+
+@settings(max_examples=25)
+@given(order=st.permutations(range(len(TEXTS))), budget=st.integers(1, 200))
+def test_documents_keep_their_order_whatever_the_batches(bert: Encoder, order: list[int], budget: int) -> None:
+    spec = spec_for(bert)
+    reference = floats(FeatureExtractor(bert, spec).extract(block(TEXTS, PAIRS)), bert)
+    extraction = FeatureExtractor(bert, spec, budget).extract(
+        block([TEXTS[i] for i in order], [PAIRS[i] for i in order])
+    )
+    for values, i in zip(floats(extraction, bert), order, strict=True):
+        torch.testing.assert_close(values, reference[i], rtol=2e-3, atol=2e-3)
+
+
+def test_a_rerun_gives_equal_bytes(bert: Encoder) -> None:
+    extractor = FeatureExtractor(bert, spec_for(bert), 64)
+    first, second = (extractor.extract(block(TEXTS, PAIRS)).features.packed for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+
+
+def test_two_threads_share_an_extractor_and_get_what_one_gets(bert: Encoder) -> None:
+    extractors = [FeatureExtractor(bert, spec_for(bert, layers=layers), 64) for layers in ("mean:3", "layer:2")]
+    documents = [block(TEXTS * 3), block(list(reversed(TEXTS)) * 3)]
+    jobs = [(extractor, document) for extractor in extractors for document in documents] * 6
+    alone = [extractor.extract(document).features.packed.tobytes() for extractor, document in jobs]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda job: job[0].extract(job[1]).features.packed.tobytes(), jobs))
+    assert together == alone
+
+
+def test_counts_tell_tokens_padding_truncation_and_saturation(bert: Encoder) -> None:
+    extraction = FeatureExtractor(bert, spec_for(bert, max_length=6), 12).extract(block(["the", "the news", "x" * 9]))
+    assert extraction.features.index["n_tokens"].to_pylist() == [3, 4, 6]
+    assert extraction.features.index["truncated"].to_pylist() == [False, False, True]
+    assert (extraction.tokens, extraction.padded_tokens) == (13, 6 * 2 + 3)
+    assert (extraction.truncated, extraction.saturated) == (1, 0)
+    assert sorted(extraction.seconds) == ["forward", "quantize", "tokenize"]
+    assert all(seconds >= 0 for seconds in extraction.seconds.values())
+
+
+def test_saturated_floats_are_counted(bert: Encoder) -> None:
+    spec = spec_for(bert, quantizer="uint8")
+    quantizer = calibrate(spec.quantizer, lambda: [torch.zeros(4, 32), torch.full((4, 32), 0.001)])
+    extraction = FeatureExtractor(bert, spec.with_quantizer(quantizer)).extract(block(["the news"]))
+    assert extraction.saturated > 4 * 32 / 2
+
+
+def test_the_index_has_the_store_s_columns_then_those_kept(bert: Encoder) -> None:
+    documents = DocumentBlock.build(
+        pa.array(["x", "y"]), pa.array(["the", "news"]), kept=pa.table({"year": pa.array([1999, None])})
+    )
+    index = FeatureExtractor(bert, spec_for(bert)).extract(documents).features.index
+    assert index.schema == pa.schema([*INDEX_SCHEMA, pa.field("year", pa.int64())])
+    assert index["doc_id"].to_pylist() == ["x", "y"]
+    assert index["text_digest"].to_pylist() == documents.table["text_digest"].to_pylist()
+    assert index["year"].to_pylist() == [1999, None]
+
+
+@pytest.mark.parametrize(
+    ("layers", "positions", "quantizer", "shape", "dtype"),
+    [
+        ("last", "tokens", "float16", (0, 32), "float16"),
+        ("stack:2", "tokens", "sign", (0, 2, 4), "uint8"),
+        ("mean:2", "cls", "sign", (0, 4), "uint8"),
+    ],
+)
+def test_an_empty_block_has_features_of_the_right_shape(
+    bert: Encoder, layers: str, positions: str, quantizer: str, shape: tuple[int, ...], dtype: str
+) -> None:
+    spec = spec_for(bert, layers=layers, positions=positions, quantizer=quantizer)
+    extraction = FeatureExtractor(bert, spec).extract(block([]))
+    assert extraction.features.packed.shape == shape
+    assert extraction.features.packed.dtype == dtype
+    assert extraction.features.index.schema == INDEX_SCHEMA
+    assert extraction.rejected == ()
+    assert list(FeatureExtractor(bert, spec).activations(block([]))) == []
+
+
+def test_a_document_without_tokens_is_rejected_and_the_rest_kept(bert: Encoder) -> None:
+    extraction = FeatureExtractor(bert, spec_for(bert)).extract(block(["the", "\u200b", "news", ""]))
+    assert extraction.features.doc_ids.to_pylist() == ["d0", "d2"]
+    assert [(r.position, r.stage, r.reason) for r in extraction.rejected] == [
+        (1, "tokenize", "no tokens"),
+        (3, "tokenize", "no tokens"),
+    ]
+    empty = FeatureExtractor(bert, spec_for(bert)).extract(block(["\u200b"]))
+    assert len(empty.features) == 0
+    assert len(empty.rejected) == 1
+
+
+def test_a_token_beyond_the_embeddings_rejects_its_document(bert: Encoder) -> None:
+    small = replace(bert, vocabulary=bert.tokenizer.token_to_id("news"))
+    extraction = FeatureExtractor(small, spec_for(small)).extract(block(["the", "the news"]))
+    assert extraction.features.doc_ids.to_pylist() == ["d0"]
+    assert extraction.rejected[0].stage == "tokenize"
+    assert "no embedding" in extraction.rejected[0].reason
+
+
+class Faulty(torch.nn.Module):
+    """An encoder's model that fails where ``fails`` says so, on the input ids (documents, longest)."""
+
+    def __init__(self, model: torch.nn.Module, fails: Any) -> None:
+        super().__init__()
+        self.model, self.fails = model, fails
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, **inputs: Any) -> Any:
+        ids = inputs["input_ids"]
+        self.shapes.append(tuple(ids.shape))
+        self.fails(ids)
+        return self.model(**inputs)
+
+
+def faulty(encoder: Encoder, fails: Any) -> tuple[Encoder, Faulty]:
+    model = Faulty(encoder.model, fails)
+    return replace(encoder, model=model), model
+
+
+def same_features(one: Extraction, other: Extraction) -> bool:
+    return np.allclose(
+        one.features.packed.astype(np.float32), other.features.packed.astype(np.float32), rtol=2e-3, atol=2e-3
+    )
+
+
+def test_out_of_memory_halves_the_budget_for_the_rest_of_the_block(bert: Encoder) -> None:
+    def no_room(ids: torch.Tensor) -> None:
+        if ids.numel() > 40:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    encoder, model = faulty(bert, no_room)
+    texts = ["the news of the film"] * 16
+    extractor = FeatureExtractor(encoder, spec_for(bert), 112)
+    extraction = extractor.extract(block(texts))
+    assert extraction.rejected == ()
+    assert same_features(extraction, FeatureExtractor(bert, spec_for(bert), 35).extract(block(texts)))
+    assert model.shapes == [(16, 7), (8, 7), *[(4, 7)] * 4]
+    model.shapes.clear()
+    extractor.extract(block(texts))
+    assert model.shapes[0] == (16, 7)
+
+
+def test_a_document_that_never_fits_is_rejected(bert: Encoder) -> None:
+    def no_room(ids: torch.Tensor) -> None:
+        if ids.shape[1] > 20:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    encoder, _ = faulty(bert, no_room)
+    extraction = FeatureExtractor(encoder, spec_for(bert)).extract(block(["the", "x" * 30, "news"]))
+    assert extraction.features.doc_ids.to_pylist() == ["d0", "d2"]
+    (rejection,) = extraction.rejected
+    assert (rejection.position, rejection.stage) == (1, "encode")
+    assert rejection.reason == "out of memory on the device, alone in its batch"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, IndexError])
+def test_a_failing_batch_is_cut_down_to_the_documents_at_fault(bert: Encoder, error: type[Exception]) -> None:
+    culprit = bert.tokenizer.token_to_id("bad")
+
+    def fails(ids: torch.Tensor) -> None:
+        if (ids == culprit).any():
+            raise error("cannot do this\nand a second line")
+
+    encoder, _ = faulty(bert, fails)
+    texts = ["the news", "bad news", "good news", "a bad film", "film"]
+    extraction = FeatureExtractor(encoder, spec_for(bert)).extract(block(texts))
+    assert extraction.features.doc_ids.to_pylist() == ["d0", "d2", "d4"]
+    assert [(r.position, r.stage, r.reason) for r in extraction.rejected] == [
+        (1, "encode", f"{error.__name__}: cannot do this"),
+        (3, "encode", f"{error.__name__}: cannot do this"),
+    ]
+    good = [texts[i] for i in (0, 2, 4)]
+    assert same_features(extraction, FeatureExtractor(bert, spec_for(bert)).extract(block(good)))
+
+
+def test_an_error_of_every_document_rejects_every_document(bert: Encoder) -> None:
+    def fails(ids: torch.Tensor) -> None:
+        raise RuntimeError("broken")
+
+    encoder, _ = faulty(bert, fails)
+    extraction = FeatureExtractor(encoder, spec_for(bert)).extract(block(TEXTS))
+    assert len(extraction.features) == 0
+    assert extraction.features.packed.shape == (0, 32)
+    assert [r.position for r in extraction.rejected] == list(range(len(TEXTS)))
+
+
+def test_other_errors_are_not_taken_for_bad_documents(bert: Encoder) -> None:
+    def fails(ids: torch.Tensor) -> None:
+        raise TypeError("a bug")
+
+    encoder, _ = faulty(bert, fails)
+    with pytest.raises(TypeError, match="a bug"):
+        FeatureExtractor(encoder, spec_for(bert)).extract(block(TEXTS))
+
+
+class Poisoned(torch.nn.Module):
+    """Puts a number into the last layer's first vector of every document that holds a token."""
+
+    def __init__(self, model: torch.nn.Module, token: int, number: float) -> None:
+        super().__init__()
+        self.model, self.token, self.number = model, token, number
+
+    def forward(self, **inputs: Any) -> Any:
+        output = self.model(**inputs)
+        hit = (inputs["input_ids"] == self.token).any(dim=1)
+        output.last_hidden_state[hit, 0, 0] = self.number
+        return output
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("positions", ["tokens", "cls", "mean"])
+@pytest.mark.parametrize("layers", ["last", "stack:2"])
+def test_non_finite_features_reject_their_document_only(
+    bert: Encoder, number: float, positions: str, layers: str
+) -> None:
+    poisoned = replace(bert, model=Poisoned(bert.model, bert.tokenizer.token_to_id("bad"), number))
+    spec = spec_for(bert, positions=positions, layers=layers)
+    extraction = FeatureExtractor(poisoned, spec).extract(block(["the", "a bad film", "good news", "bad"]))
+    assert extraction.features.doc_ids.to_pylist() == ["d0", "d2"]
+    assert [(r.position, r.stage, r.reason) for r in extraction.rejected] == [
+        (1, "encode", "non-finite features"),
+        (3, "encode", "non-finite features"),
+    ]
+    assert same_features(extraction, FeatureExtractor(bert, spec).extract(block(["the", "good news"])))
+    kept = list(FeatureExtractor(poisoned, spec).activations(block(["the", "a bad film", "good news", "bad"])))
+    assert sum(len(values) for values in kept) == len(extraction.features.packed)
+    assert list(FeatureExtractor(poisoned, spec).activations(block(["bad"]))) == []
+
+
+def test_the_spec_of_another_encoder_is_refused(bert: Encoder, roberta: Encoder) -> None:
+    with pytest.raises(SpecMismatch, match=r"encoder\.weights"):
+        FeatureExtractor(bert, spec_for(roberta))
+
+
+def test_a_max_length_beyond_the_model_s_positions_is_refused(bert: Encoder) -> None:
+    with pytest.raises(UsageError, match=r"max length 65: .* takes at most 64 tokens"):
+        FeatureExtractor(bert, spec_for(bert, max_length=65))
+
+
+def test_cls_needs_a_special_token_in_front(bert: Encoder) -> None:
+    bare = type(bert.tokenizer).from_str(bert.tokenizer.to_str())
+    bare.post_processor = None
+    with pytest.raises(UsageError, match=r"positions cls: .* puts no special token first"):
+        FeatureExtractor(replace(bert, tokenizer=bare), spec_for(bert, positions="cls"))
+
+
+def test_pairs_are_refused_before_any_work(bert: Encoder) -> None:
+    bare = type(bert.tokenizer).from_str(bert.tokenizer.to_str())
+    bare.post_processor = None
+    extractor = FeatureExtractor(replace(bert, tokenizer=bare), spec_for(bert))
+    with pytest.raises(UsageError, match="no pair template"):
+        extractor.check_pairs()
+    FeatureExtractor(bert, spec_for(bert)).check_pairs()
+
+
+def test_an_uncalibrated_quantizer_gives_activations_but_no_features(bert: Encoder) -> None:
+    extractor = FeatureExtractor(bert, spec_for(bert, quantizer="uint8"))
+    assert sum(len(values) for values in extractor.activations(block(["the news"]))) == 4
+    with pytest.raises(UsageError, match="calibrate it before"):
+        extractor.extract(block(["the news"]))
+
+
+def test_a_budget_below_one_token_is_refused(bert: Encoder) -> None:
+    with pytest.raises(UsageError, match="token budget 0"):
+        FeatureExtractor(bert, spec_for(bert), 0)

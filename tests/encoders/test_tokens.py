@@ -1,0 +1,31 @@
+"""Ragged tokens and their padded batches."""
+
+import numpy as np
+
+from encoders.tokens import TokenBlock
+
+TOKENS = TokenBlock(
+    ids=np.array([7, 8, 9, 4, 5], np.int32),
+    types=np.array([0, 0, 1, 0, 0], np.int32),
+    special=np.array([True, False, False, False, True]),
+    offsets=np.array([0, 3, 3, 5]),
+    truncated=np.array([True, False, False]),
+)
+
+
+def test_a_batch_is_padded_on_the_right() -> None:
+    real, ids, rows = TOKENS.padded(np.array([2, 0]), fill=-1)
+    assert ids.tolist() == [[4, 5, -1], [7, 8, 9]]
+    assert real.tolist() == [[True, True, False], [True, True, True]]
+    assert rows.tolist() == [3, 4, 0, 1, 2]
+
+
+def test_marked_tokens_are_counted_for_each_document() -> None:
+    assert TOKENS.count(~TOKENS.special).tolist() == [2, 0, 1]
+
+
+def test_concatenated_blocks_keep_their_documents() -> None:
+    both = TokenBlock.concatenate([TOKENS, TOKENS])
+    assert both.offsets.tolist() == [0, 3, 3, 5, 8, 8, 10]
+    assert both.ids.tolist() == [7, 8, 9, 4, 5] * 2
+    assert len(TokenBlock.concatenate([])) == 0

@@ -14,7 +14,6 @@ import pyarrow as pa
 from featurestore.deletions import read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
-from featurestore.keys import KeyIndex
 from featurestore.store import Store, version_log
 
 ATTEMPTS = 50
@@ -101,11 +100,5 @@ def _meanwhile(head: Store, base: int, added: Sequence[SegmentEntry]) -> list[tu
         if same.any():
             gone.append((entry.segment, np.flatnonzero(same)))
         superseded = found[(found >= 0) & ~same]
-        gone += superseded_documents(head, theirs, superseded)
+        gone += head.locate(theirs, superseded).items()
     return gone
-
-
-def superseded_documents(head: Store, keys: KeyIndex, found: Positions) -> list[tuple[str, Positions]]:
-    """Documents at these positions of a key index, as (segment, positions in it)."""
-    segments, documents = keys.segment[found], keys.document[found].astype(np.int64)
-    return [(head.entries[i].segment, np.sort(documents[segments == i])) for i in np.unique(segments)]

@@ -67,7 +67,10 @@ class KeyIndex:
 
     def find(self, key_hashes: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """(n,) int64: position of each key in this index, −1 where it is not there."""
-        wanted = words(key_hashes)
+        return self.find_words(words(key_hashes))
+
+    def find_words(self, wanted: KeyArray) -> npt.NDArray[np.int64]:
+        """(n,) int64: position of each key (n, 2), as `words` gives it, −1 where it is not there."""
         found = np.full(len(wanted), -1, np.int64)
         if not len(self):
             return found
@@ -79,6 +82,20 @@ class KeyIndex:
             hit = (first + step < last) & (self.low[at] == wanted[:, 1])
             found[hit] = at[hit]
         return found
+
+    def not_among(self, others: KeyArray) -> npt.NDArray[np.int64]:
+        """Positions in this index whose key is none of ``others`` (n, 2)."""
+        order = np.lexsort((others[:, 1], others[:, 0]))
+        nothing = np.empty(0, np.uint32)
+        there = KeyIndex(others[order, 0], others[order, 1], np.empty(0, np.uint64), nothing, nothing)
+        return np.flatnonzero(there.find_words(np.stack([self.high, self.low], axis=1)) < 0)
+
+    def by_segment(self, found: npt.NDArray[np.int64]) -> dict[int, npt.NDArray[np.int64]]:
+        """Positions in this index as ordinal of the segment → sorted positions in the segment."""
+        segments, documents = self.segment[found], self.document[found].astype(np.int64)
+        order = np.lexsort((documents, segments))
+        ordinals, starts = np.unique(segments[order], return_index=True)
+        return dict(zip(ordinals.tolist(), np.split(documents[order], starts[1:]), strict=False))
 
     def same_text(
         self, found: npt.NDArray[np.int64], text_digests: pa.Array | pa.ChunkedArray

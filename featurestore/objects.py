@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -41,13 +42,16 @@ class Objects:
                 return cls(from_url(uri), uri.rstrip("/"))
             except (BaseError, ValueError) as error:
                 raise UsageError(f"{uri}: cannot be opened as object storage: {_first_line(error)}") from error
-        path = Path(uri.removeprefix("file://")).expanduser().absolute()
+        named = unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
+        path = Path(named).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, expected a directory")
         if not path.exists() and not make:
             raise UsageError(f"{path}: no such directory")
-        with _naming(str(path)):
+        try:
             return cls(LocalStore(path, mkdir=make), str(path))
+        except (OSError, BaseError) as error:
+            raise UsageError(f"{path}: cannot be opened: {_first_line(error)}") from error
 
     def get(self, path: str) -> bytes:
         """Bytes of an object; raises FileNotFoundError where there is none."""
@@ -61,7 +65,7 @@ class Objects:
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object, over whatever was there."""
-        with _naming(self.name(path)):
+        with _naming(self.name(path)), self._writing():
             obstore.put(self.raw, path, data)
 
     def create(self, path: str, data: bytes) -> bool:
@@ -72,20 +76,19 @@ class Objects:
             comes back for one's own bytes: whoever must know compares what is there.
         """
         try:
-            with _naming(self.name(path)):
+            with _naming(self.name(path)), self._writing():
                 obstore.put(self.raw, path, data, mode="create")
         except FileExistsError:
             return False
         return True
 
-    def exists(self, path: str) -> bool:
-        """Whether there is such an object."""
+    def size(self, path: str) -> int | None:
+        """Bytes of an object; None where there is none."""
         try:
             with _naming(self.name(path)):
-                obstore.head(self.raw, path)
+                return int(obstore.head(self.raw, path)["size"])
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
         """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort behind it."""
@@ -106,6 +109,14 @@ class Objects:
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
         return f"{self.uri}/{path}" if path else self.uri
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What a write finds missing is the root itself, since folders below it are made on the way."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.uri}: cannot be written to: no such bucket or directory") from error
 
 
 @contextmanager

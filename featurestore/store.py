@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Store:
         document = {
             "format": "encore-store",
             "format_version": FORMAT_VERSION,
+            "store_id": uuid.uuid4().hex,
             "fingerprint": spec.fingerprint,
             "spec": spec.to_dict(),
             "created_by": {name: version(name) for name in ("encore-featurestore", "torch", "zarr", "pyarrow")},
@@ -89,6 +91,11 @@ class Store:
     def uri(self) -> str:
         """Where the store lies."""
         return self.objects.uri
+
+    @cached_property
+    def store_id(self) -> str:
+        """Random name that the store was given when it was made; a copy of the store keeps it."""
+        return str((_read_document(self.objects) or {}).get("store_id", ""))
 
     @property
     def version(self) -> int:
@@ -117,6 +124,10 @@ class Store:
         """The key index of some of the snapshot's segments."""
         with ThreadPoolExecutor(READ_THREADS) as pool:
             return KeyIndex.build(list(pool.map(self._keys_of_segment, ordinals)))
+
+    def locate(self, keys: KeyIndex, found: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
+        """Positions in a key index of this snapshot as segment → sorted positions in the segment's index."""
+        return {self.entries[ordinal].segment: here for ordinal, here in keys.by_segment(found).items()}
 
     def contains(self, doc_ids: Sequence[str] | pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) bool: whether each id is stored."""
@@ -237,16 +248,9 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
     Raises:
         StoreError: ``store.json`` is damaged, of a newer format, or does not match its own fingerprint.
     """
-    name = objects.name(STORE_FILE)
-    try:
-        document: dict[str, Any] = json.loads(objects.get(STORE_FILE))
-    except FileNotFoundError:
+    document, name = _read_document(objects), objects.name(STORE_FILE)
+    if document is None:
         return None
-    except ValueError as error:
-        raise StoreError(f"{name}: damaged: {error}") from error
-    found = document.get("format_version")
-    if found != FORMAT_VERSION:
-        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
     try:
         spec = FeatureSpec.from_dict(document["spec"])
     except (KeyError, TypeError, UsageError) as error:
@@ -254,6 +258,20 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
     if spec.fingerprint != document.get("fingerprint"):
         raise StoreError(f"{name}: damaged: the spec does not match its fingerprint")
     return spec
+
+
+def _read_document(objects: Objects) -> dict[str, Any] | None:
+    name = objects.name(STORE_FILE)
+    try:
+        document = json.loads(objects.get(STORE_FILE))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{name}: damaged: {error}") from error
+    found = document.get("format_version") if isinstance(document, dict) else None
+    if found != FORMAT_VERSION:
+        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
+    return document  # type: ignore[no-any-return]
 
 
 def version_log(objects: Objects) -> VersionLog:

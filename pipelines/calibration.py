@@ -20,7 +20,7 @@ from encoders import DocumentBlock, FeatureExtractor
 from featurestore import FeatureSpec, Quantizer
 from featurestore.objects import Objects
 from featurestore.quantizers import quantizer_from_dict
-from pipelines.encoder_handler import EncoderHandler
+from pipelines.encoder_handler import ExtractorHandler
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 
@@ -80,7 +80,7 @@ def calibrate_with_encoder(
     return spec.quantizer
 
 
-class StatisticsHandler(EncoderHandler):
+class StatisticsHandler(ExtractorHandler):
     """Runs the encoder over a block of the sample; its prediction is the quantizer's statistics."""
 
     def run_inference(
@@ -96,10 +96,6 @@ class StatisticsHandler(EncoderHandler):
             statistics.update(values)
         return [statistics]
 
-    def get_num_bytes(self, batch: Any) -> int:
-        """Bytes of the texts; Beam would pickle them to find out."""
-        return int(batch.table.nbytes) if isinstance(batch, DocumentBlock) else 0
-
 
 def merge_statistics(parts: Iterable[Any]) -> Any:
     """One statistics object of many; the parts stay as they are, since a runner may hand them out again."""
@@ -110,7 +106,7 @@ def merge_statistics(parts: Iterable[Any]) -> Any:
     return merged
 
 
-class KeepCalibration(beam.DoFn):  # type: ignore[misc]
+class KeepCalibration(beam.DoFn):
     """Merged statistics → the quantizer after the pass, as a JSON object in the run's folder."""
 
     def __init__(self, quantizer: dict[str, Any], uri: str, path: str) -> None:

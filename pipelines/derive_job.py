@@ -100,7 +100,7 @@ def derive(
     return job.finish(totals, DeadLetterLimit.parse(None), started, details=details)
 
 
-class DeriveFeatures(beam.PTransform):  # type: ignore[misc]
+class DeriveFeatures(beam.PTransform):
     """SourceUnit → UnitFeatures of the poorer store."""
 
     def __init__(self, derivation: Derivation, source: Store, store: Store) -> None:
@@ -112,7 +112,7 @@ class DeriveFeatures(beam.PTransform):  # type: ignore[misc]
         return units | "DeriveUnit" >> beam.ParDo(self._make)
 
 
-class DeriveUnit(beam.DoFn):  # type: ignore[misc]
+class DeriveUnit(beam.DoFn):
     """SourceUnit → UnitFeatures: reads one source segment and reduces the documents that the store lacks."""
 
     def __init__(self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int]) -> None:

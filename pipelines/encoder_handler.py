@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,8 @@ from featurestore.segments import EncodingCounts
 from pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures
 
 
-class EncoderHandler(ModelHandler[UnitDocuments, UnitFeatures, FeatureExtractor]):  # type: ignore[misc]
-    """Runs the feature extractor over whole units.
-
-    Its batch is one `UnitDocuments`: batching by padded tokens happens inside, so RunInference's own is switched off
-    (`with_no_batching`). One model is loaded a process and shared by its threads.
-    """
+class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
+    """Loads a feature extractor, one a process, shared by its threads; subclasses say what runs through it."""
 
     def __init__(self, encoder: str, device: str, spec: FeatureSpec, torch_threads: int | None) -> None:
         """Name the encoder; nothing is loaded before `load_model` runs on a worker."""
@@ -36,11 +32,32 @@ class EncoderHandler(ModelHandler[UnitDocuments, UnitFeatures, FeatureExtractor]
             SpecMismatch: the worker finds other weights or another tokenizer under that name.
         """
         encoder = load_encoder(self._encoder, device=self._device, dtype=self._spec.encoder.compute_dtype)
-        found = FeatureSpec(
-            encoder.spec, self._spec.text, self._spec.layers, self._spec.positions, self._spec.quantizer
-        )
-        found.require_same(self._spec, "worker", "job")
         return FeatureExtractor(encoder, self._spec)
+
+    def limit_threads(self) -> None:
+        """Give torch its share of the cores.
+
+        It counts threads for each thread that calls it, and Beam's are not the one that loaded the model.
+        """
+        if self._torch_threads is not None:
+            torch.set_num_threads(self._torch_threads)
+
+    def get_num_bytes(self, batch: Any) -> int:
+        """0: Beam would pickle a whole block to find out, for a metric that nobody reads."""
+        del batch
+        return 0
+
+    def get_metrics_namespace(self) -> str:
+        """Namespace of RunInference's counters."""
+        return "encore"
+
+
+class EncoderHandler(ExtractorHandler):
+    """UnitDocuments → UnitFeatures.
+
+    The batch is one unit: batching by padded tokens happens inside, so RunInference's own is switched off
+    (`with_no_batching`).
+    """
 
     def run_inference(
         self, batch: UnitDocuments, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
@@ -54,22 +71,6 @@ class EncoderHandler(ModelHandler[UnitDocuments, UnitFeatures, FeatureExtractor]
             return [encode_unit(batch, model)]
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             return [UnitFeatures(replace(batch.state, failure=Failure.of("encode", error)))]
-
-    def limit_threads(self) -> None:
-        """Give torch its share of the cores.
-
-        It counts threads for each thread that calls it, and Beam's are not the one that loaded the model.
-        """
-        if self._torch_threads is not None:
-            torch.set_num_threads(self._torch_threads)
-
-    def get_num_bytes(self, batch: UnitDocuments | Sequence[Any]) -> int:
-        """Bytes of the texts; Beam would pickle them to find out."""
-        return int(batch.documents.table.nbytes) if isinstance(batch, UnitDocuments) else 0
-
-    def get_metrics_namespace(self) -> str:
-        """Namespace of RunInference's counters."""
-        return "encore"
 
 
 def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor) -> UnitFeatures:

@@ -13,7 +13,6 @@ import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
 from featurestore import Store
-from featurestore.commit import superseded_documents
 from featurestore.entries import SegmentEntry
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, segment_id
@@ -84,12 +83,12 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
         index=index,
         rows=state.rows[left],
         skipped=int(np.count_nonzero(~left)),
-        superseded=dict(superseded_documents(snapshot.store, snapshot.keys, superseded)),
+        superseded=snapshot.store.locate(snapshot.keys, superseded),
     )
     return state, left
 
 
-class WriteSegments(beam.DoFn):  # type: ignore[misc]
+class WriteSegments(beam.DoFn):
     """UnitFeatures → UnitOutcome: writes the segment, the dead letters and the outcome of each unit."""
 
     def __init__(self, uri: str, run_id: str, version: int, codec: str) -> None:

@@ -40,8 +40,7 @@ class UInt8:
         zero_point: the same, integers in 0…255.
 
     Raises:
-        UsageError: unknown granularity or method.
-        ValueError: parameters that no calibration gives.
+        UsageError: unknown granularity or method, or parameters that no calibration gives.
     """
 
     granularity: str = GRANULARITIES[0]
@@ -58,7 +57,7 @@ class UInt8:
         if self.granularity not in GRANULARITIES or self.method not in METHODS:
             raise _unknown((self.granularity, self.method))
         if (self.scale is None) != (self.zero_point is None):
-            raise ValueError("uint8: scale and zero point come together")
+            raise UsageError("uint8: scale and zero point come together")
         if self.scale is not None and self.zero_point is not None:
             _check_parameters(self.granularity, self.scale, self.zero_point)
 
@@ -186,9 +185,9 @@ def affine_parameters(minimum: torch.Tensor, maximum: torch.Tensor) -> tuple[tor
 
 def _check_parameters(granularity: str, scale: tuple[float, ...], zero_point: tuple[int, ...]) -> None:
     if len(scale) != len(zero_point) or not scale or (granularity == "per-tensor" and len(scale) != 1):
-        raise ValueError(f"uint8 {granularity}: {len(scale)} scales and {len(zero_point)} zero points do not fit")
+        raise UsageError(f"uint8 {granularity}: {len(scale)} scales and {len(zero_point)} zero points do not fit")
     if not all(math.isfinite(s) and s > 0 for s in scale) or not all(0 <= z < LEVELS for z in zero_point):
-        raise ValueError("uint8: expected finite scales above 0 and zero points from 0 to 255")
+        raise UsageError("uint8: expected finite scales above 0 and zero points from 0 to 255")
 
 
 def _unknown(words: tuple[str, ...]) -> UsageError:

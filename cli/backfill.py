@@ -1,0 +1,7 @@
+"""`encore backfill`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""

@@ -1,0 +1,26 @@
+"""Beam's own options, which follow ``--`` on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import typer
+
+
+@dataclass(frozen=True)
+class BeamOptions:
+    """The words after ``--``, as given."""
+
+    words: tuple[str, ...] = ()
+
+
+def beam_options(context: typer.Context, *, taken: bool = True) -> tuple[str, ...]:
+    """Beam's options of this call; a command that runs no Beam job takes none and says so.
+
+    Raises:
+        typer.BadParameter: options for a command that has no use for them.
+    """
+    found = context.obj if isinstance(context.obj, BeamOptions) else BeamOptions()
+    if found.words and not taken:
+        raise typer.BadParameter(f"{context.info_name} runs no Beam job, so nothing may follow --")
+    return found.words

@@ -1,0 +1,7 @@
+"""`encore demo`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""

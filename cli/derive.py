@@ -1,0 +1,54 @@
+"""`encore derive`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import CodecOption, JsonOption, ReportOption, SnapshotOption, StoreOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("derive")(derive)
+
+
+def derive(
+    context: typer.Context,
+    source: Annotated[str, typer.Option("--from", metavar="URI", help="The richer store.")],
+    store: StoreOption,
+    layers: Annotated[
+        str | None, typer.Option(metavar="last|layer:k|mean:m|stack:m", help="Layer pooling.", show_default="as stored")
+    ] = None,
+    positions: Annotated[
+        str | None, typer.Option(metavar="tokens|cls|mean", help="Positions to keep.", show_default="as stored")
+    ] = None,
+    quantizer: Annotated[
+        str | None,
+        typer.Option(metavar="float16|uint8[:…]|sign", help="Quantizer.", show_default="as stored"),
+    ] = None,
+    codec: CodecOption = None,
+    snapshot: SnapshotOption = None,
+    like: Annotated[
+        str | None, typer.Option(metavar="URI", help="Take over this store's calibration.", show_default=False)
+    ] = None,
+    report: ReportOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a poorer store from a richer one, without the encoder.
+
+    Example: encore derive --from rich --store small --layers mean:4 --quantizer sign
+
+    Run again, it derives only what the source has gained.
+    """
+    from cli.job_output import finish_job  # noqa: PLC0415
+    from cli.output import error_console  # noqa: PLC0415
+    from pipelines.derive_job import DeriveRequest  # noqa: PLC0415
+    from pipelines.derive_job import derive as run_derive
+    from pipelines.progress import display_for  # noqa: PLC0415
+
+    request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)
+    result = run_derive(request, beam_options=beam_options(context), display=display_for(error_console()))
+    finish_job(result, report, as_json=as_json)

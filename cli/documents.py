@@ -1,0 +1,38 @@
+"""`encore documents`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import SnapshotOption, StoreOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("documents")(documents)
+
+
+def documents(
+    store: StoreOption,
+    snapshot: SnapshotOption = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE.parquet|FILE.csv", help="Write all of them.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Documents to print.")] = 20,
+) -> None:
+    """List the stored documents: ids, tokens, truncation, and the corpus columns that were kept.
+
+    Example: encore documents --store features --out documents.parquet
+    """
+    from cli.document_output import print_documents, write_documents  # noqa: PLC0415
+    from featurestore import Store  # noqa: PLC0415
+
+    opened = Store.open(store, snapshot)
+    table = opened.documents().drop_columns(["key_hash", "text_digest"])
+    if out is None:
+        print_documents(table, limit)
+    else:
+        write_documents(table, out)

@@ -1,0 +1,140 @@
+"""`encore encode`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import (
+    CodecOption,
+    DeviceOption,
+    IdColumnOption,
+    JsonOption,
+    PairColumnOption,
+    ReportOption,
+    StoreOption,
+    TextColumnOption,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("encode")(encode)
+
+
+def encode(
+    context: typer.Context,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Parquet, JSON Lines or CSV: files, folders, globs or URLs."),
+    ],
+    store: StoreOption,
+    encoder: Annotated[
+        str, typer.Option(metavar="NAME|hf:ID|PATH", help="minilm, a hub id, or a folder with safetensors.")
+    ] = "minilm",
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="last|layer:k|mean:m|stack:m",
+            help="Layer pooling; mean:16, or of every layer where there are fewer, unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    positions: Annotated[str, typer.Option(metavar="tokens|cls|mean", help="Positions to store.")] = "tokens",
+    quantizer: Annotated[
+        str,
+        typer.Option(
+            metavar="float16|uint8[:…]|sign",
+            help="uint8 takes :per-tensor or :per-dimension, and :min-max or :histogram.",
+        ),
+    ] = "sign",
+    max_length: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Tokens of a document; the encoder's own limit unless given.", show_default=False
+        ),
+    ] = None,
+    truncation_side: Annotated[
+        str, typer.Option(metavar="right|left", help="Which end of a long text is cut.")
+    ] = "right",
+    special_tokens: Annotated[
+        bool, typer.Option("--special-tokens/--no-special-tokens", help="Store the vectors of special tokens.")
+    ] = True,
+    device: DeviceOption = "auto",
+    dtype: Annotated[
+        str, typer.Option(metavar="float32|bfloat16|float16", help="What the forward pass runs in.")
+    ] = "float32",
+    id_column: IdColumnOption = "doc_id",
+    text_column: TextColumnOption = "text",
+    pair_column: PairColumnOption = None,
+    keep_columns: Annotated[
+        str, typer.Option(metavar="A,B", help="Corpus columns to keep in the document index.", show_default=False)
+    ] = "",
+    codec: CodecOption = None,
+    unit_rows: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Rows of a work unit; by the size of the corpus unless given.", show_default=False
+        ),
+    ] = None,
+    max_dead_letters: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT|SHARE",
+            help="Rejected documents that are tolerated; 0.01, or 10 where that is more, unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    dead_letters: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Copy the dead letters (Parquet) to a folder.", show_default=False)
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STORE", help="Take over another store's calibration, so that heads fit both.", show_default=False
+        ),
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete documents that have left the corpus.")] = False,
+    report: ReportOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Encode a corpus into a store: what is stored already is skipped, and an interrupted run resumes.
+
+    Example: encore encode reviews/*.parquet --store features --id-column id --text-column body
+
+    Beam's own options follow --, for example: -- --runner=FlinkRunner --flink_master=host:8081
+    """
+    from cli.job_output import finish_job  # noqa: PLC0415
+    from cli.output import error_console  # noqa: PLC0415
+    from pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
+    from pipelines.encode_job import EncodeRequest  # noqa: PLC0415
+    from pipelines.encode_job import encode as run_encode  # noqa: PLC0415
+    from pipelines.progress import display_for  # noqa: PLC0415
+
+    request = EncodeRequest(
+        inputs=tuple(inputs),
+        store=store,
+        encoder=encoder,
+        layers=layers,
+        positions=positions,
+        quantizer=quantizer,
+        max_length=max_length,
+        truncation_side=truncation_side,
+        special_tokens=special_tokens,
+        device=device,
+        dtype=dtype,
+        columns=CorpusColumns(
+            id_column, text_column, pair_column, tuple(name.strip() for name in keep_columns.split(",") if name.strip())
+        ),
+        codec=codec,
+        unit_rows=unit_rows,
+        limit=DeadLetterLimit.parse(max_dead_letters),
+        dead_letters=dead_letters,
+        like=like,
+        prune=prune,
+    )
+    result = run_encode(request, beam_options=beam_options(context), display=display_for(error_console()))
+    finish_job(result, report, as_json=as_json)

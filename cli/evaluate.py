@@ -1,0 +1,7 @@
+"""`encore evaluate`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""

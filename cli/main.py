@@ -1,0 +1,80 @@
+"""The command `encore`: assembles the commands, and turns errors into one or two lines and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from cli import backfill, demo, derive, documents, encode, evaluate, inspect_store, predict, train
+from cli.beam_options import BeamOptions
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="encore",
+    help=(
+        "Encode once, answer forever: run a Transformer encoder over a corpus once, keep its token features in a compact "
+        "store, and train and score any number of classifiers from the store."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (encode, train, backfill, predict, evaluate, derive, inspect_store, documents, demo):
+    module.register(app)
+
+
+def main() -> NoReturn:
+    """Entry point of the console script.
+
+    Words after ``--`` are Beam's options. ``--debug``, anywhere before them, shows the traceback of an error.
+    """
+    words = sys.argv[1:]
+    split = words.index("--") if "--" in words else len(words)
+    own, beam_options = words[:split], words[split + 1 :]
+    debug = "--debug" in own
+    signal.signal(signal.SIGTERM, _interrupt)
+    code = run([word for word in own if word != "--debug"], tuple(beam_options), debug=debug)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A runner's worker threads may still be at work on an interrupted unit; nobody waits for what is not wanted.
+    os._exit(code)
+
+
+def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = False) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        app(args=words, prog_name="encore", obj=BeamOptions(beam_options), standalone_mode=True)
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 1
+    except KeyboardInterrupt:
+        print("encore: interrupted; finished units are kept: the same command resumes", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        # Imported late: torch comes with it, and --help answers at once.
+        from featurestore.errors import EncoreError  # noqa: PLC0415
+
+        if not isinstance(error, EncoreError | OSError):
+            raise
+        return _fail(error, error.exit_code if isinstance(error, EncoreError) else 1, debug=debug)
+    return 0
+
+
+def _fail(error: BaseException, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    print(f"encore: {error}", file=sys.stderr)
+    return code
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

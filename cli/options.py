@@ -1,0 +1,50 @@
+"""Options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+StoreOption = Annotated[
+    str, typer.Option("--store", metavar="URI", help="The feature store: a folder or s3://, gs://, az:// URL.")
+]
+SnapshotOption = Annotated[
+    int | None,
+    typer.Option("--snapshot", metavar="N", help="Snapshot to read; the newest unless given.", show_default=False),
+]
+IdColumnOption = Annotated[str, typer.Option("--id-column", metavar="NAME", help="Column of the document ids.")]
+TextColumnOption = Annotated[str, typer.Option("--text-column", metavar="NAME", help="Column of the texts.")]
+PairColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--pair-column",
+        metavar="NAME",
+        help="Column of the second texts of pairs; null for a single text.",
+        show_default=False,
+    ),
+]
+LabelColumnOption = Annotated[str, typer.Option("--label-column", metavar="NAME", help="Column of the labels.")]
+HeadOption = Annotated[
+    list[str], typer.Option("--head", metavar="HEAD_DIR", help="A trained head; may be given many times.")
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda", help="Where the encoder runs; cuda is an error where there is none."
+    ),
+]
+CodecOption = Annotated[
+    str | None,
+    typer.Option(
+        "--codec",
+        metavar="none|zstd|blosc",
+        help="Lossless codec under the quantizer; its own default unless given.",
+        show_default=False,
+    ),
+]
+ReportOption = Annotated[
+    str | None,
+    typer.Option("--report", metavar="FILE", help="Write the run's JSON report to a file as well.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]

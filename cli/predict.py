@@ -1,0 +1,7 @@
+"""`encore predict`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""

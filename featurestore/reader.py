@@ -1,0 +1,154 @@
+"""Reading segments: nothing comes back that the segment's completion record does not vouch for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zarr
+from obstore.exceptions import BaseError
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import ObjectStore, StorePath
+
+from featurestore.entries import SegmentEntry
+from featurestore.errors import StoreError
+from featurestore.objects import Objects
+from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from featurestore.segments import INDEX_FILE
+
+RUN_CHUNKS = 16
+"""Neighbouring chunks that a random read fetches at a time: what it holds beside the rows asked for."""
+
+
+@dataclass(frozen=True)
+class SegmentReader:
+    """Reads the objects of one listed segment; each method raises StoreError that names the object where one is damaged.
+
+    The list holds the checksum of the completion record, and the record those of the objects. Small objects are compared
+    with them whole; the chunks of features and offsets carry their own crc32c.
+
+    Attributes:
+        objects: where the store lies.
+        entry: the segment, as a snapshot lists it.
+    """
+
+    objects: Objects
+    entry: SegmentEntry
+
+    @property
+    def segment(self) -> str:
+        """Id of the segment."""
+        return self.entry.segment
+
+    def index(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The document index, or some columns of it; a column that it does not have is left out."""
+        data = self._verified(INDEX_FILE)
+        try:
+            file = pq.ParquetFile(pa.BufferReader(data))
+            held = file.schema_arrow.names
+            return file.read(None if columns is None else [name for name in columns if name in held])
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{self._name(INDEX_FILE)}: damaged: {_first_line(error)}") from error
+
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """(documents + 1,) int64: where each document's rows begin and end."""
+        return _read(self._offsets, slice(None), self._name("offsets")).astype(np.int64, copy=False)
+
+    def packed(self, start: int, stop: int) -> npt.NDArray[np.generic]:
+        """Rows start to stop of the packed features."""
+        return _read(self._features, slice(start, stop), self._name("features"))
+
+    def packed_rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
+        """These rows, sorted ascending, reading each chunk that holds one of them once."""
+        out = np.empty((len(rows), *self._features.shape[1:]), self._features.dtype)
+        for start, stop in _runs(rows, self._features.chunks[0]):
+            first, last = np.searchsorted(rows, (start, stop))
+            inside = rows[first:last]
+            out[first:last] = self.packed(start, int(inside[-1]) + 1)[inside - start]
+        return out
+
+    @cached_property
+    def _features(self) -> zarr.Array[Any]:
+        return self._array("features")
+
+    @cached_property
+    def _offsets(self) -> zarr.Array[Any]:
+        return self._array("offsets")
+
+    @cached_property
+    def _recorded(self) -> Mapping[str, StoredObject]:
+        """Path below the attempt → what the completion record says of the object."""
+        path = record_path(self.segment)
+        try:
+            data = self.objects.get(path)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.objects.name(path)}: missing; run encore verify") from error
+        if hashlib.sha256(data).hexdigest() != self.entry.record:
+            raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed")
+        record = SegmentRecord.from_bytes(data, self.objects.name(path))
+        return {stored.path: stored for stored in record.objects}
+
+    def _verified(self, path: str) -> bytes:
+        """An object of the segment whose bytes are those that its record vouches for."""
+        known = self._recorded.get(path)
+        try:
+            data = self.objects.get(f"{self._folder}/{path}")
+        except FileNotFoundError as error:
+            raise StoreError(f"{self._name(path)}: missing; run encore verify") from error
+        if known is None or hashlib.sha256(data).hexdigest() != known.sha256:
+            raise StoreError(f"{self._name(path)}: damaged: its bytes are not those that its record says")
+        return data
+
+    def _array(self, name: str) -> zarr.Array[Any]:
+        metadata = json.loads(self._verified(f"{name}/zarr.json"))
+        store = _CompleteStore(self.objects.raw, read_only=True)
+        return zarr.Array.from_dict(StorePath(store, f"{self._folder}/{name}"), metadata)
+
+    @property
+    def _folder(self) -> str:
+        return attempt_path(self.segment, self.entry.attempt)
+
+    def _name(self, path: str) -> str:
+        return self.objects.name(f"{self._folder}/{path}")
+
+
+class _CompleteStore(ObjectStore[Any]):
+    """Where every chunk was written, one that is not there is damage; Zarr itself would read it as zeros."""
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        found = await super().get(key, prototype, byte_range)
+        if found is None:
+            raise FileNotFoundError(f"{key} is missing")
+        return found
+
+
+def _read(array: zarr.Array[Any], selection: slice, name: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(array[selection])
+    except (ValueError, RuntimeError, OSError, KeyError, BaseError) as error:
+        # Zarr, its codecs and obstore raise all of these for a chunk whose bytes are not there, or not what they were.
+        raise StoreError(f"{name}: damaged or unreadable: {_first_line(error)}; run encore verify") from error
+
+
+def _runs(rows: npt.NDArray[np.int64], chunk_rows: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) rows of the runs of at most `RUN_CHUNKS` neighbouring chunks that hold these sorted rows."""
+    chunks = np.unique(rows // chunk_rows)
+    for neighbours in np.split(chunks, np.flatnonzero(np.diff(chunks) > 1) + 1):
+        for at in range(0, len(neighbours), RUN_CHUNKS):
+            run = neighbours[at : at + RUN_CHUNKS]
+            yield int(run[0]) * chunk_rows, (int(run[-1]) + 1) * chunk_rows
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

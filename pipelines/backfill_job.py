@@ -1,0 +1,157 @@
+"""The backfill job: every head over every stored document, in one pass, without the encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import apache_beam as beam
+
+from featurestore import Store, UsageError
+from heads import Head
+from pipelines.backfill_stage import ScoreSegments, SegmentOutcome, SegmentUnit
+from pipelines.predictions import PredictionFile, Predictions
+from pipelines.progress import ProgressDisplay, Silent, watch_units
+from pipelines.runner import RunnerChoice, run_to_end
+from pipelines.runs import RunFolder
+from pipelines.segment_job import VERSIONED, JobReport
+from pipelines.staged_heads import head_name, stage_heads
+from pipelines.totals import LOST
+from pipelines.unit_flow import Failure
+
+
+@dataclass(frozen=True)
+class BackfillRequest:
+    """What `backfill` is asked for.
+
+    Attributes:
+        store: URI of the store.
+        heads: directories of trained heads.
+        out: URI of the predictions folder, made where there is none.
+        snapshot: snapshot to score; None takes the newest.
+        probabilities: keep every class's probability beside the label and its score.
+    """
+
+    store: str
+    heads: tuple[str, ...]
+    out: str
+    snapshot: int | None = None
+    probabilities: bool = False
+
+
+def backfill(
+    request: BackfillRequest, *, beam_options: Sequence[str] = (), display: ProgressDisplay | None = None
+) -> JobReport:
+    """Score what is not scored yet: new segments, new heads, and documents whose text has changed.
+
+    Raises:
+        SpecMismatch: a head was trained on other features than the store holds; nothing is scored.
+        UsageError: a head cannot be read, two are the same, or the folder holds another store's predictions.
+        JobError: the pipeline failed as a whole; finished files are kept for the next run.
+    """
+    started = time.monotonic()
+    store = Store.open(request.store, request.snapshot)
+    heads = load_heads(request.heads)
+    for directory, head in zip(request.heads, heads, strict=True):
+        head.require(store.spec, f"head {directory}", f"store {store.uri}")
+    names = [head_name(head) for head in heads]
+    predictions = Predictions.create(request.out, store, probabilities=request.probabilities)
+    stage_heads(predictions.objects, heads)
+    run = RunFolder.start(predictions.objects)
+    listed = predictions.files()
+    units = plan_units(store, names, listed)
+    documents = sum(unit.entry.live for unit in units)
+    runner = RunnerChoice.of(beam_options, len(units))
+
+    def build() -> beam.Pipeline:
+        pipeline = runner.pipeline()
+        score = ScoreSegments(store.uri, store.version, request.out, run.run_id, names, runner.torch_threads)
+        _ = pipeline | "Plan" >> beam.Create(units) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
+        return pipeline
+
+    if units:
+        run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent()))
+    outcomes = {unit: SegmentOutcome.from_dict(document) for unit, document in run.outcomes()}
+    failures = {
+        unit.number: failure
+        for unit in units
+        if (failure := outcomes[unit.number].failure if unit.number in outcomes else LOST) is not None
+    }
+    made = [file for unit in units if unit.number in outcomes for file in outcomes[unit.number].files]
+    before = predictions.log.latest()
+    # A segment whose scoring failed keeps the predictions it had.
+    after = predictions.publish(names, (entry.segment for entry in store.entries if entry.live), made)
+    report = _report(store, predictions, run, names, list(outcomes.values()), made, failures)
+    report |= {
+        "version": {"before": before.version, "after": after.version},
+        "committed": after.version != before.version,
+        "wall_seconds": round(time.monotonic() - started, 3),
+    }
+    run.put_report(report)
+    return JobReport(report)
+
+
+def load_heads(directories: Sequence[str]) -> list[Head]:
+    """Load heads; raises UsageError where none is named, or one twice."""
+    if not directories:
+        raise UsageError("no head is named; give --head HEAD_DIR")
+    heads = [Head.load(directory) for directory in directories]
+    names = [head_name(head) for head in heads]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
+    return heads
+
+
+def plan_units(store: Store, names: Sequence[str], listed: Sequence[PredictionFile]) -> list[SegmentUnit]:
+    """The segments that some head has not scored as they stand now, with what each head needs."""
+    there = {(file.head, file.segment): file for file in listed}
+    units: list[SegmentUnit] = []
+    for entry in store.entries:
+        files = {name: there.get((name, entry.segment)) for name in names}
+        lacking = {name: file for name, file in files.items() if file is None or file.deletions != entry.deletions}
+        if lacking and entry.live:
+            older = {name: file.path for name, file in lacking.items() if file is not None}
+            units.append(SegmentUnit(len(units), entry, tuple(lacking), older))
+    return units
+
+
+def _report(
+    store: Store,
+    predictions: Predictions,
+    run: RunFolder,
+    names: Sequence[str],
+    outcomes: Sequence[SegmentOutcome],
+    made: Sequence[PredictionFile],
+    failures: dict[int, Failure],
+) -> dict[str, Any]:
+    seconds: dict[str, float] = {}
+    for outcome in outcomes:
+        for stage, spent in outcome.seconds.items():
+            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
+    return {
+        "job": "backfill",
+        "run": run.run_id,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "store": store.uri,
+        "snapshot": store.version,
+        "predictions": predictions.objects.uri,
+        "heads": list(names),
+        "documents": {
+            "stored": len(store),
+            "read": sum(outcome.documents_in for outcome in outcomes),
+            "scored": sum(outcome.scored for outcome in outcomes),
+            "carried": sum(outcome.carried for outcome in outcomes),
+            "adopted": sum(outcome.adopted for outcome in outcomes),
+        },
+        "bytes": sum(file.bytes for file in made),
+        "seconds": seconds,
+        "failures": {str(unit): {"stage": f.stage, "reason": f.reason} for unit, f in failures.items()},
+        "fingerprint": store.spec.fingerprint,
+        "versions": {name: version(name) for name in VERSIONED},
+        "exit_code": 1 if failures else 0,
+    }

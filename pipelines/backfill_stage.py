@@ -1,0 +1,184 @@
+"""The fused stage of a backfill: read a segment once, decode once, score with every head that needs it, write files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from apache_beam.utils.shared import Shared
+
+from featurestore import Store
+from featurestore.entries import SegmentEntry
+from heads import Scorer
+from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
+from pipelines.runs import RunFolder
+from pipelines.staged_heads import load_staged_heads
+from pipelines.unit_flow import Failure
+
+BLOCK_BYTES = 16 << 20
+"""Packed features that are decoded at a time; as floats they take up to 32 times as much."""
+
+
+@dataclass(frozen=True)
+class SegmentUnit:
+    """A segment and the heads that lack predictions for it.
+
+    Attributes:
+        number: ordinal over the plan.
+        entry: the segment, as the snapshot lists it.
+        heads: names of the heads that have to do something about it.
+        older: head → file with its predictions under an older deletion vector: they are kept, less the deleted.
+    """
+
+    number: int
+    entry: SegmentEntry
+    heads: tuple[str, ...]
+    older: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SegmentOutcome:
+    """What came of a segment.
+
+    Attributes:
+        unit: number of the unit.
+        documents_in: live documents of the segment.
+        scored: predictions made: documents times heads.
+        carried: predictions taken over from files under an older deletion vector.
+        adopted: predictions in files that an earlier run had finished and not listed.
+        files: what is to be listed.
+        seconds: stage → time spent.
+        failure: why the unit failed as a whole.
+    """
+
+    unit: int
+    documents_in: int
+    scored: int = 0
+    carried: int = 0
+    adopted: int = 0
+    files: tuple[PredictionFile, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON that `from_dict` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> SegmentOutcome:
+        """Inverse of `to_dict`."""
+        failure = document["failure"]
+        nested = {
+            "files": tuple(PredictionFile(**file) for file in document["files"]),
+            "failure": None if failure is None else Failure(**failure),
+        }
+        return cls(**{**document, **nested})
+
+
+class ScoreSegments(beam.DoFn):
+    """SegmentUnit → SegmentOutcome, with the prediction files written on the way."""
+
+    def __init__(
+        self, store: str, version: int, out: str, run_id: str, heads: Sequence[str], torch_threads: int | None
+    ) -> None:
+        self._uri, self._version, self._out, self._run_id = store, version, out, run_id
+        self._names, self._torch_threads = tuple(heads), torch_threads
+        self._handle = Shared()
+
+    def setup(self) -> None:
+        """Open store and predictions once a worker; heads are loaded once a process."""
+        self._store = Store.open(self._uri, self._version)
+        self._predictions = Predictions.open(self._out)
+        self._run = RunFolder(self._predictions.objects, self._run_id)
+        self._heads = self._handle.acquire(lambda: load_staged_heads(self._predictions.objects, self._names))
+
+    def process(self, unit: SegmentUnit) -> Iterator[SegmentOutcome]:
+        """Score one segment; whatever goes wrong becomes its failure, and other segments go on."""
+        if self._torch_threads is not None:
+            torch.set_num_threads(self._torch_threads)
+        try:
+            outcome = self._finish(unit)
+        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+            outcome = SegmentOutcome(unit.number, unit.entry.live, failure=Failure.of("score", error))
+        self._run.put_outcome(unit.number, outcome.to_dict())
+        yield outcome
+
+    def _finish(self, unit: SegmentUnit) -> SegmentOutcome:
+        """Take what is finished, carry over what is still right, score the rest."""
+        files, todo, carried, adopted = [], [], 0, 0
+        for name in unit.heads:
+            if (size := self._predictions.objects.size(prediction_path(name, unit.entry))) is not None:
+                # Written whole or not at all, by a run that ended before it could list the file.
+                files.append(self._file(unit, name, size))
+                adopted += unit.entry.live
+            elif (size := self._carry(unit, name)) is not None:
+                files.append(self._file(unit, name, size))
+                carried += unit.entry.live
+            else:
+                todo.append(name)
+        seconds: dict[str, float] = {}
+        if todo:
+            files += self._score(unit, todo, seconds)
+        return SegmentOutcome(
+            unit.number, unit.entry.live, len(todo) * unit.entry.live, carried, adopted, tuple(files), seconds
+        )
+
+    def _score(self, unit: SegmentUnit, names: Sequence[str], seconds: dict[str, float]) -> list[PredictionFile]:
+        """One pass over the segment for all these heads."""
+        scorer = Scorer([self._heads[name] for name in names], self._store.spec)
+        parts: dict[str, list[pa.Table]] = {name: [] for name in names}
+        mark = time.perf_counter()
+        for block in self._store.scan_segment(unit.entry, BLOCK_BYTES):
+            mark = _spend(seconds, "read", mark)
+            for name, scores in zip(names, scorer.score(block), strict=True):
+                parts[name].append(self._table(block.doc_ids, name, scores.probabilities))
+            mark = _spend(seconds, "score", mark)
+        files = []
+        for name, tables in parts.items():
+            size = self._predictions.write_file(prediction_path(name, unit.entry), pa.concat_tables(tables))
+            files.append(self._file(unit, name, size))
+        _spend(seconds, "write", mark)
+        return files
+
+    def _table(self, doc_ids: pa.ChunkedArray, name: str, probabilities: np.ndarray[Any, Any]) -> pa.Table:
+        best = probabilities.argmax(axis=1)
+        classes = pa.array(self._heads[name].classes, pa.string())
+        labels = pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), classes)
+        scores = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
+        return prediction_table(doc_ids, labels, scores, probabilities if self._predictions.probabilities else None)
+
+    def _carry(self, unit: SegmentUnit, name: str) -> int | None:
+        """Write a head's older predictions less the documents deleted since; None where they do not cover the rest."""
+        if name not in unit.older:
+            return None
+        old = self._predictions.read_file(unit.older[name])
+        live = self._store.live_index(unit.entry, ["doc_id"])["doc_id"]
+        kept = old.filter(pc.is_in(old["doc_id"], value_set=live.combine_chunks()))
+        if kept.num_rows != unit.entry.live:
+            return None
+        return self._predictions.write_file(prediction_path(name, unit.entry), kept)
+
+    def _file(self, unit: SegmentUnit, name: str, size: int) -> PredictionFile:
+        return PredictionFile(
+            head=name,
+            segment=unit.entry.segment,
+            deletions=unit.entry.deletions,
+            path=prediction_path(name, unit.entry),
+            documents=unit.entry.live,
+            bytes=size,
+            snapshot=self._version,
+            fingerprint=self._store.spec.fingerprint,
+        )
+
+
+def _spend(seconds: dict[str, float], stage: str, since: float) -> float:
+    now = time.perf_counter()
+    seconds[stage] = seconds.get(stage, 0.0) + now - since
+    return now

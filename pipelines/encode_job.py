@@ -1,0 +1,177 @@
+"""The encode job: a corpus into a store, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+from apache_beam.ml.inference.base import RunInference
+
+from encoders import DocumentBlock, FeatureExtractor, load_encoder
+from featurestore import FeatureSpec, Store, TextSpec, UsageError
+from featurestore.codecs import check_codec
+from featurestore.objects import Objects
+from pipelines.calibration import PART_DOCUMENTS, SAMPLE_DOCUMENTS, calibrate_with_encoder
+from pipelines.corpus import CorpusColumns, Plan, find_files, plan, read_sample, sample_units, smallest_keys
+from pipelines.dead_letters import DeadLetterLimit
+from pipelines.encoder_handler import EncoderHandler
+from pipelines.progress import ProgressDisplay, Silent
+from pipelines.read_stage import ReadUnits
+from pipelines.runner import RunnerChoice
+from pipelines.runs import RunFolder
+from pipelines.segment_job import JobReport, SegmentJob
+from pipelines.store_spec import existing_spec, settle_spec
+
+
+@dataclass(frozen=True)
+class EncodeRequest:
+    """What `encode` is asked for.
+
+    Attributes:
+        inputs: corpus files, directories and globs, local or in object storage.
+        store: URI of the store to make or to extend.
+        encoder: ``minilm``, ``hf:ID``, a hub ID or a local directory.
+        layers: layer pooling; None is the mean of the last 16 layers, or of all where there are fewer.
+        positions: ``tokens``, ``cls`` or ``mean``.
+        quantizer: ``float16``, ``uint8[:…]`` or ``sign``.
+        max_length: tokens of a document; None takes the encoder's own limit.
+        truncation_side: ``right`` or ``left``.
+        special_tokens: whether the vectors of special tokens are stored.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        dtype: what the forward pass runs in.
+        columns: names of the corpus columns.
+        codec: lossless codec; None takes the quantizer's own.
+        unit_rows: rows of a work unit; None chooses by the size of the corpus.
+        limit: dead letters that are tolerated.
+        dead_letters: local directory that gets a copy of the dead letters.
+        like: URI of a store whose calibration is taken over.
+        prune: whether documents that have left the corpus leave the store.
+    """
+
+    inputs: tuple[str, ...]
+    store: str
+    encoder: str = "minilm"
+    layers: str | None = None
+    positions: str = "tokens"
+    quantizer: str = "sign"
+    max_length: int | None = None
+    truncation_side: str = "right"
+    special_tokens: bool = True
+    device: str = "auto"
+    dtype: str = "float32"
+    columns: CorpusColumns = field(default_factory=CorpusColumns)
+    codec: str | None = None
+    unit_rows: int | None = None
+    limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit.parse(None))
+    dead_letters: str | None = None
+    like: str | None = None
+    prune: bool = False
+
+
+def encode(
+    request: EncodeRequest, *, beam_options: Sequence[str] = (), display: ProgressDisplay | None = None
+) -> JobReport:
+    """Encode what the store does not hold yet, and commit it as one snapshot.
+
+    Raises:
+        UsageError: the request cannot be carried out; no store has been made.
+        SpecMismatch: the store is there and holds other features.
+        JobError: the pipeline failed as a whole; finished segments are kept for the next run.
+    """
+    started = time.monotonic()
+    files = find_files(request.inputs)
+    requested = requested_spec(request)
+    codec = request.codec or requested.quantizer.default_codec
+    check_codec(codec)
+    existing = existing_spec(request.store)
+    if existing is not None:
+        existing.require_request(requested, "store", "request")
+    corpus = plan(
+        files,
+        request.columns,
+        request.unit_rows,
+        vector_bytes=requested.row_bytes,
+        max_vectors=requested.text.max_length if requested.positions == "tokens" else 1,
+    )
+    if request.prune and not corpus.documents:
+        raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
+    runner = RunnerChoice.of(beam_options, len(corpus.units))
+    run = RunFolder.start(Objects.open(request.store, make=True))
+
+    def measured(spec: FeatureSpec) -> FeatureSpec:
+        parts = _sample_parts(corpus, request.columns)
+        return spec.with_quantizer(
+            calibrate_with_encoder(spec, parts, request.encoder, request.device, run=run, runner=runner)
+        )
+
+    store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
+    planned = time.monotonic()
+    job = SegmentJob("encode", store, run, corpus.units, corpus.documents, codec, runner)
+    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.torch_threads)
+    totals = job.execute(EncodeUnits(store, request.columns, handler), display or Silent())
+    if request.dead_letters is not None:
+        _copy_dead_letters(run, request.dead_letters)
+    details = {
+        "corpus": {"files": len(files), "documents": corpus.documents, "unit_rows": corpus.unit_rows},
+        "codec": codec,
+        "prepare_seconds": round(planned - started, 3),
+    }
+    pruned = _left_corpus(store, corpus) if request.prune else None
+    return job.finish(totals, request.limit, started, pruned, details)
+
+
+class EncodeUnits(beam.PTransform):
+    """WorkUnit → UnitFeatures."""
+
+    def __init__(self, store: Store, columns: CorpusColumns, handler: EncoderHandler) -> None:
+        super().__init__()
+        self._read = ReadUnits(store.uri, store.version, columns)
+        self._handler = handler
+
+    def expand(self, units: beam.PCollection) -> beam.PCollection:
+        """Read what the store lacks and encode it."""
+        handler = self._handler.with_no_batching()
+        return units | "ReadUnits" >> beam.ParDo(self._read) | "Encode" >> RunInference(handler)
+
+
+def requested_spec(request: EncodeRequest) -> FeatureSpec:
+    """The feature spec that a request asks for, seen to be one that its encoder can give.
+
+    Loads the encoder: its digests are part of the spec.
+    """
+    encoder = load_encoder(request.encoder, device=request.device, dtype=request.dtype)
+    text = TextSpec(
+        max_length=encoder.default_max_length if request.max_length is None else request.max_length,
+        truncation_side=request.truncation_side,
+        special_tokens=request.special_tokens,
+    )
+    spec = FeatureSpec.build(encoder.spec, text, request.layers, request.positions, request.quantizer)
+    extractor = FeatureExtractor(encoder, spec)
+    if request.columns.pair is not None:
+        extractor.check_pairs()
+    return spec
+
+
+def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
+    samples = sample_units(corpus, smallest_keys(corpus, SAMPLE_DOCUMENTS))
+    if not samples:
+        raise UsageError("the corpus holds no document to calibrate the quantizer on")
+    sample = read_sample(samples, columns)
+    return [DocumentBlock(sample.table.slice(at, PART_DOCUMENTS)) for at in range(0, len(sample), PART_DOCUMENTS)]
+
+
+def _left_corpus(store: Store, corpus: Plan) -> dict[str, npt.NDArray[np.int64]]:
+    """Documents of the snapshot whose ids the corpus no longer has, as segment → positions."""
+    return store.locate(store.keys, store.keys.not_among(corpus.keys))
+
+
+def _copy_dead_letters(run: RunFolder, directory: str) -> None:
+    target = Path(directory).expanduser()
+    target.mkdir(parents=True, exist_ok=True)
+    for name, data in run.dead_letter_files():
+        (target / f"{run.run_id}-{name}").write_bytes(data)

@@ -1,0 +1,232 @@
+"""A folder of predictions: Parquet files by head and segment, listed by manifests of the store's own mechanism.
+
+PREDICTIONS/
+  predictions.json                     which store is scored, and what the files hold; written once
+  manifests/  lists/                   versions of the table (head, segment) → file
+  heads/<task>@<digest>/               the heads, as they were when they scored
+  head=<task>@<digest>/<segment>-<deletions>.parquet
+  runs/<run id>/                       outcomes and report of each backfill
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore import CommitConflict, Store, StoreError, UsageError
+from featurestore.entries import SegmentEntry
+from featurestore.objects import Objects
+from featurestore.versions import Manifest, VersionLog
+
+PREDICTIONS_FILE = "predictions.json"
+FORMAT_VERSION = 1
+ATTEMPTS = 50
+READ_THREADS = 8
+
+FILE_SCHEMA = pa.schema(
+    [
+        pa.field("head", pa.string(), nullable=False),
+        pa.field("segment", pa.string(), nullable=False),
+        pa.field("deletions", pa.string()),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("documents", pa.int64(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("snapshot", pa.int64(), nullable=False),
+        pa.field("fingerprint", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PredictionFile:
+    """One listed file: the predictions of one head for the live documents of one segment.
+
+    Attributes:
+        head: ``task@digest``.
+        segment: id of the segment.
+        deletions: digest of the deletion vector that was in force, or None.
+        path: the file, below the folder.
+        documents: rows.
+        bytes: size of the file.
+        snapshot: snapshot of the store that was scored.
+        fingerprint: of the features that were scored.
+    """
+
+    head: str
+    segment: str
+    deletions: str | None
+    path: str
+    documents: int
+    bytes: int
+    snapshot: int
+    fingerprint: str
+
+
+def prediction_path(head: str, entry: SegmentEntry) -> str:
+    """Where the predictions of a head for a segment as this entry has it lie."""
+    return f"head={head}/{entry.segment}-{entry.deletions or 'all'}.parquet"
+
+
+def prediction_table(doc_ids: Any, labels: Any, scores: Any, probabilities: Any | None) -> pa.Table:
+    """Rows of a prediction file: doc_id, label, its probability as score, and every class's probability if asked for."""
+    columns = {"doc_id": doc_ids, "label": labels, "score": pa.array(scores, pa.float32())}
+    if probabilities is not None:
+        width = probabilities.shape[1]
+        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(probabilities.ravel(), width)
+    return pa.table(columns)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A folder of predictions for one store.
+
+    Attributes:
+        objects: where it lies.
+        probabilities: whether its files hold every class's probability.
+    """
+
+    objects: Objects
+    probabilities: bool
+
+    @classmethod
+    def create(cls, uri: str, store: Store, *, probabilities: bool) -> Predictions:
+        """Make a folder for a store's predictions, or open the one that is there.
+
+        Raises:
+            UsageError: the folder holds another store's predictions, or files of another kind.
+        """
+        objects = Objects.open(uri, make=True)
+        document = {
+            "format": "encore-predictions",
+            "format_version": FORMAT_VERSION,
+            "store_id": store.store_id,
+            "fingerprint": store.spec.fingerprint,
+            "probabilities": probabilities,
+        }
+        objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
+        there = _read_document(objects)
+        if there["store_id"] != store.store_id:
+            raise UsageError(f"{objects.uri}: holds predictions for another store than {store.uri}; name another --out")
+        if there["probabilities"] != probabilities:
+            kind = "with" if there["probabilities"] else "without"
+            raise UsageError(
+                f"{objects.uri}: holds predictions {kind} probabilities; ask for the same or name another --out"
+            )
+        return cls(objects, probabilities)
+
+    @classmethod
+    def open(cls, uri: str) -> Predictions:
+        """Open a folder of predictions; raises UsageError where there is none."""
+        objects = Objects.open(uri)
+        return cls(objects, _read_document(objects)["probabilities"])
+
+    @property
+    def log(self) -> VersionLog:
+        """The versions of the table of files."""
+        return VersionLog(self.objects, FILE_SCHEMA, ("head", "segment"))
+
+    def files(self, manifest: Manifest | None = None) -> list[PredictionFile]:
+        """The files of a version, the newest unless given."""
+        manifest = self.log.latest() if manifest is None else manifest
+        return [PredictionFile(**row) for row in self.log.entries(manifest).to_pylist()]
+
+    def heads(self) -> list[str]:
+        """Heads that have predictions, as ``task@digest``, sorted."""
+        return sorted({file.head for file in self.files()})
+
+    def read(self, head: str) -> pa.Table:
+        """All predictions of one head, given as ``task@digest``, or as the task where only one head has that task.
+
+        Raises:
+            UsageError: no such head, or several of that task.
+        """
+        name = self._resolve(head)
+        paths = [file.path for file in self.files() if file.head == name]
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            tables = list(pool.map(self.read_file, paths))
+        return pa.concat_tables(tables)
+
+    def read_file(self, path: str) -> pa.Table:
+        """One prediction file; raises StoreError where it is missing or damaged."""
+        name = self.objects.name(path)
+        try:
+            return pq.read_table(pa.BufferReader(self.objects.get(path)), page_checksum_verification=True)
+        except FileNotFoundError as error:
+            raise StoreError(f"{name}: missing; run the backfill again with another --out") from error
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{name}: damaged: {str(error).splitlines()[0]}") from error
+
+    def write_file(self, path: str, table: pa.Table) -> int:
+        """Write a prediction file and return its size in bytes."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+        data = sink.getvalue().to_pybytes()
+        self.objects.put(path, data)
+        return len(data)
+
+    def publish(self, heads: Sequence[str], live_segments: Iterable[str], made: Sequence[PredictionFile]) -> Manifest:
+        """List new files, drop those of these heads whose segment is gone, and remove files that nothing lists.
+
+        Raises:
+            CommitConflict: other writers were first `ATTEMPTS` times in a row.
+        """
+        live, mine = set(live_segments), set(heads)
+        for _ in range(ATTEMPTS):
+            latest = self.log.latest()
+            before = self.files(latest)
+            gone = [file for file in before if file.head in mine and file.segment not in live]
+            new = [file for file in made if file not in before]
+            if not new and not gone:
+                return latest
+            after = {(f.head, f.segment): f for f in (*before, *new)}
+            for file in gone:
+                del after[file.head, file.segment]
+            manifest = self.log.publish(latest, "backfill", _counts(after.values()), _table(new), _table(gone))
+            if manifest is not None:
+                listed = {file.path for file in after.values()}
+                self.objects.delete(file.path for file in before if file.path not in listed)
+                return manifest
+        raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+
+    def _resolve(self, head: str) -> str:
+        there = self.heads()
+        matches = [name for name in there if head in (name, name.rpartition("@")[0])]
+        if len(matches) == 1:
+            return matches[0]
+        problem = "several heads" if matches else "no head"
+        raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there) or 'none'}")
+
+
+def _read_document(objects: Objects) -> Mapping[str, Any]:
+    name = objects.name(PREDICTIONS_FILE)
+    try:
+        document: dict[str, Any] = json.loads(objects.get(PREDICTIONS_FILE))
+    except FileNotFoundError as error:
+        raise UsageError(f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE})") from error
+    except ValueError as error:
+        raise StoreError(f"{name}: damaged: {error}") from error
+    if document.get("format_version") != FORMAT_VERSION:
+        raise StoreError(
+            f"{name}: format version {document.get('format_version')}; this release reads {FORMAT_VERSION}"
+        )
+    return document
+
+
+def _table(files: Iterable[PredictionFile]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(file) for file in files], schema=FILE_SCHEMA)
+
+
+def _counts(files: Iterable[PredictionFile]) -> dict[str, int]:
+    listed = list(files)
+    return {
+        "heads": len({file.head for file in listed}),
+        "files": len(listed),
+        "predictions": sum(file.documents for file in listed),
+        "bytes": sum(file.bytes for file in listed),
+    }

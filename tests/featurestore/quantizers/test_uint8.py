@@ -218,5 +218,5 @@ def test_half_calibrated_parameters_survive_a_round_trip():
     ],
 )
 def test_parameters_that_no_calibration_gives_are_refused(parameters):
-    with pytest.raises(ValueError, match="uint8"):
+    with pytest.raises(UsageError, match="uint8"):
         UInt8(**parameters)

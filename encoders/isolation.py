@@ -94,5 +94,5 @@ def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _Failure:
     except torch.AcceleratorError:
         raise
     except (RuntimeError, ValueError, IndexError) as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        return _Failure(f"{type(error).__name__}: {first}"[:REASON_LENGTH])
+        lines = [type(error).__name__, *str(error).strip().splitlines()]
+        return _Failure(": ".join(lines[:2])[:REASON_LENGTH])

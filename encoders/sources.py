@@ -72,7 +72,7 @@ def find_files(name: str) -> EncoderFiles:
     if kind == "hf":
         return _from_hub(rest)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         return EncoderFiles(folder.resolve(), folder.resolve().name, str(folder.resolve()), None)
     if not HUB_ID.fullmatch(name) or name.startswith("."):
         raise UsageError(f"encoder {name!r}: no such directory; give one, a hub id as hf:ID, or {', '.join(PACKAGED)}")

@@ -1,0 +1,204 @@
+"""Loading an encoder, and every way in which there is none to load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    BartConfig,
+    BartModel,
+    CLIPConfig,
+    CLIPModel,
+    GPT2Config,
+    GPT2Model,
+    T5Config,
+    T5Model,
+)
+from transformers.utils import logging
+
+from encoders import Encoder, FeatureExtractor, load_encoder
+from featurestore.errors import UsageError
+from tests.encoders.plain import block, spec_for
+from tests.models import VOCABULARY, tiny_bert
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tiny_bert(tmp_path / "model")
+
+
+def edit_json(file: Path, **changes: Any) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def with_model(path: Path, model: Any) -> Path:
+    """Another model's settings and weights beside the tiny tokenizer."""
+    model.save_pretrained(path)
+    return path
+
+
+def assert_refused(path: Path | str, match: str) -> None:
+    with pytest.raises(UsageError, match=match) as caught:
+        load_encoder(str(path), device="cpu")
+    assert len(str(caught.value).splitlines()) <= 2
+
+
+def test_bert_is_loaded_with_its_facts(bert: Encoder, bert_path: Path) -> None:
+    assert (bert.spec.hidden_size, bert.spec.num_layers) == (32, 3)
+    assert (bert.default_max_length, bert.position_limit) == (64, 64)
+    assert (bert.pad_id, bert.vocabulary, bert.token_types) == (0, len(VOCABULARY), True)
+    assert (bert.spec.source, bert.spec.name, bert.spec.revision) == (str(bert_path), bert_path.name, None)
+
+
+def test_roberta_counts_positions_from_behind_its_padding(roberta: Encoder) -> None:
+    assert (roberta.default_max_length, roberta.position_limit) == (64, 64)
+    assert (roberta.pad_id, roberta.token_types) == (1, False)
+    full = block(["x" * 100])
+    assert FeatureExtractor(roberta, spec_for(roberta)).extract(full).rejected == ()
+
+
+def test_the_model_is_frozen_and_has_no_pooler(bert: Encoder) -> None:
+    assert not bert.model.training
+    assert not any(weight.requires_grad for weight in bert.model.parameters())
+    assert not any("pooler" in name for name, _ in bert.model.named_parameters())
+    assert bert.model.config._attn_implementation == "sdpa"
+
+
+def test_the_repr_says_what_it_is_in_few_words(bert: Encoder) -> None:
+    assert len(repr(bert)) < 1000
+
+
+def test_loading_prints_nothing_and_leaves_transformers_settings(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+    load_encoder(str(path), device="cpu", dtype="bfloat16")
+    assert capfd.readouterr() == ("", "")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+def test_a_sentence_encoder_s_own_length_is_the_default(path: Path) -> None:
+    (path / "sentence_bert_config.json").write_text('{"max_seq_length": 24}')
+    assert load_encoder(str(path), device="cpu").default_max_length == 24
+    (path / "sentence_bert_config.json").write_text('{"max_seq_length": 1000}')
+    assert load_encoder(str(path), device="cpu").default_max_length == 64
+
+
+def test_an_encoder_without_position_limit_takes_any_length(path: Path) -> None:
+    config = T5Config(vocab_size=len(VOCABULARY), d_model=16, d_kv=8, d_ff=16, num_layers=2, num_heads=2)
+    with_model(path, T5Model(config))
+    edit_json(path / "tokenizer_config.json", model_max_length=None)
+    encoder = load_encoder(str(path), device="cpu")
+    assert type(encoder.model).__name__ == "T5EncoderModel"
+    assert (encoder.position_limit, encoder.default_max_length, encoder.spec.num_layers) == (None, 512, 2)
+    assert FeatureExtractor(encoder, spec_for(encoder, max_length=2000)).extract(block(["x " * 1000])).tokens == 1002
+
+
+def test_a_decoder_that_gives_hidden_states_is_taken_as_it_is(path: Path) -> None:
+    with_model(path, GPT2Model(GPT2Config(vocab_size=200, n_embd=16, n_layer=2, n_head=2, n_positions=32)))
+    encoder = load_encoder(str(path), device="cpu")
+    assert (encoder.spec.hidden_size, encoder.spec.num_layers, encoder.position_limit) == (16, 2, 32)
+    padded = FeatureExtractor(encoder, spec_for(encoder, max_length=32)).extract(block(["the news", "the"]))
+    alone = FeatureExtractor(encoder, spec_for(encoder, max_length=32)).extract(block(["the"]))
+    torch.testing.assert_close(
+        torch.from_numpy(padded.features.take(torch.tensor([1]).numpy()).packed),
+        torch.from_numpy(alone.features.packed),
+        rtol=2e-3,
+        atol=2e-3,
+    )
+
+
+def test_a_directory_that_is_not_there_or_holds_no_model_is_refused(tmp_path: Path) -> None:
+    assert_refused(tmp_path / "nowhere", "no such directory")
+    assert_refused("./nowhere", "no such directory")
+    assert_refused(tmp_path, r"no config\.json there")
+
+
+def test_settings_that_make_no_sense_are_refused(path: Path) -> None:
+    (path / "config.json").write_text("{")
+    assert_refused(path, r"its config\.json cannot be used")
+
+
+def test_an_unknown_architecture_is_refused(path: Path) -> None:
+    edit_json(path / "config.json", model_type="no-such-architecture")
+    assert_refused(path, "no-such-architecture")
+
+
+def test_remote_code_is_refused_and_never_run(path: Path) -> None:
+    edit_json(
+        path / "config.json",
+        model_type="theirs",
+        auto_map={"AutoConfig": "theirs.Config", "AutoModel": "theirs.Model"},
+    )
+    (path / "theirs.py").write_text("raise SystemExit('this code must never run')")
+    assert_refused(path, "needs code of its own, and remote code is never run")
+
+
+def test_pickled_weights_are_refused(path: Path) -> None:
+    (path / "model.safetensors").unlink()
+    torch.save({}, path / "pytorch_model.bin")
+    assert_refused(path, r"no model\.safetensors there; pickled weights are never loaded")
+
+
+def test_damaged_weights_are_refused(path: Path) -> None:
+    content = (path / "model.safetensors").read_bytes()
+    (path / "model.safetensors").write_bytes(content[: len(content) // 2])
+    assert_refused(path, "its weights cannot be loaded")
+
+
+def test_missing_weights_are_refused_and_not_made_up(path: Path) -> None:
+    weights = load_file(path / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
+    assert_refused(path, r"1 weights are not in its files, encoder\.layer\.1\.output\.dense\.weight among them")
+
+
+def test_weights_of_another_shape_are_refused(path: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_bert(tmp_path / "wide", hidden=64) / "model.safetensors", path)
+    assert_refused(path, "its weights cannot be loaded")
+
+
+def test_a_model_without_tokenizer_files_is_refused(path: Path) -> None:
+    (path / "tokenizer.json").unlink()
+    (path / "tokenizer_config.json").unlink()
+    assert_refused(path, "no fast tokenizer")
+
+
+def test_a_damaged_tokenizer_is_refused(path: Path) -> None:
+    (path / "tokenizer.json").write_text('{"model": ')
+    assert_refused(path, "tokenizer")
+
+
+def test_an_encoder_decoder_is_refused(path: Path) -> None:
+    config = BartConfig(
+        vocab_size=len(VOCABULARY),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        max_position_embeddings=32,
+    )
+    assert_refused(with_model(path, BartModel(config)), "a bart model is no text encoder")
+
+
+def test_a_model_of_images_and_text_is_refused(path: Path) -> None:
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = CLIPConfig(
+        text_config={**small, "vocab_size": len(VOCABULARY), "max_position_embeddings": 32},
+        vision_config={**small, "image_size": 8, "patch_size": 4},
+        projection_dim=8,
+    )
+    assert_refused(with_model(path, CLIPModel(config)), "CLIPModel gives no hidden states of text")
+
+
+def test_a_device_that_is_missing_is_refused_before_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="no CUDA device"):
+        load_encoder("./nowhere", device="cuda")

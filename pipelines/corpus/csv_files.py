@@ -140,9 +140,8 @@ def _rejected(
         return ()
     letters = []
     for position in np.flatnonzero(~whole).tolist():
-        what = (
-            f"{cells[position]} cells, expected {len(header.names)}" if cells[position] else "its quotes do not match"
-        )
+        counted = f"{cells[position]} cells, expected {len(header.names)}"
+        what = counted if cells[position] else "its quotes do not match"
         row = int(block.rows[position])
         letters.append(DeadLetter(None, file.uri, row, "read", f"malformed CSV row: {what}"))
     return tuple(letters)

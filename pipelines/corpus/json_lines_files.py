@@ -88,6 +88,5 @@ def _read_block(block: ByteBlock, file: CorpusFile, columns: CorpusColumns) -> R
 
 
 def _first_thing(block: ByteBlock) -> str:
-    return (
-        "it holds one JSON array" if block.row_bytes(0).startswith(b"[") else "no line of its first block is an object"
-    )
+    array = block.row_bytes(0).startswith(b"[")
+    return "it holds a JSON array" if array else "no line of its first block is an object"

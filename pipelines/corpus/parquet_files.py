@@ -136,10 +136,11 @@ def _kept(table: pa.Table, columns: CorpusColumns) -> pa.Table:
     kept = {}
     for name in columns.keep:
         plain = _plain(table.schema.field(name).type)
-        # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
-        kept[name] = (
-            as_bytes(table[name]).view(pa.large_string()) if pa.types.is_string(plain) else table[name].cast(plain)
-        )
+        if pa.types.is_string(plain):
+            # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
+            kept[name] = as_bytes(table[name]).view(pa.large_string())
+        else:
+            kept[name] = table[name].cast(plain)
     return pa.table(kept)
 
 

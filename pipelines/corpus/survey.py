@@ -99,6 +99,7 @@ def _compact(rising: Int64s) -> Int64s | range:
 
 def _expand(parts: list[Int64s | range], count: int) -> Int64s | None:
     """All numbers in one array; None where they are 0 to ``count`` − 1."""
-    if sum(map(len, parts)) == count and (not count or parts[-1][-1] == count - 1):
+    filled = [part for part in parts if len(part)]
+    if sum(map(len, filled)) == count and (not count or filled[-1][-1] == count - 1):
         return None
-    return np.concatenate([np.asarray(part, np.int64) for part in parts])
+    return np.concatenate([np.empty(0, np.int64), *(np.asarray(part, np.int64) for part in filled)])

@@ -31,7 +31,8 @@ def as_text(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, Mask]:
         return values.cast(pa.large_string()), invalid
     for row in _invalid_rows(values):
         invalid[row] = True
-    cleared = pc.if_else(pa.array(invalid), pa.scalar(None, values.type), values)
+    # Taken, not masked: some of pyarrow's kernels look at the bytes below a null.
+    cleared = values.take(pa.array(np.arange(len(values)), mask=invalid))
     return cleared.cast(pa.large_string()), invalid
 
 

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from featurestore.errors import UsageError
+from pipelines.corpus import CorpusColumns, plan
+from pipelines.corpus.csv_files import CsvFiles
+from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
+
+
+def csv_file(folder, data, name="x.csv"):
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def test_nothing_is_inferred_from_a_cell(tmp_path):
+    path = csv_file(tmp_path, b"doc_id,text\n007,null\n1e3,NaN\n true,2020-01-01\n-0,007\n")
+    documents, letters = read_all(path)
+    assert texts_of(documents) == {"007": "null", "1e3": "NaN", " true": "2020-01-01", "-0": "007"}
+    assert not letters
+
+
+def test_an_empty_cell_is_no_id_and_empty_text(tmp_path):
+    path = csv_file(tmp_path, b'doc_id,text,pair\n,a,b\n2,,b\n"",a,b\n3,a,""\n4,a,b\n')
+    documents, letters = read_all(path, columns=CorpusColumns(pair="pair"))
+    assert texts_of(documents) == {"4": "a"}
+    assert reasons_of(letters) == [
+        (0, None, "missing id"),
+        (1, "2", "empty text"),
+        (2, None, "missing id"),
+        (3, "3", "empty pair"),
+    ]
+
+
+def test_quoted_cells_may_hold_commas_quotes_and_line_ends(tmp_path):
+    path = csv_file(tmp_path, b'doc_id,text\r\na,"x, ""y""\r\nz"\r\n"b\n",5" pipe\r\n')
+    for unit_rows in (1, 2):
+        documents, letters = read_all(path, unit_rows=unit_rows)
+        assert texts_of(documents) == {"a": 'x, "y"\r\nz', "b\n": '5" pipe'}
+        assert not letters
+
+
+def test_rows_with_another_number_of_cells_or_broken_quotes_are_dead_letters(tmp_path):
+    path = csv_file(tmp_path, b'doc_id,text\na,x\nb\nc,y,z\n\nd,"w\ne,"v"u\nf,\xff\ng,ok\n')
+    expected = [
+        (1, None, "malformed CSV row: 1 cells, expected 2"),
+        (2, None, "malformed CSV row: 3 cells, expected 2"),
+        (3, None, "malformed CSV row: its quotes do not match"),
+        (4, None, "malformed CSV row: its quotes do not match"),
+        (5, "f", "text is invalid UTF-8"),
+    ]
+    for unit_rows in (1, 2, 100):
+        documents, letters = read_all(path, unit_rows=unit_rows)
+        assert texts_of(documents) == {"a": "x", "g": "ok"}
+        assert reasons_of(letters) == expected
+    assert plan([corpus_file(path)], CorpusColumns()).documents == 7
+
+
+def test_columns_are_found_by_name_in_any_order_and_others_may_share_one(tmp_path):
+    path = csv_file(tmp_path, b"note,text,note,doc_id,year\nn,x,m,a,2020\n")
+    documents, _ = read_all(path, columns=CorpusColumns(keep=("year",)))
+    assert (texts_of(documents), documents[0]["year"]) == ({"a": "x"}, "2020")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("header", [b"doc_id,text", b'"doc_id","text"'])
+def test_a_byte_order_mark_is_no_part_of_the_header_and_inside_the_file_it_is_data(tmp_path, mark, header):
+    path = csv_file(tmp_path, mark + header + b"\n\xef\xbb\xbfa,x\n\xef\xbb\xbfb,y")
+    for unit_rows in (1, 2):
+        assert texts_of(read_all(path, unit_rows=unit_rows)[0]) == {"\ufeffa": "x", "\ufeffb": "y"}
+
+
+def test_a_header_alone_holds_no_documents(tmp_path):
+    assert read_all(csv_file(tmp_path, b"doc_id,text")) == ([], [])
+    assert read_all(csv_file(tmp_path, b"\ndoc_id,text\r\n\r\n")) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "no CSV header: the file is empty"),
+        (b"\n\n", "no CSV header: the file is empty"),
+        ("doc_id,text\na,x\n".encode("utf-16"), "not CSV in UTF-8"),
+        (b'doc_id,"text\na,x\n', "not CSV in UTF-8"),
+        (b"PAR1\x15\x04\x15\n", "not CSV in UTF-8: its first line holds binary data"),
+        (b"doc_id;text\na;x\n", "the header 'doc_id;text' has no comma; separate cells by commas"),
+        (b"doc_id\ttext\na\tx\n", "has no comma"),
+        (b"id,body\na,x\n", "no column doc_id, text; columns there: id, body"),
+        (b"doc_id,text,text\na,x,y\n", "more than one column text"),
+    ],
+)
+def test_a_file_that_is_no_csv_or_lacks_a_column_is_a_usage_error(tmp_path, data, what):
+    file = corpus_file(csv_file(tmp_path, data))
+    with pytest.raises(UsageError, match=f"x.csv: .*{what}|x.csv: {what}"):
+        CsvFiles().check(file, CorpusColumns())

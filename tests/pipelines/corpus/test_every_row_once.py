@@ -1,0 +1,101 @@
+"""Whatever a file holds, and wherever units and blocks of bytes end, each row is read exactly once and alike."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from unittest.mock import patch
+
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.corpus import CorpusColumns, byte_ranges
+from tests.pipelines.corpus.corpora import read_all, write_parquet
+
+TEXT = st.text(alphabet='ab é😀,"\n\r\\{}\u2028\0', min_size=1, max_size=8).map(lambda text: f".{text}")
+ROWS = st.lists(st.tuples(TEXT, TEXT, st.none() | TEXT), max_size=25, unique_by=lambda row: row[0])
+SIZES = st.integers(1, 30)
+COLUMNS = CorpusColumns(pair="pair")
+
+same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+
+
+def read(path, unit_rows, read_bytes):
+    with patch.object(byte_ranges, "READ_BYTES", read_bytes):
+        documents, letters = read_all(path, columns=COLUMNS, unit_rows=unit_rows)
+    return [(row["doc_id"], row["text"], row["pair"]) for row in documents], letters
+
+
+@same_folder
+@given(ROWS, SIZES, st.integers(1, 10))
+def test_in_parquet(tmp_path, rows, unit_rows, group):
+    ids, texts, pairs = zip(*rows, strict=True) if rows else ((), (), ())
+    table = pa.table(
+        {name: pa.array(c, pa.string()) for name, c in {"doc_id": ids, "text": texts, "pair": pairs}.items()}
+    )
+    path = write_parquet(tmp_path / "x.parquet", table, row_group_size=group)
+    assert read(path, unit_rows, 8) == (rows, [])
+
+
+@same_folder
+@given(ROWS, SIZES, st.integers(1, 60), st.sampled_from(["\n", "\r\n", "\n \n\n"]), st.booleans(), st.booleans())
+def test_in_json_lines(tmp_path, rows, unit_rows, read_bytes, end, escaped, last):
+    lines = [json.dumps(dict(zip(("doc_id", "text", "pair"), row, strict=True)), ensure_ascii=escaped) for row in rows]
+    path = tmp_path / "x.jsonl"
+    path.write_bytes((end.join(lines) + end * last).encode())
+    assert read(path, unit_rows, read_bytes) == (rows, [])
+
+
+@same_folder
+@given(ROWS, SIZES, st.integers(1, 60), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_in_csv(tmp_path, rows, unit_rows, read_bytes, end, blank_lines):
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator=end, quoting=csv.QUOTE_MINIMAL if end == "\r\n" else csv.QUOTE_ALL)
+    writer.writerow(["doc_id", "text", "pair"])
+    for row in rows:
+        writer.writerow([*row[:2], row[2] or "-"])
+        sink.write(end * blank_lines)
+    path = tmp_path / "x.csv"
+    path.write_bytes(sink.getvalue().encode())
+    assert read(path, unit_rows, read_bytes) == ([(*row[:2], row[2] or "-") for row in rows], [])
+
+
+MESSY_LINES = st.lists(
+    st.sampled_from(
+        [b'{"doc_id":"a","text":"x"}', b'{"doc_id":"b","text":"y"}', b'{"doc_id":3,"text":"z","pair":"p"}',
+         b'{"doc_id":"c","text":4}', b'{"doc_id":"d","text":"\xff"}', b'{"doc_id":"e","text":" "}', b"{", b"", b" ",
+         b'{"text":"x"}', b'{"doc_id":"f","text":"\\ud800"}', b'{"doc_id":"g","text":"x","pair":""}']
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+MESSY_CSV = st.binary(max_size=60).map(lambda data: bytes(b'ab,",\r\n\n\xff"'[byte % 10] for byte in data))
+
+
+@same_folder
+@given(MESSY_LINES, SIZES, st.integers(1, 60))
+def test_messy_json_lines_give_the_same_documents_and_dead_letters(tmp_path, lines, unit_rows, read_bytes):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"doc_id":"first","text":"x","pair":"y"}\n' + b"\n".join(lines))
+    expected = read(path, 1000, 4096)
+    assert read(path, unit_rows, read_bytes) == expected
+    documents, letters = expected
+    assert len(documents) + len(letters) == 1 + sum(bool(line.strip()) for line in lines)
+    assert [letter.row for letter in letters] == sorted({letter.row for letter in letters})
+
+
+@same_folder
+@given(
+    st.binary(max_size=60).map(lambda data: bytes(b'ab,",\r\n\n\xff"'[byte % 10] for byte in data)),
+    SIZES,
+    st.integers(1, 60),
+)
+def test_messy_csv_gives_the_same_documents_and_dead_letters(tmp_path, data, unit_rows, read_bytes):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"doc_id,text,pair\n" + data)
+    expected = read(path, 1000, 4096)
+    assert read(path, unit_rows, read_bytes) == expected
+    assert [letter.row for letter in expected[1]] == sorted({letter.row for letter in expected[1]})

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import obstore
+import pytest
+from obstore.store import from_url
+
+from featurestore.errors import DataError, UsageError
+from pipelines.corpus import CorpusColumns, find_files, plan, read_unit
+from pipelines.corpus.files import open_input
+from tests.pipelines.corpus.corpora import read_all, write_lines, write_parquet
+
+ROWS = [{"doc_id": f"d{i}", "text": f"text é {i}"} for i in range(300)]
+
+
+def put(bucket, **objects):
+    store = from_url(bucket)
+    for name, data in objects.items():
+        obstore.put(store, name, data)
+
+
+def put_names(bucket, *names):
+    put(bucket, **{name: name.encode() for name in names})
+
+
+def names_of(files, bucket):
+    return [file.uri.removeprefix(f"{bucket}/") for file in files]
+
+
+def test_an_object_a_prefix_and_a_glob_are_found(s3_bucket):
+    put_names(s3_bucket, "in/a.csv", "in/sub/b.jsonl", "in/readme.md", "in/_SUCCESS", "in/_tmp/c.csv", "other/d.csv")
+    assert names_of(find_files([f"{s3_bucket}/in/a.csv"]), s3_bucket) == ["in/a.csv"]
+    assert names_of(find_files([f"{s3_bucket}/in"]), s3_bucket) == ["in/a.csv", "in/sub/b.jsonl"]
+    assert names_of(find_files([f"{s3_bucket}/in/", f"{s3_bucket}/in/a.csv"]), s3_bucket) == [
+        "in/a.csv",
+        "in/sub/b.jsonl",
+    ]
+    assert names_of(find_files([s3_bucket]), s3_bucket) == ["in/a.csv", "in/sub/b.jsonl", "other/d.csv"]
+    assert names_of(find_files([f"{s3_bucket}/*/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
+    assert names_of(find_files([f"{s3_bucket}/**/*.csv"]), s3_bucket) == ["in/_tmp/c.csv", "in/a.csv", "other/d.csv"]
+    assert names_of(find_files([f"{s3_bucket}/in/**/b.*"]), s3_bucket) == ["in/sub/b.jsonl"]
+    assert find_files([f"{s3_bucket}/in/a.csv"])[0].bytes == len("in/a.csv")
+
+
+def test_what_is_not_there_is_an_error_that_lists_what_is(s3_bucket):
+    put_names(s3_bucket, "in/a.csv", "in/notes.txt", "bare/notes.txt")
+    with pytest.raises(UsageError, match=r"no object matches; .*/in holds: a.csv, notes.txt"):
+        find_files([f"{s3_bucket}/in/*.parquet"])
+    with pytest.raises(
+        UsageError, match=r"bare: no such object, and no corpus file below it; objects there: notes.txt"
+    ):
+        find_files([f"{s3_bucket}/bare"])
+    with pytest.raises(UsageError, match=r"nowhere: no such object, .* objects there: none"):
+        find_files([f"{s3_bucket}/nowhere"])
+    with pytest.raises(UsageError, match=r"in/notes.txt: unknown ending"):
+        find_files([f"{s3_bucket}/in/notes.txt"])
+
+
+def test_an_unknown_kind_of_storage_is_an_error():
+    with pytest.raises(UsageError, match="gopher"):
+        find_files(["gopher://host/a.csv"])
+
+
+def test_a_corpus_reads_alike_from_object_storage_and_from_disk(s3_bucket, tmp_path):
+    texts = "".join(f'{row["doc_id"]},"{row["text"]}"\n' for row in ROWS)
+    (tmp_path / "odd name #1 %.csv").write_bytes(f"doc_id,text\n{texts}".encode())
+    write_parquet(tmp_path / "b.parquet", ROWS, row_group_size=70)
+    write_lines(tmp_path / "c.jsonl", *ROWS)
+    for path in tmp_path.iterdir():
+        put(s3_bucket, **{f"in/{path.name}": path.read_bytes()})
+        columns = CorpusColumns()
+        units = plan(find_files([f"{s3_bucket}/in/{path.name}"]), columns, 64).units
+        remote = [row for unit in units for row in read_unit(unit, columns)[0].table.to_pylist()]
+        assert len(units) == 5
+        assert remote == read_all(path, unit_rows=64)[0]
+        assert len(remote) == len(ROWS)
+
+
+def test_an_object_that_changed_since_it_was_listed_is_an_error(s3_bucket):
+    put_names(s3_bucket, "a.csv")
+    (file,) = find_files([s3_bucket])
+    put(s3_bucket, **{"a.csv": b"other"[:3]})
+    with pytest.raises(DataError, match="had 5 bytes when it was listed and has 3 now"):
+        open_input(file)
+    obstore.delete(from_url(s3_bucket), "a.csv")
+    with pytest.raises(DataError, match=r"a.csv: cannot be read"):
+        open_input(file)

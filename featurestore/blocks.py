@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from featurestore.errors import DataError
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -20,7 +23,7 @@ INDEX_SCHEMA = pa.schema(
 """Columns of every document index; the corpus columns asked for follow them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureBlock:
     """Packed features of some documents, ragged on the row axis.
 
@@ -72,6 +75,25 @@ class FeatureBlock:
         return FeatureBlock(self.index.slice(start, stop - start), self.packed[first:last], offsets)
 
     @staticmethod
+    def interleave(blocks: Sequence[FeatureBlock], places: Sequence[npt.NDArray[np.int64]]) -> FeatureBlock:
+        """One block with document i of ``blocks[k]`` at ``places[k][i]``; the places are 0, 1, … in some order.
+
+        Beside the blocks it needs memory for the result, and no more. Raises ValueError for an empty list.
+        """
+        if not blocks:
+            raise ValueError("nothing to interleave: an empty block has no width")
+        place = np.concatenate(places)
+        lengths = np.empty(len(place), np.int64)
+        lengths[place] = np.concatenate([block.lengths for block in blocks])
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        packed = np.empty((offsets[-1], *blocks[0].packed.shape[1:]), blocks[0].packed.dtype)
+        for block, here in zip(blocks, places, strict=True):
+            rows = np.repeat(offsets[here] - block.offsets[:-1], block.lengths) + np.arange(len(block.packed))
+            packed[rows] = block.packed
+        index = concatenate_indexes([block.index for block in blocks])
+        return FeatureBlock(index.take(pa.array(np.argsort(place))), packed, offsets)
+
+    @staticmethod
     def concatenate(blocks: list[FeatureBlock]) -> FeatureBlock:
         """One block of all documents, in order; raises ValueError for an empty list."""
         if not blocks:
@@ -79,7 +101,43 @@ class FeatureBlock:
         starts = np.cumsum([0] + [len(block.packed) for block in blocks])
         offsets = np.concatenate([[0], *(b.offsets[1:] + s for b, s in zip(blocks, starts, strict=False))])
         return FeatureBlock(
-            pa.concat_tables([block.index for block in blocks]),
+            concatenate_indexes([block.index for block in blocks]),
             np.concatenate([block.packed for block in blocks]),
             offsets.astype(np.int64),
         )
+
+
+def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:
+    """One document index of several, whose kept columns need not agree.
+
+    A column that one of them lacks is null there. Types that differ are promoted to one that holds both, and where
+    there is none, read as strings.
+
+    Raises:
+        DataError: a column has types that not even strings hold.
+    """
+    try:
+        return pa.concat_tables(indexes, promote_options="permissive")
+    except pa.ArrowException:
+        return pa.concat_tables(_agreeing(indexes), promote_options="permissive")
+
+
+def _agreeing(indexes: Sequence[pa.Table]) -> list[pa.Table]:
+    """The indexes, each kept column of several types cast to strings."""
+    types: dict[str, set[pa.DataType]] = {}
+    for index in indexes:
+        for field in index.schema:
+            types.setdefault(field.name, set()).add(field.type)
+    agreeing = list(indexes)
+    for name in (name for name, found in types.items() if len(found) > 1):
+        try:
+            agreeing = [
+                index.set_column(index.column_names.index(name), name, index[name].cast(pa.string()))
+                if name in index.column_names
+                else index
+                for index in agreeing
+            ]
+        except pa.ArrowException as error:
+            found = " and ".join(sorted(map(str, types[name])))
+            raise DataError(f"column {name} is {found} in different segments, which have no type in common") from error
+    return agreeing

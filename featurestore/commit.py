@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from featurestore.deletions import read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
-from featurestore.store import Store, version_log
+from featurestore.store import READ_THREADS, Store, version_log
 
 ATTEMPTS = 50
 """Times a commit is tried again after another writer was first."""
@@ -31,7 +31,7 @@ class Change:
     Attributes:
         base: version of the snapshot that the job worked from.
         operation: ``encode``, ``derive``, …: shown in the history.
-        added: finished segments.
+        added: finished segments; none of their documents is live in the base with the same text.
         dropped: segment of the base → positions of the documents to take away: superseded or pruned ones.
     """
 
@@ -49,7 +49,8 @@ def commit(store: Store, change: Change) -> Store:
     publishes nothing.
 
     Raises:
-        CommitConflict: other writers were first `ATTEMPTS` times in a row.
+        CommitConflict: other writers were first `ATTEMPTS` times in a row, or a segment that the change takes documents
+            from is no longer listed.
     """
     log = version_log(store.objects)
     for attempt in range(ATTEMPTS):
@@ -68,37 +69,66 @@ def commit(store: Store, change: Change) -> Store:
 
 
 def _rebased(head: Store, change: Change) -> list[SegmentEntry]:
-    """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector."""
-    ordinals = {entry.segment: i for i, entry in enumerate(head.entries)}
-    added = [entry for entry in change.added if entry.segment not in ordinals and entry.documents]
+    """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
+
+    A segment that the base lists under a deletion vector comes back whole when it is added again: that is how a text
+    that was changed and changed back returns.
+    """
+    listed = {entry.segment: entry for entry in head.entries}
+    before = listed if head.version == change.base else _listed_at(head, change.base)
+    added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, listed, before)]
     gone: dict[str, list[Positions]] = {}
     for segment, positions in change.dropped.items():
-        if segment in ordinals:
+        if segment not in listed:
+            raise CommitConflict(
+                f"{head.uri}: segment {segment}, which loses documents here, is no longer listed; run the command again"
+            )
+        gone.setdefault(segment, []).append(positions)
+    if added and before is not listed:
+        for segment, positions in _meanwhile(head, before, added):
             gone.setdefault(segment, []).append(positions)
-    if added and head.version != change.base:
-        for segment, positions in _meanwhile(head, change.base, added):
-            gone.setdefault(segment, []).append(positions)
-    entries = {entry.segment: entry for entry in (*head.entries, *added)}
-    changed = {entry.segment: entry for entry in added}
-    for segment, lists in gone.items():
-        old = read_deletions(head.objects, entries[segment].deletions)
-        new = np.unique(np.concatenate([old, *lists]))
-        if len(new) > len(old):
-            changed[segment] = entries[segment].without(write_deletions(head.objects, new), len(new))
-    return [entry for entry in changed.values() if entry.segment in ordinals or entry.live]
+    entries = listed | {entry.segment: entry for entry in added}
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        lessened = pool.map(lambda segment: _less(head, entries[segment], gone[segment]), gone)
+        changed = {entry.segment: entry for entry in (*added, *lessened)}
+    return [
+        entry
+        for entry in changed.values()
+        if entry != listed.get(entry.segment) and (entry.segment in listed or entry.live)
+    ]
 
 
-def _meanwhile(head: Store, base: int, added: Sequence[SegmentEntry]) -> list[tuple[str, Positions]]:
-    """What is taken away from whom, between our segments and those that others committed since ``base``."""
-    known = {entry.segment for entry in Store(head.objects, head.spec, version_log(head.objects).at(base)).entries}
-    theirs = head.keys_of([i for i, entry in enumerate(head.entries) if entry.segment not in known])
-    gone: list[tuple[str, Positions]] = []
-    for entry in added:
-        index: pa.Table = head.reader(entry).index(["key_hash", "text_digest"])
-        found = theirs.find(index["key_hash"])
-        same = theirs.same_text(found, index["text_digest"])
-        if same.any():
-            gone.append((entry.segment, np.flatnonzero(same)))
-        superseded = found[(found >= 0) & ~same]
-        gone += head.locate(theirs, superseded).items()
-    return gone
+def _is_news(segment: str, listed: Mapping[str, SegmentEntry], before: Mapping[str, SegmentEntry]) -> bool:
+    """Whether adding a segment says something that nobody has said since the base."""
+    return segment not in listed or (listed[segment].deleted > 0 and listed[segment] == before.get(segment))
+
+
+def _meanwhile(
+    head: Store, before: Mapping[str, SegmentEntry], added: Sequence[SegmentEntry]
+) -> Iterator[tuple[str, Positions]]:
+    """What is taken away from whom, between our segments and what others committed since the base."""
+    theirs = head.keys_of([i for i, entry in enumerate(head.entries) if entry != before.get(entry.segment)])
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        indexes = pool.map(lambda entry: head.reader(entry).index(["key_hash", "text_digest"]), added)
+        for entry, index in zip(added, indexes, strict=True):
+            found = theirs.find(index["key_hash"])
+            same = theirs.same_text(found, index["text_digest"])
+            if same.any():
+                yield entry.segment, np.flatnonzero(same)
+            yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
+
+
+def _less(head: Store, entry: SegmentEntry, gone: Sequence[Positions]) -> SegmentEntry:
+    """The entry without the documents at these positions as well."""
+    old = read_deletions(head.objects, entry.deletions)
+    new = np.unique(np.concatenate([old, *gone]))
+    if len(new) == len(old):
+        return entry
+    if new[0] < 0 or new[-1] >= entry.documents:
+        raise ValueError(f"segment {entry.segment} has {entry.documents} documents; told to drop {new[0]} to {new[-1]}")
+    return entry.without(write_deletions(head.objects, new), len(new))
+
+
+def _listed_at(head: Store, version: int) -> dict[str, SegmentEntry]:
+    base = Store(head.objects, head.spec, version_log(head.objects).at(version))
+    return {entry.segment: entry for entry in base.entries}

@@ -15,9 +15,10 @@ from featurestore.objects import Objects
 
 def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
     """Store the positions of deleted documents (sorted, unique) and return the digest that names the vector."""
-    digest = hashlib.sha256(documents.astype("<i8").tobytes()).hexdigest()[:32]
+    digest = _digest(documents)
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({"document": documents}), sink, compression="zstd", write_page_checksum=True)
+    table = pa.table({"document": documents.astype(np.int64, copy=False)})
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     objects.create(_path(digest), sink.getvalue().to_pybytes())
     return digest
 
@@ -33,13 +34,13 @@ def read_deletions(objects: Objects, digest: str | None) -> npt.NDArray[np.int64
     name = objects.name(_path(digest))
     try:
         table = pq.read_table(pa.BufferReader(objects.get(_path(digest))), page_checksum_verification=True)
+        documents = table["document"].to_numpy().astype(np.int64, copy=False)
     except FileNotFoundError as error:
         raise StoreError(f"{name}: missing; run encore verify") from error
-    except (pa.ArrowException, OSError) as error:
-        raise StoreError(f"{name}: damaged: {str(error).splitlines()[0]}") from error
-    documents = table["document"].to_numpy()
-    if hashlib.sha256(documents.astype("<i8").tobytes()).hexdigest()[:32] != digest:
-        raise StoreError(f"{name}: holds other rows than its name says")
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise StoreError(f"{name}: damaged: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
+    if _digest(documents) != digest:
+        raise StoreError(f"{name}: damaged: holds other rows than its name says")
     return documents  # type: ignore[no-any-return]
 
 
@@ -48,6 +49,10 @@ def live_positions(documents: int, deleted: npt.NDArray[np.int64]) -> npt.NDArra
     alive = np.ones(documents, bool)
     alive[deleted] = False
     return np.flatnonzero(alive)
+
+
+def _digest(documents: npt.NDArray[np.int64]) -> str:
+    return hashlib.sha256(documents.astype("<i8", copy=False).tobytes()).hexdigest()[:32]
 
 
 def _path(digest: str) -> str:

@@ -43,8 +43,10 @@ class Derivation:
                 f"derive: positions {positions[1]} cannot be had from stored {positions[0]}; it takes tokens"
             )
         if not self._selects and self.source.quantizer.kind != "float16":
+            same = self.source.quantizer.request == self.target.quantizer.request
+            other = ", under another calibration," if same and self.source.quantizer != self.target.quantizer else ""
             raise UsageError(
-                f"derive: {self.target.quantizer.request} features would be computed from "
+                f"derive: {self.target.quantizer.request} features{other} would be computed from "
                 f"{self.source.quantizer.request} ones, which have lost what it takes; derive from a float16 store"
             )
 
@@ -52,12 +54,14 @@ class Derivation:
     def build(
         cls, source: FeatureSpec, layers: str | None, positions: str | None, quantizer: Quantizer | None
     ) -> Derivation:
-        """From what is asked for; None keeps what the source has."""
+        """From what is asked for; None keeps what the source has, and so does its quantizer when asked for again."""
+        if quantizer is None or (quantizer.request == source.quantizer.request and not quantizer.calibrated):
+            quantizer = source.quantizer
         target = replace(
             source,
             layers=source.layers if layers is None else LayerPooling.parse(layers),
             positions=source.positions if positions is None else positions,
-            quantizer=source.quantizer if quantizer is None else quantizer,
+            quantizer=quantizer,
             derived_from=source.fingerprint,
         )
         return cls(source, target)
@@ -66,7 +70,7 @@ class Derivation:
     def _selects(self) -> bool:
         """Whether stored numbers are only picked, so that the result is exact whatever the quantizer."""
         return (
-            self.source.quantizer.request == self.target.quantizer.request
+            self.source.quantizer == self.target.quantizer
             and (self.target.layers == self.source.layers or self.target.layers.kind != "mean")
             and self.target.positions in (self.source.positions, "cls")
         )
@@ -112,7 +116,8 @@ def _check_layers(source: LayerPooling, target: LayerPooling, num_layers: int) -
     held, wanted = source.layer_numbers(num_layers), target.layer_numbers(num_layers)
     if source.kind != "stack" or wanted.start < held.start:
         raise UsageError(
-            f"derive: layers {target} cannot be had from stored {source}; it takes stack:{len(wanted)} or more"
+            f"derive: layers {target} cannot be had from stored {source}; "
+            f"it takes stack:{num_layers - wanted.start + 1} or more"
         )
 
 

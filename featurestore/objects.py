@@ -63,7 +63,7 @@ class Objects:
         with _naming(self.name(path)):
             return bytes(obstore.get_range(self.raw, path, start=start, length=length))
 
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes | memoryview) -> None:
         """Write an object, over whatever was there."""
         with _naming(self.name(path)), self._writing():
             obstore.put(self.raw, path, data)

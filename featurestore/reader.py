@@ -31,10 +31,10 @@ RUN_CHUNKS = 16
 
 @dataclass(frozen=True)
 class SegmentReader:
-    """Reads the objects of one listed segment; each method raises StoreError that names the object where one is damaged.
+    """Reads one listed segment; each method raises StoreError that names the object where one is damaged.
 
-    The list holds the checksum of the completion record, and the record those of the objects. Small objects are compared
-    with them whole; the chunks of features and offsets carry their own crc32c.
+    The list holds the checksum of the completion record, and the record those of the objects. Small objects are
+    compared with them whole; the chunks of features and offsets carry their own crc32c.
 
     Attributes:
         objects: where the store lies.
@@ -124,9 +124,7 @@ class SegmentReader:
 class _CompleteStore(ObjectStore[Any]):
     """Where every chunk was written, one that is not there is damage; Zarr itself would read it as zeros."""
 
-    async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         found = await super().get(key, prototype, byte_range)
         if found is None:
             raise FileNotFoundError(f"{key} is missing")

@@ -74,8 +74,9 @@ class SegmentRecord:
     rejected: tuple[RejectedDocument, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: equal records are equal bytes."""
-        return json.dumps({"format_version": FORMAT_VERSION} | asdict(self), sort_keys=True, indent=1).encode()
+        """Canonical JSON, with its own checksum inside: equal records are equal bytes."""
+        document = {"format_version": FORMAT_VERSION} | asdict(self)
+        return _canonical(document | {"checksum": hashlib.sha256(_canonical(document)).hexdigest()})
 
     @property
     def checksum(self) -> str:
@@ -90,11 +91,19 @@ class SegmentRecord:
             version = document.pop("format_version")
             if version != FORMAT_VERSION:
                 raise StoreError(f"{name}: format version {version}; this release reads version {FORMAT_VERSION}")
+            del document["checksum"]
             document["objects"] = tuple(StoredObject(**entry) for entry in document["objects"])
             document["rejected"] = tuple(RejectedDocument(**entry) for entry in document["rejected"])
-            return cls(**document)
-        except (ValueError, KeyError, TypeError) as error:
+            record = cls(**document)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a completion record: {error}") from error
+        if record.to_bytes() != data:
+            raise StoreError(f"{name}: damaged: its bytes do not match the checksum in it")
+        return record
+
+
+def _canonical(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, indent=1).encode()
 
 
 def record_path(segment: str) -> str:
@@ -126,4 +135,6 @@ def _fixed_bytes(column: pa.Array | pa.ChunkedArray) -> bytes:
     """The bytes of a fixed-size binary column, in order."""
     chunks: Sequence[pa.Array] = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     width = column.type.byte_width
-    return b"".join(c.buffers()[1][c.offset * width : (c.offset + len(c)) * width].to_pybytes() for c in chunks)
+    return b"".join(
+        c.buffers()[1][c.offset * width : (c.offset + len(c)) * width].to_pybytes() for c in chunks if len(c)
+    )

@@ -1,10 +1,10 @@
-"""Segments on disk: one Zarr v3 group of packed features and offsets, and one Parquet document index."""
+"""Writing segments: one Zarr v3 group of packed features and offsets, and one Parquet document index."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
 from zarr.codecs import BytesCodec
-from zarr.storage import MemoryStore, ObjectStore
+from zarr.storage import MemoryStore
 
-from featurestore.blocks import FeatureBlock
+from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
 from featurestore.codecs import codec_chain
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
@@ -62,7 +62,11 @@ def write_segment(
 
     Returns:
         The record in force.
+
+    Raises:
+        ValueError: the block is not one of this spec, or holds a document without rows.
     """
+    _check_block(block, spec)
     attempt = uuid.uuid4().hex
     written = _segment_objects(block, spec, codec) if len(block) else {}
     folder = attempt_path(segment, attempt)
@@ -104,69 +108,22 @@ def read_record(objects: Objects, segment: str) -> SegmentRecord | None:
         return None
 
 
-@dataclass(frozen=True)
-class SegmentReader:
-    """Reads one attempt's objects; each method raises StoreError that names the object where one is damaged."""
-
-    objects: Objects
-    segment: str
-    attempt: str
-
-    def index(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The document index, or some columns of it."""
-        path = f"{attempt_path(self.segment, self.attempt)}/{INDEX_FILE}"
-        try:
-            source = pa.BufferReader(self.objects.get(path))
-            return pq.read_table(
-                source, columns=None if columns is None else list(columns), page_checksum_verification=True
-            )
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.objects.name(path)}: missing; run encore verify") from error
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{self.objects.name(path)}: damaged: {str(error).splitlines()[0]}") from error
-
-    def offsets(self) -> npt.NDArray[np.int64]:
-        """(documents + 1,) int64: where each document's rows begin and end."""
-        return self._read("offsets", slice(None)).astype(np.int64, copy=False)
-
-    def packed(self, start: int, stop: int) -> npt.NDArray[np.generic]:
-        """Rows start to stop of the packed features."""
-        return self._read("features", slice(start, stop))
-
-    def packed_runs(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
-        """These rows, sorted ascending, reading each chunk that holds one of them once."""
-        chunk_rows = self._array("features").chunks[0]
-        chunks = np.unique(rows // chunk_rows)
-        breaks = np.flatnonzero(np.diff(chunks) > 1) + 1
-        runs = np.split(chunks, breaks)
-        parts = []
-        for run in runs:
-            start, stop = run[0] * chunk_rows, (run[-1] + 1) * chunk_rows
-            inside = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
-            parts.append(self.packed(int(start), int(inside[-1]) + 1)[inside - start])
-        return np.concatenate(parts)
-
-    def _read(self, name: str, selection: slice) -> npt.NDArray[Any]:
-        array = self._array(name)
-        try:
-            return np.asarray(array[selection])
-        except (ValueError, RuntimeError, OSError, KeyError) as error:
-            # Zarr and numcodecs raise all of these for a chunk whose bytes are not what they were.
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise StoreError(f"{self._name(name)}: damaged: {reason}") from error
-
-    def _array(self, name: str) -> zarr.Array[Any]:
-        path = f"{attempt_path(self.segment, self.attempt)}/{name}"
-        try:
-            return zarr.open_array(ObjectStore(self.objects.raw, read_only=True), path=path, mode="r")
-        except (FileNotFoundError, KeyError, ValueError, TypeError) as error:
-            raise StoreError(f"{self._name(name)}/zarr.json: missing or damaged; run encore verify") from error
-
-    def _name(self, name: str) -> str:
-        return self.objects.name(f"{attempt_path(self.segment, self.attempt)}/{name}")
+def _check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
+    """Refuse what could be stored but never read as what it is: a segment is written once and for ever."""
+    shape, dtype = block.packed.shape[1:], block.packed.dtype
+    if shape != spec.packed_shape or dtype != spec.quantizer.dtype:
+        raise ValueError(
+            f"features are {dtype} of shape {shape}; the spec has {spec.quantizer.dtype} of {spec.packed_shape}"
+        )
+    if (block.lengths < 1).any():
+        raise ValueError(f"document {int(np.argmin(block.lengths))} of the block has no rows")
+    held = {field.name: field.type for field in block.index.schema}
+    for field in INDEX_SCHEMA:
+        if held.get(field.name) != field.type:
+            raise ValueError(f"index column {field.name} is {held.get(field.name)}, expected {field.type}")
 
 
-def _segment_objects(block: FeatureBlock, spec: FeatureSpec, codec: str) -> dict[str, bytes]:
+def _segment_objects(block: FeatureBlock, spec: FeatureSpec, codec: str) -> Mapping[str, memoryview]:
     """Path → bytes of a segment's objects.
 
     Built in memory first, so that their checksums are known before anything is written.
@@ -189,10 +146,11 @@ def _segment_objects(block: FeatureBlock, spec: FeatureSpec, codec: str) -> dict
         {"quantizer": spec.quantizer.to_dict(), "width": spec.width, "layers": str(spec.layers)},
     )
     _write_array(group, "offsets", block.offsets, "zstd", {"rows_of_document_i": "offsets[i]:offsets[i + 1]"})
-    written = {path: buffer.to_bytes() for path, buffer in memory.items()}
+    # Views, since a copy of the features is as large as they are.
+    written = {path: memoryview(buffer.as_numpy_array()) for path, buffer in memory.items()}
     sink = pa.BufferOutputStream()
     pq.write_table(block.index, sink, compression="zstd", write_page_checksum=True)
-    return written | {INDEX_FILE: sink.getvalue().to_pybytes()}
+    return written | {INDEX_FILE: memoryview(sink.getvalue()).cast("B")}
 
 
 def _write_array(

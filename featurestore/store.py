@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
+from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
@@ -23,15 +23,15 @@ from featurestore.errors import DataError, StoreError, UsageError
 from featurestore.identity import key_hashes
 from featurestore.keys import KeyIndex
 from featurestore.objects import Objects
+from featurestore.reader import SegmentReader
 from featurestore.records import FORMAT_VERSION
-from featurestore.segments import SegmentReader
 from featurestore.spec import FeatureSpec
 from featurestore.versions import Manifest, VersionLog
 
 STORE_FILE = "store.json"
 SCAN_BYTES = 64 << 20
 """Packed bytes of one scanned block: what a scan holds in memory."""
-READ_THREADS = 8
+READ_THREADS = 32
 """Segments whose indexes are read at a time; reading waits for storage, not for the processor."""
 
 
@@ -107,10 +107,15 @@ class Store:
         """The segments of the snapshot."""
         return entries_of(version_log(self.objects).entries(self.manifest))
 
+    @property
+    def _live_entries(self) -> list[SegmentEntry]:
+        """The segments that hold a live document."""
+        return [entry for entry in self.entries if entry.live]
+
     @cached_property
     def keys(self) -> KeyIndex:
         """Where every live document lies; reads every segment's index once."""
-        return self.keys_of(range(len(self.entries)))
+        return self.keys_of([i for i, entry in enumerate(self.entries) if entry.live])
 
     def __len__(self) -> int:
         """Number of live documents."""
@@ -134,11 +139,22 @@ class Store:
         return np.asarray(self.keys.find(key_hashes(_strings(doc_ids))) >= 0)
 
     def documents(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The document index: one row a live document, with the corpus columns that were kept."""
+        """The document index: one row a live document, with the corpus columns that were kept.
+
+        Raises:
+            UsageError: no segment has one of the columns asked for.
+        """
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            tables = list(pool.map(lambda entry: self.live_index(entry, columns), self.entries))
+            tables = list(pool.map(lambda entry: self.live_index(entry, columns), self._live_entries))
         wanted = INDEX_SCHEMA if columns is None else pa.schema([f for f in INDEX_SCHEMA if f.name in columns])
-        return pa.concat_tables([wanted.empty_table(), *tables], promote_options="permissive")
+        table = concatenate_indexes([wanted.empty_table(), *tables])
+        if columns is None:
+            return table
+        missing = [name for name in columns if name not in table.column_names]
+        if missing and tables:
+            held = ", ".join(self.documents().column_names)
+            raise UsageError(f"{self.uri}: no column {', '.join(missing)} in the document index; it has {held}")
+        return table.select([name for name in columns if name not in missing])
 
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features."""
@@ -147,6 +163,8 @@ class Store:
 
     def scan_segment(self, entry: SegmentEntry, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features."""
+        if not entry.live:
+            return
         reader = self.reader(entry)
         offsets, index = self._checked(entry, reader)
         deleted = read_deletions(self.objects, entry.deletions)
@@ -187,13 +205,12 @@ class Store:
         if not len(positions):
             return self.empty_block()
         segments, documents = self.keys.segment[positions], self.keys.document[positions].astype(np.int64)
-        parts, places = [], []
-        for ordinal in np.unique(segments):
-            asked = np.flatnonzero(segments == ordinal)
-            unique, back = np.unique(documents[asked], return_inverse=True)
-            parts.append(self._gather_segment(self.entries[ordinal], unique).take(back))
-            places.append(asked)
-        return FeatureBlock.concatenate(parts).take(np.argsort(np.concatenate(places), kind="stable"))
+        order = np.lexsort((documents, segments))
+        ordinals, starts = np.unique(segments[order], return_index=True)
+        places = np.split(order, starts[1:])
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            parts = pool.map(lambda i, here: self._gather_segment(self.entries[i], documents[here]), ordinals, places)
+            return FeatureBlock.interleave(list(parts), places)
 
     def digest(self) -> str:
         """sha256-sized digest (hex) of every (doc_id, packed features), whatever segments they lie in."""
@@ -201,7 +218,7 @@ class Store:
 
     def reader(self, entry: SegmentEntry) -> SegmentReader:
         """Reader of one segment's objects."""
-        return SegmentReader(self.objects, entry.segment, entry.attempt)
+        return SegmentReader(self.objects, entry)
 
     def live_index(self, entry: SegmentEntry, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index of one segment without its deleted rows."""
@@ -223,13 +240,15 @@ class Store:
         return KeyIndex.of_segment(index, ordinal, live_positions(entry.documents, deleted))
 
     def _gather_segment(self, entry: SegmentEntry, documents: npt.NDArray[np.int64]) -> FeatureBlock:
-        """These documents of a segment; positions are sorted and unique."""
+        """These documents of a segment; positions are sorted, and one may come twice."""
         reader = self.reader(entry)
         offsets, index = self._checked(entry, reader)
-        lengths = (offsets[1:] - offsets[:-1])[documents]
+        unique, back = np.unique(documents, return_inverse=True)
+        lengths = (offsets[1:] - offsets[:-1])[unique]
         kept = np.concatenate([[0], np.cumsum(lengths)])
-        rows = np.repeat(offsets[documents] - kept[:-1], lengths) + np.arange(kept[-1])
-        return FeatureBlock(index.take(pa.array(documents)), reader.packed_runs(rows), kept)
+        rows = np.repeat(offsets[unique] - kept[:-1], lengths) + np.arange(kept[-1])
+        block = FeatureBlock(index.take(pa.array(unique)), reader.packed_rows(rows), kept)
+        return block if len(unique) == len(documents) else block.take(back)
 
     def _checked(self, entry: SegmentEntry, reader: SegmentReader) -> tuple[npt.NDArray[np.int64], pa.Table]:
         """Offsets and index of a segment, as many as its entry says."""
@@ -253,9 +272,10 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
         return None
     try:
         spec = FeatureSpec.from_dict(document["spec"])
-    except (KeyError, TypeError, UsageError) as error:
+        fingerprint = spec.fingerprint
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise StoreError(f"{name}: damaged: the spec cannot be read: {error}") from error
-    if spec.fingerprint != document.get("fingerprint"):
+    if fingerprint != document.get("fingerprint"):
         raise StoreError(f"{name}: damaged: the spec does not match its fingerprint")
     return spec
 
@@ -269,6 +289,8 @@ def _read_document(objects: Objects) -> dict[str, Any] | None:
     except ValueError as error:
         raise StoreError(f"{name}: damaged: {error}") from error
     found = document.get("format_version") if isinstance(document, dict) else None
+    if not isinstance(found, int):
+        raise StoreError(f"{name}: damaged: not the description of a store")
     if found != FORMAT_VERSION:
         raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
     return document  # type: ignore[no-any-return]

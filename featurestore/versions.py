@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -71,7 +72,7 @@ class Manifest:
                 raise StoreError(f"{name}: format version {version}; this release reads version {FORMAT_VERSION}")
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
             return cls(**document)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a manifest: {error}") from error
 
 
@@ -94,15 +95,15 @@ class VersionLog:
 
     def latest(self) -> Manifest:
         """The newest version; `EMPTY` before the first commit."""
-        newest = max((path for path, _ in self.objects.walk("manifests")), default=None)
-        return EMPTY if newest is None else self._read(newest)
+        newest = max(self._published(), default=0)
+        return EMPTY if newest == 0 else self._read(newest)
 
     def at(self, version: int) -> Manifest:
         """A version by number; raises UsageError where there is none."""
         if version == 0:
             return EMPTY
         try:
-            return self._read(_manifest_path(version))
+            return self._read(version)
         except FileNotFoundError as error:
             raise UsageError(
                 f"{self.objects.uri}: no snapshot {version}; the newest is {self.latest().version}"
@@ -110,7 +111,7 @@ class VersionLog:
 
     def history(self) -> list[Manifest]:
         """Every version that is kept, oldest first."""
-        return [self._read(path) for path in sorted(path for path, _ in self.objects.walk("manifests"))]
+        return [self._read(version) for version in sorted(self._published())]
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""
@@ -152,10 +153,24 @@ class VersionLog:
             lists=lists,
             counts=dict(counts),
         )
+        return manifest if self._create(manifest) else None
+
+    def _create(self, manifest: Manifest) -> bool:
+        """Whether the manifest is in force; a write whose answer was lost is known by its write id."""
         path = _manifest_path(manifest.version)
-        if self.objects.create(path, manifest.to_bytes()) or self._read(path).write_id == manifest.write_id:
-            return manifest
-        return None
+        try:
+            if self.objects.create(path, manifest.to_bytes()):
+                return True
+        except StoreError:
+            if self.objects.size(path) is None:
+                raise
+        return self._read(manifest.version).write_id == manifest.write_id
+
+    def _published(self) -> Iterator[int]:
+        """Numbers of the manifests that are there, in any order; other objects beside them are none of ours."""
+        for path, _ in self.objects.walk("manifests"):
+            if match := re.fullmatch(r"manifests/(\d{20})\.json", path):
+                yield int(match[1])
 
     def _with_list(self, lists: tuple[EntryList, ...], change: pa.Table) -> tuple[EntryList, ...]:
         """Add a list; merge it with those before it that are not at least twice as long."""
@@ -184,8 +199,12 @@ class VersionLog:
         ends = grouped.aggregate([("place", "min"), ("place", "max")]).sort_by("place_min")
         return table.take(ends["place_max"])
 
-    def _read(self, path: str) -> Manifest:
-        return Manifest.from_bytes(self.objects.get(path), self.objects.name(path))
+    def _read(self, version: int) -> Manifest:
+        path = _manifest_path(version)
+        manifest = Manifest.from_bytes(self.objects.get(path), self.objects.name(path))
+        if manifest.version != version:
+            raise StoreError(f"{self.objects.name(path)}: damaged: says that it is version {manifest.version}")
+        return manifest
 
     def _read_list(self, digest: str) -> pa.Table:
         name = self.objects.name(_list_path(digest))

@@ -13,6 +13,7 @@ import typer
 
 from cli import backfill, demo, derive, documents, encode, evaluate, inspect_store, predict, train
 from cli.beam_options import BeamOptions
+from cli.logs import set_up_logging
 
 INTERRUPTED = 130
 
@@ -41,6 +42,7 @@ def main() -> NoReturn:
     own, beam_options = words[:split], words[split + 1 :]
     debug = "--debug" in own
     signal.signal(signal.SIGTERM, _interrupt)
+    set_up_logging()
     code = run([word for word in own if word != "--debug"], tuple(beam_options), debug=debug)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from apache_beam.ml.inference.base import RunInference
 
-from encoders import DocumentBlock, FeatureExtractor, load_encoder
+from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from featurestore import FeatureSpec, Store, TextSpec, UsageError
 from featurestore.codecs import check_codec
 from featurestore.objects import Objects
@@ -22,6 +22,7 @@ from pipelines.dead_letters import DeadLetterLimit
 from pipelines.encoder_handler import EncoderHandler
 from pipelines.progress import ProgressDisplay, Silent
 from pipelines.read_stage import ReadUnits
+from pipelines.resident_encoder import resident_encoder
 from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
@@ -85,7 +86,9 @@ def encode(
     """
     started = time.monotonic()
     files = find_files(request.inputs)
-    requested = requested_spec(request)
+    local = RunnerChoice.of(beam_options, units=1).workers is not None
+    encoder = identify_encoder(request, local=local)
+    requested = requested_spec(request, encoder)
     codec = request.codec or requested.quantizer.default_codec
     check_codec(codec)
     existing = existing_spec(request.store)
@@ -139,12 +142,20 @@ class EncodeUnits(beam.PTransform):
         return units | "ReadUnits" >> beam.ParDo(self._read) | "Encode" >> RunInference(handler)
 
 
-def requested_spec(request: EncodeRequest) -> FeatureSpec:
-    """The feature spec that a request asks for, seen to be one that its encoder can give.
+def identify_encoder(request: EncodeRequest, *, local: bool) -> Encoder:
+    """The encoder that is asked for: its digests are part of the spec.
 
-    Loads the encoder: its digests are part of the spec.
+    Where the work is done in this process, it is the one that does it. Elsewhere the workers load their own, on devices
+    that this machine need not have.
     """
-    encoder = load_encoder(request.encoder, device=request.device, dtype=request.dtype)
+    if local:
+        return resident_encoder(request.encoder, device=request.device, dtype=request.dtype)
+    encoder = load_encoder(request.encoder, device="cpu")
+    return replace(encoder, spec=replace(encoder.spec, compute_dtype=request.dtype))
+
+
+def requested_spec(request: EncodeRequest, encoder: Encoder) -> FeatureSpec:
+    """The feature spec that a request asks for, seen to be one that its encoder can give."""
     text = TextSpec(
         max_length=encoder.default_max_length if request.max_length is None else request.max_length,
         truncation_side=request.truncation_side,

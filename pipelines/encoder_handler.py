@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from apache_beam.ml.inference.base import ModelHandler
 
-from encoders import FeatureExtractor, load_encoder
+from encoders import FeatureExtractor
 from featurestore import FeatureSpec
 from featurestore.records import RejectedDocument
 from featurestore.segments import EncodingCounts
+from pipelines.resident_encoder import resident_encoder
 from pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures
 
 
@@ -31,7 +32,7 @@ class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
             UsageError: no such encoder or device on this worker.
             SpecMismatch: the worker finds other weights or another tokenizer under that name.
         """
-        encoder = load_encoder(self._encoder, device=self._device, dtype=self._spec.encoder.compute_dtype)
+        encoder = resident_encoder(self._encoder, device=self._device, dtype=self._spec.encoder.compute_dtype)
         return FeatureExtractor(encoder, self._spec)
 
     def limit_threads(self) -> None:

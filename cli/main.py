@@ -55,10 +55,10 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
     try:
         app(args=words, prog_name="encore", obj=BeamOptions(beam_options), standalone_mode=True)
     except SystemExit as done:
+        # Typer turns Ctrl-C into this exit code.
+        if done.code == INTERRUPTED:
+            print("encore: interrupted; finished units are kept: the same command resumes", file=sys.stderr)
         return done.code if isinstance(done.code, int) else 1
-    except KeyboardInterrupt:
-        print("encore: interrupted; finished units are kept: the same command resumes", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         return 0
     except Exception as error:

@@ -5,12 +5,14 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from encoders import DocumentBlock, FeatureExtractor, load_encoder
 from featurestore import SpecMismatch, Store, UsageError
+from pipelines import read_stage
 from pipelines.corpus import CorpusColumns
 from pipelines.dead_letters import DeadLetterLimit
 from tests.pipelines.jobs import documents, encoder, run_encode, texts, write_corpus
@@ -23,8 +25,6 @@ def test_every_document_is_stored_with_the_features_that_the_encoder_gives(tmp_p
     assert documents(report) == {"in": 50, "encoded": 50, "adopted": 0, "skipped": 0, "dead": 0, "superseded": 0}
     store = Store.open(str(tmp_path / "store"))
     loaded = load_encoder(encoder(), device="cpu")
-    import pyarrow as pa
-
     block = DocumentBlock.build(pa.array([r["doc_id"] for r in rows]), pa.array([r["text"] for r in rows]))
     expected = FeatureExtractor(loaded, store.spec).extract(block).features
     stored = store.gather([row["doc_id"] for row in rows])
@@ -130,8 +130,6 @@ def test_dead_letters_of_the_encoder_are_reported_again_when_a_segment_is_adopte
 def test_a_unit_that_cannot_be_read_fails_alone_and_is_done_by_the_same_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines import read_stage
-
     first, second = (write_corpus(tmp_path / f"{n}.parquet", texts(10, start=s)) for n, s in (("a", 0), ("b", 10)))
     whole = read_stage.read_documents
 
@@ -303,8 +301,6 @@ def test_processes_that_may_hang_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_corpus_makes_an_empty_store(tmp_path: Path) -> None:
-    import pyarrow as pa
-
     schema = pa.schema([("doc_id", pa.string()), ("text", pa.string())])
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", [], schema))
     assert report.exit_code == 0

@@ -9,12 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from featurestore.errors import DataError, UsageError
-from pipelines.corpus.files import CorpusFile, open_input
+from pipelines.corpus.files import CorpusFile, bytes_at_once, open_input
 
 Int64s = npt.NDArray[np.int64]
-
-READ_BYTES = 4 << 20
-"""Bytes read and parsed at once: large enough for object storage, small beside a model."""
 
 MAX_ROW_BYTES = 64 << 20
 """A longer row is taken for the sign of another kind of file."""
@@ -87,25 +84,26 @@ def read_blocks(
         stop: byte offset behind the last row.
         first_row: number of the first row.
         split: finds the rows of the format.
-        read_bytes: bytes read at once; None for `READ_BYTES`.
+        read_bytes: bytes read at once; None for `bytes_at_once`.
 
     Raises:
         DataError: the file cannot be read, or has changed.
         UsageError: a row has no end within `MAX_ROW_BYTES`; planning meets it before anything is created.
     """
+    size = read_bytes or bytes_at_once(file)
     with open_input(file) as stream:
         stream.seek(start)
         rest = b""
         at = start
         while at < stop:
-            piece = stream.read(min(read_bytes or READ_BYTES, stop - at))
+            piece = stream.read(min(size, stop - at))
             if not piece:
                 raise DataError(f"{file.uri}: ends at byte {at:,}, expected {stop:,}; run again")
             at += len(piece)
             data = rest + piece
             spans, used = split(data, at == stop)
             rest = data[used:]
-            if len(rest) > MAX_ROW_BYTES + READ_BYTES:
+            if len(rest) > MAX_ROW_BYTES + size:
                 raise UsageError(
                     f"{file.uri}: the row at byte {at - len(rest):,} has no end within {MAX_ROW_BYTES >> 20} MiB; "
                     "is the file what its ending says?"

@@ -15,6 +15,12 @@ from obstore.exceptions import BaseError
 from featurestore.errors import DataError
 from featurestore.objects import Objects
 
+READ_BYTES = 1 << 20
+"""Bytes of a local file held and parsed at once: small beside a model, and no slower than more."""
+
+OBJECT_READ_BYTES = 8 << 20
+"""The same in object storage, where every read is a request of some tens of milliseconds."""
+
 
 @dataclass(frozen=True)
 class CorpusFile:
@@ -34,6 +40,11 @@ class CorpusFile:
 def is_url(text: str) -> bool:
     """Whether an input names object storage and not a local path."""
     return "://" in text
+
+
+def bytes_at_once(file: CorpusFile) -> int:
+    """How much of a file to read at once."""
+    return OBJECT_READ_BYTES if is_url(file.uri) else READ_BYTES
 
 
 def open_folder(url: str) -> Objects:

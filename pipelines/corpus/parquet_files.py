@@ -14,12 +14,9 @@ import pyarrow.parquet as pq
 from featurestore.errors import DataError, UsageError
 from pipelines.corpus.columns import CorpusColumns
 from pipelines.corpus.contract import IdBlock, RawRows
-from pipelines.corpus.files import CorpusFile, open_input
+from pipelines.corpus.files import READ_BYTES, CorpusFile, bytes_at_once, open_input
 from pipelines.corpus.units import WorkUnit
 from pipelines.corpus.values import as_bytes
-
-READ_BYTES = 4 << 20
-"""Bytes of a column chunk held at once, and about what one batch decodes to."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +81,12 @@ def _opened(file: CorpusFile) -> Iterator[pq.ParquetFile]:
     with open_input(file) as stream:
         try:
             # A buffered stream holds one buffer a column; without it a whole row group would be fetched at once.
-            yield pq.ParquetFile(stream, buffer_size=READ_BYTES, pre_buffer=False)
+            yield pq.ParquetFile(stream, buffer_size=bytes_at_once(file), pre_buffer=False)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{file.uri}: damaged: {_first_line(error)}") from error
+        finally:
+            # pyarrow's allocator keeps the freed pages of every column chunk: tens of megabytes more at the peak.
+            pa.default_memory_pool().release_unused()
 
 
 def _batches(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:

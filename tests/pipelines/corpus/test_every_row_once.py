@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.corpus import CorpusColumns, byte_ranges
+from pipelines.corpus import CorpusColumns, files
 from tests.pipelines.corpus.corpora import read_all, write_parquet
 
 TEXT = st.text(alphabet='ab é😀,"\n\r\\{}\u2028\0', min_size=1, max_size=8).map(lambda text: f".{text}")
@@ -23,7 +23,7 @@ same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 
 
 def read(path, unit_rows, read_bytes):
-    with patch.object(byte_ranges, "READ_BYTES", read_bytes):
+    with patch.object(files, "READ_BYTES", read_bytes):
         documents, letters = read_all(path, columns=COLUMNS, unit_rows=unit_rows)
     return [(row["doc_id"], row["text"], row["pair"]) for row in documents], letters
 

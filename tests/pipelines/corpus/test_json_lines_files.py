@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from featurestore.errors import UsageError
-from pipelines.corpus import CorpusColumns, byte_ranges, plan
+from pipelines.corpus import CorpusColumns, byte_ranges, files, plan
 from pipelines.corpus.json_lines_files import JsonLinesFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines
 
@@ -60,7 +60,7 @@ def test_a_file_that_is_not_json_lines_is_a_usage_error(tmp_path, data, what):
 
 def test_a_line_without_end_is_a_usage_error(tmp_path, monkeypatch):
     monkeypatch.setattr(byte_ranges, "MAX_ROW_BYTES", 100)
-    monkeypatch.setattr(byte_ranges, "READ_BYTES", 10)
+    monkeypatch.setattr(files, "READ_BYTES", 10)
     path = write_lines(tmp_path / "x.jsonl", {"doc_id": "a", "text": "x"}, {"doc_id": "b", "text": "y" * 200})
     with pytest.raises(UsageError, match="the row at byte 29 has no end within"):
         plan([corpus_file(path)], CorpusColumns())
@@ -73,7 +73,7 @@ def test_a_missing_column_is_a_usage_error_that_lists_those_there(tmp_path):
 
 
 def test_a_key_that_first_appears_late_in_the_file_is_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(byte_ranges, "READ_BYTES", 64)
+    monkeypatch.setattr(files, "READ_BYTES", 64)
     rows = [{"doc_id": str(i), "text": "x"} for i in range(50)]
     columns = CorpusColumns(pair="second")
     path = write_lines(tmp_path / "x.jsonl", *rows, {"doc_id": "z", "text": "x", "second": "y"})

@@ -1,7 +1,7 @@
 """The encode job beside a bare loop of the same model, interleaved in one process.
 
-The bare loop tokenizes the same documents, sorts them by length and runs the model over batches of 32: no layer pooling,
-no quantizer, nothing stored. Both sides leave start-up out: importing, loading the model, planning the corpus.
+The bare loop tokenizes the same documents, sorts them by length and runs the model over batches of 32: no layer
+pooling, no quantizer, nothing stored. Both sides leave start-up out: importing, loading the model, planning the corpus.
 
     python benchmarks/encode.py CORPUS.parquet [--documents 2000] [--repeats 5] [--encoder minilm]
 """
@@ -86,7 +86,9 @@ def summary(rounds: list[tuple[float, float]], options: argparse.Namespace) -> d
         "repeats": len(rounds),
         "bare_seconds": round(statistics.median(bare for bare, _ in rounds), 3),
         "job_seconds": round(statistics.median(job for _, job in rounds), 3),
-        "ratio": {"median": round(statistics.median(ratios), 3), "min": round(min(ratios), 3), "max": round(max(ratios), 3)},
+        "ratio": {
+            name: round(of(ratios), 3) for name, of in (("median", statistics.median), ("min", min), ("max", max))
+        },
         "machine": {"cores": available_cores(), "processor": platform.processor() or platform.machine()},
         "torch": torch.__version__,
     }

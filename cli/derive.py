@@ -46,7 +46,7 @@ def derive(
     from cli.job_output import finish_job  # noqa: PLC0415
     from cli.output import error_console  # noqa: PLC0415
     from pipelines.derive_job import DeriveRequest  # noqa: PLC0415
-    from pipelines.derive_job import derive as run_derive
+    from pipelines.derive_job import derive as run_derive  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
     request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)

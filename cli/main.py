@@ -20,8 +20,8 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="encore",
     help=(
-        "Encode once, answer forever: run a Transformer encoder over a corpus once, keep its token features in a compact "
-        "store, and train and score any number of classifiers from the store."
+        "Encode once, answer forever: run a Transformer encoder over a corpus once, keep its token features in a "
+        "compact store, and train and score any number of classifiers from the store."
     ),
     no_args_is_help=True,
     add_completion=False,

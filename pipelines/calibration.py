@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-import torch
 from apache_beam.ml.inference.base import RunInference
 
 from encoders import DocumentBlock, FeatureExtractor
@@ -28,20 +27,6 @@ SAMPLE_DOCUMENTS = 1024
 """Documents of the sample: some 50,000 token vectors of typical text."""
 PART_DOCUMENTS = 128
 """Documents that are measured at a time."""
-
-
-def calibrate(quantizer: Quantizer, activations: Callable[[], Iterable[torch.Tensor]]) -> Quantizer:
-    """Run every pass that a quantizer asks for, in this process.
-
-    Args:
-        quantizer: one that may still have something to measure.
-        activations: gives the sample's float features (..., width) anew for each pass.
-    """
-    while (statistics := quantizer.calibration_pass()) is not None:
-        for values in activations():
-            statistics.update(values)
-        quantizer = quantizer.with_calibration(statistics)
-    return quantizer
 
 
 def calibrate_with_encoder(

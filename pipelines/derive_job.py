@@ -15,8 +15,9 @@ from featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_qua
 from featurestore.codecs import check_codec
 from featurestore.derivation import Derivation
 from featurestore.entries import SegmentEntry
+from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts
-from pipelines.calibration import PART_DOCUMENTS, SAMPLE_DOCUMENTS, calibrate
+from pipelines.calibration import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, Silent
 from pipelines.runner import RunnerChoice

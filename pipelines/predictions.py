@@ -74,7 +74,7 @@ def prediction_path(head: str, entry: SegmentEntry) -> str:
 
 
 def prediction_table(doc_ids: Any, labels: Any, scores: Any, probabilities: Any | None) -> pa.Table:
-    """Rows of a prediction file: doc_id, label, its probability as score, and every class's probability if asked for."""
+    """Rows of a prediction file: doc_id, label, its probability as score, and if asked for every class's probability."""
     columns = {"doc_id": doc_ids, "label": labels, "score": pa.array(scores, pa.float32())}
     if probabilities is not None:
         width = probabilities.shape[1]

@@ -44,7 +44,7 @@ class RunnerChoice:
         direct = parsed.view_as(DirectOptions)
         if direct.direct_running_mode == "multi_processing":
             raise UsageError(
-                "--direct_running_mode=multi_processing hangs when a worker dies; leave it out for threads in this process"
+                "--direct_running_mode=multi_processing hangs when a worker dies; leave it out: threads do as well"
             )
         cores = available_cores()
         asked = direct.direct_num_workers if any("direct_num_workers" in word for word in options) else 0

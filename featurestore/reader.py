@@ -122,12 +122,12 @@ class SegmentReader:
 
 
 class _CompleteStore(ObjectStore[Any]):
-    """Where every chunk was written, one that is not there is damage; Zarr itself would read it as zeros."""
+    """Where every chunk was written, a missing or empty one is damage; Zarr itself would read it as zeros."""
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         found = await super().get(key, prototype, byte_range)
-        if found is None:
-            raise FileNotFoundError(f"{key} is missing")
+        if found is None or len(found) == 0:
+            raise FileNotFoundError(f"{key} is {'missing' if found is None else 'empty'}")
         return found
 
 

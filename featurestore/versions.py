@@ -13,6 +13,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -115,8 +116,10 @@ class VersionLog:
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""
-        lists = [self._read_list(part.digest) for part in manifest.lists]
-        return self._merge(lists).filter(pc.field("removed") == False).drop_columns(["removed"])  # noqa: E712
+        with ThreadPoolExecutor(max(1, len(manifest.lists))) as pool:
+            lists = list(pool.map(lambda part: self._read_list(part.digest), manifest.lists))
+        merged = lists[0] if len(lists) == 1 else self._merge(lists)
+        return merged.filter(pc.field("removed") == False).drop_columns(["removed"])  # noqa: E712
 
     def publish(
         self,
@@ -192,8 +195,6 @@ class VersionLog:
         """One table of the last entry for each key, ordered by the first."""
         flagged = self.schema.append(pa.field("removed", pa.bool_(), nullable=False))
         table = pa.concat_tables([flagged.empty_table(), *lists])
-        if len(lists) < 2:
-            return table
         place = pa.array(np.arange(table.num_rows))
         grouped = table.select(self.key).append_column("place", place).group_by(list(self.key))
         ends = grouped.aggregate([("place", "min"), ("place", "max")]).sort_by("place_min")

@@ -58,7 +58,7 @@ def commit(store: Store, change: Change) -> Store:
         changed = _rebased(head, change)
         if not changed:
             return head
-        listed = {entry.segment: entry for entry in head.entries} | {entry.segment: entry for entry in changed}
+        listed = head.listed | {entry.segment: entry for entry in changed}
         counts = snapshot_counts(listed.values())
         manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed))
         if manifest is not None:
@@ -71,43 +71,46 @@ def commit(store: Store, change: Change) -> Store:
 def _rebased(head: Store, change: Change) -> list[SegmentEntry]:
     """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
 
-    A segment that the base lists under a deletion vector comes back whole when it is added again: that is how a text
-    that was changed and changed back returns.
+    A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
+    out on the base stay true of every later snapshot.
     """
-    listed = {entry.segment: entry for entry in head.entries}
-    before = listed if head.version == change.base else _listed_at(head, change.base)
-    added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, listed, before)]
+    before = head.listed if head.version == change.base else _listed_at(head, change.base)
+    added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, before)]
     gone: dict[str, list[Positions]] = {}
     for segment, positions in change.dropped.items():
-        if segment not in listed:
+        if segment not in head.listed:
             raise CommitConflict(
                 f"{head.uri}: segment {segment}, which loses documents here, is no longer listed; run the command again"
             )
         gone.setdefault(segment, []).append(positions)
-    if added and before is not listed:
+    if added and before is not head.listed:
         for segment, positions in _meanwhile(head, before, added):
             gone.setdefault(segment, []).append(positions)
-    entries = listed | {entry.segment: entry for entry in added}
+    entries = head.listed | {entry.segment: entry for entry in added}
+    changed = {entry.segment: entry for entry in added}
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        lessened = pool.map(lambda segment: _less(head, entries[segment], gone[segment]), gone)
-        changed = {entry.segment: entry for entry in (*added, *lessened)}
-    return [
-        entry
-        for entry in changed.values()
-        if entry != listed.get(entry.segment) and (entry.segment in listed or entry.live)
-    ]
+        for entry in pool.map(lambda segment: _less(head, entries[segment], gone[segment]), gone):
+            if entry != entries[entry.segment]:
+                changed[entry.segment] = entry
+    return [entry for entry in changed.values() if entry.segment in head.listed or entry.live]
 
 
-def _is_news(segment: str, listed: Mapping[str, SegmentEntry], before: Mapping[str, SegmentEntry]) -> bool:
-    """Whether adding a segment says something that nobody has said since the base."""
-    return segment not in listed or (listed[segment].deleted > 0 and listed[segment] == before.get(segment))
+def _is_news(segment: str, head: Store, before: Mapping[str, SegmentEntry]) -> bool:
+    """Whether a segment is not listed yet.
+
+    Raises:
+        ValueError: the base lists it and has deleted some of its documents, which adding it again would not bring back.
+    """
+    if segment in before and before[segment].deleted:
+        raise ValueError(f"segment {segment} was listed before and lost documents; name it by Store.segment_for")
+    return segment not in head.listed
 
 
 def _meanwhile(
     head: Store, before: Mapping[str, SegmentEntry], added: Sequence[SegmentEntry]
 ) -> Iterator[tuple[str, Positions]]:
-    """What is taken away from whom, between our segments and what others committed since the base."""
-    theirs = head.keys_of([i for i, entry in enumerate(head.entries) if entry != before.get(entry.segment)])
+    """What is taken away from whom, between our segments and those that others committed since the base."""
+    theirs = head.keys_of([i for i, entry in enumerate(head.entries) if entry.live and entry.segment not in before])
     with ThreadPoolExecutor(READ_THREADS) as pool:
         indexes = pool.map(lambda entry: head.reader(entry).index(["key_hash", "text_digest"]), added)
         for entry, index in zip(added, indexes, strict=True):
@@ -129,6 +132,5 @@ def _less(head: Store, entry: SegmentEntry, gone: Sequence[Positions]) -> Segmen
     return entry.without(write_deletions(head.objects, new), len(new))
 
 
-def _listed_at(head: Store, version: int) -> dict[str, SegmentEntry]:
-    base = Store(head.objects, head.spec, version_log(head.objects).at(version))
-    return {entry.segment: entry for entry in base.entries}
+def _listed_at(head: Store, version: int) -> Mapping[str, SegmentEntry]:
+    return Store(head.objects, head.spec, version_log(head.objects).at(version)).listed

@@ -24,7 +24,7 @@ from featurestore.identity import key_hashes
 from featurestore.keys import KeyIndex
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
-from featurestore.records import FORMAT_VERSION
+from featurestore.records import FORMAT_VERSION, segment_id
 from featurestore.spec import FeatureSpec
 from featurestore.versions import Manifest, VersionLog
 
@@ -106,6 +106,26 @@ class Store:
     def entries(self) -> list[SegmentEntry]:
         """The segments of the snapshot."""
         return entries_of(version_log(self.objects).entries(self.manifest))
+
+    @cached_property
+    def listed(self) -> dict[str, SegmentEntry]:
+        """Segment → its entry."""
+        return {entry.segment: entry for entry in self.entries}
+
+    def segment_for(self, index: pa.Table) -> str:
+        """Name of the segment that a job which works from this snapshot makes of documents that it lacks.
+
+        A document whose text changed and changed back asks for a segment that is listed with the document deleted. Its
+        name is taken, so the deletion vector in force is added to what the new one is named after.
+
+        Args:
+            index: key hashes and text digests of the documents, in the segment's order.
+        """
+        name = segment_id(index["key_hash"], index["text_digest"], self.spec.fingerprint)
+        while name in self.listed:
+            taken = f"{self.spec.fingerprint}{name}{self.listed[name].deletions}"
+            name = segment_id(index["key_hash"], index["text_digest"], taken)
+        return name
 
     @property
     def _live_entries(self) -> list[SegmentEntry]:
@@ -302,6 +322,8 @@ def version_log(objects: Objects) -> VersionLog:
 
 
 def _strings(doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(doc_ids, pa.ChunkedArray):
-        return doc_ids.cast(pa.string()).combine_chunks()
-    return doc_ids.cast(pa.string()) if isinstance(doc_ids, pa.Array) else pa.array(doc_ids, pa.string())
+    given = doc_ids if isinstance(doc_ids, (pa.Array, pa.ChunkedArray)) else pa.array(doc_ids, pa.string())
+    ids = given.cast(pa.string())
+    if ids.null_count:
+        raise DataError(f"{ids.null_count} of {len(ids)} ids are null")
+    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids

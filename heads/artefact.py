@@ -1,0 +1,252 @@
+"""A trained head as an artefact: ``head.json`` and ``weights.safetensors``, checked when loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from featurestore.errors import EncoreError, StoreError, UsageError
+from featurestore.spec import FeatureSpec
+from heads.attention import AttentionPooling
+from heads.evaluate import Evaluation
+from heads.head_folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
+from heads.model import HeadModel
+from heads.pooling import MeanPooling
+from heads.training import TrainedHead
+
+FORMAT_VERSION = 1
+TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A trained head, with all that it takes to use it and to trace it.
+
+    Attributes:
+        task: name of the task; it becomes part of folder names.
+        classes: names of the classes, in the order of the logits.
+        spec: the features that the head takes.
+        model: the module, in evaluation mode.
+        snapshot: version of the store that it was trained from; None where it was not trained from one.
+        training: what it was trained on and how: settings, documents, best epoch, history.
+        evaluation: on its dev documents; None where there were none.
+        versions: package → version that trained it.
+        created_at: UTC, ISO 8601.
+
+    Raises:
+        UsageError: a task name that cannot be a folder's.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    spec: FeatureSpec
+    model: HeadModel
+    snapshot: int | None
+    training: Mapping[str, Any]
+    evaluation: Evaluation | None
+    versions: Mapping[str, str]
+    created_at: str
+
+    def __post_init__(self) -> None:
+        check_task(self.task)
+
+    @classmethod
+    def of(cls, trained: TrainedHead, task: str, snapshot: int | None = None) -> Head:
+        """The artefact of a training.
+
+        Args:
+            trained: what `train_head` gave.
+            task: letters, digits, ``.``, ``_`` and ``-``.
+            snapshot: version of the store that the features came from.
+        """
+        training = {
+            "settings": trained.settings.to_dict(),
+            "documents": trained.documents,
+            "best": asdict(trained.best),
+            "history": [asdict(epoch) for epoch in trained.history],
+            "seconds": round(trained.seconds, 3),
+        }
+        return cls(
+            task=task,
+            classes=trained.classes,
+            spec=trained.spec,
+            model=trained.model.eval(),
+            snapshot=snapshot,
+            training=training,
+            evaluation=trained.evaluation,
+            versions=_versions(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of all that changes a prediction: classes, features, shape, weights; the task's name is not."""
+        return _digest(self.classes, self.spec.fingerprint, _design(self.model), self.model.state_dict())
+
+    def require(self, spec: FeatureSpec, left: str = "head", right: str = "store") -> None:
+        """Raise SpecMismatch unless features of ``spec`` are those that the head takes.
+
+        Args:
+            spec: of the features at hand.
+            left: what to call the head in the message.
+            right: what to call the other side.
+        """
+        self.spec.require_same(spec, left, right)
+
+    def to_files(self) -> dict[str, bytes]:
+        """File name → content: what `save` writes and `from_files` reads."""
+        document = {
+            "format_version": FORMAT_VERSION,
+            "task": self.task,
+            "classes": list(self.classes),
+            "design": _design(self.model),
+            "digest": self.digest,
+            "fingerprint": self.spec.fingerprint,
+            "snapshot": self.snapshot,
+            "created_at": self.created_at,
+            "evaluation": None if self.evaluation is None else self.evaluation.to_dict(),
+            "training": dict(self.training),
+            "versions": dict(self.versions),
+            "spec": self.spec.to_dict(),
+        }
+        weights = {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        text = json.dumps(document, indent=1, allow_nan=False)
+        return {HEAD_FILE: f"{text}\n".encode(), WEIGHTS_FILE: safetensors.torch.save(weights)}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], name: str) -> Head:
+        """A head from the content of its files.
+
+        Args:
+            files: file name → content.
+            name: of the folder, for messages.
+
+        Raises:
+            StoreError: a file is missing, damaged, or does not fit the other.
+        """
+        for file in (HEAD_FILE, WEIGHTS_FILE):
+            if file not in files:
+                raise StoreError(f"{name}/{file}: missing; train the head again")
+        document = _read_document(files[HEAD_FILE], f"{name}/{HEAD_FILE}")
+        try:
+            head = cls(
+                task=document["task"],
+                classes=tuple(document["classes"]),
+                spec=FeatureSpec.from_dict(document["spec"]),
+                model=_read_model(document, files[WEIGHTS_FILE], f"{name}/{WEIGHTS_FILE}"),
+                snapshot=document["snapshot"],
+                training=document["training"],
+                evaluation=None if document["evaluation"] is None else Evaluation.from_dict(document["evaluation"]),
+                versions=document["versions"],
+                created_at=document["created_at"],
+            )
+        except StoreError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, EncoreError) as error:
+            raise StoreError(f"{name}/{HEAD_FILE}: damaged: {_described(error)}; train the head again") from error
+        if head.digest != document.get("digest"):
+            raise StoreError(f"{name}: damaged: {HEAD_FILE} and {WEIGHTS_FILE} are not those that were saved together")
+        return head
+
+    def save(self, directory: str | PathLike[str]) -> None:
+        """Write the head to a directory, all at once; a head that is there already is replaced.
+
+        Raises:
+            UsageError: the directory holds something that is not a head.
+        """
+        replace_folder(directory, self.to_files())
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str]) -> Head:
+        """The head in a directory.
+
+        Raises:
+            UsageError: no such directory, or one that is not a head.
+            StoreError: a file is missing or damaged.
+        """
+        name, files = read_folder(directory)
+        return cls.from_files(files, name)
+
+
+def check_task(task: str) -> None:
+    """Raise UsageError unless a task may bear this name: it becomes part of folder names."""
+    if not isinstance(task, str) or TASK_NAME.fullmatch(task) is None:
+        raise UsageError(
+            f"task {task!r}: expected letters, digits, '.', '_' and '-', beginning with a letter or digit, 100 at most"
+        )
+
+
+def _design(model: HeadModel) -> dict[str, Any]:
+    """The shape of a head beyond what its spec and classes say."""
+    pooling = model.pooling
+    attention_heads = pooling.heads if isinstance(pooling, AttentionPooling) else None
+    kind = "attention" if attention_heads else "mean" if isinstance(pooling, MeanPooling) else "cls"
+    mix = None if model.mix is None else model.mix.kind
+    return {"pooling": kind, "attention_heads": attention_heads, "layer_mix": mix}
+
+
+def _digest(
+    classes: tuple[str, ...], fingerprint: str, design: Mapping[str, Any], weights: Mapping[str, torch.Tensor]
+) -> str:
+    identity = {
+        "format_version": FORMAT_VERSION,
+        "classes": classes,
+        "fingerprint": fingerprint,
+        "design": design,
+        "weights": {name: [str(tensor.dtype), list(tensor.shape)] for name, tensor in weights.items()},
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode())
+    for name in sorted(weights):
+        digest.update(weights[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_document(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+        found = document["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{name}: damaged: {_described(error)}; train the head again") from error
+    if found != FORMAT_VERSION:
+        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}")
+    return document  # type: ignore[no-any-return]
+
+
+def _read_model(document: Mapping[str, Any], data: bytes, name: str) -> HeadModel:
+    """The module that ``head.json`` describes, with the weights of ``weights.safetensors``."""
+    model = HeadModel.build(FeatureSpec.from_dict(document["spec"]), len(document["classes"]), **document["design"])
+    try:
+        weights = safetensors.torch.load(data)
+        model.load_state_dict(weights)
+    except (SafetensorError, RuntimeError) as error:
+        raise StoreError(f"{name}: damaged: {_described(error)}; train the head again") from error
+    return model.eval()
+
+
+def _described(error: Exception) -> str:
+    first = (str(error).splitlines() or [""])[0]
+    return f"no {first}" if isinstance(error, KeyError) else first
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            # A checkout that runs without being installed.
+            found[package] = "not installed"
+    return found

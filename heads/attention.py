@@ -1,0 +1,83 @@
+"""Attention pooling with one learned query (paper, figure 3), its key projection folded into the query.
+
+With a single query q, head h scores token x by (W_q q + b_q)_h · (W_k x + b_k)_h / √d_h. The part with b_k is the
+same for every token and cancels in the softmax; the rest is k_h · x with k_h = W_kₕᵀ (W_q q + b_q)_h / √d_h. The
+weights of a head sum to 1, so that its values can be projected after the weighted sum. This is the function and the
+gradients of `torch.nn.MultiheadAttention` at 2·H·d multiply-adds a token instead of 2·d².
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from featurestore.errors import UsageError
+
+HEAD_WIDTH = 64
+"""Width of one attention head where the number of heads is not given: that of BERT and RoBERTa at any size."""
+
+QUERY_STD = 0.02
+"""A small first query starts attention near the plain mean; with 1.0, SST-2 dev accuracy fell by 1 to 3 points."""
+
+
+class AttentionPooling(nn.Module):
+    """Pool tokens by multi-head attention with one learned task query; no dropout on the attention weights.
+
+    There is no key bias: it would cancel in the softmax and never learn.
+
+    Attributes:
+        width: d.
+        heads: number H of attention heads.
+        query: (d,) the task query q.
+        query_weight, query_bias: (d, d), (d,).
+        key_weight: (d, d).
+        value_weight, value_bias: (d, d), (d,).
+        output_weight, output_bias: (d, d), (d,).
+
+    Raises:
+        UsageError: heads that do not divide the width.
+    """
+
+    def __init__(self, width: int, heads: int | None = None, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.width = width
+        self.heads = default_heads(width) if heads is None else heads
+        if self.heads < 1 or width % self.heads:
+            raise UsageError(f"attention heads {self.heads}: they must divide the hidden size {width}")
+        self.query = nn.Parameter(torch.empty(width))
+        self.query_weight = nn.Parameter(torch.empty(width, width))
+        self.query_bias = nn.Parameter(torch.zeros(width))
+        self.key_weight = nn.Parameter(torch.empty(width, width))
+        self.value_weight = nn.Parameter(torch.empty(width, width))
+        self.value_bias = nn.Parameter(torch.zeros(width))
+        self.output_weight = nn.Parameter(torch.empty(width, width))
+        self.output_bias = nn.Parameter(torch.zeros(width))
+        nn.init.normal_(self.query, std=QUERY_STD, generator=generator)
+        for weight in (self.query_weight, self.key_weight, self.value_weight, self.output_weight):
+            nn.init.xavier_uniform_(weight, generator=generator)
+
+    def folded_queries(self) -> torch.Tensor:
+        """(H, d): the vectors whose dot products with a token are its scores."""
+        query = (self.query_weight @ self.query + self.query_bias).view(self.heads, -1)
+        keys = self.key_weight.view(self.heads, -1, self.width)
+        return torch.einsum("hk,hkd->hd", query, keys) / math.sqrt(query.shape[1])
+
+    def project_values(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Value projection of each head's weighted sum: (documents, H, d) → (documents, d), heads side by side."""
+        values = self.value_weight.view(self.heads, -1, self.width)
+        return torch.einsum("bhd,hkd->bhk", pooled, values).flatten(1) + self.value_bias
+
+    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Pool values (documents, tokens, d) to (documents, d)."""
+        scores = values @ self.folded_queries().T
+        padding = torch.arange(values.shape[1], device=values.device) >= lengths[:, None]
+        weights = scores.masked_fill(padding[:, :, None], -torch.inf).softmax(dim=1)
+        pooled = torch.bmm(weights.transpose(1, 2), values)
+        return self.project_values(pooled) @ self.output_weight.T + self.output_bias
+
+
+def default_heads(width: int) -> int:
+    """``width`` / 64, at least 1; where that does not divide the width, the largest smaller number that does."""
+    return next(heads for heads in range(max(1, width // HEAD_WIDTH), 0, -1) if width % heads == 0)

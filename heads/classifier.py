@@ -1,0 +1,48 @@
+"""The classifier of a head: a two-layer perceptron with tanh (paper, section 3.4)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+
+class Classifier(nn.Module):
+    """Dropout, linear d → d, tanh, dropout, linear d → classes.
+
+    Attributes:
+        dropout: share of the inputs of each linear map set to zero in training.
+        hidden: d → d.
+        output: d → classes.
+    """
+
+    def __init__(
+        self, width: int, classes: int, dropout: float = 0.0, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.hidden = _linear(width, width, generator)
+        self.output = _linear(width, classes, generator)
+        self._generator = generator
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Logits (documents, classes) of pooled features (documents, d)."""
+        return self.output(self._drop(torch.tanh(self.hidden(self._drop(pooled)))))  # type: ignore[no-any-return]
+
+    def _drop(self, values: torch.Tensor) -> torch.Tensor:
+        # nn.Dropout draws from torch's global generator: training one head would then change what another one learns.
+        if not self.training or self.dropout == 0:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1 - self.dropout, generator=self._generator)
+        return values * kept / (1 - self.dropout)
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
+    """A linear map with torch's usual initial weights, drawn from ``generator`` alone."""
+    # Made without memory and so without weights: nn.Linear would draw them from torch's global generator.
+    linear = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    bound = 1 / math.sqrt(inputs)
+    nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(linear.bias, -bound, bound, generator=generator)
+    return linear

@@ -1,0 +1,63 @@
+"""Documents with their classes: packed features, gathered once, decoded batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from featurestore.blocks import FeatureBlock
+from featurestore.spec import FeatureSpec
+from heads.batches import budget_batches, check_block, pad, rows_of_budget
+from heads.model import HeadModel
+
+Codes = npt.NDArray[np.int64]
+"""(documents,) positions of classes in a list of their names."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a head learns from, or is measured on.
+
+    Attributes:
+        block: packed features.
+        codes: (documents,) position of each one's class.
+        spec: what the features are.
+        classes: number of classes.
+
+    Raises:
+        StoreError: features that are not of the spec.
+        ValueError: not one class for each document.
+    """
+
+    block: FeatureBlock
+    codes: Codes
+    spec: FeatureSpec
+    classes: int
+
+    def __post_init__(self) -> None:
+        check_block(self.block, self.spec)
+        if len(self.block) != len(self.codes) or not ((self.codes >= 0) & (self.codes < self.classes)).all():
+            raise ValueError(
+                f"{len(self.block)} documents need as many classes below {self.classes}, got {len(self.codes)}"
+            )
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.codes)
+
+    def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
+        """(documents, classes) of the documents at these positions."""
+        packed, lengths = pad(self.block.packed, self.block.offsets, documents)
+        return model(self.spec.quantizer.dequantize(packed, self.spec.width), lengths)  # type: ignore[no-any-return]
+
+    def predict(self, model: HeadModel) -> Codes:
+        """(documents,) the most likely class of each; leaves the model in evaluation mode."""
+        predicted = np.empty(len(self), np.int64)
+        model.eval()
+        with torch.inference_mode():
+            for documents in budget_batches(self.block.lengths, rows_of_budget(self.spec)):
+                predicted[documents] = self.logits(model, documents).argmax(dim=1).numpy()
+        return predicted

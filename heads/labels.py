@@ -1,0 +1,128 @@
+"""Labels of documents: a class name for each id, each id once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from featurestore.errors import DataError, UsageError
+
+NAMES_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labelled documents, in the order of their table.
+
+    Attributes:
+        doc_ids: ids (string), each once.
+        labels: class names (string), never null or empty.
+        source: where they come from, for messages.
+        repeated: rows left out because they say the same again.
+        blank: rows left out because they have no id or no label.
+    """
+
+    doc_ids: pa.StringArray
+    labels: pa.StringArray
+    source: str
+    repeated: int = 0
+    blank: int = 0
+
+    @classmethod
+    def from_table(cls, table: pa.Table, id_column: str, label_column: str, source: str) -> Labels:
+        """Labels from two columns of a table: text, integers (taken as their decimal text) or, for labels, booleans.
+
+        Args:
+            table: any table.
+            id_column: name of the column of ids.
+            label_column: name of the column of labels.
+            source: where the table comes from, for messages.
+
+        Raises:
+            UsageError: a column is missing or cannot be taken as text.
+            DataError: a document has two labels.
+        """
+        ids, labels = (_text_column(table, name, source) for name in (id_column, label_column))
+        full = pc.and_(*(pc.and_(part.is_valid(), pc.not_equal(part, "").fill_null(False)) for part in (ids, labels)))
+        rows = pa.table({"doc_id": ids, "label": labels}).filter(full)
+        # Without threads the groups come in the order of their first rows: the same table always trains the same head.
+        pairs = rows.group_by(["doc_id", "label"], use_threads=False).aggregate([])
+        doc_ids, names = (pairs[column].combine_chunks() for column in ("doc_id", "label"))
+        _refuse_contradictions(doc_ids, names, source)
+        return cls(
+            doc_ids,
+            names,
+            source,
+            repeated=rows.num_rows - pairs.num_rows,
+            blank=table.num_rows - rows.num_rows,
+        )
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.doc_ids)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that occur, sorted."""
+        return tuple(sorted(pc.unique(self.labels).to_pylist()))
+
+    def codes(self, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+        """(documents,) position of each one's class in ``classes``; raises DataError for a class that is not there."""
+        codes = pc.index_in(self.labels, value_set=pa.array(classes, pa.string()))
+        if codes.null_count:
+            strange = pc.unique(self.labels.filter(codes.is_null()))
+            raise DataError(f"{self.source}: classes {named(strange)} are not among {named(pa.array(classes))}")
+        return codes.to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+
+    def filter(self, mask: npt.NDArray[np.bool_] | pa.BooleanArray) -> Labels:
+        """The documents where ``mask`` holds."""
+        kept = mask if isinstance(mask, pa.Array) else pa.array(mask)
+        return replace(self, doc_ids=self.doc_ids.filter(kept), labels=self.labels.filter(kept))
+
+    def partition(self, stored: npt.NDArray[np.bool_]) -> tuple[Labels, Labels]:
+        """The documents that are stored, and those that are not; ``stored`` (documents,) says which are."""
+        return self.filter(stored), self.filter(~stored)
+
+
+def named(values: pa.Array | pa.ChunkedArray) -> str:
+    """The first few values and how many more, for a message."""
+    first = ", ".join(map(str, values[:NAMES_LISTED].to_pylist()))
+    return first if len(values) <= NAMES_LISTED else f"{first} and {len(values) - NAMES_LISTED:,} more"
+
+
+def _refuse_contradictions(doc_ids: pa.StringArray, labels: pa.StringArray, source: str) -> None:
+    counts = pc.value_counts(doc_ids)
+    torn = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    if len(torn):
+        example = torn[0]
+        given = labels.filter(pc.equal(doc_ids, example)).to_pylist()
+        raise DataError(
+            f"{source}: {len(torn)} documents have more than one label ({named(torn)}; {example} is "
+            f"{' and '.join(given)}); keep one label for each"
+        )
+
+
+def _text_column(table: pa.Table, name: str, source: str) -> pa.ChunkedArray:
+    """A column as strings."""
+    there = ", ".join(table.column_names) or "none"
+    if table.column_names.count(name) != 1:
+        problem = "no column" if name not in table.column_names else "more than one column"
+        raise UsageError(f"{source}: {problem} {name}; columns there: {there}")
+    column = table[name]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kinds = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_integer,
+        pa.types.is_boolean,
+    )
+    if not (pa.types.is_null(column.type) or any(kind(column.type) for kind in kinds)):
+        raise UsageError(f"{source}: column {name} holds {column.type}; expected text or integers")
+    return column.cast(pa.string())

@@ -1,0 +1,47 @@
+"""One vector from the m layers of ``stack:m`` features: the paper's LEARNED-COMB (section 4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from featurestore.errors import UsageError
+
+LAYER_MIXES = ("uniform", "learned")
+"""How the layers of stacked features are weighed: all alike, or by weights that the task learns."""
+
+
+class LayerMix(nn.Module):
+    """A convex combination of layers: (..., m, d) → (..., d).
+
+    Learned weights are the softmax of m logits that start at zero, that is, at the uniform mix (Peters et al., 2019).
+
+    Attributes:
+        kind: ``uniform`` or ``learned``.
+        count: number m of layers.
+
+    Raises:
+        UsageError: unknown kind.
+    """
+
+    logits: torch.Tensor
+
+    def __init__(self, kind: str, count: int) -> None:
+        super().__init__()
+        if kind not in LAYER_MIXES:
+            raise UsageError(f"layer mix {kind!r}: expected {' or '.join(LAYER_MIXES)}")
+        self.kind = kind
+        self.count = count
+        if kind == "learned":
+            self.logits = nn.Parameter(torch.zeros(count))
+        else:
+            self.register_buffer("logits", torch.zeros(count), persistent=False)
+
+    @property
+    def weights(self) -> torch.Tensor:
+        """(m,) weights of the layers, lowest first; they sum to 1."""
+        return self.logits.softmax(dim=0)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Mix the layers of values (..., m, d) to (..., d)."""
+        return torch.matmul(self.weights, values)

@@ -1,0 +1,95 @@
+"""The pooled vectors that a set of heads needs, each computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from heads.affine import Affine
+from heads.attention import AttentionPooling
+from heads.model import HeadModel
+from heads.pooling import MeanPooling
+
+Mix = tuple[float, ...] | None
+Pool = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Padded values (documents, tokens, d) and lengths (documents,) → (slots, documents, d)."""
+
+
+class PooledSlots:
+    """Padded values of a batch to one (documents, d) slot for each different pooled vector.
+
+    Heads are brought together first by layer mix, since that decides which values they pool, then by how they pool:
+    attention heads of as many heads are one matrix product; all that pool by cls, or by mean, share one slot.
+
+    Attributes:
+        of_head: slot of each head, in the order given.
+    """
+
+    def __init__(self, models: Sequence[HeadModel]) -> None:
+        self.of_head: list[int] = [0] * len(models)
+        self._pools: list[tuple[Mix, list[Pool]]] = []
+        slots = 0
+        for mix in dict.fromkeys(map(_mix_of, models)):
+            pools: list[Pool] = []
+            members = [place for place, model in enumerate(models) if _mix_of(model) == mix]
+            for kind in dict.fromkeys(_kind_of(models[place]) for place in members):
+                alike = [place for place in members if _kind_of(models[place]) == kind]
+                attention = [pool for place in alike if isinstance(pool := models[place].pooling, AttentionPooling)]
+                pools.append(_StackedAttention(attention) if attention else _Single(models[alike[0]]))
+                for ordinal, place in enumerate(alike):
+                    self.of_head[place] = slots + (ordinal if attention else 0)
+                slots += len(attention) or 1
+            self._pools.append((mix, pools))
+
+    def __call__(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """(slots, documents, d) from values (documents, tokens, [m,] d) and lengths (documents,)."""
+        slots = []
+        for mix, pools in self._pools:
+            mixed = values if mix is None else torch.matmul(values.new_tensor(mix), values)
+            slots += [pool(mixed, lengths) for pool in pools]
+        return slots[0] if len(slots) == 1 else torch.cat(slots)
+
+
+class _Single:
+    """The one slot of a pooling without parameters."""
+
+    def __init__(self, model: HeadModel) -> None:
+        self._pooling = model.pooling
+
+    def __call__(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self._pooling(values, lengths)[None]  # type: ignore[no-any-return]
+
+
+class _StackedAttention:
+    """Attention poolings of as many heads each, up to and without the bias of the value projection."""
+
+    def __init__(self, poolings: Sequence[AttentionPooling]) -> None:
+        self._poolings = len(poolings)
+        self._queries = Affine(torch.cat([pooling.folded_queries() for pooling in poolings]))
+        heads = poolings[0].heads
+        # (poolings · H, d, d / H): the value projection of each head.
+        values = [pooling.value_weight.view(heads, -1, pooling.width).transpose(1, 2) for pooling in poolings]
+        self._values = torch.cat(values).contiguous()
+
+    def __call__(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        documents, tokens, width = values.shape
+        scores = self._queries(values.reshape(-1, width)).view(documents, tokens, -1)
+        padding = torch.arange(tokens) >= lengths[:, None]
+        weights = scores.masked_fill_(padding[:, :, None], -torch.inf).softmax(dim=1)
+        pooled = torch.bmm(weights.transpose(1, 2), values)
+        projected = torch.bmm(pooled.transpose(0, 1), self._values)
+        by_pooling = projected.view(self._poolings, -1, documents, self._values.shape[2])
+        return by_pooling.transpose(1, 2).reshape(self._poolings, documents, width)
+
+
+def _mix_of(model: HeadModel) -> Mix:
+    return None if model.mix is None else tuple(model.mix.weights.tolist())
+
+
+def _kind_of(model: HeadModel) -> tuple[str, int]:
+    """What heads must have in common to be pooled together."""
+    pooling = model.pooling
+    if isinstance(pooling, AttentionPooling):
+        return "attention", pooling.heads
+    return ("mean" if isinstance(pooling, MeanPooling) else "cls"), 0

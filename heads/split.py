@@ -1,0 +1,94 @@
+"""Which labelled documents train a head, and which ones measure it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from featurestore.errors import DataError, UsageError
+from featurestore.identity import key_hashes
+from heads.labels import Labels, named
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and dev documents of one task.
+
+    Attributes:
+        train: documents to train on.
+        dev: documents to measure on; None where there are none.
+        classes: names of the classes, sorted.
+
+    Raises:
+        DataError: nothing sensible can be trained: fewer than two classes, a class that only dev has, or a document in
+            both parts.
+    """
+
+    train: Labels
+    dev: Labels | None
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.train):
+            raise DataError(f"{self.train.source}: no document to train on; are its labelled documents stored?")
+        if len(self.train.classes) < 2:
+            only = ", ".join(self.train.classes)
+            raise DataError(f"{self.train.source}: every document to train on is {only!r}; a head needs two classes")
+        if self.dev is None:
+            return
+        if not len(self.dev):
+            raise DataError(f"{self.dev.source}: no document to measure on; are its labelled documents stored?")
+        unseen = sorted(set(self.dev.classes) - set(self.train.classes))
+        if unseen:
+            raise DataError(
+                f"{self.dev.source}: classes {named(pa.array(unseen))} have no document to train on; "
+                f"label some, or leave them out"
+            )
+        shared = self.dev.doc_ids.filter(pc.is_in(self.dev.doc_ids, value_set=self.train.doc_ids))
+        if len(shared):
+            raise DataError(
+                f"{self.dev.source}: {len(shared)} documents are in the training labels too ({named(shared)}); "
+                f"a head must not be measured on what it has learned"
+            )
+
+    @classmethod
+    def given(cls, train: Labels, dev: Labels | None = None) -> Split:
+        """Training labels, and dev labels of their own or none."""
+        return cls(train, dev, train.classes)
+
+    @classmethod
+    def by_share(cls, labels: Labels, share: float, seed: int) -> Split:
+        """Set a share of each class aside for dev, chosen by the hash of id and seed.
+
+        The choice does not depend on the order of the labels. A class keeps at least one document to train on.
+
+        Raises:
+            UsageError: a share that leaves dev empty.
+            DataError: as above.
+        """
+        if not 0 < share < 1:
+            raise UsageError(f"dev share {share}: expected a share between 0 and 1, for example 0.1")
+        chosen = _choose(labels, share, seed)
+        if len(labels.classes) > 1 and not chosen.any():
+            raise UsageError(
+                f"dev share {share} of {len(labels)} labels leaves dev empty; give a larger share or --dev"
+            )
+        return cls(labels.filter(~chosen), labels.filter(chosen), labels.classes)
+
+
+def _choose(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """(documents,) which ones go to dev: of each class the smallest hashes."""
+    salted = pc.binary_join_element_wise(pa.scalar(str(seed)), labels.doc_ids, "\n")
+    hashes = np.array(key_hashes(salted).to_pylist(), dtype="S16")
+    codes = labels.codes(labels.classes)
+    order = np.lexsort((hashes, codes))
+    sizes = np.bincount(codes, minlength=len(labels.classes))
+    ranks = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    wanted = np.minimum(np.floor(share * sizes + 0.5), sizes - 1)
+    chosen = np.zeros(len(order), np.bool_)
+    chosen[order] = ranks < np.repeat(wanted, sizes)
+    return chosen

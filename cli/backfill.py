@@ -1,7 +1,65 @@
 """`encore backfill`."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
 import typer
+
+from cli.beam_options import beam_options
+from cli.options import HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("backfill")(backfill)
+
+
+def backfill(
+    context: typer.Context,
+    store: StoreOption,
+    head: HeadOption,
+    out: Annotated[
+        str, typer.Option("--out", metavar="URI", help="Folder of predictions, made or brought up to date.")
+    ],
+    snapshot: SnapshotOption = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Keep every class's probability beside the label.")
+    ] = False,
+    report: ReportOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score every stored document with one head or many in one pass; what is scored already is left alone.
+
+    Example: encore backfill --store features --head heads/topic --head heads/tone --out predictions
+    """
+    from cli.output import error_console, human_bytes, print_json, print_pairs, write_report  # noqa: PLC0415
+    from pipelines.backfill_job import BackfillRequest  # noqa: PLC0415
+    from pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
+    from pipelines.progress import display_for  # noqa: PLC0415
+
+    request = BackfillRequest(store, tuple(head), out, snapshot, probabilities)
+    result = run_backfill(request, beam_options=beam_options(context), display=display_for(error_console()))
+    write_report(report, result.to_json())
+    found = result.document
+    if as_json:
+        print_json(found)
+    else:
+        documents, failures = found["documents"], found["failures"]
+        lines: list[tuple[str, object]] = [
+            ("predictions", f"{found['predictions']}" + ("" if found["committed"] else " (unchanged)")),
+            ("heads", ", ".join(found["heads"])),
+            ("documents", f"{documents['stored']:,} at snapshot {found['snapshot']}"),
+            ("scored", f"{documents['scored']:,} predictions, {human_bytes(found['bytes'])}"),
+        ]
+        if documents["carried"]:
+            lines.append(("carried over", f"{documents['carried']:,} predictions, less deleted documents"))
+        if documents["adopted"]:
+            lines.append(("adopted", f"{documents['adopted']:,} predictions that an earlier run had finished"))
+        if failures:
+            lines.append(("failed", f"{len(failures)} segments; the same command tries them again"))
+            lines += [("", f"  {f['stage']}: {f['reason']}") for f in list(failures.values())[:5]]
+        lines.append(("took", f"{found['wall_seconds']:.1f} s"))
+        print_pairs(lines)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)

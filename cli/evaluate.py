@@ -1,7 +1,47 @@
 """`encore evaluate`."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
 import typer
+
+from cli.beam_options import beam_options
+from cli.options import IdColumnOption, JsonOption, LabelColumnOption
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    context: typer.Context,
+    predictions: Annotated[
+        str, typer.Argument(metavar="PREDICTIONS", help="A folder that backfill wrote, or a file that predict wrote.")
+    ],
+    labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, JSON Lines or CSV with ids and labels.")],
+    head: Annotated[
+        str | None,
+        typer.Option("--head", metavar="TASK", help="Which head, where there are several.", show_default=False),
+    ] = None,
+    id_column: IdColumnOption = "doc_id",
+    label_column: LabelColumnOption = "label",
+    as_json: JsonOption = False,
+) -> None:
+    """Compare predictions with labels: accuracy, macro F1, MCC, confusion, with 95 % intervals.
+
+    Example: encore evaluate predictions topics-held-out.parquet --head topic
+    """
+    beam_options(context, taken=False)
+    from cli.evaluate_output import print_evaluation  # noqa: PLC0415
+    from cli.output import print_json  # noqa: PLC0415
+    from heads import evaluate_predictions, read_labels  # noqa: PLC0415
+    from pipelines.predicted import read_predictions  # noqa: PLC0415
+
+    name, table = read_predictions(predictions, head)
+    evaluation = evaluate_predictions(read_labels(labels, id_column, label_column), table["doc_id"], table["label"])
+    if as_json:
+        print_json({"head": name, **evaluation.to_dict()})
+    else:
+        print_evaluation(name, evaluation)

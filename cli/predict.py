@@ -1,7 +1,63 @@
 """`encore predict`."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
 import typer
+
+from cli.beam_options import beam_options
+from cli.options import DeviceOption, HeadOption, IdColumnOption, JsonOption, PairColumnOption, TextColumnOption
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("predict")(predict)
+
+
+def predict(
+    context: typer.Context,
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Parquet, JSON Lines or CSV: files, folders, globs or URLs.")
+    ],
+    head: HeadOption,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE.parquet|FILE.csv", help="Write all of them.", show_default=False),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|hf:ID|PATH", help="Where the encoder is, if it has moved.", show_default=False),
+    ] = None,
+    device: DeviceOption = "auto",
+    id_column: IdColumnOption = "doc_id",
+    text_column: TextColumnOption = "text",
+    pair_column: PairColumnOption = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Keep every class's probability beside the label.")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Predictions to print.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Score new text that is in no store, with the encoder that the heads' features came from.
+
+    Example: encore predict today.csv --head heads/topic --out answers.parquet
+    """
+    beam_options(context, taken=False)
+    from cli.predict_output import print_predicted  # noqa: PLC0415
+    from pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from pipelines.predict_job import PredictRequest  # noqa: PLC0415
+    from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
+
+    request = PredictRequest(
+        inputs=tuple(inputs),
+        heads=tuple(head),
+        encoder=encoder,
+        device=device,
+        columns=CorpusColumns(id_column, text_column, pair_column),
+        probabilities=probabilities,
+    )
+    predicted = run_predict(request)
+    print_predicted(predicted, out, limit, as_json=as_json)
+    if predicted.dead and not predicted.table.num_rows:
+        raise typer.Exit(1)

@@ -1,7 +1,93 @@
 """`encore train`."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from cli.beam_options import beam_options
+from cli.options import IdColumnOption, JsonOption, LabelColumnOption, SnapshotOption, StoreOption
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("train")(train)
+
+
+def train(
+    context: typer.Context,
+    labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, JSON Lines or CSV with ids and labels.")],
+    store: StoreOption,
+    out: Annotated[str, typer.Option("--out", metavar="HEAD_DIR", help="Where the head goes.")],
+    dev: Annotated[
+        str | None, typer.Option("--dev", metavar="FILE", help="Labels to measure on.", show_default=False)
+    ] = None,
+    dev_share: Annotated[
+        float, typer.Option("--dev-share", metavar="SHARE", help="Labels set aside to measure on; 0 for none.")
+    ] = 0.1,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="NAME", help="The folder's name unless given.", show_default=False)
+    ] = None,
+    id_column: IdColumnOption = "doc_id",
+    label_column: LabelColumnOption = "label",
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="attention|cls|mean", help="Attention, or what suits the stored positions.", show_default=False
+        ),
+    ] = None,
+    attention_heads: Annotated[
+        int | None, typer.Option(metavar="N", help="The hidden size / 64 unless given.", show_default=False)
+    ] = None,
+    layer_mix: Annotated[
+        str, typer.Option(metavar="learned|uniform", help="How the layers of stack:m features are weighed.")
+    ] = "learned",
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Passes; 8, or more where labels are few, unless given.", show_default=False),
+    ] = None,
+    lr: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--lr", metavar="X", help="Learning rate, 3e-4 unless given; several are tried.", show_default=False
+        ),
+    ] = None,
+    batch_size: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="Documents a step, 32 unless given; several are tried.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same head.")] = 0,
+    snapshot: SnapshotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a head on labelled documents of a store, without the encoder.
+
+    Example: encore train topics.parquet --store features --out heads/topic
+    """
+    beam_options(context, taken=False)
+    from cli.train_output import print_epoch, print_training  # noqa: PLC0415
+    from featurestore import Store  # noqa: PLC0415
+    from heads import TrainSettings, read_labels  # noqa: PLC0415
+    from heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
+
+    settings = TrainSettings(
+        pooling=pooling,
+        attention_heads=attention_heads,
+        layer_mix=layer_mix,
+        epochs=epochs,
+        learning_rates=tuple(lr) if lr else TrainSettings.learning_rates,
+        batch_sizes=tuple(batch_size) if batch_size else TrainSettings.batch_sizes,
+        seed=seed,
+    )
+    request = TrainRequest(
+        task=task or Path(out).name,
+        labels=read_labels(labels, id_column, label_column),
+        dev=None if dev is None else read_labels(dev, id_column, label_column),
+        dev_share=dev_share,
+        settings=settings,
+    )
+    result = train_from_store(Store.open(store, snapshot), request, progress=print_epoch)
+    result.head.save(out)
+    print_training(result, out, as_json=as_json)

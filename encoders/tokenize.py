@@ -19,7 +19,7 @@ from encoders.truncation import kept_of_pair, kept_of_single
 from featurestore.errors import UsageError
 from featurestore.spec import TextSpec
 
-SLICE_BYTES = 4 << 20
+SLICE_BYTES = 1 << 19
 """Text tokenized at a time: the library's encodings take some 50 times the bytes of the text."""
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -17,6 +16,7 @@ from apache_beam.utils.shared import Shared
 from featurestore import Store
 from featurestore.entries import SegmentEntry
 from heads import Scorer
+from pipelines.memory import give_back_freed_memory
 from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
 from pipelines.runs import RunFolder
 from pipelines.staged_heads import load_staged_heads
@@ -108,6 +108,7 @@ class ScoreSegments(beam.DoFn):
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             outcome = SegmentOutcome(unit.number, unit.entry.live, failure=Failure.of("score", error))
         self._run.put_outcome(unit.number, outcome.to_dict())
+        give_back_freed_memory()
         yield outcome
 
     def _finish(self, unit: SegmentUnit) -> SegmentOutcome:
@@ -138,7 +139,8 @@ class ScoreSegments(beam.DoFn):
         for block in self._store.scan_segment(unit.entry, BLOCK_BYTES):
             mark = _spend(seconds, "read", mark)
             for name, scores in zip(names, scorer.score(block), strict=True):
-                parts[name].append(self._table(block.doc_ids, name, scores.probabilities))
+                with_all = self._predictions.probabilities
+                parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
             mark = _spend(seconds, "score", mark)
         files = []
         for name, tables in parts.items():
@@ -146,13 +148,6 @@ class ScoreSegments(beam.DoFn):
             files.append(self._file(unit, name, size))
         _spend(seconds, "write", mark)
         return files
-
-    def _table(self, doc_ids: pa.ChunkedArray, name: str, probabilities: np.ndarray[Any, Any]) -> pa.Table:
-        best = probabilities.argmax(axis=1)
-        classes = pa.array(self._heads[name].classes, pa.string())
-        labels = pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), classes)
-        scores = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
-        return prediction_table(doc_ids, labels, scores, probabilities if self._predictions.probabilities else None)
 
     def _carry(self, unit: SegmentUnit, name: str) -> int | None:
         """Write a head's older predictions less the documents deleted since; None where they do not cover the rest."""

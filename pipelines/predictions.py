@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,6 +24,7 @@ from featurestore import CommitConflict, Store, StoreError, UsageError
 from featurestore.entries import SegmentEntry
 from featurestore.objects import Objects
 from featurestore.versions import Manifest, VersionLog
+from heads import Scores
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
@@ -73,12 +75,21 @@ def prediction_path(head: str, entry: SegmentEntry) -> str:
     return f"head={head}/{entry.segment}-{entry.deletions or 'all'}.parquet"
 
 
-def prediction_table(doc_ids: Any, labels: Any, scores: Any, probabilities: Any | None) -> pa.Table:
-    """Rows of a prediction file: doc_id, label, its probability as score, and if asked for every class's probability."""
-    columns = {"doc_id": doc_ids, "label": labels, "score": pa.array(scores, pa.float32())}
-    if probabilities is not None:
-        width = probabilities.shape[1]
-        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(probabilities.ravel(), width)
+def prediction_table(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
+    """Rows of a prediction file: ``doc_id``, ``label``, its probability as ``score``, and if asked for ``probabilities``.
+
+    The probabilities are a list of float32 a document, in the order of the head's classes.
+    """
+    best = scores.probabilities.argmax(axis=1)
+    classes = pa.array(scores.head.classes, pa.string())
+    columns = {
+        "doc_id": doc_ids,
+        "label": pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), classes),
+        "score": pa.array(np.take_along_axis(scores.probabilities, best[:, None], axis=1)[:, 0]),
+    }
+    if probabilities:
+        width = scores.probabilities.shape[1]
+        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(scores.probabilities.ravel(), width)
     return pa.table(columns)
 
 
@@ -146,7 +157,7 @@ class Predictions:
         Raises:
             UsageError: no such head, or several of that task.
         """
-        name = self._resolve(head)
+        name = self.resolve(head)
         paths = [file.path for file in self.files() if file.head == name]
         with ThreadPoolExecutor(READ_THREADS) as pool:
             tables = list(pool.map(self.read_file, paths))
@@ -194,7 +205,8 @@ class Predictions:
                 return manifest
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
 
-    def _resolve(self, head: str) -> str:
+    def resolve(self, head: str) -> str:
+        """Full name of a head, given as ``task@digest`` or as a task that only one head has."""
         there = self.heads()
         matches = [name for name in there if head in (name, name.rpartition("@")[0])]
         if len(matches) == 1:

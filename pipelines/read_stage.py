@@ -12,9 +12,7 @@ from apache_beam.utils.shared import Shared
 
 from encoders import DocumentBlock
 from featurestore import INDEX_SCHEMA
-from pipelines.corpus import CorpusColumns, WorkUnit
-from pipelines.corpus.formats import FORMATS
-from pipelines.corpus.validate import validate
+from pipelines.corpus import CorpusColumns, WorkUnit, read_unit
 from pipelines.unit_flow import Failure, UnitDocuments, UnitState
 from pipelines.unit_stages import Snapshot, settle
 
@@ -41,9 +39,7 @@ class ReadUnits(beam.DoFn):
 def read_documents(unit: WorkUnit, columns: CorpusColumns, snapshot: Snapshot) -> UnitDocuments:
     """The valid documents of a unit that the snapshot lacks; none where their segment is finished already."""
     started = time.perf_counter()
-    raw = FORMATS[unit.file.format].read(unit, columns)
-    documents, dead = validate(raw, unit)
-    rows = raw.rows[~np.isin(raw.rows, [letter.row for letter in dead])]
+    documents, dead, rows = read_unit(unit, columns)
     state = UnitState(
         unit=unit.number,
         segment=None,

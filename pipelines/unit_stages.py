@@ -18,6 +18,7 @@ from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, segment_id
 from featurestore.segments import read_record, write_segment
 from pipelines.dead_letters import DeadLetter
+from pipelines.memory import give_back_freed_memory
 from pipelines.runs import RunFolder
 from pipelines.unit_flow import Failure, UnitFeatures, UnitOutcome, UnitState
 
@@ -108,6 +109,7 @@ class WriteSegments(beam.DoFn):
             outcome, dead = UnitOutcome(unit.state.unit, unit.state.documents_in, failure=failure), ()
         self._run.put_dead_letters(unit.state.unit, dead)
         self._run.put_outcome(unit.state.unit, outcome.to_dict())
+        give_back_freed_memory()
         yield outcome
 
 

@@ -19,7 +19,7 @@ def find_duplicates(keys: Keys) -> tuple[Int64s, Int64s]:
         (duplicates,) int64: rising positions of all but the first of equal keys; and the position of each one's first.
     """
     # Sorting by one half and looking at the other only where that is equal costs half of a sort by both.
-    order = np.argsort(keys[:, 0], kind="stable")
+    order = np.argsort(keys[:, 0])
     high = keys[order, 0]
     same = high[1:] == high[:-1]
     shared = np.zeros(len(keys), bool)

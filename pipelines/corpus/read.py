@@ -1,6 +1,11 @@
-"""Reading planned parts of a corpus: a work unit, or the calibration sample."""
+"""Reading planned parts of a corpus: a work unit."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from encoders.documents import DocumentBlock
 from pipelines.corpus.columns import CorpusColumns
@@ -10,10 +15,26 @@ from pipelines.corpus.validate import validate
 from pipelines.dead_letters import DeadLetter
 
 
-def read_unit(unit: WorkUnit, columns: CorpusColumns) -> tuple[DocumentBlock, tuple[DeadLetter, ...]]:
-    """The valid documents of a unit in file order, and the dead letters by row.
+class UnitRead(NamedTuple):
+    """What a work unit holds.
+
+    Attributes:
+        documents: the valid ones, in file order.
+        dead: dead letters of the others, by row.
+        rows: (documents,) int64: rows of the valid documents in the file.
+    """
+
+    documents: DocumentBlock
+    dead: tuple[DeadLetter, ...]
+    rows: npt.NDArray[np.int64]
+
+
+def read_unit(unit: WorkUnit, columns: CorpusColumns) -> UnitRead:
+    """Read a work unit and part its rows.
 
     Raises:
         DataError: the file is gone, damaged, or not what was planned over.
     """
-    return validate(FORMATS[unit.file.format].read(unit, columns), unit)
+    raw = FORMATS[unit.file.format].read(unit, columns)
+    documents, dead = validate(raw, unit)
+    return UnitRead(documents, dead, raw.rows[~np.isin(raw.rows, [letter.row for letter in dead])])

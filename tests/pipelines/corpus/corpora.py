@@ -43,7 +43,7 @@ def read_all(
     documents: list[dict[str, Any]] = []
     letters: list[DeadLetter] = []
     for unit in plan(find_files([str(path) for path in paths]), columns, unit_rows).units:
-        block, dead = read_unit(unit, columns)
+        block, dead, _ = read_unit(unit, columns)
         documents += block.table.to_pylist()
         letters += dead
     return documents, letters

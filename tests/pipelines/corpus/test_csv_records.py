@@ -53,6 +53,7 @@ def test_what_a_csv_writer_writes_is_found_record_by_record(rows, end):
 @example(b'a,"b"\n"c"', [6])
 @example(b'a,"b""c"\n', [5])
 @example(b'a,"b\nc\nd,e\n', [3])
+@example(b'a,5"\nb,"c\nd"\n', [9])
 def test_where_records_are_found_does_not_depend_on_how_the_data_arrive(data, sizes):
     assert piecewise(data, sizes) == records_of(data)[:2]
 

@@ -38,6 +38,7 @@ def test_an_object_a_prefix_and_a_glob_are_found(s3_bucket):
     assert names_of(find_files([f"{s3_bucket}/*/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
     assert names_of(find_files([f"{s3_bucket}/**/*.csv"]), s3_bucket) == ["in/_tmp/c.csv", "in/a.csv", "other/d.csv"]
     assert names_of(find_files([f"{s3_bucket}/in/**/b.*"]), s3_bucket) == ["in/sub/b.jsonl"]
+    assert names_of(find_files([f"{s3_bucket}/o*/**"]), s3_bucket) == ["other/d.csv"]
     assert find_files([f"{s3_bucket}/in/a.csv"])[0].bytes == len("in/a.csv")
 
 
@@ -66,10 +67,11 @@ def test_a_corpus_reads_alike_from_object_storage_and_from_disk(s3_bucket, tmp_p
     write_parquet(tmp_path / "b.parquet", ROWS, row_group_size=70)
     write_lines(tmp_path / "c.jsonl", *ROWS)
     for path in tmp_path.iterdir():
-        put(s3_bucket, **{f"in/{path.name}": path.read_bytes()})
+        name = f"in #1 %41/{path.name}"
+        put(s3_bucket, **{name: path.read_bytes()})
         columns = CorpusColumns()
-        units = plan(find_files([f"{s3_bucket}/in/{path.name}"]), columns, 64).units
-        remote = [row for unit in units for row in read_unit(unit, columns)[0].table.to_pylist()]
+        units = plan(find_files([f"{s3_bucket}/{name}"]), columns, 64).units
+        remote = [row for unit in units for row in read_unit(unit, columns).documents.table.to_pylist()]
         assert len(units) == 5
         assert remote == read_all(path, unit_rows=64)[0]
         assert len(remote) == len(ROWS)

@@ -132,7 +132,7 @@ def test_kept_columns_keep_their_type(tmp_path):
     columns = CorpusColumns(keep=("year", "tags"))
     file = corpus_file(write_parquet(tmp_path / "x.parquet", table))
     planned = plan([file], columns)
-    block, _ = read_unit(planned.units[0], columns)
+    block, _, _ = read_unit(planned.units[0], columns)
     assert planned.kept == pa.schema({"year": pa.int16(), "tags": table.schema.field("tags").type})
     assert block.table.schema.field("year").type == pa.int16()
     assert block.table["tags"].to_pylist() == [["x"]]

@@ -1,0 +1,74 @@
+"""What `encore train` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cli.output import error_console, print_json, print_pairs
+from heads import Epoch, Evaluation
+from heads.store_training import LabelCounts, StoreTraining
+
+
+def print_epoch(epoch: Epoch) -> None:
+    """One line on standard error."""
+    dev = "" if epoch.dev_accuracy is None else f", dev accuracy {epoch.dev_accuracy:.4f}"
+    error_console().print(
+        f"epoch {epoch.number}/{epoch.epochs} (lr {epoch.learning_rate:g}, batch {epoch.batch_size}): "
+        f"loss {epoch.loss:.4f}{dev}, {epoch.seconds:.1f} s",
+        markup=False,
+    )
+
+
+def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
+    """The head, what became of the labels, and how good it is."""
+    head, best = result.head, result.head.training["best"]
+    if as_json:
+        print_json(
+            {
+                "head": out,
+                "task": head.task,
+                "classes": list(head.classes),
+                "digest": head.digest,
+                "snapshot": head.snapshot,
+                "labels": vars(result.train),
+                "dev_labels": None if result.dev is None else vars(result.dev),
+                "best": best,
+                "seconds": head.training["seconds"],
+                "evaluation": None if head.evaluation is None else head.evaluation.to_dict(),
+            }
+        )
+        return
+    lines: list[tuple[str, object]] = [
+        ("head", out),
+        ("task", f"{head.task}: {len(head.classes)} classes"),
+        ("trained on", f"{head.training['documents']:,} documents of snapshot {head.snapshot}"),
+        *_remarks("labels", result.train),
+        *([] if result.dev is None else _remarks("dev labels", result.dev)),
+        (
+            "kept",
+            f"epoch {best['number']} of {best['epochs']}, lr {best['learning_rate']:g}, batch {best['batch_size']}",
+        ),
+    ]
+    if head.evaluation is not None:
+        lines.append(("dev accuracy", _accuracy(head.evaluation)))
+        if best["epochs"] > 1:
+            lines.append(("", "the best epoch by dev accuracy: it flatters a little where dev is small"))
+    lines.append(("took", f"{head.training['seconds']:.1f} s"))
+    print_pairs(lines)
+
+
+def _accuracy(evaluation: Evaluation) -> str:
+    low, high = evaluation.intervals["accuracy"]
+    return (
+        f"{evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, {evaluation.documents:,} documents; "
+        f"majority class {evaluation.majority:.4f})"
+    )
+
+
+def _remarks(name: str, counts: LabelCounts) -> Iterable[tuple[str, object]]:
+    if counts.not_stored:
+        yield name, f"{counts.not_stored:,} are for documents that are not stored: {counts.examples}"
+    if counts.repeated:
+        yield name, f"{counts.repeated:,} rows say the same again"
+    if counts.blank:
+        yield name, f"{counts.blank:,} rows have no id or no label"

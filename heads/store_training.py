@@ -1,0 +1,110 @@
+"""A head from labels and a store: which documents are stored, which part they take, and the training itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from featurestore import DataError, Store
+from heads.artefact import Head, check_task
+from heads.labels import Labels, named
+from heads.settings import TrainSettings
+from heads.split import Split
+from heads.training import Progress, train_head
+
+DEV_SHARE = 0.1
+"""Share of the labels that is set aside for dev unless dev labels are given (0 for none)."""
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """What became of a label table.
+
+    Attributes:
+        used: documents that are trained or measured on.
+        not_stored: labelled documents that the store lacks.
+        repeated: rows that said the same again.
+        blank: rows without an id or a label.
+        examples: the first few documents that are not stored, for people.
+    """
+
+    used: int
+    not_stored: int
+    repeated: int
+    blank: int
+    examples: str = ""
+
+    @classmethod
+    def of(cls, given: Labels, missing: Labels) -> LabelCounts:
+        """Of the labels that were given, ``missing`` are not stored."""
+        examples = named(missing.doc_ids) if len(missing) else ""
+        return cls(len(given) - len(missing), len(missing), given.repeated, given.blank, examples)
+
+
+@dataclass(frozen=True)
+class StoreTraining:
+    """A trained head with what became of its labels."""
+
+    head: Head
+    train: LabelCounts
+    dev: LabelCounts | None
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What `train_from_store` is asked for.
+
+    Attributes:
+        task: name of the task.
+        labels: labelled documents.
+        dev: labelled documents to measure on; None sets a share of ``labels`` aside.
+        dev_share: the share; 0 for no dev documents at all.
+        settings: hyper-parameters.
+    """
+
+    task: str
+    labels: Labels
+    dev: Labels | None = None
+    dev_share: float = DEV_SHARE
+    settings: TrainSettings = field(default_factory=TrainSettings)
+
+
+def train_from_store(store: Store, request: TrainRequest, progress: Progress | None = None) -> StoreTraining:
+    """Train a head on the labelled documents that a snapshot holds; the others are counted.
+
+    Raises:
+        DataError: nothing sensible can be trained.
+        UsageError: settings that do not suit the stored features.
+    """
+    check_task(request.task)
+    stored, missing = _stored(store, request.labels)
+    train_counts = LabelCounts.of(request.labels, missing)
+    dev_counts = None
+    if request.dev is not None:
+        dev, missing_dev = _stored(store, request.dev)
+        dev_counts = LabelCounts.of(request.dev, missing_dev)
+        split = Split.given(stored, dev)
+    elif request.dev_share > 0:
+        split = Split.by_share(stored, request.dev_share, request.settings.seed)
+    else:
+        split = Split.given(stored)
+    trained = train_head(
+        store.gather(split.train.doc_ids),
+        split.train.codes(split.classes),
+        store.spec,
+        split.classes,
+        dev=None if split.dev is None else store.gather(split.dev.doc_ids),
+        dev_codes=None if split.dev is None else split.dev.codes(split.classes),
+        settings=request.settings,
+        progress=progress,
+    )
+    return StoreTraining(Head.of(trained, request.task, store.version), train_counts, dev_counts)
+
+
+def _stored(store: Store, labels: Labels) -> tuple[Labels, Labels]:
+    stored, missing = labels.partition(store.contains(labels.doc_ids))
+    if not len(stored):
+        raise DataError(
+            f"{labels.source}: none of its {len(labels):,} labelled documents is in {store.uri} "
+            f"(labelled: {named(labels.doc_ids)}); are ids and --id-column right?"
+        )
+    return stored, missing

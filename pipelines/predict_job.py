@@ -1,0 +1,87 @@
+"""Predictions for new text, without a store: the same features, the same heads, in one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from encoders import FeatureExtractor, load_encoder
+from heads import Scorer
+from pipelines.backfill_job import load_heads
+from pipelines.corpus import CorpusColumns, find_files, plan, read_unit
+from pipelines.dead_letters import DeadLetter
+from pipelines.predictions import prediction_table
+from pipelines.staged_heads import head_name
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What `predict` is asked for.
+
+    Attributes:
+        inputs: corpus files, directories and globs.
+        heads: directories of trained heads, all of the same features.
+        encoder: where to load the encoder from; None takes the source that the heads name. Its digests are checked.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        columns: names of the corpus columns.
+        unit_rows: documents that are worked on at a time; None chooses.
+        probabilities: keep every class's probability beside the label and its score.
+    """
+
+    inputs: tuple[str, ...]
+    heads: tuple[str, ...]
+    encoder: str | None = None
+    device: str = "auto"
+    columns: CorpusColumns = field(default_factory=CorpusColumns)
+    unit_rows: int | None = None
+    probabilities: bool = False
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What `predict` gives.
+
+    Attributes:
+        table: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and ``probabilities`` if asked for.
+        dead: rejected documents.
+    """
+
+    table: pa.Table
+    dead: tuple[DeadLetter, ...]
+
+
+def predict(request: PredictRequest) -> Predicted:
+    """Answer for new text what backfill would have answered, had the text been stored.
+
+    Raises:
+        UsageError: no such input or head, or heads of different features (`SpecMismatch`).
+        SpecMismatch: the encoder found is not the one that the heads' features came from.
+    """
+    heads = load_heads(request.heads)
+    spec = heads[0].spec
+    for directory, head in zip(request.heads, heads, strict=True):
+        head.require(spec, f"head {directory}", f"head {request.heads[0]}")
+    files = find_files(request.inputs)
+    max_vectors = spec.text.max_length if spec.positions == "tokens" else 1
+    corpus = plan(files, request.columns, request.unit_rows, vector_bytes=spec.row_bytes, max_vectors=max_vectors)
+    source = request.encoder or spec.encoder.source
+    encoder = load_encoder(source, device=request.device, dtype=spec.encoder.compute_dtype)
+    extractor = FeatureExtractor(encoder, spec)
+    scorer = Scorer(heads, spec)
+    tables: list[pa.Table] = []
+    dead: list[DeadLetter] = []
+    for unit in corpus.units:
+        documents, letters, rows = read_unit(unit, request.columns)
+        ids = documents.table["doc_id"]
+        extraction = extractor.extract(documents)
+        dead += letters
+        dead += [
+            DeadLetter(ids[r.position].as_py(), unit.file.uri, int(rows[r.position]), r.stage, r.reason)
+            for r in extraction.rejected
+        ]
+        for head, scores in zip(heads, scorer.score(extraction.features), strict=True):
+            answers = prediction_table(extraction.features.doc_ids, scores, probabilities=request.probabilities)
+            names = pa.repeat(head_name(head), answers.num_rows)
+            tables.append(answers.add_column(1, "head", names))
+    return Predicted(pa.concat_tables(tables), tuple(dead))

@@ -1,0 +1,50 @@
+"""Predictions from wherever they were written: a folder that backfill keeps, or a file that predict wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from featurestore import UsageError
+from pipelines.predictions import Predictions
+
+
+def read_predictions(source: str, head: str | None) -> tuple[str, pa.Table]:
+    """Name of a head, and its predictions with at least ``doc_id`` and ``label``.
+
+    Args:
+        source: URI of a predictions folder, or a Parquet file of `predict`.
+        head: ``task@digest``, or the task; may be None where there is one head only.
+
+    Raises:
+        UsageError: no predictions there, or not exactly one head that is meant.
+    """
+    file = Path(source).expanduser()
+    if "://" not in source and file.is_file():
+        return _from_file(file, head)
+    predictions = Predictions.open(source)
+    there = predictions.heads()
+    if head is None and len(there) != 1:
+        raise UsageError(f"{source}: name the head with --head; heads there: {', '.join(there) or 'none'}")
+    name = predictions.resolve(head or there[0])
+    return name, predictions.read(name)
+
+
+def _from_file(file: Path, head: str | None) -> tuple[str, pa.Table]:
+    try:
+        table = pq.read_table(file)
+    except pa.ArrowException as error:
+        raise UsageError(f"{file}: not a Parquet file that encore predict wrote") from error
+    lacking = {"doc_id", "head", "label"} - set(table.column_names)
+    if lacking:
+        raise UsageError(
+            f"{file}: no column {', '.join(sorted(lacking))}; columns there: {', '.join(table.column_names)}"
+        )
+    there = sorted(pc.unique(table["head"].cast(pa.string())).to_pylist())
+    matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
+    if len(matches) != 1:
+        raise UsageError(f"{file}: name one head with --head; heads there: {', '.join(there) or 'none'}")
+    return matches[0], table.filter(pc.equal(table["head"].cast(pa.string()), matches[0]))

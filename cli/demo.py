@@ -1,7 +1,37 @@
 """`encore demo`."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
 import typer
+
+from cli.beam_options import beam_options
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    context: typer.Context,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = "demo-output",
+    encoder: Annotated[
+        str, typer.Option(metavar="NAME|hf:ID|PATH", help="minilm, a hub id, or a folder with safetensors.")
+    ] = "minilm",
+) -> None:
+    """The whole loop on the docstrings of Python's own library: encode once, train and score two tasks from the store.
+
+    Example: encore demo
+    """
+    beam_options(context, taken=False)
+    from pathlib import Path  # noqa: PLC0415
+
+    from cli.demo_output import print_demo, print_step  # noqa: PLC0415
+    from cli.output import error_console  # noqa: PLC0415
+    from experiments.demo import run_demo  # noqa: PLC0415
+    from pipelines.progress import display_for  # noqa: PLC0415
+
+    result = run_demo(Path(out).expanduser(), encoder, print_step, display_for(error_console()))
+    print_demo(result)

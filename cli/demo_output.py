@@ -1,0 +1,58 @@
+"""What `encore demo` prints."""
+
+from __future__ import annotations
+
+from cli.output import console, human_bytes, print_table
+from experiments.demo import DemoResult
+
+
+def print_step(text: str) -> None:
+    """What is about to be done."""
+    console().print(f"[bold]›[/bold] {text}")
+
+
+def print_demo(result: DemoResult) -> None:
+    """Accuracy beside the majority class, time by step, bytes by kind of number, and what to try next."""
+    console().print()
+    print_table(
+        "Accuracy on held-out documents, for tasks that the encoder never saw",
+        ["task", "classes", "documents", "majority class", "accuracy", "95 % interval"],
+        [
+            (
+                task,
+                len(found.classes),
+                f"{found.documents:,}",
+                f"{found.majority:.1%}",
+                f"{found.accuracy:.1%}",
+                f"{found.intervals['accuracy'][0]:.1%} to {found.intervals['accuracy'][1]:.1%}",
+            )
+            for task, found in result.evaluations.items()
+        ],
+    )
+    sizes = result.bytes_a_document
+    names = {
+        "stored": "what this store takes, index included",
+        "sign": "1 bit a dimension",
+        "float16": "the same tokens in float16",
+        "float32": "the same tokens in float32",
+    }
+    print_table(
+        f"Bytes of a document: {result.tokens / result.documents:.0f} tokens of {result.width} dimensions on average",
+        ["", "bytes", "share of float32"],
+        [(names[kind], human_bytes(size), f"{size / sizes['float32']:.1%}") for kind, size in sizes.items()],
+    )
+    print_table("Time", ["step", "seconds"], [(step, f"{seconds:.1f}") for step, seconds in result.seconds.items()])
+    folder = result.directory
+    console().print(
+        "\nThe texts are the docstrings of the standard library. The encoder's training data may hold some of them, but "
+        "not these tasks.\n\n[bold]Next[/bold]",
+        soft_wrap=True,
+    )
+    for command in (
+        f"encore inspect --store {folder}/features",
+        f"encore documents --store {folder}/features --limit 5",
+        f"encore evaluate {folder}/predictions {folder}/labels/package-held-out.parquet --head package",
+        f"encore encode {folder}/docstrings.parquet --store {folder}/features  # all stored: encodes nothing",
+        "encore encode YOUR.parquet --store features",
+    ):
+        console().print(f"  {command}", markup=False, soft_wrap=True)

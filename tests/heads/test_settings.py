@@ -1,0 +1,65 @@
+"""Hyper-parameters: their defaults, their limits, and the passes of small training sets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from featurestore import UsageError
+from heads import TrainSettings
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    assert TrainSettings().to_dict() == {
+        "pooling": None,
+        "attention_heads": None,
+        "layer_mix": "learned",
+        "epochs": None,
+        "learning_rates": (3e-4,),
+        "batch_sizes": (32,),
+        "warmup": 0.06,
+        "dropout": 0.1,
+        "weight_decay": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.98,
+        "epsilon": 1e-6,
+        "seed": 0,
+    }
+    json.dumps(TrainSettings().to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("documents", "epochs"), [(10_000, 8), (1_000, 8), (480, 8), (448, 9), (100, 30), (32, 120), (1, 120)]
+)
+def test_few_documents_get_more_passes(documents: int, epochs: int) -> None:
+    assert TrainSettings().epochs_for(documents, 32) == epochs
+
+
+def test_epochs_that_were_asked_for_are_kept() -> None:
+    assert TrainSettings(epochs=2).epochs_for(10, 32) == 2
+
+
+def test_the_grid_is_every_pair() -> None:
+    settings = TrainSettings(learning_rates=(1e-3, 1e-4), batch_sizes=(16, 32))
+    assert settings.grid == ((1e-3, 16), (1e-3, 32), (1e-4, 16), (1e-4, 32))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"pooling": "max"}, "pooling 'max'"),
+        ({"layer_mix": "best"}, "layer mix 'best'"),
+        ({"epochs": 0}, "epochs 0"),
+        ({"learning_rates": ()}, "learning rate none"),
+        ({"learning_rates": (1e-3, 0.0)}, "learning rate 0.001, 0.0"),
+        ({"learning_rates": (float("nan"),)}, "learning rate nan"),
+        ({"batch_sizes": (0,)}, "batch size 0"),
+        ({"dropout": 1.0}, "dropout 1.0"),
+        ({"warmup": -0.1}, "warm-up -0.1"),
+        ({"seed": 2**70}, "seed"),
+    ],
+)
+def test_values_out_of_range_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        TrainSettings(**wrong)

@@ -131,9 +131,9 @@ class TestRefusals:
         ("source", "target", "message"),
         [
             (("mean:4", "tokens"), ("last", "tokens"), "last cannot be had from stored mean:4; it takes stack:1 "),
-            (("stack:2", "tokens"), ("mean:4", "tokens"), "cannot be had from stored stack:2; it takes stack:4 or more"),
-            (("stack:2", "tokens"), ("layer:2", "tokens"), "cannot be had from stored stack:2; it takes stack:5 or more"),
-            (("last", "tokens"), ("stack:2", "tokens"), "cannot be had from stored last; it takes stack:2 or more"),
+            (("stack:2", "tokens"), ("mean:4", "tokens"), "from stored stack:2; it takes stack:4 or more"),
+            (("stack:2", "tokens"), ("layer:2", "tokens"), "from stored stack:2; it takes stack:5 or more"),
+            (("last", "tokens"), ("stack:2", "tokens"), "from stored last; it takes stack:2 or more"),
             (("last", "cls"), ("last", "mean"), "positions mean cannot be had from stored cls; it takes tokens"),
             (("last", "mean"), ("last", "tokens"), "positions tokens cannot be had from stored mean; it takes tokens"),
         ],

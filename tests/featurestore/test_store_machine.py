@@ -127,7 +127,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def test_a_store_behaves_as_a_dictionary() -> None:
-    run_state_machine_as_test(StoreMachine, settings=settings(max_examples=15, stateful_step_count=12))
+    run_state_machine_as_test(StoreMachine, settings=settings(max_examples=40, stateful_step_count=20))
 
 
 @pytest.mark.soak

@@ -44,8 +44,8 @@ def print_demo(result: DemoResult) -> None:
     print_table("Time", ["step", "seconds"], [(step, f"{seconds:.1f}") for step, seconds in result.seconds.items()])
     folder = result.directory
     console().print(
-        "\nThe texts are the docstrings of the standard library. The encoder's training data may hold some of them, but "
-        "not these tasks.\n\n[bold]Next[/bold]",
+        "\nThe texts are the docstrings of the standard library. The encoder's training data may hold some of them, "
+        "but not these tasks.\n\n[bold]Next[/bold]",
         soft_wrap=True,
     )
     for command in (

@@ -42,7 +42,7 @@ def main() -> NoReturn:
     own, beam_options = words[:split], words[split + 1 :]
     debug = "--debug" in own
     signal.signal(signal.SIGTERM, _interrupt)
-    set_up_logging()
+    set_up_logging(debug=debug)
     code = run([word for word in own if word != "--debug"], tuple(beam_options), debug=debug)
     sys.stdout.flush()
     sys.stderr.flush()

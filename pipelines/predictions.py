@@ -76,7 +76,7 @@ def prediction_path(head: str, entry: SegmentEntry) -> str:
 
 
 def prediction_table(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
-    """Rows of a prediction file: ``doc_id``, ``label``, its probability as ``score``, and if asked for ``probabilities``.
+    """Rows of a prediction file: ``doc_id``, ``label``, its probability as ``score``; if asked for ``probabilities``.
 
     The probabilities are a list of float32 a document, in the order of the head's classes.
     """

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.entries import SegmentEntry
@@ -99,7 +100,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class DeadLetterSummary:
-    """Dead letters of a run by stage and reason."""
+    """Dead letters of a run by stage and kind of reason (`DeadLetter.kind`)."""
 
     count: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
@@ -110,6 +111,8 @@ class DeadLetterSummary:
         reasons: Counter[str] = Counter()
         for _, data in run.dead_letter_files():
             table = pq.read_table(pa.BufferReader(data), columns=["stage", "reason"])
-            for row in table.group_by(["stage", "reason"]).aggregate([([], "count_all")]).to_pylist():
-                reasons[f"{row['stage']}: {row['reason']}"] += row["count_all"]
+            kinds = pc.list_element(pc.split_pattern(table["reason"], ":", max_splits=1), 0)
+            table = table.append_column("kind", kinds)
+            for row in table.group_by(["stage", "kind"]).aggregate([([], "count_all")]).to_pylist():
+                reasons[f"{row['stage']}: {row['kind']}"] += row["count_all"]
         return cls(sum(reasons.values()), dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))))

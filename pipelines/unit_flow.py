@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -17,6 +18,8 @@ from featurestore.records import RejectedDocument, SegmentRecord
 from featurestore.segments import EncodingCounts
 from pipelines.dead_letters import DeadLetter
 
+logger = logging.getLogger("encore")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -27,7 +30,8 @@ class Failure:
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> Failure:
-        """From the error that ended the unit."""
+        """From the error that ended the unit; its traceback goes to the debug log."""
+        logger.debug("unit failed in %s", stage, exc_info=error)
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return cls(stage, f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "))
 

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cli.main import app, run
+from tests.pipelines.jobs import encoder, texts, write_corpus
+
+COMMANDS = ("encode", "train", "backfill", "predict", "evaluate", "derive", "inspect", "documents", "demo")
+
+
+def encode_words(corpus: str, store: Path, *more: str) -> list[str]:
+    return ["encode", corpus, "--store", str(store), "--encoder", encoder(), "--device", "cpu", *more]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    return write_corpus(tmp_path / "a.parquet", texts(40))
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> str:
+    table = pa.table({"doc_id": [f"d{i}" for i in range(40)], "label": ["even", "odd"] * 20})
+    pq.write_table(table, tmp_path / "labels.parquet")
+    return str(tmp_path / "labels.parquet")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example_in_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    assert f"Example: encore {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_loads_neither_torch_nor_beam() -> None:
+    heavy = "{'torch', 'apache_beam', 'pyarrow', 'zarr'}"
+    code = f"import sys; from cli.main import run; run(['--help']); print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_loop_runs_by_the_command_line_alone(
+    tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, head, out = (str(tmp_path / name) for name in ("store", "parity", "out"))
+    assert (
+        run(
+            encode_words(corpus, tmp_path / "store", "--report", str(tmp_path / "report.json")),
+            ("--direct_num_workers=1",),
+        )
+        == 0
+    )
+    assert json.loads((tmp_path / "report.json").read_text())["documents"]["encoded"] == 40
+    assert run(["train", labels, "--store", store, "--out", head, "--epochs", "2"]) == 0
+    assert run(["backfill", "--store", store, "--head", head, "--out", out]) == 0
+    capsys.readouterr()
+    assert run(["evaluate", out, labels, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["documents"] == 40
+    assert {"accuracy", "macro_f1", "mcc", "confusion", "intervals"} <= set(found)
+    assert run(["predict", corpus, "--head", head, "--device", "cpu", "--out", str(tmp_path / "answers.parquet")]) == 0
+    assert run(["evaluate", str(tmp_path / "answers.parquet"), labels, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == found["accuracy"]
+
+
+def test_inspect_and_documents_say_what_is_stored(
+    tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(encode_words(corpus, tmp_path / "store"))
+    capsys.readouterr()
+    assert run(["inspect", "--store", str(tmp_path / "store"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["counts"]["documents"], found["spec"]["quantizer"]) == (40, {"request": "sign"})
+    assert run(["inspect", "--store", str(tmp_path / "store"), "--digest"]) == 0
+    assert len(capsys.readouterr().out.strip()) == 64
+    assert run(["documents", "--store", str(tmp_path / "store"), "--out", str(tmp_path / "all.csv")]) == 0
+    assert (tmp_path / "all.csv").read_text().count("\n") == 41
+
+
+def test_defaults_are_those_of_the_design() -> None:
+    defaults = {
+        parameter.name: parameter.default
+        for command in app.registered_commands
+        if command.name == "encode"
+        for parameter in __import__("inspect").signature(command.callback).parameters.values()
+    }
+    expected = {
+        "encoder": "minilm",
+        "layers": None,
+        "positions": "tokens",
+        "quantizer": "sign",
+        "max_length": None,
+        "device": "auto",
+        "dtype": "float32",
+        "id_column": "doc_id",
+        "text_column": "text",
+        "pair_column": None,
+        "codec": None,
+        "unit_rows": None,
+        "max_dead_letters": None,
+        "prune": False,
+    }
+    assert {name: defaults[name] for name in expected} == expected
+
+
+def expect(
+    words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str], beam: tuple[str, ...] = ()
+) -> None:
+    """The command ends with this code and one or two lines that say this."""
+    assert run(words, beam) == code
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_wrong_usage_exits_2_and_makes_no_store(
+    tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    expect(encode_words(str(tmp_path / "none*.parquet"), store), 2, "a.parquet", capsys)
+    expect(encode_words(corpus, store, "--text-column", "body"), 2, "columns there: doc_id, text", capsys)
+    expect(encode_words(corpus, store, "--quantizer", "int3"), 2, "int3", capsys)
+    expect(["inspect", "--store", str(store)], 2, "no such directory", capsys)
+    (tmp_path / "fake.parquet").write_text("not a Parquet file")
+    expect(encode_words(str(tmp_path / "fake.parquet"), store), 2, "fake.parquet", capsys)
+    assert not store.exists()
+
+
+def test_a_store_of_other_features_is_refused_side_by_side(
+    tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(encode_words(corpus, tmp_path / "store"))
+    expect(encode_words(corpus, tmp_path / "store", "--quantizer", "float16"), 2, "sign  |  float16", capsys)
+
+
+def test_too_many_dead_letters_exit_1_and_name_the_way_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = write_corpus(tmp_path / "bad.parquet", [*texts(20), *({"doc_id": f"e{i}", "text": " "} for i in range(11))])
+    assert run(encode_words(bad, tmp_path / "store")) == 1
+    output = capsys.readouterr().out
+    assert "11 × validate: blank text" in output
+    assert "--max-dead-letters" in output
+
+
+def test_labels_that_cannot_train_a_head_are_named(
+    tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(encode_words(corpus, tmp_path / "store"))
+    store, head = str(tmp_path / "store"), str(tmp_path / "head")
+
+    def train(ids: list[str], labels: list[str]) -> list[str]:
+        pq.write_table(pa.table({"doc_id": ids, "label": labels}), tmp_path / "l.parquet")
+        return ["train", str(tmp_path / "l.parquet"), "--store", store, "--out", head]
+
+    expect(train(["x1", "x2"], ["a", "b"]), 1, "none of its 2 labelled documents", capsys)
+    expect(train(["d1", "d1", "d2"], ["a", "b", "a"]), 1, "more than one label", capsys)
+    expect(train(["d1", "d2", "d3"], ["a", "a", "a"]), 1, "a head needs two classes", capsys)
+    assert not Path(head).exists()
+    ids = [f"d{i}" for i in range(30)]
+    assert run([*train([*ids, "x1"], ["a", "b"] * 15 + ["a"]), "--epochs", "1"]) == 0
+    assert "1 are for documents that are not stored: x1" in capsys.readouterr().out
+
+
+def test_beam_options_are_refused_where_no_job_runs(
+    labels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expect(["evaluate", str(tmp_path), labels], 2, "nothing may follow --", capsys, ("--runner=FnApiRunner",))

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from featurestore import Change, SpecMismatch, Store, StoreError, UsageError, commit
+from featurestore.objects import Objects
+from heads import Head, Labels, Scorer, TrainSettings
+from heads.store_training import TrainRequest, train_from_store
+from pipelines import backfill_stage
+from pipelines.backfill_job import BackfillRequest, backfill
+from pipelines.predict_job import PredictRequest, predict
+from pipelines.predictions import Predictions
+from pipelines.segment_job import JobReport
+from tests.models import tiny_bert
+from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
+
+COUNT = 60
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    return write_corpus(tmp_path / "a.parquet", texts(COUNT))
+
+
+@pytest.fixture
+def store(tmp_path: Path, corpus: str) -> Store:
+    run_encode(tmp_path / "store", corpus, unit_rows=20)
+    return Store.open(str(tmp_path / "store"))
+
+
+def train(store: Store, folder: Path, task: str = "parity", **settings: object) -> Head:
+    ids = [f"d{i}" for i in range(40)]
+    labels = Labels.from_table(
+        pa.table({"doc_id": ids, "label": ["even" if i % 2 == 0 else "odd" for i in range(40)]}),
+        "doc_id",
+        "label",
+        "test",
+    )
+    request = TrainRequest(task, labels, dev_share=0, settings=TrainSettings(epochs=1, **settings))  # type: ignore[arg-type]
+    head = train_from_store(store, request).head
+    head.save(folder / task)
+    return head
+
+
+def run_backfill(
+    store: Store, folder: Path, *tasks: str, options: tuple[str, ...] = ONE_WORKER, **request: object
+) -> JobReport:
+    heads = tuple(str(folder / task) for task in tasks)
+    return backfill(BackfillRequest(store.uri, heads, str(folder / "out"), **request), beam_options=options)  # type: ignore[arg-type]
+
+
+def answers(folder: Path, task: str) -> dict[str, tuple[str, float]]:
+    table = Predictions.open(str(folder / "out")).read(task)
+    assert len(set(table["doc_id"].to_pylist())) == table.num_rows
+    return {
+        row["doc_id"]: (row["label"], row["score"]) for row in table.select(["doc_id", "label", "score"]).to_pylist()
+    }
+
+
+def test_every_stored_document_gets_the_answer_that_the_head_gives(store: Store, tmp_path: Path) -> None:
+    head = train(store, tmp_path)
+    report = run_backfill(store, tmp_path, "parity")
+    assert (report.exit_code, report.document["documents"]["scored"]) == (0, COUNT)
+    block = store.gather([f"d{i}" for i in range(COUNT)])
+    (scores,) = Scorer([head], store.spec).score(block)
+    found = answers(tmp_path, "parity")
+    assert set(found) == set(block.doc_ids.to_pylist())
+    for row, doc_id in enumerate(block.doc_ids.to_pylist()):
+        label, score = found[doc_id]
+        assert label == head.classes[int(scores.probabilities[row].argmax())]
+        assert score == pytest.approx(float(scores.probabilities[row].max()), abs=1e-6)
+
+
+def test_many_heads_in_one_pass_give_what_each_gives_alone(store: Store, tmp_path: Path) -> None:
+    for task, pooling in (("one", "attention"), ("two", "mean"), ("three", "cls")):
+        train(store, tmp_path, task, pooling=pooling, seed=len(task))
+    run_backfill(store, tmp_path, "one", "two", "three", probabilities=True)
+    for task in ("one", "two", "three"):
+        backfill(
+            BackfillRequest(store.uri, (str(tmp_path / task),), str(tmp_path / f"alone-{task}"), probabilities=True)
+        )
+        alone = Predictions.open(str(tmp_path / f"alone-{task}")).read(task).sort_by("doc_id")
+        together = Predictions.open(str(tmp_path / "out")).read(task).sort_by("doc_id")
+        flat = (np.stack(t["probabilities"].to_pylist()) for t in (alone, together))
+        np.testing.assert_allclose(*flat, atol=1e-6)
+
+
+def test_only_what_is_not_scored_yet_is_scored(store: Store, tmp_path: Path, corpus: str) -> None:
+    train(store, tmp_path)
+    run_backfill(store, tmp_path, "parity")
+    again = run_backfill(store, tmp_path, "parity")
+    assert (again.document["documents"]["scored"], again.document["committed"]) == (0, False)
+    run_encode(store.uri, corpus, write_corpus(tmp_path / "b.parquet", texts(15, start=COUNT)), unit_rows=20)
+    grown = run_backfill(store, tmp_path, "parity")
+    assert grown.document["documents"]["scored"] == 15
+    train(store, tmp_path, "second", seed=5)
+    both = run_backfill(store, tmp_path, "parity", "second")
+    assert both.document["documents"]["scored"] == COUNT + 15
+    assert len(answers(tmp_path, "parity")) == len(answers(tmp_path, "second")) == COUNT + 15
+
+
+def test_changed_documents_are_scored_anew_and_the_others_are_carried_over(store: Store, tmp_path: Path) -> None:
+    train(store, tmp_path)
+    run_backfill(store, tmp_path, "parity")
+    before = answers(tmp_path, "parity")
+    changed = [{"doc_id": "d3", "text": "quite another text"}]
+    run_encode(store.uri, write_corpus(tmp_path / "b.parquet", changed))
+    report = run_backfill(store, tmp_path, "parity")
+    assert report.document["documents"]["scored"] == 1
+    assert report.document["documents"]["carried"] == 19
+    after = answers(tmp_path, "parity")
+    assert set(after) == set(before)
+    assert {doc_id for doc_id in after if after[doc_id] != before[doc_id]} == {"d3"}
+
+
+def test_deleted_documents_lose_their_predictions(store: Store, tmp_path: Path) -> None:
+    train(store, tmp_path)
+    run_backfill(store, tmp_path, "parity")
+    first, second, _ = store.entries
+    commit(store, Change(store.version, "prune", dropped={first.segment: np.arange(20), second.segment: np.array([4])}))
+    report = run_backfill(store, tmp_path, "parity")
+    assert report.document["documents"]["scored"] == 0
+    assert len(answers(tmp_path, "parity")) == COUNT - 21
+    files = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").glob("head=*/*")}
+    assert files == {file.path for file in Predictions.open(str(tmp_path / "out")).files()}
+
+
+def test_an_older_snapshot_can_be_scored(store: Store, tmp_path: Path) -> None:
+    train(store, tmp_path)
+    run_encode(store.uri, write_corpus(tmp_path / "b.parquet", texts(15, start=COUNT)))
+    run_backfill(store, tmp_path, "parity", snapshot=1)
+    assert len(answers(tmp_path, "parity")) == COUNT
+
+
+def test_a_backfill_that_stopped_before_its_commit_is_resumed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(store, tmp_path)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Predictions, "publish", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_backfill(store, tmp_path, "parity")
+    monkeypatch.undo()
+    report = run_backfill(store, tmp_path, "parity")
+    assert report.document["documents"]["scored"] == 0
+    assert report.document["documents"]["adopted"] == COUNT
+    assert len(answers(tmp_path, "parity")) == COUNT
+
+
+def test_a_segment_that_cannot_be_scored_fails_alone(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(store, tmp_path)
+    whole = Store.scan_segment
+
+    def broken(self: Store, entry: object, max_bytes: int = 0) -> object:
+        if entry == store.entries[1]:
+            raise StoreError("features: damaged")
+        return whole(self, entry, max_bytes or backfill_stage.BLOCK_BYTES)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "scan_segment", broken)
+    report = run_backfill(store, tmp_path, "parity")
+    assert report.exit_code == 1
+    assert report.document["failures"] == {"1": {"stage": "score", "reason": "StoreError: features: damaged"}}
+    assert len(answers(tmp_path, "parity")) == COUNT - 20
+    monkeypatch.undo()
+    assert run_backfill(store, tmp_path, "parity").document["documents"]["scored"] == 20
+    assert len(answers(tmp_path, "parity")) == COUNT
+
+
+def test_bundles_that_run_twice_leave_each_prediction_once(store: Store, tmp_path: Path) -> None:
+    train(store, tmp_path)
+    report = run_backfill(store, tmp_path, "parity", options=("--direct_runner_bundle_repeat=1",))
+    assert report.document["documents"]["scored"] == COUNT
+    assert len(answers(tmp_path, "parity")) == COUNT
+
+
+def test_a_head_of_other_features_is_refused_and_nothing_is_scored(store: Store, tmp_path: Path, corpus: str) -> None:
+    train(store, tmp_path)
+    run_encode(tmp_path / "other", corpus, layers="last")
+    with pytest.raises(SpecMismatch, match=r"layers +mean:3 +\| +last"):
+        run_backfill(Store.open(str(tmp_path / "other")), tmp_path, "parity")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_head_is_refused_and_nothing_is_scored(store: Store, tmp_path: Path) -> None:
+    train(store, tmp_path)
+    weights = tmp_path / "parity" / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(StoreError, match="parity: damaged"):
+        run_backfill(store, tmp_path, "parity")
+    assert not (tmp_path / "out").exists()
+
+
+def test_predictions_of_two_stores_do_not_mix(store: Store, tmp_path: Path, corpus: str) -> None:
+    train(store, tmp_path)
+    run_backfill(store, tmp_path, "parity")
+    run_encode(tmp_path / "twin", corpus)
+    with pytest.raises(UsageError, match="another store"):
+        run_backfill(Store.open(str(tmp_path / "twin")), tmp_path, "parity")
+    with pytest.raises(UsageError, match="without probabilities"):
+        run_backfill(store, tmp_path, "parity", probabilities=True)
+
+
+def test_predict_on_the_text_of_stored_documents_equals_backfill(store: Store, tmp_path: Path, corpus: str) -> None:
+    for task in ("parity", "second"):
+        train(store, tmp_path, task, seed=len(task))
+    run_backfill(store, tmp_path, "parity", "second")
+    predicted = predict(
+        PredictRequest((corpus,), tuple(str(tmp_path / task) for task in ("parity", "second")), device="cpu")
+    )
+    for task in ("parity", "second"):
+        rows = [row for row in predicted.table.to_pylist() if row["head"].startswith(f"{task}@")]
+        stored = answers(tmp_path, task)
+        assert {row["doc_id"]: row["label"] for row in rows} == {doc_id: label for doc_id, (label, _) in stored.items()}
+        for row in rows:
+            assert row["score"] == pytest.approx(stored[row["doc_id"]][1], abs=1e-5)
+
+
+def test_predict_names_what_it_rejects(store: Store, tmp_path: Path) -> None:
+    train(store, tmp_path)
+    odd = write_corpus(
+        tmp_path / "odd.parquet", [*texts(3), {"doc_id": "e", "text": ""}, {"doc_id": "z", "text": "\u200b"}]
+    )
+    predicted = predict(PredictRequest((odd,), (str(tmp_path / "parity"),), device="cpu"))
+    assert predicted.table.num_rows == 3
+    assert {(letter.doc_id, letter.stage, letter.reason, letter.row) for letter in predicted.dead} == {
+        ("e", "validate", "empty text", 3),
+        ("z", "tokenize", "no tokens", 4),
+    }
+
+
+def test_predict_refuses_an_encoder_that_has_changed(store: Store, tmp_path: Path, corpus: str) -> None:
+    train(store, tmp_path)
+    other = str(tiny_bert(tmp_path / "other", seed=7))
+    with pytest.raises(SpecMismatch, match=r"encoder\.weights"):
+        predict(PredictRequest((corpus,), (str(tmp_path / "parity"),), encoder=other, device="cpu"))
+
+
+def test_store_heads_and_predictions_may_lie_on_s3(store: Store, tmp_path: Path, s3_bucket: str, corpus: str) -> None:
+    run_encode(f"{s3_bucket}/store", corpus, unit_rows=20)
+    far = Store.open(f"{s3_bucket}/store")
+    train(far, tmp_path)
+    report = backfill(
+        BackfillRequest(far.uri, (str(tmp_path / "parity"),), f"{s3_bucket}/out"), beam_options=ONE_WORKER
+    )
+    assert report.document["documents"]["scored"] == COUNT
+    assert Predictions.open(f"{s3_bucket}/out").read("parity").num_rows == COUNT
+    kept = json.loads(Objects.open(f"{s3_bucket}/out").get(f"runs/{report.document['run']}/report.json"))
+    assert kept["documents"]["scored"] == COUNT
+
+
+def test_plain_parquet_readers_see_the_predictions(store: Store, tmp_path: Path) -> None:
+    head = train(store, tmp_path)
+    run_backfill(store, tmp_path, "parity", probabilities=True)
+    (folder,) = (tmp_path / "out").glob("head=*")
+    table = pq.read_table(folder, partitioning=None)
+    assert table.schema.names == ["doc_id", "label", "score", "probabilities"]
+    assert table.num_rows == COUNT
+    np.testing.assert_allclose(np.stack(table["probabilities"].to_pylist()).sum(axis=1), 1, atol=1e-5)
+    assert folder.name == f"head=parity@{head.digest[:12]}"

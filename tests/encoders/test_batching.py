@@ -35,6 +35,8 @@ def test_no_batch_stops_while_another_document_would_fit(lengths: np.ndarray, bu
 
 def test_documents_of_one_length_keep_their_order() -> None:
     assert longest_first(np.array([3, 5, 3, 5, 1])).tolist() == [1, 3, 0, 2, 4]
+    odd_then_even = [*range(1, 1000, 2), *range(0, 1000, 2)]
+    assert longest_first(np.tile([1, 2], 500)).tolist() == odd_then_even
 
 
 def test_the_budget_is_that_of_the_device() -> None:

@@ -333,6 +333,18 @@ def test_an_uncalibrated_quantizer_gives_activations_but_no_features(bert: Encod
         extractor.extract(block(["the news"]))
 
 
+@pytest.mark.parametrize("quantizer", ["uint8:per-tensor:min-max", "uint8:per-dimension:histogram"])
+@pytest.mark.parametrize("layers", ["mean:3", "stack:2"])
+def test_activations_calibrate_a_quantizer_that_then_fits_them(bert: Encoder, quantizer: str, layers: str) -> None:
+    spec = spec_for(bert, quantizer=quantizer, layers=layers)
+    extractor = FeatureExtractor(bert, spec, 64)
+    calibrated = calibrate(spec.quantizer, lambda: extractor.activations(block(TEXTS, PAIRS)))
+    extraction = FeatureExtractor(bert, spec.with_quantizer(calibrated), 64).extract(block(TEXTS, PAIRS))
+    own = calibrated.dequantize(torch.from_numpy(extraction.features.packed), 32)
+    reference = activations(bert, block(TEXTS, PAIRS), 64, quantizer=quantizer, layers=layers)
+    assert (own - reference).abs().mean() < 0.05 * reference.abs().mean()
+
+
 def test_a_budget_below_one_token_is_refused(bert: Encoder) -> None:
     with pytest.raises(UsageError, match="token budget 0"):
         FeatureExtractor(bert, spec_for(bert), 0)

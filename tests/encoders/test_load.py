@@ -15,8 +15,12 @@ from transformers import (
     BartModel,
     CLIPConfig,
     CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
     GPT2Config,
     GPT2Model,
+    SqueezeBertConfig,
+    SqueezeBertModel,
     T5Config,
     T5Model,
 )
@@ -75,10 +79,15 @@ def test_the_repr_says_what_it_is_in_few_words(bert: Encoder) -> None:
 
 
 def test_loading_prints_nothing_and_leaves_transformers_settings(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
-    load_encoder(str(path), device="cpu", dtype="bfloat16")
-    assert capfd.readouterr() == ("", "")
-    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_info()
+    try:
+        load_encoder(str(path), device="cpu", dtype="bfloat16")
+        assert capfd.readouterr() == ("", "")
+        assert logging.get_verbosity() == logging.INFO
+        assert logging.is_progress_bar_enabled()
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def test_a_sentence_encoder_s_own_length_is_the_default(path: Path) -> None:
@@ -196,6 +205,47 @@ def test_a_model_of_images_and_text_is_refused(path: Path) -> None:
         projection_dim=8,
     )
     assert_refused(with_model(path, CLIPModel(config)), "CLIPModel gives no hidden states of text")
+
+
+def test_the_last_layer_includes_a_final_norm(path: Path) -> None:
+    """CLIP's own list of hidden states ends before it."""
+    config = CLIPTextConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=32,
+        eos_token_id=3,
+    )
+    model = CLIPTextModel(config).eval()
+    with torch.no_grad():
+        model.final_layer_norm.weight.fill_(3.0)
+    with_model(path, model)
+    encoder = load_encoder(str(path), device="cpu")
+    (own,) = FeatureExtractor(encoder, spec_for(encoder, layers="stack:2", max_length=32)).activations(block(["the"]))
+    ids = torch.tensor([encoder.tokenizer.encode("the").ids])
+    with torch.no_grad():
+        output = model(ids, output_hidden_states=True)
+    torch.testing.assert_close(own[:, 0], output.hidden_states[1][0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(own[:, 1], output.last_hidden_state[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_pooler_that_cannot_be_left_out_is_no_part_of_the_encoder(path: Path) -> None:
+    config = SqueezeBertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        embedding_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+    )
+    with_model(path, SqueezeBertModel(config))
+    complete = load_encoder(str(path), device="cpu")
+    weights = load_file(path / "model.safetensors")
+    del weights["pooler.dense.weight"]
+    save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
+    assert load_encoder(str(path), device="cpu").spec == complete.spec
 
 
 def test_a_device_that_is_missing_is_refused_before_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,10 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32") -> 
         model.train(mode=False).requires_grad_(requires_grad=False)
         backend = unlimited(tokenizer)
         num_layers, hidden_size = hidden_shape(files, model, backend)
-    limit = position_limit(model)
+    limit, vocabulary = position_limit(model), vocabulary_size(model)
+    # Whatever fills a batch is masked, but it must have an embedding: not every tokenizer's padding has.
     pad_ids = (getattr(config, "pad_token_id", None), tokenizer.pad_token_id)
+    pad_id = next((pad_id for pad_id in pad_ids if pad_id is not None and 0 <= pad_id < vocabulary), 0)
     return Encoder(
         spec=EncoderSpec(
             weights=weights,
@@ -69,8 +71,8 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32") -> 
         device=target,
         default_max_length=_default_max_length(files.folder, tokenizer, limit),
         position_limit=limit,
-        pad_id=next((pad_id for pad_id in pad_ids if pad_id is not None), 0),
-        vocabulary=vocabulary_size(model),
+        pad_id=pad_id,
+        vocabulary=vocabulary,
         token_types=has_token_types(model, tokenizer),
     )
 

@@ -121,6 +121,25 @@ def test_a_decoder_that_gives_hidden_states_is_taken_as_it_is(path: Path) -> Non
     )
 
 
+def test_padding_without_an_embedding_is_filled_with_another_token(path: Path) -> None:
+    small = GPT2Config(vocab_size=len(VOCABULARY) - 1, n_embd=16, n_layer=1, n_head=2, n_positions=32)
+    with_model(path, GPT2Model(small))
+    edit_json(path / "tokenizer_config.json", pad_token=VOCABULARY[-1])
+    encoder = load_encoder(str(path), device="cpu")
+    assert encoder.pad_id == 0
+    documents = block(["the news", "the"])
+    assert FeatureExtractor(encoder, spec_for(encoder, max_length=32)).extract(documents).rejected == ()
+
+
+def test_bfloat16_gives_features_near_those_of_float32(bert: Encoder, bert_path: Path) -> None:
+    half = load_encoder(str(bert_path), device="cpu", dtype="bfloat16")
+    documents = block(["the news of the film", "good"])
+    (own,) = FeatureExtractor(half, spec_for(half)).activations(documents)
+    (reference,) = FeatureExtractor(bert, spec_for(bert)).activations(documents)
+    assert own.dtype == torch.float32
+    assert 0 < (own - reference).abs().mean() < 0.05 * reference.abs().mean()
+
+
 def test_a_directory_that_is_not_there_or_holds_no_model_is_refused(tmp_path: Path) -> None:
     assert_refused(tmp_path / "nowhere", "no such directory")
     assert_refused("./nowhere", "no such directory")

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from featurestore.errors import JobError, UsageError
+from pipelines.memory import share_heaps
 
 EMBEDDED = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner")
 """Names that all mean the runner in this process. DirectRunner itself would first try to download another one."""
@@ -81,6 +82,7 @@ def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[],
         JobError: the pipeline failed; the cause is chained.
     """
     failures: list[BaseException] = []
+    share_heaps()
 
     def work() -> None:
         try:

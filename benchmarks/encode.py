@@ -3,7 +3,7 @@
 The bare loop tokenizes the same documents, sorts them by length and runs the model over batches of 32: no layer
 pooling, no quantizer, nothing stored. Both sides leave start-up out: importing, loading the model, planning the corpus.
 
-    python benchmarks/encode.py CORPUS.parquet [--documents 2000] [--repeats 5] [--encoder minilm]
+    python -m benchmarks.encode [CORPUS.parquet] [--documents 2000] [--repeats 5] [--encoder minilm]
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import torch
 from tokenizers import Tokenizer
 
+from benchmarks.corpus import default_corpus
 from encoders import Encoder
 from pipelines.encode_job import EncodeRequest, encode
 from pipelines.resident_encoder import resident_encoder
@@ -37,7 +38,7 @@ def main() -> None:
     encoder = resident_encoder(options.encoder, device="cpu", dtype="float32")
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus.parquet"
-        documents = pq.read_table(options.corpus).slice(0, options.documents)
+        documents = pq.read_table(options.corpus or default_corpus(Path(folder))).slice(0, options.documents)
         pq.write_table(documents, corpus)
         texts = documents["text"].to_pylist()
         tokenizer = Tokenizer.from_str(encoder.tokenizer.to_str())
@@ -97,7 +98,7 @@ def summary(rounds: list[tuple[float, float]], options: argparse.Namespace) -> d
 def parse() -> argparse.Namespace:
     """Command line of the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", help="Parquet with a column text")
+    parser.add_argument("corpus", nargs="?", help="Parquet with columns doc_id and text")
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--encoder", default="minilm")

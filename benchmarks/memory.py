@@ -2,7 +2,7 @@
 
 A tiny random encoder leaves the model's own memory out of the picture.
 
-    python benchmarks/memory.py CORPUS.parquet [--documents 5000 40000] [--unit-rows 1024]
+    python -m benchmarks.memory [CORPUS.parquet] [--documents 5000 40000] [--unit-rows 1024]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.corpus import default_corpus
 from tests.models import tiny_bert
 
 SELF = "import sys; from cli.main import main; sys.argv[0] = 'encore'; main()"
@@ -25,16 +26,15 @@ SELF = "import sys; from cli.main import main; sys.argv[0] = 'encore'; main()"
 def main() -> None:
     """Run the benchmark and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", help="Parquet with columns doc_id and text")
+    parser.add_argument("corpus", nargs="?", help="Parquet with columns doc_id and text")
     parser.add_argument("--documents", type=int, nargs="+", default=[5000, 40000])
     parser.add_argument("--unit-rows", type=int, default=1024)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        corpus = options.corpus or str(default_corpus(folder))
         encoder = str(tiny_bert(folder / "encoder", hidden=64, max_positions=256))
-        peaks = {
-            count: measure(options.corpus, count, options.unit_rows, encoder, folder) for count in options.documents
-        }
+        peaks = {count: measure(corpus, count, options.unit_rows, encoder, folder) for count in options.documents}
     ratios = {
         job: round(max(p[job] for p in peaks.values()) / min(p[job] for p in peaks.values()), 3)
         for job in ("encode", "backfill")

@@ -50,8 +50,10 @@ class Labels:
         ids, labels = (_text_column(table, name, source) for name in (id_column, label_column))
         full = pc.and_(*(pc.and_(part.is_valid(), pc.not_equal(part, "").fill_null(False)) for part in (ids, labels)))
         rows = pa.table({"doc_id": ids, "label": labels}).filter(full)
-        # Without threads the groups come in the order of their first rows: the same table always trains the same head.
-        pairs = rows.group_by(["doc_id", "label"], use_threads=False).aggregate([])
+        place = pa.array(np.arange(rows.num_rows))
+        pairs = rows.append_column("place", place).group_by(["doc_id", "label"]).aggregate([("place", "min")])
+        # Groups come in any order: by their first rows, the same table always trains the same head.
+        pairs = pairs.sort_by("place_min")
         doc_ids, names = (pairs[column].combine_chunks() for column in ("doc_id", "label"))
         _refuse_contradictions(doc_ids, names, source)
         return cls(

@@ -1,0 +1,136 @@
+"""One pass with many heads says what each head's own module says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featurestore import FeatureBlock, FeatureSpec, SpecMismatch, StoreError, UsageError
+from heads import Head, HeadModel, Scorer, batches, scoring
+from heads.batches import pad
+from tests.heads.building import CLASSES, block_of, head_of, spec_of
+
+QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "sign"]
+LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
+
+
+def by_module(head: Head, spec: FeatureSpec, block: FeatureBlock) -> np.ndarray:
+    """The module's own forward pass, all documents in one padded batch."""
+    packed, lengths = pad(block.packed, block.offsets, np.arange(len(block)))
+    with torch.inference_mode():
+        logits = head.model(spec.quantizer.dequantize(packed, spec.width), lengths)
+        return logits.softmax(dim=1).numpy()
+
+
+def family(spec: FeatureSpec) -> list[Head]:
+    """Heads of every pooling and, for stacked features, of shared and different mixes."""
+    heads = [
+        head_of(spec, pooling, seed=seed) for seed, pooling in enumerate(["attention", "cls", "attention", "mean"])
+    ]
+    if spec.layers.stacked:
+        heads += [head_of(spec, pooling, seed=9, layer_mix="uniform") for pooling in ("mean", "attention", "attention")]
+    return heads
+
+
+@pytest.mark.parametrize("quantizer", QUANTIZERS)
+@pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
+@given(lengths=LENGTHS, seed=st.integers(0, 99))
+def test_every_head_of_one_pass_says_what_its_module_says(
+    quantizer: str, layers: str, lengths: list[int], seed: int
+) -> None:
+    spec = spec_of(quantizer, layers)
+    block = block_of(spec, lengths, seed)
+    heads = family(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        # Budgets so small that every block is many batches and groups.
+        patch.setattr(batches, "BATCH_FLOATS", 16 * 40)
+        patch.setattr(scoring, "GROUP_DOCUMENTS", 7)
+        results = Scorer(heads, spec).score(block)
+    assert [scores.head for scores in results] == heads
+    for head, scores in zip(heads, results, strict=True):
+        assert scores.probabilities.shape == (len(lengths), len(CLASSES))
+        assert scores.probabilities.dtype == np.float32
+        np.testing.assert_allclose(scores.probabilities, by_module(head, spec, block), atol=1e-5)
+        np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("positions", ["cls", "mean"])
+def test_stores_of_one_vector_a_document_are_scored(positions: str) -> None:
+    spec = spec_of("float16", positions=positions)
+    head, block = head_of(spec, positions), block_of(spec, [1] * 9)
+    np.testing.assert_allclose(
+        Scorer([head], spec).score(block)[0].probabilities, by_module(head, spec, block), atol=1e-5
+    )
+
+
+def test_attention_of_different_numbers_of_heads_and_classes_goes_together() -> None:
+    spec = spec_of(width=16)
+    heads = [head_of(spec, seed=seed) for seed in range(2)]
+    wide = head_of(spec, seed=2)
+    model = HeadModel.build(spec, 5, "attention", attention_heads=4).eval()
+    heads.insert(1, Head(**{**vars(wide), "model": model, "classes": tuple("abcde")}))
+    block = block_of(spec, [4, 1, 7])
+    for head, scores in zip(heads, Scorer(heads, spec).score(block), strict=True):
+        np.testing.assert_allclose(scores.probabilities, by_module(head, spec, block), atol=1e-5)
+
+
+@given(lengths=LENGTHS, places=st.data())
+def test_a_documents_scores_do_not_depend_on_its_company(lengths: list[int], places: Any) -> None:
+    spec = spec_of()
+    block, heads = block_of(spec, lengths), family(spec)
+    document = places.draw(st.integers(0, len(lengths) - 1))
+    together = Scorer(heads, spec).score(block)
+    for head, scores in zip(heads, together, strict=True):
+        alone = Scorer([head], spec).score(block.slice(document, document + 1))[0]
+        np.testing.assert_allclose(scores.probabilities[document], alone.probabilities[0], atol=1e-6)
+
+
+def test_scoring_twice_gives_the_same_numbers() -> None:
+    spec = spec_of("float16")
+    block, scorer = block_of(spec, list(range(1, 40))), Scorer(family(spec), spec)
+    for first, second in zip(scorer.score(block), scorer.score(block), strict=True):
+        assert np.array_equal(first.probabilities, second.probabilities)
+
+
+def test_features_are_decoded_once_and_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of("float16")
+    scorer = Scorer(family(spec), spec)
+    block = block_of(spec, np.random.default_rng(0).integers(1, 30, 200).tolist())
+    decoded: list[int] = []
+    dequantize = type(spec.quantizer).dequantize
+
+    def counting(self: Any, packed: torch.Tensor, width: int) -> torch.Tensor:
+        decoded.append(packed.shape[0] * packed.shape[1])
+        return dequantize(self, packed, width)
+
+    monkeypatch.setattr(type(spec.quantizer), "dequantize", counting)
+    monkeypatch.setattr(batches, "BATCH_FLOATS", 16 * 100)
+    scorer.score(block)
+    assert max(decoded) <= 100
+    assert len(block.packed) <= sum(decoded) < 1.2 * len(block.packed)
+
+
+def test_an_empty_block_has_empty_scores() -> None:
+    spec = spec_of()
+    assert Scorer([head_of(spec)], spec).score(block_of(spec, []))[0].probabilities.shape == (0, 3)
+
+
+def test_a_head_of_another_spec_is_refused_and_nothing_scored() -> None:
+    with pytest.raises(SpecMismatch, match="head task and the features hold different features"):
+        Scorer([head_of(spec_of("sign")), head_of(spec_of("uint8"))], spec_of("sign"))
+
+
+def test_a_block_of_another_spec_is_refused() -> None:
+    spec = spec_of()
+    with pytest.raises(StoreError, match="are not of the spec"):
+        Scorer([head_of(spec)], spec).score(block_of(spec_of("float16"), [1]))
+
+
+def test_no_heads_are_refused() -> None:
+    with pytest.raises(UsageError, match="no head to score with"):
+        Scorer([], spec_of())

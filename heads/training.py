@@ -115,17 +115,17 @@ def train_head(
         raise UsageError("a grid of learning rates and batch sizes needs dev documents to choose by; give --dev")
     history: list[Epoch] = []
     best: _Candidate | None = None
-    for rate, size in settings.grid:
-        with _one_thread():
-            candidate = _train_once(examples, held_out, len(classes), settings, rate, size, progress, history)
-        # Strictly better only: the first of equals stays, so that adding points to a grid never changes a tie.
-        if best is None or (candidate.epoch.dev_accuracy or 0.0) > (best.epoch.dev_accuracy or 0.0):
-            best = candidate
-    if best is None:
-        raise UsageError("the grid is empty; give a learning rate and a batch size")
     evaluation = None
-    if held_out is not None:
-        evaluation = Evaluation.of(held_out.codes, held_out.predict(best.model), classes)
+    with _one_thread():
+        for rate, size in settings.grid:
+            candidate = _train_once(examples, held_out, len(classes), settings, rate, size, progress, history)
+            # Strictly better only: the first of equals stays, so that adding points to a grid never changes a tie.
+            if best is None or (candidate.epoch.dev_accuracy or 0.0) > (best.epoch.dev_accuracy or 0.0):
+                best = candidate
+        if best is None:
+            raise UsageError("the grid is empty; give a learning rate and a batch size")
+        if held_out is not None:
+            evaluation = Evaluation.of(held_out.codes, held_out.predict(best.model), classes)
     return TrainedHead(
         model=best.model.eval(),
         spec=spec,

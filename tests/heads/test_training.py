@@ -134,6 +134,17 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     assert optimizer.defaults["weight_decay"] == 0.01
 
 
+def test_the_number_of_threads_does_not_change_the_head_and_is_given_back() -> None:
+    first = train()
+    torch.set_num_threads(2)
+    try:
+        second = train()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
+
+
 def test_progress_hears_of_every_epoch() -> None:
     spec = spec_of()
     block, codes = learnable(spec, 30, 3)

@@ -1,0 +1,83 @@
+"""Labels meet a store: what is stored is trained on, what is not is counted and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from featurestore import DataError, Store, UsageError
+from heads import TrainSettings
+from heads.store_training import TrainRequest, train_from_store
+from tests.featurestore.building import put, spec_of
+from tests.heads.building import labels_of
+
+QUICK = TrainSettings(epochs=2)
+CLASSES = {f"d{number}": "xy"[number % 2] for number in range(40)}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Forty documents, in two commits."""
+    empty = Store.create(str(tmp_path / "store"), spec_of())
+    first = put(empty, {doc_id: f"text of {doc_id}" for doc_id in list(CLASSES)[:25]})
+    return put(first, {doc_id: f"text of {doc_id}" for doc_id in CLASSES})
+
+
+def test_a_head_records_the_snapshot_and_what_became_of_the_labels(store: Store) -> None:
+    labels = labels_of(CLASSES | {f"gone{number}": "x" for number in range(7)})
+    result = train_from_store(store, TrainRequest("topic", labels, settings=QUICK))
+    assert result.head.snapshot == store.version
+    assert result.head.spec == store.spec
+    assert result.head.classes == ("x", "y")
+    assert (result.train.used, result.train.not_stored) == (40, 7)
+    assert result.train.examples == "gone0, gone1, gone2, gone3, gone4 and 2 more"
+    assert result.dev is None
+    assert result.head.training["documents"] == 36
+    assert result.head.evaluation is not None
+    assert result.head.evaluation.documents == 4
+
+
+def test_every_document_meets_its_own_label(store: Store) -> None:
+    backwards = list(reversed(CLASSES))
+    block = store.gather(backwards)
+    first_bits = block.packed[block.offsets[:-1], 0] >> 7
+    labels = labels_of({doc_id: "xy"[bit] for doc_id, bit in zip(backwards, first_bits, strict=True)})
+    settings = TrainSettings(pooling="cls", epochs=60, learning_rates=(3e-3,))
+    result = train_from_store(store, TrainRequest("bit", labels, dev_share=0, settings=settings))
+    assert result.head.training["history"][-1]["loss"] < 0.2
+
+
+def test_dev_labels_of_their_own_are_measured_on(store: Store) -> None:
+    ids = list(CLASSES)
+    train, dev = ({doc_id: CLASSES[doc_id] for doc_id in part} for part in (ids[:30], ids[30:]))
+    dev["gone"] = "y"
+    request = TrainRequest("topic", labels_of(train), dev=labels_of(dev, "dev.csv"), settings=QUICK)
+    result = train_from_store(store, request)
+    assert result.head.training["documents"] == 30
+    assert result.head.evaluation is not None
+    assert result.head.evaluation.documents == 10
+    assert result.dev is not None
+    assert (result.dev.used, result.dev.not_stored, result.dev.examples) == (10, 1, "gone")
+
+
+def test_no_dev_share_means_no_dev(store: Store) -> None:
+    result = train_from_store(store, TrainRequest("topic", labels_of(CLASSES), dev_share=0, settings=QUICK))
+    assert result.head.evaluation is None
+    assert result.head.training["documents"] == 40
+
+
+def test_labels_of_another_store_are_an_error(store: Store) -> None:
+    with pytest.raises(DataError, match=r"none of its 2 labelled documents is in .*labelled: a, b"):
+        train_from_store(store, TrainRequest("topic", labels_of({"a": "x", "b": "y"})))
+
+
+def test_one_class_left_among_the_stored_is_an_error(store: Store) -> None:
+    labels = labels_of({"d0": "x", "d2": "x", "d4": "x", "gone": "y"})
+    with pytest.raises(DataError, match="every document to train on is 'x'"):
+        train_from_store(store, TrainRequest("topic", labels, dev_share=0))
+
+
+def test_a_wrong_task_name_is_refused_before_any_work(store: Store) -> None:
+    with pytest.raises(UsageError, match="task 'a/b'"):
+        train_from_store(store, TrainRequest("a/b", labels_of({"a": "x"})))

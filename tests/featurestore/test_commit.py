@@ -183,6 +183,23 @@ class TestTwoWriters:
         assert commit(store, second).version == after.version
         assert holds(store, {**TEXTS, "doc-1": "newer"})
 
+    def test_only_what_was_committed_since_is_read(self, store: Store) -> None:
+        base = put(store, TEXTS)
+        first, second = change_to(base, {"doc-1": "first"}), change_to(base, {"doc-1": "second", "new": "new"})
+        commit(base, first)
+        there = [path for path, _ in store.objects.walk(f"segments/{base.entries[0].segment}")]
+        kept = {path: store.objects.get(path) for path in there}
+        store.objects.delete(there)
+        commit(base, second)
+        for path, data in kept.items():
+            store.objects.put(path, data)
+        assert holds(store, {**TEXTS, "doc-1": "second", "new": "new"})
+
+    def test_a_segment_of_refused_documents_is_not_looked_for(self, store: Store) -> None:
+        refused = SegmentEntry.of(write(store, {}))
+        put(store, TEXTS)
+        assert commit(store, Change(0, "encode", [refused])).version == 1
+
     def test_both_change_a_text_back(self, store: Store) -> None:
         base = put(put(store, {"a": "1"}), {"a": "2"})
         first, second = change_to(base, {"a": "1"}), change_to(base, {"a": "1"})

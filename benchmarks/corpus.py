@@ -9,6 +9,6 @@ from experiments.docstrings import write_corpus
 
 
 def default_corpus(folder: Path) -> Path:
-    """``corpus/news.parquet`` below ENCORE_DATA where that is set, else this Python's docstrings, put into ``folder``."""
+    """``corpus/news.parquet`` below ENCORE_DATA where that is set, else this Python's docstrings, put in ``folder``."""
     data = os.environ.get("ENCORE_DATA")
     return Path(data) / "corpus" / "news.parquet" if data else write_corpus(folder)

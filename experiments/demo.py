@@ -60,7 +60,9 @@ class DemoResult:
         }
 
 
-def run_demo(directory: Path, encoder: str, say: Say, display: ProgressDisplay) -> DemoResult:
+def run_demo(
+    directory: Path, encoder: str, say: Say, display: ProgressDisplay, sources: Path | None = None
+) -> DemoResult:
     """Run the loop; a second run finds what the first has done.
 
     Args:
@@ -68,13 +70,14 @@ def run_demo(directory: Path, encoder: str, say: Say, display: ProgressDisplay) 
         encoder: name of the encoder.
         say: told what is about to be done.
         display: shows the progress of the jobs.
+        sources: folder of Python sources whose docstrings are the corpus; the standard library unless given.
 
     Raises:
         JobError: a job failed.
     """
     clock = _Clock()
     say("Building the corpus from the docstrings of this Python's standard library")
-    corpus = write_corpus(directory)
+    corpus = write_corpus(directory, sources)
     labels = write_labels(demo_tasks(pq.read_table(corpus)), directory / "labels")
     clock.lap("corpus")
 

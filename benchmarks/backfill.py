@@ -24,7 +24,6 @@ import torch
 from featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
 from featurestore.entries import SegmentEntry
 from featurestore.identity import key_hashes, text_digests
-from featurestore.records import segment_id
 from featurestore.segments import EncodingCounts, write_segment
 from heads import Labels, TrainSettings
 from heads.store_training import TrainRequest, train_from_store
@@ -64,8 +63,8 @@ def random_store(folder: Path, documents: int) -> Store:
     entries = []
     for start in range(0, documents, UNIT):
         block = random_block(start, min(start + UNIT, documents), spec, random)
-        name = segment_id(block.index["key_hash"], block.index["text_digest"], spec.fingerprint)
         tokens = len(block.packed)
+        name = store.segment_for(block.index)
         record = write_segment(store.objects, name, block, spec, EncodingCounts(tokens, tokens), codec="none")
         entries.append(SegmentEntry.of(record))
     return commit(store, Change(store.version, "random", entries))

@@ -36,7 +36,7 @@ def read_deletions(objects: Objects, digest: str | None) -> npt.NDArray[np.int64
         table = pq.read_table(pa.BufferReader(objects.get(_path(digest))), page_checksum_verification=True)
         documents = table["document"].to_numpy().astype(np.int64, copy=False)
     except FileNotFoundError as error:
-        raise StoreError(f"{name}: missing; run encore verify") from error
+        raise StoreError(f"{name}: missing; restore it from a copy of the store") from error
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{name}: damaged: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
     if _digest(documents) != digest:

@@ -91,7 +91,7 @@ class SegmentReader:
         try:
             data = self.objects.get(path)
         except FileNotFoundError as error:
-            raise StoreError(f"{self.objects.name(path)}: missing; run encore verify") from error
+            raise StoreError(f"{self.objects.name(path)}: missing; restore it from a copy of the store") from error
         if hashlib.sha256(data).hexdigest() != self.entry.record:
             raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed")
         record = SegmentRecord.from_bytes(data, self.objects.name(path))
@@ -103,7 +103,7 @@ class SegmentReader:
         try:
             data = self.objects.get(f"{self._folder}/{path}")
         except FileNotFoundError as error:
-            raise StoreError(f"{self._name(path)}: missing; run encore verify") from error
+            raise StoreError(f"{self._name(path)}: missing; restore it from a copy of the store") from error
         if known is None or hashlib.sha256(data).hexdigest() != known.sha256:
             raise StoreError(f"{self._name(path)}: damaged: its bytes are not those that its record says")
         return data
@@ -136,7 +136,9 @@ def _read(array: zarr.Array[Any], selection: slice, name: str) -> npt.NDArray[An
         return np.asarray(array[selection])
     except (ValueError, RuntimeError, OSError, KeyError, BaseError) as error:
         # Zarr, its codecs and obstore raise all of these for a chunk whose bytes are not there, or not what they were.
-        raise StoreError(f"{name}: damaged or unreadable: {_first_line(error)}; run encore verify") from error
+        raise StoreError(
+            f"{name}: damaged or unreadable: {_first_line(error)}; restore it from a copy of the store"
+        ) from error
 
 
 def _runs(rows: npt.NDArray[np.int64], chunk_rows: int) -> Iterator[tuple[int, int]]:

@@ -276,7 +276,7 @@ class Store:
         if len(offsets) != entry.documents + 1 or offsets[-1] != entry.rows or index.num_rows != entry.documents:
             raise StoreError(
                 f"{self.uri}: segment {entry.segment}: holds {index.num_rows} documents and {offsets[-1]} rows, "
-                f"its list says {entry.documents} and {entry.rows}; run encore verify"
+                f"its list says {entry.documents} and {entry.rows}; restore it from a copy of the store"
             )
         return offsets, index
 

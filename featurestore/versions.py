@@ -212,7 +212,7 @@ class VersionLog:
         try:
             data = self.objects.get(_list_path(digest))
         except FileNotFoundError as error:
-            raise StoreError(f"{name}: missing; run encore verify") from error
+            raise StoreError(f"{name}: missing; restore it from a copy of the store") from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise StoreError(f"{name}: damaged: its bytes are not those that its name says")
         return pq.read_table(pa.BufferReader(data))

@@ -27,7 +27,7 @@ def check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
         )
     if not block.lengths.all():
         doc_id = block.doc_ids[int(block.lengths.argmin())]
-        raise StoreError(f"document {doc_id} has no stored vector; run encore verify")
+        raise StoreError(f"document {doc_id} has no stored vector; restore it from a copy of the store")
 
 
 def rows_of_budget(spec: FeatureSpec) -> int:

@@ -15,7 +15,7 @@ from apache_beam.utils.shared import Shared
 from featurestore import Store
 from featurestore.entries import SegmentEntry
 from featurestore.objects import Objects
-from featurestore.records import SegmentRecord, segment_id
+from featurestore.records import SegmentRecord
 from featurestore.segments import read_record, write_segment
 from pipelines.dead_letters import DeadLetter
 from pipelines.memory import give_back_freed_memory
@@ -29,7 +29,6 @@ class Snapshot:
     def __init__(self, uri: str, version: int) -> None:
         self.store = Store.open(uri, version)
         self.keys = self.store.keys
-        self.listed = {entry.segment: entry for entry in self.store.entries}
 
     @classmethod
     def shared(cls, handle: Shared, uri: str, version: int) -> Snapshot:
@@ -49,20 +48,6 @@ class Snapshot:
         same = self.keys.same_text(found, index["text_digest"])
         return ~same, found[(found >= 0) & ~same]
 
-    def segment_for(self, index: pa.Table) -> str:
-        """Id of the segment of these documents.
-
-        A document whose text changed and changed back asks for a segment that the snapshot lists with the document
-        deleted. Its name is taken, so the deletion vector in force is added to what the new one is named after.
-        """
-        fingerprint = self.store.spec.fingerprint
-        name = segment_id(index["key_hash"], index["text_digest"], fingerprint)
-        while name in self.listed:
-            name = segment_id(
-                index["key_hash"], index["text_digest"], f"{fingerprint}{name}{self.listed[name].deletions}"
-            )
-        return name
-
 
 def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray[np.bool_]]:
     """Leave out what is stored, name the segment of the rest, and look whether it is finished already.
@@ -76,7 +61,7 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
     """
     left, superseded = snapshot.remaining(state.index)
     index = state.index.filter(pa.array(left))
-    segment = snapshot.segment_for(index) if index.num_rows else None
+    segment = snapshot.store.segment_for(index) if index.num_rows else None
     state = replace(
         state,
         segment=segment,

@@ -31,7 +31,7 @@ from featurestore.versions import Manifest, VersionLog
 STORE_FILE = "store.json"
 SCAN_BYTES = 64 << 20
 """Packed bytes of one scanned block: what a scan holds in memory."""
-READ_THREADS = 32
+READ_THREADS = 16
 """Segments whose indexes are read at a time; reading waits for storage, not for the processor."""
 
 

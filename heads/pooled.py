@@ -58,7 +58,8 @@ class _Single:
         self._pooling = model.pooling
 
     def __call__(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return self._pooling(values, lengths)[None]  # type: ignore[no-any-return]
+        # A view of the first position would keep all the batch's values in memory until its group is classified.
+        return self._pooling(values, lengths)[None].clone()  # type: ignore[no-any-return]
 
 
 class _StackedAttention:

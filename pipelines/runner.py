@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from threading import Thread
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import create_runner
 
 from featurestore.errors import JobError, UsageError
 from pipelines.memory import share_heaps
@@ -39,14 +42,17 @@ class RunnerChoice:
     @classmethod
     def of(cls, options: Sequence[str], units: int) -> RunnerChoice:
         """Choose for a job of so many work units."""
-        parsed = PipelineOptions(list(options))
-        if (parsed.view_as(StandardOptions).runner or "FnApiRunner").rpartition(".")[2] not in EMBEDDED:
+        parsed = parse_options(options)
+        if not _embedded(parsed):
+            _require_runner(str(parsed.view_as(StandardOptions).runner))
             return cls(tuple(options), None, None)
         direct = parsed.view_as(DirectOptions)
         if direct.direct_running_mode == "multi_processing":
             raise UsageError(
                 "--direct_running_mode=multi_processing hangs when a worker dies; leave it out: threads do as well"
             )
+        if direct.direct_num_workers < 0:
+            raise UsageError(f"--direct_num_workers={direct.direct_num_workers}: expected 1 or more, or 0 for all")
         cores = available_cores()
         asked = direct.direct_num_workers if any("direct_num_workers" in word for word in options) else 0
         workers = asked or max(1, min(cores, units))
@@ -62,6 +68,41 @@ class RunnerChoice:
         direct.direct_num_workers = self.workers
         direct.direct_running_mode = "multi_threading" if self.workers > 1 else "in_memory"
         return beam.Pipeline(runner=FnApiRunner(), options=options)
+
+
+def parse_options(options: Sequence[str]) -> PipelineOptions:
+    """Beam's options, all of them read now: its own parser would end the process, some of them only in mid-job.
+
+    Raises:
+        UsageError: a value that Beam cannot read, or an option that it does not know.
+    """
+    parsed = PipelineOptions(list(options))
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            known = parsed.get_all_options(retain_unknown_options=True).keys()
+    except SystemExit as ending:
+        if not ending.code:
+            raise
+        reason = said.getvalue().strip().rpartition("error: ")[2]
+        raise UsageError(f"Beam options, which follow --: {reason}") from ending
+    unknown = sorted(known - PipelineOptions([]).get_all_options().keys())
+    if unknown and _embedded(parsed):
+        raise UsageError(f"Beam options, which follow --: Beam knows no --{', --'.join(unknown)}")
+    return parsed
+
+
+def _embedded(options: PipelineOptions) -> bool:
+    """Whether the pipeline runs in this process."""
+    return (options.view_as(StandardOptions).runner or "FnApiRunner").rpartition(".")[2] in EMBEDDED
+
+
+def _require_runner(name: str) -> None:
+    """Raise UsageError unless Beam has a runner of this name."""
+    try:
+        create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UsageError(f"--runner={name}: {error}") from error
 
 
 def available_cores() -> int:

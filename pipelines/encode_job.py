@@ -26,7 +26,7 @@ from pipelines.resident_encoder import resident_encoder
 from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
-from pipelines.store_spec import existing_spec, settle_spec
+from pipelines.store_spec import settle_spec, settled_spec
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ def encode(
     requested = requested_spec(request, encoder)
     codec = request.codec or requested.quantizer.default_codec
     check_codec(codec)
-    existing = existing_spec(request.store)
-    if existing is not None:
-        existing.require_request(requested, "store", "request")
+    settled_spec(request.store, requested, request.like)
     corpus = plan(
         files,
         request.columns,
@@ -104,6 +102,8 @@ def encode(
     if request.prune and not corpus.documents:
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
     runner = RunnerChoice.of(beam_options, len(corpus.units))
+    if request.dead_letters is not None:
+        _make_folder(request.dead_letters)
     run = RunFolder.start(Objects.open(request.store, make=True))
 
     def measured(spec: FeatureSpec) -> FeatureSpec:
@@ -181,8 +181,18 @@ def _left_corpus(store: Store, corpus: Plan) -> dict[str, npt.NDArray[np.int64]]
     return store.locate(store.keys, store.keys.not_among(corpus.keys))
 
 
+def _make_folder(directory: str) -> None:
+    """Before the work: a folder that cannot be made must not cost the commit."""
+    try:
+        if not directory:
+            raise FileNotFoundError("it has no name")
+        Path(directory).expanduser().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"dead letters folder {directory!r}: cannot be made: {reason}") from error
+
+
 def _copy_dead_letters(run: RunFolder, directory: str) -> None:
     target = Path(directory).expanduser()
-    target.mkdir(parents=True, exist_ok=True)
     for name, data in run.dead_letter_files():
         (target / f"{run.run_id}-{name}").write_bytes(data)

@@ -24,15 +24,27 @@ def settle_spec(
     Raises:
         SpecMismatch: the store, or the one that lends its calibration, holds other features.
     """
+    settled = settled_spec(uri, requested, like)
+    if settled is not None:
+        return settled
+    return requested if requested.quantizer.calibrated else calibrate(requested)
+
+
+def settled_spec(uri: str, requested: FeatureSpec, like: str | None) -> FeatureSpec | None:
+    """The part of `settle_spec` that makes and measures nothing; None for a new store that nobody lends a calibration.
+
+    Raises:
+        SpecMismatch: the store, or the one that lends its calibration, holds other features.
+    """
     existing = existing_spec(uri)
     if existing is not None:
         existing.require_request(requested, "store", "request")
         return existing
-    if like is not None:
-        lender = Store.open(like).spec
-        lender.require_request(requested, "--like store", "request")
-        return requested.with_quantizer(lender.quantizer)
-    return requested if requested.quantizer.calibrated else calibrate(requested)
+    if like is None:
+        return None
+    lender = Store.open(like).spec
+    lender.require_request(requested, "--like store", "request")
+    return requested.with_quantizer(lender.quantizer)
 
 
 def existing_spec(uri: str) -> FeatureSpec | None:

@@ -25,6 +25,8 @@ def find_files(inputs: Sequence[str]) -> tuple[CorpusFile, ...]:
     """
     if not inputs:
         raise UsageError("no input: name corpus files, directories or globs")
+    if not all(inputs):
+        raise UsageError("an input is an empty name, as of a shell variable that is not set; name a file or directory")
     sizes: dict[str, int] = {}
     for text in inputs:
         sizes |= dict(_list(text))

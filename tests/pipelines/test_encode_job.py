@@ -248,6 +248,16 @@ def test_a_store_lends_its_calibration(tmp_path: Path) -> None:
     assert lent.document["fingerprint"] == lender.document["fingerprint"] != own.document["fingerprint"]
 
 
+def test_a_lender_of_other_features_is_refused_and_no_store_is_made(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "a.parquet", texts(5))
+    run_encode(tmp_path / "lender", corpus, quantizer="float16")
+    with pytest.raises(SpecMismatch, match="--like store"):
+        run_encode(tmp_path / "store", corpus, quantizer="uint8", like=str(tmp_path / "lender"))
+    with pytest.raises(UsageError, match="no such directory"):
+        run_encode(tmp_path / "store", corpus, quantizer="uint8", like=str(tmp_path / "nobody"))
+    assert not (tmp_path / "store").exists()
+
+
 def test_the_report_is_kept_in_the_store_and_counts_what_happened(tmp_path: Path) -> None:
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(25)), unit_rows=10)
     kept = json.loads((tmp_path / "store" / "runs" / report.document["run"] / "report.json").read_text())

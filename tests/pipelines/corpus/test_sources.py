@@ -82,6 +82,8 @@ def test_relative_paths_and_file_urls_become_absolute_paths(tmp_path, monkeypatc
 
 
 def test_no_input_is_an_error():
+    with pytest.raises(UsageError, match="an input is an empty name"):
+        find_files(["", "a.csv"])
     with pytest.raises(UsageError, match="no input"):
         find_files([])
 

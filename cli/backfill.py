@@ -33,12 +33,13 @@ def backfill(
 
     Example: encore backfill --store features --head heads/topic --head heads/tone --out predictions
     """
-    from cli.output import error_console, human_bytes, print_json, print_pairs, write_report  # noqa: PLC0415
+    from cli.output import error_console, human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
     from pipelines.backfill_job import BackfillRequest  # noqa: PLC0415
     from pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
     request = BackfillRequest(store, tuple(head), out, snapshot, probabilities)
+    prepare_file(report, "--report")
     result = run_backfill(request, beam_options=beam_options(context), display=display_for(error_console()))
     write_report(report, result.to_json())
     found = result.document

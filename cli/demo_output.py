@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from rich.text import Text
+
 from cli.output import console, human_bytes, print_table
 from experiments.demo import DemoResult
 
 
 def print_step(text: str) -> None:
     """What is about to be done."""
-    console().print(f"[bold]›[/bold] {text}")
+    console().print(Text.assemble(("›", "bold"), " ", text))
 
 
 def print_demo(result: DemoResult) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from cli.output import error_console, print_table
+from cli.output import error_console, prepare_file, print_table
 from featurestore import UsageError
 
 
@@ -22,14 +23,35 @@ def print_documents(table: pa.Table, limit: int) -> None:
     )
 
 
-def write_documents(table: pa.Table, out: str) -> None:
-    """All documents, as Parquet or CSV by the file's ending."""
-    target = Path(out).expanduser()
-    if target.suffix not in (".parquet", ".csv"):
+def prepare_out(out: str | None) -> None:
+    """See that documents can be written to a file, before the work that makes them.
+
+    Raises:
+        UsageError: its ending says nothing, or it cannot be written.
+    """
+    if out is not None and Path(out).suffix not in (".parquet", ".csv"):
         raise UsageError(f"{out}: expected a name that ends in .parquet or .csv")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(out, "--out")
+
+
+def write_documents(table: pa.Table, out: str) -> None:
+    """All documents, as Parquet or CSV by the file's ending, which `prepare_out` has seen."""
+    target = Path(out).expanduser()
     if target.suffix == ".csv":
-        pcsv.write_csv(table, str(target))
+        pcsv.write_csv(_flat(table), str(target))
     else:
         pq.write_table(table, str(target), compression="zstd")
-    error_console().print(f"{table.num_rows:,} documents written to {target}")
+    error_console().print(f"{table.num_rows:,} rows written to {target}", markup=False, soft_wrap=True)
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """The table with lists and structs as JSON text and bytes as hex digits: CSV has no cells for them."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_nested(field.type):
+            texts = [None if cell is None else json.dumps(cell, default=str) for cell in table[position].to_pylist()]
+        elif pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            texts = [None if cell is None else cell.hex() for cell in table[position].to_pylist()]
+        else:
+            continue
+        table = table.set_column(position, field.name, pa.array(texts, pa.string()))
+    return table

@@ -27,9 +27,10 @@ def documents(
 
     Example: encore documents --store features --out documents.parquet
     """
-    from cli.document_output import print_documents, write_documents  # noqa: PLC0415
+    from cli.document_output import prepare_out, print_documents, write_documents  # noqa: PLC0415
     from featurestore import Store  # noqa: PLC0415
 
+    prepare_out(out)
     opened = Store.open(store, snapshot)
     table = opened.documents().drop_columns(["key_hash", "text_digest"])
     if out is None:

@@ -59,9 +59,9 @@ def encode(
     truncation_side: Annotated[
         str, typer.Option(metavar="right|left", help="Which end of a long text is cut.")
     ] = "right",
-    special_tokens: Annotated[
-        bool, typer.Option("--special-tokens/--no-special-tokens", help="Store the vectors of special tokens.")
-    ] = True,
+    no_special_tokens: Annotated[
+        bool, typer.Option("--no-special-tokens", help="Leave out the vectors of special tokens.")
+    ] = False,
     device: DeviceOption = "auto",
     dtype: Annotated[
         str, typer.Option(metavar="float32|bfloat16|float16", help="What the forward pass runs in.")
@@ -107,7 +107,7 @@ def encode(
     Beam's own options follow --, for example: -- --runner=FlinkRunner --flink_master=host:8081
     """
     from cli.job_output import finish_job  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.output import error_console, prepare_file  # noqa: PLC0415
     from pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
     from pipelines.encode_job import EncodeRequest  # noqa: PLC0415
@@ -123,7 +123,7 @@ def encode(
         quantizer=quantizer,
         max_length=max_length,
         truncation_side=truncation_side,
-        special_tokens=special_tokens,
+        special_tokens=not no_special_tokens,
         device=device,
         dtype=dtype,
         columns=CorpusColumns(
@@ -136,5 +136,6 @@ def encode(
         like=like,
         prune=prune,
     )
+    prepare_file(report, "--report")
     result = run_encode(request, beam_options=beam_options(context), display=display_for(error_console()))
     finish_job(result, report, as_json=as_json)

@@ -50,6 +50,9 @@ def _summary(report: Mapping[str, Any]) -> list[tuple[str, object]]:
         ]
     lines.append(("dead letters", f"{dead['count']:,} (limit {dead['limit']})"))
     lines += [("", f"  {count:,} × {reason}") for reason, count in list(dead["reasons"].items())[:SHOWN]]
+    others = sum(list(dead["reasons"].values())[SHOWN:])
+    if others:
+        lines.append(("", f"  {others:,} for other reasons, which the report lists"))
     failures = report["failures"]
     if failures:
         lines.append(

@@ -8,9 +8,23 @@ IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK
 """Remarks of Beam's about what an import did not find, which say nothing to somebody who did not ask for it."""
 
 
+class OneLine(logging.Formatter):
+    """A record in one line: of a traceback, which Beam also puts into messages, the error at its end."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The first line of the message, or the last of a traceback."""
+        lines = [line for line in record.getMessage().splitlines() if line.strip()] or [""]
+        said = lines[-1 if any(line.startswith("Traceback (most recent call last)") for line in lines) else 0]
+        if record.exc_info and record.exc_info[1] is not None:
+            error = (str(record.exc_info[1]).splitlines() or [""])[0]
+            said = f"{said}: {type(record.exc_info[1]).__name__}: {error}"
+        return f"{record.levelname} {record.name}: {said}"
+
+
 def set_up_logging(*, debug: bool) -> None:
-    """Send warnings to standard error, but for remarks that concern nobody here; ``debug`` adds our own details."""
+    """Send warnings to standard error, but for remarks that concern nobody here; ``debug`` adds all details."""
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: not record.getMessage().startswith(IMPORT_REMARKS))
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if debug else OneLine())
     logging.getLogger("encore").setLevel(logging.DEBUG if debug else logging.WARNING)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

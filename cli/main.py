@@ -16,6 +16,8 @@ from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
 
 INTERRUPTED = 130
+RESUMING = ("encode", "backfill", "derive", "demo")
+"""Commands that find what an interrupted run has finished."""
 
 app = typer.Typer(
     name="encore",
@@ -57,24 +59,28 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
     except SystemExit as done:
         # Typer turns Ctrl-C into this exit code.
         if done.code == INTERRUPTED:
-            print("encore: interrupted; finished units are kept: the same command resumes", file=sys.stderr)
+            kept = "; finished units are kept: the same command resumes" if words[0] in RESUMING else ""
+            print(f"encore: interrupted{kept}", file=sys.stderr)
         return done.code if isinstance(done.code, int) else 1
     except BrokenPipeError:
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (whoever runs a command gets a line and an exit code, whatever it was)
         # Imported late: torch comes with it, and --help answers at once.
         from featurestore.errors import EncoreError  # noqa: PLC0415
 
-        if not isinstance(error, EncoreError | OSError):
-            raise
-        return _fail(error, error.exit_code if isinstance(error, EncoreError) else 1, debug=debug)
+        if debug:
+            traceback.print_exception(error)
+        if isinstance(error, EncoreError | OSError):
+            return _fail(str(error), error.exit_code if isinstance(error, EncoreError) else 1)
+        first = (str(error).splitlines() or [""])[0]
+        return _fail(f"a mistake of Encore's own: {type(error).__name__}: {first}; please report it with --debug", 1)
     return 0
 
 
-def _fail(error: BaseException, code: int, *, debug: bool) -> int:
-    if debug:
-        traceback.print_exception(error)
-    print(f"encore: {error}", file=sys.stderr)
+def _fail(message: str, code: int) -> int:
+    from cli.output import printable  # noqa: PLC0415
+
+    print(f"encore: {printable(message, keep=chr(10))}", file=sys.stderr)
     return code
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from featurestore import UsageError
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
@@ -29,13 +33,24 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; every column but the first is set flush right."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    """A table under its title; every column but the first is set flush right."""
+    console().print(Text(printable(title), "bold"))
+    table = Table()
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+        table.add_column(Text(printable(column)), justify="left" if number == 0 else "right")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     console().print(table)
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text as a terminal may show it: an id or a label is data, and its control characters are not for the terminal.
+
+    Args:
+        text: any text.
+        keep: control characters that stay.
+    """
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
@@ -54,9 +69,26 @@ def human_bytes(count: float) -> str:
     return f"{count:,.0f} {UNITS[unit]}" if unit == 0 else f"{count:.3g} {UNITS[unit]}"
 
 
+def prepare_file(path: str | None, option: str) -> None:
+    """See that a file can be written, before the work whose result it is to hold.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if path is None:
+        return
+    target = Path(path).expanduser()
+    try:
+        if not path or target.is_dir():
+            raise IsADirectoryError("it names a folder, not a file")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(target if target.exists() else target.parent, os.W_OK):
+            raise PermissionError("not allowed")
+    except OSError as error:
+        raise UsageError(f"{option} {path!r}: cannot be written: {error.strerror or error}") from error
+
+
 def write_report(path: str | None, text: str) -> None:
     """Write a report where it was asked for."""
     if path is not None:
-        target = Path(path).expanduser()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text + "\n")
+        Path(path).expanduser().write_text(text + "\n")

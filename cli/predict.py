@@ -44,11 +44,13 @@ def predict(
     Example: encore predict today.csv --head heads/topic --out answers.parquet
     """
     beam_options(context, taken=False)
+    from cli.document_output import prepare_out  # noqa: PLC0415
     from cli.predict_output import print_predicted  # noqa: PLC0415
     from pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from pipelines.predict_job import PredictRequest  # noqa: PLC0415
     from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
 
+    prepare_out(out)
     request = PredictRequest(
         inputs=tuple(inputs),
         heads=tuple(head),

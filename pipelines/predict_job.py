@@ -84,4 +84,12 @@ def predict(request: PredictRequest) -> Predicted:
             answers = prediction_table(extraction.features.doc_ids, scores, probabilities=request.probabilities)
             names = pa.repeat(head_name(head), answers.num_rows)
             tables.append(answers.add_column(1, "head", names))
-    return Predicted(pa.concat_tables(tables), tuple(dead))
+    return Predicted(pa.concat_tables(tables) if tables else _nothing(request), tuple(dead))
+
+
+def _nothing(request: PredictRequest) -> pa.Table:
+    """The table for a corpus of no rows."""
+    fields = {"doc_id": pa.string(), "head": pa.string(), "label": pa.string(), "score": pa.float32()}
+    if request.probabilities:
+        fields["probabilities"] = pa.list_(pa.float32())
+    return pa.schema(fields).empty_table()

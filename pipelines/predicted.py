@@ -27,8 +27,10 @@ def read_predictions(source: str, head: str | None) -> tuple[str, pa.Table]:
         return _from_file(file, head)
     predictions = Predictions.open(source)
     there = predictions.heads()
+    if not there:
+        raise UsageError(f"{source}: lists no predictions yet; run encore backfill to its end")
     if head is None and len(there) != 1:
-        raise UsageError(f"{source}: name the head with --head; heads there: {', '.join(there) or 'none'}")
+        raise UsageError(f"{source}: name the head with --head; heads there: {', '.join(there)}")
     name = predictions.resolve(head or there[0])
     return name, predictions.read(name)
 

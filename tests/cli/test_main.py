@@ -171,3 +171,58 @@ def test_beam_options_are_refused_where_no_job_runs(
     labels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expect(["evaluate", str(tmp_path), labels], 2, "nothing may follow --", capsys, ("--runner=FnApiRunner",))
+
+
+def test_an_unforeseen_error_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("odd\nand long")
+
+    monkeypatch.setattr("featurestore.Store.open", broken)
+    expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: ValueError: odd;", capsys)
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_work(
+    tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, folder = tmp_path / "store", str(tmp_path)
+    expect(encode_words(corpus, store, "--report", folder), 2, "--report", capsys)
+    expect(encode_words(corpus, store, "--dead-letters", corpus), 2, "cannot be made: File exists", capsys)
+    expect(["predict", corpus, "--head", "none", "--out", "answers.txt"], 2, ".parquet or .csv", capsys)
+    assert not store.exists()
+
+
+def test_option_names_are_whole_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in COMMANDS:
+        run([command, "--help"])
+    assert "…" not in capsys.readouterr().out.replace("uint8[:…]", "")
+
+
+def test_predict_of_no_documents_answers_nothing(
+    tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, head = str(tmp_path / "store"), str(tmp_path / "head")
+    run(encode_words(corpus, tmp_path / "store"))
+    assert run(["train", labels, "--store", store, "--out", head, "--epochs", "1"]) == 0
+    (tmp_path / "empty.csv").write_text("doc_id,text\n")
+    capsys.readouterr()
+    for more in ([], ["--probabilities"]):
+        assert run(["predict", str(tmp_path / "empty.csv"), "--head", head, "--device", "cpu", "--json", *more]) == 0
+        assert json.loads(capsys.readouterr().out) == {"predictions": [], "rejected": 0}
+
+
+@pytest.mark.parametrize(("command", "said"), [("inspect", "interrupted\n"), ("encode", "interrupted; finished units")])
+def test_ctrl_c_exits_130_and_says_what_is_kept(
+    command: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("featurestore.Store.open", interrupted)
+    monkeypatch.setattr("pipelines.encode_job.encode", interrupted)
+    corpus = ["corpus.parquet"] if command == "encode" else []
+    expect([command, *corpus, "--store", str(tmp_path)], 130, f"encore: {said}", capsys)

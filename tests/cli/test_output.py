@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pytest
+
+from cli.document_output import prepare_out, write_documents
+from cli.output import prepare_file, print_table, printable
+from featurestore import UsageError
+
+
+def test_ids_with_markup_and_control_characters_print_literally(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("[b]title", ["[i]column"], [["[red]x[/red]"], ["new\nline"], ["\x1b[2Jwiped"], ["☃ snow"]])
+    output = capsys.readouterr().out
+    assert "\x1b" not in output
+    for text in ("[b]title", "[i]column", "[red]x[/red]", r"new\nline", r"\x1b[2Jwiped", "☃ snow"):
+        assert text in output
+
+
+def test_a_title_wider_than_its_table_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("a title that is wider than the table", ["n"], [[1]])
+    assert "a title that is wider than the table" in capsys.readouterr().out
+
+
+def test_printable_keeps_what_it_is_told_to() -> None:
+    assert printable("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+
+
+@pytest.mark.parametrize("name", ["", "folder", "file/x.json"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+    with pytest.raises(UsageError, match=r"--report .* cannot be written"):
+        prepare_file(name, "--report")
+
+
+def test_prepare_file_makes_the_folder_and_not_the_file(tmp_path: Path) -> None:
+    prepare_file(str(tmp_path / "new" / "report.json"), "--report")
+    assert list((tmp_path / "new").iterdir()) == []
+    prepare_file(None, "--report")
+
+
+def test_an_ending_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.parquet or \.csv"):
+        prepare_out(str(tmp_path / "x.txt"))
+
+
+def test_csv_takes_lists_as_json_and_bytes_as_hex_digits(tmp_path: Path) -> None:
+    table = pa.table({"doc_id": ["a", "b"], "l": [[1.5, 2.0], None], "b": [b"\xff", None]})
+    write_documents(table, str(tmp_path / "x.csv"))
+    assert pcsv.read_csv(tmp_path / "x.csv").to_pylist() == [
+        {"doc_id": "a", "l": "[1.5, 2.0]", "b": "ff"},
+        {"doc_id": "b", "l": "", "b": ""},
+    ]

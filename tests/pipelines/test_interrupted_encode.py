@@ -31,7 +31,13 @@ def encore(*words: str, **settings: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that run in the background of a shell inherit an ignored Ctrl-C, and would hand it on.
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 (no thread of the tests holds a lock here)
     )
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_segments(store: Path, count: int, process: subprocess.Popen[str]) -> None:

@@ -113,6 +113,8 @@ class Predictions:
             UsageError: the folder holds another store's predictions, or files of another kind.
         """
         objects = Objects.open(uri, make=True)
+        if objects.size("store.json") is not None:
+            raise UsageError(f"{objects.uri}: is a feature store; predictions need a folder of their own")
         document = {
             "format": "encore-predictions",
             "format_version": FORMAT_VERSION,

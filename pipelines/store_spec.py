@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from featurestore import FeatureSpec, Store
+from featurestore import FeatureSpec, Store, UsageError
 from featurestore.objects import Objects
 from featurestore.store import read_spec
+from pipelines.predictions import PREDICTIONS_FILE
 
 
 def settle_spec(
@@ -51,4 +52,8 @@ def existing_spec(uri: str) -> FeatureSpec | None:
     """The spec of the store at ``uri``; None where there is none yet."""
     if "://" not in uri and not Path(uri).expanduser().exists():
         return None
-    return read_spec(Objects.open(uri))
+    objects = Objects.open(uri)
+    spec = read_spec(objects)
+    if spec is None and objects.size(PREDICTIONS_FILE) is not None:
+        raise UsageError(f"{objects.uri}: holds predictions; a store needs a folder of its own")
+    return spec

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import app, run
+from featurestore import Store
+from pipelines.predictions import Predictions
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 COMMANDS = ("encode", "train", "backfill", "predict", "evaluate", "derive", "inspect", "documents", "demo")
@@ -226,3 +228,22 @@ def test_ctrl_c_exits_130_and_says_what_is_kept(
     monkeypatch.setattr("pipelines.encode_job.encode", interrupted)
     corpus = ["corpus.parquet"] if command == "encode" else []
     expect([command, *corpus, "--store", str(tmp_path)], 130, f"encore: {said}", capsys)
+
+
+def test_predictions_that_no_run_has_finished_are_said_to_be_none(
+    tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(encode_words(corpus, tmp_path / "store"))
+    Predictions.create(str(tmp_path / "out"), Store.open(str(tmp_path / "store")), probabilities=False)
+    expect(["evaluate", str(tmp_path / "out"), labels], 2, "lists no predictions yet", capsys)
+
+
+def test_a_store_and_predictions_do_not_share_a_folder(
+    tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, head, out = (str(tmp_path / name) for name in ("store", "head", "out"))
+    run(encode_words(corpus, tmp_path / "store"))
+    assert run(["train", labels, "--store", store, "--out", head, "--epochs", "1"]) == 0
+    expect(["backfill", "--store", store, "--head", head, "--out", store], 2, "is a feature store", capsys)
+    assert run(["backfill", "--store", store, "--head", head, "--out", out]) == 0
+    expect(encode_words(corpus, tmp_path / "out"), 2, "holds predictions", capsys)

@@ -11,7 +11,7 @@ from heads.layer_mix import LAYER_MIXES
 from heads.pooling import POOLINGS
 
 EPOCHS = 8
-"""Passes over the training documents unless given; dev accuracy of SST-2 and AG News peaks at 4 to 6 of them."""
+"""Passes over the training documents unless given; dev accuracy of SST-2, AG News, DBpedia and MRPC peaks at 3 to 8."""
 
 LEAST_STEPS = 120
 """A small training set gets more passes, up to so many steps: 100 labels of AG News gave 6 points more with them."""

@@ -5,6 +5,7 @@ Local paths, ``s3://``, ``gs://`` and ``az://`` behave alike; credentials and en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
 from featurestore.errors import StoreError, UsageError
+
+ONE_SLASH = re.compile(r"(s3a?|gs|az|abfss?|https?):/?(?!/)")
+"""A URL with a slash too few: as a path it would make a folder named after the scheme."""
 
 
 class Objects:
@@ -35,8 +39,10 @@ class Objects:
         """The objects under ``uri``; ``make`` creates a local directory that is not there.
 
         Raises:
-            UsageError: no such local directory, or a URL that names no known storage.
+            UsageError: no such local directory, a URL that names no known storage, or nothing at all.
         """
+        if not uri or ONE_SLASH.match(uri):
+            raise UsageError(f"{uri!r}: expected a folder, or a URL such as s3://bucket/folder")
         if "://" in uri and not uri.startswith("file://"):
             try:
                 return cls(from_url(uri), uri.rstrip("/"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from featurestore import DataError, Store
+from featurestore import DataError, Store, UsageError
 from heads.artefact import Head, check_task
 from heads.labels import Labels, named
 from heads.settings import TrainSettings
@@ -76,6 +76,8 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
         UsageError: settings that do not suit the stored features.
     """
     check_task(request.task)
+    if not 0 <= request.dev_share < 1:
+        raise UsageError(f"dev share {request.dev_share}: expected a share from 0 to below 1, for example 0.1")
     stored, missing = _stored(store, request.labels)
     train_counts = LabelCounts.of(request.labels, missing)
     dev_counts = None
@@ -101,6 +103,8 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
 
 
 def _stored(store: Store, labels: Labels) -> tuple[Labels, Labels]:
+    if not len(labels):
+        raise DataError(f"{labels.source}: holds no labelled document")
     stored, missing = labels.partition(store.contains(labels.doc_ids))
     if not len(stored):
         raise DataError(

@@ -133,3 +133,9 @@ class TestUris:
     def test_an_unknown_scheme_is_refused(self) -> None:
         with pytest.raises(UsageError, match=r"^ftp2://host/x: cannot be opened as object storage"):
             Objects.open("ftp2://host/x")
+
+
+@pytest.mark.parametrize("uri", ["", "s3:/bucket/folder", "gs:bucket"])
+def test_a_uri_that_says_nothing_or_lacks_a_slash_is_refused(uri: str) -> None:
+    with pytest.raises(UsageError, match="expected a folder, or a URL"):
+        Objects.open(uri, make=True)

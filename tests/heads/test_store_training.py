@@ -81,3 +81,14 @@ def test_one_class_left_among_the_stored_is_an_error(store: Store) -> None:
 def test_a_wrong_task_name_is_refused_before_any_work(store: Store) -> None:
     with pytest.raises(UsageError, match="task 'a/b'"):
         train_from_store(store, TrainRequest("a/b", labels_of({"a": "x"})))
+
+
+@pytest.mark.parametrize("share", [-1, 1, float("nan")])
+def test_a_dev_share_that_is_none_is_refused(store: Store, share: float) -> None:
+    with pytest.raises(UsageError, match=f"dev share {share}"):
+        train_from_store(store, TrainRequest("topic", labels_of(CLASSES), dev_share=share))
+
+
+def test_an_empty_label_table_is_an_error(store: Store) -> None:
+    with pytest.raises(DataError, match="holds no labelled document"):
+        train_from_store(store, TrainRequest("topic", labels_of({})))

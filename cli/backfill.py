@@ -31,7 +31,7 @@ def backfill(
 ) -> None:
     """Score every stored document with one head or many in one pass; what is scored already is left alone.
 
-    Example: encore backfill --store features --head heads/topic --head heads/tone --out predictions
+    Example: encore backfill --store features --head trained/topic --head trained/tone --out predictions
     """
     from cli.output import error_console, human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
     from pipelines.backfill_job import BackfillRequest  # noqa: PLC0415

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.beam_options import beam_options
 from cli.options import SnapshotOption, StoreOption
 
 
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def documents(
+    context: typer.Context,
     store: StoreOption,
     snapshot: SnapshotOption = None,
     out: Annotated[
@@ -27,6 +29,7 @@ def documents(
 
     Example: encore documents --store features --out documents.parquet
     """
+    beam_options(context, taken=False)
     from cli.document_output import prepare_out, print_documents, write_documents  # noqa: PLC0415
     from featurestore import Store  # noqa: PLC0415
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.beam_options import beam_options
 from cli.options import JsonOption, SnapshotOption, StoreOption
 
 
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
+    context: typer.Context,
     store: StoreOption,
     snapshot: SnapshotOption = None,
     digest: Annotated[
@@ -27,6 +29,7 @@ def inspect(
 
     Example: encore inspect --store features
     """
+    beam_options(context, taken=False)
     from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from featurestore import Store  # noqa: PLC0415
 

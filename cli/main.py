@@ -25,6 +25,7 @@ app = typer.Typer(
         "Encode once, answer forever: run a Transformer encoder over a corpus once, keep its token features in a "
         "compact store, and train and score any number of classifiers from the store."
     ),
+    epilog="Apache Beam's own options follow -- at the end of encode, derive and backfill. --debug shows tracebacks.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -41,7 +41,7 @@ def predict(
 ) -> None:
     """Score new text that is in no store, with the encoder that the heads' features came from.
 
-    Example: encore predict today.csv --head heads/topic --out answers.parquet
+    Example: encore predict today.csv --head trained/topic --out answers.parquet
     """
     beam_options(context, taken=False)
     from cli.document_output import prepare_out  # noqa: PLC0415

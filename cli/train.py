@@ -64,7 +64,7 @@ def train(
 ) -> None:
     """Train a head on labelled documents of a store, without the encoder.
 
-    Example: encore train topics.parquet --store features --out heads/topic
+    Example: encore train topics.parquet --store features --out trained/topic
     """
     beam_options(context, taken=False)
     from cli.train_output import print_epoch, print_training  # noqa: PLC0415

@@ -88,8 +88,10 @@ def prediction_table(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities:
         "score": pa.array(np.take_along_axis(scores.probabilities, best[:, None], axis=1)[:, 0]),
     }
     if probabilities:
+        # Lists of any length: heads of two and of five classes go into one table.
         width = scores.probabilities.shape[1]
-        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(scores.probabilities.ravel(), width)
+        ends = pa.array(np.arange(len(best) + 1) * width, pa.int32())
+        columns["probabilities"] = pa.ListArray.from_arrays(ends, pa.array(scores.probabilities.ravel()))
     return pa.table(columns)
 
 

@@ -98,7 +98,7 @@ class LogLines:
         """Say what starts."""
         self._job, self._units, self._documents = job, units, documents
         self._last = 0.0
-        self._write(f"{job}: {documents:,} documents in {units:,} work units")
+        self._write(f"{job}: {documents:,} documents in {units:,} work unit{'' if units == 1 else 's'}")
 
     def show(self, done: Done) -> None:
         """Say how far it is, if the last line is old enough."""

@@ -172,7 +172,11 @@ def test_labels_that_cannot_train_a_head_are_named(
 def test_beam_options_are_refused_where_no_job_runs(
     labels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    expect(["evaluate", str(tmp_path), labels], 2, "nothing may follow --", capsys, ("--runner=FnApiRunner",))
+    for words in (
+        ["evaluate", str(tmp_path), labels],
+        *([c, "--store", str(tmp_path)] for c in ("inspect", "documents")),
+    ):
+        expect(words, 2, "nothing may follow --", capsys, ("--runner=FnApiRunner",))
 
 
 def test_an_unforeseen_error_is_one_line_too(

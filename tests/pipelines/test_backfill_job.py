@@ -270,3 +270,21 @@ def test_plain_parquet_readers_see_the_predictions(store: Store, tmp_path: Path)
     assert table.num_rows == COUNT
     np.testing.assert_allclose(np.stack(table["probabilities"].to_pylist()).sum(axis=1), 1, atol=1e-5)
     assert folder.name == f"head=parity@{head.digest[:12]}"
+
+
+def test_predict_keeps_the_probabilities_of_heads_with_different_classes(
+    store: Store, tmp_path: Path, corpus: str
+) -> None:
+    train(store, tmp_path)
+    ids = [f"d{i}" for i in range(30)]
+    table = pa.table({"doc_id": ids, "label": ["a", "b", "c"] * 10})
+    labels = Labels.from_table(table, "doc_id", "label", "test")
+    request = TrainRequest("three", labels, dev_share=0, settings=TrainSettings(epochs=1))
+    train_from_store(store, request).head.save(tmp_path / "three")
+    heads = tuple(str(tmp_path / task) for task in ("parity", "three"))
+    predicted = predict(PredictRequest((corpus,), heads, device="cpu", probabilities=True)).table
+    lengths = {row["head"].partition("@")[0]: len(row["probabilities"]) for row in predicted.to_pylist()}
+    assert lengths == {"parity": 2, "three": 3}
+    for row in predicted.to_pylist():
+        assert row["score"] == max(row["probabilities"])
+        assert sum(row["probabilities"]) == pytest.approx(1, abs=1e-5)

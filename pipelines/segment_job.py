@@ -112,7 +112,7 @@ class SegmentJob:
             "snapshot": {"before": self.store.version, "after": after.version},
             "committed": after.version != self.store.version,
             **totals.to_dict(),
-            "pruned": sum(len(positions) for positions in (pruned or {}).values()),
+            "pruned": sum(len(positions) for positions in (pruned or {}).values()) if within else 0,
             "dead_letters": {"count": letters.count, "limit": str(limit), "within": within, "reasons": letters.reasons},
             "fingerprint": self.store.spec.fingerprint,
             "spec": self.store.spec.to_dict(),

@@ -315,3 +315,11 @@ def test_an_empty_corpus_makes_an_empty_store(tmp_path: Path) -> None:
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", [], schema))
     assert report.exit_code == 0
     assert len(Store.open(str(tmp_path / "store"))) == 0
+
+
+def test_a_run_over_its_limit_prunes_nothing_and_says_so(tmp_path: Path) -> None:
+    run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(20)))
+    smaller = write_corpus(tmp_path / "a.parquet", [*texts(15), {"doc_id": "empty", "text": ""}])
+    report = run_encode(tmp_path / "store", smaller, prune=True, limit=DeadLetterLimit.parse("0"))
+    assert (report.exit_code, report.document["pruned"], report.document["committed"]) == (1, 0, False)
+    assert len(Store.open(str(tmp_path / "store"))) == 20

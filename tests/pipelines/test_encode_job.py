@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ import torch
 
 from encoders import DocumentBlock, FeatureExtractor, load_encoder
 from featurestore import SpecMismatch, Store, UsageError
-from pipelines import read_stage
+from pipelines import encode_job, read_stage
 from pipelines.corpus import CorpusColumns
 from pipelines.dead_letters import DeadLetterLimit
+from pipelines.runs import RunFolder
 from tests.pipelines.jobs import documents, encoder, run_encode, texts, write_corpus
 
 
@@ -323,3 +325,33 @@ def test_a_run_over_its_limit_prunes_nothing_and_says_so(tmp_path: Path) -> None
     report = run_encode(tmp_path / "store", smaller, prune=True, limit=DeadLetterLimit.parse("0"))
     assert (report.exit_code, report.document["pruned"], report.document["committed"]) == (1, 0, False)
     assert len(Store.open(str(tmp_path / "store"))) == 20
+
+
+def test_calibration_merges_what_every_part_of_the_sample_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = write_corpus(tmp_path / "a.parquet", texts(60))
+    for quantizer in ("uint8:per-dimension", "uint8:histogram"):
+        whole = run_encode(tmp_path / f"whole-{quantizer}", corpus, quantizer=quantizer)
+        with monkeypatch.context() as patch:
+            patch.setattr(encode_job, "PART_DOCUMENTS", 60)
+            one_part = run_encode(tmp_path / f"one-{quantizer}", corpus, quantizer=quantizer)
+            patch.setattr(encode_job, "PART_DOCUMENTS", 7)
+            parts = run_encode(tmp_path / f"parts-{quantizer}", corpus, quantizer=quantizer)
+        scales = [report.document["spec"]["quantizer"]["scale"] for report in (whole, one_part, parts)]
+        np.testing.assert_allclose(scales[1], scales[0])
+        # Other batches round the last bit otherwise.
+        np.testing.assert_allclose(scales[2], scales[0], rtol=1e-4)
+
+
+def test_a_unit_that_the_runner_lost_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = write_corpus(tmp_path / "a.parquet", texts(20))
+    keep = RunFolder.put_outcome
+
+    def lose_one(self: RunFolder, unit: int, outcome: Mapping[str, object]) -> None:
+        if unit != 1:
+            keep(self, unit, outcome)
+
+    monkeypatch.setattr(RunFolder, "put_outcome", lose_one)
+    report = run_encode(tmp_path / "store", corpus, unit_rows=10)
+    assert report.exit_code == 1
+    assert set(report.document["failures"]) == {"1"}
+    assert len(Store.open(str(tmp_path / "store"))) == 10

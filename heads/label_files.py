@@ -15,7 +15,7 @@ from featurestore.errors import UsageError
 from featurestore.objects import Objects
 from heads.labels import Labels
 
-Reader = Callable[[bytes, tuple[str, str]], pa.Table]
+Reader = Callable[[bytes, tuple[str, ...]], pa.Table]
 
 
 def read_labels(path: str | os.PathLike[str], id_column: str = "doc_id", label_column: str = "label") -> Labels:
@@ -31,6 +31,19 @@ def read_labels(path: str | os.PathLike[str], id_column: str = "doc_id", label_c
         DataError: a document has two labels.
     """
     name = os.fspath(path)
+    return Labels.from_table(read_columns(name, (id_column, label_column)), id_column, label_column, name)
+
+
+def read_columns(name: str, columns: tuple[str, ...]) -> pa.Table:
+    """Columns of a file, beside others perhaps; those that it lacks are left out.
+
+    Args:
+        name: path or URL; its ending says what it is (`READERS`).
+        columns: names of the columns; in a CSV file they are taken as text.
+
+    Raises:
+        UsageError: no such file, an unknown ending, or a file that is not what its ending says.
+    """
     reader = next((READERS[ending] for ending in READERS if name.lower().endswith(ending)), None)
     if reader is None:
         raise UsageError(f"{name}: unknown ending; label files end in {', '.join(READERS)}")
@@ -38,11 +51,11 @@ def read_labels(path: str | os.PathLike[str], id_column: str = "doc_id", label_c
     if data.startswith(b"PAR1") and reader is not _read_parquet:
         raise UsageError(f"{name}: is a Parquet file; rename it so that it ends in .parquet")
     try:
-        table = reader(data, (id_column, label_column))
+        table = reader(data, columns)
     except (pa.ArrowException, ValueError) as error:
         first_line = (str(error).splitlines() or ["unreadable"])[0]
         raise UsageError(f"{name}: cannot be read as {PurePosixPath(name).suffix[1:]}: {first_line}") from error
-    return Labels.from_table(table, id_column, label_column, name)
+    return table
 
 
 def _read_bytes(name: str) -> bytes:
@@ -53,14 +66,14 @@ def _read_bytes(name: str) -> bytes:
         raise UsageError(f"{name}: no such file") from error
 
 
-def _read_parquet(data: bytes, columns: tuple[str, str]) -> pa.Table:
+def _read_parquet(data: bytes, columns: tuple[str, ...]) -> pa.Table:
     file = pq.ParquetFile(pa.BufferReader(data))
     there = file.schema_arrow.names
     wanted = [column for column in dict.fromkeys(columns) if column in there]
     return file.read(columns=wanted) if len(wanted) == len(set(columns)) else file.schema_arrow.empty_table()
 
 
-def _read_json_lines(data: bytes, columns: tuple[str, str]) -> pa.Table:
+def _read_json_lines(data: bytes, columns: tuple[str, ...]) -> pa.Table:
     if not data.strip():
         return pa.table({})
     # One block: a line longer than a block is an error, and a column's type is found block by block.
@@ -74,7 +87,7 @@ def _read_json_lines(data: bytes, columns: tuple[str, str]) -> pa.Table:
     return table
 
 
-def _read_csv(data: bytes, columns: tuple[str, str]) -> pa.Table:
+def _read_csv(data: bytes, columns: tuple[str, ...]) -> pa.Table:
     # Nothing but text: an id 007 stays 007, and a label NA is a name.
     as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False)
     lines = pyarrow.csv.ParseOptions(newlines_in_values=True)

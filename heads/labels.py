@@ -47,7 +47,7 @@ class Labels:
             UsageError: a column is missing or cannot be taken as text.
             DataError: a document has two labels.
         """
-        ids, labels = (_text_column(table, name, source) for name in (id_column, label_column))
+        ids, labels = (text_column(table, name, source) for name in (id_column, label_column))
         full = pc.and_(*(pc.and_(part.is_valid(), pc.not_equal(part, "").fill_null(False)) for part in (ids, labels)))
         rows = pa.table({"doc_id": ids, "label": labels}).filter(full)
         place = pa.array(np.arange(rows.num_rows))
@@ -109,8 +109,8 @@ def _refuse_contradictions(doc_ids: pa.StringArray, labels: pa.StringArray, sour
         )
 
 
-def _text_column(table: pa.Table, name: str, source: str) -> pa.ChunkedArray:
-    """A column as strings."""
+def text_column(table: pa.Table, name: str, source: str) -> pa.ChunkedArray:
+    """A column of text, integers or booleans as strings; raises UsageError where it is missing or of another kind."""
     there = ", ".join(table.column_names) or "none"
     if table.column_names.count(name) != 1:
         problem = "no column" if name not in table.column_names else "more than one column"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from encoders.encoder import Encoder
+from encoders.inputs import batch_inputs
 from encoders.layers import hidden_states, pool_layers
 from encoders.positions import Positions
 from encoders.ragged import Index, offsets_of
@@ -35,22 +36,16 @@ class BatchFeatures:
 @torch.inference_mode()
 def encode_batch(encoder: Encoder, spec: FeatureSpec, tokens: TokenBlock, documents: Index) -> BatchFeatures:
     """Encode the documents at these positions of ``tokens`` as one padded batch."""
-    real, ids, source = tokens.padded(documents, encoder.pad_id)
-    inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(real.astype(np.int64))}
-    if encoder.token_types:
-        types = np.zeros_like(ids)
-        types[real] = tokens.types[source]
-        inputs["token_type_ids"] = torch.from_numpy(types)
-    inputs = {name: tensor.to(encoder.device) for name, tensor in inputs.items()}
-    kept = real.copy()
+    inputs = batch_inputs(encoder, tokens, documents)
+    kept = inputs.real.copy()
     if not spec.text.special_tokens:
-        kept[real] = ~tokens.special[source]
+        kept[inputs.real] = ~tokens.special[inputs.source]
     positions = Positions.build(spec.positions, kept, encoder.device)
     num_layers = encoder.spec.num_layers
-    layers = hidden_states(encoder.model, inputs, spec.layers.layer_numbers(num_layers), num_layers)
+    layers = hidden_states(encoder.model, inputs.tensors, spec.layers.layer_numbers(num_layers), num_layers)
     values = pool_layers(layers, spec.layers, positions.select)
     finite_rows = torch.isfinite(values).flatten(1).all(dim=1).cpu().numpy()
     finite = np.logical_and.reduceat(finite_rows, offsets_of(positions.lengths)[:-1])
     if not finite.all():
         values = values[torch.from_numpy(np.repeat(finite, positions.lengths)).to(encoder.device)]
-    return BatchFeatures(values, finite, real.size)
+    return BatchFeatures(values, finite, inputs.real.size)

@@ -1,0 +1,39 @@
+"""A padded batch of tokens as the model takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from encoders.encoder import Encoder
+from encoders.ragged import Index
+from encoders.tokens import TokenBlock
+
+
+@dataclass(frozen=True, eq=False)
+class BatchInputs:
+    """One batch.
+
+    Attributes:
+        tensors: argument of the model → (documents, longest) int64 on its device.
+        real: (documents, longest) bool on the host: what is no padding.
+        source: (real tokens,) int64: where the batch's tokens lie in the block, in the order of ``real``.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    real: npt.NDArray[np.bool_]
+    source: Index
+
+
+def batch_inputs(encoder: Encoder, tokens: TokenBlock, documents: Index) -> BatchInputs:
+    """The documents at these positions of ``tokens`` as one padded batch."""
+    real, ids, source = tokens.padded(documents, encoder.pad_id)
+    tensors = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(real.astype(np.int64))}
+    if encoder.token_types:
+        types = np.zeros_like(ids)
+        types[real] = tokens.types[source]
+        tensors["token_type_ids"] = torch.from_numpy(types)
+    return BatchInputs({name: tensor.to(encoder.device) for name, tensor in tensors.items()}, real, source)

@@ -1,0 +1,78 @@
+"""What an encoder is trained on: the tokens and classes of one task's documents."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from encoders.documents import DocumentBlock
+from encoders.encoder import Encoder
+from encoders.ragged import Index
+from encoders.tokenize import BlockTokenizer
+from encoders.tokens import TokenBlock
+from featurestore.errors import DataError, UsageError
+from featurestore.spec import TextSpec
+
+
+@dataclass(frozen=True, eq=False)
+class TaskExamples:
+    """Labelled documents of a task, tokenized once.
+
+    Attributes:
+        task: its name.
+        tokens: of every document.
+        codes: (documents,) int64: position of each one's class in the outputs of the task's head.
+    """
+
+    task: str
+    tokens: TokenBlock
+    codes: Index
+
+    def __post_init__(self) -> None:
+        if len(self.tokens) != len(self.codes):
+            raise ValueError(f"task {self.task}: {len(self.tokens)} documents, {len(self.codes)} classes")
+        if not len(self.codes):
+            raise DataError(f"task {self.task}: no documents")
+
+    @classmethod
+    def tokenize(
+        cls, encoder: Encoder, task: str, documents: DocumentBlock, codes: Index, max_length: int | None = None
+    ) -> TaskExamples:
+        """Tokenize documents as the encoder sees them.
+
+        Args:
+            encoder: whose tokenizer and limits count.
+            task: name of the task.
+            documents: texts, or pairs of texts.
+            codes: (documents,) int64 classes.
+            max_length: tokens of a document, special ones included; None takes the encoder's default.
+
+        Raises:
+            UsageError: pairs that the tokenizer cannot join, or a length that the encoder has no positions for.
+            DataError: a token that the encoder has no embedding for.
+        """
+        length = encoder.default_max_length if max_length is None else max_length
+        encoder.check_max_length(length)
+        tokenizer = BlockTokenizer.build(encoder.tokenizer, TextSpec(length))
+        try:
+            tokens = tokenizer.tokenize(documents)
+        except UsageError as error:
+            raise UsageError(f"task {task}: {error}") from error
+        # Caught here, because an embedding look-up out of range ends all work on a CUDA device.
+        if np.any(tokens.ids >= encoder.vocabulary):
+            raise DataError(f"task {task}: a text has a token that {encoder.spec.name} has no embedding for")
+        return cls(task, tokens, np.asarray(codes, np.int64))
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.codes)
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of every token and class, in order."""
+        digest = hashlib.sha256()
+        for values in (self.tokens.offsets, self.tokens.ids, self.tokens.types, self.codes):
+            digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+        return digest.hexdigest()

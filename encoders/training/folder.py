@@ -1,0 +1,75 @@
+"""A trained encoder on disk: an ordinary encoder directory, that loads as any other and says where it came from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from encoders.encoder import Encoder
+from encoders.quiet import quiet_transformers
+from encoders.sources import find_files
+from featurestore.errors import StoreError, UsageError
+
+PROVENANCE_FILE = "provenance.json"
+KEPT_FILES = (
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+    "sentence_bert_config.json",
+)
+"""Files of the source that are kept as they are: the tokenizer's, and the max length of a sentence encoder."""
+
+
+def require_free(out: Path) -> None:
+    """Raise UsageError unless a new directory can be made under this name; for a job to ask before it starts."""
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(f"{out}: is there already; give a new directory for the encoder, or remove it")
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A directory beside ``out`` to write into, which takes its name at the end: nobody finds a half-written encoder.
+
+    Raises:
+        UsageError: something is there already.
+        StoreError: it cannot be written.
+    """
+    require_free(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            folder = beside / out.name
+            folder.mkdir()
+            yield folder
+            folder.rename(out)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written: {error.strerror or error}") from error
+
+
+def write_encoder(encoder: Encoder, folder: Path, provenance: Mapping[str, Any]) -> None:
+    """Write a trained encoder: settings, safetensors weights, tokenizer, provenance.
+
+    Args:
+        encoder: its model as trained; its tokenizer's files come from where it was loaded.
+        folder: an empty directory.
+        provenance: JSON: what it was trained from, on and how.
+    """
+    source = find_files(encoder.spec.source).folder
+    with quiet_transformers():
+        encoder.model.save_pretrained(folder)  # type: ignore[operator]
+    kept = sorted({path for pattern in KEPT_FILES for path in source.glob(pattern) if path.is_file()})
+    for path in kept:
+        shutil.copyfile(path, folder / path.name)
+    text = json.dumps(dict(provenance), indent=1, allow_nan=False)
+    (folder / PROVENANCE_FILE).write_text(f"{text}\n", encoding="utf-8")

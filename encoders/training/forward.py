@@ -1,0 +1,91 @@
+"""One batch through encoder and heads: from tokens to logits, with or without gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from encoders.batching import default_budget, longest_first, split_by_budget
+from encoders.encoder import Encoder
+from encoders.inputs import BatchInputs, batch_inputs
+from encoders.ragged import Index
+from encoders.tokens import TokenBlock
+
+CUDA_TRAINING_BUDGET = 8192
+"""By arithmetic and not yet by measurement: what a large encoder (24 layers, d = 1024) keeps for its gradient then
+takes some 7 GB in half precision."""
+
+
+def training_budget(device: torch.device) -> int:
+    """Padded tokens of one forward and backward pass on this kind of device."""
+    return CUDA_TRAINING_BUDGET if device.type == "cuda" else default_budget(device)
+
+
+def pooled_vectors(
+    encoder: Encoder, tokens: TokenBlock, documents: Index, position: str, precision: str
+) -> torch.Tensor:
+    """Pooled last layer of the documents at these positions, as one padded batch.
+
+    Args:
+        encoder: its model may be in training mode.
+        tokens: of all documents.
+        documents: (documents,) positions in ``tokens``.
+        position: ``cls`` or ``mean``.
+        precision: ``float32``, or ``bfloat16`` by autocast.
+
+    Returns:
+        float32 (documents, d) on the encoder's device.
+    """
+    inputs = batch_inputs(encoder, tokens, documents)
+    with torch.autocast(encoder.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+        hidden = encoder.model(**inputs.tensors, return_dict=True).last_hidden_state
+    return _pool(hidden, inputs, position)
+
+
+def _pool(hidden: torch.Tensor, inputs: BatchInputs, position: str) -> torch.Tensor:
+    if position == "cls":
+        return hidden[:, 0].float()
+    real = inputs.tensors["attention_mask"][..., None].bool()
+    total = hidden.float().masked_fill(~real, 0.0).sum(dim=1)
+    return total / real.sum(dim=1)
+
+
+@torch.inference_mode()
+def predict(
+    encoder: Encoder,
+    head: nn.Module,
+    tokens: TokenBlock,
+    *,
+    position: str = "cls",
+    precision: str = "float32",
+    batch_tokens: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """The most likely class of every document.
+
+    Args:
+        encoder: put into evaluation mode and back.
+        head: pooled (documents, d) → logits (documents, classes); put into evaluation mode and back.
+        tokens: of the documents.
+        position: ``cls`` or ``mean``.
+        precision: ``float32`` or ``bfloat16``.
+        batch_tokens: padded tokens of a batch; None takes the default of the device.
+
+    Returns:
+        (documents,) int64 positions of the classes.
+    """
+    budget = default_budget(encoder.device) if batch_tokens is None else batch_tokens
+    modes = encoder.model.training, head.training
+    encoder.model.eval()
+    head.eval()
+    order = longest_first(tokens.lengths)
+    predicted = np.empty(len(tokens), np.int64)
+    try:
+        for part in split_by_budget(tokens.lengths[order], budget):
+            pooled = pooled_vectors(encoder, tokens, order[part], position, precision)
+            predicted[order[part]] = head(pooled).argmax(dim=1).cpu().numpy()
+    finally:
+        encoder.model.train(modes[0])
+        head.train(modes[1])
+    return predicted

@@ -1,0 +1,42 @@
+"""Which documents of a task a step takes: a pure function of the seed, the task and the step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from encoders.ragged import Index
+from encoders.training.seeds import derived_seed
+
+
+class TaskStream:
+    """The endless stream of a task's documents: pass after pass over all of them, each in a new order.
+
+    Every document comes once a pass. The order of a pass depends on the seed, the task's name and the number of the
+    pass alone, so that a training resumes from the number of its step, and so that a task's documents come in the same
+    order whatever other tasks there are.
+
+    Args:
+        seed: of the training.
+        task: its name.
+        size: documents it has, at least 1.
+    """
+
+    def __init__(self, seed: int, task: str, size: int) -> None:
+        self._seed, self._task, self._size = seed, task, size
+        # The order of one pass is kept: most steps lie within the pass of the step before.
+        self._pass, self._order = -1, np.zeros(0, np.int64)
+
+    def take(self, start: int, count: int) -> Index:
+        """(count,) int64: positions of the documents number ``start`` to ``start + count`` of the stream."""
+        numbers = np.arange(start, start + count)
+        parts = [
+            self._order_of(number)[numbers[numbers // self._size == number] % self._size]
+            for number in range(start // self._size, (start + count - 1) // self._size + 1)
+        ]
+        return np.concatenate(parts)
+
+    def _order_of(self, number: int) -> Index:
+        if number != self._pass:
+            generator = np.random.Generator(np.random.PCG64(derived_seed(self._seed, "order", self._task, number)))
+            self._pass, self._order = number, generator.permutation(self._size).astype(np.int64)
+        return self._order

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import backfill, demo, derive, documents, encode, evaluate, inspect_store, predict, train
+from cli import backfill, cost, demo, derive, documents, encode, evaluate, experiment, inspect_store, predict, train
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
 
@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (encode, train, backfill, predict, evaluate, derive, inspect_store, documents, demo):
+for module in (encode, train, backfill, predict, evaluate, derive, inspect_store, documents, cost, demo, experiment):
     module.register(app)
 
 

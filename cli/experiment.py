@@ -1,0 +1,18 @@
+"""`encore experiment`: the paper's settings, one command each."""
+
+from __future__ import annotations
+
+import typer
+
+from cli import experiment_frozen, experiment_quantization
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    experiment = typer.Typer(
+        help="The paper's experiments, on any encoder and any tasks. A finished cell is never measured again.",
+        no_args_is_help=True,
+    )
+    for module in (experiment_frozen, experiment_quantization):
+        module.register(experiment)
+    app.add_typer(experiment, name="experiment")

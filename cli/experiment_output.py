@@ -1,0 +1,74 @@
+"""What the experiments print."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cli.output import console, error_console, print_json, print_table
+from experiments.outcome import Difference, Outcome
+from experiments.result_tables import MISSING, ResultRow
+
+
+def progress_line(text: str) -> None:
+    """One line on standard error, with the time of day: these runs are long."""
+    error_console().print(f"{datetime.now():%H:%M:%S} {text}", markup=False, soft_wrap=True)
+
+
+def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
+    """The rows of the paper's Table 3, and where the files are."""
+    if as_json:
+        print_json({name: _row_document(row) for name, row in outcome.rows.items()})
+        return
+    groups = outcome.registry.groups
+    print_table(
+        f"{outcome.name}: accuracy in %, mean over tasks and seeds",
+        ("setting", "bytes a document", *groups, "average", "± 95 %", "seeds"),
+        [
+            (
+                row.title,
+                MISSING if row.bytes_per_document is None else f"{row.bytes_per_document:,.0f}",
+                *(_percent(row.groups.get(group)) for group in groups),
+                _percent(row.average),
+                MISSING if row.over_seeds is None else f"{100 * row.over_seeds:.2f}",
+                len(row.seeds),
+            )
+            for row in outcome.rows.values()
+        ],
+    )
+    if outcome.paired is not None and outcome.paired in outcome.rows:
+        _print_differences(outcome, outcome.paired)
+    console().print(f"cells: {outcome.parquet}\ntables: {outcome.report}", markup=False, soft_wrap=True)
+
+
+def _print_differences(outcome: Outcome, paired: str) -> None:
+    differences = {name: Difference.of(row, outcome.rows[paired]) for name, row in outcome.rows.items()}
+    print_table(
+        f"points against {outcome.rows[paired].title}, paired by task and seed",
+        ("setting", "points", "± 95 % over seeds", "± over tasks"),
+        [
+            (outcome.rows[name].title, f"{found.mean:+.2f}", _half(found.over_seeds), _half(found.over_tasks))
+            for name, found in differences.items()
+            if found is not None and name != paired
+        ],
+    )
+
+
+def _row_document(row: ResultRow) -> dict[str, object]:
+    return {
+        "title": row.title,
+        "tasks": dict(row.tasks),
+        "groups": dict(row.groups),
+        "average": row.average,
+        "interval_over_seeds": row.over_seeds,
+        "interval_over_documents": row.over_documents,
+        "bytes_per_document": row.bytes_per_document,
+        "seeds": list(row.seeds),
+    }
+
+
+def _percent(share: float | None) -> str:
+    return MISSING if share is None else f"{100 * share:.1f}"
+
+
+def _half(width: float | None) -> str:
+    return MISSING if width is None else f"{width:.2f}"

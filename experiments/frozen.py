@@ -1,0 +1,28 @@
+"""Table 3 (b): heads on the frozen plain encoder, by five poolings (paper, section 6.2.1)."""
+
+from __future__ import annotations
+
+from experiments.frozen_task import FrozenTask, Say
+from experiments.outcome import Outcome
+from experiments.request import Experiment, ExperimentRequest
+from experiments.settings import pooling_settings
+from pipelines.progress import ProgressDisplay
+
+NAME = "frozen"
+PLAIN = "plain"
+"""Label of the encoder as it is, without multi-task training."""
+
+
+def run_frozen(request: ExperimentRequest, say: Say, display: ProgressDisplay) -> Outcome:
+    """Measure every task by every pooling; finished cells are not measured again.
+
+    Raises:
+        UsageError, DataError: the tasks or the encoder cannot be used; raised before any long work.
+        JobError: an encoding did not finish.
+    """
+    experiment = Experiment.start(request, positions="cls")
+    settings = pooling_settings(experiment.mean_layers, experiment.encoder.num_layers)
+    cells = experiment.cells(NAME)
+    for data in experiment.data.values():
+        FrozenTask(experiment, data, request.encoder, PLAIN, say, display).measure(cells, settings)
+    return Outcome.of(NAME, experiment, cells, settings)

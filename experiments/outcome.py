@@ -1,0 +1,127 @@
+"""What an experiment has found so far: its cells, and the files that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from experiments.cells import CellStore
+from experiments.intervals import half_width
+from experiments.request import Experiment
+from experiments.result_tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
+from experiments.settings import FeatureSetting
+from experiments.tasks import TaskRegistry
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Rows of an experiment, with its files written.
+
+    Attributes:
+        name: of the experiment.
+        rows: setting → its row.
+        cells: every finished cell of the tasks that were asked for.
+        registry: those tasks.
+        paired: the setting that the others are compared with, seed by seed; None where nothing is compared.
+        flops: setting → G FLOPs for all tasks on one document of mean length.
+        parquet, report: the files.
+    """
+
+    name: str
+    rows: Mapping[str, ResultRow]
+    cells: Sequence[Mapping[str, Any]]
+    registry: TaskRegistry
+    paired: str | None
+    flops: Mapping[str, float | None]
+    parquet: Path
+    report: Path
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        experiment: Experiment,
+        cells: CellStore,
+        settings: Sequence[FeatureSetting],
+        paired: str | None = None,
+    ) -> Outcome:
+        """Gather the cells and write ``OUT/<name>.parquet`` and ``OUT/<name>.md``."""
+        registry = experiment.request.measured
+        names = {setting.name for setting in settings}
+        found = [cell for cell in cells.rows() if cell["task"] in registry.names and cell["setting"] in names]
+        rows = rows_of(found, {setting.name: setting.title for setting in settings}, registry)
+        out = experiment.request.out
+        outcome = cls(
+            name=name,
+            rows=rows,
+            cells=found,
+            registry=registry,
+            paired=paired,
+            flops={setting.name: None for setting in settings},
+            parquet=out / f"{name}.parquet",
+            report=out / f"{name}.md",
+        )
+        pq.write_table(cell_table(found), outcome.parquet)
+        outcome.report.write_text(outcome.markdown, encoding="utf-8")
+        return outcome
+
+    @property
+    def markdown(self) -> str:
+        """The tables of the report."""
+        rows = list(self.rows.values())
+        parts = [
+            group_table(rows, self.registry, [self.flops[name] for name in self.rows]),
+            task_table(rows, self.registry),
+        ]
+        if self.paired is not None and self.paired in self.rows:
+            parts.append(difference_table(self.rows, self.paired))
+        return "\n".join(parts)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting against another one over the same tasks and seeds, in points of accuracy.
+
+    Attributes:
+        mean: over tasks and seeds.
+        over_seeds: half its 95 % interval over seeds; None for one seed.
+        over_tasks: half its 95 % interval over tasks; None for one task.
+        seeds: that both have.
+    """
+
+    mean: float
+    over_seeds: float | None
+    over_tasks: float | None
+    seeds: int
+
+    @classmethod
+    def of(cls, row: ResultRow, reference: ResultRow) -> Difference | None:
+        """``row`` − ``reference``; None where they have no seed or task in common."""
+        seeds = sorted(set(row.seeds) & set(reference.seeds))
+        tasks = [name for name in row.tasks if name in reference.tasks]
+        if not seeds or len(tasks) < len(row.tasks):
+            return None
+        mine, theirs = (np.array([part.by_seed[part.seeds.index(seed)] for seed in seeds]) for part in (row, reference))
+        by_task = np.array([row.tasks[name] - reference.tasks[name] for name in tasks])
+        points = 100 * (mine - theirs)
+        over_tasks = half_width(100 * by_task)
+        return cls(float(points.mean()), half_width(points), over_tasks, len(seeds))
+
+
+def difference_table(rows: Mapping[str, ResultRow], paired: str) -> str:
+    """Markdown: what each setting gains or loses against ``paired``, in points, paired by task and seed."""
+    body = []
+    for name, row in rows.items():
+        difference = Difference.of(row, rows[paired])
+        if name != paired and difference is not None:
+            signed = f"{difference.mean:+.2f}"
+            halves = (difference.over_seeds, difference.over_tasks)
+            size = MISSING if row.bytes_per_document is None else f"{row.bytes_per_document:,.0f}"
+            body.append([row.title, size, signed, *(MISSING if h is None else f"{h:.2f}" for h in halves)])
+    head = [f"against {rows[paired].title}", "bytes a document", "points", "± seeds", "± tasks"]
+    return markdown(head, body)

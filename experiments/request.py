@@ -1,0 +1,120 @@
+"""What every experiment is asked for, and where its files go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from encoders import FeatureExtractor, load_encoder
+from experiments.cells import CellStore
+from experiments.task_data import TaskData, read_task
+from experiments.tasks import TaskRegistry
+from featurestore import EncoderSpec, FeatureSpec, TextSpec, UsageError
+from featurestore.layers import LayerPooling
+
+
+@dataclass(frozen=True)
+class ExperimentRequest:
+    """Sizes and places of an experiment.
+
+    Attributes:
+        tasks: the registry: all its tasks take part in joint training.
+        out: folder of everything that is made; experiments may share it.
+        only: names of the tasks to measure; none means all.
+        encoder: the plain encoder.
+        train_rows, dev_rows: documents of each task at most; None takes all.
+        max_length: tokens of a document; None takes the encoder's own limit.
+        seeds: heads trained for each cell, with seeds 0, 1, ….
+        epochs: passes over the training documents; None takes the default of `encore train`.
+        mean_layers: m of LAYER-AVG; None takes the mean of the last 16 layers, or of all where there are fewer.
+        device, dtype: where and in what the frozen encoder runs.
+
+    Raises:
+        UsageError: a number out of range, or an unknown task.
+    """
+
+    tasks: TaskRegistry
+    out: Path
+    only: tuple[str, ...] = ()
+    encoder: str = "minilm"
+    train_rows: int | None = None
+    dev_rows: int | None = None
+    max_length: int | None = None
+    seeds: int = 3
+    epochs: int | None = None
+    mean_layers: int | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("train_rows", "dev_rows", "max_length", "seeds", "epochs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name.replace('_', ' ')} {value}: expected at least 1")
+        self.tasks.only(self.only)
+
+    @property
+    def measured(self) -> TaskRegistry:
+        """The tasks to measure."""
+        return self.tasks.only(self.only)
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A request with its data read and its encoder identified: everything that can be wrong early has been seen.
+
+    Attributes:
+        request: what was asked for.
+        data: task → its documents, for every task of the registry.
+        encoder: the plain encoder.
+        max_length: tokens of a document.
+    """
+
+    request: ExperimentRequest
+    data: dict[str, TaskData]
+    encoder: EncoderSpec
+    max_length: int
+
+    @classmethod
+    def start(cls, request: ExperimentRequest, *, every_task: bool = False, positions: str = "tokens") -> Experiment:
+        """Read and check.
+
+        Args:
+            request: what was asked for.
+            every_task: whether tasks that are not measured are needed too, to train on.
+            positions: ``cls`` where the first token's vector will be asked for, which not every encoder has.
+
+        Raises:
+            UsageError, DataError: the tasks or the encoder cannot be used.
+        """
+        registry = request.tasks if every_task else request.measured
+        data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in registry.tasks}
+        encoder = load_encoder(request.encoder, device="cpu")
+        max_length = request.max_length or encoder.default_max_length
+        LayerPooling("mean", request.mean_layers or 1).check(encoder.spec.num_layers)
+        spec = FeatureSpec.build(encoder.spec, TextSpec(max_length), None, positions, "float16")
+        extractor = FeatureExtractor(encoder, spec)
+        if any(task.pair_column is not None for task in registry.tasks):
+            extractor.check_pairs()
+        return cls(request, data, encoder.spec, max_length)
+
+    @property
+    def mean_layers(self) -> int:
+        """How many layers LAYER-AVG takes: m."""
+        return self.request.mean_layers or LayerPooling.default(self.encoder.num_layers).count
+
+    def cells(self, experiment: str, **settings: Any) -> CellStore:
+        """The finished cells of one experiment; ``settings`` are those of its own."""
+        request = self.request
+        common = {
+            "encoder": self.encoder.weights,
+            "tokenizer": self.encoder.tokenizer,
+            "train_rows": request.train_rows,
+            "dev_rows": request.dev_rows,
+            "max_length": self.max_length,
+            "epochs": request.epochs,
+            "mean_layers": self.mean_layers,
+            "dtype": request.dtype,
+        }
+        return CellStore(request.out / "cells" / experiment, {**common, **settings})

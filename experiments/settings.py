@@ -1,0 +1,122 @@
+"""Which features a head reads and how it pools them: the rows of the paper's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from featurestore import UsageError
+from featurestore.layers import LayerPooling
+from heads import TrainSettings
+
+FLOAT = "float16"
+"""Quantizer of features that count as not quantized."""
+
+
+@dataclass(frozen=True)
+class FeatureSetting:
+    """One way to store features and to read them.
+
+    Attributes:
+        name: in results.
+        title: as the paper's tables print it.
+        layers: layer pooling done before storage.
+        positions: ``tokens``, ``cls`` or ``mean``: what is stored.
+        pooling: position pooling of the head.
+        quantizer: request of the quantizer.
+        layer_mix: how a head weighs the layers of ``stack:m``; None where they are pooled already.
+        queries: learned queries of attention pooling; the paper's head has one.
+    """
+
+    name: str
+    title: str
+    layers: str
+    positions: str
+    pooling: str
+    quantizer: str = FLOAT
+    layer_mix: str | None = None
+    queries: int = 1
+
+    def train_settings(self, epochs: int | None, seed: int) -> TrainSettings:
+        """How a head is trained on these features."""
+        return TrainSettings(
+            pooling=self.pooling,
+            layer_mix=self.layer_mix or TrainSettings.layer_mix,
+            queries=self.queries,
+            epochs=epochs,
+            seed=seed,
+        )
+
+
+def pooling_settings(mean_layers: int, num_layers: int) -> tuple[FeatureSetting, ...]:
+    """The paper's five layer-wise and position-wise poolings (section 4), poorest first.
+
+    Args:
+        mean_layers: m of LAYER-AVG.
+        num_layers: layers of the encoder: LEARNED-COMB weighs them all.
+
+    Raises:
+        UsageError: an m that the encoder does not have.
+    """
+    if not 1 <= mean_layers <= num_layers:
+        raise UsageError(f"mean of {mean_layers} layers: the encoder has {num_layers}; ask for 1 to {num_layers}")
+    return (
+        FeatureSetting("last/cls", "LAST-LAYER / CLS", "last", "cls", "cls"),
+        FeatureSetting("last/mean", "LAST-LAYER / POSITION-AVG", "last", "mean", "mean"),
+        FeatureSetting("last/mha", "LAST-LAYER / MHA", "last", "tokens", "attention"),
+        layer_average(mean_layers),
+        FeatureSetting(
+            "learned/mha", "LEARNED-COMB / MHA", f"stack:{num_layers}", "tokens", "attention", layer_mix="learned"
+        ),
+    )
+
+
+def layer_average(mean_layers: int) -> FeatureSetting:
+    """LAYER-AVG / MHA, the paper's recommended setting."""
+    return FeatureSetting("average/mha", "LAYER-AVG / MHA", f"mean:{mean_layers}", "tokens", "attention")
+
+
+def quantized(setting: FeatureSetting, quantizer: str, queries: int = 1) -> FeatureSetting:
+    """The same features, pooled over layers and then quantized (paper, section 5)."""
+    asked = "" if queries == 1 else f", {queries} queries"
+    name = setting.name if quantizer == FLOAT else f"{setting.name}/{quantizer}"
+    return replace(
+        setting,
+        name=name if queries == 1 else f"{name}/{queries}q",
+        title=f"{setting.title}, {quantizer}{asked}",
+        quantizer=quantizer,
+        queries=queries,
+    )
+
+
+def quantized_before(setting: FeatureSetting, quantizer: str) -> FeatureSetting:
+    """Each layer quantized and then averaged: better at 1 bit in the paper, at m times the storage (section 6.3).
+
+    Args:
+        setting: features averaged over m layers.
+        quantizer: request of the quantizer.
+
+    Raises:
+        UsageError: features that are no average.
+    """
+    pooling = LayerPooling.parse(setting.layers)
+    if pooling.kind != "mean":
+        raise UsageError(f"layers {setting.layers}: only an average of layers can be quantized before it is taken")
+    return replace(
+        setting,
+        name=f"{setting.name}/{quantizer}/before",
+        title=f"{setting.title}, {quantizer} before layer pooling",
+        layers=f"stack:{pooling.count}",
+        layer_mix="uniform",
+        quantizer=quantizer,
+    )
+
+
+def richest(settings: tuple[FeatureSetting, ...], num_layers: int) -> tuple[str, str]:
+    """Layers and positions of the smallest float16 store that all these settings can be derived from."""
+    layers = tuple(dict.fromkeys(setting.layers for setting in settings))
+    positions = tuple(dict.fromkeys(setting.positions for setting in settings))
+    lowest = min(LayerPooling.parse(text).layer_numbers(num_layers).start for text in layers)
+    return (
+        layers[0] if len(layers) == 1 else f"stack:{num_layers - lowest + 1}",
+        positions[0] if len(positions) == 1 else "tokens",
+    )

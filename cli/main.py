@@ -11,12 +11,25 @@ from typing import NoReturn
 
 import typer
 
-from cli import backfill, cost, demo, derive, documents, encode, evaluate, experiment, inspect_store, predict, train
+from cli import (
+    backfill,
+    cost,
+    demo,
+    derive,
+    documents,
+    encode,
+    evaluate,
+    experiment,
+    inspect_store,
+    multitask,
+    predict,
+    train,
+)
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
 
 INTERRUPTED = 130
-RESUMING = ("encode", "backfill", "derive", "demo")
+RESUMING = ("encode", "backfill", "derive", "multitask", "demo")
 """Commands that find what an interrupted run has finished."""
 
 app = typer.Typer(
@@ -31,7 +44,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (encode, train, backfill, predict, evaluate, derive, inspect_store, documents, cost, demo, experiment):
+for module in (
+    encode,
+    train,
+    backfill,
+    predict,
+    evaluate,
+    derive,
+    inspect_store,
+    documents,
+    multitask,
+    cost,
+    demo,
+    experiment,
+):
     module.register(app)
 
 

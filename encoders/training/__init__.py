@@ -5,6 +5,7 @@ from encoders.training.examples import TaskExamples
 from encoders.training.folder import new_folder, require_free, write_encoder
 from encoders.training.forward import predict
 from encoders.training.joint import JointTraining, StepDone
+from encoders.training.seeds import seeded
 from encoders.training.settings import TrainingSettings
 from encoders.training.task_weights import task_weights
 
@@ -18,6 +19,7 @@ __all__ = [
     "require_free",
     "resume",
     "save_checkpoint",
+    "seeded",
     "task_weights",
     "write_encoder",
 ]

@@ -22,7 +22,7 @@ from encoders.encoder import Encoder
 from encoders.ragged import Index, offsets_of
 from encoders.tokens import TokenBlock
 from encoders.training.examples import TaskExamples
-from encoders.training.forward import pooled_vectors, training_budget
+from encoders.training.forward import check_position, pooled_vectors, training_budget
 from encoders.training.history import LossHistory
 from encoders.training.optimizer import build_optimizer, set_rates
 from encoders.training.seeds import seeded
@@ -84,6 +84,7 @@ class JointTraining:
     ) -> None:
         if [part.task for part in examples] != list(heads):
             raise ValueError(f"heads for {', '.join(heads)}; documents for {', '.join(p.task for p in examples)}")
+        check_position(encoder, settings.position)
         self.encoder, self.heads, self.settings = encoder, dict(heads), settings
         self.sizes = {part.task: len(part) for part in examples}
         self.weights = task_weights(self.sizes, settings.temperature)

@@ -1,0 +1,106 @@
+"""`encore multitask`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import DeviceOption, JsonOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("multitask")(multitask)
+
+
+def multitask(
+    context: typer.Context,
+    tasks: Annotated[str, typer.Argument(metavar="TASKS", help="TOML registry of tasks, or the word paper.")],
+    out: Annotated[str, typer.Option("--out", metavar="ENCODER_DIR", help="Where the trained encoder goes.")],
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Folder that the registry's relative paths start from.", show_default=False),
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(metavar="NAME|hf:ID|PATH", help="Where to start: minilm, a hub id, or a folder.")
+    ] = "minilm",
+    without: Annotated[
+        str, typer.Option(metavar="TASK,TASK", help="Tasks of the registry to leave out.", show_default=False)
+    ] = "",
+    train_rows: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Training documents of a task; all unless given.", show_default=False),
+    ] = None,
+    dev_rows: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Dev documents of a task; all unless given.", show_default=False),
+    ] = None,
+    steps: Annotated[int, typer.Option(metavar="N", help="Updates of the weights.")] = 1000,
+    samples: Annotated[int, typer.Option(metavar="N", help="Documents that a step takes from every task.")] = 4,
+    temperature: Annotated[float, typer.Option(metavar="T", help="1 weighs tasks by their size, 0 all alike.")] = 0.1,
+    lr: Annotated[float, typer.Option("--lr", metavar="X", help="Peak of the learning rate.")] = 5e-5,
+    max_length: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Tokens of a document; the encoder's own limit unless given.", show_default=False
+        ),
+    ] = None,
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Padded tokens of one forward and backward pass; fewer take less memory.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same encoder on the same machine.")] = 0,
+    precision: Annotated[
+        str, typer.Option(metavar="auto|float32|bfloat16", help="Arithmetic; auto is bfloat16 on CUDA.")
+    ] = "auto",
+    device: DeviceOption = "auto",
+    checkpoint_steps: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Steps between two checkpoints to resume from.")
+    ] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an encoder jointly on many tasks; the result is an encoder directory that holds its heads too.
+
+    Example: encore multitask tasks.toml --out encoders/joint --steps 2000
+
+    The same command resumes an interrupted training.
+    """
+    beam_options(context, taken=False)
+    from pathlib import Path  # noqa: PLC0415
+
+    from cli.multitask_output import print_multitask  # noqa: PLC0415
+    from cli.output import error_console  # noqa: PLC0415
+    from encoders.training import TrainingSettings  # noqa: PLC0415
+    from experiments.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
+    from experiments.tasks import load_tasks  # noqa: PLC0415
+    from experiments.training_display import training_display_for  # noqa: PLC0415
+
+    registry = load_tasks(tasks, data)
+    request = MultitaskRequest(
+        tasks=registry.without([name.strip() for name in without.split(",") if name.strip()]),
+        out=Path(out),
+        encoder=encoder,
+        train_rows=train_rows,
+        dev_rows=dev_rows,
+        settings=TrainingSettings(
+            steps=steps,
+            samples=samples,
+            temperature=temperature,
+            learning_rate=lr,
+            max_length=max_length,
+            batch_tokens=batch_tokens,
+            precision=precision,
+            seed=seed,
+        ),
+        device=device,
+        checkpoint_steps=checkpoint_steps,
+    )
+    result = train_multitask(request, training_display_for(error_console()))
+    print_multitask(result, as_json=as_json)

@@ -1,0 +1,245 @@
+"""Multi-task training of the shared encoder (paper, section 3.3.2): tasks in, encoder directory with heads out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from encoders import Encoder, load_encoder
+from encoders.training import (
+    JointTraining,
+    StepDone,
+    TaskExamples,
+    TrainingSettings,
+    new_folder,
+    predict,
+    require_free,
+    resume,
+    save_checkpoint,
+    seeded,
+    write_encoder,
+)
+from experiments.task_data import TaskData, TaskPart, read_task
+from experiments.tasks import TaskRegistry
+from experiments.training_display import SilentTraining, TrainingDisplay
+from featurestore import FeatureSpec, TextSpec, UsageError
+from featurestore.spec import EncoderSpec
+from heads import Evaluation, Head, TrainSettings
+from heads.classifier import Classifier
+from heads.model import HeadModel
+from heads.pooling import ClsPooling, MeanPooling
+
+CHECKPOINT_STEPS = 100
+"""Steps between two checkpoints. One takes three times the bytes of the weights, which a disk writes in a second or a
+few."""
+
+PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class MultitaskRequest:
+    """What `train_multitask` is asked for.
+
+    Attributes:
+        tasks: all that are trained on, at least one.
+        out: the encoder directory to make; nothing may be there.
+        encoder: where to start from.
+        train_rows, dev_rows: documents of each task at most; None takes all.
+        settings: hyper-parameters.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        checkpoint_steps: steps between two checkpoints.
+
+    Raises:
+        UsageError: a number of checkpoint steps below 1.
+    """
+
+    tasks: TaskRegistry
+    out: Path
+    encoder: str = "minilm"
+    train_rows: int | None = None
+    dev_rows: int | None = None
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    device: str = "auto"
+    checkpoint_steps: int = CHECKPOINT_STEPS
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_steps < 1:
+            raise UsageError(f"checkpoint steps {self.checkpoint_steps}: expected at least 1")
+
+    @property
+    def checkpoint(self) -> Path:
+        """File, beside ``out``, that an interrupted training resumes from."""
+        return self.out.with_name(f"{self.out.name}.checkpoint.safetensors")
+
+
+@dataclass(frozen=True, eq=False)
+class MultitaskResult:
+    """What joint training gives.
+
+    Attributes:
+        out: the encoder directory.
+        encoder: identity of the trained encoder.
+        evaluations: task → how good its head is on the dev documents.
+        provenance: what ``provenance.json`` says.
+        resumed_after: steps that an earlier run had taken.
+    """
+
+    out: Path
+    encoder: EncoderSpec
+    evaluations: Mapping[str, Evaluation]
+    provenance: Mapping[str, Any]
+    resumed_after: int
+
+
+def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None = None) -> MultitaskResult:
+    """Train the encoder and a head for each task jointly; the same call resumes what was interrupted.
+
+    The heads read the first position of the last layer (paper, table 3 e) and are kept under ``heads/<task>``. Dev
+    documents choose nothing: the last step is what is kept.
+
+    Raises:
+        UsageError: something is at ``out`` already, a checkpoint of another training is beside it, or the encoder
+            cannot read the tasks.
+        DataError: a task's documents cannot be used.
+        JobError: the training diverged.
+    """
+    request = replace(request, out=request.out.expanduser().absolute())
+    require_free(request.out)
+    data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in request.tasks.tasks}
+    encoder = load_encoder(request.encoder, device=request.device)
+    max_length = request.settings.max_length or encoder.default_max_length
+    train, dev = ({name: _examples(encoder, found, part, max_length) for name, found in data.items()} for part in PARTS)
+    heads = {name: fresh_head(encoder, found, request.settings.seed) for name, found in data.items()}
+    training = JointTraining(encoder, heads, list(train.values()), request.settings)
+    resume(training, request.checkpoint)
+    resumed_after = training.done
+    _run(training, request, display or SilentTraining())
+    evaluations = {
+        name: Evaluation.of(
+            dev[name].codes,
+            predict(encoder, head, dev[name].tokens, position=request.settings.position),
+            data[name].classes,
+        )
+        for name, head in heads.items()
+    }
+    provenance = _provenance(training, request, data, max_length, evaluations)
+    with new_folder(request.out) as folder:
+        write_encoder(encoder, folder, provenance)
+        # Loaded as any encoder is: what cannot be loaded again never gets its name.
+        loaded = load_encoder(str(folder), device="cpu").spec
+        spec = replace(loaded, name=request.out.name, source=str(request.out))
+        for name, head in heads.items():
+            _artefact(training, spec, data[name], head, max_length, evaluations[name], provenance).save(
+                folder / "heads" / name
+            )
+    request.checkpoint.unlink(missing_ok=True)
+    return MultitaskResult(request.out, spec, evaluations, provenance, resumed_after)
+
+
+PARTS = ("train", "dev")
+
+
+def fresh_head(encoder: Encoder, data: TaskData, seed: int) -> Classifier:
+    """The paper's classifier for one task; its initial weights follow from the seed and the task's name."""
+    with seeded(encoder.device, seed, "head", data.task.name):
+        return Classifier(encoder.spec.hidden_size, len(data.classes), TrainSettings.dropout)
+
+
+def _examples(encoder: Encoder, data: TaskData, part: str, max_length: int) -> TaskExamples:
+    documents: TaskPart = getattr(data, part)
+    return TaskExamples.tokenize(
+        encoder, data.task.name, documents.documents, documents.codes(data.classes), max_length
+    )
+
+
+def _run(training: JointTraining, request: MultitaskRequest, display: TrainingDisplay) -> None:
+    def on_step(step: StepDone) -> None:
+        if step.number % request.checkpoint_steps == 0 or step.number == step.steps:
+            save_checkpoint(training, request.checkpoint)
+        display.show(step)
+
+    display.begin("multitask", training.done, request.settings.steps, list(training.heads))
+    try:
+        training.run(on_step=on_step)
+    finally:
+        display.end()
+
+
+def _artefact(
+    training: JointTraining,
+    encoder: EncoderSpec,
+    data: TaskData,
+    head: Classifier,
+    max_length: int,
+    evaluation: Evaluation,
+    provenance: Mapping[str, Any],
+) -> Head:
+    """A jointly trained head as one that `predict` and `backfill` take."""
+    position = training.settings.position
+    pooling = ClsPooling() if position == "cls" else MeanPooling()
+    return Head(
+        task=data.task.name,
+        classes=data.classes,
+        spec=FeatureSpec.build(encoder, TextSpec(max_length), "last", position, "float16"),
+        model=HeadModel(None, pooling, head.cpu()).eval(),
+        snapshot=None,
+        training={
+            "settings": training.settings.to_dict(),
+            "documents": len(data.train),
+            "jointly_with": [task for task in training.heads if task != data.task.name],
+            "seconds": provenance["seconds"],
+        },
+        evaluation=evaluation,
+        versions=provenance["versions"],
+        created_at=provenance["created_at"],
+    )
+
+
+def _provenance(
+    training: JointTraining,
+    request: MultitaskRequest,
+    data: Mapping[str, TaskData],
+    max_length: int,
+    evaluations: Mapping[str, Evaluation],
+) -> dict[str, Any]:
+    source = training.encoder.spec
+    return {
+        "format_version": 1,
+        "made_by": "encore multitask",
+        "source": {
+            "name": source.name,
+            "source": source.source,
+            "revision": source.revision,
+            "weights": source.weights,
+            "tokenizer": source.tokenizer,
+        },
+        "tasks": {
+            name: {
+                "group": found.task.group,
+                "classes": len(found.classes),
+                "train_documents": len(found.train),
+                "dev_documents": len(found.dev),
+                "weight": training.weights[name],
+                "data": found.digest,
+                "dev_accuracy": evaluations[name].accuracy,
+            }
+            for name, found in data.items()
+        },
+        "settings": {
+            **training.settings.to_dict(),
+            "max_length": max_length,
+            "precision": training.precision,
+            "train_rows": request.train_rows,
+            "dev_rows": request.dev_rows,
+            "device": training.encoder.device.type,
+        },
+        "losses": training.history.to_dict(),
+        "seconds": round(training.seconds, 3),
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

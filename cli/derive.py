@@ -27,7 +27,9 @@ def derive(
     ] = None,
     quantizer: Annotated[
         str | None,
-        typer.Option(metavar="float16|uint8[:…]|sign", help="Quantizer.", show_default="as stored"),
+        typer.Option(
+            metavar="float16|uint8[:…]|int4|int2|sign|sign-centred", help="Quantizer.", show_default="as stored"
+        ),
     ] = None,
     codec: CodecOption = None,
     snapshot: SnapshotOption = None,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, LayerPooling, Quantizer, TextSpec
 from featurestore.identity import key_hashes, text_digests
-from featurestore.quantizers import Float16, Sign, UInt8
+from featurestore.quantizers import Float16, Int2, Int4, Sign, SignCentred, UInt8
 from featurestore.spec import POSITIONS
 
 DOC_IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
@@ -53,7 +53,16 @@ def quantizers(width: int) -> st.SearchStrategy[Quantizer]:
             zero_point=st.tuples(*[st.integers(0, 255)] * size),
         )
 
-    return st.sampled_from([Float16(), Sign()]) | uint8("per-tensor") | uint8("per-dimension")
+    places = st.tuples(*[st.floats(-(2.0**10), 2.0**10)] * width)
+    spreads = st.tuples(*[scales] * width)
+    return (
+        st.sampled_from([Float16(), Sign()])
+        | uint8("per-tensor")
+        | uint8("per-dimension")
+        | st.builds(Int4, mean=places, deviation=spreads)
+        | st.builds(Int2, mean=places, deviation=spreads)
+        | st.builds(SignCentred, median=places)
+    )
 
 
 @st.composite

@@ -14,15 +14,21 @@ import torch
 from featurestore.errors import UsageError
 from featurestore.quantizers.contract import Calibration, Quantizer
 from featurestore.quantizers.float16 import Float16
+from featurestore.quantizers.int2 import Int2
+from featurestore.quantizers.int4 import Int4
 from featurestore.quantizers.sign import Sign
+from featurestore.quantizers.sign_centred import SignCentred
 from featurestore.quantizers.uint8 import UInt8
 
 __all__ = [
     "REGISTRY",
     "Calibration",
     "Float16",
+    "Int2",
+    "Int4",
     "Quantizer",
     "Sign",
+    "SignCentred",
     "UInt8",
     "calibrate",
     "parse_quantizer",
@@ -33,7 +39,10 @@ REGISTRY: Mapping[str, type[Quantizer]] = MappingProxyType(
     {
         Float16.kind: Float16,
         UInt8.kind: UInt8,
+        Int4.kind: Int4,
+        Int2.kind: Int2,
         Sign.kind: Sign,
+        SignCentred.kind: SignCentred,
     }
 )
 """Kind, the first word of a request, → quantizer."""

@@ -26,7 +26,7 @@ class Quantizer(Protocol):
     """
 
     kind: ClassVar[str]
-    """First word of the request: ``float16``, ``uint8``, ``sign``."""
+    """First word of the request: ``float16``, ``uint8``, ``int2``."""
 
     dtype: ClassVar[str]
     """NumPy name of the stored numbers' type: ``float16`` or ``uint8``."""

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
-from featurestore.errors import UsageError
 from featurestore.quantizers.contract import Calibration
+from featurestore.quantizers.plain import PlainRequest
 
 
-class FixedQuantizer:
-    """A quantizer whose request is its kind alone and which is always ready."""
-
-    kind: ClassVar[str]
-
-    @classmethod
-    def parse(cls, words: tuple[str, ...]) -> Self:
-        """The quantizer; raise UsageError if anything follows the kind."""
-        if words:
-            raise UsageError(
-                f"quantizer {':'.join((cls.kind, *words))!r}: {cls.kind} takes no options; ask for {cls.kind}"
-            )
-        return cls()
-
-    @property
-    def request(self) -> str:
-        """The kind."""
-        return self.kind
+class FixedQuantizer(PlainRequest):
+    """A quantizer that is always ready."""
 
     @property
     def calibrated(self) -> bool:

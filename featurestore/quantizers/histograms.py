@@ -1,4 +1,4 @@
-"""Calibration pass: a histogram over a known range, and the narrower range in which rounding loses least."""
+"""Calibration pass: a histogram over a known range, and what it tells: the best range to round in, mean, median."""
 
 from __future__ import annotations
 
@@ -76,6 +76,31 @@ class Histogram:
             first = (noise * (high - lows) ** 2 + below).argmin(dim=-1, keepdim=True)
             if torch.equal(first, previous[0]) and torch.equal(last, previous[1]):
                 return self._at(first.squeeze(-1), last.squeeze(-1))
+
+    def mean_and_deviation(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation of each group, every value taken for the middle of its bin: (groups,) float64.
+
+        They are exact, with deviation 0, where all values are equal. Sums are of integers, in halves of a bin.
+        """
+        count = self.counts.sum(dim=-1).double()
+        middles = torch.arange(1, 2 * BINS, 2)
+        mean = (self.counts * middles).sum(dim=-1) / count
+        variance = (self.counts * middles**2).sum(dim=-1) / count - mean**2
+        width = (self.maximum - self.minimum) / BINS
+        return self.minimum + mean / 2 * width, variance.clamp(min=0).sqrt() / 2 * width
+
+    def median(self) -> torch.Tensor:
+        """Median of each group, (groups,) float64: values are taken as spread evenly inside their bins.
+
+        It is exact where all values are equal.
+        """
+        half = self.counts.sum(dim=-1, keepdim=True) / 2
+        upto = self.counts.cumsum(dim=-1).double()
+        middle = (upto >= half).double().argmax(dim=-1, keepdim=True)
+        held = self.counts.gather(-1, middle)
+        edges = middle + 1 - (upto.gather(-1, middle) - half) / held
+        width = (self.maximum - self.minimum) / BINS
+        return self.minimum + edges.squeeze(-1) * width
 
     def _bin_width(self) -> torch.Tensor:
         """(groups,) float64; 1 where all values are equal, so that nothing is divided by zero."""

@@ -6,6 +6,8 @@ from typing import Self
 
 import torch
 
+from featurestore.errors import DataError
+
 
 class Range:
     """Running minimum and maximum; exact, so the order of batches and their split over workers do not matter.
@@ -35,6 +37,19 @@ class Range:
         """Take in what another worker saw."""
         if other.minimum is not None and other.maximum is not None:
             self._widen(other.minimum, other.maximum)
+
+    def bounds(self, request: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Minimum and maximum of the finished pass.
+
+        Args:
+            request: the quantizer's, for the error.
+
+        Raises:
+            DataError: the pass saw no finite vector.
+        """
+        if self.minimum is None or self.maximum is None:
+            raise DataError(f"{request}: the calibration sample holds no finite vector; see the run's dead letters")
+        return self.minimum, self.maximum
 
     def _widen(self, minimum: torch.Tensor, maximum: torch.Tensor) -> None:
         self.minimum = minimum if self.minimum is None else torch.minimum(self.minimum, minimum)

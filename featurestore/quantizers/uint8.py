@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from featurestore.errors import DataError, UsageError
+from featurestore.errors import UsageError
 from featurestore.quantizers.contract import Calibration
 from featurestore.quantizers.histograms import Histogram
 from featurestore.quantizers.ranges import Range
@@ -99,13 +99,10 @@ class UInt8:
             return self._learned(*statistics.best_range(LEVELS))
         if not isinstance(statistics, Range):
             raise TypeError(f"{self.request}: expected the statistics of calibration_pass(), got {statistics!r}")
-        if statistics.minimum is None or statistics.maximum is None:
-            raise DataError(
-                f"{self.request}: the calibration sample holds no finite vector; see the run's dead letters"
-            )
+        minimum, maximum = statistics.bounds(self.request)
         if self.method == "min-max":
-            return self._learned(statistics.minimum, statistics.maximum)
-        return replace(self, bounds=(tuple(statistics.minimum.tolist()), tuple(statistics.maximum.tolist())))
+            return self._learned(minimum, maximum)
+        return replace(self, bounds=(tuple(minimum.tolist()), tuple(maximum.tolist())))
 
     def _learned(self, minimum: torch.Tensor, maximum: torch.Tensor) -> Self:
         scale, zero_point = affine_parameters(minimum, maximum)

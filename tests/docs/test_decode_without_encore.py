@@ -60,8 +60,9 @@ def run_page(folder, *blocks):
     return done.stdout
 
 
-def test_the_ten_lines_decode_sign_bits(tmp_path):
-    expected = written_store(tmp_path / "features", "sign", "none")
+@pytest.mark.parametrize("quantizer", ["sign", "sign-centred"])
+def test_the_ten_lines_decode_single_bits(tmp_path, quantizer):
+    expected = written_store(tmp_path / "features", quantizer, "none")
     printed = run_page(tmp_path, code_blocks()[0])
     assert printed == f"a (3, {WIDTH})\n"
     np.testing.assert_array_equal(np.load(tmp_path / "vectors.npy"), expected[:3])
@@ -69,7 +70,13 @@ def test_the_ten_lines_decode_sign_bits(tmp_path):
 
 @pytest.mark.parametrize(
     ("quantizer", "codec"),
-    [("float16", "blosc"), ("uint8", "zstd"), ("uint8:per-dimension:histogram", "none")],
+    [
+        ("float16", "blosc"),
+        ("uint8", "zstd"),
+        ("uint8:per-dimension:histogram", "none"),
+        ("int4", "zstd"),
+        ("int2", "none"),
+    ],
 )
 def test_the_next_lines_decode_the_other_quantizers(tmp_path, quantizer, codec):
     expected = written_store(tmp_path / "features", quantizer, codec)

@@ -11,7 +11,7 @@ import torch
 
 from featurestore import FeatureBlock, FeatureSpec, LayerPooling, Quantizer, UsageError, parse_quantizer
 from featurestore.derivation import Derivation
-from featurestore.quantizers import Float16, Sign, UInt8
+from featurestore.quantizers import Float16, Int2, Sign, SignCentred, UInt8
 from tests.featurestore.building import ENCODER, spec_of
 from tests.strategies import document_index
 
@@ -20,7 +20,9 @@ LAYERS = 6
 LENGTHS = [2, 1, 4, 2]
 TENSOR = UInt8("per-tensor", "min-max", scale=(0.25,), zero_point=(100,))
 DIMENSION = UInt8("per-dimension", "min-max", scale=tuple(np.linspace(0.5, 2, 8)), zero_point=tuple(range(90, 98)))
-QUANTIZERS: list[Quantizer] = [Float16(), Sign(), TENSOR, DIMENSION]
+GAUSSIAN = Int2(mean=tuple(np.linspace(-1, 1, 8)), deviation=tuple(np.linspace(3, 5, 8)))
+CENTRED = SignCentred(median=tuple(np.linspace(-2, 2, 8)))
+QUANTIZERS: list[Quantizer] = [Float16(), Sign(), TENSOR, DIMENSION, GAUSSIAN, CENTRED]
 POSITIONS = ["tokens", "cls", "mean"]
 
 # Small integers, and means of 1, 2 or 4 of them: exact in every number format, whatever the order of the additions.

@@ -21,7 +21,7 @@ from featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
 from featurestore.codecs import CODECS
 from featurestore.entries import SegmentEntry
 from featurestore.objects import Objects
-from featurestore.quantizers import UInt8, quantizer_from_dict
+from featurestore.quantizers import Int2, SignCentred, UInt8, quantizer_from_dict
 from featurestore.reader import RUN_CHUNKS, SegmentReader
 from featurestore.records import RejectedDocument, SegmentRecord, attempt_path, record_path, segment_id
 from featurestore.segments import CHUNK_BYTES, EncodingCounts, read_record, write_segment
@@ -40,6 +40,11 @@ SPECS = {
     "uint8 per dimension": spec_of().with_quantizer(DIMENSION),
     "sign": spec_of("sign"),
     "sign of a width that is no multiple of 8": spec_of("sign", width=13),
+    "int2": spec_of().with_quantizer(Int2(mean=(0.5,) * 16, deviation=(2.0,) * 16)),
+    "int2 of a width that is no multiple of 4": spec_of(width=13).with_quantizer(
+        Int2(mean=(0.5,) * 13, deviation=(2.0,) * 13)
+    ),
+    "sign-centred": spec_of().with_quantizer(SignCentred(median=tuple(np.linspace(-1, 1, 16)))),
     "float16 stack": spec_of("float16", "stack:3"),
     "uint8 stack": spec_of("sign", "stack:3").with_quantizer(DIMENSION),
     "sign stack": spec_of("sign", "stack:3"),

@@ -154,7 +154,7 @@ class TestRefusals:
         [
             (lambda: spec_of(positions="last"), "positions 'last': expected one of tokens, cls, mean"),
             (lambda: spec_of(layers="mean:7"), "mean:7: the encoder has 6 layers; ask for 1 to 6"),
-            (lambda: spec_of("int4"), "quantizer 'int4': expected one of float16, uint8, sign"),
+            (lambda: spec_of("int8"), "quantizer 'int8': expected one of float16, uint8, int4, int2, sign"),
             (lambda: TextSpec(0), "max length 0: expected at least 1"),
             (lambda: TextSpec(1, truncation_side="up"), "truncation side 'up': expected right or left"),
             (lambda: TextSpec(1, pair="space"), "pair 'space': expected template"),

@@ -1,0 +1,52 @@
+"""One bit a dimension: which side of the dimension's median."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import torch
+
+from featurestore.quantizers.histograms import Histogram
+from featurestore.quantizers.learned import LearnedQuantizer
+from featurestore.quantizers.packing import pack, packed_width, unpack
+
+
+@dataclass(frozen=True)
+class SignCentred(LearnedQuantizer):
+    """x ≥ median → 1, else 0; packed and decoded as `Sign` does.
+
+    A dimension that is seldom near zero spends its bit of `Sign` on saying the same of nearly every token; at the
+    median both halves are equally large. The median is interpolated inside its bin of the histogram, because exact
+    medians of parts do not merge into that of the whole.
+
+    Attributes:
+        median: of each dimension over the calibration sample.
+    """
+
+    median: tuple[float, ...] | None = None
+
+    kind: ClassVar[str] = "sign-centred"
+    dtype: ClassVar[str] = "uint8"
+    default_codec: ClassVar[str] = "none"
+
+    def learned(self, histogram: Histogram) -> Self:
+        """The quantizer with each dimension's median."""
+        return replace(self, median=tuple(histogram.median().tolist()))
+
+    def packed_width(self, width: int) -> int:
+        """One byte for eight dimensions."""
+        return packed_width(width, 1)
+
+    def bytes_per_vector(self, width: int) -> int:
+        """An eighth of the width, rounded up."""
+        return packed_width(width, 1)
+
+    def quantize(self, values: torch.Tensor) -> torch.Tensor:
+        """Floats (..., width) to packed bits, uint8 (..., ⌈width / 8⌉)."""
+        [median] = self._tensors(values.device)
+        return pack((values.to(torch.float32) >= median.float()).view(torch.uint8), 1)
+
+    def dequantize(self, packed: torch.Tensor, width: int) -> torch.Tensor:
+        """±1 as float32 (..., width) from packed bits (..., ⌈width / 8⌉)."""
+        return unpack(packed, torch.tensor([-1.0, 1.0], device=packed.device), width)

@@ -23,11 +23,6 @@ from pipelines.encoder_handler import ExtractorHandler
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 
-SAMPLE_DOCUMENTS = 1024
-"""Documents of the sample: some 50,000 token vectors of typical text."""
-PART_DOCUMENTS = 128
-"""Documents that are measured at a time."""
-
 
 def calibrate_with_encoder(
     spec: FeatureSpec, parts: Sequence[DocumentBlock], encoder: str, device: str, run: RunFolder, runner: RunnerChoice

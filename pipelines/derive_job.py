@@ -8,16 +8,15 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
-import torch
 from apache_beam.utils.shared import Shared
 
 from featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
+from featurestore.calibration_sample import sample_activations
 from featurestore.codecs import check_codec
 from featurestore.derivation import Derivation
 from featurestore.entries import SegmentEntry
 from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts
-from pipelines.calibration import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, Silent
 from pipelines.runner import RunnerChoice
@@ -80,7 +79,7 @@ def derive(
         raise UsageError(f"{source.uri}: snapshot {source.version} holds no documents to derive from")
 
     def measured(spec: FeatureSpec) -> FeatureSpec:
-        return spec.with_quantizer(calibrate(spec.quantizer, lambda: _sample_activations(source, derivation)))
+        return spec.with_quantizer(calibrate(spec.quantizer, lambda: sample_activations(source, derivation)))
 
     spec = settle_spec(request.store, derivation.target, request.like, measured)
     store = Store.create(request.store, spec)
@@ -165,10 +164,3 @@ def _state(unit: SourceUnit, source: Store, failure: Failure | None = None) -> U
         documents_in=unit.entry.live,
         failure=failure,
     )
-
-
-def _sample_activations(source: Store, derivation: Derivation) -> Iterator[torch.Tensor]:
-    """Float features of the documents with the smallest key hashes: the first of the sorted key index."""
-    for start in range(0, min(SAMPLE_DOCUMENTS, len(source.keys)), PART_DOCUMENTS):
-        stop = min(start + PART_DOCUMENTS, SAMPLE_DOCUMENTS, len(source.keys))
-        yield derivation.activations(source.gather_positions(np.arange(start, stop)))

@@ -14,9 +14,10 @@ from apache_beam.ml.inference.base import RunInference
 
 from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from featurestore import FeatureSpec, Store, TextSpec, UsageError
+from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from featurestore.codecs import check_codec
 from featurestore.objects import Objects
-from pipelines.calibration import PART_DOCUMENTS, SAMPLE_DOCUMENTS, calibrate_with_encoder
+from pipelines.calibration import calibrate_with_encoder
 from pipelines.corpus import CorpusColumns, Plan, find_files, plan, read_sample, sample_units, smallest_keys
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.encoder_handler import EncoderHandler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import experiment_frozen, experiment_quantization
+from cli import experiment_all_tasks, experiment_frozen, experiment_group_out, experiment_loo, experiment_quantization
 
 
 def register(app: typer.Typer) -> None:
@@ -13,6 +13,12 @@ def register(app: typer.Typer) -> None:
         help="The paper's experiments, on any encoder and any tasks. A finished cell is never measured again.",
         no_args_is_help=True,
     )
-    for module in (experiment_frozen, experiment_quantization):
+    for module in (
+        experiment_frozen,
+        experiment_loo,
+        experiment_group_out,
+        experiment_all_tasks,
+        experiment_quantization,
+    ):
         module.register(experiment)
     app.add_typer(experiment, name="experiment")

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from experiments.cells import CellStore
 from experiments.request import Experiment
-from experiments.settings import FLOAT, FeatureSetting, richest
+from experiments.settings import FeatureSetting, richest
 from experiments.task_data import TaskData
 from featurestore import FeatureBlock, JobError, Store
 from heads import Evaluation, Labels, train_head
@@ -56,12 +56,7 @@ class FrozenTask:
         The rich store is made only where a cell is missing, and is removed when none is. What an interruption leaves is
         used by the next run.
         """
-        seeds = range(self.experiment.request.seeds)
-        missing = {
-            setting: left
-            for setting in settings
-            if (left := [seed for seed in seeds if cells.get(self._key(setting, seed)) is None])
-        }
+        missing = self.missing(cells, settings)
         if not missing:
             return
         rich = self._rich(tuple(missing))
@@ -79,6 +74,12 @@ class FrozenTask:
                 shutil.rmtree(self._folder / _folder_name(setting))
         shutil.rmtree(self._folder)
 
+    def missing(self, cells: CellStore, settings: Sequence[FeatureSetting]) -> dict[FeatureSetting, list[int]]:
+        """Setting → seeds without a cell, for the settings that have any."""
+        seeds = range(self.experiment.request.seeds)
+        left = {s: [seed for seed in seeds if cells.get(self._key(s, seed)) is None] for s in settings}
+        return {setting: found for setting, found in left.items() if found}
+
     @property
     def _folder(self) -> Path:
         return self.experiment.request.out / "stores" / self.label / self.data.task.name
@@ -89,35 +90,17 @@ class FrozenTask:
 
     def _rich(self, settings: tuple[FeatureSetting, ...]) -> Store:
         """The store that all settings are derived from."""
-        request = self.experiment.request
         layers, positions = richest(settings, self.experiment.encoder.num_layers)
         corpus = self._folder / "corpus.parquet"
         corpus.parent.mkdir(parents=True, exist_ok=True)
         documents = pa.concat_tables([self.data.train.table, self.data.dev.table])
         pq.write_table(documents.drop_columns(["label"]), corpus)
-        uri = str(self._folder / f"rich-{layers.replace(':', '')}-{positions}")
         self.say(
             f"{self.data.task.name}: encoding {len(documents):,} documents with {self.label}, {layers} {positions}"
         )
-        report = encode(
-            EncodeRequest(
-                (str(corpus),),
-                uri,
-                encoder=self.encoder,
-                layers=layers,
-                positions=positions,
-                quantizer=FLOAT,
-                max_length=self.experiment.max_length,
-                device=request.device,
-                dtype=request.dtype,
-                columns=CorpusColumns(pair=None if self.data.task.pair_column is None else "text_pair"),
-                # It is read once and removed: compressing it would cost more than it saves.
-                codec="none",
-            ),
-            display=self.display,
-        )
-        _require_done(report, "encode", uri)
-        return Store.open(uri)
+        rich = FeatureSetting("rich", "", layers, positions, "")
+        target = self._folder / _folder_name(rich)
+        return encode_documents(self.experiment, self.data, corpus, target, self.encoder, rich, self.display)
 
     def _derived(self, rich: Store, setting: FeatureSetting) -> Store:
         held = (str(rich.spec.layers), rich.spec.positions, rich.spec.quantizer.request)
@@ -180,6 +163,42 @@ class _Gathered:
         split = Split.given(train, dev)
         missing = sum(len(left) for _, left in parts)
         return cls(split, store.gather(train.doc_ids), store.gather(dev.doc_ids), dev, missing)
+
+
+def encode_documents(
+    experiment: Experiment,
+    data: TaskData,
+    corpus: Path,
+    target: Path,
+    encoder: str,
+    setting: FeatureSetting,
+    display: ProgressDisplay,
+) -> Store:
+    """A corpus of one task's documents as a store; what an earlier run has encoded is kept.
+
+    Raises:
+        JobError: the encoding did not finish.
+    """
+    request = experiment.request
+    report = encode(
+        EncodeRequest(
+            (str(corpus),),
+            str(target),
+            encoder=encoder,
+            layers=setting.layers,
+            positions=setting.positions,
+            quantizer=setting.quantizer,
+            max_length=experiment.max_length,
+            device=request.device,
+            dtype=request.dtype,
+            columns=CorpusColumns(pair=None if data.task.pair_column is None else "text_pair"),
+            # It is read once and removed: compressing it would cost more than it saves.
+            codec="none",
+        ),
+        display=display,
+    )
+    _require_done(report, "encode", str(target))
+    return Store.open(str(target))
 
 
 def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[str, Any]:

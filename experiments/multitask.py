@@ -122,7 +122,7 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     evaluations = {
         name: Evaluation.of(
             dev[name].codes,
-            predict(encoder, head, dev[name].tokens, position=request.settings.position),
+            predict(encoder, head, dev[name].tokens, position=request.settings.position, precision=training.precision),
             data[name].classes,
         )
         for name, head in heads.items()

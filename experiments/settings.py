@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from featurestore import UsageError
+from featurestore import UsageError, parse_quantizer
 from featurestore.layers import LayerPooling
 from heads import TrainSettings
 
@@ -77,13 +77,14 @@ def layer_average(mean_layers: int) -> FeatureSetting:
 
 def quantized(setting: FeatureSetting, quantizer: str, queries: int = 1) -> FeatureSetting:
     """The same features, pooled over layers and then quantized (paper, section 5)."""
+    quantizer_request = parse_quantizer(quantizer).request
     asked = "" if queries == 1 else f", {queries} queries"
     name = setting.name if quantizer == FLOAT else f"{setting.name}/{quantizer}"
     return replace(
         setting,
         name=name if queries == 1 else f"{name}/{queries}q",
         title=f"{setting.title}, {quantizer}{asked}",
-        quantizer=quantizer,
+        quantizer=quantizer_request,
         queries=queries,
     )
 
@@ -107,7 +108,7 @@ def quantized_before(setting: FeatureSetting, quantizer: str) -> FeatureSetting:
         title=f"{setting.title}, {quantizer} before layer pooling",
         layers=f"stack:{pooling.count}",
         layer_mix="uniform",
-        quantizer=quantizer,
+        quantizer=parse_quantizer(quantizer).request,
     )
 
 

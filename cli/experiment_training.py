@@ -1,0 +1,27 @@
+"""Options of the experiments that train encoders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from encoders.training import TrainingSettings
+
+StepsOption = Annotated[int, typer.Option("--steps", metavar="N", help="Steps of the joint training of an encoder.")]
+EncoderRateOption = Annotated[
+    float | None,
+    typer.Option("--lr", metavar="X", help="Peak learning rate of the encoder.", show_default="as encore multitask"),
+]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", metavar="auto|float32|bfloat16", help="What the training computes in.")
+]
+
+
+def training_settings(steps: int, lr: float | None, precision: str) -> TrainingSettings:
+    """The settings that the shared options make."""
+    from encoders.training import TrainingSettings  # noqa: PLC0415
+
+    rate = TrainingSettings.learning_rate if lr is None else lr
+    return TrainingSettings(steps=steps, learning_rate=rate, precision=precision)

@@ -1,0 +1,63 @@
+"""Units of work over a few processes that end with the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from typing import TypeVar
+
+POLL_SECONDS = 1.0
+
+Unit = TypeVar("Unit")
+
+
+def run_units(work: Callable[[Unit], None], units: Sequence[Unit], workers: int, watch: Callable[[], None]) -> None:
+    """Run ``work`` on every unit; the first error stops all.
+
+    A single worker works in this process.
+
+    Args:
+        work: a function of a module, or a value that can be pickled.
+        units: what to work on; the long ones first.
+        workers: processes at most.
+        watch: called every second or so, and after each unit where there is one worker.
+    """
+    workers = min(workers, len(units))
+    if workers <= 1:
+        for unit in units:
+            work(unit)
+            watch()
+        return
+    # Forking a process that has threads, as torch and object storage have, may leave a lock held for ever.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
+    try:
+        waiting = {pool.submit(work, unit) for unit in units}
+        while waiting:
+            done, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+            watch()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def leave() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()

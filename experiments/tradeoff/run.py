@@ -1,0 +1,161 @@
+"""The trade-off run: what is not measured yet is measured, and everything is summarised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import numpy as np
+
+from experiments.tradeoff.cells import Bench, HeadUnit, head_key, right_of, units_of
+from experiments.tradeoff.grid import Setting, build_grid
+from experiments.tradeoff.label_options import LabelledTask, read_tasks
+from experiments.tradeoff.processes import run_units
+from experiments.tradeoff.recommend import Recommendation, recommend
+from experiments.tradeoff.request import TradeoffRequest
+from experiments.tradeoff.sizes import DocumentSizes
+from experiments.tradeoff.summary import Point, SettingSize, overall, summarise
+from featurestore import Store, UsageError
+from heads import TrainSettings
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is finished and how much there is."""
+
+VERSIONS = ("encore-featurestore", "numpy", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class TradeoffReport:
+    """What a run found.
+
+    Attributes:
+        request: what was asked for.
+        bench: the store and the cells.
+        tasks: with their documents.
+        grid: settings that were measured.
+        sizes: lengths and index of the store's documents.
+        points: every setting in every panel.
+        recommendation: over all tasks.
+        documents: that the store's size is projected for.
+        measured: heads trained by this run; the others were there.
+        seconds: that this run took.
+        finished_at: UTC, ISO 8601.
+    """
+
+    request: TradeoffRequest
+    bench: Bench
+    tasks: tuple[LabelledTask, ...]
+    grid: tuple[Setting, ...]
+    sizes: DocumentSizes
+    points: tuple[Point, ...]
+    recommendation: Recommendation
+    documents: int
+    measured: int
+    seconds: float
+    finished_at: str
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Package → version."""
+        return {name: version(name) for name in VERSIONS}
+
+    def projected_bytes(self, point: Point) -> float:
+        """Bytes of a store of `documents` documents."""
+        return point.size.bytes_per_document * self.documents
+
+
+def run_tradeoff(request: TradeoffRequest, progress: Progress) -> TradeoffReport:
+    """Measure every cell that is not there yet, and summarise all.
+
+    Raises:
+        UsageError: a grid that the store does not hold, or a folder of other results; before any work.
+        DataError: labels that no head can be trained or measured on; before any work.
+    """
+    started = time.monotonic()
+    store = Store.open(request.store, request.snapshot)
+    if not len(store):
+        raise UsageError(f"{store.uri}: snapshot {store.version} holds no documents")
+    grid = build_grid(store.spec, request.layers, request.positions, request.quantizers)
+    bench = _bench(request, store)
+    for setting in grid:
+        bench.train_settings(setting, 0)
+    tasks = read_tasks(request.labels, store, request.id_column, request.label_column)
+    sizes = DocumentSizes.measure(store)
+    _ = bench.heads, bench.calibrations
+    _calibrate(bench, grid, request.workers, progress)
+    measured = _measure(bench, list(units_of(tasks, grid, request.seeds)), request.workers, progress)
+    points = summarise(
+        {task.name: {setting: _right(bench, task, setting, request.seeds) for setting in grid} for task in tasks},
+        {setting: _size(bench, setting, sizes) for setting in grid},
+    )
+    return TradeoffReport(
+        request=request,
+        bench=bench,
+        tasks=tasks,
+        grid=grid,
+        sizes=sizes,
+        points=points,
+        recommendation=recommend(overall(points), request.max_loss, request.max_bytes),
+        documents=request.documents or sizes.documents,
+        measured=measured,
+        seconds=time.monotonic() - started,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _bench(request: TradeoffRequest, store: Store) -> Bench:
+    training = asdict(TrainSettings(queries=request.queries, epochs=request.epochs))
+    settings = {
+        "format": "encore-tradeoff",
+        "store_id": store.store_id,
+        "snapshot": store.version,
+        "fingerprint": store.spec.fingerprint,
+        "training": {name: value for name, value in training.items() if name != "seed"},
+    }
+    return Bench(request.store, store.version, request.out / "cells", settings, request.queries, request.epochs)
+
+
+def _calibrate(bench: Bench, grid: tuple[Setting, ...], workers: int, progress: Progress) -> None:
+    wanted = [setting for setting in grid if bench.spec_of(setting) is None]
+
+    def watch() -> None:
+        progress("calibrating", sum(bench.spec_of(setting) is not None for setting in wanted), len(wanted))
+
+    if wanted:
+        watch()
+        run_units(
+            bench.calibrate, [wanted[start::workers] for start in range(min(workers, len(wanted)))], workers, watch
+        )
+
+
+def _measure(bench: Bench, units: list[HeadUnit], workers: int, progress: Progress) -> int:
+    """Train what is missing; how many heads that were."""
+    keys = [head_key(unit.task, setting, seed) for unit in units for setting in unit.settings for seed in unit.seeds]
+    missing = [key for key in keys if bench.heads.get(key) is None]
+
+    def watch() -> None:
+        left = sum(bench.heads.get(key) is None for key in missing)
+        progress("training heads", len(keys) - left, len(keys))
+
+    if missing:
+        watch()
+        pending = [unit for unit in map(bench.missing, units) if unit.settings]
+        run_units(bench.measure, pending, workers, watch)
+    return len(missing)
+
+
+def _right(
+    bench: Bench, task: LabelledTask, setting: Setting, seeds: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    found = [bench.heads.get(head_key(task, setting, seed)) for seed in range(seeds)]
+    return np.stack([right_of(result) for result in found if result is not None])
+
+
+def _size(bench: Bench, setting: Setting, sizes: DocumentSizes) -> SettingSize:
+    spec = bench.spec_of(setting)
+    if spec is None:
+        raise ValueError(f"{setting.name} has not been calibrated")
+    return SettingSize(spec.fingerprint, spec.row_bytes, sizes.payload(spec), sizes.bytes_per_document(spec))

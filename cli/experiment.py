@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from cli import experiment_all_tasks, experiment_frozen, experiment_group_out, experiment_loo, experiment_quantization
+from cli import (
+    experiment_all_tasks,
+    experiment_finetune,
+    experiment_frozen,
+    experiment_group_out,
+    experiment_loo,
+    experiment_quantization,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +25,7 @@ def register(app: typer.Typer) -> None:
         experiment_loo,
         experiment_group_out,
         experiment_all_tasks,
+        experiment_finetune,
         experiment_quantization,
     ):
         module.register(experiment)

@@ -53,7 +53,7 @@ def run_all_tasks(
             found = _JointTask(experiment, experiment.data[name], folder, label, display).measure()
             cells.put(keys[name], found)
             say(f"{name}, {label}: {found['accuracy']:.4f}")
-    return Outcome.of(NAME, experiment, cells, (SETTING,))
+    return Outcome.of(NAME, experiment, [cells], (SETTING,))
 
 
 def _key(data: TaskData, label: str, seed: int) -> dict[str, Any]:

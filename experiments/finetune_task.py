@@ -88,12 +88,14 @@ class Finetuned:
         epochs: every one, in order.
         best: the first of the best dev accuracy. The best of several flatters a little.
         evaluation: on the dev documents, at the best epoch.
+        tokens_per_document: mean over training and dev documents, special tokens included.
         seconds: all of it, dev included.
     """
 
     epochs: tuple[FinetunedEpoch, ...]
     best: FinetunedEpoch
     evaluation: Evaluation
+    tokens_per_document: float
     seconds: float
 
 
@@ -148,4 +150,5 @@ def finetune(
             on_epoch(epoch)
     if best is None:
         raise ValueError("no epoch was run")
-    return Finetuned(tuple(epochs), *best, time.monotonic() - started)
+    tokens = sum(len(part.tokens.ids) for part in (train, dev)) / (len(train) + len(dev))
+    return Finetuned(tuple(epochs), *best, tokens, time.monotonic() - started)

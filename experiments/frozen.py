@@ -25,4 +25,4 @@ def run_frozen(request: ExperimentRequest, say: Say, display: ProgressDisplay) -
     cells = experiment.cells(NAME)
     for data in experiment.data.values():
         FrozenTask(experiment, data, request.encoder, PLAIN, say, display).measure(cells, settings)
-    return Outcome.of(NAME, experiment, cells, settings)
+    return Outcome.of(NAME, experiment, [cells], settings)

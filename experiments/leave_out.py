@@ -61,7 +61,7 @@ def run_loo(
     measured = _Measured(experiment, plan, say, display, training)
     for name in request.measured.names:
         measured.on_encoder_without([name], f"without-{name}", LOO, settings, [name])
-    return Outcome.of(LOO, experiment, cells, settings, paired=average.name)
+    return Outcome.of(LOO, experiment, [cells], settings, paired=average.name)
 
 
 def run_group_out(
@@ -87,7 +87,7 @@ def run_group_out(
         label = f"without-{names[0]}" if len(names) == 1 else f"without-group-{group}"
         if wanted:
             measured.on_encoder_without(names, label, GROUP_OUT, settings, wanted)
-    return Outcome.of(GROUP_OUT, experiment, cells, settings)
+    return Outcome.of(GROUP_OUT, experiment, [cells], settings)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from experiments.cells import CellStore
+from experiments.cost import encoder_shape, folded_attention_flops
 from experiments.intervals import half_width
 from experiments.request import Experiment
 from experiments.result_tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
@@ -28,7 +29,7 @@ class Outcome:
         cells: every finished cell of the tasks that were asked for.
         registry: those tasks.
         paired: the setting that the others are compared with, seed by seed; None where nothing is compared.
-        flops: setting → G FLOPs for all tasks on one document of mean length.
+        flops: setting → G FLOPs of all tasks on one document of mean length, attention folded.
         parquet, report: the files.
     """
 
@@ -37,7 +38,7 @@ class Outcome:
     cells: Sequence[Mapping[str, Any]]
     registry: TaskRegistry
     paired: str | None
-    flops: Mapping[str, float | None]
+    flops: Mapping[str, float]
     parquet: Path
     report: Path
 
@@ -46,14 +47,26 @@ class Outcome:
         cls,
         name: str,
         experiment: Experiment,
-        cells: CellStore,
+        cells: Sequence[CellStore],
         settings: Sequence[FeatureSetting],
         paired: str | None = None,
+        *,
+        per_task: bool = False,
     ) -> Outcome:
-        """Gather the cells and write ``OUT/<name>.parquet`` and ``OUT/<name>.md``."""
+        """Gather the cells and write ``OUT/<name>.parquet`` and ``OUT/<name>.md``.
+
+        Args:
+            name: of the experiment.
+            experiment: sizes and places.
+            cells: where the finished ones are.
+            settings: the rows, in order.
+            paired: the setting that the others are compared with.
+            per_task: whether every task runs an encoder of its own.
+        """
         registry = experiment.request.measured
         names = {setting.name for setting in settings}
-        found = [cell for cell in cells.rows() if cell["task"] in registry.names and cell["setting"] in names]
+        finished = [cell for store in cells for cell in store.rows()]
+        found = [cell for cell in finished if cell["task"] in registry.names and cell["setting"] in names]
         rows = rows_of(found, {setting.name: setting.title for setting in settings}, registry)
         out = experiment.request.out
         outcome = cls(
@@ -62,7 +75,11 @@ class Outcome:
             cells=found,
             registry=registry,
             paired=paired,
-            flops={setting.name: None for setting in settings},
+            flops={
+                setting.name: _flops(experiment, setting, rows[setting.name], per_task=per_task)
+                for setting in settings
+                if setting.name in rows
+            },
             parquet=out / f"{name}.parquet",
             report=out / f"{name}.md",
         )
@@ -81,6 +98,15 @@ class Outcome:
         if self.paired is not None and self.paired in self.rows:
             parts.append(difference_table(self.rows, self.paired))
         return "\n".join(parts)
+
+
+def _flops(experiment: Experiment, setting: FeatureSetting, row: ResultRow, *, per_task: bool) -> float:
+    """G FLOPs of all tasks on one document of the row's mean length."""
+    shape, tokens = encoder_shape(experiment.request.encoder), round(row.tokens_per_document)
+    attention = setting.pooling == "attention" and not per_task
+    head = folded_attention_flops(shape.hidden_size, tokens, setting.queries) if attention else 0
+    tasks = len(row.tasks)
+    return (shape.pass_flops(tokens) * (tasks if per_task else 1) + tasks * head) / 1e9
 
 
 @dataclass(frozen=True)

@@ -76,4 +76,4 @@ def run_quantization(request: ExperimentRequest, grid: QuantizationGrid, say: Sa
     cells = experiment.cells(NAME)
     for data in experiment.data.values():
         FrozenTask(experiment, data, request.encoder, PLAIN, say, display).measure(cells, settings)
-    return Outcome.of(NAME, experiment, cells, settings, paired=settings[0].name)
+    return Outcome.of(NAME, experiment, [cells], settings, paired=settings[0].name)

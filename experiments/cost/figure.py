@@ -1,0 +1,96 @@
+"""Figure 4 as a picture: FLOPs of one text over the number of tasks."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.cost.compute import CostLine, Methods, round_up
+from featurestore.errors import UsageError
+
+if TYPE_CHECKING:
+    import altair as alt
+
+GIGA = 10**9
+WIDTH, HEIGHT, SCALE = 560, 340, 2
+"""Points, and pixels a point."""
+
+COLORS = ("#b22222", "#e08214", "#1b7837", "#2166ac", "#762a83")
+"""One for each line of `Methods.lines`; told apart also by people who see red and green alike, and by their dashes."""
+
+DASHES = ([1, 0], [6, 3], [2, 2], [1, 0], [6, 3])
+
+
+def check_figure(path: str | None) -> None:
+    """See that a picture can be drawn, before any work.
+
+    Raises:
+        UsageError: the drawing packages are missing, or the name does not end in .png.
+    """
+    if path is None:
+        return
+    if Path(path).suffix.lower() != ".png":
+        raise UsageError(f"--plot {path!r}: pictures are PNG; give a name that ends in .png")
+    try:
+        import altair  # noqa: F401, PLC0415 (an extra, looked for only where it is asked for)
+        import vl_convert  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise UsageError(
+            f'--plot {path!r}: drawing needs {error.name}; pip install "encore-featurestore[report]"'
+        ) from error
+
+
+def write_figure(path: str, methods: Methods, tasks: int, title: str) -> None:
+    """Draw the lines of figure 4 from 0 to ``tasks`` tasks, or further, to where the frozen ones cross the distilled.
+
+    These crossings are marked. The line of the encoder fine-tuned per task leaves the picture at the top where it
+    would flatten the others.
+    """
+    _chart(methods, tasks, title).save(Path(path).expanduser(), format="png", scale_factor=SCALE)
+
+
+def _chart(methods: Methods, tasks: int, title: str) -> alt.LayerChart | alt.FacetChart:
+    import altair as alt  # noqa: PLC0415
+
+    lines = methods.lines
+    names = [line.name for line in lines]
+    crossings = [line.break_even(methods.distilled) for line in methods.frozen]
+    last = max(tasks, *(math.ceil(crossing) + 1 for crossing in crossings if crossing is not None))
+    top = 1.05 * max(line.at(last) for line in lines[1:]) / GIGA
+    base = alt.Chart({"values": [_point(line, count) for line in lines for count in (0, last)]})
+    series = base.mark_line(clip=True, strokeWidth=2).encode(
+        x=alt.X(
+            "tasks:Q",
+            title="tasks asked of one text",
+            scale=alt.Scale(domain=[0, last]),
+            axis=alt.Axis(tickCount=min(last, 15), grid=False),
+        ),
+        y=alt.Y("gflops:Q", title="G FLOPs", scale=alt.Scale(domain=[0, top])),
+        color=alt.Color(
+            "method:N",
+            title=None,
+            scale=alt.Scale(domain=names, range=list(COLORS)),
+            legend=alt.Legend(orient="bottom", columns=2, labelLimit=400, symbolSize=400),
+        ),
+        strokeDash=alt.StrokeDash("method:N", title=None, scale=alt.Scale(domain=names, range=list(DASHES))),
+    )
+    layers = [series]
+    for frozen, below in ((methods.folded, True), (methods.attention, False)):
+        crossing = frozen.break_even(methods.distilled)
+        if crossing:
+            values = {"tasks": crossing, "gflops": (frozen.intercept + crossing * frozen.slope) / GIGA}
+            mark = alt.Chart({"values": [values | {"text": f"{round_up(crossing)} tasks"}]}).encode(
+                x="tasks:Q", y="gflops:Q"
+            )
+            layers += [
+                mark.mark_point(filled=True, size=70, color="black", opacity=1),
+                mark.mark_text(
+                    fontSize=12, dy=16 if below else -14, dx=4 if below else -4, align="left" if below else "right"
+                ).encode(text="text:N"),
+            ]
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=title, background="white")
+
+
+def _point(line: CostLine, tasks: int) -> dict[str, Any]:
+    return {"method": line.name, "tasks": tasks, "gflops": line.at(tasks) / GIGA}

@@ -1,0 +1,65 @@
+"""The figures that the paper prints about cost, to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+ENCODER, DISTILLED, TASKS, TOKENS = "roberta-large", "distilroberta", 14, 50
+"""What its tables are about."""
+
+TABLE_2: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
+    {
+        ("last, mean:m", "cls, mean"): {"float16": "2K", "uint8": "1K", "sign": "128"},
+        ("last, mean:m", "tokens"): {"float16": "100K", "uint8": "50K", "sign": "6K"},
+        ("stack:24", "tokens"): {"float16": "2.3M", "uint8": "1.2M", "sign": "150K"},
+    }
+)
+"""(layers, positions) → quantizer → bytes of a text of 50 tokens, as printed."""
+
+
+@dataclass(frozen=True)
+class PrintedFlops:
+    """One entry of table 3's column of G FLOPs.
+
+    Attributes:
+        section: of the table, ``a`` to ``e``.
+        row: the table's words.
+        method: key of the `CostLine` that it is about.
+        printed: G FLOPs for 14 tasks.
+        misprint: whether the same head is printed with another figure everywhere else.
+    """
+
+    section: str
+    row: str
+    method: str
+    printed: int
+    misprint: bool = False
+
+
+TABLE_3 = (
+    PrintedFlops("a", "DistilRoBERTa", "distilled", 61),
+    PrintedFlops("a", "RoBERTa", "fine_tuned", 430),
+    PrintedFlops("a", "RoBERTa + leave-one-task-out multi-task pre-training", "fine_tuned", 430),
+    *(
+        PrintedFlops(section, row, method, printed)
+        for section in "bc"
+        for row, method, printed in (
+            ("LAST-LAYER / CLS", "pooled", 31),
+            ("LAST-LAYER / POSITION-AVG", "pooled", 31),
+            ("LAST-LAYER / MHA", "attention", 34),
+            ("LAYER-AVG / MHA", "attention", 34),
+            ("LEARNED-COMB / MHA", "attention", 34),
+        )
+    ),
+    PrintedFlops("c", "8-bit, LAYER-AVG / MHA", "attention", 34),
+    PrintedFlops("c", "1-bit, LAYER-AVG / MHA", "attention", 34),
+    PrintedFlops("d", "LAYER-AVG / MHA", "attention", 31, misprint=True),
+    PrintedFlops("e", "LAST-LAYER / CLS", "pooled", 31),
+)
+
+
+def printed_flops(method: str) -> int | None:
+    """What table 3 prints for a method, misprint left aside; None for one that it does not have."""
+    return next((row.printed for row in TABLE_3 if row.method == method and not row.misprint), None)

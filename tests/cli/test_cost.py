@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.main import run
+
+
+@pytest.fixture(autouse=True)
+def _wide_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_the_command_alone_prints_the_papers_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cost"]) == 0
+    output = capsys.readouterr().out
+    rows = [" ".join(line.replace("│", " ").split()) for line in output.splitlines()]
+    assert "float16 2,048 2K 102,400 100K 49,152 48K 2,457,600 2.3M" in rows
+    assert "uint8 1,024 1K 51,200 50K 24,576 24K 1,228,800 1.2M" in rows
+    assert "sign 128 128 6,400 6K 3,072 3K 153,600 150K" in rows
+    assert "roberta-large per task 0 30.44 426.2 430 (-0.9%)" in rows
+    assert "distilroberta per task 0 4.293 60.1 61 (-1.5%)" in rows
+    assert "frozen, cls or mean 30.44 0 30.44 31 (-1.8%)" in rows
+    assert "frozen, paper's attention 30.44 0.2097 33.38 34 (-1.8%)" in rows
+    assert "frozen, attention folded 30.44 0.007471 30.55" in rows
+    assert "frozen, paper's attention 1.01 7.46" in rows
+    assert "frozen, attention folded 1.01 7.11" in rows
+    assert "table 3(d) prints 31" in output
+    assert max(map(len, output.splitlines())) <= 90
+    # No cell is cut off or broken at 80 columns.
+    assert "…" not in output
+
+
+def test_money_is_printed_for_a_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["cost", "--documents", "100000000", "--price-per-gb-month", "0.1", "--months", "6"]
+    assert run(words) == 0
+    output = capsys.readouterr().out
+    rows = [" ".join(line.replace("│", " ").split()) for line in output.splitlines()]
+    assert "encode once 28.19 56.38" in rows
+    assert "sign 640 GB 384.00 440.63 8 tasks 56 tasks" in rows
+    assert "0.1 for 10⁹ bytes a month" in output
+    assert "…" not in output
+
+
+def test_json_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cost", "--encoder", "minilm", "--tokens", "60", "--queries", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["flops"]["pooled"]["intercept"] == 6 * (24 * 384**2 + 4 * 60 * 384) * 60
+    assert found["flops"]["folded"]["slope"] == 4 * (4 * 6 * 384 * 60 + 4 * 384**2)
+    assert (found["paper"], found["money"], found["plot"]) == (None, None, None)
+
+
+def test_a_picture_is_written_where_it_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("vl_convert")
+    assert run(["cost", "--plot", str(tmp_path / "new" / "f.png")]) == 0
+    assert (tmp_path / "new" / "f.png").stat().st_size > 10_000
+    assert "picture" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tasks", "0"], "tasks 0: expected 1 or more"),
+        (["--tokens", "0"], "tokens 0: expected 1 or more"),
+        (["--documents", "5", "--price-per-gb-month", "-1"], "price per GB and month -1"),
+        (["--months", "3"], "say --documents N"),
+        (["--encoder", "./nowhere"], "known without files: roberta-large"),
+        (["--plot", "f.pdf"], "give a name that ends in .png"),
+    ],
+)
+def test_bad_values_are_wrong_usage_in_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["cost", *words]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""

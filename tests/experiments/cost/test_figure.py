@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import builtins
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.cost import BUILT_IN, Methods
+from experiments.cost.figure import _chart, check_figure, write_figure
+from featurestore.errors import UsageError
+
+METHODS = Methods.of(BUILT_IN["roberta-large"], BUILT_IN["distilroberta"], 50)
+
+
+def test_the_picture_is_a_png(tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    write_figure(str(tmp_path / "f.png"), METHODS, 14, "a title")
+    data = (tmp_path / "f.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert len(data) > 10_000
+
+
+def drawn_layers(tasks: int) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Kind of mark and points of each layer."""
+    pytest.importorskip("altair")
+    chart = _chart(METHODS, tasks, "a title").to_dict()
+    return [(layer["mark"]["type"], chart["datasets"][layer["data"]["name"]]) for layer in chart["layer"]]
+
+
+def test_the_picture_draws_the_lines_and_marks_where_they_cross() -> None:
+    (kind, points), *marks = drawn_layers(14)
+    drawn = {(point["method"], point["tasks"]): point["gflops"] for point in points}
+    assert kind == "line"
+    assert drawn == {(line.name, tasks): line.at(tasks) / 10**9 for line in METHODS.lines for tasks in (0, 14)}
+    texts = [points[0] for kind, points in marks if kind == "text"]
+    assert [mark["text"] for mark in texts] == ["7.11 tasks", "7.46 tasks"]
+    for mark in texts:
+        assert mark["gflops"] == pytest.approx(METHODS.distilled.slope * mark["tasks"] / 10**9)
+
+
+def test_few_tasks_are_drawn_as_far_as_the_crossing() -> None:
+    [(_, points), *_] = drawn_layers(1)
+    assert {point["tasks"] for point in points} == {0, 9}
+
+
+def test_another_ending_is_refused_before_any_work() -> None:
+    check_figure(None)
+    with pytest.raises(UsageError, match=r"'f\.svg': pictures are PNG"):
+        check_figure("f.svg")
+
+
+@pytest.mark.parametrize("package", ["altair", "vl_convert"])
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("altair")
+    original = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name == package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return original(name, *rest, **more)
+
+    monkeypatch.delitem(sys.modules, package, raising=False)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UsageError, match=rf'needs {package}; pip install "encore-featurestore\[report\]"'):
+        check_figure("f.png")

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from experiments.cost import BUILT_IN, paper, storage_rows
+from experiments.cost.storage import as_the_paper_rounds, document_bytes, document_vectors
+from featurestore.layers import LayerPooling
+from featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
+
+EXACT = {
+    ("last, mean:m", "cls, mean"): (2048, 1024, 128),
+    ("last, mean:m", "tokens"): (102_400, 51_200, 6_400),
+    ("stack:24", "tokens"): (2_457_600, 1_228_800, 153_600),
+}
+
+
+def test_table_2_is_the_papers_to_the_byte_and_as_it_rounds() -> None:
+    rows = {(row.layers, row.positions): row for row in storage_rows(BUILT_IN["roberta-large"], 50)}
+    assert set(EXACT) == set(paper.TABLE_2)
+    for setting, exact in EXACT.items():
+        found = rows[setting].document_bytes
+        assert (found["float16"], found["uint8"], found["sign"]) == exact
+        assert {kind: as_the_paper_rounds(found[kind]) for kind in paper.TABLE_2[setting]} == paper.TABLE_2[setting]
+
+
+def test_what_the_paper_prints_is_what_its_table_says() -> None:
+    printed = [list(row.values()) for row in paper.TABLE_2.values()]
+    assert printed == [["2K", "1K", "128"], ["100K", "50K", "6K"], ["2.3M", "1.2M", "150K"]]
+
+
+def test_a_stack_beside_one_position_costs_a_vector_a_layer() -> None:
+    rows = {(row.layers, row.positions): row for row in storage_rows(BUILT_IN["roberta-large"], 50)}
+    row = rows["stack:24", "cls, mean"]
+    assert (row.vectors, row.document_bytes["float16"]) == (24, 24 * 1024 * 2)
+
+
+@pytest.mark.parametrize("kind", REGISTRY)
+def test_every_quantizer_has_a_column_that_is_the_size_of_what_it_packs(kind: str) -> None:
+    values = torch.randn(7, 384, generator=torch.Generator().manual_seed(0))
+    quantizer = calibrate(parse_quantizer(kind), lambda: [values])
+    found = document_bytes(BUILT_IN["minilm"], 7, LayerPooling("mean", 6), "tokens")
+    assert found[kind] == quantizer.quantize(values).numpy().nbytes
+
+
+@pytest.mark.parametrize(
+    ("layers", "positions", "vectors"),
+    [
+        ("last", "tokens", 9),
+        ("mean:3", "mean", 1),
+        ("layer:2", "cls", 1),
+        ("stack:3", "tokens", 27),
+        ("stack:3", "mean", 3),
+    ],
+)
+def test_vectors_are_positions_times_stacked_layers(layers: str, positions: str, vectors: int) -> None:
+    assert document_vectors(9, LayerPooling.parse(layers), positions) == vectors
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "1"), (1023, "1023"), (1024, "1K"), (6400, "6K"), (1048576, "1.0M"), (2457600, "2.3M")]
+)
+def test_rounding_is_the_papers(count: int, text: str) -> None:
+    assert as_the_paper_rounds(count) == text

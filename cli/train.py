@@ -41,6 +41,9 @@ def train(
     attention_heads: Annotated[
         int | None, typer.Option(metavar="N", help="The hidden size / 64 unless given.", show_default=False)
     ] = None,
+    queries: Annotated[
+        int, typer.Option(metavar="N", help="Learned queries of attention; the paper's head has one.")
+    ] = 1,
     layer_mix: Annotated[
         str, typer.Option(metavar="learned|uniform", help="How the layers of stack:m features are weighed.")
     ] = "learned",
@@ -75,6 +78,7 @@ def train(
     settings = TrainSettings(
         pooling=pooling,
         attention_heads=attention_heads,
+        queries=queries,
         layer_mix=layer_mix,
         epochs=epochs,
         learning_rates=tuple(lr) if lr else TrainSettings.learning_rates,

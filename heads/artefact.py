@@ -195,7 +195,11 @@ def _design(model: HeadModel) -> dict[str, Any]:
     attention_heads = pooling.heads if isinstance(pooling, AttentionPooling) else None
     kind = "attention" if attention_heads else "mean" if isinstance(pooling, MeanPooling) else "cls"
     mix = None if model.mix is None else model.mix.kind
-    return {"pooling": kind, "attention_heads": attention_heads, "layer_mix": mix}
+    design = {"pooling": kind, "attention_heads": attention_heads, "layer_mix": mix}
+    # One query goes without saying: heads keep the digest that they had before there could be more.
+    if isinstance(pooling, AttentionPooling) and pooling.queries > 1:
+        design["queries"] = pooling.queries
+    return design
 
 
 def _digest(

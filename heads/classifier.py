@@ -9,25 +9,31 @@ from torch import nn
 
 
 class Classifier(nn.Module):
-    """Dropout, linear d → d, tanh, dropout, linear d → classes.
+    """Dropout, linear N·d → d, tanh, dropout, linear d → classes.
 
     Attributes:
         dropout: share of the inputs of each linear map set to zero in training.
-        hidden: d → d.
+        hidden: N·d → d, where N vectors of a document lie side by side.
         output: d → classes.
     """
 
     def __init__(
-        self, width: int, classes: int, dropout: float = 0.0, generator: torch.Generator | None = None
+        self,
+        width: int,
+        classes: int,
+        dropout: float = 0.0,
+        generator: torch.Generator | None = None,
+        *,
+        vectors: int = 1,
     ) -> None:
         super().__init__()
         self.dropout = dropout
-        self.hidden = _linear(width, width, generator)
+        self.hidden = _linear(vectors * width, width, generator)
         self.output = _linear(width, classes, generator)
         self._generator = generator
 
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Logits (documents, classes) of pooled features (documents, d)."""
+        """Logits (documents, classes) of pooled features (documents, N·d)."""
         return self.output(self._drop(torch.tanh(self.hidden(self._drop(pooled)))))  # type: ignore[no-any-return]
 
     def _drop(self, values: torch.Tensor) -> torch.Tensor:

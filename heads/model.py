@@ -18,8 +18,8 @@ class HeadModel(nn.Module):
 
     Attributes:
         mix: makes one vector of the m layers of ``stack:m`` features; None where there is one already.
-        pooling: makes one vector of a document's tokens.
-        classifier: makes logits of that vector.
+        pooling: makes one vector of a document's tokens, or several side by side.
+        classifier: makes logits of them.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class HeadModel(nn.Module):
         pooling: str,
         *,
         attention_heads: int | None = None,
+        queries: int = 1,
         layer_mix: str | None = None,
         dropout: float = 0.0,
         generator: torch.Generator | None = None,
@@ -49,6 +50,7 @@ class HeadModel(nn.Module):
             classes: number of classes.
             pooling: ``attention``, ``cls`` or ``mean``.
             attention_heads: of attention pooling; None takes d / 64.
+            queries: of attention pooling; the paper's head has one.
             layer_mix: ``uniform`` or ``learned``, for ``stack:m`` features and for them alone.
             dropout: in training.
             generator: source of the initial weights and of the dropout; None takes torch's own.
@@ -62,8 +64,8 @@ class HeadModel(nn.Module):
             expected = "none, the layers are pooled already" if stacked is None else "uniform or learned"
             raise UsageError(f"layer mix {layer_mix}: the store holds layers {spec.layers}; expected {expected}")
         mix = None if stacked is None or layer_mix is None else LayerMix(layer_mix, stacked)
-        pooled = build_pooling(pooling, spec.width, attention_heads, generator)
-        return cls(mix, pooled, Classifier(spec.width, classes, dropout, generator))
+        pooled = build_pooling(pooling, spec.width, attention_heads, generator, queries=queries)
+        return cls(mix, pooled, Classifier(spec.width, classes, dropout, generator, vectors=queries))
 
     def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Logits (documents, classes) of values (documents, tokens, d) or (documents, tokens, m, d).

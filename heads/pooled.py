@@ -20,15 +20,22 @@ class PooledSlots:
     """Padded values of a batch to one (documents, d) slot for each different pooled vector.
 
     Heads are brought together first by layer mix, since that decides which values they pool, then by how they pool:
-    attention heads of as many heads are one matrix product; all that pool by cls, or by mean, share one slot.
+    attention heads of as many heads are one matrix product, with a slot for each of their queries; all that pool by
+    cls, or by mean, share one slot.
 
     Attributes:
-        of_head: slot of each head, in the order given.
+        of_head: slots of each head, in the order given.
+        floats_of_document: of the largest intermediate result, the weighted sums of the attention heads.
     """
 
     def __init__(self, models: Sequence[HeadModel]) -> None:
-        self.of_head: list[int] = [0] * len(models)
+        self.of_head: list[slice] = [slice(0)] * len(models)
         self._pools: list[tuple[Mix, list[Pool]]] = []
+        self.floats_of_document = sum(
+            pool.queries * pool.heads * pool.width
+            for model in models
+            if isinstance(pool := model.pooling, AttentionPooling)
+        )
         slots = 0
         for mix in dict.fromkeys(map(_mix_of, models)):
             pools: list[Pool] = []
@@ -36,10 +43,15 @@ class PooledSlots:
             for kind in dict.fromkeys(_kind_of(models[place]) for place in members):
                 alike = [place for place in members if _kind_of(models[place]) == kind]
                 attention = [pool for place in alike if isinstance(pool := models[place].pooling, AttentionPooling)]
-                pools.append(_StackedAttention(attention) if attention else _Single(models[alike[0]]))
-                for ordinal, place in enumerate(alike):
-                    self.of_head[place] = slots + (ordinal if attention else 0)
-                slots += len(attention) or 1
+                if attention:
+                    pools.append(_StackedAttention(attention))
+                    for place, pool in zip(alike, attention, strict=True):
+                        self.of_head[place] = slice(slots, slots := slots + pool.queries)
+                else:
+                    pools.append(_Single(models[alike[0]]))
+                    for place in alike:
+                        self.of_head[place] = slice(slots, slots + 1)
+                    slots += 1
             self._pools.append((mix, pools))
 
     def __call__(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -63,14 +75,19 @@ class _Single:
 
 
 class _StackedAttention:
-    """Attention poolings of as many heads each, up to and without the bias of the value projection."""
+    """Attention poolings of as many heads each, up to and without the bias of the value projection.
+
+    One slot for each query of each of them, in their order: S in all.
+    """
 
     def __init__(self, poolings: Sequence[AttentionPooling]) -> None:
-        self._poolings = len(poolings)
         self._queries = Affine(torch.cat([pooling.folded_queries() for pooling in poolings]))
-        heads = poolings[0].heads
-        # (poolings · H, d, d / H): the value projection of each head.
-        values = [pooling.value_weight.view(heads, -1, pooling.width).transpose(1, 2) for pooling in poolings]
+        self._heads = poolings[0].heads
+        # (S · H, d, d / H): the value projection of each head, again for each query.
+        values = [
+            pooling.value_weight.view(pooling.heads, -1, pooling.width).transpose(1, 2).repeat(pooling.queries, 1, 1)
+            for pooling in poolings
+        ]
         self._values = torch.cat(values).contiguous()
 
     def __call__(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -80,8 +97,8 @@ class _StackedAttention:
         weights = scores.masked_fill_(padding[:, :, None], -torch.inf).softmax(dim=1)
         pooled = torch.bmm(weights.transpose(1, 2), values)
         projected = torch.bmm(pooled.transpose(0, 1), self._values)
-        by_pooling = projected.view(self._poolings, -1, documents, self._values.shape[2])
-        return by_pooling.transpose(1, 2).reshape(self._poolings, documents, width)
+        by_slot = projected.view(-1, self._heads, documents, self._values.shape[2])
+        return by_slot.transpose(1, 2).reshape(-1, documents, width)
 
 
 def _mix_of(model: HeadModel) -> Mix:

@@ -1,7 +1,8 @@
 """Position pooling: one vector from the token vectors of a document (paper, section 4).
 
 Every pooling is a module that takes padded values (documents, tokens, d) and their lengths (documents,), and gives
-(documents, d). Positions from a document's length on are padding: they may hold any finite number and change nothing.
+(documents, d), or (documents, N·d) from attention with N queries. Positions from a document's length on are padding:
+they may hold any finite number and change nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from torch import nn
 
 from featurestore.errors import UsageError
 from featurestore.spec import FeatureSpec
-from heads.attention import AttentionPooling
+from heads.attention import AttentionPooling, check_queries
 
 POOLINGS = ("attention", "cls", "mean")
 """Position poolings that a head can have."""
@@ -36,7 +37,12 @@ class MeanPooling(nn.Module):
 
 
 def build_pooling(
-    kind: str, width: int, attention_heads: int | None, generator: torch.Generator | None = None
+    kind: str,
+    width: int,
+    attention_heads: int | None,
+    generator: torch.Generator | None = None,
+    *,
+    queries: int = 1,
 ) -> ClsPooling | MeanPooling | AttentionPooling:
     """The pooling module of this kind.
 
@@ -45,19 +51,28 @@ def build_pooling(
         width: d, floats in a token vector.
         attention_heads: heads of attention pooling; None takes d / 64.
         generator: source of the initial weights; None takes torch's own.
+        queries: of attention pooling.
 
     Raises:
-        UsageError: unknown kind, or attention heads that the kind or the width does not allow.
+        UsageError: unknown kind, or attention heads or queries that the kind or the width does not allow.
     """
     if kind == "attention":
-        return AttentionPooling(width, attention_heads, generator)
+        return AttentionPooling(width, attention_heads, generator, queries=queries)
     if kind not in POOLINGS:
         raise UsageError(f"pooling {kind!r}: expected one of {', '.join(POOLINGS)}")
     if attention_heads is not None:
         raise UsageError(
             f"attention heads {attention_heads}: pooling {kind} has none; leave them out or pool by attention"
         )
+    check_queries_of(kind, queries)
     return ClsPooling() if kind == "cls" else MeanPooling()
+
+
+def check_queries_of(kind: str, queries: int) -> None:
+    """Raise UsageError unless a pooling of this kind can have so many queries."""
+    check_queries(queries)
+    if kind != "attention" and queries > 1:
+        raise UsageError(f"queries {queries}: pooling {kind} has none; leave them out or pool by attention")
 
 
 def default_pooling(spec: FeatureSpec) -> str:

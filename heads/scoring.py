@@ -20,11 +20,15 @@ from featurestore.spec import FeatureSpec
 from heads.affine import Affine
 from heads.artefact import Head
 from heads.attention import AttentionPooling
-from heads.batches import budget_batches, check_block, pad, rows_of_budget
+from heads.batches import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
 from heads.pooled import PooledSlots
 
 GROUP_DOCUMENTS = 1024
 """Documents whose pooled vectors wait to be classified together; their number bounds the memory of many heads."""
+
+POOLED_FLOATS = 8 * BATCH_FLOATS
+"""Weighted sums of a batch, one vector for each attention head of each query: with many heads over short documents they
+are far more than the features themselves."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Scorer:
         with torch.inference_mode():
             self._slots = PooledSlots([head.model for head in heads])
             self._classifiers = [_FoldedClassifier(head) for head in heads]
+        pooled = self._slots.floats_of_document
+        self._least_rows = max(1, -(-pooled * rows_of_budget(spec) // POOLED_FLOATS))
 
     def score(self, block: FeatureBlock) -> list[Scores]:
         """Class probabilities of every document by every head.
@@ -75,7 +81,9 @@ class Scorer:
         check_block(block, self.spec)
         results = [np.empty((len(block), len(head.classes)), np.float32) for head in self.heads]
         with torch.inference_mode():
-            for group in _groups(budget_batches(block.lengths, rows_of_budget(self.spec))):
+            # A document of few vectors counts as more: what many queries make of it is more than it holds itself.
+            lengths = np.maximum(block.lengths, self._least_rows)
+            for group in _groups(budget_batches(lengths, rows_of_budget(self.spec))):
                 pooled = [self._pool(block, documents) for documents in group]
                 slots = torch.cat(pooled, dim=1)
                 positions = np.concatenate(group)
@@ -97,15 +105,18 @@ class _FoldedClassifier:
         weight: torch.Tensor = classifier.hidden.weight
         bias: torch.Tensor = classifier.hidden.bias
         if isinstance(pooling, AttentionPooling):
-            # hidden(output(v + b_v)) is one affine map of v, the projected values without their bias.
+            # hidden(output(v + b_v)) is one affine map of v, the projected values without their bias; so it is of the
+            # values of several queries side by side.
             shift = pooling.output_weight @ pooling.value_bias + pooling.output_bias
-            weight, bias = weight @ pooling.output_weight, bias + weight @ shift
+            bias = bias + weight @ shift.repeat(pooling.queries)
+            weight = (weight.view(len(weight), pooling.queries, -1) @ pooling.output_weight).flatten(1)
         self._hidden = Affine(weight, bias)
         self._output = Affine(classifier.output.weight, classifier.output.bias)
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
-        """(documents, classes) probabilities from (documents, d)."""
-        return self._output(self._hidden(pooled).tanh_()).softmax(dim=1)
+        """(documents, classes) probabilities from the slots of the head (slots, documents, d)."""
+        side_by_side = pooled.transpose(0, 1).flatten(1)
+        return self._output(self._hidden(side_by_side).tanh_()).softmax(dim=1)
 
 
 def _groups(batches: Sequence[npt.NDArray[np.int64]]) -> Iterator[list[npt.NDArray[np.int64]]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from featurestore.errors import UsageError
 from heads.layer_mix import LAYER_MIXES
-from heads.pooling import POOLINGS
+from heads.pooling import POOLINGS, check_queries_of
 
 EPOCHS = 8
 """Passes over the training documents unless given; dev accuracy of SST-2, AG News, DBpedia and MRPC peaks at 3 to 8."""
@@ -27,6 +27,7 @@ class TrainSettings:
     Attributes:
         pooling: ``attention``, ``cls`` or ``mean``; None takes what suits the stored positions.
         attention_heads: heads of attention pooling; None takes d / 64.
+        queries: learned queries of attention pooling; the paper's head has one.
         layer_mix: ``learned`` or ``uniform``; used for ``stack:m`` features alone.
         epochs: passes over the training documents; None takes `EPOCHS`, or more where these are fewer than
             `LEAST_STEPS` steps.
@@ -43,6 +44,7 @@ class TrainSettings:
 
     pooling: str | None = None
     attention_heads: int | None = None
+    queries: int = 1
     layer_mix: str = "learned"
     epochs: int | None = None
     learning_rates: tuple[float, ...] = (3e-4,)
@@ -58,6 +60,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.pooling is not None and self.pooling not in POOLINGS:
             raise UsageError(f"pooling {self.pooling!r}: expected one of {', '.join(POOLINGS)}")
+        check_queries_of(self.pooling or "attention", self.queries)
         if self.layer_mix not in LAYER_MIXES:
             raise UsageError(f"layer mix {self.layer_mix!r}: expected {' or '.join(LAYER_MIXES)}")
         if self.epochs is not None and self.epochs < 1:

@@ -210,6 +210,7 @@ def _fresh_model(spec: FeatureSpec, classes: int, settings: TrainSettings, gener
         classes,
         settings.pooling or default_pooling(spec),
         attention_heads=settings.attention_heads,
+        queries=settings.queries,
         layer_mix=settings.layer_mix if spec.layers.stacked else None,
         dropout=settings.dropout,
         generator=generator,

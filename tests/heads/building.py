@@ -33,10 +33,12 @@ def block_of(spec: FeatureSpec, lengths: Sequence[int], seed: int = 0) -> Featur
     return FeatureBlock(document_index(ids, ids, list(lengths)), packed, np.cumsum([0, *lengths]).astype(np.int64))
 
 
-def model_of(spec: FeatureSpec, pooling: str, classes: int, seed: int, layer_mix: str = "learned") -> HeadModel:
+def model_of(
+    spec: FeatureSpec, pooling: str, classes: int, seed: int, layer_mix: str = "learned", queries: int = 1
+) -> HeadModel:
     """A head whose every parameter is random and away from zero, in evaluation mode."""
     mix = layer_mix if spec.layers.stacked else None
-    model = HeadModel.build(spec, classes, pooling, layer_mix=mix)
+    model = HeadModel.build(spec, classes, pooling, layer_mix=mix, queries=queries)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -46,14 +48,20 @@ def model_of(spec: FeatureSpec, pooling: str, classes: int, seed: int, layer_mix
 
 
 def head_of(
-    spec: FeatureSpec, pooling: str = "attention", *, task: str = "task", seed: int = 0, layer_mix: str = "learned"
+    spec: FeatureSpec,
+    pooling: str = "attention",
+    *,
+    task: str = "task",
+    seed: int = 0,
+    layer_mix: str = "learned",
+    queries: int = 1,
 ) -> Head:
     """A head with random weights."""
     return Head(
         task=task,
         classes=CLASSES,
         spec=spec,
-        model=model_of(spec, pooling, len(CLASSES), seed, layer_mix),
+        model=model_of(spec, pooling, len(CLASSES), seed, layer_mix, queries),
         snapshot=3,
         training={"documents": 12},
         evaluation=None,

@@ -79,6 +79,46 @@ def test_the_digest_follows_what_changes_predictions_and_nothing_else() -> None:
     assert re.fullmatch("[0-9a-f]{64}", head.digest)
 
 
+@pytest.mark.parametrize(
+    ("pooling", "heads", "digest"),
+    [
+        ("attention", 2, "9f613f65fc835e49395f0b0f9dcf33b27d32333d36e827ac0a41048f9cdeedf4"),
+        ("mean", None, "272cec1ad5f78ee80f060143b06110aa9d1fa5243daac6668e65aee6e1bed60a"),
+    ],
+)
+def test_heads_saved_before_there_were_several_queries_keep_their_digest(
+    pooling: str, heads: int | None, digest: str
+) -> None:
+    model = HeadModel.build(spec_of(), 3, pooling, attention_heads=heads)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_((torch.arange(parameter.numel()).view(parameter.shape) % 13 - 6) / 16)
+    head = replace(head_of(spec_of()), model=model.eval())
+    assert head.digest == digest
+    files = head.to_files()
+    document = json.loads(files["head.json"])
+    assert document["design"] == {"pooling": pooling, "attention_heads": heads, "layer_mix": None}
+    assert Head.from_files(files, "h").digest == digest
+
+
+@pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
+def test_several_queries_are_saved_and_loaded(tmp_path: Path, layers: str) -> None:
+    spec = spec_of(layers=layers)
+    head = head_of(spec, queries=3)
+    head.save(tmp_path / "h")
+    document = json.loads((tmp_path / "h" / "head.json").read_text())
+    assert document["design"]["queries"] == 3
+    loaded = Head.load(tmp_path / "h")
+    assert loaded.digest == head.digest
+    weights = loaded.model.state_dict()
+    assert weights["pooling.query"].shape == (3, 16)
+    assert weights["classifier.hidden.weight"].shape == (16, 48)
+    assert all(torch.equal(weights[name], tensor) for name, tensor in head.model.state_dict().items())
+    block = block_of(spec, [3, 1, 4])
+    ours, theirs = (Scorer([one], spec).score(block)[0].probabilities for one in (head, loaded))
+    assert np.array_equal(ours, theirs)
+
+
 def test_uniform_and_learned_mixes_of_equal_weights_are_told_apart() -> None:
     spec = spec_of(layers="stack:4")
     assert head_of(spec, layer_mix="uniform").digest != head_of(spec, layer_mix="learned").digest
@@ -223,6 +263,14 @@ def drop_a_weight(path: Path) -> None:
             "not those that were saved",
         ),
         (lambda path: edit(path / "head.json", lambda d: d["design"].update(pooling="max")), r"head\.json: damaged: "),
+        (
+            lambda path: edit(path / "head.json", lambda d: d["design"].update(queries=2)),
+            r"weights\.safetensors: damaged",
+        ),
+        (
+            lambda path: edit(path / "head.json", lambda d: d["design"].update(queries=0)),
+            r"head\.json: damaged: queries 0",
+        ),
         (lambda path: edit(path / "head.json", lambda d: d.update(format_version=2)), "format version 2; this release"),
     ],
 )

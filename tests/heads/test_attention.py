@@ -1,4 +1,4 @@
-"""Attention pooling equals torch's attention with one query, gradients included."""
+"""Attention pooling equals torch's attention with as many queries, gradients included."""
 
 from __future__ import annotations
 
@@ -26,39 +26,41 @@ def torch_attention(pooling: AttentionPooling, key_bias: torch.Tensor) -> nn.Mul
     return theirs
 
 
-def random_pooling(width: int, heads: int, generator: torch.Generator) -> AttentionPooling:
+def random_pooling(width: int, heads: int, generator: torch.Generator, queries: int = 1) -> AttentionPooling:
     """A pooling of float64 whose every parameter, biases too, is away from zero."""
-    pooling = AttentionPooling(width, heads, generator).double()
+    pooling = AttentionPooling(width, heads, generator, queries=queries).double()
     with torch.no_grad():
         for parameter in pooling.parameters():
             values = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
             # Maps that keep lengths give scores of about 1: neither uniform attention nor one token alone.
-            parameter.copy_(values / width**0.5 if parameter.ndim == 2 else values)
+            parameter.copy_(values if parameter.ndim == 1 or parameter is pooling.query else values / width**0.5)
     return pooling
 
 
 @st.composite
-def shapes(draw: st.DrawFn) -> tuple[int, int, list[int]]:
-    """(width, heads, lengths of the documents)."""
+def shapes(draw: st.DrawFn) -> tuple[int, int, int, list[int]]:
+    """(width, heads, queries, lengths of the documents)."""
     heads = draw(st.integers(1, 8))
     width = heads * draw(st.integers(1, 8))
-    return width, heads, draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))
+    return width, heads, draw(st.integers(1, 5)), draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))
 
 
 @given(shape=shapes(), seed=st.integers(0, 2**31), dtype=st.sampled_from([torch.float32, torch.float64]))
-@example(shape=(384, 6, [1, 3, 50]), seed=0, dtype=torch.float32)
-@example(shape=(384, 6, [1, 3, 50]), seed=0, dtype=torch.float64)
-@example(shape=(1024, 16, [2, 40]), seed=1, dtype=torch.float32)
-def test_folded_attention_is_torch_attention_with_one_query(
-    shape: tuple[int, int, list[int]], seed: int, dtype: torch.dtype
+@example(shape=(384, 6, 1, [1, 3, 50]), seed=0, dtype=torch.float32)
+@example(shape=(384, 6, 1, [1, 3, 50]), seed=0, dtype=torch.float64)
+@example(shape=(384, 6, 4, [1, 3, 50]), seed=0, dtype=torch.float32)
+@example(shape=(384, 6, 4, [1, 3, 50]), seed=0, dtype=torch.float64)
+@example(shape=(1024, 16, 1, [2, 40]), seed=1, dtype=torch.float32)
+def test_folded_attention_is_torch_attention_with_the_same_queries(
+    shape: tuple[int, int, int, list[int]], seed: int, dtype: torch.dtype
 ) -> None:
-    width, heads, lengths = shape
+    width, heads, queries, lengths = shape
     generator = torch.Generator().manual_seed(seed)
-    ours = random_pooling(width, heads, generator).to(dtype)
+    ours = random_pooling(width, heads, generator, queries).to(dtype)
     key_bias = torch.randn(width, generator=generator, dtype=torch.float64).to(dtype)
     theirs = torch_attention(ours, key_bias)
     values = torch.randn(len(lengths), max(lengths), width, generator=generator, dtype=torch.float64).to(dtype)
-    weighing = torch.randn(len(lengths), width, generator=generator, dtype=torch.float64).to(dtype)
+    weighing = torch.randn(len(lengths), queries * width, generator=generator, dtype=torch.float64).to(dtype)
     counts = torch.tensor(lengths)
     padding = torch.arange(max(lengths)) >= counts[:, None]
 
@@ -68,15 +70,15 @@ def test_folded_attention_is_torch_attention_with_one_query(
 
     values_theirs = values.clone().requires_grad_()
     query = ours.query.detach().clone().requires_grad_()
-    expected, _ = theirs(
-        query.expand(len(lengths), 1, width), values_theirs, values_theirs, key_padding_mask=padding, need_weights=False
-    )
-    (expected[:, 0] * weighing).sum().backward()
+    rows = query.view(queries, width).expand(len(lengths), queries, width)
+    attended, _ = theirs(rows, values_theirs, values_theirs, key_padding_mask=padding, need_weights=False)
+    expected = attended.flatten(1)
+    (expected * weighing).sum().backward()
 
     query_weight, key_weight, value_weight = theirs.in_proj_weight.grad.chunk(3)
     query_bias, key_bias_gradient, value_bias = theirs.in_proj_bias.grad.chunk(3)
     pairs = {
-        "pooled": (pooled, expected[:, 0]),
+        "pooled": (pooled, expected),
         "query": (ours.query.grad, query.grad),
         "query weight": (ours.query_weight.grad, query_weight),
         "query bias": (ours.query_bias.grad, query_bias),
@@ -120,6 +122,21 @@ def test_heads_that_do_not_divide_the_width_are_refused() -> None:
         AttentionPooling(12, 5)
     with pytest.raises(UsageError, match="attention heads 0"):
         AttentionPooling(12, 0)
+
+
+@pytest.mark.parametrize("queries", [0, -1, 65])
+def test_an_impossible_number_of_queries_is_refused(queries: int) -> None:
+    with pytest.raises(UsageError, match=f"queries {queries}: expected 1 to 64"):
+        AttentionPooling(12, 3, queries=queries)
+
+
+def test_queries_start_apart_and_the_rest_as_with_one() -> None:
+    one, four = (AttentionPooling(8, 2, torch.Generator().manual_seed(7), queries=queries) for queries in (1, 4))
+    assert one.query.shape == (8,)
+    assert four.query.shape == (4, 8)
+    assert len({tuple(query.tolist()) for query in four.query}) == 4
+    shapes = [{name: p.shape for name, p in pooling.named_parameters() if name != "query"} for pooling in (one, four)]
+    assert shapes[0] == shapes[1]
 
 
 def test_initial_weights_come_from_the_generator_alone() -> None:

@@ -17,6 +17,13 @@ def test_it_is_two_linear_maps_with_tanh_between() -> None:
     assert classifier.output.weight.shape == (3, 6)
 
 
+def test_several_vectors_of_a_document_become_one_inner_vector() -> None:
+    classifier = Classifier(6, 3, vectors=4).eval()
+    assert classifier.hidden.weight.shape == (6, 24)
+    assert float(classifier.hidden.weight.detach().abs().max()) <= 24**-0.5
+    assert classifier(torch.randn(5, 24)).shape == (5, 3)
+
+
 def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
     classifier = Classifier(4, 2, dropout=0.25, generator=torch.Generator().manual_seed(0)).train()
     dropped = classifier._drop(torch.ones(200, 200))

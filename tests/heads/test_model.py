@@ -22,6 +22,18 @@ def test_padded_features_become_logits(pooling: str, layers: str) -> None:
     torch.testing.assert_close(model(values[2:, :3], lengths[2:]), logits[2:])
 
 
+@pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
+def test_several_queries_make_a_wider_input_and_the_same_inner_width(layers: str) -> None:
+    spec = spec_of(layers=layers)
+    model = model_of(spec, "attention", 2, seed=0, queries=3)
+    assert model.classifier.hidden.weight.shape == (16, 48)
+    shape = (3, 5, 16) if spec.layers.stacked is None else (3, 5, 4, 16)
+    values, lengths = torch.randn(shape), torch.tensor([1, 5, 3])
+    logits = model(values, lengths)
+    assert logits.shape == (3, 2)
+    torch.testing.assert_close(model(values[2:, :3], lengths[2:]), logits[2:])
+
+
 def test_stacked_layers_are_mixed_before_they_are_pooled() -> None:
     stacked = model_of(spec_of(layers="stack:4"), "attention", 2, seed=0, layer_mix="uniform")
     values, lengths = torch.randn(3, 5, 4, 16), torch.tensor([1, 5, 3])

@@ -40,6 +40,14 @@ def test_attention_heads_are_for_attention_alone() -> None:
         build_pooling("mean", 8, 4)
 
 
+def test_several_queries_are_for_attention_alone() -> None:
+    attention = build_pooling("attention", 8, None, queries=3)
+    assert isinstance(attention, AttentionPooling)
+    assert attention.queries == 3
+    with pytest.raises(UsageError, match="queries 3: pooling cls has none; leave them out or pool by attention"):
+        build_pooling("cls", 8, None, queries=3)
+
+
 @pytest.mark.parametrize(("positions", "pooling"), [("tokens", "attention"), ("cls", "cls"), ("mean", "mean")])
 def test_the_default_pooling_suits_the_stored_positions(positions: str, pooling: str) -> None:
     spec = spec_of(positions=positions)

@@ -15,7 +15,7 @@ from heads import Head, HeadModel, Scorer, batches, scoring
 from heads.batches import pad
 from tests.heads.building import CLASSES, block_of, head_of, spec_of
 
-QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "sign"]
+QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
 
 
@@ -32,6 +32,8 @@ def family(spec: FeatureSpec) -> list[Head]:
     heads = [
         head_of(spec, pooling, seed=seed) for seed, pooling in enumerate(["attention", "cls", "attention", "mean"])
     ]
+    # Heads of one, two and three queries are stacked into the same products.
+    heads[1:1] = [head_of(spec, seed=5, queries=3), head_of(spec, seed=6, queries=2)]
     if spec.layers.stacked:
         heads += [head_of(spec, pooling, seed=9, layer_mix="uniform") for pooling in ("mean", "attention", "attention")]
     return heads
@@ -113,6 +115,28 @@ def test_features_are_decoded_once_and_in_bounded_pieces(monkeypatch: pytest.Mon
     scorer.score(block)
     assert max(decoded) <= 100
     assert len(block.packed) <= sum(decoded) < 1.2 * len(block.packed)
+
+
+def test_many_queries_over_short_documents_take_few_documents_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of("float16")
+    heads = [head_of(spec, queries=4), head_of(spec, seed=1), head_of(spec, "mean")]
+    block = block_of(spec, [1, 2] * 100)
+    seen: list[int] = []
+    dequantize = type(spec.quantizer).dequantize
+
+    def counting(self: Any, packed: torch.Tensor, width: int) -> torch.Tensor:
+        seen.append(len(packed))
+        return dequantize(self, packed, width)
+
+    monkeypatch.setattr(type(spec.quantizer), "dequantize", counting)
+    # 5 queries of one attention head of 16 floats: eight documents.
+    monkeypatch.setattr(scoring, "POOLED_FLOATS", 8 * 5 * 16)
+    results = Scorer(heads, spec).score(block)
+    assert max(seen) == 8
+    assert sum(seen) == 200
+    monkeypatch.undo()
+    for head, scores in zip(heads, results, strict=True):
+        np.testing.assert_allclose(scores.probabilities, by_module(head, spec, block), atol=1e-5)
 
 
 def test_an_empty_block_has_empty_scores() -> None:

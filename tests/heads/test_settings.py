@@ -14,6 +14,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
     assert TrainSettings().to_dict() == {
         "pooling": None,
         "attention_heads": None,
+        "queries": 1,
         "layer_mix": "learned",
         "epochs": None,
         "learning_rates": (3e-4,),
@@ -49,6 +50,8 @@ def test_the_grid_is_every_pair() -> None:
     ("wrong", "message"),
     [
         ({"pooling": "max"}, "pooling 'max'"),
+        ({"queries": 0}, "queries 0: expected 1 to 64"),
+        ({"queries": 2, "pooling": "mean"}, "queries 2: pooling mean has none"),
         ({"layer_mix": "best"}, "layer mix 'best'"),
         ({"epochs": 0}, "epochs 0"),
         ({"learning_rates": ()}, "learning rate none"),

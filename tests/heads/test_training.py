@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from featurestore import DataError, StoreError, UsageError
-from heads import Epoch, TrainedHead, TrainSettings, train_head
+from heads import AttentionPooling, Epoch, TrainedHead, TrainSettings, train_head
 from tests.heads.building import block_of, learnable, spec_of
 
 QUICK = TrainSettings(epochs=12, learning_rates=(3e-3,), batch_sizes=(16,))
@@ -34,6 +34,22 @@ def test_attention_learns_a_mark_that_is_anywhere_in_the_text(quantizer: str, la
     assert head.evaluation.accuracy >= 0.9
     assert head.history[-1].loss < head.history[0].loss / 2
     assert head.documents == 120
+
+
+@pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
+def test_several_queries_learn_each_its_own(layers: str) -> None:
+    settings = replace(QUICK, queries=3)
+    head = train(settings, layers=layers)
+    assert head.evaluation is not None
+    assert head.evaluation.accuracy >= 0.9
+    pooling = head.model.pooling
+    assert isinstance(pooling, AttentionPooling)
+    assert pooling.queries == 3
+    fresh = AttentionPooling(16, generator=torch.Generator().manual_seed(0), queries=3).query
+    moved = (pooling.query - fresh).detach()
+    assert float(moved.norm(dim=1).min()) > 0.01
+    assert float((moved[0] - moved[1]).norm()) > 0.01
+    assert all(torch.equal(a, b) for a, b in zip(weights(head), weights(train(settings, layers=layers)), strict=True))
 
 
 def test_the_first_vector_alone_cannot_say_it() -> None:
@@ -181,6 +197,12 @@ def test_features_of_another_spec_are_refused() -> None:
     block, codes = learnable(spec_of("float16"), 20, 2)
     with pytest.raises(StoreError, match="are not of the spec"):
         train_head(block, codes, spec_of("sign"), ("x", "y"))
+
+
+def test_several_queries_need_stored_tokens() -> None:
+    spec = spec_of(positions="mean")
+    with pytest.raises(UsageError, match="queries 2: pooling mean has none"):
+        train_head(block_of(spec, [1, 1]), np.array([0, 1]), spec, ("x", "y"), settings=TrainSettings(queries=2))
 
 
 def test_a_pooling_that_the_store_cannot_give_is_refused() -> None:

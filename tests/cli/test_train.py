@@ -1,0 +1,59 @@
+"""`encore train` hands on what it was asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cli.main import run
+from tests.pipelines.jobs import encoder, texts, write_corpus
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    return write_corpus(tmp_path / "a.parquet", texts(40))
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> str:
+    table = pa.table({"doc_id": [f"d{i}" for i in range(40)], "label": ["even", "odd"] * 20})
+    pq.write_table(table, tmp_path / "labels.parquet")
+    return str(tmp_path / "labels.parquet")
+
+
+def test_a_head_of_several_queries_is_trained_backfilled_and_predicts_the_same(
+    tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, head, out, answers = (str(tmp_path / name) for name in ("store", "parity", "out", "answers.parquet"))
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
+    assert run(["train", labels, "--store", store, "--out", head, "--epochs", "1", "--queries", "3"]) == 0
+    document = json.loads((tmp_path / "parity" / "head.json").read_text())
+    assert document["design"]["queries"] == document["training"]["settings"]["queries"] == 3
+    assert run(["backfill", "--store", store, "--head", head, "--out", out]) == 0
+    assert run(["predict", corpus, "--head", head, "--device", "cpu", "--out", answers]) == 0
+    found = []
+    for predictions in (out, answers):
+        capsys.readouterr()
+        assert run(["evaluate", predictions, labels, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0]["documents"] == 40
+    assert found[0]["confusion"] == found[1]["confusion"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--queries", "0"], "queries 0: expected 1 to 64"),
+        (["--queries", "2", "--pooling", "cls"], "pooling cls has none"),
+    ],
+)
+def test_impossible_queries_are_wrong_usage_before_anything_is_read(
+    tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    assert run(["train", nowhere, "--store", nowhere, "--out", nowhere, *options]) == 2
+    assert message in capsys.readouterr().err

@@ -39,15 +39,11 @@ def quantization(
     only: OnlyOption = None,
     encoder: EncoderOption = "minilm",
     quantizers: Annotated[
-        str, typer.Option("--quantizers", metavar="Q,...", help="Quantizers to compare with float16.")
+        str, typer.Option("--quantizers", metavar="Q[/Nq],...", help="Quantizers, and queries of the head.")
     ] = "float16,uint8:per-tensor,uint8:per-dimension,sign",
     placements: Annotated[
         str, typer.Option("--placements", metavar="after,before", help="Quantize after or before layer pooling.")
     ] = "after,before",
-    queries: Annotated[
-        list[int] | None,
-        typer.Option("--queries", metavar="N", help="Learned queries of the heads; may be given again.", min=1),
-    ] = None,
     train_rows: TrainRowsOption = None,
     dev_rows: DevRowsOption = None,
     max_length: MaxLengthOption = None,
@@ -60,14 +56,14 @@ def quantization(
 ) -> None:
     """Accuracy by quantizer on the frozen encoder, paired with float16 by task and seed: the paper's section 6.3.
 
-    Example: encore experiment quantization paper --out results --quantizers uint8,int2,sign --queries 1 --queries 4
+    Example: encore experiment quantization paper --out results --quantizers uint8,sign,sign/4q
     """
     beam_options(context, taken=False)
     from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
     from experiments.quantization import QuantizationGrid, run_quantization  # noqa: PLC0415
     from pipelines.progress import Silent  # noqa: PLC0415
 
-    grid = QuantizationGrid(names(quantizers), names(placements), tuple(queries or (1,)))
+    grid = QuantizationGrid(names(quantizers), names(placements))
     request = experiment_request(
         tasks, out, data, only, encoder, train_rows, dev_rows, max_length, seeds, epochs, mean_layers, device, dtype
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 
 from experiments.frozen import PLAIN
@@ -23,45 +23,43 @@ class QuantizationGrid:
     """What to compare, beside float16 with one query.
 
     Attributes:
-        quantizers: requests of quantizers.
+        entries: requests of quantizers, each with ``/Nq`` behind it where the head has N learned queries: ``sign/4q``.
         placements: ``after`` and ``before`` layer pooling.
-        queries: learned queries of the heads, for features quantized after layer pooling.
 
     Raises:
-        UsageError: an unknown quantizer or placement, or no queries.
+        UsageError: an unknown quantizer or placement, or queries that are no number.
     """
 
-    quantizers: tuple[str, ...] = QUANTIZERS
+    entries: tuple[str, ...] = QUANTIZERS
     placements: tuple[str, ...] = PLACEMENTS
-    queries: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
-        for text in self.quantizers:
-            parse_quantizer(text)
+        for entry in self.entries:
+            parse_entry(entry)
         unknown = [placement for placement in self.placements if placement not in PLACEMENTS]
         if unknown or not self.placements:
             raise UsageError(f"placement {', '.join(unknown) or 'none'}: expected {' or '.join(PLACEMENTS)}")
-        if not self.queries or min(self.queries) < 1:
-            raise UsageError(f"queries {', '.join(map(str, self.queries)) or 'none'}: expected at least 1")
 
     def settings(self, mean_layers: int) -> tuple[FeatureSetting, ...]:
         """The settings of the grid, the one that all others are compared with first."""
         average = layer_average(mean_layers)
-        chosen: Sequence[FeatureSetting] = [
-            average,
-            *(
-                quantized(average, quantizer, queries)
-                for quantizer in self.quantizers
-                for queries in self.queries
-                if "after" in self.placements
-            ),
-            *(
-                quantized_before(average, quantizer)
-                for quantizer in self.quantizers
-                if "before" in self.placements and quantizer != FLOAT
-            ),
-        ]
+        chosen = [average]
+        for quantizer, queries in map(parse_entry, self.entries):
+            if "after" in self.placements:
+                chosen.append(quantized(average, quantizer, queries))
+            if "before" in self.placements and quantizer != FLOAT:
+                chosen.append(quantized_before(average, quantizer, queries))
         return tuple({setting.name: setting for setting in chosen}.values())
+
+
+def parse_entry(entry: str) -> tuple[str, int]:
+    """Quantizer and number of queries of ``sign`` or ``sign/4q``; raises UsageError for anything else."""
+    quantizer, _, queries = entry.partition("/")
+    parse_quantizer(quantizer)
+    match = re.fullmatch(r"([1-9]\d{0,2})q|", queries)
+    if match is None:
+        raise UsageError(f"quantizers: {entry!r}: expected a quantizer, or one with queries such as {quantizer}/4q")
+    return quantizer, int(match[1] or 1)
 
 
 def run_quantization(request: ExperimentRequest, grid: QuantizationGrid, say: Say, display: ProgressDisplay) -> Outcome:

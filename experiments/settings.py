@@ -89,12 +89,13 @@ def quantized(setting: FeatureSetting, quantizer: str, queries: int = 1) -> Feat
     )
 
 
-def quantized_before(setting: FeatureSetting, quantizer: str) -> FeatureSetting:
+def quantized_before(setting: FeatureSetting, quantizer: str, queries: int = 1) -> FeatureSetting:
     """Each layer quantized and then averaged: better at 1 bit in the paper, at m times the storage (section 6.3).
 
     Args:
         setting: features averaged over m layers.
         quantizer: request of the quantizer.
+        queries: learned queries of the head.
 
     Raises:
         UsageError: features that are no average.
@@ -102,13 +103,13 @@ def quantized_before(setting: FeatureSetting, quantizer: str) -> FeatureSetting:
     pooling = LayerPooling.parse(setting.layers)
     if pooling.kind != "mean":
         raise UsageError(f"layers {setting.layers}: only an average of layers can be quantized before it is taken")
+    after = quantized(setting, quantizer, queries)
     return replace(
-        setting,
-        name=f"{setting.name}/{quantizer}/before",
-        title=f"{setting.title}, {quantizer} before layer pooling",
+        after,
+        name=f"{after.name}/before",
+        title=f"{after.title}, before layer pooling",
         layers=f"stack:{pooling.count}",
         layer_mix="uniform",
-        quantizer=parse_quantizer(quantizer).request,
     )
 
 

@@ -118,15 +118,13 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     training = JointTraining(encoder, heads, list(train.values()), request.settings)
     resume(training, request.checkpoint)
     resumed_after = training.done
-    _run(training, request, display or SilentTraining())
-    evaluations = {
-        name: Evaluation.of(
-            dev[name].codes,
-            predict(encoder, head, dev[name].tokens, position=request.settings.position, precision=training.precision),
-            data[name].classes,
-        )
-        for name, head in heads.items()
-    }
+    shown = display or SilentTraining()
+    shown.begin("multitask", training.done, request.settings.steps, list(heads))
+    try:
+        _run(training, request, shown)
+        evaluations = {name: _measure(training, data[name], dev[name], shown) for name in heads}
+    finally:
+        shown.end()
     provenance = _provenance(training, request, data, max_length, evaluations)
     with new_folder(request.out) as folder:
         write_encoder(encoder, folder, provenance)
@@ -163,11 +161,15 @@ def _run(training: JointTraining, request: MultitaskRequest, display: TrainingDi
             save_checkpoint(training, request.checkpoint)
         display.show(step)
 
-    display.begin("multitask", training.done, request.settings.steps, list(training.heads))
-    try:
-        training.run(on_step=on_step)
-    finally:
-        display.end()
+    training.run(on_step=on_step)
+
+
+def _measure(training: JointTraining, data: TaskData, dev: TaskExamples, display: TrainingDisplay) -> Evaluation:
+    """A jointly trained head on its dev documents, in the precision of the training."""
+    display.measure(data.task.name)
+    head, position = training.heads[data.task.name], training.settings.position
+    predicted = predict(training.encoder, head, dev.tokens, position=position, precision=training.precision)
+    return Evaluation.of(dev.codes, predicted, data.classes)
 
 
 def _artefact(

@@ -31,8 +31,11 @@ class TrainingDisplay(Protocol):
     def show(self, step: StepDone) -> None:
         """Called after every step."""
 
+    def measure(self, task: str) -> None:
+        """The training is over, and the head of a task is being measured on its dev documents."""
+
     def end(self) -> None:
-        """The training is over."""
+        """All is over."""
 
 
 class SilentTraining:
@@ -42,6 +45,9 @@ class SilentTraining:
         """Show nothing."""
 
     def show(self, step: StepDone) -> None:
+        """Show nothing."""
+
+    def measure(self, task: str) -> None:
         """Show nothing."""
 
     def end(self) -> None:
@@ -112,6 +118,10 @@ class TrainingBar:
         losses = [Text.assemble((f"{task} ", "dim"), f"{loss:.3f}") for task, loss in self._figures.losses.items()]
         self._live.update(Group(self._progress, Columns(losses, padding=(0, 2))))
 
+    def measure(self, task: str) -> None:
+        """Name the task in the bar."""
+        self._progress.update(self._bar, rate=f"measuring {task}")
+
     def end(self) -> None:
         """Leave the bar as it stands."""
         self._live.stop()
@@ -137,6 +147,10 @@ class TrainingLines:
             f"{self._title}: step {step.number:,}/{step.steps:,}, {self._figures.tokens_per_second:,.0f} tokens/s, "
             f"{self._figures.seconds_left(step):,.0f} s left; loss {losses}"
         )
+
+    def measure(self, task: str) -> None:
+        """Name the task."""
+        self._write(f"{self._title}: measuring {task} on its dev documents")
 
     def end(self) -> None:
         """Say nothing: the report does."""

@@ -23,13 +23,14 @@ from cli import (
     inspect_store,
     multitask,
     predict,
+    tradeoff,
     train,
 )
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
 
 INTERRUPTED = 130
-RESUMING = ("encode", "backfill", "derive", "multitask", "demo")
+RESUMING = ("encode", "backfill", "derive", "multitask", "demo", "tradeoff")
 """Commands that find what an interrupted run has finished."""
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ for module in (
     cost,
     demo,
     experiment,
+    tradeoff,
 ):
     module.register(app)
 

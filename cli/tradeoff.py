@@ -1,0 +1,109 @@
+"""`encore tradeoff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import IdColumnOption, JsonOption, LabelColumnOption, SnapshotOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("tradeoff")(tradeoff)
+
+
+def tradeoff(
+    context: typer.Context,
+    store: Annotated[str, typer.Option("--store", metavar="URI", help="A rich store, such as stack:6 in float16.")],
+    labels: Annotated[
+        list[str],
+        typer.Option(
+            "--labels",
+            metavar="TASK=TRAIN[:DEV]",
+            help="Label files of a task; without DEV a share of TRAIN is set aside. May be given many times.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report and its cells go.")],
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="last|layer:k|mean:m|stack:m", help="What the store allows unless given.", show_default=False
+        ),
+    ] = None,
+    positions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="tokens|cls|mean", help="What the store allows unless given.", show_default=False),
+    ] = None,
+    quantizer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="One of each kind unless given.", show_default=False),
+    ] = None,
+    queries: Annotated[int, typer.Option(metavar="N", help="Learned queries of attention pooling.")] = 1,
+    seeds: Annotated[int, typer.Option(metavar="N", help="Heads for each task and setting.")] = 3,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Passes; as encore train unless given.", show_default=False)
+    ] = None,
+    max_bytes: Annotated[
+        float | None,
+        typer.Option("--max-bytes-per-document", metavar="B", help="Budget of bytes.", show_default=False),
+    ] = None,
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="Points of accuracy that may be lost; 0.5 where there is no budget.",
+            show_default=False,
+        ),
+    ] = None,
+    documents: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Project the size for so many; the store's own unless given.", show_default=False
+        ),
+    ] = None,
+    id_column: IdColumnOption = "doc_id",
+    label_column: LabelColumnOption = "label",
+    snapshot: SnapshotOption = None,
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes that train; each holds a task's features.")] = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """What does a byte buy? Accuracy against bytes for your labels, a recommendation, a picture and a page.
+
+    Example: encore tradeoff --store rich --labels topic=train.parquet:dev.parquet --out report --max-loss 0.5
+
+    Run again, it trains only what is missing, whatever the budget.
+    """
+    beam_options(context, taken=False)
+    from cli.tradeoff_output import TradeoffProgress, print_tradeoff  # noqa: PLC0415
+    from experiments.tradeoff.label_options import LabelFiles  # noqa: PLC0415
+    from experiments.tradeoff.report_files import check_folder, write_report_files  # noqa: PLC0415
+    from experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
+    from experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
+
+    request = TradeoffRequest(
+        store=store,
+        labels=tuple(LabelFiles.parse(text) for text in labels),
+        out=out,
+        layers=tuple(layers or ()),
+        positions=tuple(positions or ()),
+        quantizers=tuple(quantizer or ()),
+        queries=queries,
+        seeds=seeds,
+        epochs=epochs,
+        max_bytes=max_bytes,
+        max_loss=max_loss,
+        documents=documents,
+        id_column=id_column,
+        label_column=label_column,
+        snapshot=snapshot,
+        workers=workers,
+    )
+    check_folder(out)
+    with TradeoffProgress() as progress:
+        report = run_tradeoff(request, progress.show)
+    files = write_report_files(report)
+    print_tradeoff(report, files, as_json=as_json)

@@ -1,0 +1,35 @@
+"""Everything that a report leaves in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.tradeoff.chart import build_chart, png_of, require_report_extra
+from experiments.tradeoff.page import build_page
+from experiments.tradeoff.run import TradeoffReport
+from experiments.tradeoff.tables import CELLS_FILE, SETTINGS_FILE, write_tables
+from featurestore import UsageError
+
+PICTURE_FILE = "tradeoff.png"
+PAGE_FILE = "tradeoff.html"
+
+
+def check_folder(folder: Path) -> None:
+    """See that a report can be written there, before the work.
+
+    Raises:
+        UsageError: it cannot, or what draws the picture is not installed.
+    """
+    require_report_extra()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder}: is a file; name a folder")
+
+
+def write_report_files(report: TradeoffReport) -> tuple[Path, ...]:
+    """Write tables, picture and page to the folder that was asked for; their paths."""
+    folder = report.request.out
+    write_tables(report, folder)
+    (folder / PICTURE_FILE).write_bytes(png_of(build_chart(report, interactive=False)))
+    page = build_page(report, build_chart(report, interactive=True))
+    (folder / PAGE_FILE).write_text(page, encoding="utf-8")
+    return tuple(folder / name for name in (PAGE_FILE, PICTURE_FILE, SETTINGS_FILE, CELLS_FILE))

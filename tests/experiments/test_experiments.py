@@ -1,0 +1,212 @@
+"""The experiments from end to end, on a tiny encoder and two tiny tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import experiments.frozen_task
+from encoders.training import TrainingSettings
+from experiments.all_tasks import run_all_tasks
+from experiments.fine_tuning import FinetunePlan, run_finetune
+from experiments.finetune_task import FinetuneSettings
+from experiments.frozen import run_frozen
+from experiments.leave_out import LeaveOutPlan, run_group_out, run_loo
+from experiments.outcome import Outcome
+from experiments.quantization import QuantizationGrid, run_quantization
+from experiments.request import ExperimentRequest
+from experiments.training_display import SilentTraining
+from featurestore import UsageError
+from pipelines.progress import Silent
+from tests.experiments.tiny_tasks import registry
+from tests.models import tiny_bert
+from tests.pipelines.jobs import encoder
+
+TRAINING = TrainingSettings(steps=4, learning_rate=1e-3)
+POOLINGS = ["last/cls", "last/mean", "last/mha", "average/mha", "learned/mha"]
+
+
+def request(folder: Path, **more: Any) -> ExperimentRequest:
+    asked = {"encoder": encoder(), "seeds": 2, "epochs": 2, "device": "cpu", **more}
+    return ExperimentRequest(registry(folder), folder / "out", **asked)
+
+
+def unheard(text: str) -> None:
+    del text
+
+
+def frozen(asked: ExperimentRequest) -> Outcome:
+    return run_frozen(asked, unheard, Silent())
+
+
+def loo(asked: ExperimentRequest) -> Outcome:
+    return run_loo(asked, LeaveOutPlan(TRAINING), unheard, Silent(), SilentTraining())
+
+
+def group_out(asked: ExperimentRequest, *groups: str) -> Outcome:
+    return run_group_out(asked, LeaveOutPlan(TRAINING, groups=groups), unheard, Silent(), SilentTraining())
+
+
+def all_tasks(asked: ExperimentRequest) -> Outcome:
+    return run_all_tasks(asked, TRAINING, unheard, Silent(), SilentTraining())
+
+
+def finetune(asked: ExperimentRequest) -> Outcome:
+    plan = FinetunePlan(FinetuneSettings(epochs=2, learning_rate=1e-3), TRAINING)
+    return run_finetune(asked, plan, unheard, SilentTraining())
+
+
+def quantization(asked: ExperimentRequest) -> Outcome:
+    return run_quantization(asked, QuantizationGrid(("sign", "int2/2q"), ("after", "before")), unheard, Silent())
+
+
+@pytest.mark.parametrize(
+    ("run", "settings"),
+    [
+        (frozen, POOLINGS),
+        (loo, [*POOLINGS, "average/mha/uint8", "average/mha/sign"]),
+        (group_out, ["average/mha"]),
+        (all_tasks, ["joint/last/cls"]),
+        (finetune, ["plain", "loo"]),
+        (
+            quantization,
+            [
+                "average/mha",
+                "average/mha/sign",
+                "average/mha/sign/before",
+                "average/mha/int2/2q",
+                "average/mha/int2/2q/before",
+            ],
+        ),
+    ],
+    ids=["frozen", "loo", "group-out", "all-tasks", "finetune", "quantization"],
+)
+def test_an_experiment_measures_every_cell_once(
+    tmp_path: Path, run: Callable[[ExperimentRequest], Outcome], settings: list[str]
+) -> None:
+    asked = request(tmp_path)
+    outcome = run(asked)
+    assert list(outcome.rows) == settings
+    cells = {(cell["task"], cell["setting"], cell["seed"]) for cell in outcome.cells}
+    assert cells == {(task, setting, seed) for task in ("tone", "same") for setting in settings for seed in (0, 1)}
+    assert pq.read_table(outcome.parquet).num_rows == len(cells)
+    assert all(row.title in outcome.report.read_text() for row in outcome.rows.values())
+    files = {path: path.stat().st_mtime_ns for path in (asked.out / "cells").rglob("*.json")}
+    again = run(asked)
+    assert {path: path.stat().st_mtime_ns for path in (asked.out / "cells").rglob("*.json")} == files
+    assert again.rows.keys() == outcome.rows.keys()
+    assert not list((asked.out / "stores").rglob("*.json"))
+
+
+def test_a_missing_cell_alone_is_measured_again_and_comes_out_the_same(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    first = frozen(asked)
+    gone = next(path for path in (asked.out / "cells" / "frozen").glob("*.json") if path.name != "settings.json")
+    text = gone.read_text()
+    gone.unlink()
+    second = frozen(asked)
+    assert [(c["task"], c["setting"], c["seed"], c["accuracy"]) for c in second.cells] == [
+        (c["task"], c["setting"], c["seed"], c["accuracy"]) for c in first.cells
+    ]
+    assert gone.read_text().count('"accuracy"') == text.count('"accuracy"') == 1
+
+
+def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(tmp_path)
+    trained: list[int] = []
+    real = experiments.frozen_task.train_head
+
+    def counted(*arguments: Any, **more: Any) -> Any:
+        if len(trained) == 7:
+            raise KeyboardInterrupt
+        trained.append(1)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(experiments.frozen_task, "train_head", counted)
+    with pytest.raises(KeyboardInterrupt):
+        frozen(asked)
+    monkeypatch.setattr(experiments.frozen_task, "train_head", lambda *a, **m: trained.append(1) or real(*a, **m))
+    assert len(frozen(asked).cells) == 20
+    assert len(trained) == 20
+
+
+def test_the_bytes_of_a_document_are_those_of_table_2(tmp_path: Path) -> None:
+    outcome = frozen(request(tmp_path, seeds=1))
+    by_setting = {cell["setting"]: cell for cell in outcome.cells if cell["task"] == "tone"}
+    tokens, width, layers = by_setting["last/mha"]["tokens_per_document"], 32, 3
+    found = {name: cell["bytes_per_document"] for name, cell in by_setting.items()}
+    assert found == pytest.approx(
+        {
+            "last/cls": 2 * width,
+            "last/mean": 2 * width,
+            "last/mha": 2 * width * tokens,
+            "average/mha": 2 * width * tokens,
+            "learned/mha": 2 * width * tokens * layers,
+        }
+    )
+
+
+def test_flops_count_one_pass_and_a_head_for_each_task_or_a_pass_for_each_task(tmp_path: Path) -> None:
+    asked = request(tmp_path, seeds=1)
+    tokens, width, layers, inner, heads = 7, 32, 3, 64, 1
+    one_pass = layers * (2 * (4 * width**2 + 2 * width * inner) + 4 * tokens * width) * tokens
+    head = 4 * heads * width * tokens + 4 * width**2
+    frozen_outcome = frozen(asked)
+    mean_tokens = round(frozen_outcome.rows["last/mha"].tokens_per_document)
+    assert mean_tokens == tokens
+    assert frozen_outcome.flops["last/cls"] == pytest.approx(one_pass / 1e9)
+    assert frozen_outcome.flops["last/mha"] == pytest.approx((one_pass + 2 * head) / 1e9)
+    assert finetune(asked).flops["plain"] == pytest.approx(2 * one_pass / 1e9)
+
+
+def test_leave_one_out_and_leave_a_group_of_one_out_are_the_same_encoder(tmp_path: Path) -> None:
+    asked = request(tmp_path, seeds=1)
+    left_out = {cell["task"]: cell["fingerprint"] for cell in loo(asked).cells if cell["setting"] == "average/mha"}
+    by_group = {cell["task"]: cell["fingerprint"] for cell in group_out(asked).cells}
+    assert left_out == by_group
+    assert left_out["tone"] != left_out["same"]
+
+
+def test_another_request_into_the_same_folder_is_refused_before_any_work(tmp_path: Path) -> None:
+    frozen(request(tmp_path, seeds=1, only=("tone",)))
+    with pytest.raises(UsageError, match="train_rows was None, is now 30"):
+        frozen(request(tmp_path, train_rows=30))
+    with pytest.raises(UsageError, match="encoder was"):
+        frozen(request(tmp_path, encoder=str(tiny_bert(tmp_path / "other", seed=5))))
+
+
+def test_an_encoder_of_another_training_is_not_taken(tmp_path: Path) -> None:
+    asked = request(tmp_path, seeds=1, only=("tone",))
+    loo(asked)
+    for path in (asked.out / "cells" / "loo").glob("*.json"):
+        path.unlink()
+    plan = LeaveOutPlan(TrainingSettings(steps=5, learning_rate=1e-3))
+    with pytest.raises(UsageError, match=r"holds an encoder of another training \(settings differ\)"):
+        run_loo(asked, plan, unheard, Silent(), SilentTraining())
+
+
+def test_bad_requests_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    for more, message in (
+        ({"only": ("nothing",)}, "no task nothing"),
+        ({"mean_layers": 4}, "the encoder has 3 layers"),
+        ({"max_length": 65}, "takes at most 64 tokens"),
+        ({"seeds": 0}, "seeds 0"),
+        ({"encoder": "no/such/place/at/all"}, "no such directory"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            frozen(request(tmp_path, **more))
+    with pytest.raises(UsageError, match="no group XX; there are SA, PP"):
+        group_out(request(tmp_path), "XX")
+    with pytest.raises(UsageError, match="quantizer 'none'"):
+        QuantizationGrid(("none",))
+    with pytest.raises(UsageError, match="'sign/q': expected a quantizer, or one with queries such as sign/4q"):
+        QuantizationGrid(("sign/q",))
+    with pytest.raises(UsageError, match="placement during: expected after or before"):
+        QuantizationGrid(placements=("during",))
+    with pytest.raises(UsageError, match="start nowhere: expected plain or loo"):
+        FinetunePlan(starts=("nowhere",))
+    assert not (tmp_path / "out").exists()

@@ -85,7 +85,10 @@ def _break_even(tasks: float | None) -> str:
 
 
 def _first(tasks: float | None) -> str:
-    return "never" if tasks is None else f"{first_cheaper(tasks):,} tasks"
+    if tasks is None:
+        return "never"
+    first = first_cheaper(tasks)
+    return f"{first:,} task{'s' if first > 1 else ''}"
 
 
 def _print_money(report: CostReport, money: PricedCorpus) -> None:
@@ -130,7 +133,7 @@ def _print_money(report: CostReport, money: PricedCorpus) -> None:
 
 
 def _work(work: Work) -> tuple[str, str]:
-    return f"{work.hours:,.2f}", _price(work.cost)
+    return f"{work.hours:,.2f}" if work.hours >= 1 else f"{work.hours:.3g}", _price(work.cost)
 
 
 def _price(value: float) -> str:

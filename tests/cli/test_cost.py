@@ -40,6 +40,7 @@ def test_money_is_printed_for_a_corpus(capsys: pytest.CaptureFixture[str]) -> No
     rows = [" ".join(line.replace("│", " ").split()) for line in output.splitlines()]
     assert "encode once 28.19 56.38" in rows
     assert "sign 640 GB 384.00 440.63 8 tasks 56 tasks" in rows
+    assert "heads of 14 tasks, from the store 0.124 0.25" in rows
     assert "0.1 for 10⁹ bytes a month" in output
     assert "…" not in output
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +21,20 @@ from encoders.training import (
     seeded,
     write_encoder,
 )
+from experiments.joint_artefacts import joint_head, provenance_of
 from experiments.task_data import TaskData, TaskPart, read_task
 from experiments.tasks import TaskRegistry
 from experiments.training_display import SilentTraining, TrainingDisplay
-from featurestore import FeatureSpec, TextSpec, UsageError
+from featurestore import UsageError
 from featurestore.spec import EncoderSpec
-from heads import Evaluation, Head, TrainSettings
+from heads import Evaluation, TrainSettings
 from heads.classifier import Classifier
-from heads.model import HeadModel
-from heads.pooling import ClsPooling, MeanPooling
 
 CHECKPOINT_STEPS = 100
 """Steps between two checkpoints. One takes three times the bytes of the weights, which a disk writes in a second or a
 few."""
 
-PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
+PARTS = ("train", "dev")
 
 
 @dataclass(frozen=True)
@@ -125,21 +121,17 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
         evaluations = {name: _measure(training, data[name], dev[name], shown) for name in heads}
     finally:
         shown.end()
-    provenance = _provenance(training, request, data, max_length, evaluations)
+    provenance = provenance_of(training, data, max_length, evaluations)
     with new_folder(request.out) as folder:
         write_encoder(encoder, folder, provenance)
         # Loaded as any encoder is: what cannot be loaded again never gets its name.
         loaded = load_encoder(str(folder), device="cpu").spec
         spec = replace(loaded, name=request.out.name, source=str(request.out))
-        for name, head in heads.items():
-            _artefact(training, spec, data[name], head, max_length, evaluations[name], provenance).save(
-                folder / "heads" / name
-            )
+        for name in heads:
+            head = joint_head(training, spec, data[name], max_length, evaluations[name], provenance)
+            head.save(folder / "heads" / name)
     request.checkpoint.unlink(missing_ok=True)
     return MultitaskResult(request.out, spec, evaluations, provenance, resumed_after)
-
-
-PARTS = ("train", "dev")
 
 
 def fresh_head(encoder: Encoder, data: TaskData, seed: int) -> Classifier:
@@ -170,78 +162,3 @@ def _measure(training: JointTraining, data: TaskData, dev: TaskExamples, display
     head, position = training.heads[data.task.name], training.settings.position
     predicted = predict(training.encoder, head, dev.tokens, position=position, precision=training.precision)
     return Evaluation.of(dev.codes, predicted, data.classes)
-
-
-def _artefact(
-    training: JointTraining,
-    encoder: EncoderSpec,
-    data: TaskData,
-    head: Classifier,
-    max_length: int,
-    evaluation: Evaluation,
-    provenance: Mapping[str, Any],
-) -> Head:
-    """A jointly trained head as one that `predict` and `backfill` take."""
-    position = training.settings.position
-    pooling = ClsPooling() if position == "cls" else MeanPooling()
-    return Head(
-        task=data.task.name,
-        classes=data.classes,
-        spec=FeatureSpec.build(encoder, TextSpec(max_length), "last", position, "float16"),
-        model=HeadModel(None, pooling, head.cpu()).eval(),
-        snapshot=None,
-        training={
-            "settings": training.settings.to_dict(),
-            "documents": len(data.train),
-            "jointly_with": [task for task in training.heads if task != data.task.name],
-            "seconds": provenance["seconds"],
-        },
-        evaluation=evaluation,
-        versions=provenance["versions"],
-        created_at=provenance["created_at"],
-    )
-
-
-def _provenance(
-    training: JointTraining,
-    request: MultitaskRequest,
-    data: Mapping[str, TaskData],
-    max_length: int,
-    evaluations: Mapping[str, Evaluation],
-) -> dict[str, Any]:
-    source = training.encoder.spec
-    return {
-        "format_version": 1,
-        "made_by": "encore multitask",
-        "source": {
-            "name": source.name,
-            "source": source.source,
-            "revision": source.revision,
-            "weights": source.weights,
-            "tokenizer": source.tokenizer,
-        },
-        "tasks": {
-            name: {
-                "group": found.task.group,
-                "classes": len(found.classes),
-                "train_documents": len(found.train),
-                "dev_documents": len(found.dev),
-                "weight": training.weights[name],
-                "data": found.digest,
-                "dev_accuracy": evaluations[name].accuracy,
-            }
-            for name, found in data.items()
-        },
-        "settings": {
-            **training.settings.to_dict(),
-            "max_length": max_length,
-            "precision": training.precision,
-            "train_rows": request.train_rows,
-            "dev_rows": request.dev_rows,
-            "device": training.encoder.device.type,
-        },
-        "losses": training.history.to_dict(),
-        "seconds": round(training.seconds, 3),
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }

@@ -79,7 +79,7 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
     over = f"mean of {len(report.tasks)} tasks" if len(report.tasks) > 1 else report.tasks[0].name
     print_table(
         f"The front: what no other of {len(points)} settings beats in bytes and accuracy alike ({over})",
-        ["setting", "a document", f"{report.documents:,} documents", "accuracy, %", "interval", "loss", "interval"],
+        ["setting", "a document", f"{report.documents:,}", "accuracy, %", "loss, points"],
         [_row(report, point) for point in sorted(shown, key=lambda point: point.size.bytes_per_document)],
     )
     remarks = [(task.name, task.not_stored) for task in report.tasks if task.not_stored]
@@ -95,15 +95,11 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
 
 
 def _row(report: TradeoffReport, point: Point) -> tuple[str, ...]:
-    low, high = point.accuracy_interval
-    loss_low, loss_high = (100 * end for end in point.loss.interval)
     chosen = report.recommendation.chosen
     return (
         f"{point.setting.name}{' ←' if chosen is not None and point.setting == chosen.setting else ''}",
         human_bytes(point.size.bytes_per_document),
         human_bytes(report.projected_bytes(point)),
-        f"{100 * point.accuracy.mean:.1f}",
-        f"{100 * low:.1f} to {100 * high:.1f}",
-        f"{100 * point.loss.mean:.2f}",
-        f"{loss_low:.2f} to {loss_high:.2f}",
+        f"{100 * point.accuracy.mean:.1f} ± {100 * point.accuracy.half_width:.1f}",
+        f"{100 * point.loss.mean:.2f} ± {100 * point.loss.half_width:.2f}",
     )

@@ -12,7 +12,7 @@ from experiments.tradeoff.label_options import LabelledTask
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import MEAN, Point, overall
 from experiments.tradeoff.tables import provenance
-from experiments.tradeoff.wording import commands, human_bytes, recommendation_text
+from experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -21,7 +21,7 @@ TASK_COLUMNS = 4
 """Tasks up to which the table has a column for each; settings.parquet has any number."""
 
 
-def build_page(report: TradeoffReport, chart: alt.ConcatChart) -> str:
+def build_page(report: TradeoffReport, chart: alt.VConcatChart) -> str:
     """The page, with the libraries that draw the chart inlined."""
     import vl_convert  # noqa: PLC0415 (an extra)
 
@@ -31,7 +31,7 @@ def build_page(report: TradeoffReport, chart: alt.ConcatChart) -> str:
     return template.substitute(
         title=escape(", ".join(names)),
         subtitle=escape(_subtitle(report)),
-        answer=escape(recommendation_text(report)),
+        answer=_text(recommendation_text(report)),
         facts=_facts(report),
         ring="the black ring is the recommended setting." if report.recommendation.chosen else "",
         over="" if single else f", by the mean of {len(names)} tasks",
@@ -39,9 +39,14 @@ def build_page(report: TradeoffReport, chart: alt.ConcatChart) -> str:
         rows="\n".join(_row(report, point) for point in _by_size(report)),
         commands=_commands(report),
         facts_list=_provenance(report),
-        library=vl_convert.javascript_bundle(),
+        library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
         spec=_script_json(chart.to_dict()),
     )
+
+
+def _text(text: str) -> str:
+    """Escaped, and no line break between a number and its unit."""
+    return escape(text).replace(" %", "\u00a0%")
 
 
 def _subtitle(report: TradeoffReport) -> str:
@@ -61,7 +66,7 @@ def _facts(report: TradeoffReport) -> str:
     facts = [
         (human_bytes(point.size.bytes_per_document), "a document"),
         (human_bytes(report.projected_bytes(point)), f"for {report.documents:,} documents"),
-        (f"{point.accuracy.mean:.1%}", f"accuracy (95 % interval {low:.1%} to {high:.1%})"),
+        (f"{percent(point.accuracy.mean)}", f"accuracy (95 % interval {percent(low)} to {percent(high)})"),
     ]
     if point.setting != best.setting:
         share = best.size.bytes_per_document / point.size.bytes_per_document
@@ -99,11 +104,11 @@ def _row(report: TradeoffReport, point: Point) -> str:
     cells = [
         (point.size.bytes_per_document, human_bytes(point.size.bytes_per_document)),
         (report.projected_bytes(point), human_bytes(report.projected_bytes(point))),
-        (point.accuracy.mean, f"{point.accuracy.mean:.1%}"),
-        (low, f"<small>{low:.1%} to {high:.1%}</small>"),
+        (point.accuracy.mean, f"{percent(point.accuracy.mean)}"),
+        (low, f"<small>{percent(low)} to {percent(high)}</small>"),
         (point.loss.mean, f"{100 * point.loss.mean:.2f}"),
         (loss_low, f"<small>{loss_low:.2f} to {loss_high:.2f}</small>"),
-        *((by_task[name].accuracy.mean, f"{by_task[name].accuracy.mean:.1%}") for name in _task_columns(report)),
+        *((by_task[name].accuracy.mean, f"{percent(by_task[name].accuracy.mean)}") for name in _task_columns(report)),
     ]
     kind = "chosen" if recommended else "front" if point.on_front else ""
     return (

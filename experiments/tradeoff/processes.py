@@ -43,9 +43,9 @@ def run_units(work: Callable[[Unit], None], units: Sequence[Unit], workers: int,
                 future.result()
             watch()
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()
+        pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
 

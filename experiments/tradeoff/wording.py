@@ -19,6 +19,11 @@ def human_bytes(count: float) -> str:
     return f"{count:.0f} {UNITS[unit]}" if unit == 0 or count >= 100 else f"{count:.3g} {UNITS[unit]}"
 
 
+def percent(share: float) -> str:
+    """A share as per cent, one digit after the point."""
+    return f"{100 * share:.1f} %"
+
+
 def recommendation_text(report: TradeoffReport) -> str:
     """One sentence, or two where no setting satisfies the budgets."""
     found = report.recommendation
@@ -67,7 +72,7 @@ def _described(report: TradeoffReport, point: Point) -> str:
     low, high = point.accuracy_interval
     cost = f"{human_bytes(point.size.bytes_per_document)} a document"
     total = f"{human_bytes(report.projected_bytes(point))} for {report.documents:,} documents"
-    accuracy = f"accuracy {point.accuracy.mean:.1%} (95 % interval {low:.1%} to {high:.1%})"
+    accuracy = f"accuracy {percent(point.accuracy.mean)} (95 % interval {percent(low)} to {percent(high)})"
     return f"{point.setting.name} at {cost} ({total}), {accuracy}, {_loss(report.recommendation, point)}"
 
 

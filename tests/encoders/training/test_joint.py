@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer
 
@@ -116,6 +117,33 @@ def test_the_same_seed_trains_the_same_weights_whatever_else_is_drawn(encoder_pa
     other.run()
     assert all(torch.equal(weights(first)[name], tensor) for name, tensor in weights(second).items())
     assert not all(torch.equal(weights(first)[name], tensor) for name, tensor in weights(other).items())
+
+
+class DrawingHead(nn.Module):
+    """A head that keeps what it draws from torch's global generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(32, 2)
+        self.drawn: list[float] = []
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        self.drawn.append(torch.rand(()).item())
+        return self.linear(pooled)
+
+
+def test_every_step_draws_anew_and_again_the_same_where_it_goes_on(encoder_path: Path):
+    def drawn(done: int) -> list[float]:
+        encoder = load_encoder(str(encoder_path), device="cpu")
+        head = DrawingHead()
+        training = JointTraining(encoder, {"tone": head}, examples(encoder)[:1], TrainingSettings(steps=5))
+        training.done = done
+        training.run()
+        return head.drawn
+
+    whole = drawn(0)
+    assert len(set(whole)) == 5
+    assert drawn(3) == whole[3:]
 
 
 def test_torchs_global_generator_is_left_alone(encoder_path: Path):

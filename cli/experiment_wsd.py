@@ -1,0 +1,65 @@
+"""`encore experiment wsd`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.experiment_options import DtypeOption, EncoderOption
+from cli.options import DeviceOption, JsonOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("wsd")(wsd)
+
+
+def wsd(
+    context: typer.Context,
+    train: Annotated[str, typer.Argument(metavar="TRAIN", help="Parquet with words in sentences and their senses.")],
+    test: Annotated[str, typer.Argument(metavar="TEST", help="The same, to measure on.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Results, and the stores made on the way.")],
+    encoder: EncoderOption = "minilm",
+    layer: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--layer",
+            metavar="K",
+            help="Layer whose features are read; may be given again.",
+            show_default="the one at two thirds of the depth",
+        ),
+    ] = None,
+    quantizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--quantizer",
+            metavar="Q",
+            help="Quantizer to measure beside float16, uint8 and sign; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "float32",
+    as_json: JsonOption = False,
+) -> None:
+    """Word senses by the nearest centroid, from original and quantized features: the paper's Table 4.
+
+    Example: encore experiment wsd train.parquet test.parquet --out results --layer 4 --layer 6
+    """
+    beam_options(context, taken=False)
+    from pathlib import Path  # noqa: PLC0415
+
+    from cli.experiment_output import progress_line  # noqa: PLC0415
+    from cli.experiment_wsd_output import print_probe  # noqa: PLC0415
+    from cli.output import error_console  # noqa: PLC0415
+    from experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
+    from pipelines.progress import display_for  # noqa: PLC0415
+
+    folder = Path(out).expanduser()
+    request = ProbeRequest(
+        train, test, folder, encoder, tuple(layer or ()), tuple(quantizer or ()), device=device, dtype=dtype
+    )
+    result = run_probe(request, progress_line, display_for(error_console()))
+    print_probe(result, result.write(folder), as_json=as_json)

@@ -1,0 +1,30 @@
+"""What `encore experiment wsd` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.output import console, print_json, print_table
+from experiments.word_sense.lines import ProbeResult
+
+
+def print_probe(result: ProbeResult, files: tuple[Path, Path], *, as_json: bool) -> None:
+    """The rows of the paper's Table 4, the figures by data set, and where the files are."""
+    parquet, report = files
+    if as_json:
+        print_json(
+            {
+                "encoder": result.encoder,
+                "train": result.train,
+                "test": result.test,
+                "sentences": result.sentences,
+                "without_vector": list(result.without_vector),
+                "lines": [line.to_dict() for line in result.lines],
+                "parquet": str(parquet),
+                "report": str(report),
+            }
+        )
+        return
+    print_table("Word senses by the nearest centroid, in %", result.head, result.table)
+    print_table("F1 in % on the covered instances, by data set", ["features", *result.parts], result.table_of_parts)
+    console().print(f"{result.summary}\nfigures: {parquet}\ntables: {report}", markup=False, soft_wrap=True)

@@ -1,0 +1,230 @@
+"""What the probe found: a line for each kind of features and part of the test, as Parquet and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from experiments.result_tables import MISSING, markdown
+from experiments.word_sense.scores import Interval, PairedIntervals, SenseScore
+
+BASELINE = "most frequent sense"
+WHOLE = "all"
+"""Name of the part that is the whole test."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ProbeLine:
+    """One kind of features on one part of the test.
+
+    Attributes:
+        features: request of the quantizer, or `BASELINE`.
+        layer: of the encoder; None for the baseline.
+        bytes_per_token: of the stored features; None for the baseline.
+        part: a source of instances, or `WHOLE`.
+        score: the counts.
+        intervals: of the score, and of its difference from the baseline.
+        against_original: (points of precision, interval), less the original features' of the layer; None for these
+            and for the baseline.
+        against_baseline: points of precision, less the baseline's.
+    """
+
+    features: str
+    layer: int | None
+    bytes_per_token: int | None
+    part: str
+    score: SenseScore
+    intervals: PairedIntervals
+    against_baseline: float
+    against_original: tuple[float, Interval] | None
+
+    @property
+    def title(self) -> str:
+        """Name of the row."""
+        return self.features if self.layer is None else f"layer {self.layer}, {self.features}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Flat, for a table or JSON; shares and not percent."""
+        points, (low, high) = self.against_original or (None, (None, None))
+        return {
+            "layer": self.layer,
+            "features": self.features,
+            "bytes_per_token": self.bytes_per_token,
+            "part": self.part,
+            **asdict(self.score),
+            "precision": self.score.precision,
+            "precision_low": self.intervals.precision[0],
+            "precision_high": self.intervals.precision[1],
+            "recall": self.score.recall,
+            "f1": self.score.f1,
+            "f1_low": self.intervals.f1[0],
+            "f1_high": self.intervals.f1[1],
+            "against_baseline": self.against_baseline,
+            "against_baseline_low": self.intervals.difference[0],
+            "against_baseline_high": self.intervals.difference[1],
+            "against_original": points,
+            "against_original_low": low,
+            "against_original_high": high,
+        }
+
+
+def lines_of(
+    features: str,
+    layer: int | None,
+    bytes_per_token: int | None,
+    sources: pa.StringArray,
+    answered: Flags,
+    right: Flags,
+    baseline: Flags,
+    original: Flags | None,
+) -> list[ProbeLine]:
+    """A line for the whole test, and one for each source of its instances.
+
+    Args:
+        features: request of the quantizer, or `BASELINE`.
+        layer: of the encoder; None for the baseline.
+        bytes_per_token: of the stored features; None for the baseline.
+        sources: (n,) source of each instance.
+        answered: (n,) whether training has its word.
+        right: (n,) whether the features' answer is right.
+        baseline: (n,) whether the most frequent sense is.
+        original: (n,) whether the original features' answer is; None where these are the original ones, or none.
+    """
+    lines = []
+    for part, rows in _parts(sources):
+        score = SenseScore.of(right[rows], answered[rows])
+        compared = None
+        if original is not None:
+            paired = PairedIntervals.of(right[rows], original[rows], answered[rows])
+            less = SenseScore.of(original[rows], answered[rows])
+            compared = (score.precision - less.precision, paired.difference)
+        lines.append(
+            ProbeLine(
+                features=features,
+                layer=layer,
+                bytes_per_token=bytes_per_token,
+                part=part,
+                score=score,
+                intervals=PairedIntervals.of(right[rows], baseline[rows], answered[rows]),
+                against_baseline=score.precision - SenseScore.of(baseline[rows], answered[rows]).precision,
+                against_original=compared,
+            )
+        )
+    return lines
+
+
+def _parts(sources: pa.StringArray) -> Iterator[tuple[str, Flags]]:
+    yield WHOLE, np.ones(len(sources), bool)
+    for source in pc.unique(sources).to_pylist():
+        yield source, pc.equal(sources, source).to_numpy(zero_copy_only=False)
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What came out.
+
+    Attributes:
+        lines: of the baseline, then of each layer, the original features first.
+        encoder: its name.
+        train, test: instances.
+        sentences: distinct ones of both.
+        without_vector: instances of train and test whose word truncation has cut off, or no token stands for.
+    """
+
+    lines: tuple[ProbeLine, ...]
+    encoder: str
+    train: int
+    test: int
+    sentences: int
+    without_vector: tuple[int, int]
+
+    @property
+    def whole(self) -> list[ProbeLine]:
+        """The lines of the whole test."""
+        return [line for line in self.lines if line.part == WHOLE]
+
+    @property
+    def parts(self) -> list[str]:
+        """Sources of the test's instances."""
+        return list(dict.fromkeys(line.part for line in self.lines if line.part != WHOLE))
+
+    def line(self, like: ProbeLine, part: str) -> ProbeLine:
+        """The line of the same features on another part."""
+        return next(line for line in self.lines if (line.title, line.part) == (like.title, part))
+
+    @property
+    def head(self) -> Sequence[str]:
+        """Names of the columns of `table`."""
+        return (
+            self.encoder,
+            "bytes a token",
+            "F1, covered",
+            "95 % interval",
+            "against the original",
+            "95 % interval",
+            "F1, all",
+        )
+
+    @property
+    def table(self) -> list[list[str]]:
+        """The rows of the paper's table 4, figures in %."""
+        return [
+            [
+                line.title,
+                MISSING if line.bytes_per_token is None else f"{line.bytes_per_token:,}",
+                f"{100 * line.score.precision:.1f}",
+                _interval(line.intervals.precision, ".1f"),
+                MISSING if line.against_original is None else f"{100 * line.against_original[0]:+.2f}",
+                MISSING if line.against_original is None else _interval(line.against_original[1], "+.2f"),
+                f"{100 * line.score.f1:.1f}",
+            ]
+            for line in self.whole
+        ]
+
+    @property
+    def table_of_parts(self) -> list[list[str]]:
+        """F1 in % on the covered instances of each source."""
+        return [
+            [line.title, *(f"{100 * self.line(line, part).score.precision:.1f}" for part in self.parts)]
+            for line in self.whole
+        ]
+
+    @property
+    def summary(self) -> str:
+        """What the figures are of."""
+        first, (cut_train, cut_test) = self.whole[0].score, self.without_vector
+        return (
+            f"{self.train:,} training and {self.test:,} test instances in {self.sentences:,} sentences; training has "
+            f"the words of {first.answered:,} test instances ({first.answered / first.instances:.1%}). "
+            f"Without a vector: {cut_train:,} and {cut_test:,}."
+        )
+
+    def write(self, out: Path) -> tuple[Path, Path]:
+        """Write ``wsd.parquet`` and ``wsd.md``; returns their paths."""
+        parquet, report = out / "wsd.parquet", out / "wsd.md"
+        pq.write_table(pa.Table.from_pylist([line.to_dict() for line in self.lines]), parquet)
+        covered = [f"{part} ({self.line(self.whole[0], part).score.answered:,})" for part in self.parts]
+        report.write_text(
+            "\n".join(
+                [
+                    self.summary + "\n",
+                    markdown(self.head, self.table),
+                    markdown(["F1, covered (instances)", *covered], self.table_of_parts),
+                ]
+            ),
+            encoding="utf-8",
+        )
+        return parquet, report
+
+
+def _interval(interval: Interval, form: str) -> str:
+    return " to ".join(format(100 * edge, form) for edge in interval)

@@ -1,0 +1,97 @@
+"""The stores of the word-sense probe: sentences encoded once, then each layer and quantizer derived from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore import JobError, Store, UsageError
+from featurestore.layers import LayerPooling
+from pipelines.derive_job import DeriveRequest, derive
+from pipelines.encode_job import EncodeRequest, encode
+from pipelines.progress import ProgressDisplay, Silent
+from pipelines.segment_job import JobReport
+
+ORIGINAL = "float16"
+"""Quantizer of features that count as not quantized."""
+
+
+@dataclass(frozen=True)
+class SentenceStores:
+    """Where the stores lie and what encodes into them; those of an earlier run are used again.
+
+    Attributes:
+        out: folder of the corpus and the stores.
+        encoder: what `load_encoder` takes.
+        num_layers: layers of the encoder.
+        layers: the layers to read, numbered from 1.
+        device, dtype: where and in what the encoder runs.
+
+    Raises:
+        UsageError: a layer that the encoder does not have.
+    """
+
+    out: Path
+    encoder: str
+    num_layers: int
+    layers: tuple[int, ...]
+    device: str
+    dtype: str
+
+    def __post_init__(self) -> None:
+        for layer in self.layers:
+            if layer < 1:
+                raise UsageError(f"layer {layer}: layers are numbered 1 to {self.num_layers}")
+            LayerPooling("layer", layer).check(self.num_layers)
+
+    def encode(self, sentences: pa.Table, display: ProgressDisplay) -> Store:
+        """Every token of the sentences: of one layer, or, for several, of all from the lowest on.
+
+        Raises:
+            JobError: the encoding did not finish.
+        """
+        corpus = self.out / "sentences.parquet"
+        corpus.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(sentences, corpus)
+        lowest = min(self.layers)
+        layers = f"layer:{lowest}" if len(self.layers) == 1 else f"stack:{self.num_layers - lowest + 1}"
+        uri = self._uri(layers, ORIGINAL)
+        request = EncodeRequest(
+            (str(corpus),),
+            uri,
+            encoder=self.encoder,
+            layers=layers,
+            quantizer=ORIGINAL,
+            device=self.device,
+            dtype=self.dtype,
+        )
+        _require_done(encode(request, display=display), "encode", uri)
+        return Store.open(uri)
+
+    def derive(self, encoded: Store, layer: int, quantizer: str) -> Store:
+        """The features of one layer under a quantizer.
+
+        Raises:
+            JobError: deriving them did not finish.
+        """
+        layers = f"layer:{layer}"
+        if (str(encoded.spec.layers), encoded.spec.quantizer.request) == (layers, quantizer):
+            return encoded
+        uri = self._uri(layers, quantizer)
+        report = derive(DeriveRequest(encoded.uri, uri, layers=layers, quantizer=quantizer), display=Silent())
+        _require_done(report, "derive", uri)
+        return Store.open(uri)
+
+    def _uri(self, layers: str, quantizer: str) -> str:
+        return str(self.out / "stores" / "-".join(word.replace(":", "-") for word in (layers, quantizer)))
+
+
+def _require_done(report: JobReport, job: str, uri: str) -> None:
+    if report.exit_code:
+        reasons = report.document["dead_letters"]["reasons"]
+        raise JobError(
+            f"{job} into {uri} did not finish ({reasons or 'units failed'}); run the experiment again to resume"
+        )

@@ -11,6 +11,7 @@ from cli import (
     experiment_group_out,
     experiment_loo,
     experiment_quantization,
+    experiment_wsd,
 )
 
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
         experiment_all_tasks,
         experiment_finetune,
         experiment_quantization,
+        experiment_wsd,
     ):
         module.register(experiment)
     app.add_typer(experiment, name="experiment")

@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.experiment_options import (
-    DataOption,
-    DevRowsOption,
-    DtypeOption,
-    EncoderOption,
-    EpochsOption,
-    ExperimentOutOption,
-    MaxLengthOption,
-    MeanLayersOption,
-    OnlyOption,
-    SeedsOption,
-    TasksArgument,
-    TrainRowsOption,
-    experiment_request,
-    names,
-)
+from cli.experiment_options import experiment_command, words
 from cli.experiment_training import EncoderRateOption, PrecisionOption, StepsOption, training_settings
-from cli.options import DeviceOption, JsonOption
+
+if TYPE_CHECKING:
+    from experiments.request import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("group-out")(group_out)
+    experiment_command(app, "group-out", seeds=3)(group_out)
 
 
 def group_out(
-    context: typer.Context,
-    tasks: TasksArgument,
-    out: ExperimentOutOption,
-    data: DataOption = None,
-    only: OnlyOption = None,
-    encoder: EncoderOption = "minilm",
-    train_rows: TrainRowsOption = None,
-    dev_rows: DevRowsOption = None,
-    max_length: MaxLengthOption = None,
-    seeds: SeedsOption = 3,
-    epochs: EpochsOption = None,
-    mean_layers: MeanLayersOption = None,
+    request: ExperimentRequest,
     groups: Annotated[
         str | None,
         typer.Option("--groups", metavar="GROUP,...", help="Leave out these groups alone.", show_default="each"),
@@ -52,24 +27,21 @@ def group_out(
     steps: StepsOption = 1000,
     lr: EncoderRateOption = None,
     precision: PrecisionOption = "auto",
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "float32",
-    as_json: JsonOption = False,
+    *,
+    as_json: bool,
 ) -> None:
     """Heads on encoders trained jointly on the tasks of all other groups: the paper's Table 3 (d).
 
     Example: encore experiment group-out paper --out results --steps 1000
     """
-    beam_options(context, taken=False)
     from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
     from cli.output import error_console  # noqa: PLC0415
     from experiments.leave_out import LeaveOutPlan, run_group_out  # noqa: PLC0415
     from experiments.training_display import training_display_for  # noqa: PLC0415
-    from pipelines.progress import Silent  # noqa: PLC0415
+    from pipelines.progress import display_for  # noqa: PLC0415
 
-    plan = LeaveOutPlan(training_settings(steps, lr, precision), groups=names(groups))
-    request = experiment_request(
-        tasks, out, data, only, encoder, train_rows, dev_rows, max_length, seeds, epochs, mean_layers, device, dtype
+    plan = LeaveOutPlan(training_settings(steps, lr, precision), groups=words(groups))
+    outcome = run_group_out(
+        request, plan, progress_line, display_for(error_console()), training_display_for(error_console())
     )
-    outcome = run_group_out(request, plan, progress_line, Silent(), training_display_for(error_console()))
     print_outcome(outcome, as_json=as_json)

@@ -1,10 +1,16 @@
-"""Options that the experiments share."""
+"""The options that the experiments share, written once: each command adds its own to them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Mapping
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+from cli.beam_options import beam_options
+from cli.options import DeviceOption, JsonOption
 
 if TYPE_CHECKING:
     from experiments.request import ExperimentRequest
@@ -12,7 +18,7 @@ if TYPE_CHECKING:
 TasksArgument = Annotated[
     str, typer.Argument(metavar="TASKS", help="A TOML registry of tasks, or the word paper for the paper's 14.")
 ]
-ExperimentOutOption = Annotated[
+OutOption = Annotated[
     str, typer.Option("--out", metavar="DIR", help="Results, and what is made on the way; experiments may share it.")
 ]
 DataOption = Annotated[
@@ -42,7 +48,7 @@ MaxLengthOption = Annotated[
     int | None,
     typer.Option("--max-length", metavar="N", help="Tokens of a document.", show_default="the encoder's own limit"),
 ]
-SeedsOption = Annotated[int, typer.Option("--seeds", metavar="N", help="Heads trained for each cell.")]
+SeedsOption = Annotated[int, typer.Option("--seeds", metavar="N", help="Trainings of each cell.")]
 EpochsOption = Annotated[
     int | None,
     typer.Option("--epochs", metavar="N", help="Passes over the training documents.", show_default="as encore train"),
@@ -55,44 +61,88 @@ DtypeOption = Annotated[
     str, typer.Option("--dtype", metavar="float32|bfloat16|float16", help="What the frozen encoder computes in.")
 ]
 
+FIRST: Mapping[str, tuple[Any, Any]] = {
+    "tasks": (TasksArgument, Parameter.empty),
+    "out": (OutOption, Parameter.empty),
+    "data": (DataOption, None),
+    "only": (OnlyOption, None),
+    "encoder": (EncoderOption, "minilm"),
+}
+"""Name → type and default of the options that come before a command's own."""
 
-def experiment_request(
-    tasks: str,
-    out: str,
-    data: str | None,
-    only: str | None,
-    encoder: str,
-    train_rows: int | None,
-    dev_rows: int | None,
-    max_length: int | None,
-    seeds: int,
-    epochs: int | None,
-    mean_layers: int | None,
-    device: str,
-    dtype: str,
-) -> ExperimentRequest:
-    """The request that the shared options make."""
-    from pathlib import Path  # noqa: PLC0415
+SIZES: Mapping[str, tuple[Any, Any]] = {
+    "train_rows": (TrainRowsOption, None),
+    "dev_rows": (DevRowsOption, None),
+    "max_length": (MaxLengthOption, None),
+    "device": (DeviceOption, "auto"),
+}
+"""Those that come after them."""
 
+HEADS: Mapping[str, tuple[Any, Any]] = {
+    "epochs": (EpochsOption, None),
+    "mean_layers": (MeanLayersOption, None),
+    "dtype": (DtypeOption, "float32"),
+}
+"""Those of experiments that train heads on frozen features."""
+
+LAST: Mapping[str, tuple[Any, Any]] = {"as_json": (JsonOption, False)}
+
+
+def experiment_command(
+    app: typer.Typer, name: str, *, seeds: int, heads: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as the command ``name``.
+
+    The command has the shared options and those of the function, which is called with its own, with ``request``, the
+    `ExperimentRequest` that the shared ones make, and with ``as_json``.
+
+    Args:
+        app: takes the command.
+        name: of the command.
+        seeds: default of ``--seeds``.
+        heads: whether heads are trained on frozen features.
+    """
+
+    def register(command: Callable[..., None]) -> Callable[..., None]:
+        # The request's own class would bring torch, and --help answers at once.
+        hints = get_type_hints(command, localns={"ExperimentRequest": object}, include_extras=True)
+        parameters = signature(command).parameters
+        own = {
+            key: (hints[key], parameter.default)
+            for key, parameter in parameters.items()
+            if key not in ("request", "as_json")
+        }
+        sizes = {**SIZES, "seeds": (SeedsOption, seeds)}
+        options = {**FIRST, **own, **sizes, **(HEADS if heads else {}), **LAST}
+
+        def run(context: typer.Context, **values: Any) -> None:
+            beam_options(context, taken=False)
+            shared = {key: value for key, value in values.items() if key not in own and key != "as_json"}
+            more = {key: values[key] for key in own}
+            command(request=_request(**shared), as_json=values["as_json"], **more)
+
+        # Typer reads a command's options off its signature.
+        run.__doc__ = command.__doc__
+        run.__annotations__ = {"context": typer.Context, **{key: kind for key, (kind, _) in options.items()}}
+        first = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+        others = [
+            Parameter(key, Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+            for key, (kind, default) in options.items()
+        ]
+        vars(run)["__signature__"] = Signature([*first, *others])
+        app.command(name)(run)
+        return command
+
+    return register
+
+
+def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
     from experiments.request import ExperimentRequest  # noqa: PLC0415
     from experiments.tasks import load_tasks  # noqa: PLC0415
 
-    return ExperimentRequest(
-        tasks=load_tasks(tasks, data),
-        out=Path(out).expanduser(),
-        only=names(only),
-        encoder=encoder,
-        train_rows=train_rows,
-        dev_rows=dev_rows,
-        max_length=max_length,
-        seeds=seeds,
-        epochs=epochs,
-        mean_layers=mean_layers,
-        device=device,
-        dtype=dtype,
-    )
+    return ExperimentRequest(tasks=load_tasks(tasks, data), out=Path(out).expanduser(), only=words(only), **sizes)
 
 
-def names(text: str | None) -> tuple[str, ...]:
+def words(text: str | None) -> tuple[str, ...]:
     """The words of a list with commas."""
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())

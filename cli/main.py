@@ -30,7 +30,7 @@ from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
 
 INTERRUPTED = 130
-RESUMING = ("encode", "backfill", "derive", "multitask", "demo", "tradeoff")
+RESUMING = ("encode", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
 """Commands that find what an interrupted run has finished."""
 
 app = typer.Typer(

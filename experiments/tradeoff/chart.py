@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,12 @@ def build_chart(report: TradeoffReport, *, interactive: bool) -> alt.VConcatChar
         .configure_title(fontSize=15, subtitleFontSize=12, subtitleColor="#5a6673", anchor="start", offset=10)
         .configure_legend(titleFontSize=12, labelFontSize=12, symbolSize=90, titleLimit=240)
     )
-    return chart.add_params(*picks) if interactive else chart
+    if not interactive:
+        return chart
+    with warnings.catch_warnings():
+        # One selection over all panels is what is meant.
+        warnings.filterwarnings("ignore", "Automatically deduplicated selection parameter", UserWarning)
+        return alt.VConcatChart.from_dict(chart.add_params(*picks).to_dict())
 
 
 def png_of(chart: alt.VConcatChart) -> bytes:

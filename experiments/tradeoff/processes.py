@@ -8,7 +8,10 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from featurestore import JobError
 
 POLL_SECONDS = 1.0
 
@@ -25,6 +28,9 @@ def run_units(work: Callable[[Unit], None], units: Sequence[Unit], workers: int,
         units: what to work on; the long ones first.
         workers: processes at most.
         watch: called every second or so, and after each unit where there is one worker.
+
+    Raises:
+        JobError: a process was killed.
     """
     workers = min(workers, len(units))
     if workers <= 1:
@@ -42,6 +48,11 @@ def run_units(work: Callable[[Unit], None], units: Sequence[Unit], workers: int,
             for future in done:
                 future.result()
             watch()
+    except BrokenProcessPool as error:
+        raise JobError(
+            "tradeoff: a training process ended unasked, perhaps for lack of memory; what is finished is kept: run the "
+            "same command again, with --workers 1 where memory is short"
+        ) from error
     except BaseException:
         for process in multiprocessing.active_children():
             process.terminate()

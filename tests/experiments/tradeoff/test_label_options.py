@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from experiments.tradeoff.label_options import LabelFiles
+from featurestore import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "train", "dev"),
+    [
+        ("t=a.parquet", "a.parquet", None),
+        ("t=a.parquet:b.csv", "a.parquet", "b.csv"),
+        ("t=s3://bucket/a.parquet", "s3://bucket/a.parquet", None),
+        ("t=s3://bucket/a.parquet:gs://other/b.jsonl", "s3://bucket/a.parquet", "gs://other/b.jsonl"),
+        ("t=C:\\data\\a.PARQUET:D:\\b.pq", "C:\\data\\a.PARQUET", "D:\\b.pq"),
+        ("t=day=1/a.csv:day=2/b.csv", "day=1/a.csv", "day=2/b.csv"),
+        ("t=12:30/a.csv", "12:30/a.csv", None),
+        ("t=a.txt", "a.txt", None),
+    ],
+)
+def test_the_colon_between_two_files_is_the_one_after_an_ending(text: str, train: str, dev: str | None) -> None:
+    assert LabelFiles.parse(text) == LabelFiles("t", train, dev)
+    assert str(LabelFiles.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a.parquet", "expected TASK=TRAIN"),
+        ("=a.parquet", "expected TASK=TRAIN"),
+        ("t=", "expected TASK=TRAIN"),
+        ("t=a.csv:", "no file after the colon"),
+        ("t=a.csv:b.csv:c.csv", "more than two files"),
+    ],
+)
+def test_what_names_no_files_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        LabelFiles.parse(text)

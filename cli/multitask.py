@@ -40,7 +40,7 @@ def multitask(
     steps: Annotated[int, typer.Option(metavar="N", help="Updates of the weights.")] = 1000,
     samples: Annotated[int, typer.Option(metavar="N", help="Documents that a step takes from every task.")] = 4,
     temperature: Annotated[float, typer.Option(metavar="T", help="1 weighs tasks by their size, 0 all alike.")] = 0.1,
-    lr: Annotated[float, typer.Option("--lr", metavar="X", help="Peak of the learning rate.")] = 5e-5,
+    lr: Annotated[float, typer.Option("--lr", metavar="X", help="Peak of the learning rate.")] = 1e-4,
     max_length: Annotated[
         int | None,
         typer.Option(

@@ -65,7 +65,7 @@ def test_the_page_has_the_answer_the_figures_and_where_they_come_from(
     assert recommendation_text(report).replace(" %", "\u00a0%") in text
     assert report.bench.source.spec.fingerprint in text
     assert "vegaEmbed(" in text
-    spec = re.search(r'vegaEmbed\("#chart", (\{.*\}), \{actions', text)
+    spec = re.search(r'window.vegaEmbed\("#chart", (\{.*\}), \{actions', text)
     assert spec is not None
     assert len(json.loads(spec[1])["vconcat"]) == 2
 

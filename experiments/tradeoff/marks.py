@@ -50,7 +50,7 @@ def mark(report: TradeoffReport, point: Point) -> Mark:
         "loss_text": f"{100 * point.loss.mean:.2f} points ({loss_low:.2f} to {loss_high:.2f})",
         "bytes_text": f"{human_bytes(point.size.bytes_per_document)}, {human_bytes(point.size.payload)} of it features",
         "projected_text": f"{human_bytes(report.projected_bytes(point))} for {report.documents:,} documents",
-        "note": ", ".join(notes) or "another setting is as small and no less accurate",
+        "note": ", ".join(notes) or "not on the front",
     }
 
 

@@ -23,24 +23,26 @@ def tradeoff(
         list[str],
         typer.Option(
             "--labels",
-            metavar="TASK=TRAIN[:DEV]",
-            help="Label files of a task; without DEV a share of TRAIN is set aside. May be given many times.",
+            metavar="TASK=FILES",
+            help="TASK=TRAIN:DEV, or TASK=TRAIN, of which a share is set aside; may be given many times.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report and its cells go.")],
     layers: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="last|layer:k|mean:m|stack:m", help="What the store allows unless given.", show_default=False
+            metavar="X",
+            help="last, layer:k, mean:m, stack:m; what the store allows unless given.",
+            show_default=False,
         ),
     ] = None,
     positions: Annotated[
         list[str] | None,
-        typer.Option(metavar="tokens|cls|mean", help="What the store allows unless given.", show_default=False),
+        typer.Option(metavar="X", help="tokens, cls, mean; what the store allows unless given.", show_default=False),
     ] = None,
     quantizer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="One of each kind unless given.", show_default=False),
+        typer.Option(metavar="X", help="Such as int4; one of each kind unless given.", show_default=False),
     ] = None,
     queries: Annotated[int, typer.Option(metavar="N", help="Learned queries of attention pooling.")] = 1,
     seeds: Annotated[int, typer.Option(metavar="N", help="Heads for each task and setting.")] = 3,

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
 import pytest
 
+from cli.cost import cost
 from cli.main import run
+from experiments.cost import Prices
+from experiments.cost.report import CostRequest
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +83,25 @@ def test_bad_values_are_wrong_usage_in_one_line(
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
+
+
+def test_the_help_has_an_example_and_names_the_examples_of_prices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cost", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "Example: encore cost" in text
+    for default in ("0.02, an example", "2, an example", "100, an example", "[default: (0.3)]", "[default: (12)]"):
+        assert default in text
+
+
+def test_defaults_are_the_papers_case_and_round_examples() -> None:
+    defaults = {name: parameter.default for name, parameter in inspect.signature(cost).parameters.items()}
+    request = CostRequest()
+    for name in ("encoder", "distilled", "tokens", "tasks", "queries", "documents", "layers", "positions"):
+        assert defaults[name] == getattr(request, name)
+    assert (request.encoder, request.distilled, request.tokens, request.tasks) == (
+        "roberta-large",
+        "distilroberta",
+        50,
+        14,
+    )
+    assert Prices() == Prices(gb_month=0.02, device_hour=2, device_tflops=100, utilization=0.3, months=12)

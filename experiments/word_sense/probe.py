@@ -82,9 +82,11 @@ def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> Prob
     lines = lines_of(BASELINE, None, None, test.sources, answered, baseline, baseline, None)
     for layer in layers:
         original: Right | None = None
+        # One layer alone: the quantized features are derived from it, and not each from all layers.
+        source = stores.derive(encoded, layer, ORIGINAL)
         for quantizer in asked:
             say(f"layer {layer}, {quantizer}")
-            store = stores.derive(encoded, layer, quantizer)
+            store = stores.derive(source, layer, quantizer)
             right = probe.right(store)
             lines += lines_of(quantizer, layer, store.spec.row_bytes, test.sources, answered, right, baseline, original)
             original = right if original is None else original

@@ -18,6 +18,9 @@ from pipelines.segment_job import JobReport
 ORIGINAL = "float16"
 """Quantizer of features that count as not quantized."""
 
+CODEC = "none"
+"""These stores are read once or twice: compressing them would cost more than it saves."""
+
 
 @dataclass(frozen=True)
 class SentenceStores:
@@ -67,21 +70,23 @@ class SentenceStores:
             quantizer=ORIGINAL,
             device=self.device,
             dtype=self.dtype,
+            codec=CODEC,
         )
         _require_done(encode(request, display=display), "encode", uri)
         return Store.open(uri)
 
-    def derive(self, encoded: Store, layer: int, quantizer: str) -> Store:
-        """The features of one layer under a quantizer.
+    def derive(self, source: Store, layer: int, quantizer: str) -> Store:
+        """The features of one layer under a quantizer; ``source`` itself where it holds just these.
 
         Raises:
             JobError: deriving them did not finish.
         """
         layers = f"layer:{layer}"
-        if (str(encoded.spec.layers), encoded.spec.quantizer.request) == (layers, quantizer):
-            return encoded
+        if (str(source.spec.layers), source.spec.quantizer.request) == (layers, quantizer):
+            return source
         uri = self._uri(layers, quantizer)
-        report = derive(DeriveRequest(encoded.uri, uri, layers=layers, quantizer=quantizer), display=Silent())
+        request = DeriveRequest(source.uri, uri, layers=layers, quantizer=quantizer, codec=CODEC)
+        report = derive(request, display=Silent())
         _require_done(report, "derive", uri)
         return Store.open(uri)
 

@@ -66,7 +66,8 @@ def labelled(
 ) -> list[Mark]:
     """The marks of the front whose labels do not run into each other, the recommended and the most accurate first.
 
-    A label stands to the upper left of its mark, where a mark of the front has no neighbour.
+    A label names the layers, and stands to the upper left of its mark, where a mark of the front has no neighbour.
+    Where all marks are of the same layers there is nothing to name.
 
     Args:
         marks: of one panel.
@@ -74,6 +75,8 @@ def labelled(
         y_domain: ends of the vertical axis, in per cent.
         size: pixels of the panel, across and down.
     """
+    if len({each["layers"] for each in marks}) == 1:
+        return []
     placed: list[tuple[float, float]] = []
     kept = []
     front = (each for each in marks if each["on_front"])

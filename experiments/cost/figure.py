@@ -19,6 +19,9 @@ WIDTH, HEIGHT, SCALE = 560, 340, 2
 COLORS = ("#b22222", "#e08214", "#1b7837", "#2166ac", "#762a83")
 """One for each line of `Methods.lines`; told apart also by people who see red and green alike, and by their dashes."""
 
+ROOM = 1.75
+"""How far the picture goes beyond the last crossing, so that its label fits in."""
+
 DASHES = ([1, 0], [6, 3], [2, 2], [1, 0], [6, 3])
 
 
@@ -55,8 +58,13 @@ def _chart(methods: Methods, tasks: int, title: str) -> alt.LayerChart | alt.Fac
 
     lines = methods.lines
     names = [line.name for line in lines]
-    crossings = [line.break_even(methods.distilled) for line in methods.frozen]
-    last = max(tasks, *(math.ceil(crossing) + 1 for crossing in crossings if crossing is not None))
+    marked = ((methods.folded, "{} tasks"), (methods.attention, "{} with the paper's attention"))
+    crossings = [
+        (crossing, line.intercept + crossing * line.slope, text.format(round_up(crossing)))
+        for line, text in marked
+        if (crossing := line.break_even(methods.distilled))
+    ]
+    last = max(tasks, 1, *(math.ceil(ROOM * crossing) for crossing, _, _ in crossings))
     top = 1.05 * max(line.at(last) for line in lines[1:]) / GIGA
     base = alt.Chart({"values": [_point(line, count) for line in lines for count in (0, last)]})
     series = base.mark_line(clip=True, strokeWidth=2).encode(
@@ -76,19 +84,17 @@ def _chart(methods: Methods, tasks: int, title: str) -> alt.LayerChart | alt.Fac
         strokeDash=alt.StrokeDash("method:N", title=None, scale=alt.Scale(domain=names, range=list(DASHES))),
     )
     layers = [series]
-    for frozen, below in ((methods.folded, True), (methods.attention, False)):
-        crossing = frozen.break_even(methods.distilled)
-        if crossing:
-            values = {"tasks": crossing, "gflops": (frozen.intercept + crossing * frozen.slope) / GIGA}
-            mark = alt.Chart({"values": [values | {"text": f"{round_up(crossing)} tasks"}]}).encode(
-                x="tasks:Q", y="gflops:Q"
-            )
-            layers += [
-                mark.mark_point(filled=True, size=70, color="black", opacity=1),
-                mark.mark_text(
-                    fontSize=12, dy=16 if below else -14, dx=4 if below else -4, align="left" if below else "right"
-                ).encode(text="text:N"),
-            ]
+    if crossings:
+        places = [{"tasks": crossing, "gflops": flops / GIGA} for crossing, flops, _ in crossings]
+        label = {"text": "; ".join(text for _, _, text in crossings)}
+        position = {"x": "tasks:Q", "y": "gflops:Q"}
+        layers += [
+            alt.Chart({"values": places}).mark_point(filled=True, size=70, color="black", opacity=1).encode(**position),
+            # Below the frozen lines and to the right of the crossing there is never another line.
+            alt.Chart({"values": [places[0] | label]})
+            .mark_text(fontSize=11, dy=16, dx=4, align="left")
+            .encode(text="text:N", **position),
+        ]
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=title, background="white")
 
 

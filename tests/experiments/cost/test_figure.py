@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.cost import BUILT_IN, Methods
+from experiments.cost import BUILT_IN, EncoderShape, Methods
 from experiments.cost.figure import _chart, check_figure, write_figure
 from featurestore.errors import UsageError
 
@@ -34,15 +34,27 @@ def test_the_picture_draws_the_lines_and_marks_where_they_cross() -> None:
     drawn = {(point["method"], point["tasks"]): point["gflops"] for point in points}
     assert kind == "line"
     assert drawn == {(line.name, tasks): line.at(tasks) / 10**9 for line in METHODS.lines for tasks in (0, 14)}
-    texts = [points[0] for kind, points in marks if kind == "text"]
-    assert [mark["text"] for mark in texts] == ["7.11 tasks", "7.46 tasks"]
-    for mark in texts:
-        assert mark["gflops"] == pytest.approx(METHODS.distilled.slope * mark["tasks"] / 10**9)
+    [(dots, places), (text, label)] = marks
+    assert (dots, text) == ("point", "text")
+    assert [place["tasks"] for place in places] == pytest.approx([7.1044, 7.4563], abs=1e-4)
+    for place in places:
+        assert place["gflops"] == pytest.approx(METHODS.distilled.slope * place["tasks"] / 10**9)
+    assert label[0]["text"] == "7.11 tasks; 7.46 with the paper's attention"
 
 
 def test_few_tasks_are_drawn_as_far_as_the_crossing() -> None:
     [(_, points), *_] = drawn_layers(1)
-    assert {point["tasks"] for point in points} == {0, 9}
+    assert {point["tasks"] for point in points} == {0, 14}
+
+
+def test_a_line_that_never_crosses_is_not_marked() -> None:
+    pytest.importorskip("altair")
+    small = EncoderShape.of_bert("small", 1, 128, 512)
+    methods = Methods.of(BUILT_IN["roberta-large"], small, 50)
+    assert methods.attention.break_even(methods.distilled) is None
+    chart = _chart(methods, 3, "a title").to_dict()
+    [text] = [layer for layer in chart["layer"] if layer["mark"]["type"] == "text"]
+    assert chart["datasets"][text["data"]["name"]][0]["text"].endswith("tasks")
 
 
 def test_another_ending_is_refused_before_any_work() -> None:

@@ -68,7 +68,7 @@ def multitask(
 ) -> None:
     """Train an encoder jointly on many tasks; the result is an encoder directory that holds its heads too.
 
-    Example: encore multitask tasks.toml --out encoders/joint --steps 2000
+    Example: encore multitask tasks.toml --out models/joint --steps 2000
 
     The same command resumes an interrupted training.
     """

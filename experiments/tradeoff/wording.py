@@ -53,7 +53,7 @@ def commands(report: TradeoffReport) -> tuple[str, ...]:
         words = ["encore", "derive", "--from", request.store, "--store", store, *asked]
         lines.append([*words, *([] if request.snapshot is None else ["--snapshot", str(request.snapshot)])])
     for files in request.labels:
-        words = ["encore", "train", files.train, "--store", store, "--out", f"heads/{files.task}"]
+        words = ["encore", "train", files.train, "--store", store, "--out", f"trained/{files.task}"]
         words += [] if files.dev is None else ["--dev", files.dev]
         words += [] if request.epochs is None else ["--epochs", str(request.epochs)]
         words += ["--queries", str(request.queries)] if request.queries > 1 and setting.positions == "tokens" else []

@@ -14,7 +14,10 @@ from featurestore import Store
 from pipelines.predictions import Predictions
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
-COMMANDS = ("encode", "train", "backfill", "predict", "evaluate", "derive", "inspect", "documents", "demo", "tradeoff")
+COMMANDS = (
+    *("encode", "train", "backfill", "predict", "evaluate", "derive", "inspect", "documents", "demo"),
+    *("tradeoff", "cost", "multitask"),
+)
 
 
 def encode_words(corpus: str, store: Path, *more: str) -> list[str]:

@@ -22,19 +22,21 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     groups = outcome.registry.groups
     print_table(
         f"{outcome.name}: accuracy in %, mean over tasks and seeds",
-        ("setting", "bytes a document", *groups, "average", "± 95 %", "seeds"),
+        ("setting", "bytes", *groups, "mean", "±", "seeds"),
         [
             (
-                row.title,
+                name,
                 MISSING if row.bytes_per_document is None else f"{row.bytes_per_document:,.0f}",
                 *(_percent(row.groups.get(group)) for group in groups),
                 _percent(row.average),
                 MISSING if row.over_seeds is None else f"{100 * row.over_seeds:.2f}",
                 len(row.seeds),
             )
-            for row in outcome.rows.values()
+            for name, row in outcome.rows.items()
         ],
+        many_columns=True,
     )
+    console().print("bytes: of a document's features; ±: half the 95 % interval over seeds", soft_wrap=True)
     if outcome.paired is not None and outcome.paired in outcome.rows:
         _print_differences(outcome, outcome.paired)
     console().print(f"cells: {outcome.parquet}\ntables: {outcome.report}", markup=False, soft_wrap=True)
@@ -43,10 +45,10 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
 def _print_differences(outcome: Outcome, paired: str) -> None:
     differences = {name: Difference.of(row, outcome.rows[paired]) for name, row in outcome.rows.items()}
     print_table(
-        f"points against {outcome.rows[paired].title}, paired by task and seed",
-        ("setting", "points", "± 95 % over seeds", "± over tasks"),
+        f"points against {paired}, paired by task and seed",
+        ("setting", "points", "± seeds", "± tasks"),
         [
-            (outcome.rows[name].title, f"{found.mean:+.2f}", _half(found.over_seeds), _half(found.over_tasks))
+            (name, f"{found.mean:+.2f}", _half(found.over_seeds), _half(found.over_tasks))
             for name, found in differences.items()
             if found is not None and name != paired
         ],

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -32,12 +33,24 @@ def print_json(document: Mapping[str, Any]) -> None:
     print(json.dumps(document, indent=1))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table under its title; every column but the first is set flush right."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, many_columns: bool = False
+) -> None:
+    """A table under its title; every column but the first is set flush right.
+
+    Args:
+        title: over the table.
+        columns: names.
+        rows: cells.
+        many_columns: no lines between columns, and only the first gives way where the terminal is narrow.
+    """
     console().print(Text(printable(title), "bold"))
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False) if many_columns else Table()
     for number, column in enumerate(columns):
-        table.add_column(Text(printable(column)), justify="left" if number == 0 else "right")
+        first = number == 0
+        table.add_column(
+            Text(printable(column)), justify="left" if first else "right", no_wrap=many_columns and not first
+        )
     for row in rows:
         table.add_row(*(Text(printable(str(cell))) for cell in row))
     console().print(table)

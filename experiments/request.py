@@ -86,11 +86,12 @@ class Experiment:
             positions: ``cls`` where the first token's vector will be asked for, which not every encoder has.
 
         Raises:
-            UsageError, DataError: the tasks or the encoder cannot be used.
+            UsageError, DataError: the tasks, the encoder or the device cannot be used.
         """
         registry = request.tasks if every_task else request.measured
         data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in registry.tasks}
-        encoder = load_encoder(request.encoder, device="cpu")
+        # On its device and in its dtype, so that what is not there or not possible is said before any work.
+        encoder = load_encoder(request.encoder, device=request.device, dtype=request.dtype)
         max_length = request.max_length or encoder.default_max_length
         LayerPooling("mean", request.mean_layers or 1).check(encoder.spec.num_layers)
         spec = FeatureSpec.build(encoder.spec, TextSpec(max_length), None, positions, "float16")

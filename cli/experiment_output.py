@@ -20,9 +20,10 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         print_json({name: _row_document(row) for name, row in outcome.rows.items()})
         return
     groups = outcome.registry.groups
+    seeds = max((len(row.seeds) for row in outcome.rows.values()), default=0)
     print_table(
-        f"{outcome.name}: accuracy in %, mean over tasks and seeds",
-        ("setting", "bytes", *groups, "mean", "±", "seeds"),
+        f"{outcome.name}: accuracy in %, mean over tasks and {seeds} seeds",
+        ("setting", "bytes", *groups, "mean", "±"),
         [
             (
                 name,
@@ -30,7 +31,6 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
                 *(_percent(row.groups.get(group)) for group in groups),
                 _percent(row.average),
                 MISSING if row.over_seeds is None else f"{100 * row.over_seeds:.2f}",
-                len(row.seeds),
             )
             for name, row in outcome.rows.items()
         ],

@@ -45,11 +45,16 @@ def print_table(
         many_columns: no lines between columns, and only the first gives way where the terminal is narrow.
     """
     console().print(Text(printable(title), "bold"))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False) if many_columns else Table()
+    table = (
+        Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True) if many_columns else Table()
+    )
     for number, column in enumerate(columns):
         first = number == 0
         table.add_column(
-            Text(printable(column)), justify="left" if first else "right", no_wrap=many_columns and not first
+            Text(printable(column)),
+            justify="left" if first else "right",
+            no_wrap=many_columns and not first,
+            overflow="fold",
         )
     for row in rows:
         table.add_row(*(Text(printable(str(cell))) for cell in row))

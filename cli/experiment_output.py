@@ -22,7 +22,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     groups = outcome.registry.groups
     seeds = max((len(row.seeds) for row in outcome.rows.values()), default=0)
     print_table(
-        f"{outcome.name}: accuracy in %, mean over tasks and {seeds} seeds",
+        f"{outcome.name}: accuracy in %, mean over tasks and {seeds} {'seed' if seeds == 1 else 'seeds'}",
         ("setting", "bytes", *groups, "mean", "±"),
         [
             (

@@ -28,7 +28,7 @@ def derive(
     quantizer: Annotated[
         str | None,
         typer.Option(
-            metavar="float16|uint8[:…]|int4|int2|sign|sign-centred|pca[:B]", help="Quantizer.", show_default="as stored"
+            metavar="float16|uint8[:…]|int4|int2|sign|sign-centred", help="Quantizer.", show_default="as stored"
         ),
     ] = None,
     codec: CodecOption = None,

@@ -46,7 +46,7 @@ def encode(
     quantizer: Annotated[
         str,
         typer.Option(
-            metavar="float16|uint8[:…]|int4|int2|sign|sign-centred|pca[:B]",
+            metavar="float16|uint8[:…]|int4|int2|sign|sign-centred",
             help="uint8 takes :per-tensor or :per-dimension, and :min-max or :histogram.",
         ),
     ] = "sign",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import torch
 from hypothesis import strategies as st
 
 from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, LayerPooling, Quantizer, TextSpec
 from featurestore.identity import key_hashes, text_digests
-from featurestore.quantizers import Float16, Int2, Int4, Pca, Sign, SignCentred, UInt8, calibrate
+from featurestore.quantizers import Float16, Int2, Int4, Sign, SignCentred, UInt8
 from featurestore.spec import POSITIONS
 
 DOC_IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
@@ -63,17 +62,7 @@ def quantizers(width: int) -> st.SearchStrategy[Quantizer]:
         | st.builds(Int4, mean=places, deviation=spreads)
         | st.builds(Int2, mean=places, deviation=spreads)
         | st.builds(SignCentred, median=places)
-        | st.sampled_from([0.5, 1.0, 2.0]).map(lambda bits: pca_of(bits, width))
     )
-
-
-def pca_of(bits: float, width: int) -> Pca:
-    """A calibrated ``pca`` quantizer for vectors of ``width`` floats whose components have very different variances."""
-    generator = torch.Generator().manual_seed(width)
-    sample = torch.randn(4 * width + 8, width, generator=generator) * torch.logspace(0, -2, width)
-    quantizer = calibrate(Pca(bits), lambda: [sample])
-    assert isinstance(quantizer, Pca)
-    return quantizer
 
 
 @st.composite

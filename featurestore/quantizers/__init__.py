@@ -16,7 +16,6 @@ from featurestore.quantizers.contract import Calibration, Quantizer
 from featurestore.quantizers.float16 import Float16
 from featurestore.quantizers.int2 import Int2
 from featurestore.quantizers.int4 import Int4
-from featurestore.quantizers.pca import Pca
 from featurestore.quantizers.sign import Sign
 from featurestore.quantizers.sign_centred import SignCentred
 from featurestore.quantizers.uint8 import UInt8
@@ -27,7 +26,6 @@ __all__ = [
     "Float16",
     "Int2",
     "Int4",
-    "Pca",
     "Quantizer",
     "Sign",
     "SignCentred",
@@ -45,7 +43,6 @@ REGISTRY: Mapping[str, type[Quantizer]] = MappingProxyType(
         Int2.kind: Int2,
         Sign.kind: Sign,
         SignCentred.kind: SignCentred,
-        Pca.kind: Pca,
     }
 )
 """Kind, the first word of a request, → quantizer."""

@@ -76,8 +76,6 @@ def test_the_ten_lines_decode_single_bits(tmp_path, quantizer):
         ("uint8:per-dimension:histogram", "none"),
         ("int4", "zstd"),
         ("int2", "none"),
-        ("pca:1", "none"),
-        ("pca:2.5", "zstd"),
     ],
 )
 def test_the_next_lines_decode_the_other_quantizers(tmp_path, quantizer, codec):

@@ -15,7 +15,7 @@ from heads import Head, HeadModel, Scorer, batches, scoring
 from heads.batches import pad
 from tests.heads.building import CLASSES, block_of, head_of, spec_of
 
-QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred", "pca:2"]
+QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
 
 

@@ -11,7 +11,6 @@ from featurestore.quantizers import (
     Float16,
     Int2,
     Int4,
-    Pca,
     Quantizer,
     Sign,
     SignCentred,
@@ -26,9 +25,6 @@ REQUESTS = [
     "float16",
     "int4",
     "int2",
-    "pca:0.5",
-    "pca:1",
-    "pca:2",
     "sign",
     "sign-centred",
     "uint8:per-tensor:min-max",
@@ -37,8 +33,8 @@ REQUESTS = [
     "uint8:per-dimension:histogram",
 ]
 
-STANDARDISED = {"int4", "int2", "sign-centred", "pca:0.5", "pca:1", "pca:2"}
-"""Decoded on axes or a scale of their own, so that quantizing once more means nothing."""
+STANDARDISED = {"int4", "int2", "sign-centred"}
+"""Decoded on a scale of their own, so that quantizing once more means nothing."""
 
 
 def test_the_registry_holds_every_quantizer_by_its_kind():
@@ -49,7 +45,6 @@ def test_the_registry_holds_every_quantizer_by_its_kind():
         "int2": Int2,
         "sign": Sign,
         "sign-centred": SignCentred,
-        "pca": Pca,
     }
 
 
@@ -73,7 +68,6 @@ def test_a_canonical_request_reads_back_as_itself(request_text):
         ("uint8:per-dimension", "uint8:per-dimension:min-max"),
         ("uint8:histogram", "uint8:per-tensor:histogram"),
         ("uint8:histogram:per-dimension", "uint8:per-dimension:histogram"),
-        ("pca", "pca:1"),
     ],
 )
 def test_what_is_left_out_takes_the_default(short, canonical):
@@ -88,8 +82,6 @@ def test_what_is_left_out_takes_the_default(short, canonical):
         "int4:histogram",
         "int2:",
         "sign-centred:mean",
-        "pca:sign",
-        "pca:1:1",
         "float16:per-tensor",
         "sign:median",
         "uint8:",
@@ -104,7 +96,7 @@ def test_an_unknown_request_is_a_usage_error_that_quotes_it(text):
 
 
 def test_an_unknown_kind_lists_the_known_ones():
-    with pytest.raises(UsageError, match="one of float16, uint8, int4, int2, sign, sign-centred, pca"):
+    with pytest.raises(UsageError, match="one of float16, uint8, int4, int2, sign, sign-centred"):
         parse_quantizer("float8")
 
 
@@ -127,15 +119,7 @@ def test_an_uncalibrated_quantizer_survives_json(request_text):
 
 @pytest.mark.parametrize(
     ("kind", "width", "expected"),
-    [
-        ("float16", 1024, 2048),
-        ("uint8", 1024, 1024),
-        ("sign", 1024, 128),
-        ("pca", 1024, 128),
-        ("pca:2", 384, 96),
-        ("float16", 384, 768),
-        ("sign", 13, 2),
-    ],
+    [("float16", 1024, 2048), ("uint8", 1024, 1024), ("sign", 1024, 128), ("float16", 384, 768), ("sign", 13, 2)],
 )
 def test_bytes_per_vector_are_those_of_table_2(kind, width, expected):
     quantizer = calibrate(parse_quantizer(kind), lambda: [torch.randn(3, width)])

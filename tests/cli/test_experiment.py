@@ -52,7 +52,7 @@ def test_an_experiment_prints_its_rows_and_writes_its_tables(
     assert (tmp_path / "out" / f"{words[0]}.parquet").is_file()
     assert run(command) == 0
     printed = capsys.readouterr()
-    assert "average" in printed.out
+    assert "accuracy in %" in printed.out
     assert f"{words[0]}.md" in "".join(printed.out.split())
     # The second run measured nothing again.
     assert "seed 0" not in printed.err

@@ -72,7 +72,7 @@ class _JointTask:
 
     def measure(self) -> dict[str, Any]:
         data = self.data
-        folder = self.experiment.request.out / "stores" / self.label / data.task.name
+        folder = self.experiment.request.out / "stores" / NAME / self.label / data.task.name
         corpus = folder / "corpus.parquet"
         corpus.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(data.dev.table.drop_columns(["label"]), corpus)

@@ -24,5 +24,5 @@ def run_frozen(request: ExperimentRequest, say: Say, display: ProgressDisplay) -
     settings = pooling_settings(experiment.mean_layers, experiment.encoder.num_layers)
     cells = experiment.cells(NAME)
     for data in experiment.data.values():
-        FrozenTask(experiment, data, request.encoder, PLAIN, say, display).measure(cells, settings)
+        FrozenTask(experiment, cells, data, request.encoder, PLAIN, say, display).measure(settings)
     return Outcome.of(NAME, experiment, [cells], settings)

@@ -36,6 +36,7 @@ class FrozenTask:
 
     Attributes:
         experiment: sizes and places.
+        cells: the finished ones of the experiment by whose name the task is measured.
         data: the documents.
         encoder: what `load_encoder` takes.
         label: name of the encoder in folders and results.
@@ -44,19 +45,20 @@ class FrozenTask:
     """
 
     experiment: Experiment
+    cells: CellStore
     data: TaskData
     encoder: str
     label: str
     say: Say
     display: ProgressDisplay
 
-    def measure(self, cells: CellStore, settings: Sequence[FeatureSetting]) -> None:
+    def measure(self, settings: Sequence[FeatureSetting]) -> None:
         """Train and measure a head for every setting and seed that has no cell yet.
 
         The rich store is made only where a cell is missing, and is removed when none is. What an interruption leaves is
         used by the next run.
         """
-        missing = self.missing(cells, settings)
+        missing = self.missing(settings)
         if not missing:
             return
         rich = self._rich(tuple(missing))
@@ -65,7 +67,7 @@ class FrozenTask:
             examples = _Gathered.of(store, self.data)
             for seed in left:
                 found = self._train(store, examples, setting, seed)
-                cells.put(self._key(setting, seed), found)
+                self.cells.put(self._key(setting, seed), found)
                 self.say(
                     f"{self.data.task.name}, {self.label}, {setting.name}, seed {seed}: "
                     f"{found['accuracy']:.4f} ({found['seconds']:.1f} s)"
@@ -74,15 +76,16 @@ class FrozenTask:
                 shutil.rmtree(self._folder / _folder_name(setting))
         shutil.rmtree(self._folder)
 
-    def missing(self, cells: CellStore, settings: Sequence[FeatureSetting]) -> dict[FeatureSetting, list[int]]:
+    def missing(self, settings: Sequence[FeatureSetting]) -> dict[FeatureSetting, list[int]]:
         """Setting → seeds without a cell, for the settings that have any."""
         seeds = range(self.experiment.request.seeds)
-        left = {s: [seed for seed in seeds if cells.get(self._key(s, seed)) is None] for s in settings}
+        left = {s: [seed for seed in seeds if self.cells.get(self._key(s, seed)) is None] for s in settings}
         return {setting: found for setting, found in left.items() if found}
 
     @property
     def _folder(self) -> Path:
-        return self.experiment.request.out / "stores" / self.label / self.data.task.name
+        # An experiment's own: another one may be measuring the same task, and removes its stores when it is done.
+        return self.experiment.request.out / "stores" / self.cells.folder.name / self.label / self.data.task.name
 
     def _key(self, setting: FeatureSetting, seed: int) -> dict[str, Any]:
         task = self.data.task.name

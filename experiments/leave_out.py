@@ -114,10 +114,11 @@ class _Measured:
         others = experiment.request.tasks.without(left_out).names
         folder = experiment.request.out / "encoders" / label
         frozen = [
-            FrozenTask(experiment, experiment.data[task], str(folder), label, self.say, self.display) for task in tasks
+            FrozenTask(experiment, cells, experiment.data[task], str(folder), label, self.say, self.display)
+            for task in tasks
         ]
-        if not any(task.missing(cells, settings) for task in frozen):
+        if not any(task.missing(settings) for task in frozen):
             return
         joint_encoder(experiment, label, others, plan.training, self.say, self.training)
         for task in frozen:
-            task.measure(cells, settings)
+            task.measure(settings)

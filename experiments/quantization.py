@@ -73,5 +73,5 @@ def run_quantization(request: ExperimentRequest, grid: QuantizationGrid, say: Sa
     settings = grid.settings(experiment.mean_layers)
     cells = experiment.cells(NAME)
     for data in experiment.data.values():
-        FrozenTask(experiment, data, request.encoder, PLAIN, say, display).measure(cells, settings)
+        FrozenTask(experiment, cells, data, request.encoder, PLAIN, say, display).measure(settings)
     return Outcome.of(NAME, experiment, [cells], settings, paired=settings[0].name)

@@ -134,6 +134,21 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monk
     assert len(trained) == 20
 
 
+def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(tmp_path, seeds=1, only=("tone",))
+    real, others = experiments.frozen_task.train_head, []
+
+    def interleaved(*arguments: Any, **more: Any) -> Any:
+        if not others:
+            others.append("running")
+            others.append(quantization(asked))
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(experiments.frozen_task, "train_head", interleaved)
+    assert list(frozen(asked).rows) == POOLINGS
+    assert len(others[1].rows) == 5
+
+
 def test_the_bytes_of_a_document_are_those_of_table_2(tmp_path: Path) -> None:
     outcome = frozen(request(tmp_path, seeds=1))
     by_setting = {cell["setting"]: cell for cell in outcome.cells if cell["task"] == "tone"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -17,7 +18,7 @@ from featurestore.quantizers.ranges import Range
 
 
 @dataclass(frozen=True)
-class LearnedQuantizer(PlainRequest):
+class LearnedQuantizer(PlainRequest, ABC):
     """Two passes: the range of every dimension, then its histogram over that range.
 
     The histogram's integers make the parameters the same for every order and split of the sample, which a running sum
@@ -44,9 +45,9 @@ class LearnedQuantizer(PlainRequest):
             names = " and ".join(self.parameters())
             raise UsageError(f"{self.kind}: expected {names} together, one finite number for each dimension")
 
+    @abstractmethod
     def learned(self, histogram: Histogram) -> Self:
         """The quantizer with its parameters, from the histogram of each dimension."""
-        raise NotImplementedError
 
     def parameters(self) -> dict[str, tuple[float, ...] | None]:
         """What calibration measures: name → a number for each dimension, or None before."""

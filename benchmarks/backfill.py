@@ -82,6 +82,7 @@ def random_block(start: int, stop: int, spec: FeatureSpec, random: np.random.Gen
             "text_digest": text_digests(ids),
             "n_tokens": pa.array(lengths, pa.int32()),
             "truncated": pa.array(np.zeros(len(ids), bool)),
+            "n_first_tokens": pa.array(lengths, pa.int32()),
         }
     )
     return FeatureBlock(index, random.integers(0, 256, (offsets[-1], *spec.packed_shape), np.uint8), offsets)

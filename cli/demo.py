@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
+from cli.options import EncoderOption
 
 
 def register(app: typer.Typer) -> None:
@@ -17,9 +18,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     context: typer.Context,
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = "demo-output",
-    encoder: Annotated[
-        str, typer.Option(metavar="NAME|hf:ID|PATH", help="minilm, a hub id, or a folder with safetensors.")
-    ] = "minilm",
+    encoder: EncoderOption = "minilm",
 ) -> None:
     """The whole loop on the docstrings of Python's own library: encode once, train and score two tasks from the store.
 

@@ -10,8 +10,11 @@ from cli.beam_options import beam_options
 from cli.options import (
     CodecOption,
     DeviceOption,
+    DtypeOption,
+    EncoderOption,
     IdColumnOption,
     JsonOption,
+    MaxLengthOption,
     PairColumnOption,
     ReportOption,
     StoreOption,
@@ -31,9 +34,7 @@ def encode(
         typer.Argument(metavar="INPUT...", help="Parquet, JSON Lines or CSV: files, folders, globs or URLs."),
     ],
     store: StoreOption,
-    encoder: Annotated[
-        str, typer.Option(metavar="NAME|hf:ID|PATH", help="minilm, a hub id, or a folder with safetensors.")
-    ] = "minilm",
+    encoder: EncoderOption = "minilm",
     layers: Annotated[
         str | None,
         typer.Option(
@@ -50,12 +51,7 @@ def encode(
             help="uint8 takes :per-tensor or :per-dimension, and :min-max or :histogram.",
         ),
     ] = "sign",
-    max_length: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Tokens of a document; the encoder's own limit unless given.", show_default=False
-        ),
-    ] = None,
+    max_length: MaxLengthOption = None,
     truncation_side: Annotated[
         str, typer.Option(metavar="right|left", help="Which end of a long text is cut.")
     ] = "right",
@@ -63,9 +59,7 @@ def encode(
         bool, typer.Option("--no-special-tokens", help="Leave out the vectors of special tokens.")
     ] = False,
     device: DeviceOption = "auto",
-    dtype: Annotated[
-        str, typer.Option(metavar="float32|bfloat16|float16", help="What the forward pass runs in.")
-    ] = "float32",
+    dtype: DtypeOption = "float32",
     id_column: IdColumnOption = "doc_id",
     text_column: TextColumnOption = "text",
     pair_column: PairColumnOption = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import DeviceOption, JsonOption
+from cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption
 
 if TYPE_CHECKING:
     from experiments.request import ExperimentRequest
@@ -34,19 +34,12 @@ OnlyOption = Annotated[
     str | None,
     typer.Option("--only", metavar="TASK,...", help="Measure these tasks alone.", show_default="all of them"),
 ]
-EncoderOption = Annotated[
-    str, typer.Option("--encoder", metavar="NAME|hf:ID|PATH", help="minilm, a hub id, or a folder with safetensors.")
-]
 TrainRowsOption = Annotated[
     int | None,
     typer.Option("--train-rows", metavar="N", help="Training documents of a task at most.", show_default="all"),
 ]
 DevRowsOption = Annotated[
     int | None, typer.Option("--dev-rows", metavar="N", help="Dev documents of a task at most.", show_default="all")
-]
-MaxLengthOption = Annotated[
-    int | None,
-    typer.Option("--max-length", metavar="N", help="Tokens of a document.", show_default="the encoder's own limit"),
 ]
 SeedsOption = Annotated[int, typer.Option("--seeds", metavar="N", help="Trainings of each cell.")]
 EpochsOption = Annotated[
@@ -56,9 +49,6 @@ EpochsOption = Annotated[
 MeanLayersOption = Annotated[
     int | None,
     typer.Option("--mean-layers", metavar="M", help="Layers of LAYER-AVG.", show_default="16, or all where fewer"),
-]
-DtypeOption = Annotated[
-    str, typer.Option("--dtype", metavar="float32|bfloat16|float16", help="What the frozen encoder computes in.")
 ]
 
 FIRST: Mapping[str, tuple[Any, Any]] = {

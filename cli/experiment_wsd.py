@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.experiment_options import DtypeOption, EncoderOption
-from cli.options import DeviceOption, JsonOption
+from cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption
 
 
 def register(app: typer.Typer) -> None:

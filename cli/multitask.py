@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import DeviceOption, JsonOption
+from cli.options import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +23,7 @@ def multitask(
         str | None,
         typer.Option(metavar="DIR", help="Folder that the registry's relative paths start from.", show_default=False),
     ] = None,
-    encoder: Annotated[
-        str, typer.Option(metavar="NAME|hf:ID|PATH", help="Where to start: minilm, a hub id, or a folder.")
-    ] = "minilm",
+    encoder: EncoderOption = "minilm",
     without: Annotated[
         str, typer.Option(metavar="TASK,TASK", help="Tasks of the registry to leave out.", show_default=False)
     ] = "",
@@ -41,12 +39,7 @@ def multitask(
     samples: Annotated[int, typer.Option(metavar="N", help="Documents that a step takes from every task.")] = 4,
     temperature: Annotated[float, typer.Option(metavar="T", help="1 weighs tasks by their size, 0 all alike.")] = 0.1,
     lr: Annotated[float, typer.Option("--lr", metavar="X", help="Peak of the learning rate.")] = 1e-4,
-    max_length: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Tokens of a document; the encoder's own limit unless given.", show_default=False
-        ),
-    ] = None,
+    max_length: MaxLengthOption = None,
     batch_tokens: Annotated[
         int | None,
         typer.Option(

@@ -28,6 +28,18 @@ LabelColumnOption = Annotated[str, typer.Option("--label-column", metavar="NAME"
 HeadOption = Annotated[
     list[str], typer.Option("--head", metavar="HEAD_DIR", help="A trained head; may be given many times.")
 ]
+EncoderOption = Annotated[
+    str, typer.Option("--encoder", metavar="NAME|hf:ID|PATH", help="minilm, a hub id, or a folder with safetensors.")
+]
+DtypeOption = Annotated[
+    str, typer.Option("--dtype", metavar="float32|bfloat16|float16", help="What the frozen encoder computes in.")
+]
+MaxLengthOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-length", metavar="N", min=1, help="Tokens of a document.", show_default="the encoder's own limit"
+    ),
+]
 DeviceOption = Annotated[
     str,
     typer.Option(

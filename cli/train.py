@@ -35,14 +35,16 @@ def train(
     pooling: Annotated[
         str | None,
         typer.Option(
-            metavar="attention|cls|mean", help="Attention, or what suits the stored positions.", show_default=False
+            metavar="attention|pair|cls|mean",
+            help="Attention, over each text where all are pairs, or what suits the stored positions, unless given.",
+            show_default=False,
         ),
     ] = None,
     attention_heads: Annotated[
         int | None, typer.Option(metavar="N", help="The hidden size / 64 unless given.", show_default=False)
     ] = None,
     queries: Annotated[
-        int, typer.Option(metavar="N", help="Learned queries of attention; the paper's head has one.")
+        int, typer.Option(metavar="N", help="Learned queries of attention over all tokens; one did best on 14 tasks.")
     ] = 1,
     layer_mix: Annotated[
         str, typer.Option(metavar="learned|uniform", help="How the layers of stack:m features are weighed.")

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from cli.output import error_console, print_json, print_pairs
 from heads import Epoch, Evaluation
+from heads.pooling import kind_of
 from heads.store_training import LabelCounts, StoreTraining
+
+POOLING_WORDS = {
+    "attention": "attention",
+    "pair": "attention over each text of a pair",
+    "cls": "the first position",
+    "mean": "the mean of all positions",
+}
 
 
 def print_epoch(epoch: Epoch) -> None:
@@ -28,6 +36,7 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
                 "head": out,
                 "task": head.task,
                 "classes": list(head.classes),
+                "pooling": kind_of(head.model.pooling),
                 "digest": head.digest,
                 "snapshot": head.snapshot,
                 "labels": vars(result.train),
@@ -41,6 +50,7 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
     lines: list[tuple[str, object]] = [
         ("head", out),
         ("task", f"{head.task}: {len(head.classes)} classes"),
+        ("pooling", POOLING_WORDS[kind_of(head.model.pooling)]),
         ("trained on", f"{head.training['documents']:,} documents of snapshot {head.snapshot}"),
         *_remarks("labels", result.train),
         *([] if result.dev is None else _remarks("dev labels", result.dev)),

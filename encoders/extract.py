@@ -100,7 +100,9 @@ class FeatureExtractor:
         def run(batch: Index) -> _Packed:
             return self._pack(tokens, usable[batch])
 
-        n_tokens = tokens.lengths if self.spec.text.special_tokens else tokens.count(~tokens.special)
+        n_tokens, n_first = tokens.lengths, tokens.first_lengths
+        if not self.spec.text.special_tokens:
+            n_tokens, n_first = tokens.count(~tokens.special), tokens.count(~tokens.special & tokens.first)
         rows = n_tokens[usable] if self.spec.positions == "tokens" else np.ones_like(usable)
         offsets = offsets_of(rows)
         packed = np.empty((offsets[-1], *self.spec.packed_shape), self.spec.quantizer.dtype)
@@ -126,7 +128,7 @@ class FeatureExtractor:
             packed, offsets = packed[np.repeat(stored, rows)], offsets_of(rows[stored])
         kept = usable[stored]
         return Extraction(
-            features=FeatureBlock(_index(documents, tokens, n_tokens, kept), packed, offsets),
+            features=FeatureBlock(_index(documents, tokens, n_tokens, n_first, kept), packed, offsets),
             rejected=tuple(sorted(rejected, key=lambda rejection: rejection.position)),
             tokens=encoded,
             padded_tokens=padded,
@@ -164,10 +166,14 @@ def _others(documents: int, rejected: list[Rejection]) -> Index:
     return np.flatnonzero(usable)
 
 
-def _index(documents: DocumentBlock, tokens: TokenBlock, n_tokens: Index, kept: Index) -> pa.Table:
+def _index(documents: DocumentBlock, tokens: TokenBlock, n_tokens: Index, n_first: Index, kept: Index) -> pa.Table:
     """The document index of the ``kept`` documents: `INDEX_SCHEMA`, then the kept corpus columns."""
     source = documents.index_columns.take(pa.array(kept))
-    own = {"n_tokens": pa.array(n_tokens[kept].astype(np.int32)), "truncated": pa.array(tokens.truncated[kept])}
+    own = {
+        "n_tokens": pa.array(n_tokens[kept].astype(np.int32)),
+        "truncated": pa.array(tokens.truncated[kept]),
+        "n_first_tokens": pa.array(n_first[kept].astype(np.int32)),
+    }
     extra = [field for field in source.schema if field.name not in INDEX_SCHEMA.names]
     schema = pa.schema([*INDEX_SCHEMA, *extra])
     columns = [own[field.name] if field.name in own else source[field.name].cast(field.type) for field in schema]

@@ -135,6 +135,7 @@ class BlockTokenizer:
             special=rows >= len(ids),
             offsets=offsets_of(run_lengths.sum(axis=1)),
             truncated=np.any(kept < lengths, axis=1),
+            first_lengths=run_lengths[:, :3].sum(axis=1),
         )
 
 

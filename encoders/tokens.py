@@ -20,6 +20,7 @@ class TokenBlock:
         special: (tokens,) bool: tokens that the template added.
         offsets: (documents + 1,) int64.
         truncated: (documents,) bool: whether tokens were cut off.
+        first_lengths: (documents,) int64: tokens before the second text's own; all of them where there is one text.
     """
 
     ids: npt.NDArray[np.int32]
@@ -27,6 +28,7 @@ class TokenBlock:
     special: npt.NDArray[np.bool_]
     offsets: Index
     truncated: npt.NDArray[np.bool_]
+    first_lengths: Index
 
     def __len__(self) -> int:
         """Number of documents."""
@@ -40,6 +42,12 @@ class TokenBlock:
     def count(self, tokens: npt.NDArray[np.bool_]) -> Index:
         """(documents,) int64: how many of each document's tokens are marked in ``tokens`` (tokens,)."""
         return np.diff(offsets_of(tokens.astype(np.int64))[self.offsets])
+
+    @property
+    def first(self) -> npt.NDArray[np.bool_]:
+        """(tokens,) bool: whether a token comes before the second text's own."""
+        within = np.arange(len(self.ids)) - np.repeat(self.offsets[:-1], self.lengths)
+        return within < np.repeat(self.first_lengths, self.lengths)
 
     def padded(self, documents: Index, fill: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], Index]:
         """A padded batch of the documents at these positions.
@@ -66,4 +74,5 @@ class TokenBlock:
             special=np.concatenate([np.zeros(0, bool), *(block.special for block in blocks)]),
             offsets=offsets_of(lengths),
             truncated=np.concatenate([np.zeros(0, bool), *(block.truncated for block in blocks)]),
+            first_lengths=np.concatenate([np.zeros(0, np.int64), *(block.first_lengths for block in blocks)]),
         )

@@ -19,6 +19,7 @@ from experiments.settings import FeatureSetting, richest
 from experiments.task_data import TaskData
 from featurestore import FeatureBlock, JobError, Store
 from heads import Evaluation, Labels, train_head
+from heads.pooling import kind_of
 from heads.split import Split
 from pipelines.corpus import CorpusColumns
 from pipelines.derive_job import DeriveRequest, derive
@@ -136,7 +137,7 @@ class FrozenTask:
             "group": self.data.task.group,
             "layers": setting.layers,
             "positions": setting.positions,
-            "pooling": setting.pooling,
+            "pooling": kind_of(trained.model.pooling),
             "quantizer": store.spec.quantizer.request,
             "layer_mix": setting.layer_mix,
             "queries": setting.queries,

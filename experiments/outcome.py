@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from experiments.cells import CellStore
-from experiments.cost import encoder_shape, folded_attention_flops
+from experiments.cost import encoder_shape, folded_attention_flops, pair_attention_flops
 from experiments.intervals import half_width
 from experiments.request import Experiment
 from experiments.result_tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
 from experiments.settings import FeatureSetting
 from experiments.tasks import TaskRegistry
+from heads import default_pooling
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +104,15 @@ class Outcome:
 def _flops(experiment: Experiment, setting: FeatureSetting, row: ResultRow, *, per_task: bool) -> float:
     """G FLOPs of all tasks on one document of the row's mean length."""
     shape, tokens = encoder_shape(experiment.request.encoder), round(row.tokens_per_document)
-    attention = setting.pooling == "attention" and not per_task
-    head = folded_attention_flops(shape.hidden_size, tokens, setting.queries) if attention else 0
-    tasks = len(row.tasks)
-    return (shape.pass_flops(tokens) * (tasks if per_task else 1) + tasks * head) / 1e9
+    if per_task:
+        return shape.pass_flops(tokens) * len(row.tasks) / 1e9
+    poolings = [
+        setting.pooling or default_pooling(setting.positions, pairs=experiment.data[task].task.pair_column is not None)
+        for task in row.tasks
+    ]
+    width, pairs = shape.hidden_size, poolings.count("pair")
+    heads = poolings.count("attention") * folded_attention_flops(width, tokens, setting.queries)
+    return (shape.pass_flops(tokens) + heads + pairs * pair_attention_flops(width, tokens)) / 1e9
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from experiments.frozen import PLAIN
 from experiments.frozen_task import FrozenTask, Say
 from experiments.outcome import Outcome
 from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import FLOAT, FeatureSetting, layer_average, quantized, quantized_before
+from experiments.settings import FLOAT, FeatureSetting, layer_average, quantized, quantized_before, recommended
 from featurestore import UsageError, parse_quantizer
 from pipelines.progress import ProgressDisplay
 
 NAME = "quantization"
 PLACEMENTS = ("after", "before")
+RECOMMENDED = "recommended"
 QUANTIZERS = (FLOAT, "uint8:per-tensor", "uint8:per-dimension", "sign")
 
 
@@ -23,7 +24,8 @@ class QuantizationGrid:
     """What to compare, beside float16 with one query.
 
     Attributes:
-        entries: requests of quantizers, each with ``/Nq`` behind it where the head has N learned queries: ``sign/4q``.
+        entries: requests of quantizers, each read by the paper's head; behind it may stand ``/Nq`` for one with N
+            learned queries, ``sign/4q``, or ``/recommended`` for the head that `encore train` recommends.
         placements: ``after`` and ``before`` layer pooling.
 
     Raises:
@@ -44,22 +46,30 @@ class QuantizationGrid:
         """The settings of the grid, the one that all others are compared with first."""
         average = layer_average(mean_layers)
         chosen = [average]
-        for quantizer, queries in map(parse_entry, self.entries):
+        for quantizer, queries, best in map(parse_entry, self.entries):
+            read = recommended(average) if best else average
             if "after" in self.placements:
-                chosen.append(quantized(average, quantizer, queries))
+                chosen.append(quantized(read, quantizer, queries))
             if "before" in self.placements and quantizer != FLOAT:
-                chosen.append(quantized_before(average, quantizer, queries))
+                chosen.append(quantized_before(read, quantizer, queries))
         return tuple({setting.name: setting for setting in chosen}.values())
 
 
-def parse_entry(entry: str) -> tuple[str, int]:
-    """Quantizer and number of queries of ``sign`` or ``sign/4q``; raises UsageError for anything else."""
-    quantizer, _, queries = entry.partition("/")
+def parse_entry(entry: str) -> tuple[str, int, bool]:
+    """Quantizer, number of queries, and whether the recommended head reads it.
+
+    Raises:
+        UsageError: anything else than ``sign``, ``sign/4q`` or ``sign/recommended``.
+    """
+    quantizer, _, head = entry.partition("/")
     parse_quantizer(quantizer)
-    match = re.fullmatch(r"([1-9]\d{0,2})q|", queries)
+    match = re.fullmatch(rf"([1-9]\d{{0,2}})q|{RECOMMENDED}|", head)
     if match is None:
-        raise UsageError(f"quantizers: {entry!r}: expected a quantizer, or one with queries such as {quantizer}/4q")
-    return quantizer, int(match[1] or 1)
+        raise UsageError(
+            f"quantizers: {entry!r}: expected a quantizer, or one with a head such as {quantizer}/4q or "
+            f"{quantizer}/{RECOMMENDED}"
+        )
+    return quantizer, int(match[1] or 1), head == RECOMMENDED
 
 
 def run_quantization(request: ExperimentRequest, grid: QuantizationGrid, say: Say, display: ProgressDisplay) -> Outcome:

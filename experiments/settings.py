@@ -21,7 +21,7 @@ class FeatureSetting:
         title: as the paper's tables print it.
         layers: layer pooling done before storage.
         positions: ``tokens``, ``cls`` or ``mean``: what is stored.
-        pooling: position pooling of the head.
+        pooling: position pooling of the head; None takes the one that `encore train` recommends.
         quantizer: request of the quantizer.
         layer_mix: how a head weighs the layers of ``stack:m``; None where they are pooled already.
         queries: learned queries of attention pooling; the paper's head has one.
@@ -31,7 +31,7 @@ class FeatureSetting:
     title: str
     layers: str
     positions: str
-    pooling: str
+    pooling: str | None
     quantizer: str = FLOAT
     layer_mix: str | None = None
     queries: int = 1
@@ -73,6 +73,18 @@ def pooling_settings(mean_layers: int, num_layers: int) -> tuple[FeatureSetting,
 def layer_average(mean_layers: int) -> FeatureSetting:
     """LAYER-AVG / MHA, the paper's recommended setting."""
     return FeatureSetting("average/mha", "LAYER-AVG / MHA", f"mean:{mean_layers}", "tokens", "attention")
+
+
+def recommended(setting: FeatureSetting) -> FeatureSetting:
+    """The same features read by the head that `encore train` makes unless told otherwise.
+
+    It is attention over each text where all documents are pairs, and the paper's attention elsewhere.
+
+    Args:
+        setting: attention over tokens.
+    """
+    name, title = setting.name.replace("/mha", "/recommended"), setting.title.replace(" / MHA", " / recommended head")
+    return replace(setting, name=name, title=title, pooling=None)
 
 
 def quantized(setting: FeatureSetting, quantizer: str, queries: int = 1) -> FeatureSetting:

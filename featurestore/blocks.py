@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from featurestore.errors import DataError
+from featurestore.errors import DataError, StoreError
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -18,9 +19,11 @@ INDEX_SCHEMA = pa.schema(
         pa.field("text_digest", pa.binary(32), nullable=False),
         pa.field("n_tokens", pa.int32(), nullable=False),
         pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("n_first_tokens", pa.int32()),
     ]
 )
-"""Columns of every document index; the corpus columns asked for follow them."""
+"""Columns of every document index; the corpus columns asked for follow them. `n_first_tokens` are those of the
+``n_tokens`` that come before the second text's own: all of them where there is one text, null where nobody counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,22 @@ class FeatureBlock:
     def lengths(self) -> npt.NDArray[np.int64]:
         """(documents,) int64: stored rows of each document."""
         return np.diff(self.offsets)
+
+    @property
+    def first_lengths(self) -> npt.NDArray[np.int64]:
+        """(documents,) int64: tokens of each document before its second text; all of them where it has one text.
+
+        Raises:
+            StoreError: the documents were encoded by a version that did not keep this.
+        """
+        counted = self.index["n_first_tokens"]
+        if counted.null_count:
+            document = self.doc_ids[pc.index(pc.is_null(counted), True).as_py()]
+            raise StoreError(
+                f"document {document}: where its second text begins was not stored; encode it into a new store"
+            )
+        lengths: npt.NDArray[np.int64] = counted.to_numpy().astype(np.int64)
+        return lengths
 
     def take(self, documents: npt.NDArray[np.int64]) -> FeatureBlock:
         """The documents at these positions, in this order."""

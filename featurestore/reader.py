@@ -19,6 +19,7 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore, StorePath
 
+from featurestore.blocks import INDEX_SCHEMA
 from featurestore.entries import SegmentEntry
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
@@ -50,14 +51,20 @@ class SegmentReader:
         return self.entry.segment
 
     def index(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The document index, or some columns of it; a column that it does not have is left out."""
+        """The document index, or some columns of it; a corpus column that it does not have is left out."""
         data = self._verified(INDEX_FILE)
         try:
             file = pq.ParquetFile(pa.BufferReader(data))
             held = file.schema_arrow.names
-            return file.read(None if columns is None else [name for name in columns if name in held])
+            table = file.read(None if columns is None else [name for name in columns if name in held])
         except (pa.ArrowException, OSError) as error:
             raise StoreError(f"{self._name(INDEX_FILE)}: damaged: {_first_line(error)}") from error
+        # A segment from before there was such a column: nulls say that nobody knows.
+        for place, field in enumerate(INDEX_SCHEMA):
+            if field.nullable and field.name not in held and (columns is None or field.name in columns):
+                nulls = pa.nulls(table.num_rows, field.type)
+                table = table.add_column(min(place, table.num_columns), field, nulls)
+        return table
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """(documents + 1,) int64: where each document's rows begin and end."""

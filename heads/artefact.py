@@ -23,7 +23,8 @@ from heads.attention import AttentionPooling
 from heads.evaluate import Evaluation
 from heads.head_folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
 from heads.model import HeadModel
-from heads.pooling import MeanPooling
+from heads.pair import PairPooling
+from heads.pooling import kind_of
 from heads.training import TrainedHead
 
 FORMAT_VERSION = 1
@@ -192,10 +193,10 @@ def check_task(task: str) -> None:
 def _design(model: HeadModel) -> dict[str, Any]:
     """The shape of a head beyond what its spec and classes say."""
     pooling = model.pooling
-    attention_heads = pooling.heads if isinstance(pooling, AttentionPooling) else None
-    kind = "attention" if attention_heads else "mean" if isinstance(pooling, MeanPooling) else "cls"
+    attention = pooling.attention if isinstance(pooling, PairPooling) else pooling
+    attention_heads = attention.heads if isinstance(attention, AttentionPooling) else None
     mix = None if model.mix is None else model.mix.kind
-    design = {"pooling": kind, "attention_heads": attention_heads, "layer_mix": mix}
+    design = {"pooling": kind_of(pooling), "attention_heads": attention_heads, "layer_mix": mix}
     # One query goes without saying: heads keep the digest that they had before there could be more.
     if isinstance(pooling, AttentionPooling) and pooling.queries > 1:
         design["queries"] = pooling.queries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +49,26 @@ class Examples:
         """Number of documents."""
         return len(self.codes)
 
+    @cached_property
+    def _first_lengths(self) -> Codes:
+        return self.block.first_lengths
+
+    @property
+    def pairs(self) -> bool:
+        """Whether every document is known to be a pair of texts, both of them stored token by token."""
+        if self.spec.positions != "tokens" or self.block.index["n_first_tokens"].null_count:
+            return False
+        return bool((self._first_lengths < self.block.lengths).all())
+
     def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
-        """(documents, classes) of the documents at these positions."""
+        """(documents, classes) of the documents at these positions.
+
+        Raises:
+            StoreError: a head of pairs, and where a second text begins is not known.
+        """
         packed, lengths = pad(self.block.packed, self.block.offsets, documents)
-        return model(self.spec.quantizer.dequantize(packed, self.spec.width), lengths)  # type: ignore[no-any-return]
+        first = torch.from_numpy(self._first_lengths[documents]) if model.of_pairs else None
+        return model(self.spec.quantizer.dequantize(packed, self.spec.width), lengths, first)  # type: ignore[no-any-return]
 
     def predict(self, model: HeadModel) -> Codes:
         """(documents,) the most likely class of each; leaves the model in evaluation mode."""

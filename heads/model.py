@@ -7,10 +7,10 @@ from torch import nn
 
 from featurestore.errors import UsageError
 from featurestore.spec import FeatureSpec
-from heads.attention import AttentionPooling
 from heads.classifier import Classifier
 from heads.layer_mix import LayerMix
-from heads.pooling import ClsPooling, MeanPooling, build_pooling, check_pooling
+from heads.pair import VECTORS, PairPooling
+from heads.pooling import Pooling, build_pooling, check_pooling
 
 
 class HeadModel(nn.Module):
@@ -19,16 +19,16 @@ class HeadModel(nn.Module):
     Attributes:
         mix: makes one vector of the m layers of ``stack:m`` features; None where there is one already.
         pooling: makes one vector of a document's tokens, or several side by side.
+        of_pairs: whether it needs to know where the second text of a document begins.
         classifier: makes logits of them.
     """
 
-    def __init__(
-        self, mix: LayerMix | None, pooling: ClsPooling | MeanPooling | AttentionPooling, classifier: Classifier
-    ) -> None:
+    def __init__(self, mix: LayerMix | None, pooling: Pooling, classifier: Classifier) -> None:
         super().__init__()
         self.mix = mix
         self.pooling = pooling
         self.classifier = classifier
+        self.of_pairs = isinstance(pooling, PairPooling)
 
     @classmethod
     def build(
@@ -48,7 +48,7 @@ class HeadModel(nn.Module):
         Args:
             spec: the features it will see.
             classes: number of classes.
-            pooling: ``attention``, ``cls`` or ``mean``.
+            pooling: one of `POOLINGS`.
             attention_heads: of attention pooling; None takes d / 64.
             queries: of attention pooling; the paper's head has one.
             layer_mix: ``uniform`` or ``learned``, for ``stack:m`` features and for them alone.
@@ -65,14 +65,19 @@ class HeadModel(nn.Module):
             raise UsageError(f"layer mix {layer_mix}: the store holds layers {spec.layers}; expected {expected}")
         mix = None if stacked is None or layer_mix is None else LayerMix(layer_mix, stacked)
         pooled = build_pooling(pooling, spec.width, attention_heads, generator, queries=queries)
-        return cls(mix, pooled, Classifier(spec.width, classes, dropout, generator, vectors=queries))
+        vectors = VECTORS if isinstance(pooled, PairPooling) else queries
+        return cls(mix, pooled, Classifier(spec.width, classes, dropout, generator, vectors=vectors))
 
-    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, values: torch.Tensor, lengths: torch.Tensor, first_lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Logits (documents, classes) of values (documents, tokens, d) or (documents, tokens, m, d).
 
         Args:
             values: float features; from a document's length on they may hold any finite number.
             lengths: (documents,) tokens of each document, at least 1.
+            first_lengths: (documents,) tokens before the second text's own; needed where the head is `of_pairs`.
         """
         mixed = values if self.mix is None else self.mix(values)
-        return self.classifier(self.pooling(mixed, lengths))  # type: ignore[no-any-return]
+        own = (first_lengths,) if self.of_pairs else ()
+        return self.classifier(self.pooling(mixed, lengths, *own))  # type: ignore[no-any-return]

@@ -1,11 +1,14 @@
 """Position pooling: one vector from the token vectors of a document (paper, section 4).
 
 Every pooling is a module that takes padded values (documents, tokens, d) and their lengths (documents,), and gives
-(documents, d), or (documents, N·d) from attention with N queries. Positions from a document's length on are padding:
-they may hold any finite number and change nothing.
+(documents, d), (documents, N·d) from attention with N queries, or (documents, 4·d) from both texts of a pair, which
+takes the lengths of the first texts besides. Positions from a document's length on are padding: they may hold any
+finite number and change nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -13,9 +16,7 @@ from torch import nn
 from featurestore.errors import UsageError
 from featurestore.spec import FeatureSpec
 from heads.attention import AttentionPooling, check_queries
-
-POOLINGS = ("attention", "cls", "mean")
-"""Position poolings that a head can have."""
+from heads.pair import PairPooling
 
 
 class ClsPooling(nn.Module):
@@ -36,6 +37,24 @@ class MeanPooling(nn.Module):
         return torch.bmm(shares[:, None, :], values)[:, 0]
 
 
+Pooling = ClsPooling | MeanPooling | AttentionPooling | PairPooling
+
+KINDS: Mapping[str, type[Pooling]] = {
+    "attention": AttentionPooling,
+    "pair": PairPooling,
+    "cls": ClsPooling,
+    "mean": MeanPooling,
+}
+"""Position poolings that a head can have."""
+
+POOLINGS = tuple(KINDS)
+
+
+def kind_of(pooling: nn.Module) -> str:
+    """Which of `POOLINGS` a module is."""
+    return next(name for name, kind in KINDS.items() if isinstance(pooling, kind))
+
+
 def build_pooling(
     kind: str,
     width: int,
@@ -43,7 +62,7 @@ def build_pooling(
     generator: torch.Generator | None = None,
     *,
     queries: int = 1,
-) -> ClsPooling | MeanPooling | AttentionPooling:
+) -> Pooling:
     """The pooling module of this kind.
 
     Args:
@@ -56,34 +75,43 @@ def build_pooling(
     Raises:
         UsageError: unknown kind, or attention heads or queries that the kind or the width does not allow.
     """
+    check_kind(kind)
+    check_queries_of(kind, queries)
     if kind == "attention":
         return AttentionPooling(width, attention_heads, generator, queries=queries)
-    if kind not in POOLINGS:
-        raise UsageError(f"pooling {kind!r}: expected one of {', '.join(POOLINGS)}")
+    if kind == "pair":
+        return PairPooling(width, attention_heads, generator)
     if attention_heads is not None:
         raise UsageError(
             f"attention heads {attention_heads}: pooling {kind} has none; leave them out or pool by attention"
         )
-    check_queries_of(kind, queries)
     return ClsPooling() if kind == "cls" else MeanPooling()
+
+
+def check_kind(kind: str) -> None:
+    """Raise UsageError unless it is one of `POOLINGS`."""
+    if kind not in POOLINGS:
+        raise UsageError(f"pooling {kind!r}: expected one of {', '.join(POOLINGS)}")
 
 
 def check_queries_of(kind: str, queries: int) -> None:
     """Raise UsageError unless a pooling of this kind can have so many queries."""
     check_queries(queries)
     if kind != "attention" and queries > 1:
-        raise UsageError(f"queries {queries}: pooling {kind} has none; leave them out or pool by attention")
+        own = "one" if kind == "pair" else "none"
+        raise UsageError(f"queries {queries}: pooling {kind} has {own}; leave them out or pool by attention")
 
 
-def default_pooling(spec: FeatureSpec) -> str:
-    """What suits the stored positions: attention over tokens, else the one vector there is."""
-    return "attention" if spec.positions == "tokens" else spec.positions
+def default_pooling(positions: str, *, pairs: bool = False) -> str:
+    """What suits the stored positions: attention over tokens, over each text of pairs, else the one vector there is."""
+    if positions != "tokens":
+        return positions
+    return "pair" if pairs else "attention"
 
 
 def check_pooling(kind: str, spec: FeatureSpec) -> None:
     """Raise UsageError unless features of this spec can be pooled this way."""
-    if kind not in POOLINGS:
-        raise UsageError(f"pooling {kind!r}: expected one of {', '.join(POOLINGS)}")
+    check_kind(kind)
     if spec.positions not in ("tokens", kind):
         raise UsageError(
             f"pooling {kind}: the store holds one vector a document (positions {spec.positions}); "

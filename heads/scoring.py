@@ -21,7 +21,11 @@ from heads.affine import Affine
 from heads.artefact import Head
 from heads.attention import AttentionPooling
 from heads.batches import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
+from heads.model import HeadModel
+from heads.pair import PairPooling, compare_texts
 from heads.pooled import PooledSlots
+
+Positions = npt.NDArray[np.int64]
 
 GROUP_DOCUMENTS = 1024
 """Documents whose pooled vectors wait to be classified together; their number bounds the memory of many heads."""
@@ -65,7 +69,8 @@ class Scorer:
         self.spec = spec
         with torch.inference_mode():
             self._slots = PooledSlots([head.model for head in heads])
-            self._classifiers = [_FoldedClassifier(head) for head in heads]
+            self._classifiers = [_FoldedClassifier.of(head) for head in heads]
+        self._of_pairs = any(head.model.of_pairs for head in heads)
         pooled = self._slots.floats_of_document
         self._least_rows = max(1, -(-pooled * rows_of_budget(spec) // POOLED_FLOATS))
 
@@ -76,32 +81,35 @@ class Scorer:
             block: documents of any lengths, in any order.
 
         Raises:
-            StoreError: features that are not of the spec.
+            StoreError: features that are not of the spec; a head of pairs, and documents encoded by a version that did
+                not keep where their second text begins.
         """
         check_block(block, self.spec)
+        first_lengths = block.first_lengths if self._of_pairs else None
         results = [np.empty((len(block), len(head.classes)), np.float32) for head in self.heads]
         with torch.inference_mode():
             # A document of few vectors counts as more: what many queries make of it is more than it holds itself.
             lengths = np.maximum(block.lengths, self._least_rows)
             for group in _groups(budget_batches(lengths, rows_of_budget(self.spec))):
-                pooled = [self._pool(block, documents) for documents in group]
+                pooled = [self._pool(block, first_lengths, documents) for documents in group]
                 slots = torch.cat(pooled, dim=1)
                 positions = np.concatenate(group)
                 for result, slot, classify in zip(results, self._slots.of_head, self._classifiers, strict=True):
                     result[positions] = classify(slots[slot]).numpy()
         return [Scores(head, result) for head, result in zip(self.heads, results, strict=True)]
 
-    def _pool(self, block: FeatureBlock, documents: npt.NDArray[np.int64]) -> torch.Tensor:
+    def _pool(self, block: FeatureBlock, first_lengths: Positions | None, documents: Positions) -> torch.Tensor:
         """(slots, documents, d) pooled vectors of the documents at these positions."""
         packed, lengths = pad(block.packed, block.offsets, documents)
-        return self._slots(self.spec.quantizer.dequantize(packed, self.spec.width), lengths)
+        first = None if first_lengths is None else torch.from_numpy(first_lengths[documents])
+        return self._slots(self.spec.quantizer.dequantize(packed, self.spec.width), lengths, first)
 
 
 class _FoldedClassifier:
     """Pooled vectors to probabilities: output projection, two-layer perceptron, softmax."""
 
-    def __init__(self, head: Head) -> None:
-        pooling, classifier = head.model.pooling, head.model.classifier
+    def __init__(self, model: HeadModel) -> None:
+        pooling, classifier = model.pooling, model.classifier
         weight: torch.Tensor = classifier.hidden.weight
         bias: torch.Tensor = classifier.hidden.bias
         if isinstance(pooling, AttentionPooling):
@@ -113,15 +121,40 @@ class _FoldedClassifier:
         self._hidden = Affine(weight, bias)
         self._output = Affine(classifier.output.weight, classifier.output.bias)
 
+    @staticmethod
+    def of(head: Head) -> _FoldedClassifier:
+        """The classifier of a head."""
+        pooling = head.model.pooling
+        return (
+            _PairClassifier(head.model, pooling) if isinstance(pooling, PairPooling) else _FoldedClassifier(head.model)
+        )
+
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
         """(documents, classes) probabilities from the slots of the head (slots, documents, d)."""
-        side_by_side = pooled.transpose(0, 1).flatten(1)
+        return self._classify(pooled.transpose(0, 1).flatten(1))
+
+    def _classify(self, side_by_side: torch.Tensor) -> torch.Tensor:
         return self._output(self._hidden(side_by_side).tanh_()).softmax(dim=1)
 
 
-def _groups(batches: Sequence[npt.NDArray[np.int64]]) -> Iterator[list[npt.NDArray[np.int64]]]:
+class _PairClassifier(_FoldedClassifier):
+    """The same for pairs, whose output projection comes before the comparison of the texts and cannot be folded in."""
+
+    def __init__(self, model: HeadModel, pooling: PairPooling) -> None:
+        super().__init__(model)
+        attention = pooling.attention
+        shift = attention.output_weight @ attention.value_bias + attention.output_bias
+        self._texts = Affine(attention.output_weight, shift)
+
+    def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
+        """(documents, classes) probabilities from the slots of both texts (2, documents, d)."""
+        texts = self._texts(pooled.transpose(0, 1).reshape(-1, pooled.shape[2])).view(pooled.shape[1], 2, -1)
+        return self._classify(compare_texts(texts))
+
+
+def _groups(batches: Sequence[Positions]) -> Iterator[list[Positions]]:
     """Batches in a row that have some `GROUP_DOCUMENTS` together."""
-    group: list[npt.NDArray[np.int64]] = []
+    group: list[Positions] = []
     for documents in batches:
         if group and sum(map(len, group)) + len(documents) > GROUP_DOCUMENTS:
             yield group

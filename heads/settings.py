@@ -8,7 +8,7 @@ from typing import Any
 
 from featurestore.errors import UsageError
 from heads.layer_mix import LAYER_MIXES
-from heads.pooling import POOLINGS, check_queries_of
+from heads.pooling import check_kind, check_queries_of
 
 EPOCHS = 8
 """Passes over the training documents unless given; dev accuracy of SST-2, AG News, DBpedia and MRPC peaks at 3 to 8."""
@@ -25,7 +25,8 @@ class TrainSettings:
     of it, among 1e-4, 3e-4 and 1e-3, for float16 and sign alike.
 
     Attributes:
-        pooling: ``attention``, ``cls`` or ``mean``; None takes what suits the stored positions.
+        pooling: ``attention``, ``pair``, ``cls`` or ``mean``; None takes what suits the stored positions: of tokens
+            ``pair`` where every training document is a pair of texts and one query is asked for, else ``attention``.
         attention_heads: heads of attention pooling; None takes d / 64.
         queries: learned queries of attention pooling; the paper's head has one.
         layer_mix: ``learned`` or ``uniform``; used for ``stack:m`` features alone.
@@ -58,8 +59,8 @@ class TrainSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.pooling is not None and self.pooling not in POOLINGS:
-            raise UsageError(f"pooling {self.pooling!r}: expected one of {', '.join(POOLINGS)}")
+        if self.pooling is not None:
+            check_kind(self.pooling)
         check_queries_of(self.pooling or "attention", self.queries)
         if self.layer_mix not in LAYER_MIXES:
             raise UsageError(f"layer mix {self.layer_mix!r}: expected {' or '.join(LAYER_MIXES)}")

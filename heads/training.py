@@ -174,7 +174,7 @@ def _train_once(
     started = time.monotonic()
     # One generator for everything random: torch's global one is neither read nor moved.
     generator = torch.Generator().manual_seed(settings.seed)
-    model = _fresh_model(train.spec, classes, settings, generator)
+    model = _fresh_model(train, classes, settings, generator)
     epochs = settings.epochs_for(len(train), size)
     optimizer, schedule = build_optimizer(model, settings, rate, epochs * -(-len(train) // size))
     targets = torch.from_numpy(train.codes)
@@ -204,11 +204,12 @@ def _train_once(
     return _Candidate(model, best[0])
 
 
-def _fresh_model(spec: FeatureSpec, classes: int, settings: TrainSettings, generator: torch.Generator) -> HeadModel:
+def _fresh_model(train: Examples, classes: int, settings: TrainSettings, generator: torch.Generator) -> HeadModel:
+    spec = train.spec
     return HeadModel.build(
         spec,
         classes,
-        settings.pooling or default_pooling(spec),
+        settings.pooling or default_pooling(spec.positions, pairs=settings.queries == 1 and train.pairs),
         attention_heads=settings.attention_heads,
         queries=settings.queries,
         layer_mix=settings.layer_mix if spec.layers.stacked else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
@@ -104,8 +106,10 @@ def feature_blocks(
     )
 
 
-def document_index(ids: list[str], texts: list[str], lengths: list[int]) -> pa.Table:
-    """The index columns of documents, in `INDEX_SCHEMA`."""
+def document_index(
+    ids: list[str], texts: list[str], lengths: list[int], first_lengths: Sequence[int] | None = None
+) -> pa.Table:
+    """The index columns of documents, in `INDEX_SCHEMA`; of single texts, unless lengths of first texts are given."""
     return pa.table(
         {
             "doc_id": pa.array(ids, pa.string()),
@@ -113,6 +117,7 @@ def document_index(ids: list[str], texts: list[str], lengths: list[int]) -> pa.T
             "text_digest": text_digests(pa.array(texts, pa.string())),
             "n_tokens": pa.array(lengths, pa.int32()),
             "truncated": pa.array([False] * len(ids), pa.bool_()),
+            "n_first_tokens": pa.array(lengths if first_lengths is None else first_lengths, pa.int32()),
         }
     )
 

@@ -1,6 +1,13 @@
 """The cost model: bytes, FLOPs and money by arithmetic alone (paper, tables 2 and 3, figure 4)."""
 
-from experiments.cost.compute import CostLine, Methods, classifier_flops, folded_attention_flops, paper_attention_flops
+from experiments.cost.compute import (
+    CostLine,
+    Methods,
+    classifier_flops,
+    folded_attention_flops,
+    pair_attention_flops,
+    paper_attention_flops,
+)
 from experiments.cost.encoder_shapes import BUILT_IN, EncoderShape, encoder_shape
 from experiments.cost.money import Corpus, MoneyComparison, Prices, compare_money
 from experiments.cost.storage import StorageRow, document_bytes, storage_rows
@@ -19,6 +26,7 @@ __all__ = [
     "document_bytes",
     "encoder_shape",
     "folded_attention_flops",
+    "pair_attention_flops",
     "paper_attention_flops",
     "storage_rows",
 ]

@@ -28,6 +28,16 @@ def folded_attention_flops(width: int, tokens: int, queries: int = 1) -> int:
     return queries * (4 * default_heads(width) * width * tokens + 4 * width**2)
 
 
+def pair_attention_flops(width: int, tokens: int) -> int:
+    """One task's attention over each text of a pair, 2 · 2 · H · d · T + 2 · 4 d²: every token is of one text.
+
+    Args:
+        width: d; H is d / 64.
+        tokens: T of both texts together.
+    """
+    return 4 * default_heads(width) * width * tokens + 8 * width**2
+
+
 def classifier_flops(width: int, queries: int = 1) -> int:
     """The hidden map of one task's classifier, over the pooled vectors of all queries side by side: 2 · N · d².
 

@@ -40,6 +40,7 @@ def written_store(folder, quantizer, codec):
             "text_digest": text_digests(ids),
             "n_tokens": pa.array(LENGTHS, pa.int32()),
             "truncated": pa.array([False] * 3),
+            "n_first_tokens": pa.array(LENGTHS, pa.int32()),
         }
     )
     packed = spec.quantizer.quantize(vectors)

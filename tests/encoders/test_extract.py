@@ -69,8 +69,9 @@ def test_special_tokens_are_left_out_where_the_spec_says_so(bert: Encoder, bert_
     expected = plain_features(bert_path, TEXTS, PAIRS, spec)
     own = activations(bert, block(TEXTS, PAIRS), 1000, **options)
     torch.testing.assert_close(own, torch.cat(expected), rtol=1e-5, atol=1e-5)
-    index = FeatureExtractor(bert, spec).extract(block(["the news", "a"])).features.index
-    assert index["n_tokens"].to_pylist() == [2, 1]
+    index = FeatureExtractor(bert, spec).extract(block(["the news", "a", "the"], [None, None, "a"])).features.index
+    assert index["n_tokens"].to_pylist() == [2, 1, 2]
+    assert index["n_first_tokens"].to_pylist() == [2, 1, 1]
 
 
 @settings(max_examples=25)
@@ -109,6 +110,15 @@ def test_counts_tell_tokens_padding_truncation_and_saturation(bert: Encoder) -> 
     assert (extraction.truncated, extraction.saturated) == (1, 0)
     assert sorted(extraction.seconds) == ["forward", "quantize", "tokenize"]
     assert all(seconds >= 0 for seconds in extraction.seconds.values())
+
+
+@pytest.mark.parametrize("positions", ["tokens", "mean"])
+def test_the_index_says_where_the_second_text_begins(bert: Encoder, positions: str) -> None:
+    documents = block(["the news", "the news", "the"], [None, "a", ""])
+    index = FeatureExtractor(bert, spec_for(bert, positions=positions)).extract(documents).features.index
+    # [CLS] the news [SEP], the same before a [SEP], and [CLS] the [SEP] before [SEP].
+    assert index["n_tokens"].to_pylist() == [4, 6, 4]
+    assert index["n_first_tokens"].to_pylist() == [4, 4, 3]
 
 
 def test_saturated_floats_are_counted(bert: Encoder) -> None:

@@ -38,6 +38,11 @@ def assert_same_as_transformers(
         assert tokens.ids[own].tolist() == expected["input_ids"][0]
         assert tokens.types[own].tolist() == expected["token_type_ids"][0]
         assert tokens.special[own].astype(int).tolist() == expected["special_tokens_mask"][0]
+        texts_of = expected.encodings[0].sequence_ids
+        special = len(texts_of) - sum(text is not None for text in texts_of)
+        # The second text's own tokens are the last but for the special ones behind them.
+        behind = 0 if second is None else texts_of.count(1) + (special > 0)
+        assert tokens.first_lengths[i] == len(texts_of) - behind
         assert tokens.truncated[i] == (len(reference(*inputs)["input_ids"][0]) > text.max_length)
 
 

@@ -10,6 +10,7 @@ TOKENS = TokenBlock(
     special=np.array([True, False, False, False, True]),
     offsets=np.array([0, 3, 3, 5]),
     truncated=np.array([True, False, False]),
+    first_lengths=np.array([2, 0, 2]),
 )
 
 
@@ -24,8 +25,13 @@ def test_marked_tokens_are_counted_for_each_document() -> None:
     assert TOKENS.count(~TOKENS.special).tolist() == [2, 0, 1]
 
 
+def test_tokens_of_the_first_text_are_marked() -> None:
+    assert TOKENS.first.tolist() == [True, True, False, True, True]
+
+
 def test_concatenated_blocks_keep_their_documents() -> None:
     both = TokenBlock.concatenate([TOKENS, TOKENS])
     assert both.offsets.tolist() == [0, 3, 3, 5, 8, 8, 10]
     assert both.ids.tolist() == [7, 8, 9, 4, 5] * 2
+    assert both.first_lengths.tolist() == [2, 0, 2] * 2
     assert len(TokenBlock.concatenate([])) == 0

@@ -61,7 +61,9 @@ def finetune(asked: ExperimentRequest) -> Outcome:
 
 
 def quantization(asked: ExperimentRequest) -> Outcome:
-    return run_quantization(asked, QuantizationGrid(("sign", "int2/2q"), ("after", "before")), unheard, Silent())
+    return run_quantization(
+        asked, QuantizationGrid(("sign", "int2/2q", "sign/recommended"), ("after", "before")), unheard, Silent()
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,8 @@ def quantization(asked: ExperimentRequest) -> Outcome:
                 "average/mha/sign/before",
                 "average/mha/int2/2q",
                 "average/mha/int2/2q/before",
+                "average/recommended/sign",
+                "average/recommended/sign/before",
             ],
         ),
     ],
@@ -100,6 +104,17 @@ def test_an_experiment_measures_every_cell_once(
     assert {path: path.stat().st_mtime_ns for path in (asked.out / "cells").rglob("*.json")} == files
     assert again.rows.keys() == outcome.rows.keys()
     assert not list((asked.out / "stores").rglob("*.json"))
+
+
+def test_the_recommended_head_is_one_of_pairs_where_documents_are_pairs(tmp_path: Path) -> None:
+    outcome = quantization(request(tmp_path, seeds=1))
+    poolings = {(cell["task"], cell["pooling"]) for cell in outcome.cells if "recommended" in cell["setting"]}
+    assert poolings == {("tone", "attention"), ("same", "pair")}
+    assert {cell["pooling"] for cell in outcome.cells if "/mha/" in cell["setting"]} == {"attention"}
+    # One more value and output projection of a document of the one task of pairs.
+    width = 32
+    more = outcome.flops["average/recommended/sign"] - outcome.flops["average/mha/sign"]
+    assert more == pytest.approx(4 * width**2 / 1e9)
 
 
 def test_a_missing_cell_alone_is_measured_again_and_comes_out_the_same(tmp_path: Path) -> None:
@@ -146,7 +161,7 @@ def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monke
 
     monkeypatch.setattr(experiments.frozen_task, "train_head", interleaved)
     assert list(frozen(asked).rows) == POOLINGS
-    assert len(others[1].rows) == 5
+    assert len(others[1].rows) == 7
 
 
 def test_the_bytes_of_a_document_are_those_of_table_2(tmp_path: Path) -> None:
@@ -218,7 +233,9 @@ def test_bad_requests_are_refused_before_anything_is_made(tmp_path: Path) -> Non
         group_out(request(tmp_path), "XX")
     with pytest.raises(UsageError, match="quantizer 'none'"):
         QuantizationGrid(("none",))
-    with pytest.raises(UsageError, match="'sign/q': expected a quantizer, or one with queries such as sign/4q"):
+    with pytest.raises(
+        UsageError, match="'sign/q': expected a quantizer, or one with a head such as sign/4q or sign/rec"
+    ):
         QuantizationGrid(("sign/q",))
     with pytest.raises(UsageError, match="placement during: expected after or before"):
         QuantizationGrid(placements=("during",))

@@ -23,11 +23,13 @@ from featurestore import (
     StoreError,
     UsageError,
     commit,
+    segments,
 )
 from featurestore.entries import SegmentEntry
 from featurestore.objects import Objects
 from featurestore.quantizers import UInt8
 from featurestore.reader import SegmentReader
+from featurestore.segments import EncodingCounts, write_segment
 from tests.featurestore.building import ENCODER, block_of, expected, features_of, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(12)}
@@ -276,6 +278,26 @@ class TestGather:
 class TestDocuments:
     def test_the_index_is_that_of_the_blocks_that_were_written(self, store: Store) -> None:
         assert put(store, TEXTS).documents().to_pydict() == block_of(store.spec, TEXTS).index.to_pydict()
+
+    def test_a_segment_from_before_first_texts_were_counted_says_that_nobody_knows(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old = pa.schema([field for field in INDEX_SCHEMA if field.name != "n_first_tokens"])
+        with monkeypatch.context() as patch:
+            patch.setattr(segments, "INDEX_SCHEMA", old)
+            block = block_of(store.spec, TEXTS)
+            block = replace(block, index=block.index.drop_columns(["n_first_tokens"]))
+            name = store.segment_for(block.index)
+            record = write_segment(store.objects, name, block, store.spec, EncodingCounts(0, 0), codec="none")
+        store = put(commit(store, Change(store.version, "encode", [SegmentEntry.of(record)])), MORE)
+        table = store.documents()
+        assert (table.column_names, table.schema.types) == (INDEX_SCHEMA.names, INDEX_SCHEMA.types)
+        assert table["n_first_tokens"].to_pylist()[:12] == [None] * 12
+        assert table["n_first_tokens"].to_pylist()[12:] == table["n_tokens"].to_pylist()[12:]
+        assert store.documents(["doc_id"]).column_names == ["doc_id"]
+        assert store.gather(["doc-19"]).first_lengths.tolist() == store.gather(["doc-19"]).lengths.tolist()
+        with pytest.raises(StoreError, match="document doc-3: where its second text begins was not stored"):
+            _ = store.gather(["doc-19", "doc-3"]).first_lengths
 
     def test_columns_are_those_asked_for_in_their_order(self, store: Store) -> None:
         store = kept_store(store, (TEXTS, {"topic": pa.array(["a"] * 12)}))

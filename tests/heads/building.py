@@ -26,11 +26,14 @@ def spec_of(
     return spec.with_quantizer(calibrate(spec.quantizer, lambda: [sample]))
 
 
-def block_of(spec: FeatureSpec, lengths: Sequence[int], seed: int = 0) -> FeatureBlock:
-    """Documents ``d0, d1, …`` of these lengths with random features."""
+def block_of(
+    spec: FeatureSpec, lengths: Sequence[int], seed: int = 0, first_lengths: Sequence[int] | None = None
+) -> FeatureBlock:
+    """Documents ``d0, d1, …`` of these lengths with random features; pairs, where lengths of first texts are given."""
     ids = [f"d{place}" for place in range(len(lengths))]
     packed = packed_numbers(spec, sum(lengths), np.random.default_rng(seed))
-    return FeatureBlock(document_index(ids, ids, list(lengths)), packed, np.cumsum([0, *lengths]).astype(np.int64))
+    index = document_index(ids, ids, list(lengths), first_lengths)
+    return FeatureBlock(index, packed, np.cumsum([0, *lengths]).astype(np.int64))
 
 
 def model_of(
@@ -86,4 +89,16 @@ def learnable(spec: FeatureSpec, documents: int, classes: int, seed: int = 0) ->
     block = block_of(spec, lengths.tolist(), seed)
     marks = packed_numbers(spec, classes, np.random.default_rng(12345))
     block.packed[block.offsets[:-1] + random.integers(1, lengths)] = marks[codes]
+    return block, codes.astype(np.int64)
+
+
+def pairs_alike_or_not(spec: FeatureSpec, documents: int, seed: int = 0) -> tuple[FeatureBlock, np.ndarray]:
+    """Pairs of two random tokens each, and whether both texts begin with the same of four marks: 1, or 0."""
+    random = np.random.default_rng(seed)
+    codes = np.arange(documents) % 2
+    block = block_of(spec, [4] * documents, seed, [2] * documents)
+    marks = packed_numbers(spec, 4, np.random.default_rng(12345))
+    first = random.integers(0, 4, documents)
+    block.packed[0::4] = marks[first]
+    block.packed[2::4] = marks[(first + (1 - codes) * random.integers(1, 4, documents)) % 4]
     return block, codes.astype(np.int64)

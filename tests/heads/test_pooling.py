@@ -51,7 +51,7 @@ def test_several_queries_are_for_attention_alone() -> None:
 @pytest.mark.parametrize(("positions", "pooling"), [("tokens", "attention"), ("cls", "cls"), ("mean", "mean")])
 def test_the_default_pooling_suits_the_stored_positions(positions: str, pooling: str) -> None:
     spec = spec_of(positions=positions)
-    assert default_pooling(spec) == pooling
+    assert default_pooling(positions) == pooling
     check_pooling(pooling, spec)
 
 
@@ -75,5 +75,5 @@ def test_cls_pooling_needs_the_special_tokens() -> None:
 
 
 def test_an_unknown_pooling_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(UsageError, match="pooling 'max': expected one of attention, cls, mean"):
+    with pytest.raises(UsageError, match="pooling 'max': expected one of attention, pair, cls, mean"):
         check_pooling("max", spec_of())

@@ -23,7 +23,8 @@ def by_module(head: Head, spec: FeatureSpec, block: FeatureBlock) -> np.ndarray:
     """The module's own forward pass, all documents in one padded batch."""
     packed, lengths = pad(block.packed, block.offsets, np.arange(len(block)))
     with torch.inference_mode():
-        logits = head.model(spec.quantizer.dequantize(packed, spec.width), lengths)
+        first_lengths = torch.from_numpy(block.first_lengths)
+        logits = head.model(spec.quantizer.dequantize(packed, spec.width), lengths, first_lengths)
         return logits.softmax(dim=1).numpy()
 
 
@@ -34,6 +35,7 @@ def family(spec: FeatureSpec) -> list[Head]:
     ]
     # Heads of one, two and three queries are stacked into the same products.
     heads[1:1] = [head_of(spec, seed=5, queries=3), head_of(spec, seed=6, queries=2)]
+    heads[4:4] = [head_of(spec, "pair", seed=7), head_of(spec, "pair", seed=8)]
     if spec.layers.stacked:
         heads += [head_of(spec, pooling, seed=9, layer_mix="uniform") for pooling in ("mean", "attention", "attention")]
     return heads
@@ -46,7 +48,8 @@ def test_every_head_of_one_pass_says_what_its_module_says(
     quantizer: str, layers: str, lengths: list[int], seed: int
 ) -> None:
     spec = spec_of(quantizer, layers)
-    block = block_of(spec, lengths, seed)
+    # Pairs of any split, and single texts among them.
+    block = block_of(spec, lengths, seed, np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist())
     heads = family(spec)
     with pytest.MonkeyPatch.context() as patch:
         # Budgets so small that every block is many batches and groups.
@@ -153,6 +156,14 @@ def test_a_block_of_another_spec_is_refused() -> None:
     spec = spec_of()
     with pytest.raises(StoreError, match="are not of the spec"):
         Scorer([head_of(spec)], spec).score(block_of(spec_of("float16"), [1]))
+
+
+def test_documents_of_which_nobody_counted_the_first_text_are_refused_by_a_head_of_pairs_alone() -> None:
+    spec = spec_of()
+    block = block_of(spec, [2, 3], first_lengths=[1, None])  # type: ignore[list-item]
+    with pytest.raises(StoreError, match="document d1: where its second text begins was not stored"):
+        Scorer([head_of(spec), head_of(spec, "pair")], spec).score(block)
+    assert len(Scorer([head_of(spec)], spec).score(block)[0].probabilities) == 2
 
 
 def test_no_heads_are_refused() -> None:

@@ -37,6 +37,7 @@ def documents(
     opened = Store.open(store, snapshot)
     table = opened.documents().drop_columns(["key_hash", "text_digest"])
     if out is None:
-        print_documents(table, limit)
+        # Of a pair alone this says anything that n_tokens does not.
+        print_documents(table.drop_columns(["n_first_tokens"]), limit)
     else:
         write_documents(table, out)

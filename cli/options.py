@@ -10,8 +10,8 @@ StoreOption = Annotated[
     str, typer.Option("--store", metavar="URI", help="The feature store: a folder or s3://, gs://, az:// URL.")
 ]
 SnapshotOption = Annotated[
-    int | None,
-    typer.Option("--snapshot", metavar="N", help="Snapshot to read; the newest unless given.", show_default=False),
+    str | None,
+    typer.Option("--snapshot", metavar="N|TAG", help="Snapshot to read; the newest unless given.", show_default=False),
 ]
 IdColumnOption = Annotated[str, typer.Option("--id-column", metavar="NAME", help="Column of the document ids.")]
 TextColumnOption = Annotated[str, typer.Option("--text-column", metavar="NAME", help="Column of the texts.")]

@@ -26,6 +26,7 @@ from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import FORMAT_VERSION, segment_id
 from featurestore.spec import FeatureSpec
+from featurestore.tags import snapshot_number
 from featurestore.versions import Manifest, VersionLog
 
 STORE_FILE = "store.json"
@@ -50,11 +51,11 @@ class Store:
     manifest: Manifest
 
     @classmethod
-    def open(cls, uri: str, snapshot: int | None = None) -> Store:
-        """Open a store at its newest snapshot, or at one by number.
+    def open(cls, uri: str, snapshot: int | str | None = None) -> Store:
+        """Open a store at its newest snapshot, or at one by number or by tag.
 
         Raises:
-            UsageError: there is no store at ``uri``, or no such snapshot.
+            UsageError: there is no store at ``uri``, or no such snapshot or tag.
             StoreError: its ``store.json`` is damaged or of a newer format.
         """
         objects = Objects.open(uri)
@@ -62,7 +63,7 @@ class Store:
         if spec is None:
             raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
         log = version_log(objects)
-        return cls(objects, spec, log.latest() if snapshot is None else log.at(snapshot))
+        return cls(objects, spec, log.latest() if snapshot is None else log.at(snapshot_number(objects, snapshot)))
 
     @classmethod
     def create(cls, uri: str, spec: FeatureSpec) -> Store:

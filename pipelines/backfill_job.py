@@ -32,14 +32,14 @@ class BackfillRequest:
         store: URI of the store.
         heads: directories of trained heads.
         out: URI of the predictions folder, made where there is none.
-        snapshot: snapshot to score; None takes the newest.
+        snapshot: number or tag of the snapshot to score; None takes the newest.
         probabilities: keep every class's probability beside the label and its score.
     """
 
     store: str
     heads: tuple[str, ...]
     out: str
-    snapshot: int | None = None
+    snapshot: int | str | None = None
     probabilities: bool = False
 
 

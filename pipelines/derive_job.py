@@ -38,7 +38,7 @@ class DeriveRequest:
         positions: ``tokens``, ``cls`` or ``mean``.
         quantizer: quantizer of the poorer features.
         codec: lossless codec; None takes the quantizer's own.
-        snapshot: snapshot of the source; None takes the newest.
+        snapshot: number or tag of the snapshot of the source; None takes the newest.
         like: URI of a store whose calibration is taken over.
     """
 
@@ -48,7 +48,7 @@ class DeriveRequest:
     positions: str | None = None
     quantizer: str | None = None
     codec: str | None = None
-    snapshot: int | None = None
+    snapshot: int | str | None = None
     like: str | None = None
 
 

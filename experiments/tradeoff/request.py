@@ -29,7 +29,7 @@ class TradeoffRequest:
         max_loss: points of accuracy that may be lost against the most accurate setting.
         documents: documents to project the store's size for; None takes the store's own.
         id_column, label_column: of the label files.
-        snapshot: of the store; None takes the newest.
+        snapshot: of the store, by number or tag; None takes the newest.
         workers: processes that train side by side.
 
     Raises:
@@ -50,7 +50,7 @@ class TradeoffRequest:
     documents: int | None = None
     id_column: str = "doc_id"
     label_column: str = "label"
-    snapshot: int | None = None
+    snapshot: int | str | None = None
     workers: int = 2
 
     def __post_init__(self) -> None:

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
+from featurestore.errors import DataError
+
 KEY_BYTES = 16
 DIGEST_BYTES = 32
+
+
+def id_array(doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Ids as one array of strings; integers are taken as their decimal text.
+
+    Raises:
+        DataError: some are null.
+    """
+    given = doc_ids if isinstance(doc_ids, (pa.Array, pa.ChunkedArray)) else pa.array(doc_ids, pa.string())
+    ids = given.cast(pa.string())
+    if ids.null_count:
+        raise DataError(f"{ids.null_count} of {len(ids)} ids are null")
+    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
 
 
 def key_hashes(doc_ids: pa.Array | pa.ChunkedArray) -> pa.Array:

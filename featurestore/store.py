@@ -20,7 +20,7 @@ from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
 from featurestore.errors import DataError, StoreError, UsageError
-from featurestore.identity import key_hashes
+from featurestore.identity import id_array, key_hashes
 from featurestore.keys import KeyIndex
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
@@ -157,7 +157,7 @@ class Store:
 
     def contains(self, doc_ids: Sequence[str] | pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) bool: whether each id is stored."""
-        return np.asarray(self.keys.find(key_hashes(_strings(doc_ids))) >= 0)
+        return np.asarray(self.keys.find(key_hashes(id_array(doc_ids))) >= 0)
 
     def documents(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index: one row a live document, with the corpus columns that were kept.
@@ -213,7 +213,7 @@ class Store:
         Raises:
             DataError: ids that are not stored: how many, and the first of them.
         """
-        ids = _strings(doc_ids)
+        ids = id_array(doc_ids)
         found = self.keys.find(key_hashes(ids))
         if (found < 0).any():
             missing = np.flatnonzero(found < 0)
@@ -320,11 +320,3 @@ def _read_document(objects: Objects) -> dict[str, Any] | None:
 def version_log(objects: Objects) -> VersionLog:
     """The versions of a store's segment list."""
     return VersionLog(objects, ENTRY_SCHEMA, ("segment",))
-
-
-def _strings(doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    given = doc_ids if isinstance(doc_ids, (pa.Array, pa.ChunkedArray)) else pa.array(doc_ids, pa.string())
-    ids = given.cast(pa.string())
-    if ids.null_count:
-        raise DataError(f"{ids.null_count} of {len(ids)} ids are null")
-    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids

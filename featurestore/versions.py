@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
+from featurestore.sealed import seal, unseal
 
 FORMAT_VERSION = 1
 
@@ -61,16 +62,17 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """JSON that `from_bytes` reads back."""
-        return json.dumps({"format_version": FORMAT_VERSION} | asdict(self), indent=1).encode()
+        return seal({"format_version": FORMAT_VERSION} | asdict(self))
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str) -> Manifest:
         """Inverse of `to_bytes`; ``name`` is the object's, for the StoreError that a damaged one raises."""
         try:
             document: dict[str, Any] = json.loads(data)
-            version = document.pop("format_version")
-            if version != FORMAT_VERSION:
+            if (version := document["format_version"]) != FORMAT_VERSION:
                 raise StoreError(f"{name}: format version {version}; this release reads version {FORMAT_VERSION}")
+            document = unseal(document, data, name)
+            del document["format_version"]
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
             return cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -246,3 +247,19 @@ class TestDamage:
 def test_a_manifest_reads_back(log: VersionLog) -> None:
     manifest = publish(log, {"a": 1})
     assert Manifest.from_bytes(manifest.to_bytes(), "x") == manifest
+
+
+def test_every_flipped_byte_of_a_manifest_is_refused(log: VersionLog) -> None:
+    manifest = publish(log, {"a": 1})
+    data = manifest.to_bytes()
+    for at in range(len(data)):
+        for mask in (1, 4, 32):
+            with pytest.raises(StoreError, match=r"^x: "):
+                Manifest.from_bytes(data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :], "x")
+
+
+def test_a_manifest_from_before_there_were_checksums_is_read(log: VersionLog) -> None:
+    manifest = publish(log, {"a": 1})
+    document = json.loads(manifest.to_bytes())
+    del document["checksum"]
+    assert Manifest.from_bytes(json.dumps(document, indent=1).encode(), "x") == manifest

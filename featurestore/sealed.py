@@ -1,0 +1,39 @@
+"""JSON documents that carry their own checksum, so that no byte of them can change unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from featurestore.errors import StoreError
+
+
+def seal(document: Mapping[str, Any]) -> bytes:
+    """JSON of the document, with the sha256 of the JSON without it as ``checksum``."""
+    checksum = hashlib.sha256(_json(document)).hexdigest()
+    return _json({**document, "checksum": checksum})
+
+
+def unseal(document: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
+    """The document without its checksum; one from before there were checksums is given back as it is.
+
+    Args:
+        document: what ``data`` says.
+        data: the bytes that were read.
+        name: the object's, for the error.
+
+    Raises:
+        StoreError: the bytes are not those that were sealed.
+    """
+    opened = {key: value for key, value in document.items() if key != "checksum"}
+    if "checksum" in document and seal(opened) != data:
+        raise StoreError(
+            f"{name}: damaged: its bytes do not match the checksum in it; restore it from a copy of the store"
+        )
+    return opened
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, indent=1).encode()

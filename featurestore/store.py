@@ -25,6 +25,7 @@ from featurestore.keys import KeyIndex
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import FORMAT_VERSION, segment_id
+from featurestore.sealed import seal, unseal
 from featurestore.spec import FeatureSpec
 from featurestore.tags import snapshot_number
 from featurestore.versions import Manifest, VersionLog
@@ -83,7 +84,7 @@ class Store:
             "spec": spec.to_dict(),
             "created_by": {name: version(name) for name in ("encore-featurestore", "torch", "zarr", "pyarrow")},
         }
-        objects.create(STORE_FILE, json.dumps(document, indent=1).encode())
+        objects.create(STORE_FILE, seal(document))
         store = cls.open(uri)
         store.spec.require_request(spec, "store", "request")
         return store
@@ -304,7 +305,8 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
 def _read_document(objects: Objects) -> dict[str, Any] | None:
     name = objects.name(STORE_FILE)
     try:
-        document = json.loads(objects.get(STORE_FILE))
+        data = objects.get(STORE_FILE)
+        document = json.loads(data)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -314,7 +316,7 @@ def _read_document(objects: Objects) -> dict[str, Any] | None:
         raise StoreError(f"{name}: damaged: not the description of a store")
     if found != FORMAT_VERSION:
         raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
-    return document  # type: ignore[no-any-return]
+    return unseal(document, data, name)
 
 
 def version_log(objects: Objects) -> VersionLog:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
+from featurestore.sealed import seal, unseal
 from featurestore.versions import VersionLog
 
 FORMAT_VERSION = 1
@@ -48,7 +49,7 @@ def add_tag(objects: Objects, name: str, snapshot: int) -> None:
         "snapshot": snapshot,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    if not objects.create(_path(name), json.dumps(document, indent=1).encode()):
+    if not objects.create(_path(name), seal(document)):
         taken = _read(objects, name)
         if taken != snapshot:
             raise UsageError(
@@ -96,7 +97,8 @@ def snapshot_number(objects: Objects, snapshot: int | str) -> int:
 def _read(objects: Objects, name: str) -> int | None:
     where = objects.name(_path(name))
     try:
-        document = json.loads(objects.get(_path(name)))
+        data = objects.get(_path(name))
+        document = json.loads(data)
         version, snapshot = document["format_version"], document["snapshot"]
     except FileNotFoundError:
         return None
@@ -104,7 +106,8 @@ def _read(objects: Objects, name: str) -> int | None:
         raise StoreError(f"{where}: damaged: not a tag; remove it and tag the snapshot again") from error
     if version != FORMAT_VERSION:
         raise StoreError(f"{where}: format version {version}; this release reads version {FORMAT_VERSION}")
-    if not isinstance(snapshot, int) or snapshot < 1:
+    unseal(document, data, where)
+    if "checksum" not in document or not isinstance(snapshot, int) or snapshot < 1:
         raise StoreError(f"{where}: damaged: names no snapshot; remove it and tag the snapshot again")
     return snapshot
 

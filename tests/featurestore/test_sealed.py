@@ -28,7 +28,7 @@ def test_every_flipped_byte_is_seen() -> None:
             except ValueError:
                 continue
             if "checksum" in document:
-                with pytest.raises(StoreError, match="x.json: damaged: its bytes do not match the checksum in it"):
+                with pytest.raises(StoreError, match=r"x\.json: damaged: its bytes do not match the checksum in it"):
                     unseal(document, flipped, "x.json")
             else:
                 # The word that says there is a checksum was hit, and that leaves a field that nobody knows.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from featurestore.deletions import read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
+from featurestore.keys import KeyArray
+from featurestore.maintenance.block_list import NOTHING, BlockList, blocked
 from featurestore.store import READ_THREADS, Store, version_log
 from featurestore.versions import Manifest
 
@@ -34,37 +37,52 @@ class Change:
         operation: ``encode``, ``derive``, …: shown in the history.
         added: finished segments; none of their documents is live in the base with the same text.
         dropped: segment of the base → positions of the documents to take away: superseded or pruned ones.
+        deleted: (n, 2) key hashes, as `keys.words` gives them, of documents to take away wherever the head has them:
+            one that was superseded since the base goes too.
+        blocks: the block list has grown: a snapshot that does not know all of it yet is followed by one that does,
+            even where nothing else changes, so that a job which is about to commit looks at the list again.
     """
 
     base: int
     operation: str
     added: Sequence[SegmentEntry] = ()
     dropped: Mapping[str, Positions] = field(default_factory=dict)
+    deleted: KeyArray | None = None
+    blocks: bool = False
 
 
 def commit(store: Store, change: Change) -> Store:
     """Publish a change and return the store at the snapshot that holds it.
 
     A segment that was listed meanwhile is dropped from the change. A document that was committed meanwhile with the
-    same text is dropped from the change; with another text, this later commit supersedes it. A change of nothing
-    publishes nothing.
+    same text is dropped from the change; with another text, this later commit supersedes it. A document that is on the
+    block list is dropped from the change. A change of nothing publishes nothing.
 
     Raises:
         CommitConflict: other writers were first `ATTEMPTS` times in a row, or a segment that the change takes documents
             from is no longer listed.
     """
+    return commit_on_head(store, change)[1]
+
+
+def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
+    """`commit`, as the snapshots before and after the change; they are one where nothing was published."""
     log = version_log(store.objects)
     base = _at(store, log.at(change.base))
+    block_list = NOTHING
     for attempt in range(ATTEMPTS):
         head = _at(base, log.latest())
-        changed = _rebased(head, base, change)
-        if not changed:
-            return head
+        # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
+        block_list = blocked(store.objects, block_list)
+        changed = _rebased(head, base, change, block_list)
+        fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
+        if not changed and fenced:
+            return head, head
         listed = head.listed | {entry.segment: entry for entry in changed}
-        counts = snapshot_counts(listed.values())
+        counts = snapshot_counts(listed.values()) | ({"blocked": len(block_list)} if len(block_list) else {})
         manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed))
         if manifest is not None:
-            return _at(head, manifest)
+            return head, _at(head, manifest)
         # Writers that met once would meet again if they all waited as long.
         time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.01 * 2**attempt)))  # noqa: S311
     raise CommitConflict(f"{store.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
@@ -75,7 +93,7 @@ def _at(store: Store, manifest: Manifest) -> Store:
     return store if store.manifest == manifest else Store(store.objects, store.spec, manifest)
 
 
-def _rebased(head: Store, base: Store, change: Change) -> list[SegmentEntry]:
+def _rebased(head: Store, base: Store, change: Change, block_list: BlockList) -> list[SegmentEntry]:
     """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
 
     A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
@@ -89,9 +107,12 @@ def _rebased(head: Store, base: Store, change: Change) -> list[SegmentEntry]:
                 f"{head.uri}: segment {segment}, which loses documents here, is no longer listed; run the command again"
             )
         gone.setdefault(segment, []).append(positions)
-    if added and head is not base:
-        for segment, positions in _meanwhile(head, base, added):
-            gone.setdefault(segment, []).append(positions)
+    for segment, positions in chain(
+        _meanwhile(head, base, added) if added and head is not base else (),
+        _deleted(head, base, change.deleted) if change.deleted is not None else (),
+        _blocked(head, added, block_list) if len(block_list) else (),
+    ):
+        gone.setdefault(segment, []).append(positions)
     entries = head.listed | {entry.segment: entry for entry in added}
     changed = {entry.segment: entry for entry in added}
     with ThreadPoolExecutor(READ_THREADS) as pool:
@@ -124,6 +145,30 @@ def _meanwhile(head: Store, base: Store, added: Sequence[SegmentEntry]) -> Itera
             if same.any():
                 yield entry.segment, np.flatnonzero(same)
             yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
+
+
+def _deleted(head: Store, base: Store, deleted: KeyArray) -> Iterator[tuple[str, Positions]]:
+    """Where the documents of these key hashes lie in the head.
+
+    What the base says of a segment stays true of it, so only segments listed since are read at each try.
+    """
+    known = base.listed
+    theirs = head.keys_of([i for i, entry in enumerate(head.entries) if entry.live and entry.segment not in known])
+    for store, keys in ((base, base.keys), (head, theirs)):
+        found = keys.find_words(deleted)
+        for segment, positions in store.locate(keys, found[found >= 0]).items():
+            if segment in head.listed:
+                yield segment, positions
+
+
+def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:
+    """Documents of ours that were blocked since we read the corpus."""
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        indexes = pool.map(lambda entry: head.reader(entry).index(["doc_id"]), added)
+        for entry, index in zip(added, indexes, strict=True):
+            mask = block_list.mask(index["doc_id"])
+            if mask.any():
+                yield entry.segment, np.flatnonzero(mask)
 
 
 def _less(head: Store, entry: SegmentEntry, gone: Sequence[Positions]) -> SegmentEntry:

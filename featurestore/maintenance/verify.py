@@ -1,0 +1,143 @@
+"""Verification: everything that the kept snapshots need is there, is what was written, and agrees with itself."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from featurestore.entries import SegmentEntry
+from featurestore.errors import StoreError
+from featurestore.maintenance.verify_block_list import check_block_list
+from featurestore.maintenance.verify_findings import Audit, Finding
+from featurestore.maintenance.verify_keys import Duplicate, LifeFiles
+from featurestore.maintenance.verify_lists import Listing, Span, read_listing
+from featurestore.maintenance.verify_segment import check_segment
+from featurestore.maintenance.verify_snapshots import check_manifests, check_store_file
+from featurestore.objects import Objects
+from featurestore.reader import SegmentReader
+from featurestore.records import attempt_path, record_path
+from featurestore.segments import INDEX_FILE
+from featurestore.spec import FeatureSpec
+from featurestore.store import READ_THREADS
+from featurestore.tags import snapshot_number
+
+Progress = Callable[[int, int], None]
+"""Told how many segments of how many are checked."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a verification looked at, and what it found.
+
+    Attributes:
+        uri: of the store.
+        deep: whether every object was read in full.
+        snapshots: numbers of the snapshots that were checked.
+        segments: segments that they list.
+        objects: objects looked at.
+        bytes: bytes of these.
+        read_bytes: bytes that were read and compared.
+        unreferenced: objects that no kept snapshot needs, runs left out; None where that cannot be told: of
+            one snapshot alone, or of a damaged store.
+        findings: what is wrong, sorted by object.
+    """
+
+    uri: str
+    deep: bool
+    snapshots: tuple[int, ...]
+    segments: int
+    objects: int
+    bytes: int
+    read_bytes: int
+    unreferenced: int | None
+    findings: tuple[Finding, ...]
+
+
+def verify(
+    uri: str, snapshot: int | str | None = None, *, deep: bool = False, progress: Progress | None = None
+) -> Verification:
+    """Check a store: every snapshot that is there, or one alone.
+
+    Args:
+        uri: of the store.
+        snapshot: number or tag of the one to check; all of them unless given.
+        deep: read every object in full, compare it with its checksum, and decode every chunk.
+        progress: told about each segment that is done.
+
+    Raises:
+        UsageError: there is no store, or no such snapshot.
+        StoreError: the store is of a newer format.
+    """
+    objects = Objects.open(uri)
+    audit = Audit(objects, deep)
+    spec = check_store_file(audit)
+    only = None if snapshot is None else snapshot_number(objects, snapshot)
+    manifests = check_manifests(audit, only)
+    listing = read_listing(audit, manifests)
+    _check_segments(audit, spec, listing, progress or _silent)
+    check_block_list(audit)
+    return Verification(
+        uri=objects.uri,
+        deep=deep,
+        snapshots=tuple(manifest.version for manifest in manifests),
+        segments=len(listing.spans),
+        objects=audit.checked,
+        bytes=audit.checked_bytes,
+        read_bytes=audit.read_bytes,
+        unreferenced=audit.unreferenced() if only is None and not audit.findings else None,
+        findings=audit.findings,
+    )
+
+
+def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, progress: Progress) -> None:
+    """Every segment once, many at a time; then the ids of all of them against each other."""
+    segments = list(listing.spans)
+    documents = sum(max(span.entry.documents for span in spans) for spans in listing.spans.values())
+    with tempfile.TemporaryDirectory(prefix="encore-verify-") as folder:
+        lives = LifeFiles(folder, documents)
+
+        def check(ordinal: int) -> None:
+            try:
+                for part in check_segment(audit, spec, ordinal, listing.spans[segments[ordinal]]):
+                    lives.add(part)
+            except StoreError as error:
+                # Storage refused; the other segments may be had.
+                audit.refused(record_path(segments[ordinal]), error, "see that storage lets it be read")
+
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            for done, _ in enumerate(pool.map(check, range(len(segments))), 1):
+                progress(done, len(segments))
+        for duplicate in _first_of_each_pair(lives):
+            _report_duplicate(audit, listing, segments, duplicate)
+
+
+def _silent(_done: int, _of: int) -> None:
+    """Nobody watches."""
+
+
+def _first_of_each_pair(lives: LifeFiles) -> Sequence[Duplicate]:
+    """One duplicate for each two segments: what went wrong with one document of theirs did with all."""
+    firsts: dict[tuple[int, int], Duplicate] = {}
+    for duplicate in lives.duplicates():
+        firsts.setdefault((duplicate.first[0], duplicate.second[0]), duplicate)
+    return list(firsts.values())
+
+
+def _report_duplicate(audit: Audit, listing: Listing, segments: Sequence[str], duplicate: Duplicate) -> None:
+    one, other = ((_entry(listing.spans[segments[ordinal]]), at) for ordinal, at in (duplicate.first, duplicate.second))
+    version = listing.versions[duplicate.snapshot]
+    audit.report(
+        f"{attempt_path(other[0].segment, other[0].attempt)}/{INDEX_FILE}",
+        f"document {_doc_id(audit, *other)} is live in segment {one[0].segment} too, in snapshot {version}",
+        "delete the document (encore delete) and encode it again, and report it",
+    )
+
+
+def _entry(spans: Sequence[Span]) -> SegmentEntry:
+    return spans[-1].entry
+
+
+def _doc_id(audit: Audit, entry: SegmentEntry, position: int) -> str:
+    return str(SegmentReader(audit.objects, entry).index(["doc_id"])["doc_id"][position].as_py())

@@ -1,0 +1,125 @@
+"""What a verification has looked at, and what it found."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+
+from featurestore.errors import StoreError
+from featurestore.objects import Objects
+
+RESTORE = "restore it from a copy of the store"
+PIECE = 8 << 20
+"""Bytes of a large object that are held at a time."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        object: full name of the object.
+        problem: what is wrong with it.
+        action: what to do about it.
+    """
+
+    object: str
+    problem: str
+    action: str
+
+
+@dataclass(eq=False)
+class Audit:
+    """Reads objects and notes what is wrong with them; threads may share one.
+
+    Attributes:
+        objects: where the store lies.
+        deep: whether every object is read in full.
+    """
+
+    objects: Objects
+    deep: bool
+    _findings: list[Finding] = field(default_factory=list)
+    _sizes: dict[str, int] = field(default_factory=dict)
+    _bytes_read: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, sorted by object."""
+        return tuple(sorted(set(self._findings), key=lambda finding: (finding.object, finding.problem)))
+
+    @property
+    def checked(self) -> int:
+        """Objects looked at."""
+        return len(self._sizes)
+
+    @property
+    def checked_bytes(self) -> int:
+        """Bytes of the objects looked at."""
+        return sum(self._sizes.values())
+
+    def unreferenced(self) -> int:
+        """Objects of the store that were not looked at, those of runs left out: nothing that was checked needs them."""
+        return sum(path not in self._sizes and not path.startswith("runs/") for path, _ in self.objects.walk())
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of those that were read and compared."""
+        return self._bytes_read
+
+    def report(self, path: str, problem: str, action: str = RESTORE) -> None:
+        """Note a finding."""
+        with self._lock:
+            self._findings.append(Finding(self.objects.name(path), problem, action))
+
+    def seen(self, path: str, size: int) -> None:
+        """Count an object as looked at."""
+        with self._lock:
+            self._sizes[path] = size
+
+    def compared(self, path: str, size: int) -> None:
+        """Count an object as looked at and read in full."""
+        with self._lock:
+            self._sizes[path] = size
+            self._bytes_read += size
+
+    def read(self, path: str) -> bytes | None:
+        """An object; None, and a finding, where it is missing or storage refuses it."""
+        try:
+            data = self.objects.get(path)
+        except FileNotFoundError:
+            self.seen(path, 0)
+            self.report(path, "missing")
+            return None
+        except StoreError as error:
+            self.seen(path, 0)
+            self.report(path, _unnamed(error, self.objects.name(path)), "see that storage lets it be read")
+            return None
+        self.compared(path, len(data))
+        return data
+
+    def digest(self, path: str, size: int) -> str | None:
+        """sha256 (hex) of an object of ``size`` bytes, read a piece at a time; None, and a finding, where it fails."""
+        digest = hashlib.sha256()
+        try:
+            for start in range(0, size, PIECE):
+                digest.update(self.objects.get_range(path, start, min(PIECE, size - start)))
+        except FileNotFoundError:
+            self.report(path, "missing")
+            return None
+        except StoreError as error:
+            self.report(path, _unnamed(error, self.objects.name(path)), "see that storage lets it be read")
+            return None
+        self.compared(path, size)
+        return digest.hexdigest()
+
+    def refused(self, path: str, error: StoreError, action: str = RESTORE) -> None:
+        """Note what reading an object raised."""
+        self.report(path, _unnamed(error, self.objects.name(path)), action)
+
+
+def _unnamed(error: StoreError, name: str) -> str:
+    """The message without what a finding says elsewhere: the object before it, and the action behind it."""
+    return str(error).removeprefix(f"{name}: ").removesuffix(f"; {RESTORE}").splitlines()[0]

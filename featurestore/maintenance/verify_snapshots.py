@@ -1,0 +1,134 @@
+"""The top of a store: `store.json`, manifests, tags, and the lists that say which segments a snapshot holds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from featurestore.errors import StoreError, UsageError
+from featurestore.maintenance.verify_findings import RESTORE, Audit
+from featurestore.records import FORMAT_VERSION
+from featurestore.spec import FeatureSpec
+from featurestore.store import STORE_FILE, read_spec
+from featurestore.tags import TAG_NAME, snapshot_number
+from featurestore.versions import Manifest
+
+STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
+MANIFEST = re.compile(r"manifests/(\d{20})\.json")
+
+
+def check_store_file(audit: Audit) -> FeatureSpec | None:
+    """The store's spec; None, and a finding, where it cannot be had.
+
+    Raises:
+        UsageError: there is no store here.
+        StoreError: the store is of a newer format, of which this release knows nothing.
+    """
+    if audit.objects.size(STORE_FILE) is None and next(audit.objects.walk("manifests"), None) is None:
+        raise UsageError(f"{audit.objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
+    data = audit.read(STORE_FILE)
+    if data is None:
+        return None
+    try:
+        spec = read_spec(audit.objects)
+    except StoreError as error:
+        if _is_newer(data):
+            raise
+        audit.refused(STORE_FILE, error)
+        return None
+    document = json.loads(data)
+    # A store from before there were checksums has no other fields than these.
+    unknown = set(document) - STORE_FIELDS
+    if document.get("format") != "encore-store" or ("checksum" not in document and unknown):
+        audit.report(
+            STORE_FILE, f"damaged: {', '.join(sorted(unknown)) or 'format'} is not what a store says of itself"
+        )
+    return spec
+
+
+def _is_newer(data: bytes) -> bool:
+    try:
+        document = json.loads(data)
+    except ValueError:
+        return False
+    version = document.get("format_version") if isinstance(document, dict) else None
+    return isinstance(version, int) and version != FORMAT_VERSION
+
+
+def check_manifests(audit: Audit, only: int | None) -> list[Manifest]:
+    """The manifests that can be read, oldest first; of one snapshot alone where it is named.
+
+    Raises:
+        UsageError: the snapshot that is named is not there.
+    """
+    there = sorted(int(match[1]) for path, _ in audit.objects.walk("manifests") if (match := MANIFEST.fullmatch(path)))
+    if only is not None and only not in there:
+        newest = max(there, default=0)
+        raise UsageError(f"{audit.objects.uri}: no snapshot {only}; the newest is {newest}")
+    tagged = _check_tags(audit, set(there), only)
+    if only is None:
+        _check_gaps(audit, there, tagged)
+    read = (_read_manifest(audit, version) for version in there if only in (None, version))
+    return [manifest for manifest in read if manifest is not None]
+
+
+def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
+    """Numbers rise by one, but for what a vacuum took from between the snapshots that tags keep."""
+    for below, above in itertools.pairwise(there):
+        if above - below > 1 and below not in tagged:
+            missing = f"{below + 1}" if above - below == 2 else f"{below + 1} to {above - 1}"
+            audit.report(
+                manifest_path(below + 1),
+                f"missing: snapshot {missing} between {below} and {above}",
+                f"{RESTORE}; where a vacuum took it and the tag that kept snapshot {below} is gone, run vacuum again",
+            )
+
+
+def _read_manifest(audit: Audit, version: int) -> Manifest | None:
+    path = manifest_path(version)
+    data = audit.read(path)
+    if data is None:
+        return None
+    try:
+        manifest = Manifest.from_bytes(data, audit.objects.name(path))
+    except StoreError as error:
+        audit.refused(path, error)
+        return None
+    if (manifest.version, manifest.parent) != (version, version - 1):
+        audit.report(
+            path, f"damaged: says that it is snapshot {manifest.version}, made from snapshot {manifest.parent}"
+        )
+        return None
+    return manifest
+
+
+def _check_tags(audit: Audit, there: set[int], only: int | None) -> set[int]:
+    """Numbers of the snapshots that have a tag."""
+    tagged = set()
+    for path, size in audit.objects.walk("tags"):
+        name = PurePosixPath(path).name.removesuffix(".json")
+        if path != f"tags/{name}.json" or not TAG_NAME.fullmatch(name):
+            continue
+        try:
+            snapshot = snapshot_number(audit.objects, name)
+        except UsageError:
+            # It was removed since the listing.
+            continue
+        except StoreError as error:
+            audit.seen(path, size)
+            audit.refused(path, error, f"remove it (encore tag {name} --remove) and tag the snapshot again")
+            continue
+        if only in (None, snapshot):
+            audit.seen(path, size)
+            tagged.add(snapshot)
+        if only is None and snapshot not in there:
+            audit.report(path, f"names snapshot {snapshot}, whose manifest is missing", f"{RESTORE}, or remove the tag")
+    return tagged
+
+
+def manifest_path(version: int) -> str:
+    """Where the manifest of a snapshot lies."""
+    return f"manifests/{version:020d}.json"

@@ -25,6 +25,7 @@ from cli import (
     predict,
     tradeoff,
     train,
+    verify,
 )
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
@@ -54,6 +55,7 @@ for module in (
     derive,
     inspect_store,
     documents,
+    verify,
     multitask,
     cost,
     demo,

@@ -32,7 +32,7 @@ class Verification:
     """What a verification looked at, and what it found.
 
     Attributes:
-        uri: of the store.
+        store: its URI.
         deep: whether every object was read in full.
         snapshots: numbers of the snapshots that were checked.
         segments: segments that they list.
@@ -44,7 +44,7 @@ class Verification:
         findings: what is wrong, sorted by object.
     """
 
-    uri: str
+    store: str
     deep: bool
     snapshots: tuple[int, ...]
     segments: int
@@ -79,7 +79,7 @@ def verify(
     _check_segments(audit, spec, listing, progress or _silent)
     check_block_list(audit)
     return Verification(
-        uri=objects.uri,
+        store=objects.uri,
         deep=deep,
         snapshots=tuple(manifest.version for manifest in manifests),
         segments=len(listing.spans),

@@ -1,0 +1,49 @@
+"""`encore verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import JsonOption, StoreOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify")(verify)
+
+
+def verify(
+    context: typer.Context,
+    store: StoreOption,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            "--snapshot",
+            metavar="N|TAG",
+            help="The snapshot to check; every one that is kept unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every object in full, compare its checksum, and decode every chunk.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that everything a store needs is there, is what was written, and agrees with itself; exit code 1 if not.
+
+    Changes nothing. Without --deep, features are checked by their size alone.
+
+    Example: encore verify --store features --deep
+    """
+    beam_options(context, taken=False)
+    from cli.verify_output import print_verification, progress_display  # noqa: PLC0415
+    from featurestore.maintenance import verify as verification  # noqa: PLC0415
+
+    with progress_display() as progress:
+        found = verification.verify(store, snapshot, deep=deep, progress=progress)
+    print_verification(found, as_json=as_json)
+    if found.findings:
+        raise typer.Exit(1)

@@ -1,0 +1,63 @@
+"""What verify prints: its progress, what it found, and one line that sums up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.output import console, error_console, human_bytes, print_json, printable
+from featurestore.maintenance.verify import Verification
+
+LOG_SECONDS = 5.0
+"""Pause between two lines of progress where there is no terminal."""
+
+
+@contextmanager
+def progress_display() -> Iterator[Callable[[int, int], None]]:
+    """Shows segments that are done: a bar on a terminal, a line now and then elsewhere."""
+    errors = error_console()
+    if not errors.is_terminal:
+        yield _lines()
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("segments"), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _lines() -> Callable[[int, int], None]:
+    last = time.monotonic()
+
+    def show(done: int, of: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LOG_SECONDS:
+            last = time.monotonic()
+            error_console().print(f"{done:,} of {of:,} segments checked", markup=False, soft_wrap=True)
+
+    return show
+
+
+def print_verification(found: Verification, *, as_json: bool) -> None:
+    """Each finding in three lines, then the summary."""
+    if as_json:
+        print_json(asdict(found))
+        return
+    for finding in found.findings:
+        for line in (finding.object, f"  {finding.problem}", f"  {finding.action}"):
+            console().print(printable(line), markup=False, soft_wrap=True)
+    console().print(_summary(found), markup=False, soft_wrap=True)
+
+
+def _summary(found: Verification) -> str:
+    count = len(found.findings)
+    verdict = "clean" if not count else "1 finding" if count == 1 else f"{count:,} findings"
+    snapshots = f"snapshot {found.snapshots[0]}" if len(found.snapshots) == 1 else f"{len(found.snapshots):,} snapshots"
+    sizes = f"{found.objects:,} objects of {human_bytes(found.bytes)}, {human_bytes(found.read_bytes)} of them read"
+    line = f"{verdict}: {snapshots}, {found.segments:,} segments, {sizes}"
+    if found.unreferenced:
+        line += f"; {found.unreferenced:,} objects more that no kept snapshot needs"
+    return line + ("" if found.deep else "; --deep reads the features too")

@@ -38,6 +38,8 @@ def _summary(report: Mapping[str, Any]) -> list[tuple[str, object]]:
     if documents["adopted"]:
         lines.append(("adopted", f"{documents['adopted']:,} from segments that an earlier run had finished"))
     lines.append(("skipped", f"{documents['skipped']:,} stored already"))
+    if documents["blocked"]:
+        lines.append(("blocked", f"{documents['blocked']:,} on the store's block list"))
     if documents["superseded"]:
         lines.append(("superseded", f"{documents['superseded']:,} whose text has changed"))
     if report["pruned"]:

@@ -81,6 +81,7 @@ class Totals:
                 "encoded": self.sum("encoded"),
                 "adopted": self.sum("adopted"),
                 "skipped": self.sum("skipped"),
+                "blocked": self.sum("blocked"),
                 "dead": self.sum("dead"),
                 "superseded": sum(len(here) for here in self.superseded.values()),
             },

@@ -49,6 +49,7 @@ class UnitState:
         rows: (candidates,) int64: their rows in the file.
         documents_in: rows that the unit covers.
         skipped: documents that the snapshot holds already.
+        blocked: documents that are on the block list.
         dead: letters of what was rejected while reading.
         superseded: segment of the snapshot → positions of the documents whose text has changed.
         seconds: stage → time spent.
@@ -63,6 +64,7 @@ class UnitState:
     rows: npt.NDArray[np.int64]
     documents_in: int
     skipped: int = 0
+    blocked: int = 0
     dead: tuple[DeadLetter, ...] = ()
     superseded: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class UnitOutcome:
         encoded: documents stored by this run.
         adopted: documents of a segment that an earlier attempt had finished.
         skipped: documents that the snapshot held already.
+        blocked: documents that are on the block list.
         dead: rejected rows.
         tokens, padded_tokens, truncated, saturated: of the documents that this run encoded.
         entry: the segment, where there is one to list.
@@ -123,6 +126,7 @@ class UnitOutcome:
     encoded: int = 0
     adopted: int = 0
     skipped: int = 0
+    blocked: int = 0
     dead: int = 0
     tokens: int = 0
     padded_tokens: int = 0

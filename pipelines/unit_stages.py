@@ -14,6 +14,7 @@ from apache_beam.utils.shared import Shared
 
 from featurestore import Store
 from featurestore.entries import SegmentEntry
+from featurestore.maintenance.block_list import BlockList, blocked
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord
 from featurestore.segments import read_record, write_segment
@@ -24,11 +25,12 @@ from pipelines.unit_flow import Failure, UnitFeatures, UnitOutcome, UnitState
 
 
 class Snapshot:
-    """The snapshot that a job works from, with its key index: one a process, shared by its threads."""
+    """The snapshot that a job works from, with its key index and block list: one a process, shared by its threads."""
 
     def __init__(self, uri: str, version: int) -> None:
         self.store = Store.open(uri, version)
         self.keys = self.store.keys
+        self.blocked = blocked(self.store.objects)
 
     @classmethod
     def shared(cls, handle: Shared, uri: str, version: int) -> Snapshot:
@@ -50,7 +52,7 @@ class Snapshot:
 
 
 def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray[np.bool_]]:
-    """Leave out what is stored, name the segment of the rest, and look whether it is finished already.
+    """Leave out what is blocked or stored, name the segment of the rest, and look whether it is finished already.
 
     Args:
         state: a unit whose ``index`` and ``rows`` are those of every valid document read.
@@ -59,8 +61,12 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
     Returns:
         The state, its candidates only those that are left; and (documents read,) bool: which ones these are.
     """
-    left, superseded = snapshot.remaining(state.index)
-    index = state.index.filter(pa.array(left))
+    left = ~snapshot.blocked.mask(state.index["doc_id"])
+    welcome = state.index.filter(pa.array(left))
+    missing, superseded = snapshot.remaining(welcome)
+    index = welcome.filter(pa.array(missing))
+    left[left] = missing
+    dead = _without_blocked(state.dead, snapshot.blocked)
     segment = snapshot.store.segment_for(index) if index.num_rows else None
     state = replace(
         state,
@@ -68,10 +74,18 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
         finished=None if segment is None else read_record(snapshot.store.objects, segment),
         index=index,
         rows=state.rows[left],
-        skipped=int(np.count_nonzero(~left)),
+        skipped=welcome.num_rows - index.num_rows,
+        blocked=state.index.num_rows - welcome.num_rows + len(state.dead) - len(dead),
+        dead=dead,
         superseded=snapshot.store.locate(snapshot.keys, superseded),
     )
     return state, left
+
+
+def _without_blocked(dead: tuple[DeadLetter, ...], block_list: BlockList) -> tuple[DeadLetter, ...]:
+    """Dead letters but for those of blocked documents, whose ids are not to be written anywhere."""
+    named = block_list.mask([letter.doc_id or "" for letter in dead])
+    return tuple(letter for letter, hit in zip(dead, named, strict=True) if not (hit and letter.doc_id))
 
 
 class WriteSegments(beam.DoFn):
@@ -107,6 +121,7 @@ def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutco
         unit=state.unit,
         documents_in=state.documents_in,
         skipped=state.skipped,
+        blocked=state.blocked,
         dead=len(state.dead),
         superseded={segment: positions.tolist() for segment, positions in state.superseded.items()},
         seconds=state.seconds,

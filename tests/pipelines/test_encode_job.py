@@ -24,7 +24,15 @@ def test_every_document_is_stored_with_the_features_that_the_encoder_gives(tmp_p
     rows = texts(50)
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows), quantizer="float16")
     assert report.exit_code == 0
-    assert documents(report) == {"in": 50, "encoded": 50, "adopted": 0, "skipped": 0, "dead": 0, "superseded": 0}
+    assert documents(report) == {
+        "in": 50,
+        "encoded": 50,
+        "adopted": 0,
+        "skipped": 0,
+        "blocked": 0,
+        "dead": 0,
+        "superseded": 0,
+    }
     store = Store.open(str(tmp_path / "store"))
     loaded = load_encoder(encoder(), device="cpu")
     block = DocumentBlock.build(pa.array([r["doc_id"] for r in rows]), pa.array([r["text"] for r in rows]))
@@ -77,7 +85,15 @@ def test_segments_of_a_run_that_committed_nothing_are_adopted(tmp_path: Path) ->
     assert Store.open(str(tmp_path / "store")).version == 0
     within = run_encode(tmp_path / "store", corpus, unit_rows=10, limit=DeadLetterLimit.parse("12"))
     assert within.exit_code == 0
-    assert documents(within) == {"in": 42, "encoded": 0, "adopted": 30, "skipped": 0, "dead": 12, "superseded": 0}
+    assert documents(within) == {
+        "in": 42,
+        "encoded": 0,
+        "adopted": 30,
+        "skipped": 0,
+        "blocked": 0,
+        "dead": 12,
+        "superseded": 0,
+    }
     assert len(Store.open(str(tmp_path / "store"))) == 30
 
 
@@ -85,7 +101,15 @@ def test_an_id_in_two_files_gives_the_same_store_every_night(tmp_path: Path) -> 
     first = write_corpus(tmp_path / "a.parquet", texts(20))
     second = write_corpus(tmp_path / "b.parquet", [*texts(5, start=15, word="other"), *texts(5, start=20)])
     night = run_encode(tmp_path / "store", first, second)
-    assert documents(night) == {"in": 30, "encoded": 25, "adopted": 0, "skipped": 0, "dead": 5, "superseded": 0}
+    assert documents(night) == {
+        "in": 30,
+        "encoded": 25,
+        "adopted": 0,
+        "skipped": 0,
+        "blocked": 0,
+        "dead": 5,
+        "superseded": 0,
+    }
     digest = Store.open(str(tmp_path / "store")).digest()
     again = run_encode(tmp_path / "store", second, first)
     assert documents(again)["encoded"] == 0
@@ -125,7 +149,15 @@ def test_dead_letters_of_the_encoder_are_reported_again_when_a_segment_is_adopte
     none = DeadLetterLimit.parse("0")
     assert run_encode(tmp_path / "store", corpus, limit=none).exit_code == 1
     report = run_encode(tmp_path / "store", corpus)
-    assert documents(report) == {"in": 6, "encoded": 0, "adopted": 5, "skipped": 0, "dead": 1, "superseded": 0}
+    assert documents(report) == {
+        "in": 6,
+        "encoded": 0,
+        "adopted": 5,
+        "skipped": 0,
+        "blocked": 0,
+        "dead": 1,
+        "superseded": 0,
+    }
     assert report.document["dead_letters"]["reasons"] == {"tokenize: no tokens": 1}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
@@ -29,6 +30,18 @@ def codec_chain(name: str, itemsize: int) -> list[Any]:
             ]
         case _:
             return [Crc32cCodec()]
+
+
+def codec_name(chain: Sequence[Any], itemsize: int) -> str:
+    """Inverse of `codec_chain`.
+
+    Raises:
+        ValueError: the chain is none that this version writes.
+    """
+    for name in CODECS:
+        if list(chain) == codec_chain(name, itemsize):
+            return name
+    raise ValueError(f"codecs {list(chain)}: expected those of {', '.join(CODECS)}")
 
 
 def check_codec(name: str) -> None:

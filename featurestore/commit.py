@@ -11,12 +11,14 @@ from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from featurestore.deletions import read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
-from featurestore.keys import KeyArray
+from featurestore.keys import KeyArray, KeyIndex
 from featurestore.maintenance.block_list import NOTHING, BlockList, blocked
+from featurestore.presence import require_present
 from featurestore.store import READ_THREADS, Store, version_log
 from featurestore.versions import Manifest
 
@@ -39,6 +41,7 @@ class Change:
         dropped: segment of the base → positions of the documents to take away: superseded or pruned ones.
         deleted: (n, 2) key hashes, as `keys.words` gives them, of documents to take away wherever the head has them:
             one that was superseded since the base goes too.
+        replaced: segment → the entry that was compacted: these leave the list, and ``added`` holds what they held.
         blocks: the block list has grown: a snapshot that does not know all of it yet is followed by one that does,
             even where nothing else changes, so that a job which is about to commit looks at the list again.
     """
@@ -48,6 +51,7 @@ class Change:
     added: Sequence[SegmentEntry] = ()
     dropped: Mapping[str, Positions] = field(default_factory=dict)
     deleted: KeyArray | None = None
+    replaced: Mapping[str, SegmentEntry] = field(default_factory=dict)
     blocks: bool = False
 
 
@@ -56,11 +60,12 @@ def commit(store: Store, change: Change) -> Store:
 
     A segment that was listed meanwhile is dropped from the change. A document that was committed meanwhile with the
     same text is dropped from the change; with another text, this later commit supersedes it. A document that is on the
-    block list is dropped from the change. A change of nothing publishes nothing.
+    block list is dropped from the change. Documents to take away from a segment that was compacted meanwhile are looked
+    up in the segments that hold them now. A change of nothing publishes nothing.
 
     Raises:
-        CommitConflict: other writers were first `ATTEMPTS` times in a row, or a segment that the change takes documents
-            from is no longer listed.
+        CommitConflict: other writers were first `ATTEMPTS` times in a row; a segment that the change takes documents
+            from was never listed; one that it replaces is no longer listed as it was; or one that it adds is gone.
     """
     return commit_on_head(store, change)[1]
 
@@ -76,11 +81,14 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         block_list = blocked(store.objects, block_list)
         changed = _rebased(head, base, change, block_list)
         fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
-        if not changed and fenced:
+        if not changed and not change.replaced and fenced:
             return head, head
         listed = head.listed | {entry.segment: entry for entry in changed}
+        listed = {segment: entry for segment, entry in listed.items() if segment not in change.replaced}
         counts = snapshot_counts(listed.values()) | ({"blocked": len(block_list)} if len(block_list) else {})
-        manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed))
+        require_present(store.objects, [entry for entry in changed if entry.segment not in head.listed])
+        removed = entry_table(change.replaced.values())
+        manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed), removed)
         if manifest is not None:
             return head, _at(head, manifest)
         # Writers that met once would meet again if they all waited as long.
@@ -99,16 +107,15 @@ def _rebased(head: Store, base: Store, change: Change, block_list: BlockList) ->
     A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
     out on the base stay true of every later snapshot.
     """
+    _require_unchanged(head, change.replaced)
     added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
-    gone: dict[str, list[Positions]] = {}
-    for segment, positions in change.dropped.items():
-        if segment not in head.listed:
-            raise CommitConflict(
-                f"{head.uri}: segment {segment}, which loses documents here, is no longer listed; run the command again"
-            )
-        gone.setdefault(segment, []).append(positions)
+    gone = {segment: [positions] for segment, positions in change.dropped.items() if segment in head.listed}
+    moved = {segment: positions for segment, positions in change.dropped.items() if segment not in head.listed}
+    # What is compacted lived in segments that are still listed unchanged: nobody else can have committed it.
+    contested = bool(added) and head is not base and not change.replaced
     for segment, positions in chain(
-        _meanwhile(head, base, added) if added and head is not base else (),
+        _meanwhile(head, base, added) if contested else (),
+        _moved(head, base, moved) if moved else (),
         _deleted(head, base, change.deleted) if change.deleted is not None else (),
         _blocked(head, added, block_list) if len(block_list) else (),
     ):
@@ -133,10 +140,38 @@ def _is_news(segment: str, head: Store, base: Store) -> bool:
     return segment not in head.listed
 
 
+def _require_unchanged(head: Store, replaced: Mapping[str, SegmentEntry]) -> None:
+    """Refuse to replace segments that are gone, or that lost documents since they were read."""
+    for segment, entry in replaced.items():
+        if head.listed.get(segment) != entry:
+            raise CommitConflict(f"{head.uri}: segment {segment} changed while it was compacted; run the command again")
+
+
+def _moved(head: Store, base: Store, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
+    """Where the documents at these positions of the base's segments lie since those were compacted.
+
+    A row is known again by id and text: one that was deleted or superseded meanwhile is not found, and need not be.
+    """
+    theirs = _committed_since(head, base)
+    for segment, positions in moved.items():
+        if segment not in base.listed:
+            raise CommitConflict(
+                f"{head.uri}: segment {segment}, which loses documents here, is no longer listed; run the command again"
+            )
+        index = base.reader(base.listed[segment]).index(["key_hash", "text_digest"]).take(pa.array(positions))
+        found = theirs.find(index["key_hash"])
+        yield from head.locate(theirs, found[theirs.same_text(found, index["text_digest"])]).items()
+
+
+def _committed_since(head: Store, base: Store) -> KeyIndex:
+    """Where the documents lie whose segments the head lists and the base does not."""
+    known = base.listed
+    return head.keys_of([i for i, entry in enumerate(head.entries) if entry.live and entry.segment not in known])
+
+
 def _meanwhile(head: Store, base: Store, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
     """What is taken away from whom, between our segments and those that others committed since the base."""
-    known = base.listed
-    theirs = head.keys_of([i for i, entry in enumerate(head.entries) if entry.live and entry.segment not in known])
+    theirs = _committed_since(head, base)
     with ThreadPoolExecutor(READ_THREADS) as pool:
         indexes = pool.map(lambda entry: head.reader(entry).index(["key_hash", "text_digest"]), added)
         for entry, index in zip(added, indexes, strict=True):
@@ -152,8 +187,7 @@ def _deleted(head: Store, base: Store, deleted: KeyArray) -> Iterator[tuple[str,
 
     What the base says of a segment stays true of it, so only segments listed since are read at each try.
     """
-    known = base.listed
-    theirs = head.keys_of([i for i, entry in enumerate(head.entries) if entry.live and entry.segment not in known])
+    theirs = _committed_since(head, base)
     for store, keys in ((base, base.keys), (head, theirs)):
         found = keys.find_words(deleted)
         for segment, positions in store.locate(keys, found[found >= 0]).items():

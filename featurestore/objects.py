@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -20,6 +22,15 @@ from featurestore.errors import StoreError, UsageError
 
 ONE_SLASH = re.compile(r"(s3a?|gs|az|abfss?|https?):/?(?!/)")
 """A URL with a slash too few: as a path it would make a folder named after the scheme."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing shows it: its path, its bytes, and when it was last written (with a time zone)."""
+
+    path: str
+    size: int
+    written_at: datetime
 
 
 class Objects:
@@ -95,6 +106,21 @@ class Objects:
                 return int(obstore.head(self.raw, path)["size"])
         except FileNotFoundError:
             return None
+
+    def written_at(self, path: str) -> datetime | None:
+        """When an object was last written, with a time zone; None where there is none."""
+        try:
+            with _naming(self.name(path)):
+                return obstore.head(self.raw, path)["last_modified"]
+        except FileNotFoundError:
+            return None
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Every object below ``prefix``, a folder, with its time."""
+        with _naming(self.name(prefix)):
+            for page in obstore.list(self.raw, prefix, chunk_size=1000):
+                for entry in page:
+                    yield Listed(entry["path"], entry["size"], entry["last_modified"])
 
     def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
         """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort behind it."""

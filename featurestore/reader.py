@@ -20,6 +20,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore, StorePath
 
 from featurestore.blocks import INDEX_SCHEMA
+from featurestore.codecs import codec_name
 from featurestore.entries import SegmentEntry
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
@@ -83,6 +84,23 @@ class SegmentReader:
             out[first:last] = self.packed(start, int(inside[-1]) + 1)[inside - start]
         return out
 
+    @property
+    def codec(self) -> str:
+        """Lossless codec of the features, as `write_segment` takes it."""
+        return codec_name(self._features.compressors, self._features.dtype.itemsize)
+
+    @cached_property
+    def record(self) -> SegmentRecord:
+        """The completion record that was listed."""
+        path = record_path(self.segment)
+        try:
+            data = self.objects.get(path)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.objects.name(path)}: missing; restore it from a copy of the store") from error
+        if hashlib.sha256(data).hexdigest() != self.entry.record:
+            raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed")
+        return SegmentRecord.from_bytes(data, self.objects.name(path))
+
     @cached_property
     def _features(self) -> zarr.Array[Any]:
         return self._array("features")
@@ -94,15 +112,7 @@ class SegmentReader:
     @cached_property
     def _recorded(self) -> Mapping[str, StoredObject]:
         """Path below the attempt → what the completion record says of the object."""
-        path = record_path(self.segment)
-        try:
-            data = self.objects.get(path)
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.objects.name(path)}: missing; restore it from a copy of the store") from error
-        if hashlib.sha256(data).hexdigest() != self.entry.record:
-            raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed")
-        record = SegmentRecord.from_bytes(data, self.objects.name(path))
-        return {stored.path: stored for stored in record.objects}
+        return {stored.path: stored for stored in self.record.objects}
 
     def _verified(self, path: str) -> bytes:
         """An object of the segment whose bytes are those that its record vouches for."""

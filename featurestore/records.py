@@ -57,6 +57,8 @@ class SegmentRecord:
         stored_bytes: bytes of all objects.
         objects: the objects, sorted by path.
         rejected: candidates that are not stored, by position.
+        sources: where other segments were compacted into this one: their ids and the deletion vectors that were in
+            force, in the order in which their documents follow each other here.
     """
 
     segment: str
@@ -72,10 +74,14 @@ class SegmentRecord:
     stored_bytes: int
     objects: tuple[StoredObject, ...]
     rejected: tuple[RejectedDocument, ...] = ()
+    sources: tuple[tuple[str, str | None], ...] = ()
 
     def to_bytes(self) -> bytes:
         """Canonical JSON, with its own checksum inside: equal records are equal bytes."""
         document = {"format_version": FORMAT_VERSION} | asdict(self)
+        if not self.sources:
+            # Lists hold the checksums of records that were written before there were sources.
+            del document["sources"]
         return _canonical(document | {"checksum": hashlib.sha256(_canonical(document)).hexdigest()})
 
     @property
@@ -94,6 +100,7 @@ class SegmentRecord:
             del document["checksum"]
             document["objects"] = tuple(StoredObject(**entry) for entry in document["objects"])
             document["rejected"] = tuple(RejectedDocument(**entry) for entry in document["rejected"])
+            document["sources"] = tuple((segment, vector) for segment, vector in document.get("sources", ()))
             record = cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a completion record: {error}") from error

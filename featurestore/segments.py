@@ -57,6 +57,7 @@ def write_segment(
     *,
     codec: str,
     rejected: Sequence[RejectedDocument] = (),
+    sources: Sequence[tuple[str, str | None]] = (),
 ) -> SegmentRecord:
     """Store a block under a segment's name, or adopt what another attempt has stored there first.
 
@@ -91,6 +92,7 @@ def write_segment(
             StoredObject(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in sorted(written.items())
         ),
         rejected=tuple(rejected),
+        sources=tuple(sources),
     )
     if objects.create(record_path(segment), record.to_bytes()):
         return record

@@ -1,0 +1,53 @@
+"""A commit lists only what is there: vacuum may have met a segment before the job that is about to list it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from featurestore.entries import SegmentEntry
+from featurestore.errors import CommitConflict
+from featurestore.objects import Objects
+from featurestore.records import attempt_path, record_path
+from featurestore.segments import INDEX_FILE
+
+CLAIM_AGE = timedelta(hours=1)
+"""A completion record older than this is written anew before it is listed."""
+THREADS = 16
+
+
+def require_present(objects: Objects, entries: Iterable[SegmentEntry]) -> None:
+    """See that segments which are about to be listed are still there: the record, and one object of the attempt.
+
+    A segment that an interrupted run left long ago is old enough to be vacuumed. Its record is written anew, with the
+    same bytes, so that from here on it is as young as one that was finished just now. Of a segment whose objects are
+    gone the record is removed, so that the job's next run makes it again.
+
+    Raises:
+        CommitConflict: a segment is gone.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        gone = [segment for segment in pool.map(lambda entry: _claim(objects, entry), entries) if segment is not None]
+    if gone:
+        raise CommitConflict(
+            f"{objects.uri}: {len(gone)} segments that were to be listed are gone, for example {gone[0]}; "
+            "run the command again, and vacuum with an age limit that is longer than the longest job"
+        )
+
+
+def _claim(objects: Objects, entry: SegmentEntry) -> str | None:
+    """The segment where it is gone; None where it is there."""
+    path = record_path(entry.segment)
+    written = objects.written_at(path)
+    if written is None:
+        return entry.segment
+    if datetime.now(UTC) - written > CLAIM_AGE:
+        try:
+            objects.put(path, objects.get(path))
+        except FileNotFoundError:
+            return entry.segment
+    if objects.size(f"{attempt_path(entry.segment, entry.attempt)}/{INDEX_FILE}") is None:
+        objects.delete([path])
+        return entry.segment
+    return None

@@ -118,11 +118,11 @@ def _check_tags(audit: Audit, there: set[int], only: int | None) -> set[int]:
             # It was removed since the listing.
             continue
         except StoreError as error:
-            audit.seen(path, size)
+            audit.compared(path, size)
             audit.refused(path, error, f"remove it (encore tag {name} --remove) and tag the snapshot again")
             continue
         if only in (None, snapshot):
-            audit.seen(path, size)
+            audit.compared(path, size)
             tagged.add(snapshot)
         if only is None and snapshot not in there:
             audit.report(path, f"names snapshot {snapshot}, whose manifest is missing", f"{RESTORE}, or remove the tag")

@@ -47,7 +47,7 @@ def read_columns(name: str, columns: tuple[str, ...]) -> pa.Table:
     reader = next((READERS[ending] for ending in READERS if name.lower().endswith(ending)), None)
     if reader is None:
         raise UsageError(f"{name}: unknown ending; label files end in {', '.join(READERS)}")
-    data = _read_bytes(name)
+    data = read_bytes(name)
     if data.startswith(b"PAR1") and reader is not _read_parquet:
         raise UsageError(f"{name}: is a Parquet file; rename it so that it ends in .parquet")
     try:
@@ -58,7 +58,8 @@ def read_columns(name: str, columns: tuple[str, ...]) -> pa.Table:
     return table
 
 
-def _read_bytes(name: str) -> bytes:
+def read_bytes(name: str) -> bytes:
+    """Bytes of a file: a local path, or an object by its URL; raises UsageError where there is none."""
     folder, _, file = name.rpartition("/")
     try:
         return Objects.open(folder or ("/" if name.startswith("/") else ".")).get(file)

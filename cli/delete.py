@@ -1,0 +1,82 @@
+"""`encore delete`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import IdColumnOption, JsonOption, StoreOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("delete")(delete)
+
+
+def delete(
+    context: typer.Context,
+    store: StoreOption,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="Ids of the documents.", show_default=False)
+    ] = None,
+    ids_file: Annotated[
+        str | None,
+        typer.Option(
+            "--ids-file",
+            metavar="FILE",
+            help="Ids from a file: .txt with one a line, or a column of Parquet, JSON Lines or CSV.",
+            show_default=False,
+        ),
+    ] = None,
+    id_column: IdColumnOption = "doc_id",
+    block: Annotated[
+        bool,
+        typer.Option("--block", help="Keep a salted hash of each id, so that encode skips it and it never comes back."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Change nothing and exit 1 where an id is not stored.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete documents from the newest snapshot; those that are not stored are listed.
+
+    Older snapshots still hold them, and their bytes stay, until encore vacuum removes them.
+
+    Example: encore delete --store features review-17 review-23 --block
+    """
+    beam_options(context, taken=False)
+    from cli.output import print_json, print_pairs, printable  # noqa: PLC0415
+    from featurestore import Store, UsageError  # noqa: PLC0415
+    from featurestore.maintenance import delete as deletion  # noqa: PLC0415
+
+    named = list(ids or ())
+    if ids_file is not None:
+        from cli.id_files import read_ids  # noqa: PLC0415
+
+        named += read_ids(ids_file, id_column).to_pylist()
+    elif not named:
+        raise UsageError("nothing to delete: name ids, or a file of them with --ids-file")
+    done = deletion.delete(Store.open(store), named, block=block, strict=strict)
+    if as_json:
+        print_json(
+            {
+                "store": done.store.uri,
+                "snapshot": done.snapshot,
+                "deleted": done.deleted,
+                "not_stored": done.not_stored,
+                "not_stored_examples": list(done.examples),
+                "blocked": done.blocked,
+            }
+        )
+        return
+    examples = f", for example {', '.join(map(printable, done.examples))}" if done.examples else ""
+    print_pairs(
+        [
+            ("store", f"{done.store.uri} at snapshot {done.snapshot}"),
+            ("deleted", f"{done.deleted:,}"),
+            ("not stored", f"{done.not_stored:,}{examples}"),
+            *([("blocked", f"{done.blocked:,} that were not blocked yet")] if block else []),
+        ]
+    )

@@ -1,0 +1,44 @@
+"""`encore tag`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import StoreOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("tag")(tag)
+
+
+def tag(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'; not a number alone.")],
+    store: StoreOption,
+    snapshot: Annotated[
+        str | None,
+        typer.Option("--snapshot", metavar="N|TAG", help="The newest unless given.", show_default=False),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the tag away; its snapshot stays.")] = False,
+) -> None:
+    """Name a snapshot: --snapshot takes the name wherever it takes a number, and vacuum keeps what is tagged.
+
+    Example: encore tag release-3 --store features
+    """
+    beam_options(context, taken=False)
+    from featurestore import Store, UsageError  # noqa: PLC0415
+    from featurestore.tags import add_tag, remove_tag  # noqa: PLC0415
+
+    if remove and snapshot is not None:
+        raise UsageError("--remove takes no --snapshot: a tag has one snapshot")
+    opened = Store.open(store, snapshot)
+    if remove:
+        remove_tag(opened.objects, name)
+        print(f"{opened.uri}: tag {name} is removed")
+    else:
+        add_tag(opened.objects, name, opened.version)
+        print(f"{opened.uri}: tag {name} is snapshot {opened.version}")

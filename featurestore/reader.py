@@ -27,6 +27,8 @@ from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
 from featurestore.segments import INDEX_FILE
 
+RESTORE = "restore it from a copy of the store"
+"""What to do about an object that is missing or damaged."""
 RUN_CHUNKS = 16
 """Neighbouring chunks that a random read fetches at a time: what it holds beside the rows asked for."""
 
@@ -59,7 +61,7 @@ class SegmentReader:
             held = file.schema_arrow.names
             table = file.read(None if columns is None else [name for name in columns if name in held])
         except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{self._name(INDEX_FILE)}: damaged: {_first_line(error)}") from error
+            raise StoreError(f"{self._name(INDEX_FILE)}: damaged: {_first_line(error)}; {RESTORE}") from error
         # A segment from before there was such a column: nulls say that nobody knows.
         for place, field in enumerate(INDEX_SCHEMA):
             if field.nullable and field.name not in held and (columns is None or field.name in columns):
@@ -69,11 +71,11 @@ class SegmentReader:
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """(documents + 1,) int64: where each document's rows begin and end."""
-        return _read(self._offsets, slice(None), self._name("offsets")).astype(np.int64, copy=False)
+        return _read(self._offsets, slice(None), self._array_name("offsets")).astype(np.int64, copy=False)
 
     def packed(self, start: int, stop: int) -> npt.NDArray[np.generic]:
         """Rows start to stop of the packed features."""
-        return _read(self._features, slice(start, stop), self._name("features"))
+        return _read(self._features, slice(start, stop), self._array_name("features"))
 
     def packed_rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
         """These rows, sorted ascending, reading each chunk that holds one of them once."""
@@ -96,9 +98,9 @@ class SegmentReader:
         try:
             data = self.objects.get(path)
         except FileNotFoundError as error:
-            raise StoreError(f"{self.objects.name(path)}: missing; restore it from a copy of the store") from error
+            raise StoreError(f"{self.objects.name(path)}: missing; {RESTORE}") from error
         if hashlib.sha256(data).hexdigest() != self.entry.record:
-            raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed")
+            raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed; {RESTORE}")
         return SegmentRecord.from_bytes(data, self.objects.name(path))
 
     @cached_property
@@ -120,15 +122,20 @@ class SegmentReader:
         try:
             data = self.objects.get(f"{self._folder}/{path}")
         except FileNotFoundError as error:
-            raise StoreError(f"{self._name(path)}: missing; restore it from a copy of the store") from error
+            raise StoreError(f"{self._name(path)}: missing; {RESTORE}") from error
         if known is None or hashlib.sha256(data).hexdigest() != known.sha256:
-            raise StoreError(f"{self._name(path)}: damaged: its bytes are not those that its record says")
+            raise StoreError(f"{self._name(path)}: damaged: its bytes are not those that its record says; {RESTORE}")
         return data
 
     def _array(self, name: str) -> zarr.Array[Any]:
         metadata = json.loads(self._verified(f"{name}/zarr.json"))
         store = _CompleteStore(self.objects.raw, read_only=True)
         return zarr.Array.from_dict(StorePath(store, f"{self._folder}/{name}"), metadata)
+
+    def _array_name(self, name: str) -> str:
+        """The object that holds an array's numbers; the array itself where there are several."""
+        shards = [path for path in self._recorded if path.startswith(f"{name}/c/")]
+        return self._name(shards[0] if len(shards) == 1 else name)
 
     @property
     def _folder(self) -> str:
@@ -153,9 +160,7 @@ def _read(array: zarr.Array[Any], selection: slice, name: str) -> npt.NDArray[An
         return np.asarray(array[selection])
     except (ValueError, RuntimeError, OSError, KeyError, BaseError) as error:
         # Zarr, its codecs and obstore raise all of these for a chunk whose bytes are not there, or not what they were.
-        raise StoreError(
-            f"{name}: damaged or unreadable: {_first_line(error)}; restore it from a copy of the store"
-        ) from error
+        raise StoreError(f"{name}: damaged or unreadable: {_first_line(error)}; {RESTORE}") from error
 
 
 def _runs(rows: npt.NDArray[np.int64], chunk_rows: int) -> Iterator[tuple[int, int]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
+from featurestore.reader import RESTORE
 
-RESTORE = "restore it from a copy of the store"
 PIECE = 8 << 20
 """Bytes of a large object that are held at a time."""
 

@@ -159,7 +159,7 @@ class TestLayout:
         record, reader = written(objects, block, self.SPEC, codec)
         assert not reader.packed(0, 2049).any()
         objects.delete([f"{attempt_path(SEGMENT, record.attempt)}/features/c/0/0"])
-        with pytest.raises(StoreError, match=r"features: damaged or unreadable: .*features/c/0/0 is missing"):
+        with pytest.raises(StoreError, match=r"features/c/0/0: damaged or unreadable: .*features/c/0/0 is missing"):
             reader.packed(0, 2049)
 
     @pytest.mark.parametrize("rows", [[0], [2048], [0, 2048], [1023, 1024, 1025], list(range(0, 2049, 7))])
@@ -292,17 +292,10 @@ class TestDamage:
         return str(request.param)
 
     @pytest.mark.parametrize(
-        ("path", "named"),
-        [
-            ("features/c/0/0", "features"),
-            ("features/zarr.json", "features/zarr.json"),
-            ("offsets/c/0", "offsets"),
-            ("offsets/zarr.json", "offsets/zarr.json"),
-            ("documents.parquet", "documents.parquet"),
-        ],
+        "path", ["features/c/0/0", "features/zarr.json", "offsets/c/0", "offsets/zarr.json", "documents.parquet"]
     )
     def test_in_an_object_of_the_segment(
-        self, objects: Objects, monkeypatch: pytest.MonkeyPatch, codec: str, path: str, named: str
+        self, objects: Objects, monkeypatch: pytest.MonkeyPatch, codec: str, path: str
     ) -> None:
         monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 64)
         block = block_of(spec_of("float16"), TEXTS)
@@ -311,10 +304,10 @@ class TestDamage:
         data = objects.get(name)
         for damaged in damages(data):
             objects.put(name, damaged)
-            with pytest.raises(StoreError, match=f"/{attempt_path(SEGMENT, record.attempt)}/{named}: damaged"):
+            with pytest.raises(StoreError, match=f"/{attempt_path(SEGMENT, record.attempt)}/{path}: damaged"):
                 self.read_all(objects, record)
         objects.delete([name])
-        with pytest.raises(StoreError, match=f"/{named}: .*missing"):
+        with pytest.raises(StoreError, match=f"/{path}: .*missing"):
             self.read_all(objects, record)
         objects.put(name, data)
         self.read_all(objects, record)
@@ -341,7 +334,7 @@ class TestDamage:
         data = bytearray(objects.get(name))
         data[5] ^= 4
         objects.put(name, bytes(data))
-        with pytest.raises(StoreError, match="features: damaged"):
+        with pytest.raises(StoreError, match="features/c/0/0: damaged"):
             reader.packed_rows(np.array([0]))
         last = record.rows - 1
         assert np.array_equal(reader.packed_rows(np.array([last])), block.packed[[last]])

@@ -107,7 +107,7 @@ def _rebased(head: Store, base: Store, change: Change, block_list: BlockList) ->
     A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
     out on the base stay true of every later snapshot.
     """
-    _require_unchanged(head, change.replaced)
+    _require_unchanged(head, change)
     added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
     gone = {segment: [positions] for segment, positions in change.dropped.items() if segment in head.listed}
     moved = {segment: positions for segment, positions in change.dropped.items() if segment not in head.listed}
@@ -140,10 +140,14 @@ def _is_news(segment: str, head: Store, base: Store) -> bool:
     return segment not in head.listed
 
 
-def _require_unchanged(head: Store, replaced: Mapping[str, SegmentEntry]) -> None:
-    """Refuse to replace segments that are gone, or that lost documents since they were read."""
-    for segment, entry in replaced.items():
-        if head.listed.get(segment) != entry:
+def _require_unchanged(head: Store, change: Change) -> None:
+    """Refuse to replace segments that are gone, or that lost documents since they were read.
+
+    A replacement whose name is listed would be dropped from the change, and what it holds would be lost.
+    """
+    taken = [entry.segment for entry in change.added if change.replaced and entry.segment in head.listed]
+    for segment in (*change.replaced, *taken):
+        if segment in taken or head.listed.get(segment) != change.replaced[segment]:
             raise CommitConflict(f"{head.uri}: segment {segment} changed while it was compacted; run the command again")
 
 

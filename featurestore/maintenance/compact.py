@@ -1,0 +1,251 @@
+"""Compaction: small segments become few, and rows that were deleted leave, without decoding a feature."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from featurestore.blocks import FeatureBlock, concatenate_indexes
+from featurestore.commit import Change, commit
+from featurestore.deletions import live_positions, read_deletions
+from featurestore.entries import SegmentEntry
+from featurestore.errors import CommitConflict, UsageError
+from featurestore.records import SegmentRecord
+from featurestore.segments import EncodingCounts, read_record, write_segment
+from featurestore.store import Store, version_log
+
+TARGET_BYTES = 64 << 20
+COPY_BYTES = 4 << 20
+"""Packed bytes that are read at a time, beside the segment that is being put together."""
+COMMIT_GROUPS = 64
+"""Groups of one commit. Each commit reads the newest snapshot: one a group would cost more than copying small ones."""
+PASSES = 10
+"""Times that the newest snapshot is looked at again for what is left to do."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring segments that become one; none where no document of them is live.
+
+    Attributes:
+        sources: their entries, in the snapshot's order.
+    """
+
+    sources: tuple[SegmentEntry, ...]
+
+    @property
+    def live(self) -> int:
+        """Documents of the segment that it becomes."""
+        return sum(entry.live for entry in self.sources)
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What a compaction did, or would do.
+
+    Attributes:
+        before: number of the snapshot that it found.
+        after: number of the snapshot that it left; the same where there was nothing to do.
+        segments: (before, after): segments of the snapshot.
+        replaced: segments that left the list.
+        written: segments that took their place.
+        documents: documents that were copied.
+        deleted: rows of the index that left: documents deleted or superseded before.
+        payload_bytes: packed features that were copied.
+    """
+
+    before: int
+    after: int
+    segments: tuple[int, int]
+    replaced: int = 0
+    written: int = 0
+    documents: int = 0
+    deleted: int = 0
+    payload_bytes: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs."""
+        return {**vars(self), "segments": {"before": self.segments[0], "after": self.segments[1]}}
+
+    def with_group(self, group: Group, payload_bytes: int) -> Compaction:
+        """The same, this group done too."""
+        return replace(
+            self,
+            replaced=self.replaced + len(group.sources),
+            written=self.written + (group.live > 0),
+            documents=self.documents + group.live,
+            deleted=self.deleted + sum(entry.deleted for entry in group.sources),
+            payload_bytes=self.payload_bytes + payload_bytes,
+        )
+
+
+def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Compaction:
+    """Merge small segments that are neighbours, and write those with deleted documents anew without them.
+
+    One output segment is in memory at a time. Finished ones are found by name after a crash. A group that somebody
+    changes while it is copied is looked at again, at most `PASSES` times.
+
+    Args:
+        store: the store; its newest snapshot is compacted, whichever is open.
+        target_bytes: packed bytes of a merged segment: larger segments are left alone, unless documents were deleted.
+        dry_run: only say what would be done.
+
+    Raises:
+        UsageError: the target is not positive.
+        CommitConflict: others changed what was copied, every time.
+    """
+    if target_bytes < 1:
+        raise UsageError(f"target of {target_bytes} bytes: expected at least 1")
+    head = first = Store(store.objects, store.spec, version_log(store.objects).latest())
+    done = Compaction(first.version, first.version, (len(first.entries),) * 2)
+    for _ in range(PASSES):
+        groups = plan_groups(head.entries, target_bytes)
+        if dry_run:
+            for group in groups:
+                done = done.with_group(group, sum(map(_live_bytes, group.sources)))
+            return replace(done, segments=(len(first.entries), len(first.entries) - done.replaced + done.written))
+        if not groups:
+            return done
+        for start in range(0, len(groups), COMMIT_GROUPS):
+            written = [(group, rewrite(head, group)) for group in groups[start : start + COMMIT_GROUPS]]
+            after, landed = _commit(head, written)
+            for group, record in landed:
+                done = done.with_group(group, 0 if record is None else record.payload_bytes)
+            done = replace(done, after=after.version, segments=(done.segments[0], len(after.entries)))
+        head = Store(store.objects, store.spec, version_log(store.objects).latest())
+    if done.replaced == 0:
+        raise CommitConflict(
+            f"{store.uri}: what was compacted changed meanwhile, {PASSES} times in a row; run it again"
+        )
+    return done
+
+
+def plan_groups(entries: Sequence[SegmentEntry], target_bytes: int) -> list[Group]:
+    """What there is to do, in the snapshot's order.
+
+    A merged segment is listed behind all that stay, so neighbours may have one between them that stays. Those of which
+    nothing is live leave together.
+    """
+    dead = tuple(entry for entry in entries if not entry.live)
+    runs = _neighbours([entry for entry in entries if entry.live], target_bytes)
+    groups = [Group(tuple(run)) for run in runs if len(run) > 1 or run[0].deleted]
+    return [*groups, Group(dead)] if dead else groups
+
+
+def _neighbours(entries: Sequence[SegmentEntry], target_bytes: int) -> Iterator[list[SegmentEntry]]:
+    """Runs of segments that together hold no more than the target; a larger one stands alone."""
+    run: list[SegmentEntry] = []
+    size = 0
+    for entry in entries:
+        live = _live_bytes(entry)
+        if live >= target_bytes:
+            yield [entry]
+            continue
+        if run and size + live > target_bytes:
+            yield run
+            run, size = [], 0
+        run.append(entry)
+        size += live
+    if run:
+        yield run
+
+
+def _live_bytes(entry: SegmentEntry) -> int:
+    """Packed bytes of the live documents, as if all were as long."""
+    return entry.payload_bytes * entry.live // max(1, entry.documents)
+
+
+def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
+    """Name of the segment that these become: sha256 over what is copied, 32 hex digits.
+
+    It follows from the completion records of the sources and their deletion vectors, so that whoever compacts the same
+    segments arrives at the same name. An encode's name is a digest of other words (it begins with a fingerprint, this
+    one with ``compaction``), even where both hold the same documents: a rerun of the encode must not find a segment
+    here whose rejected documents and counts are not its own. Where the name is listed already, all of it deleted since,
+    its deletion vector is added, as in `Store.segment_for`.
+    """
+    words: list[object] = ["compaction", store.spec.fingerprint, *([e.record, e.deletions] for e in sources)]
+    name = _digest(words)
+    while name in store.listed:
+        words.append([name, store.listed[name].deletions])
+        name = _digest(words)
+    return name
+
+
+def _digest(words: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
+
+
+def rewrite(store: Store, group: Group) -> SegmentRecord | None:
+    """Write the segment that a group becomes, or take the one that is finished; None where nothing is live."""
+    if not group.live:
+        return None
+    name = compacted_id(store, group.sources)
+    if (finished := read_record(store.objects, name)) is not None:
+        return finished
+    readers = [store.reader(entry) for entry in group.sources]
+    records = [reader.record for reader in readers]
+    heaviest = max(range(len(records)), key=lambda i: group.sources[i].payload_bytes)
+    block, tokens_left = _copied(store, group)
+    counts = EncodingCounts(
+        tokens=sum(record.tokens for record in records) - tokens_left,
+        padded_tokens=sum(record.padded_tokens for record in records),
+        saturated=sum(record.saturated for record in records),
+    )
+    sources = [(entry.segment, entry.deletions) for entry in group.sources]
+    codec = readers[heaviest].codec
+    return write_segment(store.objects, name, block, store.spec, counts, codec=codec, sources=sources)
+
+
+def _copied(store: Store, group: Group) -> tuple[FeatureBlock, int]:
+    """The live documents of the sources, in order; and the tokens of the others."""
+    lengths, tokens_left = [], 0
+    for entry in group.sources:
+        reader = store.reader(entry)
+        deleted = read_deletions(store.objects, entry.deletions)
+        lengths.append(np.diff(reader.offsets())[live_positions(entry.documents, deleted)])
+        if len(deleted):
+            tokens_left += int(reader.index(["n_tokens"])["n_tokens"].to_numpy()[deleted].sum())
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    # Filled in place: gathering blocks and joining them would hold the segment twice.
+    packed = np.empty((offsets[-1], *store.spec.packed_shape), store.spec.quantizer.dtype)
+    indexes, row = [], 0
+    for entry in group.sources:
+        for block in store.scan_segment(entry, COPY_BYTES):
+            packed[row : row + len(block.packed)] = block.packed
+            row += len(block.packed)
+            indexes.append(block.index)
+    return FeatureBlock(concatenate_indexes(indexes), packed, offsets), tokens_left
+
+
+Written = tuple[Group, SegmentRecord | None]
+
+
+def _commit(base: Store, written: Sequence[Written]) -> tuple[Store, list[Written]]:
+    """List what was written, but for the groups that others changed meanwhile; the snapshot after, and what is in it.
+
+    Where a change comes between the look and the commit, it looks again.
+    """
+    for _ in range(PASSES):
+        head = Store(base.objects, base.spec, version_log(base.objects).latest())
+        current = [part for part in written if _still_right(head, *part)]
+        if not current:
+            return head, []
+        added = [SegmentEntry.of(record) for _, record in current if record is not None]
+        replaced = {entry.segment: entry for group, _ in current for entry in group.sources}
+        try:
+            return commit(head, Change(head.version, "compact", added, replaced=replaced)), current
+        except CommitConflict:
+            continue
+    return head, []
+
+
+def _still_right(head: Store, group: Group, record: SegmentRecord | None) -> bool:
+    """Whether the sources are listed as they were, and the name of what they become is free."""
+    free = record is None or record.segment not in head.listed
+    return free and all(head.listed.get(entry.segment) == entry for entry in group.sources)

@@ -49,16 +49,16 @@ def snapshots(context: typer.Context, store: StoreOption, as_json: JsonOption = 
         return
     print_table(
         opened.uri,
-        ["snapshot", "committed at", "operation", "documents", "segments", "tags"],
+        ["snapshot and tags", "committed (UTC)", "operation", "documents", "segments"],
         [
             (
-                found.version,
-                found.committed_at,
+                f"{found.version} {', '.join(named.get(found.version, []))}",
+                found.committed_at[:19].replace("T", " "),
                 found.operation,
                 f"{found.counts['documents']:,}",
                 f"{found.counts['segments']:,}",
-                ", ".join(named.get(found.version, [])),
             )
             for found in history
         ],
+        many_columns=True,
     )

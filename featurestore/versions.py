@@ -28,6 +28,8 @@ from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
 
 FORMAT_VERSION = 1
+READ_THREADS = 16
+"""Manifests of a history that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class VersionLog:
 
     def history(self) -> list[Manifest]:
         """Every version that is kept, oldest first."""
-        return [self._read(version) for version in sorted(self._published())]
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            return list(pool.map(self._read, sorted(self._published())))
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.errors import StoreError
+from featurestore.errors import RESTORE, StoreError
 from featurestore.objects import Objects
 
 
@@ -38,12 +38,13 @@ def read_deletions(objects: Objects, digest: str | None) -> npt.NDArray[np.int64
         table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         documents = table["document"].to_numpy().astype(np.int64, copy=False)
     except FileNotFoundError as error:
-        raise StoreError(f"{name}: missing; restore it from a copy of the store") from error
+        raise StoreError(f"{name}: missing; {RESTORE}") from error
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise StoreError(f"{name}: damaged: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StoreError(f"{name}: damaged: {first_line}; {RESTORE}") from error
     # The first vectors were named after the positions, not after the bytes that hold them.
     if digest not in (_digest(data), _digest(documents.astype("<i8", copy=False).tobytes())):
-        raise StoreError(f"{name}: damaged: holds other rows than its name says")
+        raise StoreError(f"{name}: damaged: holds other rows than its name says; {RESTORE}")
     return documents  # type: ignore[no-any-return]
 
 

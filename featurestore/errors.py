@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+RESTORE = "restore it from a copy of the store"
+"""What to do about a stored object that is missing or damaged: how those StoreErrors end."""
+
 
 class EncoreError(Exception):
     """Root of all errors that Encore raises on purpose; its text says what, where and what to do."""

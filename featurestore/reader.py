@@ -22,13 +22,11 @@ from zarr.storage import ObjectStore, StorePath
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.codecs import codec_name
 from featurestore.entries import SegmentEntry
-from featurestore.errors import StoreError
+from featurestore.errors import RESTORE, StoreError
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
 from featurestore.segments import INDEX_FILE
 
-RESTORE = "restore it from a copy of the store"
-"""What to do about an object that is missing or damaged."""
 RUN_CHUNKS = 16
 """Neighbouring chunks that a random read fetches at a time: what it holds beside the rows asked for."""
 

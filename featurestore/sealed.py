@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from featurestore.errors import StoreError
+from featurestore.errors import RESTORE, StoreError
 
 
 def seal(document: Mapping[str, Any]) -> bytes:
@@ -29,9 +29,7 @@ def unseal(document: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any
     """
     opened = {key: value for key, value in document.items() if key != "checksum"}
     if "checksum" in document and seal(opened) != data:
-        raise StoreError(
-            f"{name}: damaged: its bytes do not match the checksum in it; restore it from a copy of the store"
-        )
+        raise StoreError(f"{name}: damaged: its bytes do not match the checksum in it; {RESTORE}")
     return opened
 
 

@@ -19,7 +19,7 @@ from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
-from featurestore.errors import DataError, StoreError, UsageError
+from featurestore.errors import RESTORE, DataError, StoreError, UsageError
 from featurestore.identity import id_array, key_hashes
 from featurestore.keys import KeyIndex
 from featurestore.objects import Objects
@@ -278,7 +278,7 @@ class Store:
         if len(offsets) != entry.documents + 1 or offsets[-1] != entry.rows or index.num_rows != entry.documents:
             raise StoreError(
                 f"{self.uri}: segment {entry.segment}: holds {index.num_rows} documents and {offsets[-1]} rows, "
-                f"its list says {entry.documents} and {entry.rows}; restore it from a copy of the store"
+                f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
             )
         return offsets, index
 
@@ -296,9 +296,9 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
         spec = FeatureSpec.from_dict(document["spec"])
         fingerprint = spec.fingerprint
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
-        raise StoreError(f"{name}: damaged: the spec cannot be read: {error}") from error
+        raise StoreError(f"{name}: damaged: the spec cannot be read: {error}; {RESTORE}") from error
     if fingerprint != document.get("fingerprint"):
-        raise StoreError(f"{name}: damaged: the spec does not match its fingerprint")
+        raise StoreError(f"{name}: damaged: the spec does not match its fingerprint; {RESTORE}")
     return spec
 
 
@@ -310,10 +310,10 @@ def _read_document(objects: Objects) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise StoreError(f"{name}: damaged: {error}") from error
+        raise StoreError(f"{name}: damaged: {error}; {RESTORE}") from error
     found = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(found, int):
-        raise StoreError(f"{name}: damaged: not the description of a store")
+        raise StoreError(f"{name}: damaged: not the description of a store; {RESTORE}")
     if found != FORMAT_VERSION:
         raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
     return unseal(document, data, name)

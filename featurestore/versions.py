@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.errors import StoreError, UsageError
+from featurestore.errors import RESTORE, StoreError, UsageError
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
 
@@ -209,7 +209,8 @@ class VersionLog:
         path = _manifest_path(version)
         manifest = Manifest.from_bytes(self.objects.get(path), self.objects.name(path))
         if manifest.version != version:
-            raise StoreError(f"{self.objects.name(path)}: damaged: says that it is version {manifest.version}")
+            name = self.objects.name(path)
+            raise StoreError(f"{name}: damaged: says that it is version {manifest.version}; {RESTORE}")
         return manifest
 
     def _read_list(self, digest: str) -> pa.Table:
@@ -217,9 +218,9 @@ class VersionLog:
         try:
             data = self.objects.get(_list_path(digest))
         except FileNotFoundError as error:
-            raise StoreError(f"{name}: missing; restore it from a copy of the store") from error
+            raise StoreError(f"{name}: missing; {RESTORE}") from error
         if hashlib.sha256(data).hexdigest() != digest:
-            raise StoreError(f"{name}: damaged: its bytes are not those that its name says")
+            raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
         return pq.read_table(pa.BufferReader(data))
 
 

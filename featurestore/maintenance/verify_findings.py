@@ -6,9 +6,8 @@ import hashlib
 import threading
 from dataclasses import dataclass, field
 
-from featurestore.errors import StoreError
+from featurestore.errors import RESTORE, StoreError
 from featurestore.objects import Objects
-from featurestore.reader import RESTORE
 
 PIECE = 8 << 20
 """Bytes of a large object that are held at a time."""

@@ -8,9 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from featurestore.errors import StoreError, UsageError
+from featurestore.errors import RESTORE, StoreError, UsageError
 from featurestore.maintenance.verify_findings import Audit
-from featurestore.reader import RESTORE
 from featurestore.records import FORMAT_VERSION
 from featurestore.spec import FeatureSpec
 from featurestore.store import STORE_FILE, read_spec

@@ -163,7 +163,7 @@ class SegmentCheck:
         attributes = self._json(GROUP_FILE).get("attributes", {})
         if attributes.get("format") != "encore-segment":
             self._wrong(GROUP_FILE, "does not say that it is a segment")
-        if self.spec is not None and attributes.get("fingerprint") != self.spec.fingerprint:
+        elif self.spec is not None and attributes.get("fingerprint") != self.spec.fingerprint:
             self._wrong(GROUP_FILE, "says that it holds features of another spec")
 
     def _index(self) -> KeyArray | None:

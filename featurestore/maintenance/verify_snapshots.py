@@ -79,7 +79,7 @@ def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
     """Numbers rise by one, but for what a vacuum took from between the snapshots that tags keep."""
     for below, above in itertools.pairwise(there):
         if above - below > 1 and below not in tagged:
-            missing = f"{below + 1}" if above - below == 2 else f"{below + 1} to {above - 1}"
+            missing = f"{below + 1}" if above - below == 2 else f"{below + 1} and those up to {above - 1}"
             audit.report(
                 manifest_path(below + 1),
                 f"missing: snapshot {missing} between {below} and {above}",

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from featurestore import Change, DataError, Store, commit
+from featurestore.maintenance.delete import delete
+from featurestore.tags import add_tag, remove_tag, tags
 from tests.featurestore.building import change_to, expected, features_of, held, spec_of
 
 DOC_IDS = st.sampled_from([f"doc-{i}" for i in range(6)])
@@ -38,7 +40,7 @@ class Plan:
     texts: dict[str, str]
     prune: frozenset[str]
 
-    def applied(self, base: Model, head: Model, listed_meanwhile: bool, number: int) -> Model:
+    def applied(self, base: Model, head: Model, listed_meanwhile: bool, blocked: set[str], number: int) -> Model:
         """The head after this plan, which was made on the base, is committed as version ``number``."""
         after = dict(head)
         for doc_id in self.prune:
@@ -49,7 +51,7 @@ class Plan:
             return after
         for doc_id, text in self.texts.items():
             new = doc_id not in base or base[doc_id].text != text
-            if new and not (doc_id in head and head[doc_id].text == text):
+            if new and doc_id not in blocked and not (doc_id in head and head[doc_id].text == text):
                 after[doc_id] = Row(text, number)
         return after
 
@@ -63,6 +65,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = Store.create(self.folder, spec_of())
         self.models: list[Model] = [{}]
         self.plans: list[Plan] = []
+        self.blocked: set[str] = set()
+        self.tags: dict[str, int] = {}
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -76,7 +80,7 @@ class StoreMachine(RuleBasedStateMachine):
         now = {entry.segment for entry in Store.open(self.folder).entries}
         then = {entry.segment for entry in Store.open(self.folder, plan.change.base).entries}
         meanwhile = any(entry.segment in now - then for entry in plan.change.added)
-        model = plan.applied(base, head, meanwhile, len(self.models))
+        model = plan.applied(base, head, meanwhile, self.blocked, len(self.models))
         self.store = commit(self.store, plan.change)
         if model != head:
             self.models.append(model)
@@ -95,15 +99,38 @@ class StoreMachine(RuleBasedStateMachine):
     def finish(self, data: st.DataObject) -> None:
         self.land(self.plans.pop(data.draw(st.integers(0, len(self.plans) - 1))))
 
+    @rule(ids=st.frozensets(DOC_IDS, max_size=2), block=st.booleans(), data=st.data())
+    def delete(self, ids: frozenset[str], block: bool, data: st.DataObject) -> None:
+        head = self.models[-1]
+        seen = Store.open(self.folder, data.draw(st.integers(0, len(self.models) - 1)))
+        done = delete(seen, sorted(ids), block=block)
+        gone, news = ids & head.keys(), ids - self.blocked if block else set()
+        assert (done.deleted, done.not_stored, done.blocked) == (len(gone), len(ids - gone), len(news))
+        self.blocked |= news
+        if gone or news:
+            self.models.append({doc_id: row for doc_id, row in head.items() if doc_id not in ids})
+        self.store = done.store
+        assert done.snapshot == len(self.models) - 1
+
+    @precondition(lambda self: len(self.models) > 1)
+    @rule(name=st.sampled_from(["a", "b"]), data=st.data())
+    def tag(self, name: str, data: st.DataObject) -> None:
+        if name in self.tags:
+            remove_tag(self.store.objects, name)
+        self.tags[name] = data.draw(st.integers(1, len(self.models) - 1))
+        add_tag(self.store.objects, name, self.tags[name])
+        assert tags(self.store.objects) == self.tags
+
     @rule()
     def reopen(self) -> None:
         self.store = Store.open(self.folder)
 
     @rule(data=st.data())
     def look_back(self, data: st.DataObject) -> None:
-        version = data.draw(st.integers(0, len(self.models) - 1))
+        named = data.draw(st.sampled_from([*range(len(self.models)), *self.tags]))
+        version = self.tags[named] if isinstance(named, str) else named
         texts = {doc_id: row.text for doc_id, row in self.models[version].items()}
-        assert held(Store.open(self.folder, version)) == expected(texts, self.store.spec)
+        assert held(Store.open(self.folder, named)) == expected(texts, self.store.spec)
 
     @rule(ids=st.lists(DOC_IDS, max_size=6))
     def gather(self, ids: list[str]) -> None:

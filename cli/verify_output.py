@@ -57,7 +57,8 @@ def _summary(found: Verification) -> str:
     verdict = "clean" if not count else "1 finding" if count == 1 else f"{count:,} findings"
     snapshots = f"snapshot {found.snapshots[0]}" if len(found.snapshots) == 1 else f"{len(found.snapshots):,} snapshots"
     sizes = f"{found.objects:,} objects of {human_bytes(found.bytes)}, {human_bytes(found.read_bytes)} of them read"
-    line = f"{verdict}: {snapshots}, {found.segments:,} segments, {sizes}"
+    segments = "1 segment" if found.segments == 1 else f"{found.segments:,} segments"
+    line = f"{verdict}: {snapshots}, {segments}, {sizes}"
     if found.unreferenced:
         line += f"; {found.unreferenced:,} objects more that no kept snapshot needs"
     return line + ("" if found.deep else "; --deep reads the features too")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from featurestore import Change, Store, commit
 from featurestore.codecs import check_codec
+from featurestore.maintenance.block_list import blocked
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, watch_units
 from pipelines.runner import RunnerChoice, run_to_end
@@ -59,7 +60,10 @@ class SegmentJob:
 
         Raises:
             JobError: the pipeline failed as a whole; finished segments are kept for the next run.
+            StoreError: the block list is damaged.
         """
+        # Read for its errors alone: workers would meet them one by one, after the graph was built and models loaded.
+        blocked(self.store.objects)
 
         def build() -> beam.Pipeline:
             pipeline = self.runner.pipeline()

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.errors import StoreError
+from featurestore.errors import RESTORE, StoreError
 from featurestore.identity import id_array
 from featurestore.objects import Objects
 
@@ -124,9 +124,9 @@ def _read_salt(objects: Objects) -> bytes:
     try:
         salt = objects.get(SALT_PATH)
     except FileNotFoundError as error:
-        raise StoreError(f"{objects.name(SALT_PATH)}: missing; restore it from a copy of the store") from error
+        raise StoreError(f"{objects.name(SALT_PATH)}: missing; {RESTORE}") from error
     if len(salt) != SALT_BYTES:
-        raise StoreError(f"{objects.name(SALT_PATH)}: damaged: {len(salt)} bytes, not {SALT_BYTES}")
+        raise StoreError(f"{objects.name(SALT_PATH)}: damaged: {len(salt)} bytes, not {SALT_BYTES}; {RESTORE}")
     return salt
 
 
@@ -135,12 +135,12 @@ def _read_list(objects: Objects, digest: str, salt: bytes) -> pa.Array:
     try:
         data = objects.get(_list_path(digest))
     except FileNotFoundError as error:
-        raise StoreError(f"{name}: missing; restore it from a copy of the store") from error
+        raise StoreError(f"{name}: missing; {RESTORE}") from error
     if hashlib.sha256(data).hexdigest() != digest:
-        raise StoreError(f"{name}: damaged: its bytes are not those that its name says")
+        raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
     table = pq.read_table(pa.BufferReader(data))
     if (table.schema.metadata or {}).get(SALT_CHECK) != hashlib.sha256(salt).hexdigest().encode():
-        raise StoreError(f"{objects.name(SALT_PATH)}: damaged: the block lists were made with another salt")
+        raise StoreError(f"{objects.name(SALT_PATH)}: damaged: the block lists were made with another salt; {RESTORE}")
     return table["hash"].combine_chunks()
 
 

@@ -79,6 +79,18 @@ def test_a_document_that_is_blocked_while_encode_runs_is_not_committed(
     assert stored(tmp_path / "store") == ids(30) - set(BLOCKED)
 
 
+def test_a_damaged_block_list_stops_encode_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus, store = write_corpus(tmp_path / "a.parquet", texts(5)), str(tmp_path / "store")
+    run_encode(store, corpus)
+    delete(Store.open(store), ["d3"], block=True)
+    (tmp_path / "store" / "blocked" / "salt").write_bytes(b"x" * 32)
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"], ONE_WORKER) == 1
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert "blocked/salt: damaged: the block lists were made with another salt; restore it" in errors[-1]
+    assert "Traceback" not in "".join(errors)
+    assert stored(tmp_path / "store") == ids(5) - {"d3"}
+
+
 def test_a_derived_store_takes_what_its_source_still_holds(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "a.parquet", texts(20))
     run_encode(tmp_path / "rich", corpus, layers="stack:2", quantizer="float16")

@@ -79,6 +79,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         head = _at(base, log.latest())
         # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
         block_list = blocked(store.objects, block_list)
+        require_present(store.objects, [e for e in change.added if e.documents and e.segment not in head.listed])
         changed = _rebased(head, base, change, block_list)
         fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
         if not changed and not change.replaced and fenced:
@@ -86,7 +87,6 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         listed = head.listed | {entry.segment: entry for entry in changed}
         listed = {segment: entry for segment, entry in listed.items() if segment not in change.replaced}
         counts = snapshot_counts(listed.values()) | ({"blocked": len(block_list)} if len(block_list) else {})
-        require_present(store.objects, [entry for entry in changed if entry.segment not in head.listed])
         removed = entry_table(change.replaced.values())
         manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed), removed)
         if manifest is not None:

@@ -66,7 +66,7 @@ class Objects:
         if not path.exists() and not make:
             raise UsageError(f"{path}: no such directory")
         try:
-            return cls(LocalStore(path, mkdir=make), str(path))
+            return cls(LocalStore(path, mkdir=make, automatic_cleanup=True), str(path))
         except (OSError, BaseError) as error:
             raise UsageError(f"{path}: cannot be opened: {_first_line(error)}") from error
 

@@ -1,0 +1,87 @@
+"""What the snapshots that are kept need: which ones those are, and the objects that their manifests lead to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+
+from featurestore.objects import Objects
+from featurestore.store import version_log
+
+MANIFEST = re.compile(r"manifests/(\d{20})\.json")
+
+
+@dataclass(frozen=True)
+class KeepRule:
+    """Which snapshots stay besides the newest and the tagged ones.
+
+    Attributes:
+        newest: so many of the newest.
+        since: every one that was the newest at this time or later.
+    """
+
+    newest: int
+    since: datetime
+
+    def kept(self, written: Mapping[int, datetime], tagged: Collection[int]) -> set[int]:
+        """Numbers of the snapshots to keep.
+
+        A snapshot counts by when it was followed, not by when it was made: a job that began an hour ago may be working
+        from one that had been the newest for a month.
+
+        Args:
+            written: number → when the manifest was written, of every snapshot that there is.
+            tagged: numbers of the snapshots that tags name.
+        """
+        numbers = sorted(written)
+        last = numbers[-max(1, self.newest) :]
+        recent = [number for number, follower in pairwise(numbers) if written[follower] >= self.since]
+        # All from the first of them: the clocks of those who wrote them need not agree.
+        first = min((*last, *recent), default=0)
+        return {number for number in numbers if number >= first} | (set(tagged) & set(numbers))
+
+
+@dataclass
+class Needs:
+    """Objects that some snapshots need.
+
+    Attributes:
+        newest: the highest snapshot that was looked at.
+        lists: digests of segment lists.
+        vectors: digests of deletion vectors.
+        attempts: (segment, attempt).
+    """
+
+    newest: int = 0
+    lists: set[str] = field(default_factory=set)
+    vectors: set[str] = field(default_factory=set)
+    attempts: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def segments(self) -> set[str]:
+        """Ids of the segments that are listed."""
+        return {segment for segment, _ in self.attempts}
+
+    def add(self, objects: Objects, snapshots: Iterable[int]) -> None:
+        """What these snapshots need as well.
+
+        Raises:
+            StoreError: a manifest or a list of them is missing or damaged, so that nobody knows what they need.
+        """
+        log = version_log(objects)
+        for number in snapshots:
+            manifest = log.at(number)
+            entries = log.entries(manifest) if manifest.lists else None
+            self.newest = max(self.newest, number)
+            self.lists.update(part.digest for part in manifest.lists)
+            if entries is not None:
+                self.vectors.update(digest for digest in entries["deletions"].to_pylist() if digest is not None)
+                self.attempts.update(zip(entries["segment"].to_pylist(), entries["attempt"].to_pylist(), strict=True))
+
+    def add_published_since(self, objects: Objects) -> None:
+        """What snapshots need that were published since the last look."""
+        published = (MANIFEST.fullmatch(path) for path, _ in objects.walk("manifests"))
+        self.add(objects, [int(match[1]) for match in published if match is not None and int(match[1]) > self.newest])

@@ -1,0 +1,337 @@
+"""Vacuum keeps all that kept snapshots and running jobs need, and removes the rest."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
+from featurestore.maintenance import removal
+from featurestore.maintenance.compact import compact
+from featurestore.maintenance.needs import KeepRule
+from featurestore.maintenance.vacuum import Vacuum, vacuum
+from featurestore.objects import Objects
+from featurestore.records import record_path
+from featurestore.tags import add_tag
+from tests.featurestore.building import change_to, expected, held, put, spec_of, write
+
+NOW = timedelta(0)
+"""An age limit that spares nothing."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(str(tmp_path / "store"), spec_of())
+
+
+@pytest.fixture
+def busy(store: Store) -> Store:
+    """Seven snapshots: additions, a changed text, a deletion, a compaction, and a text that changes back."""
+    store = put(store, {"a": "1", "b": "2", "c": "3"})
+    store = put(store, {"d": "4", "a": "changed"})
+    store = put(store, {}, prune=frozenset({"b"}))
+    compact(store)
+    store = put(Store.open(store.uri), {"a": "1", "e": "5"})
+    store = put(store, {}, prune=frozenset({"c"}))
+    store = put(store, {"f": "6"})
+    assert store.version == 7
+    return store
+
+
+def paths(store: Store) -> set[str]:
+    return {path for path, _ in store.objects.walk()}
+
+
+def age(store: Store, hours: float, *prefixes: str) -> None:
+    """Make the objects below some folders, or all, so many hours old."""
+    then = time.time() - hours * 3600
+    for path in paths(store):
+        if path.startswith(prefixes or ("",)):
+            os.utime(Path(store.uri) / path, (then, then))
+
+
+def digests(store: Store, *versions: int) -> dict[int, str]:
+    return {version: Store.open(store.uri, version).digest() for version in versions}
+
+
+def needed(store: Store, *versions: int) -> set[str]:
+    """Every object that is read when these snapshots are, found by reading them; and what is always there."""
+    seen: set[str] = {path for path in paths(store) if path.startswith(("runs/", "tags/", "blocked/", "store.json"))}
+    for version in versions:
+        opened = Store.open(store.uri, version)
+        seen.add(f"manifests/{version:020d}.json")
+        seen.update(f"lists/{part.digest}.parquet" for part in opened.manifest.lists)
+        for entry in opened.entries:
+            record = opened.reader(entry).record
+            seen.add(record_path(entry.segment))
+            seen.update(f"segments/{entry.segment}/{entry.attempt}/{stored.path}" for stored in record.objects)
+            seen.update({f"deletions/{entry.deletions}"} if entry.deletions else set())
+    return seen
+
+
+class TestRule:
+    START = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def kept(self, *days: float, newest: int = 1, since: float = 1000, tagged: tuple[int, ...] = ()) -> list[int]:
+        written = {number: self.START + timedelta(days=day) for number, day in enumerate(days, 1)}
+        return sorted(KeepRule(newest, self.START + timedelta(days=since)).kept(written, tagged))
+
+    def test_the_newest_stays_whatever_is_asked(self) -> None:
+        assert self.kept(0, 1, 2) == [3]
+        assert self.kept() == []
+
+    def test_so_many_of_the_newest(self) -> None:
+        assert self.kept(0, 1, 2, newest=2) == [2, 3]
+        assert self.kept(0, 1, 2, newest=9) == [1, 2, 3]
+
+    def test_what_was_the_newest_within_the_time(self) -> None:
+        assert self.kept(0, 1, 50, 51, since=40) == [2, 3, 4]
+
+    def test_tagged_ones(self) -> None:
+        assert self.kept(0, 1, 2, tagged=(1, 99)) == [1, 3]
+
+
+class TestWhatStays:
+    @pytest.mark.parametrize(("keep", "kept"), [(1, [7]), (3, [5, 6, 7]), (99, [1, 2, 3, 4, 5, 6, 7])])
+    def test_kept_snapshots_are_whole_and_nothing_else_is_there(self, busy: Store, keep: int, kept: list[int]) -> None:
+        busy.objects.put("runs/some-run/report.json", b"{}")
+        before, wanted = digests(busy, *kept), needed(busy, *kept)
+        done = vacuum(busy.objects, keep_snapshots=keep, age_limit=NOW)
+        assert list(done.kept) == kept
+        assert digests(busy, *kept) == before
+        assert paths(busy) == wanted
+        assert vacuum(busy.objects, keep_snapshots=keep, age_limit=NOW).removed == {kind: [] for kind in done.removed}
+
+    def test_on_s3(self, s3_bucket: str) -> None:
+        store = put(Store.create(f"{s3_bucket}/store", spec_of()), {"a": "1", "b": "2"})
+        store = put(put(store, {"a": "3"}), {"c": "4"})
+        compact(store)
+        before, wanted = digests(store, 4), needed(store, 4)
+        assert vacuum(store.objects, age_limit=NOW).kept == (4,)
+        assert digests(store, 4) == before
+        assert paths(store) == wanted
+
+    def test_a_tag_protects_its_snapshot(self, busy: Store) -> None:
+        add_tag(busy.objects, "paper", 2)
+        before, wanted = digests(busy, 2, 7), needed(busy, 2, 7)
+        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7)
+        assert digests(busy, 2, 7) == before
+        assert paths(busy) == wanted
+        with pytest.raises(UsageError, match="no snapshot 3"):
+            Store.open(busy.uri, 3)
+
+    def test_days_keep_what_was_the_newest_within_them(self, busy: Store) -> None:
+        age(busy, 24 * 60)
+        age(busy, 24 * 10, "manifests/00000000000000000005", "manifests/00000000000000000006")
+        assert vacuum(busy.objects, keep_days=30, age_limit=NOW).kept == (4, 5, 6, 7)
+
+    def test_a_store_without_snapshots(self, store: Store) -> None:
+        assert vacuum(store.objects, age_limit=NOW) == Vacuum((), [], [], [], [], [])
+        assert paths(store) == {"store.json"}
+
+    def test_names_that_are_none_of_ours_stay(self, busy: Store) -> None:
+        strange = {"segments/notes.txt", "lists/readme", "manifests/README.md", "deletions/old", "other/x"}
+        for path in strange:
+            busy.objects.put(path, b"x")
+        vacuum(busy.objects, age_limit=NOW)
+        assert strange < paths(busy)
+
+    def test_folders_that_are_empty_go_too(self, busy: Store) -> None:
+        vacuum(busy.objects, age_limit=NOW)
+        listed = {entry.segment for entry in Store.open(busy.uri).entries}
+        assert {path.name for path in (Path(busy.uri) / "segments").iterdir() if path.is_dir()} == listed
+
+
+class TestAge:
+    def test_nothing_younger_than_the_limit_goes(self, busy: Store) -> None:
+        there = paths(busy)
+        assert vacuum(busy.objects).kept == (1, 2, 3, 4, 5, 6, 7)
+        assert paths(busy) == there
+
+    def test_an_unfinished_segment_stays_until_it_is_old(self, store: Store) -> None:
+        record = write(store, {"a": "1"})
+        store.objects.delete([record_path(record.segment)])
+        there = paths(store)
+        vacuum(store.objects)
+        assert paths(store) == there
+        age(store, 24 * 8)
+        assert len(vacuum(store.objects).attempts) == len(record.objects)
+        assert paths(store) == {"store.json"}
+
+    def test_a_finished_segment_that_is_young_is_adopted_by_a_rerun(self, store: Store) -> None:
+        age(store, 24 * 8)
+        record = write(store, {"a": "1"})
+        vacuum(store.objects)
+        assert put(store, {"a": "1"}).entries[0].attempt == record.attempt
+
+    def test_one_young_object_keeps_the_whole_of_a_segment_that_is_not_listed(self, store: Store) -> None:
+        record = write(store, {"a": "1"})
+        age(store, 24 * 8)
+        there = paths(store)
+        age(store, 0, f"segments/{record.segment}/{record.attempt}/offsets/zarr.json")
+        vacuum(store.objects)
+        assert paths(store) == there
+
+    def test_an_attempt_that_lost_goes_when_it_is_old(self, busy: Store) -> None:
+        segment = busy.entries[-1].segment
+        lost = f"segments/{segment}/{'f' * 32}/zarr.json"
+        busy.objects.put(lost, b"x")
+        vacuum(busy.objects)
+        assert lost in paths(busy)
+        age(busy, 24 * 8)
+        digest = busy.digest()
+        vacuum(busy.objects)
+        assert lost not in paths(busy)
+        assert Store.open(busy.uri).digest() == digest
+
+    def test_a_job_may_work_from_a_snapshot_that_was_the_newest_when_it_began(self, busy: Store) -> None:
+        """Snapshot 6 is two months old, and was followed an hour ago."""
+        age(busy, 24 * 60)
+        late = change_to(Store.open(busy.uri, 6), {"a": "late"}, prune=frozenset({"e"}))
+        age(busy, 1, "manifests/00000000000000000007")
+        assert vacuum(busy.objects).kept == (6, 7)
+        compact(Store.open(busy.uri))
+        commit(busy, late)
+        assert held(Store.open(busy.uri)) == expected({"d": "4", "f": "6", "a": "late"}, busy.spec)
+
+
+class TestDryRun:
+    def test_it_says_what_a_vacuum_then_removes_and_removes_nothing(self, busy: Store) -> None:
+        there = paths(busy)
+        said = vacuum(busy.objects, age_limit=NOW, dry_run=True)
+        assert paths(busy) == there
+        done = vacuum(busy.objects, age_limit=NOW)
+        assert {kind: sorted(s.path for s in found) for kind, found in said.removed.items()} == {
+            kind: sorted(s.path for s in found) for kind, found in done.removed.items()
+        }
+        assert there - paths(busy) == {stored.path for found in done.removed.values() for stored in found}
+        assert done.to_dict()["removed"]["manifests"]["objects"] == 6
+
+
+class TestTogether:
+    """Jobs that commit while a vacuum runs."""
+
+    def test_a_job_whose_old_segment_was_removed_is_told_and_its_rerun_writes_it(self, store: Store) -> None:
+        change = change_to(store, {"a": "1"})
+        age(store, 24 * 8)
+        vacuum(store.objects)
+        with pytest.raises(CommitConflict, match="1 segments that were to be listed are gone"):
+            commit(store, change)
+        assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
+
+    def test_what_is_listed_right_before_its_record_would_go_stays(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        change = change_to(store, {"a": "1"})
+        age(store, 24 * 8)
+        take = removal._take_record
+
+        def raced(*arguments: Any) -> bytes | None:
+            commit(store, change)
+            return take(*arguments)
+
+        monkeypatch.setattr(removal, "_take_record", raced)
+        assert vacuum(store.objects).attempts == []
+        assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+
+    def test_what_is_listed_while_its_record_goes_gets_it_back(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        change = change_to(store, {"a": "1"})
+        age(store, 24 * 8)
+        take = removal._take_record
+        monkeypatch.setattr("featurestore.presence.CLAIM_AGE", timedelta(days=99))
+
+        def raced(objects: Objects, *arguments: Any) -> bytes | None:
+            delete = Objects.delete
+
+            def late(self: Objects, doomed: Any) -> None:
+                commit(store, change)
+                delete(self, doomed)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(Objects, "delete", late)
+                return take(objects, *arguments)
+
+        monkeypatch.setattr(removal, "_take_record", raced)
+        assert vacuum(store.objects).attempts == []
+        assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+
+    def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(
+        self, busy: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        delete, before = Objects.delete, digests(busy, 2, 7)
+
+        def tagged(self: Objects, doomed: Any) -> None:
+            monkeypatch.setattr(Objects, "delete", delete)
+            add_tag(self, "late", 2)
+            delete(self, doomed)
+
+        monkeypatch.setattr(Objects, "delete", tagged)
+        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7)
+        assert digests(busy, 2, 7) == before
+        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7)
+        assert digests(busy, 2, 7) == before
+        assert paths(busy) == needed(busy, 2, 7)
+
+
+class TestCrash:
+    def test_a_vacuum_that_stops_anywhere_leaves_kept_snapshots_whole(
+        self, busy: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Stops before each removal in turn; every rerun gets one further, the last to the end."""
+        before, wanted = digests(busy, 6, 7), needed(busy, 6, 7)
+        delete, rounds = Objects.delete, 0
+        monkeypatch.setattr(removal, "THREADS", 1)
+
+        def once(self: Objects, doomed: Any) -> None:
+            for path in doomed:
+                if not left:
+                    raise KeyboardInterrupt
+                left.pop()
+                delete(self, [path])
+
+        while True:
+            left = [True]
+            with monkeypatch.context() as patch:
+                patch.setattr(Objects, "delete", once)
+                try:
+                    vacuum(busy.objects, keep_snapshots=2, age_limit=NOW)
+                    break
+                except KeyboardInterrupt:
+                    rounds += 1
+            if rounds % 8 == 0:
+                assert digests(busy, 6, 7) == before
+        assert rounds > 20
+        assert digests(busy, 6, 7) == before
+        assert paths(busy) == wanted
+
+
+class TestRefusals:
+    def test_where_there_is_no_store(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"no store here \(no store.json\)"):
+            vacuum(Objects.open(str(tmp_path)))
+
+    @pytest.mark.parametrize("asked", [{"keep_snapshots": 0}, {"keep_days": -1}, {"age_limit": timedelta(-1)}])
+    def test_limits_that_make_no_sense(self, store: Store, asked: dict[str, Any]) -> None:
+        with pytest.raises(UsageError, match="at least one snapshot is kept"):
+            vacuum(store.objects, **asked)
+
+    def test_a_kept_snapshot_that_cannot_be_read_stops_it_before_anything_goes(self, busy: Store) -> None:
+        damaged = f"lists/{busy.manifest.lists[0].digest}.parquet"
+        busy.objects.put(damaged, b"x")
+        there = paths(busy)
+        with pytest.raises(StoreError, match=r"lists/.*damaged"):
+            vacuum(busy.objects, age_limit=NOW)
+        assert paths(busy) == there
+
+    def test_a_change_of_what_is_stored_is_still_possible_afterwards(self, busy: Store) -> None:
+        vacuum(busy.objects, age_limit=NOW)
+        store = put(Store.open(busy.uri), {"g": "7"}, prune=frozenset({"d"}))
+        assert store.version == 8
+        assert commit(store, Change(8, "encode")).version == 8

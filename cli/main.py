@@ -13,6 +13,7 @@ import typer
 
 from cli import (
     backfill,
+    compact,
     cost,
     delete,
     demo,
@@ -28,6 +29,7 @@ from cli import (
     tag,
     tradeoff,
     train,
+    vacuum,
     verify,
 )
 from cli.beam_options import BeamOptions
@@ -62,6 +64,8 @@ for module in (
     tag,
     delete,
     verify,
+    compact,
+    vacuum,
     multitask,
     cost,
     demo,

@@ -77,7 +77,7 @@ def verify(
     manifests = check_manifests(audit, only)
     listing = read_listing(audit, manifests)
     _check_segments(audit, spec, listing, progress or _silent)
-    check_block_list(audit)
+    check_block_list(audit, max((manifest.counts.get("blocked", 0) for manifest in manifests), default=0))
     return Verification(
         store=objects.uri,
         deep=deep,

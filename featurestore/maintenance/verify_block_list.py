@@ -1,32 +1,41 @@
-"""The block list: its lists are what their names say, and were made with the salt that is there."""
+"""The block list: its lists are what their names say, were made with the salt that is there, and none has gone."""
 
 from __future__ import annotations
 
 import hashlib
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.maintenance.block_list import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
 from featurestore.maintenance.verify_findings import Audit
 
 
-def check_block_list(audit: Audit) -> None:
-    """Check every list, and the salt, without which no list can be asked."""
+def check_block_list(audit: Audit, counted: int) -> None:
+    """Check every list, and the salt, without which no list can be asked.
+
+    Args:
+        audit: takes the findings.
+        counted: ids that were blocked by what the checked snapshots count; ids are never taken off the list.
+    """
     found = {path for path, _ in audit.objects.walk("blocked")}
-    lists = sorted(path for path in found if LIST_PATH.fullmatch(path))
-    if not lists and SALT_PATH not in found:
+    paths = sorted(path for path in found if LIST_PATH.fullmatch(path))
+    if not paths and not counted and SALT_PATH not in found:
         return
     salt = audit.read(SALT_PATH)
     if salt is not None and len(salt) != SALT_BYTES:
         audit.report(SALT_PATH, f"damaged: {len(salt)} bytes, not {SALT_BYTES}")
         salt = None
-    for path in lists:
-        table = _list(audit, path)
-        if table is None or salt is None:
-            continue
-        if (table.schema.metadata or {}).get(SALT_CHECK) != hashlib.sha256(salt).hexdigest().encode():
+    lists = [_list(audit, path) for path in paths]
+    for table in lists:
+        made_with = (table.schema.metadata or {}).get(SALT_CHECK) if table is not None else None
+        if table is not None and salt is not None and made_with != hashlib.sha256(salt).hexdigest().encode():
             audit.report(SALT_PATH, "damaged: the block lists were made with another salt")
+    sound = [table["hash"].combine_chunks() for table in lists if table is not None]
+    there = len(pc.unique(pa.chunked_array(sound, HASH_TYPE)))
+    if len(sound) == len(lists) and there < counted:
+        audit.report("blocked", f"a list is missing: {there} ids are blocked, and a snapshot counts {counted}")
 
 
 def _list(audit: Audit, path: str) -> pa.Table | None:

@@ -54,7 +54,7 @@ def backfill(
             ("scored", f"{documents['scored']:,} predictions, {human_bytes(found['bytes'])}"),
         ]
         if documents["carried"]:
-            lines.append(("carried over", f"{documents['carried']:,} predictions, less deleted documents"))
+            lines.append(("carried over", f"{documents['carried']:,} predictions that were made before"))
         if documents["adopted"]:
             lines.append(("adopted", f"{documents['adopted']:,} predictions that an earlier run had finished"))
         if failures:

@@ -12,8 +12,10 @@ from typing import Any
 import apache_beam as beam
 
 from featurestore import Store, UsageError
+from featurestore.entries import SegmentEntry
 from heads import Head
 from pipelines.backfill_stage import ScoreSegments, SegmentOutcome, SegmentUnit
+from pipelines.carried_predictions import source_files
 from pipelines.predictions import PredictionFile, Predictions
 from pipelines.progress import ProgressDisplay, Silent, watch_units
 from pipelines.runner import RunnerChoice, run_to_end
@@ -110,14 +112,24 @@ def load_heads(directories: Sequence[str]) -> list[Head]:
 def plan_units(store: Store, names: Sequence[str], listed: Sequence[PredictionFile]) -> list[SegmentUnit]:
     """The segments that some head has not scored as they stand now, with what each head needs."""
     there = {(file.head, file.segment): file for file in listed}
-    units: list[SegmentUnit] = []
+    todo: list[tuple[SegmentEntry, dict[str, PredictionFile | None]]] = []
     for entry in store.entries:
         files = {name: there.get((name, entry.segment)) for name in names}
         lacking = {name: file for name, file in files.items() if file is None or file.deletions != entry.deletions}
         if lacking and entry.live:
-            older = {name: file.path for name, file in lacking.items() if file is not None}
-            units.append(SegmentUnit(len(units), entry, tuple(lacking), older))
-    return units
+            todo.append((entry, lacking))
+    unscored = ((entry, [name for name, file in lacking.items() if file is None]) for entry, lacking in todo)
+    sources = source_files(store, unscored, listed)
+    return [
+        SegmentUnit(
+            number=number,
+            entry=entry,
+            heads=tuple(lacking),
+            older={name: file.path for name, file in lacking.items() if file is not None},
+            sources=sources.get(entry.segment, {}),
+        )
+        for number, (entry, lacking) in enumerate(todo)
+    ]
 
 
 def _report(

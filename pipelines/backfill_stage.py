@@ -16,6 +16,7 @@ from apache_beam.utils.shared import Shared
 from featurestore import Store
 from featurestore.entries import SegmentEntry
 from heads import Scorer
+from pipelines.carried_predictions import Sources, compose
 from pipelines.memory import give_back_freed_memory
 from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
 from pipelines.runs import RunFolder
@@ -35,12 +36,14 @@ class SegmentUnit:
         entry: the segment, as the snapshot lists it.
         heads: names of the heads that have to do something about it.
         older: head → file with its predictions under an older deletion vector: they are kept, less the deleted.
+        sources: head → files of the segments that were compacted into this one: they are put together.
     """
 
     number: int
     entry: SegmentEntry
     heads: tuple[str, ...]
     older: Mapping[str, str] = field(default_factory=dict)
+    sources: Sources = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class SegmentOutcome:
         unit: number of the unit.
         documents_in: live documents of the segment.
         scored: predictions made: documents times heads.
-        carried: predictions taken over from files under an older deletion vector.
+        carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
         adopted: predictions in files that an earlier run had finished and not listed.
         files: what is to be listed.
         seconds: stage → time spent.
@@ -150,13 +153,15 @@ class ScoreSegments(beam.DoFn):
         return files
 
     def _carry(self, unit: SegmentUnit, name: str) -> int | None:
-        """Write a head's older predictions less the documents deleted since; None where they do not cover the rest."""
-        if name not in unit.older:
-            return None
-        old = self._predictions.read_file(unit.older[name])
-        live = self._store.live_index(unit.entry, ["doc_id"])["doc_id"]
-        kept = old.filter(pc.is_in(old["doc_id"], value_set=live.combine_chunks()))
-        if kept.num_rows != unit.entry.live:
+        """Write what a head predicted before for what is live now; None where that does not cover all of it."""
+        kept = None
+        if name in unit.older:
+            old = self._predictions.read_file(unit.older[name])
+            live = self._store.live_index(unit.entry, ["doc_id"])["doc_id"]
+            kept = old.filter(pc.is_in(old["doc_id"], value_set=live.combine_chunks()))
+        elif name in unit.sources:
+            kept = compose(self._store, self._predictions, unit.entry, unit.sources[name])
+        if kept is None or kept.num_rows != unit.entry.live:
             return None
         return self._predictions.write_file(prediction_path(name, unit.entry), kept)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,16 @@ from featurestore.codecs import CODECS
 from featurestore.deletions import write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.maintenance.block_list import block
+from featurestore.maintenance.compact import compact
+from featurestore.maintenance.delete import delete
+from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
 from featurestore.segments import EncodingCounts, read_record, write_segment
 from featurestore.store import version_log
 from featurestore.tags import add_tag
-from tests.featurestore.building import block_of, put, spec_of, write
+from tests.featurestore.building import block_of, expected, held, put, spec_of, write
 from tests.featurestore.test_segments import SPECS
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(12)}
@@ -436,3 +440,36 @@ def test_what_is_found_says_what_to_do(store: Store) -> None:
     (finding,) = verify(store.uri).findings
     assert (finding.object, finding.problem) == (store.objects.name(shard), "missing")
     assert finding.action == "restore it from a copy of the store"
+
+
+class TestAfterwards:
+    def test_lost_features_are_made_again_as_the_guide_says(self, store: Store) -> None:
+        """Delete the documents of the damaged segment, encode, compact, vacuum."""
+        store = put(put(store, TEXTS), MORE)
+        (lost,) = (entry for entry in store.entries if entry.documents == len(TEXTS))
+        store.objects.delete([f"{attempt_path(lost.segment, lost.attempt)}/features/c/0/0"])
+        delete(store, store.live_index(lost)["doc_id"])
+        put(Store.open(store.uri), TEXTS)
+        compact(Store.open(store.uri), target_bytes=1)
+        mended = Store.open(store.uri)
+        assert held(mended) == expected({**TEXTS, **MORE}, store.spec)
+        assert verify(store.uri, mended.version, deep=True).findings == ()
+        assert verify(store.uri).findings != ()
+        vacuum(store.objects, age_limit=timedelta(0))
+        found = verify(store.uri, deep=True)
+        assert (found.findings, found.unreferenced, found.snapshots) == ((), 0, (mended.version,))
+
+    def test_a_store_that_was_compacted_and_vacuumed_is_clean(self, store: Store) -> None:
+        for i in range(6):
+            store = put(store, {**TEXTS, f"new-{i}": f"{i}", "doc-3": f"text {i}"})
+            if i == 2:
+                add_tag(store.objects, "v1", store.version)
+        delete(store, ["doc-5"], block=True)
+        compact(Store.open(store.uri))
+        before = verify(store.uri, deep=True)
+        assert before.findings == ()
+        vacuum(store.objects, age_limit=timedelta(0))
+        after = verify(store.uri, deep=True)
+        assert (after.findings, after.unreferenced) == ((), 0)
+        assert after.snapshots == (3, before.snapshots[-1])
+        assert after.objects < before.objects

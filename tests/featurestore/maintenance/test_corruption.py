@@ -201,7 +201,7 @@ def test_what_is_missing_or_cut_is_found_without_reading_features(store: Objects
 
 def test_one_broken_object_stops_the_check_of_no_other(store: Objects) -> None:
     """One of each kind in which that can be told apart, all broken at once."""
-    broken = [of_kind(store, kind)[0] for kind in ("deletion vector", "tag", "group", "salt")]
+    broken = [*of_kind(store, "deletion vector"), *(of_kind(store, kind)[0] for kind in ("tag", "group", "salt"))]
     shards = of_kind(store, "feature shard")
     records = of_kind(store, "completion record")
     first = {path.split("/")[1] for path in shards[:2]}

@@ -55,8 +55,8 @@ def compact(
     print_pairs(
         [
             ("store", f"{opened.uri} at {snapshots}"),
-            ("segments", f"{done.segments[0]:,}, {would}{done.segments[1]:,}"),
-            ("replaced", f"{done.replaced:,} segments {would}replaced by {done.written:,}"),
+            ("segments", f"{done.segments[0]:,}, {would or 'now '}{done.segments[1]:,}"),
+            ("replaced", f"{done.replaced:,} by {done.written:,}"),
             ("copied", f"{done.documents:,} documents, {human_bytes(done.payload_bytes)} of features"),
             ("left out", f"{done.deleted:,} deleted rows"),
         ]

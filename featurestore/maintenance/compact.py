@@ -166,18 +166,12 @@ def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
     It follows from the completion records of the sources and their deletion vectors, so that whoever compacts the same
     segments arrives at the same name. An encode's name is a digest of other words (it begins with a fingerprint, this
     one with ``compaction``), even where both hold the same documents: a rerun of the encode must not find a segment
-    here whose rejected documents and counts are not its own. Where the name is listed already, all of it deleted since,
-    its deletion vector is added, as in `Store.segment_for`.
+    here whose rejected documents and counts are not its own.
+
+    The name may be listed: its documents were all deleted since, and the same segments were encoded again. That listed
+    segment leaves in the same pass, and the name is free in the next.
     """
-    words: list[object] = ["compaction", store.spec.fingerprint, *([e.record, e.deletions] for e in sources)]
-    name = _digest(words)
-    while name in store.listed:
-        words.append([name, store.listed[name].deletions])
-        name = _digest(words)
-    return name
-
-
-def _digest(words: Sequence[object]) -> str:
+    words = ["compaction", store.spec.fingerprint, *([entry.record, entry.deletions] for entry in sources)]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
 
 

@@ -44,7 +44,7 @@ def test_a_dry_run_names_every_object(store: Store, capsys: pytest.CaptureFixtur
     words = ["vacuum", "--store", store.uri, "--older-than", "0", "--keep-snapshots", "2"]
     assert run([*words, "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "would remove  1 manifests" in out
+    assert "would remove  1 manifest," in out
     named = {line.strip() for line in out.splitlines() if line.startswith("  ")}
     assert {path for path, _ in store.objects.walk()} == there
     assert run(words) == 0

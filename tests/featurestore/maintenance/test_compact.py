@@ -333,6 +333,21 @@ class TestOthers:
         assert "1-2" not in found
         assert found["1-1"] == expected({"1-1": "changed"}, store.spec)["1-1"]
 
+    @pytest.mark.parametrize("texts", [{"1-1": "changed"}, {}])
+    def test_what_was_copied_from_an_older_state_is_refused(self, store: Store, texts: dict[str, str]) -> None:
+        """The sources changed after the last look at them, and before the commit."""
+        store = filled(store, 2)
+        (group,) = plan_groups(store.entries, compaction.TARGET_BYTES)
+        record = compaction.rewrite(store, group)
+        assert record is not None
+        put(store, texts, prune=frozenset({"0-0"}))
+        stale = Change(
+            store.version, "compact", [SegmentEntry.of(record)], replaced={e.segment: e for e in group.sources}
+        )
+        with pytest.raises(CommitConflict, match="changed while it was compacted; run the command again"):
+            commit(store, stale)
+        assert newest(store).version == store.version + 1
+
     def test_replacing_under_a_listed_name_is_refused(self, store: Store) -> None:
         store = filled(store, 2)
         a, b = store.entries

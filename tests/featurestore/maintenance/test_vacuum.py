@@ -239,6 +239,20 @@ class TestTogether:
         assert vacuum(store.objects).attempts == []
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
 
+    def test_what_a_job_has_just_claimed_stays(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        record = write(store, {"a": "1"})
+        age(store, 24 * 8)
+        there, path = paths(store), record_path(record.segment)
+        take = removal._take_record
+
+        def raced(*arguments: Any) -> bytes | None:
+            store.objects.put(path, store.objects.get(path))
+            return take(*arguments)
+
+        monkeypatch.setattr(removal, "_take_record", raced)
+        assert vacuum(store.objects).records == []
+        assert paths(store) == there
+
     def test_what_is_listed_while_its_record_goes_gets_it_back(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:

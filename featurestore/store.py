@@ -188,7 +188,7 @@ class Store:
         if not entry.live:
             return
         reader = self.reader(entry)
-        offsets, index = self._checked(entry, reader)
+        offsets, index = self.offsets_and_index(entry, reader)
         deleted = read_deletions(self.objects, entry.deletions)
         block_rows = max(1, max_bytes // self.spec.row_bytes)
         start = 0
@@ -264,7 +264,7 @@ class Store:
     def _gather_segment(self, entry: SegmentEntry, documents: npt.NDArray[np.int64]) -> FeatureBlock:
         """These documents of a segment; positions are sorted, and one may come twice."""
         reader = self.reader(entry)
-        offsets, index = self._checked(entry, reader)
+        offsets, index = self.offsets_and_index(entry, reader)
         unique, back = np.unique(documents, return_inverse=True)
         lengths = (offsets[1:] - offsets[:-1])[unique]
         kept = np.concatenate([[0], np.cumsum(lengths)])
@@ -272,8 +272,8 @@ class Store:
         block = FeatureBlock(index.take(pa.array(unique)), reader.packed_rows(rows), kept)
         return block if len(unique) == len(documents) else block.take(back)
 
-    def _checked(self, entry: SegmentEntry, reader: SegmentReader) -> tuple[npt.NDArray[np.int64], pa.Table]:
-        """Offsets and index of a segment, as many as its entry says."""
+    def offsets_and_index(self, entry: SegmentEntry, reader: SegmentReader) -> tuple[npt.NDArray[np.int64], pa.Table]:
+        """Offsets and index of a segment, deleted documents included, seen to be as many as its entry says."""
         offsets, index = reader.offsets(), reader.index()
         if len(offsets) != entry.documents + 1 or offsets[-1] != entry.rows or index.num_rows != entry.documents:
             raise StoreError(

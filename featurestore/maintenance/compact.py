@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from featurestore.blocks import FeatureBlock, concatenate_indexes
 from featurestore.commit import Change, commit
-from featurestore.deletions import live_positions, read_deletions
+from featurestore.deletions import read_deletions
 from featurestore.entries import SegmentEntry
 from featurestore.errors import CommitConflict, UsageError
+from featurestore.reader import SegmentReader
 from featurestore.records import SegmentRecord
 from featurestore.segments import EncodingCounts, read_record, write_segment
-from featurestore.store import Store, version_log
+from featurestore.spec import FeatureSpec
+from featurestore.store import READ_THREADS, Store, version_log
 
 TARGET_BYTES = 64 << 20
 COPY_BYTES = 4 << 20
@@ -182,39 +187,75 @@ def rewrite(store: Store, group: Group) -> SegmentRecord | None:
     name = compacted_id(store, group.sources)
     if (finished := read_record(store.objects, name)) is not None:
         return finished
-    readers = [store.reader(entry) for entry in group.sources]
-    records = [reader.record for reader in readers]
-    heaviest = max(range(len(records)), key=lambda i: group.sources[i].payload_bytes)
-    block, tokens_left = _copied(store, group)
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        sources = list(pool.map(lambda entry: Source.open(store, entry), group.sources))
+    records = [source.reader.record for source in sources]
     counts = EncodingCounts(
-        tokens=sum(record.tokens for record in records) - tokens_left,
+        tokens=sum(record.tokens for record in records) - sum(source.deleted_tokens for source in sources),
         padded_tokens=sum(record.padded_tokens for record in records),
         saturated=sum(record.saturated for record in records),
     )
-    sources = [(entry.segment, entry.deletions) for entry in group.sources]
-    codec = readers[heaviest].codec
-    return write_segment(store.objects, name, block, store.spec, counts, codec=codec, sources=sources)
+    return write_segment(
+        store.objects,
+        name,
+        _copied(store.spec, sources),
+        store.spec,
+        counts,
+        codec=max(sources, key=lambda source: source.reader.entry.payload_bytes).reader.codec,
+        sources=[(entry.segment, entry.deletions) for entry in group.sources],
+    )
 
 
-def _copied(store: Store, group: Group) -> tuple[FeatureBlock, int]:
-    """The live documents of the sources, in order; and the tokens of the others."""
-    lengths, tokens_left = [], 0
-    for entry in group.sources:
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A segment that is copied: all but its features, which are read in parts.
+
+    Attributes:
+        reader: reads its features.
+        index: its document index.
+        lengths: (documents,) int64: rows of each.
+        alive: (documents,) bool: whether it is not deleted.
+    """
+
+    reader: SegmentReader
+    index: pa.Table
+    lengths: npt.NDArray[np.int64]
+    alive: npt.NDArray[np.bool_]
+
+    @classmethod
+    def open(cls, store: Store, entry: SegmentEntry) -> Source:
+        """Read what there is beside the features."""
         reader = store.reader(entry)
-        deleted = read_deletions(store.objects, entry.deletions)
-        lengths.append(np.diff(reader.offsets())[live_positions(entry.documents, deleted)])
-        if len(deleted):
-            tokens_left += int(reader.index(["n_tokens"])["n_tokens"].to_numpy()[deleted].sum())
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-    # Filled in place: gathering blocks and joining them would hold the segment twice.
-    packed = np.empty((offsets[-1], *store.spec.packed_shape), store.spec.quantizer.dtype)
-    indexes, row = [], 0
-    for entry in group.sources:
-        for block in store.scan_segment(entry, COPY_BYTES):
-            packed[row : row + len(block.packed)] = block.packed
-            row += len(block.packed)
-            indexes.append(block.index)
-    return FeatureBlock(concatenate_indexes(indexes), packed, offsets), tokens_left
+        offsets, index = store.offsets_and_index(entry, reader)
+        alive = np.ones(entry.documents, bool)
+        alive[read_deletions(store.objects, entry.deletions)] = False
+        return cls(reader, index, np.diff(offsets), alive)
+
+    @property
+    def deleted_tokens(self) -> int:
+        """Tokens of the deleted documents."""
+        return int(self.index["n_tokens"].to_numpy()[~self.alive].sum())
+
+    def live_rows(self, part_rows: int) -> Iterator[npt.NDArray[np.generic]]:
+        """The packed rows of the live documents, in order, of so many stored rows at a time."""
+        rows = np.repeat(self.alive, self.lengths)
+        for start in range(0, len(rows), part_rows):
+            part = self.reader.packed(start, min(start + part_rows, len(rows)))
+            yield part[rows[start : start + part_rows]]
+
+
+def _copied(spec: FeatureSpec, sources: Sequence[Source]) -> FeatureBlock:
+    """The live documents of the sources, in order."""
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate([s.lengths[s.alive] for s in sources]))]).astype(np.int64)
+    # Filled in place: joining parts at the end would hold the segment twice.
+    packed = np.empty((offsets[-1], *spec.packed_shape), spec.quantizer.dtype)
+    row = 0
+    for source in sources:
+        for part in source.live_rows(max(1, COPY_BYTES // spec.row_bytes)):
+            packed[row : row + len(part)] = part
+            row += len(part)
+    index = concatenate_indexes([source.index.filter(pa.array(source.alive)) for source in sources])
+    return FeatureBlock(index, packed, offsets)
 
 
 Written = tuple[Group, SegmentRecord | None]

@@ -18,6 +18,7 @@ from featurestore.maintenance import compact as compaction
 from featurestore.maintenance.compact import Compaction, Group, compact, compacted_id, plan_groups
 from featurestore.objects import Objects
 from featurestore.quantizers import UInt8
+from featurestore.reader import SegmentReader
 from featurestore.records import record_path
 from featurestore.segments import read_record
 from tests.featurestore.building import block_of, change_to, expected, held, put, spec_of, write
@@ -191,18 +192,18 @@ class TestContent:
         monkeypatch.setattr(compaction, "COPY_BYTES", store.spec.row_bytes * 5)
         blocks: list[int] = []
         written: list[int] = []
-        scan, write_one = Store.scan_segment, compaction.write_segment
+        read, write_one = SegmentReader.packed, compaction.write_segment
 
-        def counted(self: Store, *arguments: Any) -> Any:
-            for block in scan(self, *arguments):
-                blocks.append(block.packed.nbytes)
-                yield block
+        def counted(self: SegmentReader, start: int, stop: int) -> Any:
+            part = read(self, start, stop)
+            blocks.append(part.nbytes)
+            return part
 
         def weighed(objects: Objects, name: str, block: FeatureBlock, *rest: Any, **named: Any) -> Any:
             written.append(block.packed.nbytes)
             return write_one(objects, name, block, *rest, **named)
 
-        monkeypatch.setattr(Store, "scan_segment", counted)
+        monkeypatch.setattr(SegmentReader, "packed", counted)
         monkeypatch.setattr(compaction, "write_segment", weighed)
         compact(store, target_bytes=target)
         assert max(written) <= target

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from featurestore import Change, CommitConflict, DataError, FeatureBlock, Store, UsageError, commit
 from featurestore.entries import SegmentEntry
 from featurestore.maintenance import compact as compaction
-from featurestore.maintenance.compact import Compaction, Group, compact, compacted_id, plan_groups
+from featurestore.maintenance import merge as merging
+from featurestore.maintenance.compact import Compaction, compact, plan_groups
+from featurestore.maintenance.merge import compacted_id
 from featurestore.objects import Objects
 from featurestore.quantizers import UInt8
 from featurestore.reader import SegmentReader
@@ -189,10 +191,10 @@ class TestContent:
         store = filled(store, 6, 8)
         sizes = [e.payload_bytes for e in store.entries]
         target = max(sizes) * 2
-        monkeypatch.setattr(compaction, "COPY_BYTES", store.spec.row_bytes * 5)
+        monkeypatch.setattr(merging, "COPY_BYTES", store.spec.row_bytes * 5)
         blocks: list[int] = []
         written: list[int] = []
-        read, write_one = SegmentReader.packed, compaction.write_segment
+        read, write_one = SegmentReader.packed, merging.write_segment
 
         def counted(self: SegmentReader, start: int, stop: int) -> Any:
             part = read(self, start, stop)
@@ -204,11 +206,11 @@ class TestContent:
             return write_one(objects, name, block, *rest, **named)
 
         monkeypatch.setattr(SegmentReader, "packed", counted)
-        monkeypatch.setattr(compaction, "write_segment", weighed)
+        monkeypatch.setattr(merging, "write_segment", weighed)
         compact(store, target_bytes=target)
         assert max(written) <= target
         assert len(written) >= 3
-        assert max(blocks) <= compaction.COPY_BYTES
+        assert max(blocks) <= merging.COPY_BYTES
         assert sum(blocks) == sum(written)
 
 
@@ -259,16 +261,16 @@ class TestOthers:
     @staticmethod
     def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Any, times: int = 1) -> None:
         """Do something right after a group was written, so many times."""
-        rewrite, left = compaction.rewrite, [times]
+        merge, left = compaction.merge, [times]
 
-        def interrupted(store: Store, group: Group) -> Any:
-            record = rewrite(store, group)
+        def interrupted(*arguments: Any) -> Any:
+            record = merge(*arguments)
             if left[0]:
                 left[0] -= 1
                 act(times - left[0])
             return record
 
-        monkeypatch.setattr(compaction, "rewrite", interrupted)
+        monkeypatch.setattr(compaction, "merge", interrupted)
 
     def test_documents_added_meanwhile_are_kept(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store)
@@ -339,8 +341,7 @@ class TestOthers:
         """The sources changed after the last look at them, and before the commit."""
         store = filled(store, 2)
         (group,) = plan_groups(store.entries, compaction.TARGET_BYTES)
-        record = compaction.rewrite(store, group)
-        assert record is not None
+        record = merging.merge(store, group.sources)
         put(store, texts, prune=frozenset({"0-0"}))
         stale = Change(
             store.version, "compact", [SegmentEntry.of(record)], replaced={e.segment: e for e in group.sources}
@@ -401,9 +402,8 @@ class TestCrash:
     def test_a_finished_segment_is_adopted(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store)
         (group,) = plan_groups(store.entries, compaction.TARGET_BYTES)
-        record = compaction.rewrite(store, group)
-        assert record is not None
-        monkeypatch.setattr(compaction, "write_segment", None)
+        record = merging.merge(store, group.sources)
+        monkeypatch.setattr(merging, "write_segment", None)
         compact(store)
         assert newest(store).entries[0].attempt == record.attempt
         assert read_record(store.objects, record.segment) == record

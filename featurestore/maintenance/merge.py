@@ -1,0 +1,116 @@
+"""One segment out of several: packed rows are copied as they are, those of deleted documents left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from featurestore.blocks import FeatureBlock, concatenate_indexes
+from featurestore.deletions import read_deletions
+from featurestore.entries import SegmentEntry
+from featurestore.reader import SegmentReader
+from featurestore.records import SegmentRecord
+from featurestore.segments import EncodingCounts, read_record, write_segment
+from featurestore.spec import FeatureSpec
+from featurestore.store import READ_THREADS, Store
+
+COPY_BYTES = 4 << 20
+"""Packed bytes that are read at a time, beside the segment that is being put together."""
+
+
+def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
+    """Name of the segment that these become: sha256 over what is copied, 32 hex digits.
+
+    It follows from the completion records of the sources and their deletion vectors, so that whoever compacts the same
+    segments arrives at the same name. An encode's name is a digest of other words (it begins with a fingerprint, this
+    one with ``compaction``), even where both hold the same documents: a rerun of the encode must not find a segment
+    here whose rejected documents and counts are not its own.
+
+    The name may be listed: its documents were all deleted since, and the same segments were encoded again. That listed
+    segment leaves in the same pass, and the name is free in the next.
+    """
+    words = ["compaction", store.spec.fingerprint, *([entry.record, entry.deletions] for entry in sources)]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
+
+
+def merge(store: Store, entries: Sequence[SegmentEntry]) -> SegmentRecord:
+    """Write the segment that these become, or take the one that is finished; some document of them is live."""
+    name = compacted_id(store, entries)
+    if (finished := read_record(store.objects, name)) is not None:
+        return finished
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        sources = list(pool.map(lambda entry: Source.open(store, entry), entries))
+    records = [source.reader.record for source in sources]
+    counts = EncodingCounts(
+        tokens=sum(record.tokens for record in records) - sum(source.deleted_tokens for source in sources),
+        padded_tokens=sum(record.padded_tokens for record in records),
+        saturated=sum(record.saturated for record in records),
+    )
+    return write_segment(
+        store.objects,
+        name,
+        _copied(store.spec, sources),
+        store.spec,
+        counts,
+        codec=max(sources, key=lambda source: source.reader.entry.payload_bytes).reader.codec,
+        sources=[(entry.segment, entry.deletions) for entry in entries],
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A segment that is copied: all but its features, which are read in parts.
+
+    Attributes:
+        reader: reads its features.
+        index: its document index.
+        lengths: (documents,) int64: rows of each.
+        alive: (documents,) bool: whether it is not deleted.
+    """
+
+    reader: SegmentReader
+    index: pa.Table
+    lengths: npt.NDArray[np.int64]
+    alive: npt.NDArray[np.bool_]
+
+    @classmethod
+    def open(cls, store: Store, entry: SegmentEntry) -> Source:
+        """Read what there is beside the features."""
+        reader = store.reader(entry)
+        offsets, index = store.offsets_and_index(entry, reader)
+        alive = np.ones(entry.documents, bool)
+        alive[read_deletions(store.objects, entry.deletions)] = False
+        return cls(reader, index, np.diff(offsets), alive)
+
+    @property
+    def deleted_tokens(self) -> int:
+        """Tokens of the deleted documents."""
+        return int(self.index["n_tokens"].to_numpy()[~self.alive].sum())
+
+    def live_rows(self, part_rows: int) -> Iterator[npt.NDArray[np.generic]]:
+        """The packed rows of the live documents, in order, of so many stored rows at a time."""
+        rows = np.repeat(self.alive, self.lengths)
+        for start in range(0, len(rows), part_rows):
+            part = self.reader.packed(start, min(start + part_rows, len(rows)))
+            yield part[rows[start : start + part_rows]]
+
+
+def _copied(spec: FeatureSpec, sources: Sequence[Source]) -> FeatureBlock:
+    """The live documents of the sources, in order."""
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate([s.lengths[s.alive] for s in sources]))]).astype(np.int64)
+    # Filled in place: joining parts at the end would hold the segment twice.
+    packed = np.empty((offsets[-1], *spec.packed_shape), spec.quantizer.dtype)
+    row = 0
+    for source in sources:
+        for part in source.live_rows(max(1, COPY_BYTES // spec.row_bytes)):
+            packed[row : row + len(part)] = part
+            row += len(part)
+    index = concatenate_indexes([source.index.filter(pa.array(source.alive)) for source in sources])
+    return FeatureBlock(index, packed, offsets)

@@ -199,6 +199,21 @@ def test_what_is_missing_or_cut_is_found_without_reading_features(store: Objects
     assert named(store, deep=False) == (set() if kind == "feature shard" else {store.name(path)})
 
 
+def test_damage_in_a_bucket_is_found_and_never_read(sound: Path, s3_bucket: str) -> None:
+    local, store = Objects.open(str(sound)), Objects.open(f"{s3_bucket}/store")
+    for path, _ in local.walk():
+        store.put(path, local.get(path))
+    assert named(store) == set()
+    for kind in ("list", "deletion vector", "documents", "feature shard", "offsets shard"):
+        path = of_kind(store, kind)[-1]
+        data = store.get(path)
+        for damaged in (flipped(data, len(data) // 2, 1), data[:-1], None):
+            damage(store, path, damaged)
+            assert named(store) == {store.name(path)}
+            assert check_reads(store, path) > 0
+        store.put(path, data)
+
+
 def test_one_broken_object_stops_the_check_of_no_other(store: Objects) -> None:
     """One of each kind in which that can be told apart, all broken at once."""
     broken = [*of_kind(store, "deletion vector"), *(of_kind(store, kind)[0] for kind in ("tag", "group", "salt"))]

@@ -341,6 +341,13 @@ class TestSegments:
         monkeypatch.undo()
         return listed(store, SegmentEntry.of(record))
 
+    def test_a_record_that_is_sound_and_not_the_one_listed(self, store: Store) -> None:
+        record = write(store, TEXTS)
+        listing = listed(store, SegmentEntry.of(record))
+        rerecorded(store, replace(record, truncated=record.truncated + 1))
+        path = record_path(record.segment)
+        assert problems(listing) == {path: "damaged: its bytes are not those that were listed"}
+
     def test_a_record_that_leaves_an_object_out(self, store: Store) -> None:
         record = write(store, TEXTS)
         left = tuple(stored for stored in record.objects if stored.path != "documents.parquet")

@@ -31,7 +31,7 @@ def require_present(objects: Objects, entries: Iterable[SegmentEntry]) -> None:
         gone = [segment for segment in pool.map(lambda entry: _claim(objects, entry), entries) if segment is not None]
     if gone:
         raise CommitConflict(
-            f"{objects.uri}: {len(gone)} segments that were to be listed are gone, for example {gone[0]}; "
+            f"{objects.uri}: segments that were to be listed are gone: {len(gone)}, for example {gone[0]}; "
             "run the command again, and vacuum with an age limit that is longer than the longest job"
         )
 

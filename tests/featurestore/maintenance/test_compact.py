@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,6 @@ from featurestore.maintenance.merge import compacted_id
 from featurestore.objects import Objects
 from featurestore.quantizers import UInt8
 from featurestore.reader import SegmentReader
-from featurestore.records import record_path
 from featurestore.segments import read_record
 from tests.featurestore.building import block_of, change_to, expected, held, put, spec_of, write
 
@@ -312,6 +313,24 @@ class TestOthers:
         assert newest(store).digest() == before
         assert len(newest(store).entries) == 1
 
+    def test_encodes_deletions_and_compactions_at_once_lose_nothing(self, store: Store) -> None:
+        def write_some(writer: int) -> None:
+            for i in range(4):
+                gone = frozenset({f"{writer}-{i - 1}"}) if i == 2 else frozenset[str]()
+                put(newest(store), {f"{writer}-{i}": f"text {i}", f"{writer}-0": f"round {i}"}, prune=gone)
+
+        def tidy(_: int) -> None:
+            for _round in range(3):
+                with contextlib.suppress(CommitConflict):
+                    compact(store)
+
+        with ThreadPoolExecutor(4) as pool:
+            work = [pool.submit(*job) for job in ((write_some, 0), (tidy, 0), (write_some, 1), (tidy, 1))]
+            for job in work:
+                job.result()
+        texts = {f"{writer}-{i}": f"text {i}" for writer in range(2) for i in (2, 3)}
+        assert held(newest(store)) == expected(texts | {"0-0": "round 3", "1-0": "round 3"}, store.spec)
+
     def test_others_who_never_stop_are_a_conflict(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store, 3, 12)
         self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=frozenset({f"0-{n}"})), times=10)
@@ -407,18 +426,3 @@ class TestCrash:
         compact(store)
         assert newest(store).entries[0].attempt == record.attempt
         assert read_record(store.objects, record.segment) == record
-
-    def test_a_segment_that_vanished_before_it_was_listed_is_not_listed(self, store: Store) -> None:
-        change = change_to(store, {"a": "1"})
-        store.objects.delete([record_path(change.added[0].segment)])
-        with pytest.raises(CommitConflict, match="1 segments that were to be listed are gone"):
-            commit(store, change)
-        assert newest(store).version == 0
-
-    def test_a_record_whose_objects_are_gone_is_removed_so_that_a_rerun_writes_them(self, store: Store) -> None:
-        change = change_to(store, {"a": "1"})
-        folder = f"segments/{change.added[0].segment}/"
-        store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
-        with pytest.raises(CommitConflict):
-            commit(store, change)
-        assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)

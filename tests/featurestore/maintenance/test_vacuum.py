@@ -220,7 +220,7 @@ class TestTogether:
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
         vacuum(store.objects)
-        with pytest.raises(CommitConflict, match="1 segments that were to be listed are gone"):
+        with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
             commit(store, change)
         assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
 

@@ -1,0 +1,59 @@
+"""A commit lists a segment only where it is still there."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from featurestore import CommitConflict, Store, commit
+from featurestore.records import record_path
+from tests.featurestore.building import change_to, expected, held, put, spec_of
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    root = str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
+    return Store.create(f"{root}/store", spec_of())
+
+
+def test_a_segment_that_vanished_is_not_listed(store: Store) -> None:
+    change = change_to(store, {"a": "1"})
+    store.objects.delete([record_path(change.added[0].segment)])
+    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1, for example"):
+        commit(store, change)
+    assert Store.open(store.uri).version == 0
+
+
+def test_a_record_whose_objects_are_gone_is_removed_so_that_a_rerun_writes_them(store: Store) -> None:
+    change = change_to(store, {"a": "1"})
+    folder = f"segments/{change.added[0].segment}/"
+    store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
+    with pytest.raises(CommitConflict, match="run the command again"):
+        commit(store, change)
+    assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
+
+
+def test_an_old_record_is_young_once_it_is_to_be_listed(tmp_path: Path) -> None:
+    store = Store.create(str(tmp_path / "store"), spec_of())
+    change = change_to(store, {"a": "1"})
+    record = record_path(change.added[0].segment)
+    data, then = store.objects.get(record), time.time() - 8 * 24 * 3600
+    os.utime(tmp_path / "store" / record, (then, then))
+    commit(store, change)
+    written = store.objects.written_at(record)
+    assert written is not None
+    assert (datetime.now(UTC) - written).total_seconds() < 3600
+    assert store.objects.get(record) == data
+
+
+def test_a_listing_tells_sizes_and_times(store: Store) -> None:
+    store.objects.put("some/folder/a", b"123")
+    (found,) = store.objects.listing("some")
+    assert (found.path, found.size) == ("some/folder/a", 3)
+    assert found.written_at == store.objects.written_at("some/folder/a")
+    assert found.written_at.tzinfo is not None
+    assert store.objects.written_at("some/folder/b") is None

@@ -1,0 +1,41 @@
+"""Completion records say where a compacted segment came from, and the others are the bytes that they always were."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from featurestore import StoreError
+from featurestore.codecs import CODECS, codec_chain, codec_name
+from featurestore.records import SegmentRecord
+
+RECORD = SegmentRecord("ab", "cd", "ef", 1, 2, 3, 4, 0, 0, 16, 100, ())
+
+
+def test_a_record_without_sources_does_not_speak_of_them() -> None:
+    assert "sources" not in json.loads(RECORD.to_bytes())
+    assert RECORD.checksum == "693af57382b081fe689997751c179b2b8c5d89e4013a2fcd2b670eccdbede317"
+    assert SegmentRecord.from_bytes(RECORD.to_bytes(), "record") == RECORD
+
+
+def test_sources_are_read_back() -> None:
+    compacted = replace(RECORD, sources=(("one", None), ("two", "vector")))
+    assert json.loads(compacted.to_bytes())["sources"] == [["one", None], ["two", "vector"]]
+    assert SegmentRecord.from_bytes(compacted.to_bytes(), "record") == compacted
+    assert compacted.checksum != RECORD.checksum
+
+
+@pytest.mark.parametrize("sources", ["one", [["one"]], [1], {"one": 2, "x": 3}])
+def test_sources_of_another_form_are_damage(sources: object) -> None:
+    document = json.loads(RECORD.to_bytes()) | {"sources": sources}
+    with pytest.raises(StoreError, match=r"record: (not a completion record|damaged)"):
+        SegmentRecord.from_bytes(json.dumps(document, sort_keys=True, indent=1).encode(), "record")
+
+
+@pytest.mark.parametrize("itemsize", [1, 2])
+def test_a_codec_is_known_by_its_chain(itemsize: int) -> None:
+    assert [codec_name(codec_chain(name, itemsize), itemsize) for name in CODECS] == list(CODECS)
+    with pytest.raises(ValueError, match="expected those of none, zstd, blosc"):
+        codec_name([], itemsize)

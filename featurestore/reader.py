@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
 from obstore.exceptions import BaseError
-from zarr.abc.store import ByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore, StorePath
 
@@ -127,7 +127,8 @@ class SegmentReader:
 
     def _array(self, name: str) -> zarr.Array[Any]:
         metadata = json.loads(self._verified(f"{name}/zarr.json"))
-        store = _CompleteStore(self.objects.raw, read_only=True)
+        sizes = {f"{self._folder}/{stored.path}": stored.size for stored in self.record.objects}
+        store = _CompleteStore(self.objects.raw, sizes)
         return zarr.Array.from_dict(StorePath(store, f"{self._folder}/{name}"), metadata)
 
     def _array_name(self, name: str) -> str:
@@ -144,12 +145,33 @@ class SegmentReader:
 
 
 class _CompleteStore(ObjectStore[Any]):
-    """Where every chunk was written, a missing or empty one is damage; Zarr itself would read it as zeros."""
+    """Every object is there, and as long as its record says, or reading it fails.
+
+    Zarr itself would read a missing chunk as zeros, and would look for the index of a shard that was cut short at its
+    new end, where the bytes of a chunk may pass for one.
+    """
+
+    def __init__(self, raw: Any, sizes: Mapping[str, int]) -> None:
+        super().__init__(raw, read_only=True)
+        self._sizes = sizes
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        size = self._sizes.get(key, 0)
+        match byte_range:
+            case SuffixByteRequest(suffix):
+                byte_range = RangeByteRequest(max(0, size - suffix), size)
+                wanted = min(suffix, size)
+            case RangeByteRequest(start, end):
+                wanted = end - start
+            case OffsetByteRequest(offset):
+                wanted = size - offset
+            case _:
+                wanted = size
         found = await super().get(key, prototype, byte_range)
-        if found is None or len(found) == 0:
-            raise FileNotFoundError(f"{key} is {'missing' if found is None else 'empty'}")
+        if found is None:
+            raise FileNotFoundError(f"{key} is missing")
+        if len(found) != wanted or not wanted:
+            raise OSError(f"{key} is cut short")
         return found
 
 

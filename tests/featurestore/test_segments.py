@@ -339,6 +339,20 @@ class TestDamage:
         last = record.rows - 1
         assert np.array_equal(reader.packed_rows(np.array([last])), block.packed[[last]])
 
+    def test_a_chunk_is_no_index_of_a_shard_that_was_cut_behind_it(self, objects: Objects) -> None:
+        """Sixteen bytes of ones and their crc32c are what an index looks like that says that its chunk is empty."""
+        spec = spec_of("sign", width=128)
+        packed = np.full((1, 16), 255, np.uint8)
+        block = FeatureBlock(document_index(["a"], ["x"], [1]), packed, np.array([0, 1]))
+        record, reader = written(objects, block, spec)
+        assert np.array_equal(reader.packed(0, 1), packed)
+        name = f"{attempt_path(SEGMENT, record.attempt)}/features/c/0/0"
+        data = objects.get(name)
+        assert len(data) == 2 * (16 + 4)
+        objects.put(name, data[:20])
+        with pytest.raises(StoreError, match=r"/features/c/0/0: damaged or unreadable: .* is cut short"):
+            reader.packed(0, 1)
+
     def test_metadata_that_leads_to_other_chunks_is_no_way_to_zeros(self, objects: Objects) -> None:
         """One bit turns the separator of chunk names from / to ., and Zarr would read what is not there as zeros."""
         record, reader = written(objects, block_of(spec_of(), TEXTS), spec_of())

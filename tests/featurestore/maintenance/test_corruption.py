@@ -253,8 +253,8 @@ def test_the_block_list_never_forgets_in_silence(store: Objects) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_byte_of_a_store(store: Objects, kind: str) -> None:
-    """Each byte of an object of each kind flipped, and the object cut at every eighth."""
-    path = of_kind(store, kind)[0]
+    """Each byte of the largest object of each kind flipped, and the object cut at every eighth."""
+    path = max(of_kind(store, kind), key=lambda path: len(store.get(path)))
     data = store.get(path)
     chance = np.random.default_rng(len(data))
     for at in range(len(data)):

@@ -17,7 +17,6 @@ from experiments.request import Experiment
 from experiments.result_tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
 from experiments.settings import FeatureSetting
 from experiments.tasks import TaskRegistry
-from heads import default_pooling
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +76,7 @@ class Outcome:
             registry=registry,
             paired=paired,
             flops={
-                setting.name: _flops(experiment, setting, rows[setting.name], per_task=per_task)
+                setting.name: _flops(experiment, setting, rows[setting.name], found, per_task=per_task)
                 for setting in settings
                 if setting.name in rows
             },
@@ -101,15 +100,19 @@ class Outcome:
         return "\n".join(parts)
 
 
-def _flops(experiment: Experiment, setting: FeatureSetting, row: ResultRow, *, per_task: bool) -> float:
+def _flops(
+    experiment: Experiment,
+    setting: FeatureSetting,
+    row: ResultRow,
+    cells: Sequence[Mapping[str, Any]],
+    *,
+    per_task: bool,
+) -> float:
     """G FLOPs of all tasks on one document of the row's mean length."""
     shape, tokens = encoder_shape(experiment.request.encoder), round(row.tokens_per_document)
     if per_task:
         return shape.pass_flops(tokens) * len(row.tasks) / 1e9
-    poolings = [
-        setting.pooling or default_pooling(setting.positions, pairs=experiment.data[task].task.pair_column is not None)
-        for task in row.tasks
-    ]
+    poolings = list({cell["task"]: cell["pooling"] for cell in cells if cell["setting"] == setting.name}.values())
     width, pairs = shape.hidden_size, poolings.count("pair")
     heads = poolings.count("attention") * folded_attention_flops(width, tokens, setting.queries)
     return (shape.pass_flops(tokens) + heads + pairs * pair_attention_flops(width, tokens)) / 1e9

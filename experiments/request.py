@@ -93,7 +93,7 @@ class Experiment:
         # On its device and in its dtype, so that what is not there or not possible is said before any work.
         encoder = load_encoder(request.encoder, device=request.device, dtype=request.dtype)
         max_length = request.max_length or encoder.default_max_length
-        LayerPooling("mean", request.mean_layers or 1).check(encoder.spec.num_layers)
+        LayerPooling("mean", 1 if request.mean_layers is None else request.mean_layers).check(encoder.spec.num_layers)
         spec = FeatureSpec.build(encoder.spec, TextSpec(max_length), None, positions, "float16")
         extractor = FeatureExtractor(encoder, spec)
         if any(task.pair_column is not None for task in registry.tasks):
@@ -103,7 +103,8 @@ class Experiment:
     @property
     def mean_layers(self) -> int:
         """How many layers LAYER-AVG takes: m."""
-        return self.request.mean_layers or LayerPooling.default(self.encoder.num_layers).count
+        asked = self.request.mean_layers
+        return LayerPooling.default(self.encoder.num_layers).count if asked is None else asked
 
     def cells(self, experiment: str, **settings: Any) -> CellStore:
         """The finished cells of one experiment; ``settings`` are those of its own."""

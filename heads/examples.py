@@ -54,11 +54,18 @@ class Examples:
         return self.block.first_lengths
 
     @property
-    def pairs(self) -> bool:
-        """Whether every document is known to be a pair of texts, both of them stored token by token."""
-        if self.spec.positions != "tokens" or self.block.index["n_first_tokens"].null_count:
-            return False
-        return bool((self._first_lengths < self.block.lengths).all())
+    def texts_known(self) -> bool:
+        """Whether every token of every document is stored, and known to be of the first or the second text."""
+        return self.spec.positions == "tokens" and not self.block.index["n_first_tokens"].null_count
+
+    @property
+    def paired(self) -> npt.NDArray[np.bool_]:
+        """(documents,) whether each is a pair of texts.
+
+        Raises:
+            StoreError: where a second text begins is not known.
+        """
+        return self._first_lengths < self.block.lengths
 
     def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
         """(documents, classes) of the documents at these positions.

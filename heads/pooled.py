@@ -109,8 +109,10 @@ class _StackedAttention:
     def __call__(self, values: torch.Tensor, lengths: torch.Tensor, first_lengths: torch.Tensor | None) -> torch.Tensor:
         documents, tokens, width = values.shape
         scores = self._queries(values.reshape(-1, width)).view(documents, tokens, -1)
-        if not self._of_pairs or first_lengths is None:
+        if not self._of_pairs:
             return self._pool(values, scores, torch.arange(tokens) < lengths[:, None])
+        if first_lengths is None:
+            raise ValueError("heads of pairs need the lengths of the first texts")
         texts = text_masks(tokens, lengths, first_lengths).unbind(dim=1)
         both = [self._pool(values, scores.clone(), text) for text in texts]
         return torch.stack(both, dim=1).flatten(0, 1)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -113,12 +113,16 @@ def train_head(
     held_out = None if dev is None or dev_codes is None else Examples(dev, dev_codes, spec, len(classes))
     if held_out is None and len(settings.grid) > 1:
         raise UsageError("a grid of learning rates and batch sizes needs dev documents to choose by; give --dev")
+    pooling = settings.pooling or _recommended_pooling(examples, held_out, settings)
+    if pooling == "pair" and spec.positions == "tokens" and not examples.paired.any():
+        raise UsageError("pooling pair: none of the training documents is a pair of texts; pool by attention")
     history: list[Epoch] = []
     best: _Candidate | None = None
     evaluation = None
     with _one_thread():
         for rate, size in settings.grid:
-            candidate = _train_once(examples, held_out, len(classes), settings, rate, size, progress, history)
+            point = replace(settings, pooling=pooling)
+            candidate = _train_once(examples, held_out, len(classes), point, rate, size, progress, history)
             # Strictly better only: the first of equals stays, so that adding points to a grid never changes a tie.
             if best is None or (candidate.epoch.dev_accuracy or 0.0) > (best.epoch.dev_accuracy or 0.0):
                 best = candidate
@@ -174,7 +178,7 @@ def _train_once(
     started = time.monotonic()
     # One generator for everything random: torch's global one is neither read nor moved.
     generator = torch.Generator().manual_seed(settings.seed)
-    model = _fresh_model(train, classes, settings, generator)
+    model = _fresh_model(train.spec, classes, settings, generator)
     epochs = settings.epochs_for(len(train), size)
     optimizer, schedule = build_optimizer(model, settings, rate, epochs * -(-len(train) // size))
     targets = torch.from_numpy(train.codes)
@@ -204,12 +208,17 @@ def _train_once(
     return _Candidate(model, best[0])
 
 
-def _fresh_model(train: Examples, classes: int, settings: TrainSettings, generator: torch.Generator) -> HeadModel:
-    spec = train.spec
+def _recommended_pooling(train: Examples, dev: Examples | None, settings: TrainSettings) -> str:
+    known = train.texts_known and (dev is None or dev.texts_known)
+    pairs = settings.queries == 1 and known and bool(train.paired.all())
+    return default_pooling(train.spec.positions, pairs=pairs)
+
+
+def _fresh_model(spec: FeatureSpec, classes: int, settings: TrainSettings, generator: torch.Generator) -> HeadModel:
     return HeadModel.build(
         spec,
         classes,
-        settings.pooling or default_pooling(spec.positions, pairs=settings.queries == 1 and train.pairs),
+        settings.pooling or default_pooling(spec.positions),
         attention_heads=settings.attention_heads,
         queries=settings.queries,
         layer_mix=settings.layer_mix if spec.layers.stacked else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,8 +12,9 @@ from typing import Any
 
 import apache_beam as beam
 
-from featurestore import Store, UsageError
+from featurestore import DataError, Store, UsageError
 from featurestore.entries import SegmentEntry
+from featurestore.store import READ_THREADS
 from heads import Head
 from pipelines.backfill_stage import ScoreSegments, SegmentOutcome, SegmentUnit
 from pipelines.carried_predictions import source_files
@@ -66,6 +68,7 @@ def backfill(
     run = RunFolder.start(predictions.objects)
     listed = predictions.files()
     units = plan_units(store, names, listed)
+    _check_pairs(store, dict(zip(names, heads, strict=True)), units)
     documents = sum(unit.entry.live for unit in units)
     runner = RunnerChoice.of(beam_options, len(units))
 
@@ -107,6 +110,23 @@ def load_heads(directories: Sequence[str]) -> list[Head]:
     if twice:
         raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
     return heads
+
+
+def _check_pairs(store: Store, heads: Mapping[str, Head], units: Sequence[SegmentUnit]) -> None:
+    """Refuse heads of pairs for segments that do not say where second texts begin, before anything is scored."""
+    of_pairs = {name for name, head in heads.items() if head.model.of_pairs}
+    todo = [unit.entry for unit in units if of_pairs & set(unit.heads)]
+
+    def unknown(entry: SegmentEntry) -> bool:
+        return bool(store.live_index(entry, ["n_first_tokens"])["n_first_tokens"].null_count)
+
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        segments = sum(pool.map(unknown, todo))
+    if segments:
+        raise DataError(
+            f"{store.uri}: {segments} segments were stored before Encore kept where second texts begin, and "
+            f"{', '.join(sorted(of_pairs))} needs it; leave that head out, or encode into a new store"
+        )
 
 
 def plan_units(store: Store, names: Sequence[str], listed: Sequence[PredictionFile]) -> list[SegmentUnit]:

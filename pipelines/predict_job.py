@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from encoders import FeatureExtractor, load_encoder
+from featurestore import UsageError
 from heads import Scorer
 from pipelines.backfill_job import load_heads
 from pipelines.corpus import CorpusColumns, find_files, plan, read_unit
@@ -62,6 +63,8 @@ def predict(request: PredictRequest) -> Predicted:
     spec = heads[0].spec
     for directory, head in zip(request.heads, heads, strict=True):
         head.require(spec, f"head {directory}", f"head {request.heads[0]}")
+        if head.model.of_pairs and request.columns.pair is None:
+            raise UsageError(f"head {directory} compares the two texts of pairs; name the second's with --pair-column")
     files = find_files(request.inputs)
     max_vectors = spec.text.max_length if spec.positions == "tokens" else 1
     corpus = plan(files, request.columns, request.unit_rows, vector_bytes=spec.row_bytes, max_vectors=max_vectors)

@@ -29,13 +29,15 @@ def folded_attention_flops(width: int, tokens: int, queries: int = 1) -> int:
 
 
 def pair_attention_flops(width: int, tokens: int) -> int:
-    """One task's attention over each text of a pair, 2 · 2 · H · d · T + 2 · 4 d²: every token is of one text.
+    """One task's attention over each text of a pair, 6 · H · d · T + 2 · 4 d².
+
+    Scores once over all tokens; a weighted sum over all of them for each text, where the other text's weigh nothing.
 
     Args:
         width: d; H is d / 64.
         tokens: T of both texts together.
     """
-    return 4 * default_heads(width) * width * tokens + 8 * width**2
+    return 6 * default_heads(width) * width * tokens + 8 * width**2
 
 
 def classifier_flops(width: int, queries: int = 1) -> int:

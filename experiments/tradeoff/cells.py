@@ -21,6 +21,7 @@ from featurestore.derivation import Derivation
 from featurestore.quantizers import calibrate, quantizer_from_dict
 from heads import Labels, TrainedHead, TrainSettings, train_head
 from heads.examples import Examples
+from heads.pooling import kind_of
 
 PART_BYTES = 16 << 20
 """Packed bytes that are derived at a time: as floats they may take sixteen times as many."""
@@ -161,6 +162,7 @@ def _result(trained: TrainedHead, dev: Examples) -> dict[str, Any]:
         "right": base64.b64encode(np.packbits(right).tobytes()).decode(),
         "dev_documents": len(dev),
         "train_documents": trained.documents,
+        "pooling": kind_of(trained.model.pooling),
         "epoch": trained.best.number,
         "epochs": trained.best.epochs,
         "seconds": trained.seconds,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shlex
 
+import pyarrow.compute as pc
+
 from experiments.tradeoff.recommend import Recommendation
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point
+from featurestore import Store
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
@@ -65,7 +68,13 @@ def commands(report: TradeoffReport) -> tuple[str, ...]:
     words += ["--max-length", str(spec.text.max_length), "--dtype", spec.encoder.compute_dtype]
     words += [] if spec.text.truncation_side == "right" else ["--truncation-side", spec.text.truncation_side]
     words += [] if spec.text.special_tokens else ["--no-special-tokens"]
+    words += ["--pair-column", "PAIR"] if _holds_pairs(report.bench.source) else []
     return tuple(shlex.join(line) for line in [*lines, words])
+
+
+def _holds_pairs(store: Store) -> bool:
+    index = store.documents(["n_tokens", "n_first_tokens"])
+    return bool(pc.any(pc.less(index["n_first_tokens"], index["n_tokens"])).as_py())
 
 
 def _described(report: TradeoffReport, point: Point) -> str:

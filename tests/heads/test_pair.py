@@ -88,6 +88,19 @@ class TestTraining:
         assert design(self.train(block, codes, epochs=1, queries=2)) == "attention"
         assert design(self.train(block, codes, epochs=1, pooling="attention")) == "attention"
 
+    def test_dev_documents_of_which_nobody_counted_the_first_texts_keep_the_papers_head(self) -> None:
+        block, codes = pairs_alike_or_not(self.SPEC, 4)
+        dev = block_of(self.SPEC, [3] * 2, first_lengths=[1, None])  # type: ignore[list-item]
+        trained = train_head(
+            block, codes, self.SPEC, ("x", "y"), dev=dev, dev_codes=codes[:2], settings=TrainSettings(epochs=1)
+        )
+        assert design(trained) == "attention"
+
+    def test_a_head_of_pairs_needs_a_pair(self) -> None:
+        block = block_of(self.SPEC, [3] * 4)
+        with pytest.raises(UsageError, match="pooling pair: none of the training documents is a pair of texts"):
+            self.train(block, np.array([0, 1, 0, 1]), pooling="pair")
+
     def test_one_single_text_among_pairs_makes_them_documents(self) -> None:
         block = block_of(self.SPEC, [3] * 4, first_lengths=[1, 2, 3, 1])
         assert design(self.train(block, np.array([0, 1, 0, 1]), epochs=1)) == "attention"

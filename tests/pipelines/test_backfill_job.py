@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import Change, SpecMismatch, Store, StoreError, UsageError, commit
+from featurestore import Change, DataError, SpecMismatch, Store, StoreError, UsageError, commit
 from featurestore.objects import Objects
+from featurestore.reader import SegmentReader
 from heads import Head, Labels, Scorer, TrainSettings
 from heads.store_training import TrainRequest, train_from_store
 from pipelines import backfill_stage
 from pipelines.backfill_job import BackfillRequest, backfill
+from pipelines.corpus import CorpusColumns
 from pipelines.predict_job import PredictRequest, predict
 from pipelines.predictions import Predictions
 from pipelines.segment_job import JobReport
@@ -288,3 +291,26 @@ def test_predict_keeps_the_probabilities_of_heads_with_different_classes(
     for row in predicted.to_pylist():
         assert row["score"] == max(row["probabilities"])
         assert sum(row["probabilities"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [{**row, "pair": "another text"} for row in texts(COUNT)]
+    uri = str(tmp_path / "pairs")
+    run_encode(uri, write_corpus(tmp_path / "pairs.parquet", pairs), columns=CorpusColumns(pair="pair"))
+    paired = Store.open(uri)
+    head = train(paired, tmp_path, "pair")
+    assert head.model.of_pairs
+    report = backfill(BackfillRequest(uri, (str(tmp_path / "pair"),), str(tmp_path / "out")))
+    assert report.document["documents"]["scored"] == COUNT
+    real = SegmentReader.index
+
+    def uncounted(reader: SegmentReader, columns: Sequence[str] | None = None) -> pa.Table:
+        index = real(reader, columns)
+        place = index.column_names.index("n_first_tokens")
+        return index.set_column(place, "n_first_tokens", pa.nulls(index.num_rows, pa.int32()))
+
+    monkeypatch.setattr(SegmentReader, "index", uncounted)
+    with pytest.raises(DataError, match="leave that head out, or encode into a new store"):
+        backfill(BackfillRequest(uri, (str(tmp_path / "pair"),), str(tmp_path / "other")))

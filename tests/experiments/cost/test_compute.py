@@ -10,12 +10,14 @@ from experiments.cost import (
     Methods,
     classifier_flops,
     folded_attention_flops,
+    pair_attention_flops,
     paper,
     paper_attention_flops,
 )
 from experiments.cost.compute import first_cheaper, round_up
 from heads.attention import AttentionPooling
 from heads.classifier import Classifier
+from heads.pair import PairPooling
 
 GIGA = 10**9
 PAPER = Methods.of(BUILT_IN["roberta-large"], BUILT_IN["distilroberta"], 50)
@@ -105,6 +107,15 @@ def test_the_folded_count_is_that_of_the_head_that_runs(queries: int) -> None:
         pooling.folded_queries()
     flops = counted(pooling, torch.randn(1, tokens, width), torch.tensor([tokens]))
     assert flops - folding.get_total_flops() == folded_attention_flops(width, tokens, queries)
+
+
+def test_the_count_for_pairs_is_that_of_the_head_that_runs() -> None:
+    width, tokens = 128, 9
+    pooling = PairPooling(width)
+    with FlopCounterMode(display=False) as folding, torch.inference_mode():
+        pooling.attention.folded_queries()
+    flops = counted(pooling, torch.randn(1, tokens, width), torch.tensor([tokens]), torch.tensor([4]))
+    assert flops - folding.get_total_flops() == pair_attention_flops(width, tokens)
 
 
 @pytest.mark.parametrize("queries", [1, 3])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from encoders import Encoder, load_encoder
+from encoders.tokenize import BlockTokenizer
 from encoders.training import (
     JointTraining,
     StepDone,
@@ -25,7 +26,7 @@ from experiments.joint_artefacts import joint_head, provenance_of
 from experiments.task_data import TaskData, TaskPart, read_task
 from experiments.tasks import TaskRegistry
 from experiments.training_display import SilentTraining, TrainingDisplay
-from featurestore import UsageError
+from featurestore import TextSpec, UsageError
 from featurestore.spec import EncoderSpec
 from heads import Evaluation, TrainSettings
 from heads.classifier import Classifier
@@ -109,6 +110,9 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in request.tasks.tasks}
     encoder = load_encoder(request.encoder, device=request.device)
     max_length = request.settings.max_length or encoder.default_max_length
+    if any(task.pair_column is not None for task in request.tasks.tasks):
+        # Before the first task is tokenized, which takes minutes where tasks are large.
+        BlockTokenizer.build(encoder.tokenizer, TextSpec(max_length)).check_pairs()
     train, dev = ({name: _examples(encoder, found, part, max_length) for name, found in data.items()} for part in PARTS)
     heads = {name: fresh_head(encoder, found, request.settings.seed) for name, found in data.items()}
     training = JointTraining(encoder, heads, list(train.values()), request.settings)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import experiments.multitask
-from encoders import FeatureExtractor, load_encoder
+from encoders import Encoder, FeatureExtractor, load_encoder
 from encoders.training import JointTraining, StepDone, TrainingSettings
 from encoders.training.forward import pooled_vectors
 from experiments.multitask import MultitaskRequest, train_multitask
@@ -224,3 +224,20 @@ def test_the_seed_decides_the_heads_initial_weights(tmp_path: Path, trainings: l
     torch.manual_seed(2)
     torch.testing.assert_close(first_weights("b", 0), first)
     assert not torch.allclose(first_weights("c", 1), first)
+
+
+def test_an_encoder_without_a_pair_template_is_refused_before_any_text_is_tokenized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_template(*arguments: Any, **more: Any) -> Encoder:
+        loaded = load_encoder(*arguments, **more)
+        loaded.tokenizer.post_processor = None
+        return loaded
+
+    def unwanted(*arguments: Any) -> None:
+        raise AssertionError("tokenized")
+
+    monkeypatch.setattr(experiments.multitask, "load_encoder", without_template)
+    monkeypatch.setattr(experiments.multitask, "_examples", unwanted)
+    with pytest.raises(UsageError, match="no pair template"):
+        train_multitask(request_for(tmp_path))

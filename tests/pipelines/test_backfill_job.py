@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -304,6 +305,13 @@ def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known
     assert head.model.of_pairs
     report = backfill(BackfillRequest(uri, (str(tmp_path / "pair"),), str(tmp_path / "out")))
     assert report.document["documents"]["scored"] == COUNT
+    asked = PredictRequest((str(tmp_path / "pairs.parquet"),), (str(tmp_path / "pair"),), device="cpu")
+    with pytest.raises(UsageError, match="compares the two texts of pairs; name the second's with --pair-column"):
+        predict(asked)
+    predicted = predict(replace(asked, columns=CorpusColumns(pair="pair"))).table.sort_by("doc_id")
+    stored = Predictions.open(str(tmp_path / "out")).read("pair").sort_by("doc_id")
+    assert predicted["doc_id"].to_pylist() == stored["doc_id"].to_pylist()
+    np.testing.assert_allclose(predicted["score"].to_numpy(), stored["score"].to_numpy(), atol=1e-5)
     real = SegmentReader.index
 
     def uncounted(reader: SegmentReader, columns: Sequence[str] | None = None) -> pa.Table:

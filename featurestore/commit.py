@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from featurestore.block_list import NOTHING, BlockList, blocked
 from featurestore.deletions import read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
 from featurestore.keys import KeyArray, KeyIndex
-from featurestore.maintenance.block_list import NOTHING, BlockList, blocked
 from featurestore.presence import require_present
 from featurestore.store import READ_THREADS, Store, version_log
 from featurestore.versions import Manifest

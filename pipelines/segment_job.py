@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from featurestore import Change, Store, commit
+from featurestore.block_list import blocked
 from featurestore.codecs import check_codec
-from featurestore.maintenance.block_list import blocked
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, watch_units
 from pipelines.runner import RunnerChoice, run_to_end

@@ -13,8 +13,8 @@ import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
 from featurestore import Store
+from featurestore.block_list import BlockList, blocked
 from featurestore.entries import SegmentEntry
-from featurestore.maintenance.block_list import BlockList, blocked
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord
 from featurestore.segments import read_record, write_segment

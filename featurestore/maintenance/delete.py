@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from featurestore.block_list import block as put_on_block_list
 from featurestore.commit import Change, commit_on_head
 from featurestore.errors import DataError
 from featurestore.identity import id_array, key_hashes
 from featurestore.keys import words
-from featurestore.maintenance.block_list import block as put_on_block_list
 from featurestore.store import Store
 
 EXAMPLES = 5

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.maintenance.block_list import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
+from featurestore.block_list import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
 from featurestore.maintenance.verify_findings import Audit
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from cli.main import run
 from featurestore import Store
-from featurestore.maintenance.block_list import blocked
+from featurestore.block_list import blocked
 from tests.featurestore.building import held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

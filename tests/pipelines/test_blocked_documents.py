@@ -8,7 +8,7 @@ import pytest
 
 from cli.main import run
 from featurestore import Store
-from featurestore.maintenance.block_list import block
+from featurestore.block_list import block
 from featurestore.maintenance.delete import delete
 from pipelines import read_stage
 from pipelines.corpus import CorpusColumns

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from featurestore import Store, StoreError, UsageError
-from featurestore.maintenance.block_list import block, blocked
+from featurestore.block_list import block, blocked
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.tags import add_tag

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from featurestore import DataError, Store, commit
-from featurestore.maintenance.block_list import BlockList, blocked
+from featurestore.block_list import BlockList, blocked
 from featurestore.maintenance.delete import delete
 from featurestore.objects import Objects
 from tests.featurestore.building import change_to, expected, held, put, spec_of

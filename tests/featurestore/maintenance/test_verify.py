@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from featurestore import Change, FeatureBlock, Store, StoreError, UsageError, commit
+from featurestore.block_list import block
 from featurestore.codecs import CODECS
 from featurestore.deletions import write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
-from featurestore.maintenance.block_list import block
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.vacuum import vacuum

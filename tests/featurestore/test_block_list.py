@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import DataError, StoreError
-from featurestore.maintenance import block_list
-from featurestore.maintenance.block_list import block, blocked
+from featurestore import DataError, StoreError, block_list
+from featurestore.block_list import block, blocked
 from featurestore.objects import Objects
 
 

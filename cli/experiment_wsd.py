@@ -39,6 +39,15 @@ def wsd(
             show_default=False,
         ),
     ] = None,
+    first_senses: Annotated[
+        str | None,
+        typer.Option(
+            "--first-senses",
+            metavar="FILE",
+            help="WordNet's index.sense: words that TRAIN lacks get the sense that it numbers 1.",
+            show_default="they get no answer",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
     as_json: JsonOption = False,
@@ -58,7 +67,7 @@ def wsd(
 
     folder = Path(out).expanduser()
     request = ProbeRequest(
-        train, test, folder, encoder, tuple(layer or ()), tuple(quantizer or ()), device=device, dtype=dtype
+        train, test, folder, encoder, tuple(layer or ()), tuple(quantizer or ()), first_senses, device, dtype
     )
     result = run_probe(request, progress_line, display_for(error_console()))
     print_probe(result, result.write(folder), as_json=as_json)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from experiments.result_tables import MISSING, markdown
-from experiments.word_sense.scores import Interval, PairedIntervals, SenseScore
+from experiments.word_sense.scores import Coverage, Interval, PairedIntervals, SenseScore
 
 BASELINE = "most frequent sense"
 WHOLE = "all"
@@ -33,9 +33,9 @@ class ProbeLine:
         part: a source of instances, or `WHOLE`.
         score: the counts.
         intervals: of the score, and of its difference from the baseline.
-        against_original: (points of precision, interval), less the original features' of the layer; None for these
+        against_baseline: on the covered instances, less the baseline's.
+        against_original: (on the covered instances, interval), less the original features' of the layer; None for these
             and for the baseline.
-        against_baseline: points of precision, less the baseline's.
     """
 
     features: str
@@ -61,9 +61,9 @@ class ProbeLine:
             "bytes_per_token": self.bytes_per_token,
             "part": self.part,
             **asdict(self.score),
-            "precision": self.score.precision,
-            "precision_low": self.intervals.precision[0],
-            "precision_high": self.intervals.precision[1],
+            "on_covered": self.score.on_covered,
+            "on_covered_low": self.intervals.on_covered[0],
+            "on_covered_high": self.intervals.on_covered[1],
             "recall": self.score.recall,
             "f1": self.score.f1,
             "f1_low": self.intervals.f1[0],
@@ -82,7 +82,7 @@ def lines_of(
     layer: int | None,
     bytes_per_token: int | None,
     sources: pa.StringArray,
-    answered: Flags,
+    coverage: Coverage,
     right: Flags,
     baseline: Flags,
     original: Flags | None,
@@ -94,19 +94,19 @@ def lines_of(
         layer: of the encoder; None for the baseline.
         bytes_per_token: of the stored features; None for the baseline.
         sources: (n,) source of each instance.
-        answered: (n,) whether training has its word.
+        coverage: of the instances.
         right: (n,) whether the features' answer is right.
         baseline: (n,) whether the most frequent sense is.
         original: (n,) whether the original features' answer is; None where these are the original ones, or none.
     """
     lines = []
     for part, rows in _parts(sources):
-        score = SenseScore.of(right[rows], answered[rows])
+        score = SenseScore.of(right[rows], coverage[rows])
         compared = None
         if original is not None:
-            paired = PairedIntervals.of(right[rows], original[rows], answered[rows])
-            less = SenseScore.of(original[rows], answered[rows])
-            compared = (score.precision - less.precision, paired.difference)
+            paired = PairedIntervals.of(right[rows], original[rows], coverage[rows])
+            less = SenseScore.of(original[rows], coverage[rows])
+            compared = (score.on_covered - less.on_covered, paired.difference)
         lines.append(
             ProbeLine(
                 features=features,
@@ -114,8 +114,8 @@ def lines_of(
                 bytes_per_token=bytes_per_token,
                 part=part,
                 score=score,
-                intervals=PairedIntervals.of(right[rows], baseline[rows], answered[rows]),
-                against_baseline=score.precision - SenseScore.of(baseline[rows], answered[rows]).precision,
+                intervals=PairedIntervals.of(right[rows], baseline[rows], coverage[rows]),
+                against_baseline=score.on_covered - SenseScore.of(baseline[rows], coverage[rows]).on_covered,
                 against_original=compared,
             )
         )
@@ -181,8 +181,8 @@ class ProbeResult:
             [
                 line.title,
                 MISSING if line.bytes_per_token is None else f"{line.bytes_per_token:,}",
-                f"{100 * line.score.precision:.1f}",
-                _interval(line.intervals.precision, ".1f"),
+                f"{100 * line.score.on_covered:.1f}",
+                _interval(line.intervals.on_covered, ".1f"),
                 MISSING if line.against_original is None else f"{100 * line.against_original[0]:+.2f}",
                 MISSING if line.against_original is None else _interval(line.against_original[1], "+.2f"),
                 f"{100 * line.score.f1:.1f}",
@@ -194,7 +194,7 @@ class ProbeResult:
     def table_of_parts(self) -> list[list[str]]:
         """F1 in % on the covered instances of each source."""
         return [
-            [line.title, *(f"{100 * self.line(line, part).score.precision:.1f}" for part in self.parts)]
+            [line.title, *(f"{100 * self.line(line, part).score.on_covered:.1f}" for part in self.parts)]
             for line in self.whole
         ]
 
@@ -204,15 +204,22 @@ class ProbeResult:
         first, (cut_train, cut_test) = self.whole[0].score, self.without_vector
         return (
             f"{self.train:,} training and {self.test:,} test instances in {self.sentences:,} sentences; training has "
-            f"the words of {first.answered:,} test instances ({first.answered / first.instances:.1%}). "
+            f"the words of {first.covered:,} test instances ({first.covered / first.instances:.1%}). {self._fallback}"
             f"Without a vector: {cut_train:,} and {cut_test:,}."
         )
+
+    @property
+    def _fallback(self) -> str:
+        score = self.whole[0].score
+        if not score.fallback:
+            return "The others get no answer. "
+        return f"{score.fallback:,} others get WordNet's first sense, {score.fallback_right:,} of them rightly. "
 
     def write(self, out: Path) -> tuple[Path, Path]:
         """Write ``wsd.parquet`` and ``wsd.md``; returns their paths."""
         parquet, report = out / "wsd.parquet", out / "wsd.md"
         pq.write_table(pa.Table.from_pylist([line.to_dict() for line in self.lines]), parquet)
-        covered = [f"{part} ({self.line(self.whole[0], part).score.answered:,})" for part in self.parts]
+        covered = [f"{part} ({self.line(self.whole[0], part).score.covered:,})" for part in self.parts]
         report.write_text(
             "\n".join(
                 [

@@ -15,8 +15,10 @@ from encoders import Encoder
 from encoders.tokenize import BlockTokenizer
 from experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
 from experiments.word_sense.centroids import SenseCentroids, SenseInventory
+from experiments.word_sense.first_senses import first_senses, read_first_senses
 from experiments.word_sense.instances import WordInstances, distinct_sentences
 from experiments.word_sense.lines import BASELINE, ProbeResult, lines_of
+from experiments.word_sense.scores import Coverage
 from experiments.word_sense.stores import ORIGINAL, SentenceStores
 from experiments.word_sense.vectors import word_vectors
 from featurestore import Store, UsageError, parse_quantizer
@@ -40,6 +42,8 @@ class ProbeRequest:
         encoder: what `load_encoder` takes.
         layers: the layers to read; none means the one at two thirds of the depth, as the paper's 16 of 24.
         quantizers: to measure beside `QUANTIZERS`.
+        first_senses: WordNet's ``index.sense``, which answers for words that training lacks; without it they get
+            no answer.
         device, dtype: where and in what the encoder runs.
     """
 
@@ -49,6 +53,7 @@ class ProbeRequest:
     encoder: str = "minilm"
     layers: tuple[int, ...] = ()
     quantizers: tuple[str, ...] = ()
+    first_senses: str | None = None
     device: str = "auto"
     dtype: str = "float32"
 
@@ -63,11 +68,12 @@ def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> Prob
 
     Raises:
         UsageError: unreadable files, an unknown quantizer or encoder, a layer that it does not have.
-        DataError: a damaged row.
+        DataError: a damaged row, or a line that is not one of ``index.sense``.
         JobError, StoreError: the features could not be made, or are not those of the sentences.
     """
     asked = tuple(dict.fromkeys(parse_quantizer(text).request for text in (*QUANTIZERS, *request.quantizers)))
     train, test = WordInstances.read(request.train), WordInstances.read(request.test)
+    fallback = None if request.first_senses is None else read_first_senses(request.first_senses)
     encoder = resident_encoder(request.encoder, device=request.device, dtype=request.dtype)
     layers = tuple(dict.fromkeys(request.layers)) or (default_layer(encoder.spec.num_layers),)
     _make_folder(request.out)
@@ -78,8 +84,8 @@ def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> Prob
     say(f"encoding {len(sentences):,} sentences with {encoder.spec.name}, layers {', '.join(map(str, layers))}")
     encoded = stores.encode(sentences, display)
     probe = _Probe.of(train, test, sentences, encoder, encoded)
-    answered, baseline = probe.most_frequent()
-    lines = lines_of(BASELINE, None, None, test.sources, answered, baseline, baseline, None)
+    coverage, baseline = probe.coverage(fallback), probe.most_frequent()
+    lines = lines_of(BASELINE, None, None, test.sources, coverage, baseline, baseline, None)
     for layer in layers:
         original: Right | None = None
         # One layer alone: the quantized features are derived from it, and not each from all layers.
@@ -88,7 +94,7 @@ def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> Prob
             say(f"layer {layer}, {quantizer}")
             store = stores.derive(source, layer, quantizer)
             right = probe.right(store)
-            lines += lines_of(quantizer, layer, store.spec.row_bytes, test.sources, answered, right, baseline, original)
+            lines += lines_of(quantizer, layer, store.spec.row_bytes, test.sources, coverage, right, baseline, original)
             original = right if original is None else original
     return ProbeResult(
         lines=tuple(lines),
@@ -127,10 +133,17 @@ class _Probe:
         rows = [tokens.rows(_places(part.texts, sentences["text"]), part.starts, part.stops) for part in (train, test)]
         return cls(train, test, inventory, sentences, encoder, tokens, *rows)
 
-    def most_frequent(self) -> tuple[Right, Right]:
-        """(test,) whether training has the word, and whether its most frequent sense is right."""
-        places = self.inventory.most_frequent(self.test.words)
-        return places >= 0, self.test.accepts(self.inventory.named(places))
+    def coverage(self, fallback: pa.Table | None) -> Coverage:
+        """(test,) who answers: training, or else the first senses that ``fallback`` has, if any."""
+        covered = self.inventory.find(self.test.words) >= 0
+        if fallback is None:
+            return Coverage.of(covered)
+        senses = first_senses(fallback, self.test.words)
+        return Coverage.of(covered, senses.is_valid().to_numpy(zero_copy_only=False), self.test.accepts(senses))
+
+    def most_frequent(self) -> Right:
+        """(test,) whether the word's most frequent sense in training is right."""
+        return self.test.accepts(self.inventory.named(self.inventory.most_frequent(self.test.words)))
 
     def right(self, store: Store) -> Right:
         """(test,) whether the sense with the nearest centroid is right."""

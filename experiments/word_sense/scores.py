@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,33 @@ import numpy.typing as npt
 from heads.metrics import BOOTSTRAP_SEED, RESAMPLES
 
 Interval = tuple[float, float]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """What can be said of test instances before any features are read.
+
+    Attributes:
+        covered: (n,) whether training has the instance's word.
+        fallback: (n,) whether it has not, and the fallback names a sense.
+        fallback_right: (n,) whether that sense is accepted.
+    """
+
+    covered: Flags
+    fallback: Flags
+    fallback_right: Flags
+
+    @classmethod
+    def of(cls, covered: Flags, fallback: Flags | None = None, right: Flags | None = None) -> Self:
+        """Of instances that the fallback answers, and answers rightly, where training lacks the word."""
+        none = np.zeros(len(covered), bool)
+        answered = none if fallback is None else fallback & ~covered
+        return cls(covered, answered, none if right is None else right & answered)
+
+    def __getitem__(self, rows: Flags) -> Coverage:
+        """Of some of the instances."""
+        return Coverage(self.covered[rows], self.fallback[rows], self.fallback_right[rows])
 
 
 @dataclass(frozen=True)
@@ -18,34 +46,39 @@ class SenseScore:
 
     Attributes:
         instances: all of them.
-        answered: those whose word occurs in training.
-        right: those answered with an accepted sense.
+        covered: those whose word occurs in training.
+        right: those of them with an accepted sense as the answer.
+        fallback: those whose word training lacks, and which the fallback answers.
+        fallback_right: those of them with an accepted sense as the answer.
     """
 
     instances: int
-    answered: int
+    covered: int
     right: int
+    fallback: int = 0
+    fallback_right: int = 0
 
     @classmethod
-    def of(cls, right: npt.NDArray[np.bool_], answered: npt.NDArray[np.bool_]) -> SenseScore:
-        """Count; ``right`` and ``answered`` (n,)."""
-        return cls(len(right), int(answered.sum()), int((right & answered).sum()))
+    def of(cls, right: Flags, coverage: Coverage) -> SenseScore:
+        """Count; ``right`` (n,) counts where an instance is covered."""
+        counts = (right & coverage.covered, coverage.fallback, coverage.fallback_right)
+        return cls(len(right), int(coverage.covered.sum()), *(int(flags.sum()) for flags in counts))
 
     @property
-    def precision(self) -> float:
-        """Share of the answered instances that is right; on these alone it is recall and F1 as well."""
-        return self.right / self.answered if self.answered else 0.0
+    def on_covered(self) -> float:
+        """Share of the covered instances that is right: precision, recall and F1 on these alone."""
+        return self.right / self.covered if self.covered else 0.0
 
     @property
     def recall(self) -> float:
         """Share of all instances that is right."""
-        return self.right / self.instances if self.instances else 0.0
+        return (self.right + self.fallback_right) / self.instances if self.instances else 0.0
 
     @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall, over all instances."""
-        asked = self.answered + self.instances
-        return 2 * self.right / asked if asked else 0.0
+        asked = self.covered + self.fallback + self.instances
+        return 2 * (self.right + self.fallback_right) / asked if asked else 0.0
 
 
 @dataclass(frozen=True)
@@ -53,41 +86,40 @@ class PairedIntervals:
     """95 % percentile intervals over bootstrap samples of the test instances.
 
     Attributes:
-        precision: of the prediction.
+        on_covered: of the prediction.
         f1: of the prediction.
-        difference: of its precision, less that of the other prediction on the same instances.
+        difference: on the covered instances, less that of the other prediction.
     """
 
-    precision: Interval
+    on_covered: Interval
     f1: Interval
     difference: Interval
 
     @classmethod
-    def of(
-        cls, right: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], answered: npt.NDArray[np.bool_]
-    ) -> PairedIntervals:
+    def of(cls, right: Flags, other: Flags, coverage: Coverage) -> PairedIntervals:
         """Resample.
 
-        What counts of an instance is whether it is answered, and by which of the two rightly. To draw instances with
+        What counts of an instance is who answers it, if anyone, and which of the two rightly. To draw instances with
         replacement is therefore to draw the sizes of these few kinds from a multinomial distribution. Instances of
         one text are taken for independent, which makes the intervals a little too narrow.
 
         Args:
             right: (n,) whether the prediction is right.
             other: (n,) whether the one that it is compared with is.
-            answered: (n,) whether the word occurs in training.
+            coverage: of the instances.
         """
-        kinds = np.where(answered, 1 + 2 * right + other, 0)
-        sizes = np.bincount(kinds, minlength=5)
-        if not answered.any():
+        kinds = np.where(coverage.covered, 1 + 2 * right + other, 0)
+        kinds[coverage.fallback] = 5 + coverage.fallback_right[coverage.fallback]
+        sizes = np.bincount(kinds, minlength=7)
+        if not coverage.covered.any():
             return cls((0.0, 1.0), (0.0, 1.0), (-1.0, 1.0))
         random = np.random.default_rng(BOOTSTRAP_SEED)
         drawn = random.multinomial(len(kinds), sizes / sizes.sum(), size=RESAMPLES)
-        there = np.maximum(drawn[:, 1:].sum(axis=1), 1)
+        there, fallback = np.maximum(drawn[:, 1:5].sum(axis=1), 1), drawn[:, 5] + drawn[:, 6]
         mine, theirs = drawn[:, 3] + drawn[:, 4], drawn[:, 2] + drawn[:, 4]
         return cls(
-            precision=_percentiles(mine / there),
-            f1=_percentiles(2 * mine / (there + len(kinds))),
+            on_covered=_percentiles(mine / there),
+            f1=_percentiles(2 * (mine + drawn[:, 6]) / (there + fallback + len(kinds))),
             difference=_percentiles((mine - theirs) / there),
         )
 

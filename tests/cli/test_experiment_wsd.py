@@ -46,7 +46,7 @@ def test_the_table_and_the_json_say_the_same(
         "int2",
     ]
     for line in lines:
-        assert f"{100 * line['precision']:.1f}" in printed.out
+        assert f"{100 * line['on_covered']:.1f}" in printed.out
     assert "encoding" in printed.err
     assert (tmp_path / "out" / "wsd.md").exists()
     assert document["parquet"] == str(tmp_path / "out" / "wsd.parquet")

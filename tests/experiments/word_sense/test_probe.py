@@ -17,8 +17,8 @@ from experiments.word_sense.centroids import SenseInventory
 from experiments.word_sense.instances import WordInstances
 from experiments.word_sense.lines import BASELINE, ProbeLine, ProbeResult
 from experiments.word_sense.probe import ProbeRequest, default_layer, run_probe
-from experiments.word_sense.scores import SenseScore
-from featurestore import JobError, Store, UsageError
+from experiments.word_sense.scores import Coverage, SenseScore
+from featurestore import DataError, JobError, Store, UsageError
 from pipelines.progress import Silent
 from tests.experiments.word_sense.building import RIVER, instance, made_up, write
 from tests.pipelines.jobs import DATA, encoder
@@ -77,7 +77,7 @@ def test_original_and_single_bits_are_classified_as_the_slow_way_does(result: Pr
     ways = {"float16": lambda rows: rows.mean(axis=0), "sign": lambda rows: np.where(rows >= 0, 1, -1).mean(axis=0)}
     for features, decode in ways.items():
         score = whole(result, layer, features).score
-        assert (score.answered, score.right) == plain_right(layer, decode), features
+        assert (score.covered, score.right) == plain_right(layer, decode), features
         assert score.instances == len(made_up()[1])
 
 
@@ -95,6 +95,41 @@ def test_the_baseline_is_the_most_frequent_training_sense(result: ProbeResult) -
     assert line.against_original is None
 
 
+WORDNET = (
+    "bank%1:17:01:: 09213565 1 25\n"
+    "good%3:00:01:: 01123148 2 50\n"
+    "river%1:17:00:: 09411430 2 3\n"
+    "river%1:17:09:: 09411431 1 9\n"
+    "river%2:38:00:: 09411432 1 9\n"
+)
+"""Lines as `index.sense` has them, made up: river's first sense as a noun is the one that is numbered 1."""
+
+
+def test_a_word_that_training_lacks_gets_wordnet_s_first_sense(result: ProbeResult, tmp_path: Path) -> None:
+    train, test = made_up()
+    test.append(instance(401, RIVER, 1, "river%2:38:00::", lemma="river"))
+    test.append(instance(402, RIVER, 1, "river%1:17:00::", accepted=["river%1:17:09::"], lemma="river"))
+    test.append(instance(403, RIVER, 0, "the%1:17:00::", lemma="the"))
+    files = {name: write(tmp_path / f"{name}.parquet", rows) for name, rows in (("train", train), ("test", test))}
+    (tmp_path / "index.sense").write_text(WORDNET)
+    found = probe(tmp_path, **files, layers=(3,), first_senses=str(tmp_path / "index.sense"))
+    for line in found.whole:
+        before = whole(result, line.layer, line.features).score
+        assert line.score == SenseScore(len(test), before.covered, before.right, 3, 1)
+        assert line.score.recall == (before.right + 1) / len(test)
+    assert "3 others get WordNet's first sense, 1 of them rightly." in found.summary
+    assert "The others get no answer." in result.summary
+
+
+def test_a_file_that_is_not_wordnet_s_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "index.sense").write_text(WORDNET + "river 1\n")
+    with pytest.raises(DataError, match=r"index\.sense: line 6 is not one of WordNet's index\.sense"):
+        probe(tmp_path, first_senses=str(tmp_path / "index.sense"))
+    with pytest.raises(UsageError, match="--first-senses nowhere: cannot be read"):
+        probe(tmp_path, first_senses="nowhere")
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_layer_has_the_original_8_bits_1_bit_and_what_was_asked_for(result: ProbeResult) -> None:
     features = ["float16", "uint8:per-tensor:min-max", "sign", "int2"]
     expected = [(None, BASELINE), *((layer, name) for layer in (3, 1) for name in features)]
@@ -104,14 +139,14 @@ def test_every_layer_has_the_original_8_bits_1_bit_and_what_was_asked_for(result
     assert original.against_original is None
     quantized = whole(result, 1, "sign")
     assert quantized.against_original is not None
-    assert quantized.against_original[0] == pytest.approx(quantized.score.precision - original.score.precision)
+    assert quantized.against_original[0] == pytest.approx(quantized.score.on_covered - original.score.on_covered)
 
 
 def test_parts_add_up_to_the_whole(result: ProbeResult) -> None:
     assert result.parts == ["made", "other"]
     for line in result.whole:
         parts = [result.line(line, part).score for part in result.parts]
-        for count in ("instances", "answered", "right"):
+        for count in ("instances", "covered", "right", "fallback", "fallback_right"):
             assert sum(getattr(part, count) for part in parts) == getattr(line.score, count)
 
 
@@ -121,7 +156,7 @@ def test_the_files_hold_every_figure(result: ProbeResult, tmp_path: Path) -> Non
     assert rows == [line.to_dict() for line in result.lines]
     assert len(rows) == 9 * 3
     text = report.read_text()
-    covered = 100 * whole(result, 3, "sign").score.precision
+    covered = 100 * whole(result, 3, "sign").score.on_covered
     assert f"| layer 3, sign | 4 | {covered:.1f} |" in text
     assert "| most frequent sense | – |" in text
     assert "made (" in text
@@ -145,7 +180,7 @@ def test_a_word_that_truncation_cuts_off_gets_its_most_frequent_sense(tmp_path: 
     files = {name: write(tmp_path / f"{name}.parquet", rows) for name, rows in (("train", train), ("test", test))}
     result = probe(tmp_path, **files)
     assert result.without_vector == (1, 2)
-    assert {(line.score.answered, line.score.right) for line in result.whole} == {(2, 1)}
+    assert {(line.score.covered, line.score.right) for line in result.whole} == {(2, 1)}
 
 
 @pytest.mark.parametrize(
@@ -183,6 +218,6 @@ def test_the_baseline_on_real_data_is_what_its_page_says() -> None:
     train, test = (WordInstances.read(str(DATA / "wsd" / f"{part}.parquet")) for part in ("train", "test"))
     inventory = SenseInventory.of(train.words, train.senses)
     places = inventory.most_frequent(test.words)
-    score = SenseScore.of(test.accepts(inventory.named(places)), places >= 0)
+    score = SenseScore.of(test.accepts(inventory.named(places)), Coverage.of(places >= 0))
     assert (len(train), score.instances) == (39_666, 7_253)
-    assert f"{score.answered / score.instances:.1%} {score.precision:.1%} {score.recall:.1%}" == "91.0% 62.5% 56.9%"
+    assert f"{score.covered / score.instances:.1%} {score.on_covered:.1%} {score.recall:.1%}" == "91.0% 62.5% 56.9%"

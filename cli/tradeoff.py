@@ -44,7 +44,7 @@ def tradeoff(
         list[str] | None,
         typer.Option(metavar="X", help="Such as int4; one of each kind unless given.", show_default=False),
     ] = None,
-    queries: Annotated[int, typer.Option(metavar="N", help="Learned queries of attention pooling.")] = 1,
+    queries: Annotated[int, typer.Option(metavar="N", help="Learned queries of attention over all tokens.")] = 1,
     seeds: Annotated[int, typer.Option(metavar="N", help="Heads for each task and setting.")] = 3,
     epochs: Annotated[
         int | None, typer.Option(metavar="N", help="Passes; as encore train unless given.", show_default=False)

@@ -138,7 +138,7 @@ def _provenance(report: TradeoffReport) -> str:
         ("fingerprint", f"<code>{escape(str(found['fingerprint']))}</code>"),
         ("encoder", escape(str(found["encoder"]))),
         ("documents", _lengths(report)),
-        *((f"task {escape(task.name)}", _labels(task)) for task in report.tasks),
+        *((f"task {escape(task.name)}", _labels(report, task)) for task in report.tasks),
         ("seeds", ", ".join(map(str, range(report.request.seeds)))),
         ("classifiers", f"{len(report.grid) * report.request.seeds * len(report.tasks):,}, trained one by one"),
         ("versions", escape(", ".join(f"{name} {number}" for name, number in report.versions.items()))),
@@ -155,10 +155,16 @@ def _lengths(report: TradeoffReport) -> str:
     )
 
 
-def _labels(task: LabelledTask) -> str:
+POOLED = {"attention": "by attention", "pair": "by attention over each text of a pair"}
+"""How a head pools tokens, in words; of stored ``cls`` and ``mean`` there is nothing left to pool."""
+
+
+def _labels(report: TradeoffReport, task: LabelledTask) -> str:
     missing = f"; {task.not_stored:,} labelled documents are not stored" if task.not_stored else ""
     documents = f"{len(task.train):,} documents to train on, {len(task.dev):,} to measure on"
-    return f"{len(task.classes)} classes, {documents}{missing}"
+    way = report.poolings(task).get("tokens")
+    pooled = "" if way is None else f"; tokens pooled {POOLED[way]}"
+    return f"{len(task.classes)} classes, {documents}{pooled}{missing}"
 
 
 def _script_json(document: object) -> str:

@@ -62,6 +62,15 @@ class TradeoffReport:
         """Package → version."""
         return {name: version(name) for name in VERSIONS}
 
+    def poolings(self, task: LabelledTask) -> dict[str, str]:
+        """Stored positions → how the task's heads pool them: pairs are pooled text by text where both are known."""
+        found = {}
+        for setting in self.grid:
+            result = self.bench.heads.get(head_key(task, setting, 0))
+            if result is not None:
+                found[setting.positions] = str(result["pooling"])
+        return found
+
     def projected_bytes(self, point: Point) -> float:
         """Bytes of a store of `documents` documents."""
         return point.size.bytes_per_document * self.documents

@@ -26,6 +26,7 @@ CELL_SCHEMA = pa.schema(
         pa.field("task", pa.string(), nullable=False),
         *SETTING_FIELDS,
         pa.field("seed", pa.int64(), nullable=False),
+        pa.field("pooling", pa.string(), nullable=False),
         pa.field("accuracy", pa.float64(), nullable=False),
         pa.field("macro_f1", pa.float64()),
         pa.field("mcc", pa.float64()),
@@ -136,6 +137,7 @@ def provenance(report: TradeoffReport) -> dict[str, object]:
                 "classes": len(task.classes),
                 "not_stored": task.not_stored,
                 "labels": task.digest,
+                "pooling": report.poolings(task),
             }
             for task in report.tasks
         },

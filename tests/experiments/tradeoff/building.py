@@ -10,30 +10,44 @@ import pyarrow.csv
 
 from experiments.tradeoff.label_options import LabelFiles
 from experiments.tradeoff.request import TradeoffRequest
-from featurestore import Change, Store, commit
+from featurestore import Change, FeatureBlock, Store, commit
 from featurestore.entries import SegmentEntry
 from featurestore.segments import EncodingCounts, write_segment
-from tests.heads.building import learnable, spec_of
+from tests.heads.building import learnable, pairs_alike_or_not, spec_of
 
 DOCUMENTS = 90
+RICH = spec_of("float16", "stack:3")
 
 
 def rich_store(folder: Path) -> Path:
     """A store of stack:3 float16 tokens of 90 documents, with labels ``three`` and ``two`` of three and two classes."""
-    spec = spec_of("float16", "stack:3")
-    store = Store.create(str(folder / "rich"), spec)
-    block, codes = learnable(spec, DOCUMENTS, 3)
+    block, codes = learnable(RICH, DOCUMENTS, 3)
+    _store_of(folder / "rich", block)
+    for task, classes in (("three", 3), ("two", 2)):
+        _labels_of(folder / task, block, [f"class {code % classes}" for code in codes])
+    return folder
+
+
+def pair_store(folder: Path) -> Path:
+    """The same of 90 pairs of texts, with labels ``alike``: whether both texts begin alike."""
+    block, codes = pairs_alike_or_not(RICH, DOCUMENTS)
+    _store_of(folder / "rich", block)
+    _labels_of(folder / "alike", block, ["yes" if code else "no" for code in codes])
+    return folder
+
+
+def _store_of(uri: Path, block: FeatureBlock) -> None:
+    store = Store.create(str(uri), RICH)
     rows = len(block.packed)
     name = store.segment_for(block.index)
-    record = write_segment(store.objects, name, block, spec, EncodingCounts(rows, rows), codec="none")
+    record = write_segment(store.objects, name, block, RICH, EncodingCounts(rows, rows), codec="none")
     commit(store, Change(store.version, "encode", [SegmentEntry.of(record)], {}))
-    ids = block.doc_ids.to_pylist()
-    for task, classes in (("three", 3), ("two", 2)):
-        labels = [f"class {code % classes}" for code in codes]
-        for part, chosen in (("train", slice(0, 60)), ("dev", slice(60, None))):
-            table = pa.table({"doc_id": ids[chosen], "label": labels[chosen]})
-            pyarrow.csv.write_csv(table, folder / f"{task}-{part}.csv")
-    return folder
+
+
+def _labels_of(stem: Path, block: FeatureBlock, labels: list[str]) -> None:
+    for part, chosen in (("train", slice(0, 60)), ("dev", slice(60, None))):
+        table = pa.table({"doc_id": block.doc_ids[chosen], "label": labels[chosen]})
+        pyarrow.csv.write_csv(table, f"{stem}-{part}.csv")
 
 
 def request(folder: Path, out: Path, tasks: tuple[str, ...] = ("three", "two"), **asked: Any) -> TradeoffRequest:

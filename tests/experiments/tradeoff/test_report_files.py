@@ -15,11 +15,11 @@ from cli.main import run
 from experiments.tradeoff import chart
 from experiments.tradeoff.png import compact
 from experiments.tradeoff.report_files import check_folder, write_report_files
-from experiments.tradeoff.run import TradeoffReport
+from experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from experiments.tradeoff.tables import CELL_SCHEMA, SETTING_SCHEMA
 from experiments.tradeoff.wording import commands, human_bytes, recommendation_text
 from featurestore import UsageError
-from tests.experiments.tradeoff.building import request
+from tests.experiments.tradeoff.building import pair_store, request
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -120,6 +120,24 @@ def test_a_single_task_has_no_panel_of_means(folder: Path, capsys: pytest.Captur
     assert found["heads_trained"] == 0
     assert run([*words, "--max-bytes-per-document", "1"]) == 0
     assert "No setting measured is of at most 1 B a document" in " ".join(capsys.readouterr().out.split())
+
+
+def test_pairs_are_pooled_text_by_text_and_encoded_as_pairs(
+    report: TradeoffReport, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = pair_store(tmp_path_factory.mktemp("pairs"))
+    asked = request(folder, folder / "report", ("alike",), layers=("last",), quantizers=("float16",), seeds=1)
+    found = run_tradeoff(asked, lambda *_: None)
+    assert found.poolings(found.tasks[0]) == {"tokens": "pair", "mean": "mean"}
+    html, *_ = write_report_files(found)
+    assert "tokens pooled by attention over each text of a pair" in html.read_text()
+    rows = pq.read_table(folder / "report" / "cells.parquet").select(["positions", "pooling"]).to_pylist()
+    assert rows == [{"positions": "tokens", "pooling": "pair"}, {"positions": "mean", "pooling": "mean"}]
+    assert commands(found)[-1].endswith("--pair-column PAIR")
+    several = run_tradeoff(replace(asked, out=folder / "several", positions=("tokens",), queries=2), lambda *_: None)
+    assert several.poolings(several.tasks[0]) == {"tokens": "attention"}
+    assert not any("--pair-column" in line for line in commands(report))
+    assert report.poolings(report.tasks[0]) == {"tokens": "attention", "mean": "mean"}
 
 
 def test_the_recommended_store_and_heads_can_be_made_with_the_commands_printed(report: TradeoffReport) -> None:

@@ -1,27 +1,32 @@
 """Objects under one URI: a thin layer over obstore that names what it could not do.
 
 Local paths, ``s3://``, ``gs://`` and ``az://`` behave alike; credentials and endpoints come from the environment.
+Requests that storage fails in passing are made again (`featurestore.retries`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
 from featurestore.errors import StoreError, UsageError
+from featurestore.retries import PATIENCE, again
 
 ONE_SLASH = re.compile(r"(s3a?|gs|az|abfss?|https?):/?(?!/)")
 """A URL with a slash too few: as a path it would make a folder named after the scheme."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Objects:
             raise UsageError(f"{uri!r}: expected a folder, or a URL such as s3://bucket/folder")
         if "://" in uri and not uri.startswith("file://"):
             try:
-                return cls(from_url(uri), uri.rstrip("/"))
+                raw = from_url(uri, retry_config={"retry_timeout": PATIENCE})
+                return cls(raw, uri.rstrip("/"))
             except (BaseError, ValueError) as error:
                 raise UsageError(f"{uri}: cannot be opened as object storage: {_first_line(error)}") from error
         named = unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
@@ -73,17 +79,17 @@ class Objects:
     def get(self, path: str) -> bytes:
         """Bytes of an object; raises FileNotFoundError where there is none."""
         with _naming(self.name(path)):
-            return bytes(obstore.get(self.raw, path).bytes())
+            return self._again(lambda: bytes(obstore.get(self.raw, path).bytes()))
 
     def get_range(self, path: str, start: int, length: int) -> bytes:
         """``length`` bytes from ``start``; raises FileNotFoundError where there is no object."""
         with _naming(self.name(path)):
-            return bytes(obstore.get_range(self.raw, path, start=start, length=length))
+            return self._again(lambda: bytes(obstore.get_range(self.raw, path, start=start, length=length)))
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """Write an object, over whatever was there."""
         with _naming(self.name(path)), self._writing():
-            obstore.put(self.raw, path, data)
+            self._again(lambda: obstore.put(self.raw, path, data))
 
     def create(self, path: str, data: bytes) -> bool:
         """Write an object unless there is one: atomic among any number of writers.
@@ -92,55 +98,83 @@ class Objects:
             Whether this call wrote it. When the answer to a successful write is lost and the client tries again, False
             comes back for one's own bytes: whoever must know compares what is there.
         """
-        try:
-            with _naming(self.name(path)), self._writing():
-                obstore.put(self.raw, path, data, mode="create")
-        except FileExistsError:
-            return False
-        return True
+        with _naming(self.name(path)), self._writing():
+            return self._again(lambda: self._create(path, data))
 
     def size(self, path: str) -> int | None:
         """Bytes of an object; None where there is none."""
-        try:
-            with _naming(self.name(path)):
-                return int(obstore.head(self.raw, path)["size"])
-        except FileNotFoundError:
-            return None
+        found = self._head(path)
+        return None if found is None else int(found["size"])
 
     def written_at(self, path: str) -> datetime | None:
         """When an object was last written, with a time zone; None where there is none."""
-        try:
-            with _naming(self.name(path)):
-                return obstore.head(self.raw, path)["last_modified"]
-        except FileNotFoundError:
-            return None
+        found = self._head(path)
+        return None if found is None else found["last_modified"]
 
     def listing(self, prefix: str) -> Iterator[Listed]:
         """Every object below ``prefix``, a folder, with its time."""
-        with _naming(self.name(prefix)):
-            for page in obstore.list(self.raw, prefix, chunk_size=1000):
-                for entry in page:
-                    yield Listed(entry["path"], entry["size"], entry["last_modified"])
+        for entry in self._entries(prefix):
+            yield Listed(entry["path"], entry["size"], entry["last_modified"])
 
     def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
         """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort behind it."""
-        with _naming(self.name(prefix)):
-            for page in obstore.list(self.raw, prefix or None, offset=after, chunk_size=1000):
-                for entry in page:
-                    yield entry["path"], entry["size"]
+        for entry in self._entries(prefix, after):
+            yield entry["path"], entry["size"]
 
     def delete(self, paths: Iterable[str]) -> None:
         """Remove these objects; one that is not there is no error."""
         with _naming(self.uri):
             for path in paths:
-                try:
-                    obstore.delete(self.raw, path)
-                except FileNotFoundError:
-                    continue
+                self._again(partial(self._delete, path))
 
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
         return f"{self.uri}/{path}" if path else self.uri
+
+    def _create(self, path: str, data: bytes) -> bool:
+        """One try of `create`."""
+        try:
+            obstore.put(self.raw, path, data, mode="create")
+        except AlreadyExistsError as error:
+            if self._head(path) is None:
+                # S3 refuses a create that meets another request for the same object, and asks to try again.
+                raise GenericError("the write met another one or a removal") from error
+            return False
+        return True
+
+    def _delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            obstore.delete(self.raw, path)
+
+    def _head(self, path: str) -> Any:
+        """What storage knows of an object; None where there is none."""
+        try:
+            with _naming(self.name(path)):
+                return self._again(lambda: obstore.head(self.raw, path))
+        except FileNotFoundError:
+            return None
+
+    def _entries(self, prefix: str, after: str | None = None) -> Iterator[Any]:
+        """A listing, page by page; one that breaks off goes on behind the last page that came whole."""
+        pages: Iterator[Any] | None = None
+
+        def following() -> Any:
+            nonlocal pages
+            try:
+                pages = pages or iter(obstore.list(self.raw, prefix or None, offset=after, chunk_size=1000))
+                return next(pages, None)
+            except GenericError:
+                pages = None
+                raise
+
+        with _naming(self.name(prefix)):
+            while page := self._again(following):
+                after = page[-1]["path"]
+                yield from page
+
+    def _again(self, request: Callable[[], T]) -> T:
+        """What a request gives; a disk does not fail in passing, so that nothing is asked of it twice."""
+        return request() if isinstance(self.raw, LocalStore) else again(request)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

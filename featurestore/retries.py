@@ -1,0 +1,46 @@
+"""Requests to storage that are made again where they failed in passing.
+
+The storage client (object_store's) makes most requests again by itself: after a connection that broke, a 5xx, a GET
+whose body came in part. It does not where the answer to a create was lost, since it cannot know whether the object that
+it then finds is its own; nor where the body of any other answer came in part: a listing, or the end of an upload.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from obstore.exceptions import GenericError
+
+PATIENCE = timedelta(seconds=60)
+"""For so long a request is made again; the client's own three minutes are long where an endpoint is misspelt."""
+TRIES = 5
+"""Times that a request is made which the client does not make again by itself."""
+GAVE_UP = re.compile(r"after (\d+) retries, max_retries: \1\b")
+"""What the client says where it has tried as often as it does."""
+
+T = TypeVar("T")
+
+
+def again(request: Callable[[], T]) -> T:
+    """What a request gives; where storage says neither yes nor no, it is made again, at most `TRIES` times in all.
+
+    Args:
+        request: may be made more than once.
+
+    Raises:
+        GenericError: the last failure.
+    """
+    end = time.monotonic() + PATIENCE.total_seconds()
+    for failures in range(1, TRIES):
+        try:
+            return request()
+        except GenericError as error:
+            if time.monotonic() > end or GAVE_UP.search(str(error)):
+                raise
+        time.sleep(random.uniform(0, 0.1 * 2**failures))  # noqa: S311 (no secret)
+    return request()

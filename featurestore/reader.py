@@ -6,26 +6,21 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zarr
-from obstore.exceptions import BaseError
-from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
-from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import ObjectStore, StorePath
 
 from featurestore.blocks import INDEX_SCHEMA
-from featurestore.codecs import codec_name
 from featurestore.entries import SegmentEntry
 from featurestore.errors import RESTORE, StoreError
+from featurestore.lazy import lazy
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
 from featurestore.segments import INDEX_FILE
+from featurestore.shards import Layout, Shard
 
 RUN_CHUNKS = 16
 """Neighbouring chunks that a random read fetches at a time: what it holds beside the rows asked for."""
@@ -69,16 +64,17 @@ class SegmentReader:
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """(documents + 1,) int64: where each document's rows begin and end."""
-        return _read(self._offsets, slice(None), self._array_name("offsets")).astype(np.int64, copy=False)
+        return self._offsets.read(0, self._offsets.layout.shape[0]).astype(np.int64, copy=False)
 
-    def packed(self, start: int, stop: int) -> npt.NDArray[np.generic]:
-        """Rows start to stop of the packed features."""
-        return _read(self._features, slice(start, stop), self._array_name("features"))
+    def packed(self, start: int, stop: int, out: npt.NDArray[Any] | None = None) -> npt.NDArray[np.generic]:
+        """Rows start to stop of the packed features, into ``out`` where it is given."""
+        return self._features.read(start, stop, out)
 
     def packed_rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
         """These rows, sorted ascending, reading each chunk that holds one of them once."""
-        out = np.empty((len(rows), *self._features.shape[1:]), self._features.dtype)
-        for start, stop in _runs(rows, self._features.chunks[0]):
+        layout = self._features.layout
+        out = np.empty((len(rows), *layout.shape[1:]), layout.dtype)
+        for start, stop in _runs(rows, layout.chunk_rows):
             first, last = np.searchsorted(rows, (start, stop))
             inside = rows[first:last]
             out[first:last] = self.packed(start, int(inside[-1]) + 1)[inside - start]
@@ -87,9 +83,9 @@ class SegmentReader:
     @property
     def codec(self) -> str:
         """Lossless codec of the features, as `write_segment` takes it."""
-        return codec_name(self._features.compressors, self._features.dtype.itemsize)
+        return self._features.layout.codec
 
-    @cached_property
+    @lazy
     def record(self) -> SegmentRecord:
         """The completion record that was listed."""
         path = record_path(self.segment)
@@ -101,15 +97,15 @@ class SegmentReader:
             raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed; {RESTORE}")
         return SegmentRecord.from_bytes(data, self.objects.name(path))
 
-    @cached_property
-    def _features(self) -> zarr.Array[Any]:
-        return self._array("features")
+    @lazy
+    def _features(self) -> Shard:
+        return self._shard("features")
 
-    @cached_property
-    def _offsets(self) -> zarr.Array[Any]:
-        return self._array("offsets")
+    @lazy
+    def _offsets(self) -> Shard:
+        return self._shard("offsets")
 
-    @cached_property
+    @lazy
     def _recorded(self) -> Mapping[str, StoredObject]:
         """Path below the attempt → what the completion record says of the object."""
         return {stored.path: stored for stored in self.record.objects}
@@ -125,16 +121,17 @@ class SegmentReader:
             raise StoreError(f"{self._name(path)}: damaged: its bytes are not those that its record says; {RESTORE}")
         return data
 
-    def _array(self, name: str) -> zarr.Array[Any]:
-        metadata = json.loads(self._verified(f"{name}/zarr.json"))
-        sizes = {f"{self._folder}/{stored.path}": stored.size for stored in self.record.objects}
-        store = _CompleteStore(self.objects.raw, sizes)
-        return zarr.Array.from_dict(StorePath(store, f"{self._folder}/{name}"), metadata)
-
-    def _array_name(self, name: str) -> str:
-        """The object that holds an array's numbers; the array itself where there are several."""
-        shards = [path for path in self._recorded if path.startswith(f"{name}/c/")]
-        return self._name(shards[0] if len(shards) == 1 else name)
+    def _shard(self, name: str) -> Shard:
+        """One array; the completion record knows how long its object is."""
+        path = f"{name}/zarr.json"
+        metadata = json.loads(self._verified(path))
+        shards = [stored for stored in self._recorded.values() if stored.path.startswith(f"{name}/c/")]
+        try:
+            (shard,) = shards
+            layout = Layout.of(metadata)
+        except ValueError as error:
+            raise StoreError(f"{self._name(path)}: not an array of this format: {error}; {RESTORE}") from error
+        return Shard(self.objects, f"{self._folder}/{shard.path}", shard.size, layout)
 
     @property
     def _folder(self) -> str:
@@ -142,45 +139,6 @@ class SegmentReader:
 
     def _name(self, path: str) -> str:
         return self.objects.name(f"{self._folder}/{path}")
-
-
-class _CompleteStore(ObjectStore[Any]):
-    """Every object is there, and as long as its record says, or reading it fails.
-
-    Zarr itself would read a missing chunk as zeros, and would look for the index of a shard that was cut short at its
-    new end, where the bytes of a chunk may pass for one.
-    """
-
-    def __init__(self, raw: Any, sizes: Mapping[str, int]) -> None:
-        super().__init__(raw, read_only=True)
-        self._sizes = sizes
-
-    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        size = self._sizes.get(key, 0)
-        match byte_range:
-            case SuffixByteRequest(suffix):
-                byte_range = RangeByteRequest(max(0, size - suffix), size)
-                wanted = min(suffix, size)
-            case RangeByteRequest(start, end):
-                wanted = end - start
-            case OffsetByteRequest(offset):
-                wanted = size - offset
-            case _:
-                wanted = size
-        found = await super().get(key, prototype, byte_range)
-        if found is None:
-            raise FileNotFoundError(f"{key} is missing")
-        if len(found) != wanted or not wanted:
-            raise OSError(f"{key} is cut short")
-        return found
-
-
-def _read(array: zarr.Array[Any], selection: slice, name: str) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(array[selection])
-    except (ValueError, RuntimeError, OSError, KeyError, BaseError) as error:
-        # Zarr, its codecs and obstore raise all of these for a chunk whose bytes are not there, or not what they were.
-        raise StoreError(f"{name}: damaged or unreadable: {_first_line(error)}; {RESTORE}") from error
 
 
 def _runs(rows: npt.NDArray[np.int64], chunk_rows: int) -> Iterator[tuple[int, int]]:

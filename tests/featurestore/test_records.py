@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from featurestore import StoreError
-from featurestore.codecs import CODECS, codec_chain, codec_name
 from featurestore.records import SegmentRecord
 
 RECORD = SegmentRecord("ab", "cd", "ef", 1, 2, 3, 4, 0, 0, 16, 100, ())
@@ -32,10 +31,3 @@ def test_sources_of_another_form_are_damage(sources: object) -> None:
     document = json.loads(RECORD.to_bytes()) | {"sources": sources}
     with pytest.raises(StoreError, match=r"record: (not a completion record|damaged)"):
         SegmentRecord.from_bytes(json.dumps(document, sort_keys=True, indent=1).encode(), "record")
-
-
-@pytest.mark.parametrize("itemsize", [1, 2])
-def test_a_codec_is_known_by_its_chain(itemsize: int) -> None:
-    assert [codec_name(codec_chain(name, itemsize), itemsize) for name in CODECS] == list(CODECS)
-    with pytest.raises(ValueError, match="expected those of none, zstd, blosc"):
-        codec_name([], itemsize)

@@ -1,0 +1,196 @@
+"""One array of a segment: chunks of equal numbers of rows in one shard, each with a crc32c, found by its index.
+
+Zarr writes these arrays and any Zarr reader reads them. Here they are read without it: it takes most of a millisecond
+to open an array and read it, several times as long as the few hundred kilobytes of a small segment themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numcodecs.checksum32 import CRC32C
+
+from featurestore.codecs import decoder
+from featurestore.errors import RESTORE, StoreError
+from featurestore.lazy import lazy
+from featurestore.objects import Objects
+
+PIECE_BYTES = 4 << 20
+"""Stored bytes that one request asks for: a shard no larger comes whole, its index included."""
+THREADS = 4
+"""Pieces of one array that are read at a time."""
+
+Rows = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array lies in its shard.
+
+    Attributes:
+        shape: of the array; the first axis is that of its rows.
+        dtype: little-endian.
+        chunk_rows: rows of every chunk; the last one is filled up.
+        chunks: how many there are.
+        codec: lossless codec of a chunk, as `write_segment` takes it.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunk_rows: int
+    chunks: int
+    codec: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Layout:
+        """The layout that an array's ``zarr.json`` describes; raises ValueError unless it is one of this format."""
+        try:
+            rows, *rest = metadata["shape"]
+            shard_rows, *shard_rest = metadata["chunk_grid"]["configuration"]["chunk_shape"]
+            (sharding,) = metadata["codecs"]
+            settings = sharding["configuration"]
+            chunk_rows, *chunk_rest = settings["chunk_shape"]
+            order, *chain = settings["codecs"]
+            regular = (
+                rest == shard_rest == chunk_rest
+                and shard_rows >= rows
+                and shard_rows % chunk_rows == 0
+                and sharding["name"] == "sharding_indexed"
+                and settings["index_location"] == "end"
+                and [codec["name"] for codec in settings["index_codecs"]] == ["bytes", "crc32c"]
+                and order["name"] == "bytes"
+                and order.get("configuration", {}).get("endian", "little") == "little"
+            )
+            dtype = np.dtype(metadata["data_type"]).newbyteorder("<")
+            names = tuple(codec["name"] for codec in chain)
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+            raise ValueError(f"not the metadata of a sharded array: {error!r}") from error
+        if not regular or names[-1:] != ("crc32c",):
+            raise ValueError("the array does not lie in one shard of chunks with checksums")
+        codec = "none" if len(names) == 1 else names[0]
+        decoder(codec)
+        return cls((rows, *rest), dtype, chunk_rows, shard_rows // chunk_rows, codec)
+
+    @property
+    def index_bytes(self) -> int:
+        """Bytes of the shard's index: offset and length of each chunk, and a crc32c."""
+        return 16 * self.chunks + 4
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The numbers of one array; every method raises StoreError that names the object where it is damaged.
+
+    Attributes:
+        objects: where the store lies.
+        path: the shard.
+        size: its bytes, as the completion record says. Its index is looked for where it was written: at the end of a
+            shard that was cut short, the bytes of a chunk may pass for one.
+        layout: how the array lies in it.
+    """
+
+    objects: Objects
+    path: str
+    size: int
+    layout: Layout
+
+    def read(self, start: int, stop: int, out: Rows | None = None) -> Rows:
+        """Rows start to stop, into ``out`` where it is given: each chunk once, several pieces at a time."""
+        if out is None:
+            out = np.empty((stop - start, *self.layout.shape[1:]), self.layout.dtype)
+        if start == stop:
+            return out
+        if self.size <= PIECE_BYTES:
+            data = self._fetch(0, self.size)
+            self._decode(data, 0, self._spans(data[-self.layout.index_bytes :]), start, out)
+            return out
+        spans = self._index
+        pieces = list(_pieces(spans, start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)))
+
+        def read_piece(piece: tuple[int, int]) -> None:
+            begin, end = int(spans[piece[0], 0]), int(spans[piece[1] - 1, 1])
+            self._decode(self._fetch(begin, end - begin), piece[0], spans[piece[0] : piece[1]] - begin, start, out)
+
+        if len(pieces) == 1:
+            read_piece(pieces[0])
+        else:
+            with ThreadPoolExecutor(THREADS) as pool:
+                for _ in pool.map(read_piece, pieces):
+                    pass
+        return out
+
+    @lazy
+    def _index(self) -> npt.NDArray[np.int64]:
+        length = self.layout.index_bytes
+        return self._spans(self._fetch(self.size - length, length))
+
+    def _spans(self, index: bytes | memoryview) -> npt.NDArray[np.int64]:
+        """(chunks, 2) int64: where each chunk begins and ends in the shard."""
+        numbers = self._checked(index).view("<u8").reshape(-1, 2)
+        begins, lengths = numbers.T
+        limit = self.size - self.layout.index_bytes
+        # A chunk that was not written has both numbers at their largest.
+        if len(numbers) != self.layout.chunks or (begins > limit).any() or (lengths > limit - begins).any():
+            raise self._damaged("its index leads nowhere")
+        return np.stack([begins, begins + lengths], axis=1).astype(np.int64)
+
+    def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:
+        """Put the rows of neighbouring chunks, from the ``first`` on, where they belong in ``out``.
+
+        Args:
+            data: stored bytes that hold the chunks.
+            first: number of the first chunk.
+            spans: where each lies in the data.
+            start: row of the array that ``out`` begins with.
+            out: takes the rows; those beyond its end are left out.
+        """
+        size, decode = self.layout.chunk_rows, decoder(self.layout.codec)
+        for chunk, (begin, end) in enumerate(spans.tolist(), first):
+            low, high = max(chunk * size, start), min((chunk + 1) * size, start + len(out))
+            if low >= high:
+                continue
+            payload = self._checked(data[begin:end])
+            try:
+                values = np.frombuffer(decode(payload), self.layout.dtype).reshape(size, *self.layout.shape[1:])
+            except (ValueError, RuntimeError) as error:
+                raise self._damaged(f"chunk {chunk} cannot be decoded: {error}") from error
+            out[low - start : high - start] = values[low - chunk * size : high - chunk * size]
+
+    def _checked(self, data: bytes | memoryview) -> npt.NDArray[np.uint8]:
+        """The bytes without the crc32c at their end, which is theirs."""
+        try:
+            payload: npt.NDArray[np.uint8] = CRC32C(location="end").decode(data)
+        except (ValueError, RuntimeError) as error:
+            raise self._damaged(str(error)) from error
+        return payload
+
+    def _fetch(self, start: int, length: int) -> memoryview:
+        try:
+            data = self.objects.get_range(self.path, start, length)
+        except FileNotFoundError as error:
+            raise self._damaged(f"{self.path} is missing") from error
+        except StoreError as error:
+            if (self.objects.size(self.path) or 0) >= self.size:
+                raise
+            raise self._damaged(f"{self.path} is cut short") from error
+        if len(data) != length:
+            raise self._damaged(f"{self.path} is cut short")
+        return memoryview(data)
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(f"{self.objects.name(self.path)}: damaged or unreadable: {what}; {RESTORE}")
+
+
+def _pieces(spans: npt.NDArray[np.int64], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """(first, last) of the runs of chunks that lie behind each other in at most `PIECE_BYTES`, or of single ones."""
+    start = first
+    for chunk in range(first + 1, last):
+        if spans[chunk, 0] != spans[chunk - 1, 1] or spans[chunk, 1] - spans[start, 0] > PIECE_BYTES:
+            yield start, chunk
+            start = chunk
+    yield start, last

@@ -26,6 +26,9 @@ from featurestore.retries import PATIENCE, again
 ONE_SLASH = re.compile(r"(s3a?|gs|az|abfss?|https?):/?(?!/)")
 """A URL with a slash too few: as a path it would make a folder named after the scheme."""
 
+ONE_PUT_BYTES = 100 << 20
+"""Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
+
 T = TypeVar("T")
 
 
@@ -89,7 +92,7 @@ class Objects:
     def put(self, path: str, data: bytes | memoryview) -> None:
         """Write an object, over whatever was there."""
         with _naming(self.name(path)), self._writing():
-            self._again(lambda: obstore.put(self.raw, path, data))
+            self._again(lambda: self._put(path, data))
 
     def create(self, path: str, data: bytes) -> bool:
         """Write an object unless there is one: atomic among any number of writers.
@@ -130,6 +133,14 @@ class Objects:
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
         return f"{self.uri}/{path}" if path else self.uri
+
+    def _put(self, path: str, data: bytes | memoryview) -> None:
+        try:
+            obstore.put(self.raw, path, data, use_multipart=len(data) > ONE_PUT_BYTES)
+        except FileNotFoundError as error:
+            if "NoSuchUpload" in str(error):
+                raise GenericError("the upload was ended while it ran") from error
+            raise
 
     def _create(self, path: str, data: bytes) -> bool:
         """One try of `create`."""

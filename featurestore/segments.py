@@ -155,8 +155,18 @@ def _segment_objects(block: FeatureBlock, spec: FeatureSpec, codec: str) -> Mapp
     written = {path: memoryview(buffer.as_numpy_array()) for path, buffer in memory.items()}
     sink = pa.BufferOutputStream()
     repeating = [name for name in block.index.column_names if name not in UNIQUE_COLUMNS]
-    pq.write_table(block.index, sink, compression="zstd", write_page_checksum=True, use_dictionary=repeating)
+    index = _with_own_dictionaries(block.index)
+    pq.write_table(index, sink, compression="zstd", write_page_checksum=True, use_dictionary=repeating)
     return written | {INDEX_FILE: memoryview(sink.getvalue()).cast("B")}
+
+
+def _with_own_dictionaries(index: pa.Table) -> pa.Table:
+    """The index, its dictionary-encoded columns without values that no row has: Parquet would store those as well."""
+    for number, column in enumerate(index.schema):
+        if pa.types.is_dictionary(column.type):
+            values = index.column(number).cast(column.type.value_type)
+            index = index.set_column(number, column.name, values.dictionary_encode())
+    return index
 
 
 def _write_array(

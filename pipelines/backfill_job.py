@@ -66,6 +66,7 @@ def backfill(
     predictions = Predictions.create(request.out, store, probabilities=request.probabilities)
     stage_heads(predictions.objects, heads)
     run = RunFolder.start(predictions.objects)
+    run.begin("backfill", store.version)
     listed = predictions.files()
     units = plan_units(store, names, listed)
     _check_pairs(store, dict(zip(names, heads, strict=True)), units)

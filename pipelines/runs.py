@@ -39,6 +39,10 @@ class RunFolder:
         """The folder below the root."""
         return f"runs/{self.run_id}"
 
+    def begin(self, job: str, snapshot: int) -> None:
+        """Say that the run is at work, and from which snapshot of the store: until there is a report, it may commit."""
+        self.root.put(f"{self.path}/started.json", json.dumps({"job": job, "snapshot": snapshot}).encode())
+
     def put_outcome(self, unit: int, outcome: Mapping[str, Any]) -> None:
         """Say what came of a work unit.
 

@@ -62,6 +62,7 @@ class SegmentJob:
             JobError: the pipeline failed as a whole; finished segments are kept for the next run.
             StoreError: the block list is damaged.
         """
+        self.run.begin(self.name, self.store.version)
         # Read for its errors alone: workers would meet them one by one, after the graph was built and models loaded.
         blocked(self.store.objects)
 

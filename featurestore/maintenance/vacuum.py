@@ -95,9 +95,9 @@ def vacuum(
     now = datetime.now(UTC)
     cutoff = now - age_limit
     # Before the manifests: what is committed meanwhile is then seen to be listed.
-    folders = _segment_folders(objects)
-    lists, vectors = _named(objects, "lists", LIST), _named(objects, "deletions", VECTOR)
-    manifests = {int(number): stored for number, stored in _named(objects, "manifests", MANIFEST).items()}
+    folders = segment_folders(objects)
+    lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
+    manifests = {int(number): stored for number, stored in named_objects(objects, "manifests", MANIFEST).items()}
     rule = KeepRule(keep_snapshots, min(cutoff, now - timedelta(days=keep_days)))
     kept = rule.kept({number: stored.written_at for number, stored in manifests.items()}, tags(objects).values())
     needs = Needs()
@@ -128,12 +128,12 @@ def vacuum(
     )
 
 
-def _named(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, Listed]:
+def named_objects(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, Listed]:
     """Name → object, of those below a folder that are called as ours are; others stay."""
     return {match[1]: stored for stored in objects.listing(prefix) if (match := pattern.fullmatch(stored.path))}
 
 
-def _segment_folders(objects: Objects) -> dict[str, SegmentFolder]:
+def segment_folders(objects: Objects) -> dict[str, SegmentFolder]:
     """Segment → what lies in storage of it."""
     folders: dict[str, SegmentFolder] = {}
     for stored in objects.listing("segments"):

@@ -1,0 +1,195 @@
+"""Forgetting: after it, no object of a store holds a document that its newest snapshot does not.
+
+First `rewrite` leaves deleted rows out of the newest snapshot's segments, then `remove_forgotten` removes older
+snapshots and everything that only they needed, with attempts, dead letters and reports. Between the two, what follows
+the store, such as predictions, can still be told what became of which segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from featurestore.errors import UsageError
+from featurestore.maintenance.compact import Compaction, compact
+from featurestore.maintenance.forget_at_work import (
+    AtWork,
+    attempts_at_work,
+    run_folders,
+    runs_at_work,
+    staged_files,
+)
+from featurestore.maintenance.forget_segments import forget_segments, interrupted_removal
+from featurestore.maintenance.forget_tags import held_by_tags
+from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
+from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old
+from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
+from featurestore.objects import Listed, Objects
+from featurestore.store import Store, version_log
+from featurestore.tags import tags
+
+FAR = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What went, or would go, and what still holds documents that are not live.
+
+    Attributes:
+        kept: numbers of the snapshots that stay, ascending.
+        at_work: jobs that may be at work, the first to begin first; what they began to write stays.
+        removed: kind → objects of that kind.
+        staged: files of which a write was never finished.
+        tags: tag → rows that it holds and that are gone from the newest snapshot.
+        deleted_meanwhile: rows of the newest snapshot that were deleted since it was rewritten.
+    """
+
+    kept: tuple[int, ...]
+    at_work: Sequence[AtWork] = ()
+    removed: Mapping[str, Sequence[Listed]] = field(default_factory=dict)
+    staged: Sequence[Path] = ()
+    tags: Mapping[str, int] = field(default_factory=dict)
+    deleted_meanwhile: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that holds a document which is not live."""
+        return not (self.at_work or self.tags or self.deleted_meanwhile)
+
+
+def newest(store: Store) -> Store:
+    """The store at its newest snapshot."""
+    return Store(store.objects, store.spec, version_log(store.objects).latest())
+
+
+def rewrite(store: Store, *, dry_run: bool = False) -> Compaction:
+    """Write segments of the newest snapshot that have deleted rows anew without them, and leave all others alone."""
+    return compact(store, target_bytes=1, dry_run=dry_run)
+
+
+def age_cutoff(age_limit: timedelta) -> datetime:
+    """What began before this has ended.
+
+    Raises:
+        UsageError: the limit is negative.
+    """
+    if age_limit < timedelta(0):
+        raise UsageError("the age limit is negative")
+    return datetime.now(UTC) - age_limit
+
+
+def signs_of_work(objects: Objects, cutoff: datetime) -> list[AtWork]:
+    """What says that a job may be at work on a store or a predictions folder: it began after ``cutoff``."""
+    signs = list(runs_at_work(objects, run_folders(objects), cutoff).values())
+    return signs + [AtWork(str(path), written) for path, written in staged_files(objects).items() if written >= cutoff]
+
+
+def remove_forgotten(
+    store: Store, others: Sequence[Objects] = (), *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False
+) -> Removal:
+    """Remove all but what the newest snapshot and tagged ones need, however young.
+
+    Jobs that may be at work keep what they began with: the snapshots that were the newest then or later, and what was
+    written since. Segment lists and deletion vectors name no document; young ones stay, as with a vacuum.
+
+    Args:
+        store: the store; its deleted rows have been left out by `rewrite`.
+        others: predictions folders, whose jobs read the store.
+        age_limit: longer than any job runs; a segment list or a deletion vector that is younger stays.
+        dry_run: only say what would be removed, as if the store had been rewritten.
+
+    Raises:
+        UsageError: the limit is negative.
+        StoreError: the manifest or a list of a snapshot that is kept is missing or damaged; nothing is removed.
+    """
+    objects, cutoff = store.objects, age_cutoff(age_limit)
+    removing = interrupted_removal(objects)
+    # Before the manifests: what is committed meanwhile is then seen to be listed.
+    folders = segment_folders(objects)
+    lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
+    manifests = {int(number): it for number, it in named_objects(objects, "manifests", MANIFEST).items()}
+    head = newest(store)
+    at_work = [sign for root in (objects, *others) for sign in signs_of_work(root, cutoff)]
+    at_work += attempts_at_work(objects, folders, head.listed.keys() | removing, cutoff)
+    at_work.sort(key=lambda sign: sign.since)
+    since = min((sign.since for sign in at_work), default=FAR)
+    tagged = tags(objects)
+    kept = KeepRule(1, since).kept({n: it.written_at for n, it in manifests.items()}, tagged.values())
+    needs = Needs()
+    if dry_run:
+        _as_if_rewritten(head, needs)
+        kept -= {head.version} - set(tagged.values()) if head.manifest.counts.get("deleted") and since == FAR else set()
+    else:
+        kept |= {head.version} - {0}
+    needs.add(objects, sorted(kept))
+    doomed = {number: it for number, it in sorted(manifests.items()) if number not in kept}
+    if not dry_run:
+        spared = remove_manifests(objects, doomed)
+        needs.add(objects, sorted(spared))
+        kept |= spared
+    segments = {s: left for s, folder in folders.items() if (left := _removable(s, folder, needs, since)).objects}
+    if not dry_run:
+        segments = forget_segments(objects, segments, needs)
+        needs.add_published_since(objects)
+    old_lists = [it for digest, it in lists.items() if digest not in needs.lists and it.written_at < cutoff]
+    old_vectors = [it for digest, it in vectors.items() if digest not in needs.vectors and it.written_at < cutoff]
+    if not dry_run:
+        remove_old(objects, [*old_lists, *old_vectors], cutoff)
+    after = newest(store)
+    return Removal(
+        kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),
+        at_work=at_work,
+        removed={
+            "manifests": [it for number, it in doomed.items() if number not in kept],
+            "segment lists": old_lists,
+            "deletion vectors": old_vectors,
+            "completion records": [it.record for it in segments.values() if it.record is not None],
+            "segment objects": [it for f in segments.values() for part in f.attempts.values() for it in part],
+            "objects of runs": remove_runs(objects, cutoff, dry_run=dry_run),
+        },
+        staged=remove_staged(objects, since, dry_run=dry_run),
+        tags=held_by_tags(after, tagged),
+        deleted_meanwhile=0 if dry_run else sum(entry.deleted for entry in after.entries),
+    )
+
+
+def _as_if_rewritten(head: Store, needs: Needs) -> None:
+    """What the newest snapshot needs once its segments with deleted rows are written anew."""
+    if head.version:
+        needs.add(head.objects, [head.version])
+    needs.attempts -= {(entry.segment, entry.attempt) for entry in head.entries if entry.deleted}
+
+
+def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
+    """Remove outcomes, dead letters and reports of all runs that are not at work."""
+    folders = run_folders(objects)
+    at_work = runs_at_work(objects, folders, cutoff)
+    doomed = [stored for run, found in folders.items() if run not in at_work for stored in found]
+    if not dry_run:
+        objects.delete(stored.path for stored in doomed)
+    return doomed
+
+
+def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
+    """Remove local files that somebody began to write before any job that may be at work."""
+    doomed = sorted(path for path, written in staged_files(objects).items() if written < since)
+    if not dry_run:
+        for path in doomed:
+            path.unlink(missing_ok=True)
+    return doomed
+
+
+def _removable(segment: str, folder: SegmentFolder, needs: Needs, since: datetime) -> SegmentFolder:
+    """What may go of a segment: of a listed one, attempts that lost; else all, where nothing of it is as young."""
+    if segment in needs.segments:
+        return SegmentFolder(
+            None,
+            {
+                attempt: found
+                for attempt, found in folder.attempts.items()
+                if (segment, attempt) not in needs.attempts and all(it.written_at < since for it in found)
+            },
+        )
+    return folder if all(it.written_at < since for it in folder.objects) else SegmentFolder()

@@ -1,0 +1,103 @@
+"""Signs that a job may still be at work on a store or a predictions folder, and so commit what it knows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from obstore.store import LocalStore
+
+from featurestore.maintenance.removal import SegmentFolder
+from featurestore.objects import Listed, Objects
+
+RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
+RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
+STAGED = re.compile(r".+#\d+")
+"""What obstore calls a local file until it is written; no listing shows one that a killed process left."""
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """A sign of a job that may be at work: until it has ended, what it began to write is not removed.
+
+    Attributes:
+        name: full name of the object that says so.
+        since: when the job began, as far as that is known.
+    """
+
+    name: str
+    since: datetime
+
+
+def run_folders(objects: Objects) -> dict[str, list[Listed]]:
+    """Run → its objects, the report last: removed in this order, a run is seen to have ended until it is gone."""
+    folders: dict[str, list[Listed]] = {}
+    for stored in objects.listing("runs"):
+        if match := RUN.fullmatch(stored.path):
+            folders.setdefault(match[1], []).append(stored)
+    return {run: sorted(found, key=lambda it: it.path.endswith("/report.json")) for run, found in folders.items()}
+
+
+def runs_at_work(objects: Objects, folders: Mapping[str, list[Listed]], limit: datetime) -> dict[str, AtWork]:
+    """Runs that began after ``limit`` and may still commit: they have no report, or had too many dead letters.
+
+    Segments of the latter wait for a rerun with a higher limit.
+    """
+    signs = {}
+    for run, found in folders.items():
+        since = min(stored.written_at for stored in found)
+        if match := RUN_START.fullmatch(run):
+            since = min(since, datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
+        if since >= limit and _may_commit(objects, run):
+            signs[run] = AtWork(objects.name(f"runs/{run}"), since)
+    return signs
+
+
+def _may_commit(objects: Objects, run: str) -> bool:
+    try:
+        report = json.loads(objects.get(f"runs/{run}/report.json"))
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        # Reports are put last, so the run has ended.
+        return False
+    letters = report.get("dead_letters") if isinstance(report, dict) else None
+    return isinstance(letters, dict) and letters.get("within") is False
+
+
+def attempts_at_work(
+    objects: Objects, folders: Mapping[str, SegmentFolder], listed: Collection[str], limit: datetime
+) -> list[AtWork]:
+    """Attempts at segments that nobody has finished, or that several write, of which an object is younger than a limit.
+
+    Args:
+        objects: of the store.
+        folders: segment → what lies there of it.
+        listed: segments of which it is known what needs them.
+        limit: when what may still be written was begun at the earliest.
+    """
+    return [
+        AtWork(objects.name(f"segments/{segment}"), min(stored.written_at for stored in folder.objects))
+        for segment, folder in folders.items()
+        if segment not in listed
+        and (folder.record is None or len(folder.attempts) > 1)
+        and any(stored.written_at >= limit for stored in folder.objects)
+    ]
+
+
+def staged_files(objects: Objects) -> dict[Path, datetime]:
+    """Files of a local folder that somebody is writing, or was when he was killed → when they were last written."""
+    if not isinstance(objects.raw, LocalStore):
+        return {}
+    staged = {}
+    for path in Path(objects.uri).rglob("*#*"):
+        try:
+            if STAGED.fullmatch(path.name) and path.is_file():
+                staged[path] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        except FileNotFoundError:
+            continue
+    return staged

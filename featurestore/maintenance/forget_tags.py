@@ -1,0 +1,38 @@
+"""Which tagged snapshots still hold documents, or texts of documents, that the newest snapshot does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from featurestore.entries import SegmentEntry
+from featurestore.store import READ_THREADS, Store, version_log
+
+
+def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:
+    """Tag → stored rows, of those that hold some, which are not live in the newest snapshot with the same text.
+
+    Rows that the tagged snapshot hides count as well: their bytes lie in the segments that it needs.
+    """
+    log = version_log(newest.objects)
+    held = {
+        number: _rows_gone(newest, Store(newest.objects, newest.spec, log.at(number))) for number in {*tagged.values()}
+    }
+    return {tag: held[number] for tag, number in sorted(tagged.items()) if held[number]}
+
+
+def _rows_gone(newest: Store, snapshot: Store) -> int:
+    """Rows of a snapshot's segments that are not live in the newest one."""
+    # A segment that both list, and of which nothing was deleted, needs no look.
+    whole = {(entry.segment, entry.attempt) for entry in newest.entries if not entry.deleted}
+    others = [entry for entry in snapshot.entries if (entry.segment, entry.attempt) not in whole]
+
+    def gone(entry: SegmentEntry) -> int:
+        index = snapshot.reader(entry).index(["key_hash", "text_digest"])
+        same = newest.keys.same_text(newest.keys.find(index["key_hash"]), index["text_digest"])
+        return int(np.count_nonzero(~same))
+
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        return sum(pool.map(gone, others))

@@ -9,14 +9,13 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from apache_beam.utils.shared import Shared
 
 from featurestore import Store
 from featurestore.entries import SegmentEntry
 from heads import Scorer
-from pipelines.carried_predictions import Sources, compose
+from pipelines.carried_predictions import Sources, carried
 from pipelines.memory import give_back_freed_memory
 from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
 from pipelines.runs import RunFolder
@@ -154,14 +153,9 @@ class ScoreSegments(beam.DoFn):
 
     def _carry(self, unit: SegmentUnit, name: str) -> int | None:
         """Write what a head predicted before for what is live now; None where that does not cover all of it."""
-        kept = None
-        if name in unit.older:
-            old = self._predictions.read_file(unit.older[name])
-            live = self._store.live_index(unit.entry, ["doc_id"])["doc_id"]
-            kept = old.filter(pc.is_in(old["doc_id"], value_set=live.combine_chunks()))
-        elif name in unit.sources:
-            kept = compose(self._store, self._predictions, unit.entry, unit.sources[name])
-        if kept is None or kept.num_rows != unit.entry.live:
+        older, sources = unit.older.get(name), unit.sources.get(name, ())
+        kept = carried(self._store, self._predictions, unit.entry, older, sources)
+        if kept is None:
             return None
         return self._predictions.write_file(prediction_path(name, unit.entry), kept)
 

@@ -98,6 +98,28 @@ def _files(
     return files
 
 
+def carried(
+    store: Store, predictions: Predictions, entry: SegmentEntry, older: str | None, sources: Sequence[SourceFile]
+) -> pa.Table | None:
+    """What a head predicted before for the live documents of a segment; None where that does not cover all of them.
+
+    Args:
+        store: the snapshot that lists the segment.
+        predictions: the folder.
+        entry: the segment.
+        older: file with its predictions under an older deletion vector, if there is one.
+        sources: files of the segments that were compacted into it, if there are any.
+    """
+    kept = None
+    if older is not None:
+        old = predictions.read_file(older)
+        live = store.live_index(entry, ["doc_id"])["doc_id"]
+        kept = old.filter(pc.is_in(old["doc_id"], value_set=live.combine_chunks()))
+    elif sources:
+        kept = compose(store, predictions, entry, sources)
+    return kept if kept is not None and kept.num_rows == entry.live else None
+
+
 def compose(
     store: Store, predictions: Predictions, entry: SegmentEntry, sources: Sequence[SourceFile]
 ) -> pa.Table | None:

@@ -141,6 +141,15 @@ class Predictions:
         objects = Objects.open(uri)
         return cls(objects, _read_document(objects)["probabilities"])
 
+    def require_store(self, store: Store) -> None:
+        """See that the folder holds predictions for this store.
+
+        Raises:
+            UsageError: they are another store's.
+        """
+        if _read_document(self.objects)["store_id"] != store.store_id:
+            raise UsageError(f"{self.objects.uri}: holds predictions for another store than {store.uri}")
+
     @property
     def log(self) -> VersionLog:
         """The versions of the table of files."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,14 +230,6 @@ class TestManyWriters:
         assert found.keys() == {*own, "shared"}
         assert opened.version == len(opened.entries) == 16
 
-    @pytest.mark.soak
-    def test_four_processes_lose_nothing(self, store: Store) -> None:
-        # Storage clients have threads, which do not survive a fork; starting anew takes the imports' seconds.
-        with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
-            list(pool.map(_write_as_process, [(store.uri, writer) for writer in range(4)]))
-        assert holds(store, {f"{writer}-{i}": f"{writer} {i}" for writer in range(4) for i in range(3)})
-        assert Store.open(store.uri).version == 12
-
     def test_a_writer_that_never_wins_gives_up(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(VersionLog, "publish", lambda *_: None)
         monkeypatch.setattr("time.sleep", lambda _: None)
@@ -271,12 +262,6 @@ class TestManyWriters:
         monkeypatch.setattr(Objects, "create", lossy)
         assert commit(store, change).version == 1
         assert holds(store, TEXTS)
-
-
-def _write_as_process(work: tuple[str, int]) -> None:
-    uri, writer = work
-    for i in range(3):
-        put(Store.open(uri), {f"{writer}-{i}": f"{writer} {i}"})
 
 
 class TestEntries:

@@ -34,9 +34,29 @@ def vacuum(
             metavar="HOURS",
             min=0,
             help="Nothing younger is removed. It must be longer than the longest job runs: a job commits at its end "
-            "what it wrote first, and until then nothing says that it is needed.",
+            "what it wrote first, and until then nothing says that it is needed. With --forget: a job that began "
+            "longer ago and has not ended was interrupted.",
         ),
     ] = 168,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget",
+            help="Leave no byte of a document, or of an old text of one, that the newest snapshot does not hold: its "
+            "segments are written anew without deleted rows; older snapshots go, however young; so do attempts, dead "
+            "letters and reports. Exit code 1, with the reason, where a tag still holds some, or a job that may still "
+            "be at work.",
+        ),
+    ] = False,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--predictions",
+            metavar="URI",
+            help="With --forget: a folder of predictions for the store, which forgets as well. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,9 +64,19 @@ def vacuum(
 
     The newest snapshot and tagged ones stay, and so do the block list and the reports below runs/.
 
+    With --forget, everything that says something about deleted documents goes. Jobs that read the store meanwhile
+    without writing to it, such as a training, may fail for want of a segment; run them again.
+
     Example: encore vacuum --store features --keep-days 30
+
+    Example: encore vacuum --store features --forget --predictions predictions
     """
     beam_options(context, taken=False)
+    if forget:
+        _forget(store, predictions or [], keep_snapshots, keep_days, older_than, dry_run=dry_run, as_json=as_json)
+        return
+    if predictions:
+        raise typer.BadParameter("--predictions goes with --forget")
     from datetime import timedelta  # noqa: PLC0415
 
     from cli.vacuum_output import print_vacuum  # noqa: PLC0415
@@ -62,3 +92,32 @@ def vacuum(
         dry_run=dry_run,
     )
     print_vacuum(objects.uri, done, dry_run=dry_run, as_json=as_json)
+
+
+def _forget(
+    store: str,
+    predictions: list[str],
+    keep_snapshots: int,
+    keep_days: float,
+    older_than: float,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Vacuum with --forget."""
+    if keep_snapshots != 1 or keep_days:
+        raise typer.BadParameter("--forget keeps no older snapshots: tag the ones to keep, and leave --keep-… out")
+    from datetime import timedelta  # noqa: PLC0415
+
+    from cli.forget_output import print_forgetting  # noqa: PLC0415
+    from featurestore import Store  # noqa: PLC0415
+    from pipelines.forget_job import forget as run_forget  # noqa: PLC0415
+    from pipelines.predictions import Predictions  # noqa: PLC0415
+
+    limit = timedelta(hours=older_than)
+    opened = Store.open(store)
+    folders = [Predictions.open(uri) for uri in predictions]
+    done = run_forget(opened, folders, age_limit=limit, dry_run=dry_run)
+    print_forgetting(done, age_limit=limit, dry_run=dry_run, as_json=as_json)
+    if not done.complete:
+        raise typer.Exit(1)

@@ -15,23 +15,23 @@ def print_vacuum(uri: str, done: Vacuum, *, dry_run: bool, as_json: bool) -> Non
     kept = done.kept
     lines: list[tuple[str, object]] = [
         ("store", uri),
-        ("kept", f"{_counted(len(kept), 'snapshots')}: {_numbers(kept)}"),
+        ("kept", f"{counted(len(kept), 'snapshots')}: {numbers(kept)}"),
     ]
     verb = "would remove" if dry_run else "removed"
     for kind, found in done.removed.items():
         if found:
-            lines.append((verb, f"{_counted(len(found), kind)}, {human_bytes(sum(stored.size for stored in found))}"))
+            lines.append((verb, f"{counted(len(found), kind)}, {human_bytes(sum(stored.size for stored in found))}"))
     if len(lines) == 2:
         lines.append((verb, "nothing"))
     print_pairs([*lines, *(("", path) for path in paths)])
 
 
-def _counted(count: int, kind: str) -> str:
+def counted(count: int, kind: str) -> str:
     """``3 manifests``, ``1 manifest``."""
     return f"{count:,} {kind.removesuffix('s') if count == 1 else kind}"
 
 
-def _numbers(kept: tuple[int, ...]) -> str:
+def numbers(kept: tuple[int, ...]) -> str:
     """Ascending numbers, with runs in short: 3, 7 to 12."""
     runs: list[list[int]] = []
     for number in kept:

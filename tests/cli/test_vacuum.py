@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
-from cli.vacuum_output import _numbers
+from cli.vacuum_output import numbers
 from featurestore import Store
 from featurestore.tags import add_tag
 from tests.featurestore.building import put, spec_of
@@ -61,6 +61,6 @@ def test_what_is_no_store_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureF
     assert "no store here" in capsys.readouterr().err
 
 
-def test_numbers_are_given_in_runs() -> None:
-    assert _numbers((1, 3, 4, 5, 9)) == "1, 3 to 5, 9"
-    assert _numbers(()) == "none"
+def testnumbers_are_given_in_runs() -> None:
+    assert numbers((1, 3, 4, 5, 9)) == "1, 3 to 5, 9"
+    assert numbers(()) == "none"

@@ -94,6 +94,14 @@ def test_the_last_lines_find_the_segments_of_the_newest_snapshot(tmp_path):
     assert (tmp_path / segment / "documents.parquet").exists()
 
 
+@pytest.mark.parametrize(("quantizer", "codec"), [("sign", "none"), ("uint8", "zstd"), ("float16", "blosc")])
+def test_tensorstore_reads_the_same_codes_and_attributes(tmp_path, quantizer, codec):
+    written_store(tmp_path / "features", quantizer, codec)
+    first = code_blocks()[0].partition("bits = ")[0]
+    there = "same = packed\nbeside = dict(features.attrs['quantizer'])\ndel packed\nvectors = 0"
+    run_page(tmp_path, first, there, code_blocks()[3], "assert (packed == same).all() and quantizer == beside")
+
+
 def test_the_first_example_is_as_short_as_the_title_says():
     code = [line for line in code_blocks()[0].splitlines() if line and not line.startswith(("import", "print"))]
     assert len(code) <= 10

@@ -1,4 +1,4 @@
-"""Lookup of documents by id: sorted key hashes of one snapshot."""
+"""Lookup of documents by id: sorted key hashes of one snapshot, or of the documents that are wanted."""
 
 from __future__ import annotations
 
@@ -108,6 +108,59 @@ class KeyIndex:
         if not len(self):
             return np.zeros(len(found), bool)
         return np.asarray((found >= 0) & (self.text[found] == words(text_digests)[:, 0]))
+
+
+@dataclass(frozen=True, eq=False)
+class WantedKeys:
+    """Keys to be found in one segment after another, by a look at each of its key hashes and no index of them.
+
+    Attributes:
+        asked: (n, 2) uint64: the keys, as `words` gives them; one may come twice.
+        unique: an index of them, of which ``document`` numbers the different ones.
+        places: (n,) int64: position of each key in ``unique``.
+        leading: (65,536,) bool: whether some key begins with these 16 bits. Of 1,000 keys, 985 documents in 1,000 are
+            told by them alone.
+    """
+
+    asked: KeyArray
+    unique: KeyIndex
+    places: npt.NDArray[np.int64]
+    leading: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, asked: KeyArray) -> WantedKeys:
+        """The keys (n, 2) as `words` gives them."""
+        order = _sorted_order(asked[:, 0], asked[:, 1])
+        high, low = asked[order, 0], asked[order, 1]
+        first = np.ones(len(order), bool)
+        first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        high, low = high[first], low[first]
+        numbers = np.arange(len(high), dtype=np.uint32)
+        unique = KeyIndex(high, low, np.empty(0, np.uint64), np.empty(0, np.uint32), numbers)
+        leading = np.zeros(1 << 16, bool)
+        leading[high >> np.uint64(48)] = True
+        return cls(asked, unique, unique.find_words(asked), leading)
+
+    def __len__(self) -> int:
+        """Number of keys that are asked for."""
+        return len(self.asked)
+
+    def documents(
+        self, key_hashes: pa.Array | pa.ChunkedArray, deleted: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """(n,) int64: position of each key among a segment's, −1 where it is not there or is deleted.
+
+        Args:
+            key_hashes: of all documents of the segment.
+            deleted: positions that do not count.
+        """
+        halves = words(key_hashes)
+        candidates = np.flatnonzero(self.leading[halves[:, 0] >> np.uint64(48)])
+        candidates = candidates[~np.isin(candidates, deleted)]
+        found = self.unique.find_words(halves[candidates])
+        document = np.full(len(self.unique), -1, np.int64)
+        document[found[found >= 0]] = candidates[found >= 0]
+        return document[self.places]
 
 
 def _sorted_order(high: KeyArray, low: KeyArray) -> npt.NDArray[np.int64]:

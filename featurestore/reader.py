@@ -27,6 +27,36 @@ RUN_CHUNKS = 16
 
 
 @dataclass(frozen=True)
+class IndexFile:
+    """A document index whose bytes were compared with their checksum.
+
+    Attributes:
+        name: of the object, for errors.
+        data: its bytes.
+    """
+
+    name: str
+    data: bytes
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Every column, or some; a corpus column that it does not have is left out."""
+        try:
+            file = pq.ParquetFile(pa.BufferReader(self.data))
+            held = file.schema_arrow.names
+            wanted = None if columns is None else [name for name in columns if name in held]
+            # Threads are put to many segments, not to the columns of one.
+            table = file.read(wanted, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{self.name}: damaged: {_first_line(error)}; {RESTORE}") from error
+        # A segment from before there was such a column: nulls say that nobody knows.
+        for place, field in enumerate(INDEX_SCHEMA):
+            if field.nullable and field.name not in held and (columns is None or field.name in columns):
+                nulls = pa.nulls(table.num_rows, field.type)
+                table = table.add_column(min(place, table.num_columns), field, nulls)
+        return table
+
+
+@dataclass(frozen=True)
 class SegmentReader:
     """Reads one listed segment; each method raises StoreError that names the object where one is damaged.
 
@@ -48,19 +78,7 @@ class SegmentReader:
 
     def index(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index, or some columns of it; a corpus column that it does not have is left out."""
-        data = self._verified(INDEX_FILE)
-        try:
-            file = pq.ParquetFile(pa.BufferReader(data))
-            held = file.schema_arrow.names
-            table = file.read(None if columns is None else [name for name in columns if name in held])
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{self._name(INDEX_FILE)}: damaged: {_first_line(error)}; {RESTORE}") from error
-        # A segment from before there was such a column: nulls say that nobody knows.
-        for place, field in enumerate(INDEX_SCHEMA):
-            if field.nullable and field.name not in held and (columns is None or field.name in columns):
-                nulls = pa.nulls(table.num_rows, field.type)
-                table = table.add_column(min(place, table.num_columns), field, nulls)
-        return table
+        return self._index_file.read(columns)
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """(documents + 1,) int64: where each document's rows begin and end."""
@@ -95,7 +113,12 @@ class SegmentReader:
             raise StoreError(f"{self.objects.name(path)}: missing; {RESTORE}") from error
         if hashlib.sha256(data).hexdigest() != self.entry.record:
             raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed; {RESTORE}")
-        return SegmentRecord.from_bytes(data, self.objects.name(path))
+        return SegmentRecord.parse(data, self.objects.name(path))
+
+    @lazy
+    def _index_file(self) -> IndexFile:
+        """Kept, so that who looks at key hashes first and takes documents then reads it once."""
+        return IndexFile(self._name(INDEX_FILE), self._verified(INDEX_FILE))
 
     @lazy
     def _features(self) -> Shard:
@@ -113,10 +136,17 @@ class SegmentReader:
     def _verified(self, path: str) -> bytes:
         """An object of the segment whose bytes are those that its record vouches for."""
         known = self._recorded.get(path)
+        whole = f"{self._folder}/{path}"
         try:
-            data = self.objects.get(f"{self._folder}/{path}")
+            # Of known length it is one call into storage, where any length takes two.
+            data = self.objects.get(whole) if known is None else self.objects.get_range(whole, 0, known.size)
         except FileNotFoundError as error:
             raise StoreError(f"{self._name(path)}: missing; {RESTORE}") from error
+        except StoreError:
+            if self.objects.size(whole) != 0:
+                raise
+            # Storage refuses any range of an object that has been emptied.
+            data = b""
         if known is None or hashlib.sha256(data).hexdigest() != known.sha256:
             raise StoreError(f"{self._name(path)}: damaged: its bytes are not those that its record says; {RESTORE}")
         return data

@@ -92,6 +92,14 @@ class SegmentRecord:
     @classmethod
     def from_bytes(cls, data: bytes, name: str) -> SegmentRecord:
         """Inverse of `to_bytes`; ``name`` is the object's, for the StoreError that a damaged one raises."""
+        record = cls.parse(data, name)
+        if record.to_bytes() != data:
+            raise StoreError(f"{name}: damaged: its bytes do not match the checksum in it")
+        return record
+
+    @classmethod
+    def parse(cls, data: bytes, name: str) -> SegmentRecord:
+        """`from_bytes` for bytes that a list vouches for: the checksum inside them is not computed again."""
         try:
             document: dict[str, Any] = json.loads(data)
             version = document.pop("format_version")
@@ -101,12 +109,9 @@ class SegmentRecord:
             document["objects"] = tuple(StoredObject(**entry) for entry in document["objects"])
             document["rejected"] = tuple(RejectedDocument(**entry) for entry in document["rejected"])
             document["sources"] = tuple((segment, vector) for segment, vector in document.get("sources", ()))
-            record = cls(**document)
+            return cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a completion record: {error}") from error
-        if record.to_bytes() != data:
-            raise StoreError(f"{name}: damaged: its bytes do not match the checksum in it")
-        return record
 
 
 def _canonical(document: dict[str, Any]) -> bytes:

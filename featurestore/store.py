@@ -21,7 +21,7 @@ from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
 from featurestore.errors import RESTORE, DataError, StoreError, UsageError
 from featurestore.identity import id_array, key_hashes
-from featurestore.keys import KeyIndex
+from featurestore.keys import KeyIndex, WantedKeys, words
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import FORMAT_VERSION, segment_id
@@ -158,7 +158,12 @@ class Store:
 
     def contains(self, doc_ids: Sequence[str] | pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) bool: whether each id is stored."""
-        return np.asarray(self.keys.find(key_hashes(id_array(doc_ids))) >= 0)
+        wanted = WantedKeys.of(words(key_hashes(id_array(doc_ids))))
+        stored = np.zeros(len(wanted), bool)
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            for documents in pool.map(lambda e: self._documents_of(wanted, e, self.reader(e)), self._live_entries):
+                stored |= documents >= 0
+        return stored
 
     def documents(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index: one row a live document, with the corpus columns that were kept.
@@ -208,19 +213,22 @@ class Store:
     def gather(self, doc_ids: Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.
 
-        Reads only the chunks that hold them. Memory is that of their packed features, twice while they are put in
-        order.
+        Looks at the key hashes of every segment, and reads only the chunks that hold the documents. Memory is that of
+        their packed features, twice while they are put in order.
 
         Raises:
             DataError: ids that are not stored: how many, and the first of them.
         """
         ids = id_array(doc_ids)
-        found = self.keys.find(key_hashes(ids))
-        if (found < 0).any():
-            missing = np.flatnonzero(found < 0)
+        wanted = WantedKeys.of(words(key_hashes(ids)))
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            found = [part for part in pool.map(lambda e: self._gather_wanted(wanted, e), self._live_entries) if part]
+        places = [here for here, _ in found]
+        missing = np.setdiff1d(np.arange(len(ids)), np.concatenate([np.empty(0, np.int64), *places]))
+        if len(missing):
             first = ", ".join(ids.take(pa.array(missing[:5])).to_pylist())
             raise DataError(f"{self.uri}: {len(missing)} of {len(ids)} documents are not stored, for example {first}")
-        return self.gather_positions(found)
+        return FeatureBlock.interleave([block for _, block in found], places) if found else self.empty_block()
 
     def gather_positions(self, positions: npt.NDArray[np.int64]) -> FeatureBlock:
         """The documents at these positions of `keys`, in this order; a position may come twice."""
@@ -230,8 +238,13 @@ class Store:
         order = np.lexsort((documents, segments))
         ordinals, starts = np.unique(segments[order], return_index=True)
         places = np.split(order, starts[1:])
+
+        def gather(ordinal: int, here: npt.NDArray[np.int64]) -> FeatureBlock:
+            entry = self.entries[ordinal]
+            return self._gather_segment(entry, self.reader(entry), documents[here])
+
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            parts = pool.map(lambda i, here: self._gather_segment(self.entries[i], documents[here]), ordinals, places)
+            parts = pool.map(gather, ordinals, places)
             return FeatureBlock.interleave(list(parts), places)
 
     def digest(self) -> str:
@@ -261,9 +274,27 @@ class Store:
         deleted = read_deletions(self.objects, entry.deletions)
         return KeyIndex.of_segment(index, ordinal, live_positions(entry.documents, deleted))
 
-    def _gather_segment(self, entry: SegmentEntry, documents: npt.NDArray[np.int64]) -> FeatureBlock:
-        """These documents of a segment; positions are sorted, and one may come twice."""
+    def _documents_of(self, wanted: WantedKeys, entry: SegmentEntry, reader: SegmentReader) -> npt.NDArray[np.int64]:
+        """(n,) int64: where each wanted document lies in a segment, −1 where it does not live there."""
+        hashes = reader.index(["key_hash"])["key_hash"]
+        return wanted.documents(hashes, read_deletions(self.objects, entry.deletions))
+
+    def _gather_wanted(
+        self, wanted: WantedKeys, entry: SegmentEntry
+    ) -> tuple[npt.NDArray[np.int64], FeatureBlock] | None:
+        """The wanted documents that live in a segment, and their places among the wanted; None where none does."""
         reader = self.reader(entry)
+        documents = self._documents_of(wanted, entry, reader)
+        places = np.flatnonzero(documents >= 0)
+        if not len(places):
+            return None
+        places = places[np.argsort(documents[places])]
+        return places, self._gather_segment(entry, reader, documents[places])
+
+    def _gather_segment(
+        self, entry: SegmentEntry, reader: SegmentReader, documents: npt.NDArray[np.int64]
+    ) -> FeatureBlock:
+        """These documents of a segment; positions are sorted, and one may come twice."""
         offsets, index = self.offsets_and_index(entry, reader)
         unique, back = np.unique(documents, return_inverse=True)
         lengths = (offsets[1:] - offsets[:-1])[unique]

@@ -19,7 +19,6 @@ from featurestore.codecs import CODECS, codec_chain
 from featurestore.objects import Objects
 from featurestore.shards import Layout, Shard
 
-
 METADATA = {
     "shape": [10, 3],
     "data_type": "uint8",

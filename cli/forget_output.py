@@ -62,7 +62,7 @@ def _left(done: Forgetting, age_limit: timedelta) -> Iterator[tuple[str, object]
     if removal.deleted_meanwhile:
         yield "left", f"{counted(removal.deleted_meanwhile, 'rows')} deleted while this ran: forget again"
     if done.complete:
-        yield "left", "nothing of any document that is not live"
+        yield "left", f"nothing of a document that {'will not be' if dry_run else 'is not'} in the newest snapshot"
 
 
 def _paths(done: Forgetting) -> list[str]:

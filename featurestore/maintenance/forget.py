@@ -21,7 +21,11 @@ from featurestore.maintenance.forget_at_work import (
     runs_at_work,
     staged_files,
 )
-from featurestore.maintenance.forget_segments import forget_segments, interrupted_removal
+from featurestore.maintenance.forget_segments import (
+    forget_segments,
+    interrupted_removal,
+    undo_what_was_listed,
+)
 from featurestore.maintenance.forget_tags import held_by_tags
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old
@@ -106,6 +110,8 @@ def remove_forgotten(
     """
     objects, cutoff = store.objects, age_cutoff(age_limit)
     removing = interrupted_removal(objects)
+    if not dry_run:
+        undo_what_was_listed(objects)
     # Before the manifests: what is committed meanwhile is then seen to be listed.
     folders = segment_folders(objects)
     lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)

@@ -25,17 +25,31 @@ JOURNAL = "forgetting.json"
 
 
 def interrupted_removal(objects: Objects) -> frozenset[str]:
-    """Segments that an interrupted forgetting was about to remove; records of those that are listed come back."""
+    """Segments that an interrupted forgetting was about to remove."""
+    return frozenset(_journal(objects))
+
+
+def undo_what_was_listed(objects: Objects) -> None:
+    """Where a forgetting was interrupted after a commit had been faster, the records of what is listed come back."""
+    records = _journal(objects)
+    if records:
+        needs = Needs()
+        needs.add_published_since(objects)
+        _restore(objects, records, needs)
+
+
+def _journal(objects: Objects) -> dict[str, str | None]:
+    """Segment → its completion record, or None for one that has none."""
     try:
-        records: dict[str, str | None] = json.loads(objects.get(JOURNAL))
+        return dict(json.loads(objects.get(JOURNAL)))
     except (FileNotFoundError, ValueError):
-        return frozenset()
-    needs = Needs()
-    needs.add_published_since(objects)
+        return {}
+
+
+def _restore(objects: Objects, records: Mapping[str, str | None], needs: Needs) -> None:
     for segment in needs.segments & records.keys():
         if (record := records[segment]) is not None:
-            objects.create(record_path(segment), record.encode())
-    return frozenset(records)
+            objects.create(record_path(segment), record.encode(errors="surrogateescape"))
 
 
 def forget_segments(objects: Objects, doomed: Mapping[str, SegmentFolder], needs: Needs) -> dict[str, SegmentFolder]:
@@ -71,19 +85,20 @@ def forget_segments(objects: Objects, doomed: Mapping[str, SegmentFolder], needs
 def _fence_off(objects: Objects, whole: Mapping[str, SegmentFolder], needs: Needs) -> None:
     """From here on nobody can list these segments, but for those that are listed by now."""
     with ThreadPoolExecutor(THREADS) as pool:
-        records = dict(zip(whole, pool.map(lambda segment: _record(objects, segment), whole), strict=True))
+        found = zip(whole, pool.map(lambda segment: _record(objects, segment), whole), strict=True)
+        # What an interrupted removal took may be listed at this very moment, and is kept as well.
+        taken = _journal(objects)
+        records = {segment: taken.get(segment) if record is None else record for segment, record in found}
         objects.put(JOURNAL, json.dumps(records).encode())
         list(pool.map(lambda segment: objects.delete([record_path(segment)]), whole))
     _publish_nothing(objects)
     needs.add_published_since(objects)
-    for segment in needs.segments & whole.keys():
-        if (record := records[segment]) is not None:
-            objects.create(record_path(segment), record.encode())
+    _restore(objects, records, needs)
 
 
 def _record(objects: Objects, segment: str) -> str | None:
     try:
-        return objects.get(record_path(segment)).decode()
+        return objects.get(record_path(segment)).decode(errors="surrogateescape")
     except FileNotFoundError:
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,7 +22,9 @@ from featurestore.spec import FeatureSpec
 from featurestore.store import READ_THREADS, Store
 
 COPY_BYTES = 4 << 20
-"""Packed bytes that are read at a time, beside the segment that is being put together."""
+"""Packed bytes of a source with deleted rows that are read at a time, beside the segment that is put together."""
+COPY_THREADS = 4
+"""Sources whose features are copied at a time."""
 
 
 def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
@@ -94,23 +96,38 @@ class Source:
         """Tokens of the deleted documents."""
         return int(self.index["n_tokens"].to_numpy()[~self.alive].sum())
 
-    def live_rows(self, part_rows: int) -> Iterator[npt.NDArray[np.generic]]:
-        """The packed rows of the live documents, in order, of so many stored rows at a time."""
+    @property
+    def live_index(self) -> pa.Table:
+        """The document index of the live documents."""
+        return self.index if self.alive.all() else self.index.filter(pa.array(self.alive))
+
+    def copy_live(self, out: npt.NDArray[np.generic], part_rows: int) -> None:
+        """Put the packed rows of the live documents into ``out``, in order; it has as many rows.
+
+        Args:
+            out: takes them.
+            part_rows: stored rows that are read at a time where some are left out.
+        """
+        if self.alive.all():
+            self.reader.packed(0, len(out), out)
+            return
         rows = np.repeat(self.alive, self.lengths)
+        row = 0
         for start in range(0, len(rows), part_rows):
-            part = self.reader.packed(start, min(start + part_rows, len(rows)))
-            yield part[rows[start : start + part_rows]]
+            part = self.reader.packed(start, min(start + part_rows, len(rows)))[rows[start : start + part_rows]]
+            out[row : row + len(part)] = part
+            row += len(part)
 
 
 def _copied(spec: FeatureSpec, sources: Sequence[Source]) -> FeatureBlock:
     """The live documents of the sources, in order."""
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate([s.lengths[s.alive] for s in sources]))]).astype(np.int64)
+    lengths = [source.lengths[source.alive] for source in sources]
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
     # Filled in place: joining parts at the end would hold the segment twice.
     packed = np.empty((offsets[-1], *spec.packed_shape), spec.quantizer.dtype)
-    row = 0
-    for source in sources:
-        for part in source.live_rows(max(1, COPY_BYTES // spec.row_bytes)):
-            packed[row : row + len(part)] = part
-            row += len(part)
-    index = concatenate_indexes([source.index.filter(pa.array(source.alive)) for source in sources])
-    return FeatureBlock(index, packed, offsets)
+    places = np.split(packed, np.cumsum([part.sum() for part in lengths])[:-1])
+    part_rows = max(1, COPY_BYTES // spec.row_bytes)
+    with ThreadPoolExecutor(COPY_THREADS) as pool:
+        for _ in pool.map(lambda source, out: source.copy_live(out, part_rows), sources, places):
+            pass
+    return FeatureBlock(concatenate_indexes([source.live_index for source in sources]), packed, offsets)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore import Change, CommitConflict, DataError, FeatureBlock, Store, UsageError, commit
+from featurestore import Change, CommitConflict, DataError, FeatureBlock, Store, UsageError, commit, shards
 from featurestore.entries import SegmentEntry
 from featurestore.maintenance import compact as compaction
 from featurestore.maintenance import merge as merging
@@ -187,32 +187,57 @@ class TestContent:
         filled(store)
         assert compact(Store.open(store.uri, 1)).before == 3
 
-    def test_one_output_segment_is_held_and_read_in_parts(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is held is the segment that is put together and one block of its sources."""
+    def test_one_output_segment_is_held_at_a_time(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store, 6, 8)
-        sizes = [e.payload_bytes for e in store.entries]
-        target = max(sizes) * 2
-        monkeypatch.setattr(merging, "COPY_BYTES", store.spec.row_bytes * 5)
-        blocks: list[int] = []
+        target = max(entry.payload_bytes for entry in store.entries) * 2
         written: list[int] = []
-        read, write_one = SegmentReader.packed, merging.write_segment
-
-        def counted(self: SegmentReader, start: int, stop: int) -> Any:
-            part = read(self, start, stop)
-            blocks.append(part.nbytes)
-            return part
+        write_one = merging.write_segment
 
         def weighed(objects: Objects, name: str, block: FeatureBlock, *rest: Any, **named: Any) -> Any:
             written.append(block.packed.nbytes)
             return write_one(objects, name, block, *rest, **named)
 
-        monkeypatch.setattr(SegmentReader, "packed", counted)
         monkeypatch.setattr(merging, "write_segment", weighed)
         compact(store, target_bytes=target)
         assert max(written) <= target
         assert len(written) >= 3
-        assert max(blocks) <= merging.COPY_BYTES
-        assert sum(blocks) == sum(written)
+
+    @pytest.mark.parametrize("deleted", [[], ["0-1", "0-6", "2-0", "2-1"]])
+    def test_features_are_read_in_parts(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, deleted: list[str]
+    ) -> None:
+        """Stored pieces of whole segments, decoded parts of those that lose rows; no row twice."""
+        monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 6)
+        texts = {f"{i}-{j}": f"text {i} {j}" for i in range(3) for j in range(8)}
+        for i in range(3):
+            store = put(store, {doc_id: text for doc_id, text in texts.items() if doc_id.startswith(str(i))})
+        store = put(store, {}, prune=frozenset(deleted))
+        monkeypatch.setattr(shards, "PIECE_BYTES", 20)
+        monkeypatch.setattr(merging, "COPY_BYTES", store.spec.row_bytes * 5)
+        pieces: list[int] = []
+        parts: list[int] = []
+        fetch, read = Objects.get_range, SegmentReader.packed
+
+        def fetched(self: Objects, path: str, start: int, length: int) -> bytes:
+            if "/features/c/" in path:
+                pieces.append(length)
+            return fetch(self, path, start, length)
+
+        def counted(self: SegmentReader, start: int, stop: int, out: Any = None) -> Any:
+            parts.append((stop - start) * store.spec.row_bytes)
+            return read(self, start, stop, out)
+
+        sources = store.entries
+        with monkeypatch.context() as patch:
+            patch.setattr(Objects, "get_range", fetched)
+            patch.setattr(SegmentReader, "packed", counted)
+            compact(store)
+        assert held(newest(store)) == expected({k: v for k, v in texts.items() if k not in deleted}, store.spec)
+        # Of each shard its index, and then pieces.
+        assert sorted(pieces)[: -len(sources)][-1] <= 20
+        whole = [entry.payload_bytes for entry in sources if not entry.deleted]
+        assert sum(parts) == sum(entry.payload_bytes for entry in sources)
+        assert all(part <= merging.COPY_BYTES or part in whole for part in parts)
 
 
 class TestNames:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from random import Random
 
 import pyarrow.parquet as pq
 import pytest
@@ -129,22 +128,3 @@ def test_minilm_encodes_real_news(tmp_path: Path) -> None:
     assert (str(store.spec.layers), store.spec.row_bytes, store.spec.text.max_length) == ("mean:6", 48, 256)
     tokens = sum(store.documents()["n_tokens"].to_pylist())
     assert store.manifest.counts["payload_bytes"] == tokens * 48
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(10))
-def test_three_kills_at_random_moments_lose_nothing(tmp_path: Path, seed: int) -> None:
-    corpus = write_corpus(tmp_path / "a.parquet", texts(3000))
-    store, random = tmp_path / "store", Random(seed)
-    command = ("encode", corpus, "--store", str(store), "--encoder", encoder(), "--device", "cpu", "--unit-rows", "50")
-    for _ in range(3):
-        process = encore(*command)
-        time.sleep(random.uniform(2, 9))
-        process.kill()
-        process.communicate()
-    finished = len(list((store / "segments").glob("*.json")))
-    counts = documents(run_encode(store, corpus, unit_rows=50))
-    assert counts["encoded"] + counts["adopted"] + counts["skipped"] == 3000
-    assert counts["encoded"] == 3000 - 50 * finished
-    run_encode(tmp_path / "undisturbed", corpus, unit_rows=50)
-    assert Store.open(str(store)).digest() == Store.open(str(tmp_path / "undisturbed")).digest()

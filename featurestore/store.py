@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -35,6 +36,25 @@ SCAN_BYTES = 64 << 20
 """Packed bytes of one scanned block: what a scan holds in memory."""
 READ_THREADS = 16
 """Segments whose indexes are read at a time; reading waits for storage, not for the processor."""
+OPEN_AHEAD = 4
+"""Segments whose indexes a scan reads before they are needed."""
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSegment:
+    """A segment without its features, which are still to be read.
+
+    Attributes:
+        reader: reads them.
+        index: its document index, deleted documents included.
+        offsets: (documents + 1,) int64: where each document's rows begin and end.
+        deleted: positions of deleted documents, sorted.
+    """
+
+    reader: SegmentReader
+    index: pa.Table
+    offsets: npt.NDArray[np.int64]
+    deleted: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -184,24 +204,36 @@ class Store:
         return table.select([name for name in columns if name not in missing])
 
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
-        """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features."""
-        for entry in self.entries:
-            yield from self.scan_segment(entry, max_bytes)
+        """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features.
+
+        While a block is worked on, the indexes of the next segments are read, so that many small segments cost hardly
+        more than the storage that they fill.
+        """
+        with ThreadPoolExecutor(OPEN_AHEAD) as pool:
+            ahead: deque[Future[OpenSegment]] = deque()
+            for entry in self._live_entries:
+                ahead.append(pool.submit(self.open_segment, entry))
+                if len(ahead) > OPEN_AHEAD:
+                    yield from self._blocks(ahead.popleft().result(), max_bytes)
+            while ahead:
+                yield from self._blocks(ahead.popleft().result(), max_bytes)
 
     def scan_segment(self, entry: SegmentEntry, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features."""
-        if not entry.live:
-            return
-        reader = self.reader(entry)
-        offsets, index = self.offsets_and_index(entry, reader)
-        deleted = read_deletions(self.objects, entry.deletions)
+        if entry.live:
+            yield from self._blocks(self.open_segment(entry), max_bytes)
+
+    def _blocks(self, segment: OpenSegment, max_bytes: int) -> Iterator[FeatureBlock]:
+        offsets, deleted, documents = segment.offsets, segment.deleted, segment.index.num_rows
         block_rows = max(1, max_bytes // self.spec.row_bytes)
         start = 0
-        while start < entry.documents:
+        while start < documents:
             stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + block_rows, side="right")) - 1)
             first, last = int(offsets[start]), int(offsets[stop])
             block = FeatureBlock(
-                index.slice(start, stop - start), reader.packed(first, last), offsets[start : stop + 1] - first
+                segment.index.slice(start, stop - start),
+                segment.reader.packed(first, last),
+                offsets[start : stop + 1] - first,
             )
             here = deleted[(deleted >= start) & (deleted < stop)] - start
             if len(here):
@@ -295,7 +327,8 @@ class Store:
         self, entry: SegmentEntry, reader: SegmentReader, documents: npt.NDArray[np.int64]
     ) -> FeatureBlock:
         """These documents of a segment; positions are sorted, and one may come twice."""
-        offsets, index = self.offsets_and_index(entry, reader)
+        segment = self.open_segment(entry, reader)
+        offsets, index = segment.offsets, segment.index
         unique, back = np.unique(documents, return_inverse=True)
         lengths = (offsets[1:] - offsets[:-1])[unique]
         kept = np.concatenate([[0], np.cumsum(lengths)])
@@ -303,15 +336,16 @@ class Store:
         block = FeatureBlock(index.take(pa.array(unique)), reader.packed_rows(rows), kept)
         return block if len(unique) == len(documents) else block.take(back)
 
-    def offsets_and_index(self, entry: SegmentEntry, reader: SegmentReader) -> tuple[npt.NDArray[np.int64], pa.Table]:
-        """Offsets and index of a segment, deleted documents included, seen to be as many as its entry says."""
+    def open_segment(self, entry: SegmentEntry, reader: SegmentReader | None = None) -> OpenSegment:
+        """All of a segment but its features, seen to be as much as its entry says."""
+        reader = reader or self.reader(entry)
         offsets, index = reader.offsets(), reader.index()
         if len(offsets) != entry.documents + 1 or offsets[-1] != entry.rows or index.num_rows != entry.documents:
             raise StoreError(
                 f"{self.uri}: segment {entry.segment}: holds {index.num_rows} documents and {offsets[-1]} rows, "
                 f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
             )
-        return offsets, index
+        return OpenSegment(reader, index, offsets, read_deletions(self.objects, entry.deletions))
 
 
 def read_spec(objects: Objects) -> FeatureSpec | None:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.blocks import FeatureBlock, concatenate_indexes
-from featurestore.deletions import read_deletions
 from featurestore.entries import SegmentEntry
 from featurestore.reader import SegmentReader
 from featurestore.records import SegmentRecord
@@ -85,11 +84,10 @@ class Source:
     @classmethod
     def open(cls, store: Store, entry: SegmentEntry) -> Source:
         """Read what there is beside the features."""
-        reader = store.reader(entry)
-        offsets, index = store.offsets_and_index(entry, reader)
+        segment = store.open_segment(entry)
         alive = np.ones(entry.documents, bool)
-        alive[read_deletions(store.objects, entry.deletions)] = False
-        return cls(reader, index, np.diff(offsets), alive)
+        alive[segment.deleted] = False
+        return cls(segment.reader, segment.index, np.diff(segment.offsets), alive)
 
     @property
     def deleted_tokens(self) -> int:

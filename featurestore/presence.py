@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -37,16 +38,22 @@ def require_present(objects: Objects, entries: Iterable[SegmentEntry]) -> None:
 
 
 def _claim(objects: Objects, entry: SegmentEntry) -> str | None:
-    """The segment where it is gone; None where it is there."""
+    """The segment where it is gone; None where it is there.
+
+    A record of other bytes is that of a job which wrote the segment anew after a vacuum, and stays for that job.
+    """
     path = record_path(entry.segment)
     written = objects.written_at(path)
     if written is None:
         return entry.segment
-    if datetime.now(UTC) - written > CLAIM_AGE:
-        try:
-            objects.put(path, objects.get(path))
-        except FileNotFoundError:
+    try:
+        data = objects.get(path)
+        if hashlib.sha256(data).hexdigest() != entry.record:
             return entry.segment
+        if datetime.now(UTC) - written > CLAIM_AGE:
+            objects.put(path, data)
+    except FileNotFoundError:
+        return entry.segment
     if objects.size(f"{attempt_path(entry.segment, entry.attempt)}/{INDEX_FILE}") is None:
         objects.delete([path])
         return entry.segment

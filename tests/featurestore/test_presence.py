@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from featurestore import CommitConflict, Store, commit
+from featurestore.maintenance.verify import verify
 from featurestore.records import record_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
@@ -35,6 +36,20 @@ def test_a_record_whose_objects_are_gone_is_removed_so_that_a_rerun_writes_them(
     with pytest.raises(CommitConflict, match="run the command again"):
         commit(store, change)
     assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
+
+
+@pytest.mark.parametrize("objects_left", [False, True])
+def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(store: Store, objects_left: bool) -> None:
+    """A vacuum takes records first, and may be stopped before it takes the objects."""
+    slow = change_to(store, {"a": "1"})
+    entry = slow.added[0]
+    doomed = [path for path, _ in store.objects.walk(f"segments/{entry.segment}")]
+    store.objects.delete([record_path(entry.segment), *([] if objects_left else doomed)])
+    other = change_to(store, {"a": "1"})
+    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+        commit(store, slow)
+    assert held(commit(store, other)) == expected({"a": "1"}, store.spec)
+    assert verify(store.uri, deep=True).findings == ()
 
 
 def test_an_old_record_is_young_once_it_is_to_be_listed(tmp_path: Path) -> None:

@@ -18,14 +18,17 @@ def print_forgetting(done: Forgetting, *, age_limit: timedelta, dry_run: bool, a
         document = {"store": done.store.uri, "dry_run": dry_run, **done.to_dict()}
         print_json({**document, **({"objects": paths} if dry_run else {})})
         return
-    print_pairs([*_done(done, dry_run=dry_run), *_left(done, age_limit), *(("", path) for path in paths)])
+    print_pairs(
+        [*_done(done, dry_run=dry_run), *_left(done, age_limit, dry_run=dry_run), *(("", path) for path in paths)]
+    )
 
 
 def _done(done: Forgetting, *, dry_run: bool) -> Iterator[tuple[str, object]]:
     would = "would be " if dry_run else ""
     kept = done.removal.kept
-    yield "store", f"{done.store.uri} at snapshot {done.store.version}, {len(done.store):,} documents"
-    yield "kept", f"{counted(len(kept), 'snapshots')}: {numbers(kept)}"
+    yield "store", f"{done.store.uri} at snapshot {done.store.version}, {counted(len(done.store), 'documents')}"
+    more = ", and the one that this would make" if done.store.version not in kept and done.store.version else ""
+    yield "kept", f"{counted(len(kept), 'snapshots')}: {numbers(kept)}{more}"
     if done.compaction.replaced:
         segments, rows = counted(done.compaction.replaced, "segments"), counted(done.compaction.deleted, "deleted rows")
         yield "rewritten", f"{would}{segments}, without {rows}"
@@ -49,7 +52,7 @@ def _folder(folder: FolderForgotten, *, dry_run: bool) -> str:
     return f"{folder.uri}: {', '.join(parts)}"
 
 
-def _left(done: Forgetting, age_limit: timedelta) -> Iterator[tuple[str, object]]:
+def _left(done: Forgetting, age_limit: timedelta, *, dry_run: bool) -> Iterator[tuple[str, object]]:
     """What still holds documents that are gone, or may come to hold some, and what to do."""
     removal: Removal = done.removal
     for tag, rows in removal.tags.items():

@@ -15,7 +15,7 @@ from zarr.storage import MemoryStore
 
 from featurestore.objects import Objects
 
-ATTEMPT = re.compile(r"(segments/[0-9a-f]{32}/[^/]+)/(.+)")
+ATTEMPT = re.compile(r"((?:.*/)?segments/[0-9a-f]{32}/[^/]+)/(.+)")
 
 
 def all_files(objects: Objects) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
 from featurestore.errors import StoreError, UsageError
+from featurestore.refusals import refusal
 from featurestore.retries import PATIENCE, again
 
 ONE_SLASH = re.compile(r"(s3a?|gs|az|abfss?|https?):/?(?!/)")
@@ -73,7 +74,7 @@ class Objects:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, expected a directory")
         if not path.exists() and not make:
-            raise UsageError(f"{path}: no such directory")
+            raise UsageError(f"{path}: no such directory; correct the path")
         try:
             return cls(LocalStore(path, mkdir=make, automatic_cleanup=True), str(path))
         except (OSError, BaseError) as error:
@@ -202,11 +203,13 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise UsageError(f"{name}: {refusal(error)}") from error
         raise FileNotFoundError(name) from error
     except AlreadyExistsError as error:
         raise FileExistsError(name) from error
     except BaseError as error:
-        raise StoreError(f"{name}: storage refused: {_first_line(error)}") from error
+        raise StoreError(f"{name}: storage refused: {refusal(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

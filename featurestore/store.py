@@ -22,7 +22,7 @@ from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
 from featurestore.errors import RESTORE, DataError, StoreError, UsageError
 from featurestore.identity import id_array, key_hashes
-from featurestore.keys import KeyIndex, WantedKeys, words
+from featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import FORMAT_VERSION, segment_id
@@ -178,12 +178,24 @@ class Store:
 
     def contains(self, doc_ids: Sequence[str] | pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) bool: whether each id is stored."""
-        wanted = WantedKeys.of(words(key_hashes(id_array(doc_ids))))
-        stored = np.zeros(len(wanted), bool)
-        with ThreadPoolExecutor(READ_THREADS) as pool:
-            for documents in pool.map(lambda e: self._documents_of(wanted, e, self.reader(e)), self._live_entries):
-                stored |= documents >= 0
+        return self.contains_keys(words(key_hashes(id_array(doc_ids))))
+
+    def contains_keys(self, keys: KeyArray) -> npt.NDArray[np.bool_]:
+        """(n,) bool: whether a document of each key hash (n, 2), as `words` gives them, is stored."""
+        stored = np.zeros(len(keys), bool)
+        for _, documents in self._places(keys, self._live_entries):
+            stored |= documents >= 0
         return stored
+
+    def positions_of(self, keys: KeyArray, entries: Sequence[SegmentEntry]) -> dict[str, npt.NDArray[np.int64]]:
+        """Where the documents of these key hashes (n, 2) live: segment → sorted positions in the segment's index.
+
+        Args:
+            keys: as `words` gives them.
+            entries: segments of this snapshot, the only ones that are looked at.
+        """
+        found = {entry.segment: documents[documents >= 0] for entry, documents in self._places(keys, entries)}
+        return {segment: np.unique(documents) for segment, documents in found.items() if len(documents)}
 
     def documents(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index: one row a live document, with the corpus columns that were kept.
@@ -305,6 +317,16 @@ class Store:
         index = self.reader(entry).index(["key_hash", "text_digest"])
         deleted = read_deletions(self.objects, entry.deletions)
         return KeyIndex.of_segment(index, ordinal, live_positions(entry.documents, deleted))
+
+    def _places(
+        self, keys: KeyArray, entries: Sequence[SegmentEntry]
+    ) -> Iterator[tuple[SegmentEntry, npt.NDArray[np.int64]]]:
+        """Each of these segments that holds a live document, with `_documents_of` of it."""
+        wanted = WantedKeys.of(keys)
+        live = [entry for entry in entries if entry.live]
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            found = pool.map(lambda entry: self._documents_of(wanted, entry, self.reader(entry)), live)
+            yield from zip(live, found, strict=True)
 
     def _documents_of(self, wanted: WantedKeys, entry: SegmentEntry, reader: SegmentReader) -> npt.NDArray[np.int64]:
         """(n,) int64: where each wanted document lies in a segment, −1 where it does not live there."""

@@ -67,7 +67,7 @@ def delete(
     """
     ids = pc.unique(id_array(doc_ids))
     keys = words(key_hashes(ids))
-    missing = np.flatnonzero(store.keys.find_words(keys) < 0)
+    missing = np.flatnonzero(~store.contains_keys(keys))
     examples = tuple(ids.take(pa.array(missing[:EXAMPLES])).to_pylist())
     if strict and len(missing):
         raise DataError(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.keys import KeyIndex, words
+from featurestore.keys import KeyIndex, WantedKeys, words
 
 # Few values for each half, so that keys that share their first 64 bits, or their last, are the rule.
 HALVES = st.sampled_from([0, 1, 2, 2**63 - 1, 2**63, 2**64 - 1])
@@ -85,6 +85,24 @@ def test_the_index_is_sorted_by_key(parts: list[dict[bytes, bytes]]) -> None:
     assert [
         int(h).to_bytes(8, "big") + int(w).to_bytes(8, "big") for h, w in zip(index.high, index.low, strict=True)
     ] == stored
+
+
+@given(st.lists(KEYS, unique=True, max_size=20), st.lists(KEYS, max_size=30), st.data())
+def test_wanted_keys_are_found_in_a_segment_where_they_live(
+    stored: list[bytes], wanted: list[bytes], data: st.DataObject
+) -> None:
+    deleted = data.draw(st.lists(st.sampled_from(range(len(stored))), unique=True)) if stored else []
+    found = WantedKeys.of(words(hashes(wanted))).documents(hashes(stored), np.array(sorted(deleted), np.int64))
+    places = {key: place for place, key in enumerate(stored) if place not in deleted}
+    assert found.tolist() == [places.get(key, -1) for key in wanted]
+
+
+def test_keys_that_begin_alike_are_told_apart() -> None:
+    """Only the first two bytes are looked up at first; the rest decides."""
+    stored = [bytes(2) + bytes([i]) * 14 for i in range(50)]
+    wanted = [stored[7], bytes(2) + b"?" * 14, stored[7], stored[49]]
+    found = WantedKeys.of(words(hashes(wanted))).documents(hashes(stored), np.array([49]))
+    assert found.tolist() == [7, -1, 7, -1]
 
 
 def test_an_empty_index_finds_nothing() -> None:

@@ -280,6 +280,33 @@ class TestGather:
             "missing-4"
         )
 
+    def test_what_was_deleted_or_superseded_is_found_where_it_lives_now(self, store: Store) -> None:
+        store = put(put(store, TEXTS | MORE), {"doc-3": "changed"}, prune=frozenset({"doc-4", "doc-19"}))
+        assert store.contains(["doc-4", "doc-3", "doc-19", "doc-3"]).tolist() == [False, True, False, True]
+        assert store.gather(["doc-3"]).packed.tobytes() == features_of("changed", store.spec).tobytes()
+        with pytest.raises(DataError, match="1 of 2 documents are not stored, for example doc-4"):
+            store.gather(["doc-3", "doc-4"])
+
+    def test_each_index_is_read_once_and_features_only_where_a_document_lies(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for i in range(4):
+            store = put(store, {f"{i}-{j}": f"{i} {j}" for j in range(5)})
+        asked: list[str] = []
+        get_range = Objects.get_range
+
+        def noted(self: Objects, path: str, start: int, length: int) -> bytes:
+            asked.append(path.split("/", 3)[3])
+            return get_range(self, path, start, length)
+
+        monkeypatch.setattr(Objects, "get_range", noted)
+        assert store.gather(["2-1", "0-3", "2-4"]).doc_ids.to_pylist() == ["2-1", "0-3", "2-4"]
+        assert (asked.count("documents.parquet"), asked.count("features/c/0/0"), asked.count("offsets/c/0")) == (
+            4,
+            2,
+            2,
+        )
+
     def test_a_null_id_is_refused(self, store: Store) -> None:
         with pytest.raises(DataError, match="1 of 2 ids are null"):
             put(store, TEXTS).gather(pa.array(["doc-1", None]))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from featurestore import DataError, Store, commit
 from featurestore.block_list import BlockList, blocked
+from featurestore.entries import SegmentEntry
 from featurestore.maintenance.delete import delete
 from featurestore.objects import Objects
+from featurestore.versions import VersionLog
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}
@@ -169,19 +173,24 @@ class TestTwoWriters:
         delete(store, ["doc-1"])
         assert (delete(store, ["doc-1"]).deleted, Store.open(store.uri).version) == (0, 2)
 
-    def test_only_what_was_committed_since_is_read(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert len(store.keys) == 6
-        put(store, {"new": "x"})
-        read = []
-        keys_of = Store.keys_of
+    def test_segments_of_the_base_are_looked_at_once_however_often_it_tries(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked_at: list[int] = []
+        positions_of, publish = Store.positions_of, VersionLog.publish
 
-        def counted(self: Store, ordinals: list[int]) -> object:
-            read.extend(self.entries[i].documents for i in ordinals)
-            return keys_of(self, ordinals)
+        def counted(self: Store, keys: Any, entries: Sequence[SegmentEntry]) -> Any:
+            looked_at.append(sum(entry.documents for entry in entries))
+            return positions_of(self, keys, entries)
 
-        monkeypatch.setattr(Store, "keys_of", counted)
+        def somebody_was_faster(self: VersionLog, *arguments: Any) -> Any:
+            monkeypatch.setattr(VersionLog, "publish", publish)
+            put(store, {"new": "x"})
+
+        monkeypatch.setattr(Store, "positions_of", counted)
+        monkeypatch.setattr(VersionLog, "publish", somebody_was_faster)
         assert delete(store, ["doc-1", "new"]).deleted == 2
-        assert read == [1]
+        assert looked_at == [6, 0, 1]
 
 
 class TestManyWriters:

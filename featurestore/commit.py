@@ -12,6 +12,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from featurestore.block_list import NOTHING, BlockList, blocked
 from featurestore.deletions import read_deletions, write_deletions
@@ -74,15 +75,13 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
     """`commit`, as the snapshots before and after the change; they are one where nothing was published."""
     log = version_log(store.objects)
     base = _at(store, log.at(change.base))
-    # What the base says of a segment stays true of it, so that a later try looks only at segments listed since.
-    lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
     block_list = NOTHING
     for attempt in range(ATTEMPTS):
         head = _at(base, log.latest())
         # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
         block_list = blocked(store.objects, block_list)
         require_present(store.objects, [e for e in change.added if e.documents and e.segment not in head.listed])
-        changed = _rebased(head, base, change, lived, block_list)
+        changed = _rebased(head, base, change, block_list)
         fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
         if not changed and not change.replaced and fenced:
             return head, head
@@ -103,9 +102,7 @@ def _at(store: Store, manifest: Manifest) -> Store:
     return store if store.manifest == manifest else Store(store.objects, store.spec, manifest)
 
 
-def _rebased(
-    head: Store, base: Store, change: Change, lived: Mapping[str, Positions], block_list: BlockList
-) -> list[SegmentEntry]:
+def _rebased(head: Store, base: Store, change: Change, block_list: BlockList) -> list[SegmentEntry]:
     """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
 
     A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
@@ -113,14 +110,15 @@ def _rebased(
     """
     _require_unchanged(head, change)
     added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
-    gone = {segment: [positions] for segment, positions in change.dropped.items() if segment in head.listed}
-    moved = {segment: positions for segment, positions in change.dropped.items() if segment not in head.listed}
+    dropped = _dropped(head, base, change)
+    gone = {segment: [positions] for segment, positions in dropped.items() if segment in head.listed}
+    moved = {segment: positions for segment, positions in dropped.items() if segment not in head.listed}
     # What is compacted lived in segments that are still listed unchanged: nobody else can have committed it.
     contested = bool(added) and head is not base and not change.replaced
     for segment, positions in chain(
         _meanwhile(head, base, added) if contested else (),
         _moved(head, base, moved) if moved else (),
-        _deleted(head, base, change.deleted, lived) if change.deleted is not None else (),
+        _deleted(head, base, change.deleted) if change.deleted is not None else (),
         _blocked(head, added, block_list) if len(block_list) else (),
     ):
         gone.setdefault(segment, []).append(positions)
@@ -153,6 +151,24 @@ def _require_unchanged(head: Store, change: Change) -> None:
     for segment in (*change.replaced, *taken):
         if segment in taken or head.listed.get(segment) != change.replaced[segment]:
             raise CommitConflict(f"{head.uri}: segment {segment} changed while it was compacted; run the command again")
+
+
+def _dropped(head: Store, base: Store, change: Change) -> Mapping[str, Positions]:
+    """What the change takes away, but for documents of its segments that others listed meanwhile.
+
+    Those have superseded the rows. A row that is there again is one whose text changed back later, and whose place was
+    free for it since a compaction.
+    """
+    listed = [entry.segment for entry in change.added if entry.documents and entry.segment in head.listed]
+    if not listed or not change.dropped:
+        return change.dropped
+    theirs = [head.reader(head.listed[segment]).index(["key_hash"])["key_hash"] for segment in listed]
+    keys = pa.chunked_array([chunk for column in theirs for chunk in column.chunks]).combine_chunks()
+    left = dict(change.dropped)
+    for segment in left.keys() & base.listed.keys():
+        rows = base.reader(base.listed[segment]).index(["key_hash"])["key_hash"].take(pa.array(left[segment]))
+        left[segment] = left[segment][~pc.is_in(rows, value_set=keys).to_numpy()]
+    return left
 
 
 def _moved(head: Store, base: Store, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
@@ -190,14 +206,17 @@ def _meanwhile(head: Store, base: Store, added: Sequence[SegmentEntry]) -> Itera
             yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
 
 
-def _deleted(
-    head: Store, base: Store, deleted: KeyArray, lived: Mapping[str, Positions]
-) -> Iterator[tuple[str, Positions]]:
-    """Where the documents of these key hashes lie in the head; ``lived`` is where they do in the base."""
-    since = [entry for entry in head.entries if entry.segment not in base.listed]
-    for segment, positions in chain(lived.items(), head.positions_of(deleted, since).items()):
-        if segment in head.listed:
-            yield segment, positions
+def _deleted(head: Store, base: Store, deleted: KeyArray) -> Iterator[tuple[str, Positions]]:
+    """Where the documents of these key hashes lie in the head.
+
+    What the base says of a segment stays true of it, so only segments listed since are read at each try.
+    """
+    theirs = _committed_since(head, base)
+    for store, keys in ((base, base.keys), (head, theirs)):
+        found = keys.find_words(deleted)
+        for segment, positions in store.locate(keys, found[found >= 0]).items():
+            if segment in head.listed:
+                yield segment, positions
 
 
 def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:

@@ -11,6 +11,7 @@ import pytest
 
 from featurestore import Change, CommitConflict, Store, StoreError, commit
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_table, snapshot_counts
+from featurestore.maintenance.compact import compact
 from featurestore.objects import Objects
 from featurestore.versions import VersionLog
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
@@ -211,6 +212,23 @@ class TestTwoWriters:
         back = put(put(base, {"a": "2"}), {"a": "1"})
         assert commit(base, stale).version == back.version
         assert holds(store, {"a": "1"})
+
+    @pytest.mark.parametrize("text", ["there", "back"])
+    def test_a_text_that_others_changed_there_and_back_stays_whatever_was_compacted(
+        self, store: Store, text: str
+    ) -> None:
+        """The place of the row that the late change supersedes is free since the compaction, and taken again."""
+        store = put(put(store, {"doc": "back"}), {"other": "text"})
+        late = change_to(store, {"doc": "there"}, prune=frozenset({"other"}))
+        store = put(put(store, {"doc": "there"}), {"doc": "back"})
+        compact(store)
+        store = put(Store.open(store.uri), {"doc": "there"})
+        if text == "back":
+            store = put(store, {"doc": "back"})
+            assert len(late.dropped.keys() & store.listed.keys()) == 1
+        assert late.added[0].segment in store.listed
+        commit(store, late)
+        assert holds(store, {"doc": text})
 
 
 class TestManyWriters:

@@ -8,6 +8,7 @@ the store, such as predictions, can still be told what became of which segment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from featurestore.maintenance.forget_segments import (
 )
 from featurestore.maintenance.forget_tags import held_by_tags
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
-from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old
+from featurestore.maintenance.removal import THREADS, SegmentFolder, remove_manifests, remove_old
 from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
 from featurestore.objects import Listed, Objects
 from featurestore.store import Store, version_log
@@ -172,10 +173,11 @@ def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Li
     """Remove outcomes, dead letters and reports of all runs that are not at work."""
     folders = run_folders(objects)
     at_work = runs_at_work(objects, folders, cutoff)
-    doomed = [stored for run, found in folders.items() if run not in at_work for stored in found]
+    ended = [found for run, found in folders.items() if run not in at_work]
     if not dry_run:
-        objects.delete(stored.path for stored in doomed)
-    return doomed
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
+    return [stored for found in ended for stored in found]
 
 
 def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:

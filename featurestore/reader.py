@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,10 @@ from featurestore.records import SegmentRecord, StoredObject, attempt_path, reco
 from featurestore.segments import INDEX_FILE
 from featurestore.shards import Layout, Shard
 
-RUN_CHUNKS = 16
-"""Neighbouring chunks that a random read fetches at a time: what it holds beside the rows asked for."""
+RUN_CHUNKS = 4
+"""Neighbouring chunks that a random read fetches by one request."""
+RUN_THREADS = 4
+"""Such requests at a time: with `RUN_CHUNKS`, what a random read holds beside the rows asked for."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,21 @@ class SegmentReader:
         return self._features.read(start, stop, out)
 
     def packed_rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
-        """These rows, sorted ascending, reading each chunk that holds one of them once."""
-        layout = self._features.layout
-        out = np.empty((len(rows), *layout.shape[1:]), layout.dtype)
-        for start, stop in _runs(rows, layout.chunk_rows):
-            first, last = np.searchsorted(rows, (start, stop))
+        """These rows, sorted ascending, reading each chunk that holds one of them once, several runs at a time."""
+        shard = self._features
+        out = np.empty((len(rows), *shard.layout.shape[1:]), shard.layout.dtype)
+        if not len(rows):
+            return out
+
+        def read_run(run: tuple[int, int]) -> None:
+            first, last = np.searchsorted(rows, run)
             inside = rows[first:last]
-            out[first:last] = self.packed(start, int(inside[-1]) + 1)[inside - start]
+            out[first:last] = self.packed(run[0], int(inside[-1]) + 1)[inside - run[0]]
+
+        runs = [(int(rows[0]), int(rows[-1]) + 1)] if shard.comes_whole else list(_runs(rows, shard.layout.chunk_rows))
+        with ThreadPoolExecutor(min(len(runs), RUN_THREADS)) as pool:
+            for _ in pool.map(read_run, runs):
+                pass
         return out
 
     @property

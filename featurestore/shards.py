@@ -99,13 +99,18 @@ class Shard:
     size: int
     layout: Layout
 
+    @property
+    def comes_whole(self) -> bool:
+        """Whether any read of it is one request for all of it."""
+        return self.size <= PIECE_BYTES
+
     def read(self, start: int, stop: int, out: Rows | None = None) -> Rows:
         """Rows start to stop, into ``out`` where it is given: each chunk once, several pieces at a time."""
         if out is None:
             out = np.empty((stop - start, *self.layout.shape[1:]), self.layout.dtype)
         if start == stop:
             return out
-        if self.size <= PIECE_BYTES:
+        if self.comes_whole:
             data = self._fetch(0, self.size)
             self._decode(data, 0, self._spans(data[-self.layout.index_bytes :]), start, out)
             return out

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numcodecs import PackBits
 
-from featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
+from featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError, shards
 from featurestore.codecs import CODECS
 from featurestore.entries import SegmentEntry
 from featurestore.objects import Objects
@@ -178,6 +178,7 @@ class TestLayout:
     ) -> None:
         spec = spec_of("sign", width=8)
         monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 10)
+        monkeypatch.setattr(shards, "PIECE_BYTES", 100)
         block = wide_block(1000, spec)
         _, reader = written(objects, block, spec)
         reads: list[tuple[int, int]] = []
@@ -190,9 +191,25 @@ class TestLayout:
         monkeypatch.setattr(SegmentReader, "packed", noted)
         rows = np.array([5, *range(200, 600, 5), 999])
         assert np.array_equal(reader.packed_rows(rows), block.packed[rows])
-        chunks = [chunk for start, stop in reads for chunk in range(start // 10, -(-stop // 10))]
+        chunks = [chunk for start, stop in sorted(reads) for chunk in range(start // 10, -(-stop // 10))]
         assert chunks == sorted(set(rows // 10))
         assert max(stop - start for start, stop in reads) <= 10 * RUN_CHUNKS
+
+    def test_rows_of_a_small_segment_are_one_read(self, objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+        spec = spec_of("sign", width=8)
+        monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 10)
+        block = wide_block(1000, spec)
+        _, reader = written(objects, block, spec)
+        assert np.array_equal(reader.packed_rows(np.array([5])), block.packed[[5]])
+        asked: list[str] = []
+        get_range = Objects.get_range
+        monkeypatch.setattr(
+            Objects,
+            "get_range",
+            lambda self, *where: asked.append(where[0]) or get_range(self, *where),  # type: ignore[func-returns-value]
+        )
+        assert np.array_equal(reader.packed_rows(np.array([3, 500, 999])), block.packed[[3, 500, 999]])
+        assert len(asked) == 1
 
 
 class TestAttempts:

@@ -75,13 +75,15 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
     """`commit`, as the snapshots before and after the change; they are one where nothing was published."""
     log = version_log(store.objects)
     base = _at(store, log.at(change.base))
+    # What the base says of a segment stays true of it, so that a later try looks only at segments listed since.
+    lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
     block_list = NOTHING
     for attempt in range(ATTEMPTS):
         head = _at(base, log.latest())
         # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
         block_list = blocked(store.objects, block_list)
         require_present(store.objects, [e for e in change.added if e.documents and e.segment not in head.listed])
-        changed = _rebased(head, base, change, block_list)
+        changed = _rebased(head, base, change, lived, block_list)
         fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
         if not changed and not change.replaced and fenced:
             return head, head
@@ -102,7 +104,9 @@ def _at(store: Store, manifest: Manifest) -> Store:
     return store if store.manifest == manifest else Store(store.objects, store.spec, manifest)
 
 
-def _rebased(head: Store, base: Store, change: Change, block_list: BlockList) -> list[SegmentEntry]:
+def _rebased(
+    head: Store, base: Store, change: Change, lived: Mapping[str, Positions], block_list: BlockList
+) -> list[SegmentEntry]:
     """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
 
     A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
@@ -118,7 +122,7 @@ def _rebased(head: Store, base: Store, change: Change, block_list: BlockList) ->
     for segment, positions in chain(
         _meanwhile(head, base, added) if contested else (),
         _moved(head, base, moved) if moved else (),
-        _deleted(head, base, change.deleted) if change.deleted is not None else (),
+        _deleted(head, base, change.deleted, lived) if change.deleted is not None else (),
         _blocked(head, added, block_list) if len(block_list) else (),
     ):
         gone.setdefault(segment, []).append(positions)
@@ -206,17 +210,14 @@ def _meanwhile(head: Store, base: Store, added: Sequence[SegmentEntry]) -> Itera
             yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
 
 
-def _deleted(head: Store, base: Store, deleted: KeyArray) -> Iterator[tuple[str, Positions]]:
-    """Where the documents of these key hashes lie in the head.
-
-    What the base says of a segment stays true of it, so only segments listed since are read at each try.
-    """
-    theirs = _committed_since(head, base)
-    for store, keys in ((base, base.keys), (head, theirs)):
-        found = keys.find_words(deleted)
-        for segment, positions in store.locate(keys, found[found >= 0]).items():
-            if segment in head.listed:
-                yield segment, positions
+def _deleted(
+    head: Store, base: Store, deleted: KeyArray, lived: Mapping[str, Positions]
+) -> Iterator[tuple[str, Positions]]:
+    """Where the documents of these key hashes lie in the head; ``lived`` is where they do in the base."""
+    since = [entry for entry in head.entries if entry.segment not in base.listed]
+    for segment, positions in chain(lived.items(), head.positions_of(deleted, since).items()):
+        if segment in head.listed:
+            yield segment, positions
 
 
 def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:

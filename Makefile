@@ -45,7 +45,7 @@ lint: $(READY) ## Check format, style, types and the direction of imports
 	$(BIN)/lint-imports
 
 bench: $(READY) ## Run the benchmarks, one after the other
-	@for benchmark in encode backfill memory token_recovery; do \
+	@for benchmark in encode backfill memory token_recovery store lookups scale; do \
 	  echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; \
 	done
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from obstore.store import LocalStore
 
+from featurestore.errors import StoreError
 from featurestore.maintenance.removal import SegmentFolder
 from featurestore.objects import Listed, Objects
 
@@ -94,10 +96,16 @@ def staged_files(objects: Objects) -> dict[Path, datetime]:
     if not isinstance(objects.raw, LocalStore):
         return {}
     staged = {}
-    for path in Path(objects.uri).rglob("*#*"):
-        try:
-            if STAGED.fullmatch(path.name) and path.is_file():
+    for folder, _, files in os.walk(objects.uri, onerror=_gone_or_refused):
+        for path in (Path(folder, name) for name in files if STAGED.fullmatch(name)):
+            try:
                 staged[path] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        except FileNotFoundError:
-            continue
+            except FileNotFoundError:
+                continue
     return staged
+
+
+def _gone_or_refused(error: OSError) -> None:
+    """A folder may go while it is walked; one that cannot be read may hold anything."""
+    if not isinstance(error, FileNotFoundError):
+        raise StoreError(f"{error.filename}: cannot be read: {error.strerror}") from error

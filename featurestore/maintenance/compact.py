@@ -16,6 +16,9 @@ from featurestore.store import Store, version_log
 TARGET_BYTES = 64 << 20
 COMMIT_GROUPS = 64
 """Groups of one commit. Each commit reads the newest snapshot: one a group would cost more than copying small ones."""
+GROUP_SEGMENTS = 4096
+"""Segments that become one at a time: all but their features is held meanwhile, some 26 KB each. Of smaller ones still,
+the next pass makes larger ones."""
 PASSES = 10
 """Times that the newest snapshot is looked at again for what is left to do."""
 
@@ -141,7 +144,7 @@ def _neighbours(entries: Sequence[SegmentEntry], target_bytes: int) -> Iterator[
         if live >= target_bytes:
             yield [entry]
             continue
-        if run and size + live > target_bytes:
+        if run and (size + live > target_bytes or len(run) == GROUP_SEGMENTS):
             yield run
             run, size = [], 0
         run.append(entry)

@@ -55,6 +55,10 @@ class TestPlan:
     def names(self, *entries: SegmentEntry, target: int = 100) -> list[str]:
         return ["".join(e.segment for e in group.sources) for group in plan_groups(entries, target)]
 
+    def test_no_more_than_so_many_merge_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compaction, "GROUP_SEGMENTS", 3)
+        assert self.names(*(entry(name, 1) for name in "abcdefg")) == ["abc", "def"]
+
     def test_neighbours_merge_up_to_the_target(self) -> None:
         assert self.names(*(entry(name, 40) for name in "abcdef")) == ["ab", "cd", "ef"]
         assert self.names(*(entry(name, 50) for name in "abc")) == ["ab"]
@@ -238,6 +242,13 @@ class TestContent:
         whole = [entry.payload_bytes for entry in sources if not entry.deleted]
         assert sum(parts) == sum(entry.payload_bytes for entry in sources)
         assert all(part <= merging.COPY_BYTES or part in whole for part in parts)
+
+    def test_very_many_small_segments_become_one_by_steps(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compaction, "GROUP_SEGMENTS", 3)
+        store = filled(store, 10, 2)
+        done = compact(store)
+        assert done.segments == (10, 1)
+        assert held(newest(store)) == held(store)
 
 
 class TestNames:

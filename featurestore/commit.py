@@ -19,14 +19,16 @@ from featurestore.deletions import read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
 from featurestore.keys import KeyArray, KeyIndex
+from featurestore.objects import Objects
 from featurestore.presence import require_present
+from featurestore.remembered import RememberedObjects
 from featurestore.store import READ_THREADS, Store, version_log
 from featurestore.versions import Manifest
 
-ATTEMPTS = 50
+ATTEMPTS = 100
 """Times a commit is tried again after another writer was first."""
 LONGEST_WAIT = 2.0
-"""Seconds: the longest pause between two tries."""
+"""Seconds: the longest pause between two tries; it is no longer than the try before it took."""
 
 Positions = npt.NDArray[np.int64]
 
@@ -79,6 +81,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
     lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
     block_list = NOTHING
     for attempt in range(ATTEMPTS):
+        began = time.monotonic()
         head = _at(base, log.latest())
         # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
         block_list = blocked(store.objects, block_list)
@@ -86,6 +89,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         changed = _rebased(head, base, change, lived, block_list)
         fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
         if not changed and not change.replaced and fenced:
+            head = _of(store.objects, head)
             return head, head
         listed = head.listed | {entry.segment: entry for entry in changed}
         listed = {segment: entry for segment, entry in listed.items() if segment not in change.replaced}
@@ -93,15 +97,24 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         removed = entry_table(change.replaced.values())
         manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed), removed)
         if manifest is not None:
-            return head, _at(head, manifest)
-        # Writers that met once would meet again if they all waited as long.
-        time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.01 * 2**attempt)))  # noqa: S311
+            return _of(store.objects, head), Store(store.objects, store.spec, manifest)
+        if attempt == 0:
+            remembered = RememberedObjects(store.objects)
+            log, base = version_log(remembered), _of(remembered, base)
+        # Writers that met once would meet again if they all waited as long. One that has lost often waits no longer
+        # than others: it would lose again to those that do not wait yet.
+        time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311
     raise CommitConflict(f"{store.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
 
 
 def _at(store: Store, manifest: Manifest) -> Store:
     """The store at a snapshot; itself where it is there already, since it may have read the segment list."""
     return store if store.manifest == manifest else Store(store.objects, store.spec, manifest)
+
+
+def _of(objects: Objects, store: Store) -> Store:
+    """The same snapshot, read through other objects."""
+    return store if store.objects is objects else Store(objects, store.spec, store.manifest)
 
 
 def _rebased(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore.errors import StoreError
+from featurestore.errors import UPGRADE, StoreError
 
 FORMAT_VERSION = 1
 
@@ -104,7 +104,9 @@ class SegmentRecord:
             document: dict[str, Any] = json.loads(data)
             version = document.pop("format_version")
             if version != FORMAT_VERSION:
-                raise StoreError(f"{name}: format version {version}; this release reads version {FORMAT_VERSION}")
+                raise StoreError(
+                    f"{name}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}"
+                )
             del document["checksum"]
             document["objects"] = tuple(StoredObject(**entry) for entry in document["objects"])
             document["rejected"] = tuple(RejectedDocument(**entry) for entry in document["rejected"])

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
-from featurestore.errors import StoreError, UsageError
+from featurestore.errors import UPGRADE, StoreError, UsageError
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
 from featurestore.versions import VersionLog
@@ -105,7 +105,7 @@ def _read(objects: Objects, name: str) -> int | None:
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{where}: damaged: not a tag; remove it and tag the snapshot again") from error
     if version != FORMAT_VERSION:
-        raise StoreError(f"{where}: format version {version}; this release reads version {FORMAT_VERSION}")
+        raise StoreError(f"{where}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}")
     unseal(document, data, where)
     if "checksum" not in document or not isinstance(snapshot, int) or snapshot < 1:
         raise StoreError(f"{where}: damaged: names no snapshot; remove it and tag the snapshot again")

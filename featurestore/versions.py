@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.errors import RESTORE, StoreError, UsageError
+from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
 
@@ -72,7 +72,9 @@ class Manifest:
         try:
             document: dict[str, Any] = json.loads(data)
             if (version := document["format_version"]) != FORMAT_VERSION:
-                raise StoreError(f"{name}: format version {version}; this release reads version {FORMAT_VERSION}")
+                raise StoreError(
+                    f"{name}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}"
+                )
             document = unseal(document, data, name)
             del document["format_version"]
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])

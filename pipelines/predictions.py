@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from featurestore import CommitConflict, Store, StoreError, UsageError
 from featurestore.entries import SegmentEntry
+from featurestore.errors import UPGRADE
 from featurestore.objects import Objects
 from featurestore.versions import Manifest, VersionLog
 from heads import Scores
@@ -237,9 +238,8 @@ def _read_document(objects: Objects) -> Mapping[str, Any]:
     except ValueError as error:
         raise StoreError(f"{name}: damaged: {error}") from error
     if document.get("format_version") != FORMAT_VERSION:
-        raise StoreError(
-            f"{name}: format version {document.get('format_version')}; this release reads {FORMAT_VERSION}"
-        )
+        found = document.get("format_version")
+        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: {UPGRADE}")
     return document
 
 

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from dataclasses import dataclass, field
 
-from featurestore.errors import RESTORE, StoreError
+from featurestore.errors import RESTORE, UPGRADE, StoreError
 from featurestore.objects import Objects
 
 PIECE = 8 << 20
@@ -115,8 +115,10 @@ class Audit:
         return digest.hexdigest()
 
     def refused(self, path: str, error: StoreError, action: str = RESTORE) -> None:
-        """Note what reading an object raised."""
-        self.report(path, _unnamed(error, self.objects.name(path)), action)
+        """Note what reading an object raised; one of a newer format is as it should be, for a newer Encore."""
+        problem = _unnamed(error, self.objects.name(path))
+        newer = f": {UPGRADE}"
+        self.report(path, problem.removesuffix(newer), UPGRADE if problem.endswith(newer) else action)
 
 
 def _unnamed(error: StoreError, name: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from featurestore import Change, CommitConflict, Store, StoreError, commit
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_table, snapshot_counts
 from featurestore.maintenance.compact import compact
 from featurestore.objects import Objects
+from featurestore.remembered import RememberedObjects
 from featurestore.versions import VersionLog
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
@@ -251,18 +254,49 @@ class TestManyWriters:
     def test_a_writer_that_never_wins_gives_up(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(VersionLog, "publish", lambda *_: None)
         monkeypatch.setattr("time.sleep", lambda _: None)
-        with pytest.raises(CommitConflict, match=r"other writers were first 50 times in a row; run the command again"):
+        with pytest.raises(CommitConflict, match=r"other writers were first 100 times in a row; run the command again"):
             put(store, TEXTS)
 
-    def test_a_writer_waits_longer_after_each_loss(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("took", "longest"), [(0.25, 0.25), (5.0, 2.0)])
+    def test_a_writer_that_lost_waits_about_as_long_as_it_tried(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, took: float, longest: float
+    ) -> None:
         waits: list[float] = []
+        change, clock = change_to(store, TEXTS), count(0, took)
         monkeypatch.setattr(VersionLog, "publish", lambda *_: None)
         monkeypatch.setattr("time.sleep", waits.append)
+        monkeypatch.setattr("time.monotonic", lambda: next(clock))
         monkeypatch.setattr("random.uniform", lambda _, longest: longest)
         with pytest.raises(CommitConflict):
-            put(store, TEXTS)
-        assert waits == sorted(waits)
-        assert (waits[0], waits[-1]) == (0.01, 2.0)
+            commit(store, change)
+        assert waits == [longest] * 100
+
+    def test_a_writer_that_lost_reads_nothing_twice(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        change = change_to(store, {"a": "1", "shared": "mine"})
+        reads: Counter[str] = Counter()
+        get, publish = Objects.get, VersionLog.publish
+
+        def beaten(self: VersionLog, *args: object) -> object:
+            # Whatever is tried, another writer is first, six times.
+            monkeypatch.setattr(VersionLog, "publish", publish)
+            if len(rivals) < 6:
+                rivals.append(put(Store.open(store.uri), {f"rival-{len(rivals)}": "x", "shared": f"{len(rivals)}"}))
+                monkeypatch.setattr(VersionLog, "publish", beaten)
+            reads.clear() if len(rivals) == 1 else None
+            return publish(self, *args)  # type: ignore[arg-type]
+
+        def reading(self: Objects, path: str) -> bytes:
+            if isinstance(self, RememberedObjects):
+                reads[path] += 1
+            return get(self, path)
+
+        rivals: list[Store] = []
+        monkeypatch.setattr(VersionLog, "publish", beaten)
+        monkeypatch.setattr(Objects, "get", reading)
+        after = commit(store, change)
+        assert (after.version, len(rivals)) == (7, 6)
+        assert max(n for path, n in reads.items() if path.startswith(("segments/", "deletions/", "lists/"))) == 1
+        assert holds(store, {"a": "1", "shared": "mine"} | {f"rival-{i}": "x" for i in range(6)})
 
     @pytest.mark.parametrize("answer", ["exists", "error"])
     def test_a_commit_whose_answer_was_lost_is_one_commit(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from featurestore.errors import UsageError
+from featurestore.maintenance.forget_at_work import staged_files
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old, remove_segments
 from featurestore.objects import Listed, Objects
@@ -34,6 +37,7 @@ class Vacuum:
         vectors: deletion vectors.
         records: completion records.
         attempts: objects that attempts at segments wrote.
+        staged: local files of writes that were killed; no listing of objects shows them.
     """
 
     kept: tuple[int, ...]
@@ -42,6 +46,7 @@ class Vacuum:
     vectors: Sequence[Listed] = ()
     records: Sequence[Listed] = ()
     attempts: Sequence[Listed] = ()
+    staged: Sequence[Listed] = ()
 
     @property
     def removed(self) -> dict[str, Sequence[Listed]]:
@@ -52,6 +57,7 @@ class Vacuum:
             "deletion vectors": self.vectors,
             "completion records": self.records,
             "segment objects": self.attempts,
+            "unfinished files": self.staged,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +112,7 @@ def vacuum(
     old_lists = {name: it for name, it in lists.items() if name not in needs.lists and it.written_at < cutoff}
     old_vectors = {name: it for name, it in vectors.items() if name not in needs.vectors and it.written_at < cutoff}
     removable = {s: left for s, folder in folders.items() if (left := _removable(s, folder, needs, cutoff)).objects}
+    staged = _staged(objects, cutoff)
     if not dry_run:
         spared = remove_manifests(objects, doomed)
         if spared:
@@ -117,6 +124,8 @@ def vacuum(
         needs.add_published_since(objects)
         remove_old(objects, [stored for digest, stored in old_lists.items() if digest not in needs.lists], cutoff)
         remove_old(objects, [stored for digest, stored in old_vectors.items() if digest not in needs.vectors], cutoff)
+        for path in staged:
+            path.unlink(missing_ok=True)
         removable = remove_segments(objects, removable, needs, cutoff)
     return Vacuum(
         kept=tuple(sorted(kept)),
@@ -125,12 +134,23 @@ def vacuum(
         vectors=list(old_vectors.values()),
         records=[folder.record for folder in removable.values() if folder.record is not None],
         attempts=[stored for folder in removable.values() for part in folder.attempts.values() for stored in part],
+        staged=list(staged.values()),
     )
 
 
 def named_objects(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, Listed]:
     """Name → object, of those below a folder that are called as ours are; others stay."""
     return {match[1]: stored for stored in objects.listing(prefix) if (match := pattern.fullmatch(stored.path))}
+
+
+def _staged(objects: Objects, cutoff: datetime) -> dict[Path, Listed]:
+    """Local files, younger ones aside, that a killed process had begun to write."""
+    found = {}
+    for path, written in staged_files(objects).items():
+        with suppress(FileNotFoundError):
+            if written < cutoff:
+                found[path] = Listed(path.relative_to(objects.uri).as_posix(), path.stat().st_size, written)
+    return found
 
 
 def segment_folders(objects: Objects) -> dict[str, SegmentFolder]:

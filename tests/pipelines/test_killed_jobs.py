@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -13,6 +14,7 @@ from statistics import median
 import pytest
 
 from featurestore import Store
+from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.store import version_log
@@ -121,7 +123,10 @@ def require_done(ended: Ended) -> None:
 
 
 def kill(operation: Operation, forks: CommandForks, store: Path, kill_after: float) -> str:
-    """Kill an operation, see that nothing is lost, run it again, and say how far it had come."""
+    """Kill an operation, see that nothing is lost, run it again, and say how far it had come.
+
+    What it left behind is for the next vacuum.
+    """
     shutil.copytree(operation.template, store)
     ended = forks.run(*operation.words(store), kill_after=kill_after)
     assert ended.code in (None, 0), ended.output
@@ -133,6 +138,9 @@ def kill(operation: Operation, forks: CommandForks, store: Path, kill_after: flo
     assert again.snapshots.keys() == operation.after.snapshots.keys()
     if operation.name == "vacuum":
         assert again.paths == operation.after.paths
+    vacuum(Objects.open(str(store)), age_limit=timedelta(0))
+    assert verify(str(store)).unreferenced == 0
+    assert [path for path in store.rglob("*#*") if path.is_file()] == []
     shutil.rmtree(store)
     if ended.code == 0:
         return "had ended"

@@ -131,7 +131,7 @@ class TestWhatStays:
         assert vacuum(busy.objects, keep_days=30, age_limit=NOW).kept == (4, 5, 6, 7)
 
     def test_a_store_without_snapshots(self, store: Store) -> None:
-        assert vacuum(store.objects, age_limit=NOW) == Vacuum((), [], [], [], [], [])
+        assert vacuum(store.objects, age_limit=NOW) == Vacuum((), [], [], [], [], [], [])
         assert paths(store) == {"store.json"}
 
     def test_names_that_are_none_of_ours_stay(self, busy: Store) -> None:
@@ -198,6 +198,23 @@ class TestAge:
         compact(Store.open(busy.uri))
         commit(busy, late)
         assert held(Store.open(busy.uri)) == expected({"d": "4", "f": "6", "a": "late"}, busy.spec)
+
+    def test_a_file_that_a_killed_process_had_begun_to_write_goes_when_it_is_old(self, busy: Store) -> None:
+        segment = busy.entries[-1].segment
+        begun = [
+            Path(busy.uri) / name for name in ("lists/x.parquet#1", f"segments/{segment}/attempt/features/c/0/0#2")
+        ]
+        for path in begun:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"ids and features")
+        assert not paths(busy) & {str(path.relative_to(busy.uri)) for path in begun}
+        assert vacuum(busy.objects).staged == []
+        then = time.time() - 8 * 24 * 3600
+        os.utime(begun[1], (then, then))
+        assert [stored.size for stored in vacuum(busy.objects, dry_run=True).staged] == [16]
+        assert [path.exists() for path in begun] == [True, True]
+        assert len(vacuum(busy.objects).staged) == 1
+        assert [path.exists() for path in begun] == [True, False]
 
 
 class TestDryRun:

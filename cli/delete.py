@@ -42,7 +42,7 @@ def delete(
 ) -> None:
     """Delete documents from the newest snapshot; those that are not stored are listed.
 
-    Older snapshots still hold them, and their bytes stay, until encore compact and then vacuum.
+    Older snapshots still hold them, and their bytes stay; encore vacuum --forget leaves nothing of them.
 
     Example: encore delete --store features review-17 review-23 --block
     """

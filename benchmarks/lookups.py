@@ -126,13 +126,14 @@ def measure(folder: str, options: argparse.Namespace) -> dict[str, Any]:
     objects = CountingObjects(opened.objects)
     store = Store(objects, opened.spec, opened.manifest)
     random = np.random.default_rng(1)
-    seconds, requests = [], []
+    seconds, processor, requests = [], [], []
     for _ in range(options.repeats + 1):
         ids = [doc_id(number) for number in random.choice(options.documents, options.ids, replace=False)]
         objects.requests.clear()
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         block = store.gather(ids)
         seconds.append(time.perf_counter() - started)
+        processor.append(time.process_time() - used)
         requests.append(dict(objects.requests))
         if block.doc_ids.to_pylist() != ids:
             raise RuntimeError("gather gave other documents than were asked for")
@@ -140,6 +141,7 @@ def measure(folder: str, options: argparse.Namespace) -> dict[str, Any]:
         "open_seconds": round(seconds_open, 4),
         "first_gather_seconds": round(seconds[0], 3),
         "later_gather_seconds": round(statistics.median(seconds[1:]), 3),
+        "gather_processor_seconds": round(statistics.median(processor), 3),
         "requests_of_first_gather": requests[0],
         "requests_of_later_gather": requests[-1],
         "peak_mib_before": before,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -41,12 +41,12 @@ class IndexFile:
     name: str
     data: bytes
 
-    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Every column, or some; a corpus column that it does not have is left out."""
+    def read(self, columns: Sequence[str] | None = None, without: Collection[str] = ()) -> pa.Table:
+        """Every column, or some; a corpus column that it does not have is left out, and so are those ``without``."""
         try:
             file = pq.ParquetFile(pa.BufferReader(self.data))
             held = file.schema_arrow.names
-            wanted = None if columns is None else [name for name in columns if name in held]
+            wanted = [name for name in (held if columns is None else columns) if name in held and name not in without]
             # Threads are put to many segments, not to the columns of one.
             table = file.read(wanted, use_threads=False)
         except (pa.ArrowException, OSError) as error:
@@ -79,9 +79,9 @@ class SegmentReader:
         """Id of the segment."""
         return self.entry.segment
 
-    def index(self, columns: Sequence[str] | None = None) -> pa.Table:
+    def index(self, columns: Sequence[str] | None = None, without: Collection[str] = ()) -> pa.Table:
         """The document index, or some columns of it; a corpus column that it does not have is left out."""
-        return self._index_file.read(columns)
+        return self._index_file.read(columns, without)
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """(documents + 1,) int64: where each document's rows begin and end."""

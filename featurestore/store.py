@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -264,9 +264,11 @@ class Store:
             DataError: ids that are not stored: how many, and the first of them.
         """
         ids = id_array(doc_ids)
-        wanted = WantedKeys.of(words(key_hashes(ids)))
+        names = pa.table({"doc_id": ids, "key_hash": key_hashes(ids)})
+        wanted = WantedKeys.of(words(names["key_hash"]))
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            found = [part for part in pool.map(lambda e: self._gather_wanted(wanted, e), self._live_entries) if part]
+            parts = pool.map(lambda entry: self._gather_wanted(names, wanted, entry), self._live_entries)
+            found = [part for part in parts if part is not None]
         places = [here for here, _ in found]
         missing = np.setdiff1d(np.arange(len(ids)), np.concatenate([np.empty(0, np.int64), *places]))
         if len(missing):
@@ -334,22 +336,37 @@ class Store:
         return wanted.documents(hashes, read_deletions(self.objects, entry.deletions))
 
     def _gather_wanted(
-        self, wanted: WantedKeys, entry: SegmentEntry
+        self, names: pa.Table, wanted: WantedKeys, entry: SegmentEntry
     ) -> tuple[npt.NDArray[np.int64], FeatureBlock] | None:
-        """The wanted documents that live in a segment, and their places among the wanted; None where none does."""
+        """The wanted documents that live in a segment, and their places among the wanted; None where none does.
+
+        Args:
+            names: ids and key hashes of the wanted documents. Equal hashes are equal ids, so that a segment's own ids,
+                the larger part of what there is to decode, are left alone.
+            wanted: the same key hashes.
+            entry: the segment.
+        """
         reader = self.reader(entry)
         documents = self._documents_of(wanted, entry, reader)
         places = np.flatnonzero(documents >= 0)
         if not len(places):
             return None
         places = places[np.argsort(documents[places])]
-        return places, self._gather_segment(entry, reader, documents[places])
+        block = self._gather_segment(entry, reader, documents[places], without=names.column_names)
+        index = names.take(pa.array(places))
+        for field in block.index.schema:
+            index = index.append_column(field, block.index[field.name])
+        return places, replace(block, index=index)
 
     def _gather_segment(
-        self, entry: SegmentEntry, reader: SegmentReader, documents: npt.NDArray[np.int64]
+        self,
+        entry: SegmentEntry,
+        reader: SegmentReader,
+        documents: npt.NDArray[np.int64],
+        without: Collection[str] = (),
     ) -> FeatureBlock:
-        """These documents of a segment; positions are sorted, and one may come twice."""
-        segment = self.open_segment(entry, reader)
+        """These documents of a segment, and all columns but some; positions are sorted, and one may come twice."""
+        segment = self.open_segment(entry, reader, without)
         offsets, index = segment.offsets, segment.index
         unique, back = np.unique(documents, return_inverse=True)
         lengths = (offsets[1:] - offsets[:-1])[unique]
@@ -358,10 +375,12 @@ class Store:
         block = FeatureBlock(index.take(pa.array(unique)), reader.packed_rows(rows), kept)
         return block if len(unique) == len(documents) else block.take(back)
 
-    def open_segment(self, entry: SegmentEntry, reader: SegmentReader | None = None) -> OpenSegment:
-        """All of a segment but its features, seen to be as much as its entry says."""
+    def open_segment(
+        self, entry: SegmentEntry, reader: SegmentReader | None = None, without: Collection[str] = ()
+    ) -> OpenSegment:
+        """All of a segment but its features and some columns, seen to be as much as its entry says."""
         reader = reader or self.reader(entry)
-        offsets, index = reader.offsets(), reader.index()
+        offsets, index = reader.offsets(), reader.index(without=without)
         if len(offsets) != entry.documents + 1 or offsets[-1] != entry.rows or index.num_rows != entry.documents:
             raise StoreError(
                 f"{self.uri}: segment {entry.segment}: holds {index.num_rows} documents and {offsets[-1]} rows, "

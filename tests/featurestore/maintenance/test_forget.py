@@ -93,7 +93,7 @@ def lifetime(store: Store) -> Store:
         store = with_column(store, texts, codec="none" if number < 8 else "zstd")
     store = put(store, GONE)
     store = put(store, {"document-3": LIVE["document-3"]})
-    dead_letters(store, "20200101T000000Z-00000001", list(GONE))
+    dead_letters(store, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-00000001", list(GONE))
     return store
 
 
@@ -425,7 +425,7 @@ def short_life(store: Store) -> Store:
     """One segment, of which half is gone."""
     store = put(store, LIVE | GONE | {"document-3": OLD_TEXT})
     store = put(store, {"document-3": LIVE["document-3"]})
-    dead_letters(store, "20200101T000000Z-00000001", list(GONE))
+    dead_letters(store, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-00000001", list(GONE))
     return store
 
 

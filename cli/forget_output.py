@@ -60,8 +60,8 @@ def _left(done: Forgetting, age_limit: timedelta, *, dry_run: bool) -> Iterator[
         yield "left", f"tag {tag} holds {counted(rows, 'rows')} of documents or texts that are gone: {remedy}"
     for sign in removal.at_work:
         began, until = f"{sign.since:%Y-%m-%d %H:%M} UTC", f"{sign.since + age_limit:%Y-%m-%d %H:%M} UTC"
-        remedy = f"when it has ended, or after {until}; where no job runs, at once with --older-than 0"
-        yield "left", f"what is there since {began}, for {printable(sign.name)} has not ended: forget again {remedy}"
+        remedy = f"forget again when it has, or after {until}; where no job runs, at once with --older-than 0"
+        yield "left", f"what was there at {began} or came later: {printable(sign.name)} has not ended; {remedy}"
     if removal.deleted_meanwhile:
         yield "left", f"{counted(removal.deleted_meanwhile, 'rows')} deleted while this ran: forget again"
     if done.complete:

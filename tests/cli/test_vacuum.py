@@ -107,8 +107,8 @@ class TestForget:
         store.objects.put(f"runs/{run_id}/started.json", b"{}")
         assert run([*words, "--older-than", "48"]) == 1
         assert (
-            f"left       what is there since {began:%Y-%m-%d %H:%M} UTC, for {store.uri}/runs/{run_id} has not ended: "
-            f"forget again when it has ended, or after {began + timedelta(hours=48):%Y-%m-%d %H:%M} UTC; "
+            f"left       what was there at {began:%Y-%m-%d %H:%M} UTC or came later: {store.uri}/runs/{run_id} has not "
+            f"ended; forget again when it has, or after {began + timedelta(hours=48):%Y-%m-%d %H:%M} UTC; "
             "where no job runs, at once with --older-than 0"
         ) in capsys.readouterr().out
         assert run([*words, "--older-than", "0"]) == 0

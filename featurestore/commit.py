@@ -15,17 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.block_list import NOTHING, BlockList, blocked
+from featurestore.committed_since import CommittedSince
 from featurestore.deletions import read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
-from featurestore.keys import KeyArray, KeyIndex
+from featurestore.keys import KeyArray
 from featurestore.objects import Objects
 from featurestore.presence import require_present
 from featurestore.remembered import RememberedObjects
 from featurestore.store import READ_THREADS, Store, version_log
 from featurestore.versions import Manifest
 
-ATTEMPTS = 100
+ATTEMPTS = 200
 """Times a commit is tried again after another writer was first."""
 LONGEST_WAIT = 2.0
 """Seconds: the longest pause between two tries; it is no longer than the try before it took."""
@@ -79,6 +80,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
     base = _at(store, log.at(change.base))
     # What the base says of a segment stays true of it, so that a later try looks only at segments listed since.
     lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
+    since = CommittedSince(base)
     block_list = NOTHING
     for attempt in range(ATTEMPTS):
         began = time.monotonic()
@@ -86,7 +88,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
         block_list = blocked(store.objects, block_list)
         require_present(store.objects, [e for e in change.added if e.documents and e.segment not in head.listed])
-        changed = _rebased(head, base, change, lived, block_list)
+        changed = _rebased(head, since, change, lived, block_list)
         fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
         if not changed and not change.replaced and fenced:
             head = _of(store.objects, head)
@@ -101,6 +103,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         if attempt == 0:
             remembered = RememberedObjects(store.objects)
             log, base = version_log(remembered), _of(remembered, base)
+            since = CommittedSince(base)
         # Writers that met once would meet again if they all waited as long. One that has lost often waits no longer
         # than others: it would lose again to those that do not wait yet.
         time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311
@@ -118,13 +121,14 @@ def _of(objects: Objects, store: Store) -> Store:
 
 
 def _rebased(
-    head: Store, base: Store, change: Change, lived: Mapping[str, Positions], block_list: BlockList
+    head: Store, since: CommittedSince, change: Change, lived: Mapping[str, Positions], block_list: BlockList
 ) -> list[SegmentEntry]:
     """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
 
     A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
     out on the base stay true of every later snapshot.
     """
+    base = since.base
     _require_unchanged(head, change)
     added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
     dropped = _dropped(head, base, change)
@@ -133,9 +137,9 @@ def _rebased(
     # What is compacted lived in segments that are still listed unchanged: nobody else can have committed it.
     contested = bool(added) and head is not base and not change.replaced
     for segment, positions in chain(
-        _meanwhile(head, base, added) if contested else (),
-        _moved(head, base, moved) if moved else (),
-        _deleted(head, base, change.deleted, lived) if change.deleted is not None else (),
+        _meanwhile(head, since, added) if contested else (),
+        _moved(head, since, moved) if moved else (),
+        _deleted(head, since, change.deleted, lived) if change.deleted is not None else (),
         _blocked(head, added, block_list) if len(block_list) else (),
     ):
         gone.setdefault(segment, []).append(positions)
@@ -188,12 +192,12 @@ def _dropped(head: Store, base: Store, change: Change) -> Mapping[str, Positions
     return left
 
 
-def _moved(head: Store, base: Store, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
+def _moved(head: Store, since: CommittedSince, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
     """Where the documents at these positions of the base's segments lie since those were compacted.
 
     A row is known again by id and text: one that was deleted or superseded meanwhile is not found, and need not be.
     """
-    theirs = _committed_since(head, base)
+    theirs, base = since.keys(head), since.base
     for segment, positions in moved.items():
         if segment not in base.listed:
             raise CommitConflict(
@@ -204,15 +208,9 @@ def _moved(head: Store, base: Store, moved: Mapping[str, Positions]) -> Iterator
         yield from head.locate(theirs, found[theirs.same_text(found, index["text_digest"])]).items()
 
 
-def _committed_since(head: Store, base: Store) -> KeyIndex:
-    """Where the documents lie whose segments the head lists and the base does not."""
-    known = base.listed
-    return head.keys_of([i for i, entry in enumerate(head.entries) if entry.live and entry.segment not in known])
-
-
-def _meanwhile(head: Store, base: Store, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+def _meanwhile(head: Store, since: CommittedSince, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
     """What is taken away from whom, between our segments and those that others committed since the base."""
-    theirs = _committed_since(head, base)
+    theirs = since.keys(head)
     with ThreadPoolExecutor(READ_THREADS) as pool:
         indexes = pool.map(lambda entry: head.reader(entry).index(["key_hash", "text_digest"]), added)
         for entry, index in zip(added, indexes, strict=True):
@@ -224,11 +222,10 @@ def _meanwhile(head: Store, base: Store, added: Sequence[SegmentEntry]) -> Itera
 
 
 def _deleted(
-    head: Store, base: Store, deleted: KeyArray, lived: Mapping[str, Positions]
+    head: Store, since: CommittedSince, deleted: KeyArray, lived: Mapping[str, Positions]
 ) -> Iterator[tuple[str, Positions]]:
     """Where the documents of these key hashes lie in the head; ``lived`` is where they do in the base."""
-    since = [entry for entry in head.entries if entry.segment not in base.listed]
-    for segment, positions in chain(lived.items(), head.positions_of(deleted, since).items()):
+    for segment, positions in chain(lived.items(), since.positions(head, deleted).items()):
         if segment in head.listed:
             yield segment, positions
 

@@ -15,7 +15,7 @@ from featurestore.maintenance.forget_at_work import staged_files
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old, remove_segments
 from featurestore.objects import Listed, Objects
-from featurestore.store import STORE_FILE
+from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import tags
 
 AGE_LIMIT = timedelta(days=7)
@@ -94,7 +94,8 @@ def vacuum(
         UsageError: there is no store, or a limit is negative.
         StoreError: a kept snapshot's manifest or list is missing or damaged; nothing is removed.
     """
-    if objects.size(STORE_FILE) is None:
+    # Read, not only looked for: what a newer format needs is not for this release to say.
+    if read_spec(objects) is None:
         raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE})")
     if keep_snapshots < 1 or keep_days < 0 or age_limit < timedelta(0):
         raise UsageError("vacuum: at least one snapshot is kept, and neither days nor the age limit are negative")

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from featurestore import Store
-from featurestore.maintenance.forget import remove_runs, remove_staged
+from featurestore.maintenance.forget_at_work import remove_runs, remove_staged
 from featurestore.objects import Listed
 from pipelines.backfill_job import plan_units
 from pipelines.backfill_stage import SegmentUnit

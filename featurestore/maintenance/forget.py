@@ -8,7 +8,6 @@ the store, such as predictions, can still be told what became of which segment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +17,9 @@ from featurestore.maintenance.compact import Compaction, compact
 from featurestore.maintenance.forget_at_work import (
     AtWork,
     attempts_at_work,
-    run_folders,
-    runs_at_work,
-    staged_files,
+    remove_runs,
+    remove_staged,
+    signs_of_work,
 )
 from featurestore.maintenance.forget_segments import (
     forget_segments,
@@ -29,7 +28,7 @@ from featurestore.maintenance.forget_segments import (
 )
 from featurestore.maintenance.forget_tags import held_by_tags
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
-from featurestore.maintenance.removal import THREADS, SegmentFolder, remove_manifests, remove_old
+from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old
 from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
 from featurestore.objects import Listed, Objects
 from featurestore.store import Store, version_log
@@ -85,12 +84,6 @@ def age_cutoff(age_limit: timedelta) -> datetime:
     return datetime.now(UTC) - age_limit
 
 
-def signs_of_work(objects: Objects, cutoff: datetime) -> list[AtWork]:
-    """What says that a job may be at work on a store or a predictions folder: it began after ``cutoff``."""
-    signs = list(runs_at_work(objects, run_folders(objects), cutoff).values())
-    return signs + [AtWork(str(path), written) for path, written in staged_files(objects).items() if written >= cutoff]
-
-
 def remove_forgotten(
     store: Store, others: Sequence[Objects] = (), *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False
 ) -> Removal:
@@ -127,7 +120,8 @@ def remove_forgotten(
     needs = Needs()
     if dry_run:
         _as_if_rewritten(head, needs)
-        kept -= {head.version} - set(tagged.values()) if head.manifest.counts.get("deleted") and since == FAR else set()
+        if head.manifest.counts.get("deleted") and since == FAR and head.version not in tagged.values():
+            kept.discard(head.version)
     else:
         kept |= {head.version} - {0}
     needs.add(objects, sorted(kept))
@@ -167,26 +161,6 @@ def _as_if_rewritten(head: Store, needs: Needs) -> None:
     if head.version:
         needs.add(head.objects, [head.version])
     needs.attempts -= {(entry.segment, entry.attempt) for entry in head.entries if entry.deleted}
-
-
-def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
-    """Remove outcomes, dead letters and reports of all runs that are not at work."""
-    folders = run_folders(objects)
-    at_work = runs_at_work(objects, folders, cutoff)
-    ended = [found for run, found in folders.items() if run not in at_work]
-    if not dry_run:
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
-    return [stored for found in ended for stored in found]
-
-
-def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
-    """Remove local files that somebody began to write before any job that may be at work."""
-    doomed = sorted(path for path, written in staged_files(objects).items() if written < since)
-    if not dry_run:
-        for path in doomed:
-            path.unlink(missing_ok=True)
-    return doomed
 
 
 def _removable(segment: str, folder: SegmentFolder, needs: Needs, since: datetime) -> SegmentFolder:

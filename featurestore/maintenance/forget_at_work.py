@@ -1,4 +1,4 @@
-"""Signs that a job may still be at work on a store or a predictions folder, and so commit what it knows."""
+"""Signs that a job may still be at work on a store or a predictions folder, and removing what ended jobs left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from obstore.store import LocalStore
 
 from featurestore.errors import StoreError
-from featurestore.maintenance.removal import SegmentFolder
+from featurestore.maintenance.removal import THREADS, SegmentFolder
 from featurestore.objects import Listed, Objects
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
@@ -33,6 +34,12 @@ class AtWork:
 
     name: str
     since: datetime
+
+
+def signs_of_work(objects: Objects, cutoff: datetime) -> list[AtWork]:
+    """What says that a job may be at work on a store or a predictions folder: it began after ``cutoff``."""
+    signs = list(runs_at_work(objects, run_folders(objects), cutoff).values())
+    return signs + [AtWork(str(path), written) for path, written in staged_files(objects).items() if written >= cutoff]
 
 
 def run_folders(objects: Objects) -> dict[str, list[Listed]]:
@@ -109,3 +116,23 @@ def _gone_or_refused(error: OSError) -> None:
     """A folder may go while it is walked; one that cannot be read may hold anything."""
     if not isinstance(error, FileNotFoundError):
         raise StoreError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
+def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
+    """Remove outcomes, dead letters and reports of all runs that are not at work."""
+    folders = run_folders(objects)
+    at_work = runs_at_work(objects, folders, cutoff)
+    ended = [found for run, found in folders.items() if run not in at_work]
+    if not dry_run:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
+    return [stored for found in ended for stored in found]
+
+
+def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
+    """Remove local files that somebody began to write before any job that may be at work."""
+    doomed = sorted(path for path, written in staged_files(objects).items() if written < since)
+    if not dry_run:
+        for path in doomed:
+            path.unlink(missing_ok=True)
+    return doomed

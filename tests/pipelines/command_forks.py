@@ -26,6 +26,7 @@ IMPORTED = (
     "featurestore.maintenance.compact",
     "featurestore.maintenance.delete",
     "featurestore.maintenance.vacuum",
+    "heads.store_training",
     "pipelines.backfill_job",
     "pipelines.encode_job",
 )
@@ -83,6 +84,12 @@ class CommandForks:
         status = int(self._line())
         seconds = time.monotonic() - started
         return Ended(None if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), seconds, self._log.read_text())
+
+    def complete(self, *words: str) -> Ended:
+        """Run a command that is to succeed."""
+        ended = self.run(*words)
+        assert ended.code == 0, ended.output
+        return ended
 
     def _line(self) -> bytes:
         """The next line of the server, read byte by byte: a buffer would hide from `select` what it holds."""

@@ -20,7 +20,7 @@ from featurestore.objects import Objects
 from featurestore.store import version_log
 from featurestore.tags import add_tag
 from tests.featurestore.building import held
-from tests.pipelines.command_forks import CommandForks, Ended
+from tests.pipelines.command_forks import CommandForks
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 OPERATIONS = ("encode", "delete", "compact", "vacuum")
@@ -98,7 +98,7 @@ def make_operations(folder: Path, forks: CommandForks, documents: int) -> dict[s
         return ("encode", corpus, "--store", str(store), *asked, "--", "--direct_num_workers=1")
 
     store = folder / "store"
-    require_done(forks.run(*encode(first, store)))
+    forks.complete(*encode(first, store))
     add_tag(Objects.open(str(store)), "first", 1)
     lines: dict[str, Callable[[Path], tuple[str, ...]]] = {
         "encode": lambda store: encode(second, store),
@@ -111,15 +111,10 @@ def make_operations(folder: Path, forks: CommandForks, documents: int) -> dict[s
         template, before = folder / f"before-{name}", State.of(store)
         store.rename(template)
         shutil.copytree(template, store)
-        ended = forks.run(*lines[name](store))
-        require_done(ended)
+        ended = forks.complete(*lines[name](store))
         made[name] = Operation(name, lines[name], template, before, State.of(store), ended.seconds)
     shutil.rmtree(store)
     return made
-
-
-def require_done(ended: Ended) -> None:
-    assert ended.code == 0, ended.output
 
 
 def kill(operation: Operation, forks: CommandForks, store: Path, kill_after: float) -> str:
@@ -132,7 +127,7 @@ def kill(operation: Operation, forks: CommandForks, store: Path, kill_after: flo
     assert ended.code in (None, 0), ended.output
     found = State.of(store)
     require_sound(operation, store, found)
-    require_done(forks.run(*operation.words(store)))
+    forks.complete(*operation.words(store))
     again = State.of(store)
     require_sound(operation, store, again)
     assert again.snapshots.keys() == operation.after.snapshots.keys()

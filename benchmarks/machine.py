@@ -1,0 +1,71 @@
+"""What a benchmark ran on: processor, memory and versions, neither the machine's name nor a path."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "apache-beam",
+    "numcodecs",
+    "numpy",
+    "obstore",
+    "pyarrow",
+    "sentence-transformers",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "zarr",
+)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory (GiB), GPU, Python and package versions."""
+    return {
+        "processor": _line_of("/proc/cpuinfo", "model name") or platform.machine(),
+        "cores": available_cores(),
+        "memory_gib": _memory_gib(),
+        "gpu": _gpu(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load_average() -> float:
+    """Processes that ran or waited for a core, on average over the last minute."""
+    return round(os.getloadavg()[0], 2)
+
+
+def _memory_gib() -> float | None:
+    kib = _line_of("/proc/meminfo", "MemTotal")
+    return round(int(kib.split()[0]) / 2**20, 1) if kib else None
+
+
+def _gpu() -> str | None:
+    # Whoever has not loaded torch measures nothing on a GPU, and may be measuring how long imports take.
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None
+
+
+def _line_of(path: str, name: str) -> str | None:
+    """Value of the first line ``name: value`` of a file of the kernel."""
+    file = Path(path)
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

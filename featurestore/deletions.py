@@ -21,7 +21,7 @@ def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
     data = sink.getvalue().to_pybytes()
     digest = _digest(data)
     # Over one of the same bytes that a crash left: it is then too young for a vacuum.
-    objects.put(_path(digest), data)
+    objects.put(vector_path(digest), data)
     return digest
 
 
@@ -33,9 +33,9 @@ def read_deletions(objects: Objects, digest: str | None) -> npt.NDArray[np.int64
     """
     if digest is None:
         return np.empty(0, np.int64)
-    name = objects.name(_path(digest))
+    name = objects.name(vector_path(digest))
     try:
-        data = objects.get(_path(digest))
+        data = objects.get(vector_path(digest))
         table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         documents = table["document"].to_numpy().astype(np.int64, copy=False)
     except FileNotFoundError as error:
@@ -60,5 +60,6 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _path(digest: str) -> str:
+def vector_path(digest: str) -> str:
+    """Where a deletion vector lies."""
     return f"deletions/{digest}"

@@ -196,7 +196,7 @@ class VersionLog:
         data = sink.getvalue().to_pybytes()
         digest = hashlib.sha256(data).hexdigest()
         # Over one of the same bytes that a crash left: it is then too young for a vacuum.
-        self.objects.put(_list_path(digest), data)
+        self.objects.put(list_path(digest), data)
         return (*kept, EntryList(digest, merged.num_rows))
 
     def _merge(self, lists: list[pa.Table]) -> pa.Table:
@@ -217,9 +217,9 @@ class VersionLog:
         return manifest
 
     def _read_list(self, digest: str) -> pa.Table:
-        name = self.objects.name(_list_path(digest))
+        name = self.objects.name(list_path(digest))
         try:
-            data = self.objects.get(_list_path(digest))
+            data = self.objects.get(list_path(digest))
         except FileNotFoundError as error:
             raise StoreError(f"{name}: missing; {RESTORE}") from error
         if hashlib.sha256(data).hexdigest() != digest:
@@ -236,5 +236,6 @@ def _manifest_path(version: int) -> str:
     return f"manifests/{version:020d}.json"
 
 
-def _list_path(digest: str) -> str:
+def list_path(digest: str) -> str:
+    """Where a list lies."""
     return f"lists/{digest}.parquet"

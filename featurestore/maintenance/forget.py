@@ -14,6 +14,12 @@ from pathlib import Path
 
 from featurestore.errors import UsageError
 from featurestore.maintenance.compact import Compaction, compact
+from featurestore.maintenance.fenced_removal import (
+    Doomed,
+    interrupted_removal,
+    remove_fenced,
+    undo_interrupted_removal,
+)
 from featurestore.maintenance.forget_at_work import (
     AtWork,
     attempts_at_work,
@@ -21,14 +27,9 @@ from featurestore.maintenance.forget_at_work import (
     remove_staged,
     signs_of_work,
 )
-from featurestore.maintenance.forget_segments import (
-    forget_segments,
-    interrupted_removal,
-    undo_what_was_listed,
-)
 from featurestore.maintenance.forget_tags import held_by_tags
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
-from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old
+from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
 from featurestore.objects import Listed, Objects
 from featurestore.store import Store, version_log
@@ -105,7 +106,7 @@ def remove_forgotten(
     objects, cutoff = store.objects, age_cutoff(age_limit)
     removing = interrupted_removal(objects)
     if not dry_run:
-        undo_what_was_listed(objects)
+        undo_interrupted_removal(objects)
     # Before the manifests: what is committed meanwhile is then seen to be listed.
     folders = segment_folders(objects)
     lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
@@ -131,23 +132,23 @@ def remove_forgotten(
         needs.add(objects, sorted(spared))
         kept |= spared
     segments = {s: left for s, folder in folders.items() if (left := _removable(s, folder, needs, since)).objects}
+    gone = Doomed(
+        segments,
+        {digest: it for digest, it in lists.items() if digest not in needs.lists and it.written_at < cutoff},
+        {digest: it for digest, it in vectors.items() if digest not in needs.vectors and it.written_at < cutoff},
+    )
     if not dry_run:
-        segments = forget_segments(objects, segments, needs)
-        needs.add_published_since(objects)
-    old_lists = [it for digest, it in lists.items() if digest not in needs.lists and it.written_at < cutoff]
-    old_vectors = [it for digest, it in vectors.items() if digest not in needs.vectors and it.written_at < cutoff]
-    if not dry_run:
-        remove_old(objects, [*old_lists, *old_vectors], cutoff)
+        gone = remove_fenced(objects, gone, needs, "forget")
     after = newest(store)
     return Removal(
         kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),
         at_work=at_work,
         removed={
             "manifests": [it for number, it in doomed.items() if number not in kept],
-            "segment lists": old_lists,
-            "deletion vectors": old_vectors,
-            "completion records": [it.record for it in segments.values() if it.record is not None],
-            "segment objects": [it for f in segments.values() for part in f.attempts.values() for it in part],
+            "segment lists": list(gone.lists.values()),
+            "deletion vectors": list(gone.vectors.values()),
+            "completion records": [it.record for it in gone.segments.values() if it.record is not None],
+            "segment objects": [it for f in gone.segments.values() for part in f.attempts.values() for it in part],
             "objects of runs": remove_runs(objects, cutoff, dry_run=dry_run),
         },
         staged=remove_staged(objects, since, dry_run=dry_run),

@@ -37,8 +37,13 @@ class KeepRule:
             tagged: numbers of the snapshots that tags name.
         """
         numbers = sorted(written)
-        last = numbers[-max(1, self.newest) :]
-        recent = [number for number, follower in pairwise(numbers) if written[follower] >= self.since]
+        last = [number for number in numbers if number > numbers[-1] - max(1, self.newest)]
+        # What followed a snapshot before a gap was old enough for an earlier vacuum, whatever comes behind the gap.
+        recent = [
+            number
+            for number, follower in pairwise(numbers)
+            if follower == number + 1 and written[follower] >= self.since
+        ]
         # All from the first of them: the clocks of those who wrote them need not agree.
         first = min((*last, *recent), default=0)
         return {number for number in numbers if number >= first} | (set(tagged) & set(numbers))

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import UsageError
+from featurestore.maintenance.fenced_removal import Doomed, remove_fenced, undo_interrupted_removal
 from featurestore.maintenance.forget_at_work import staged_files
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
-from featurestore.maintenance.removal import SegmentFolder, remove_manifests, remove_old, remove_segments
+from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.objects import Listed, Objects
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import tags
@@ -81,7 +82,8 @@ def vacuum(
 
     The newest snapshot, tagged ones, and those that were the newest within the age limit stay in any case; so do
     `store.json`, tags, the block list and the reports below ``runs/``. Manifests go first: wherever it stops, what is
-    kept is whole, and the next vacuum removes the rest.
+    kept is whole, and the next vacuum removes the rest. Where more than manifests goes, a snapshot that changes nothing
+    keeps commits at the same time from listing what is gone (`featurestore.maintenance.fenced_removal`).
 
     Args:
         objects: where the store lies.
@@ -93,6 +95,7 @@ def vacuum(
     Raises:
         UsageError: there is no store, or a limit is negative.
         StoreError: a kept snapshot's manifest or list is missing or damaged; nothing is removed.
+        CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
     """
     # Read, not only looked for: what a newer format needs is not for this release to say.
     if read_spec(objects) is None:
@@ -101,6 +104,8 @@ def vacuum(
         raise UsageError("vacuum: at least one snapshot is kept, and neither days nor the age limit are negative")
     now = datetime.now(UTC)
     cutoff = now - age_limit
+    if not dry_run:
+        undo_interrupted_removal(objects)
     # Before the manifests: what is committed meanwhile is then seen to be listed.
     folders = segment_folders(objects)
     lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
@@ -113,6 +118,7 @@ def vacuum(
     old_lists = {name: it for name, it in lists.items() if name not in needs.lists and it.written_at < cutoff}
     old_vectors = {name: it for name, it in vectors.items() if name not in needs.vectors and it.written_at < cutoff}
     removable = {s: left for s, folder in folders.items() if (left := _removable(s, folder, needs, cutoff)).objects}
+    gone = Doomed(removable, old_lists, old_vectors)
     staged = _staged(objects, cutoff)
     if not dry_run:
         spared = remove_manifests(objects, doomed)
@@ -122,19 +128,18 @@ def vacuum(
                 kept=tuple(sorted(kept | spared)),
                 manifests=[stored for number, stored in doomed.items() if number not in spared],
             )
-        needs.add_published_since(objects)
-        remove_old(objects, [stored for digest, stored in old_lists.items() if digest not in needs.lists], cutoff)
-        remove_old(objects, [stored for digest, stored in old_vectors.items() if digest not in needs.vectors], cutoff)
         for path in staged:
             path.unlink(missing_ok=True)
-        removable = remove_segments(objects, removable, needs, cutoff)
+        newest = needs.newest
+        gone = remove_fenced(objects, gone, needs, "vacuum", since=cutoff)
+        kept |= set(range(newest + 1, needs.newest + 1))
     return Vacuum(
         kept=tuple(sorted(kept)),
         manifests=list(doomed.values()),
-        lists=list(old_lists.values()),
-        vectors=list(old_vectors.values()),
-        records=[folder.record for folder in removable.values() if folder.record is not None],
-        attempts=[stored for folder in removable.values() for part in folder.attempts.values() for stored in part],
+        lists=list(gone.lists.values()),
+        vectors=list(gone.vectors.values()),
+        records=[folder.record for folder in gone.segments.values() if folder.record is not None],
+        attempts=[stored for folder in gone.segments.values() for part in folder.attempts.values() for stored in part],
         staged=list(staged.values()),
     )
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from featurestore.entries import SegmentEntry, entries_of, snapshot_counts
 from featurestore.maintenance.verify_findings import Audit
 from featurestore.maintenance.verify_snapshots import manifest_path
-from featurestore.versions import Manifest
+from featurestore.versions import Manifest, list_path
 
 EntryRows = Sequence[tuple[SegmentEntry, bool]]
 """The rows of a segment list, and whether each says that its segment has left the store."""
@@ -132,8 +132,3 @@ def _read_list(audit: Audit, digest: str) -> EntryRows | None:
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         audit.report(path, f"is not a segment list: {str(error).splitlines()[0]}")
         return None
-
-
-def list_path(digest: str) -> str:
-    """Where a segment list lies."""
-    return f"lists/{digest}.parquet"

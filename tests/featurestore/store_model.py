@@ -87,8 +87,9 @@ def kept_by_vacuum(
     """Numbers of the snapshots that a vacuum keeps of those that are there.
 
     These are the newest ones, tagged ones, and all from the first that was still the newest after the hour ``since``.
+    What followed one before a gap was old when it was vacuumed.
     """
     numbers = sorted(set(there) - {0})
-    last = numbers[-newest:]
-    recent = [number for number, follower in pairwise(numbers) if versions[follower].hour > since]
+    last = [number for number in numbers if number > numbers[-1] - newest]
+    recent = [a for a, b in pairwise(numbers) if b == a + 1 and versions[b].hour > since]
     return {number for number in numbers if number >= min(last + recent)} | set(tagged)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TypeVar
@@ -22,6 +23,7 @@ from featurestore.block_list import blocked
 from featurestore.maintenance import compact as compaction
 from featurestore.maintenance import removal
 from featurestore.maintenance.delete import delete
+from featurestore.maintenance.fenced_removal import JOURNAL
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.maintenance.verify_snapshots import manifest_path
@@ -172,10 +174,14 @@ class StoreMachine(RuleBasedStateMachine):
     def vacuum(self, keep: int, days: int, hours: int, stop: int) -> None:
         now = self.objects.hour
         kept = kept_by_vacuum(self.versions, self.there, self.tags.values(), keep, now - max(hours, 24 * days))
-        young = {path for path, hour in self.objects.written.items() if hour > now - hours}
+        young = {path for path, hour in self.objects.written.items() if hour > now - hours} - {JOURNAL}
         limits = {"keep_snapshots": keep, "keep_days": days, "age_limit": timedelta(hours=hours)}
         done = self.run(lambda: vacuum(self.objects, **limits), stop)
         assert young <= self.objects.written.keys()
+        if self.store.version == len(self.versions):
+            kept.add(len(self.versions))
+            self.there.add(len(self.versions))
+            self.versions.append(replace(self.versions[-1], hour=now))
         left = {manifest.version for manifest in version_log(self.objects).history()}
         assert kept <= left <= self.there
         self.there = {0} | left

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ from featurestore import Change, CommitConflict, FeatureSpec, Store, UsageError,
 from featurestore.block_list import blocked
 from featurestore.entries import SegmentEntry
 from featurestore.identity import key_hashes, text_digests
-from featurestore.maintenance import forget, forget_segments
+from featurestore.maintenance import fenced_removal, forget
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.forget import Removal, remove_forgotten, rewrite
 from featurestore.maintenance.verify import verify
@@ -349,13 +350,13 @@ class TestCommitsAtTheSameMoment:
     ) -> None:
         store = put(local, LIVE)
         change = change_to(store, {"late": "but in time"})
-        fence = forget_segments._publish_nothing
+        fence = fenced_removal._publish_nothing
 
-        def overtaken(objects: Objects) -> None:
+        def overtaken(*arguments: Any) -> None:
             unseen(monkeypatch, store, change)
-            fence(objects)
+            fence(*arguments)
 
-        monkeypatch.setattr(forget_segments, "_publish_nothing", overtaken)
+        monkeypatch.setattr(fenced_removal, "_publish_nothing", overtaken)
         forget_all(store)
         assert held(newest(store)) == expected(LIVE | {"late": "but in time"}, spec())
         assert clean(store)
@@ -363,14 +364,14 @@ class TestCommitsAtTheSameMoment:
     def test_what_comes_after_it_is_told_so(self, local: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = put(local, LIVE)
         change = change_to(store, {"late": "too late"})
-        fence = forget_segments._publish_nothing
+        fence = fenced_removal._publish_nothing
 
-        def first(objects: Objects) -> None:
-            fence(objects)
+        def first(*arguments: Any) -> None:
+            fence(*arguments)
             with pytest.raises(CommitConflict, match="gone"):
                 commit(store, change)
 
-        monkeypatch.setattr(forget_segments, "_publish_nothing", first)
+        monkeypatch.setattr(fenced_removal, "_publish_nothing", first)
         assert forget_all(store).complete
         assert held(newest(store)) == expected(LIVE, spec())
         assert clean(store)
@@ -381,12 +382,12 @@ class TestCommitsAtTheSameMoment:
         store = put(local, LIVE)
         change = change_to(store, {"late": "but in time"})
 
-        def stops(_objects: Objects) -> None:
+        def stops(*_arguments: Any) -> None:
             unseen(monkeypatch, store, change)
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(forget_segments, "_publish_nothing", stops)
+            patch.setattr(fenced_removal, "_publish_nothing", stops)
             with pytest.raises(KeyboardInterrupt):
                 forget_all(store)
         assert not clean(store)
@@ -451,7 +452,7 @@ def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
         assert nothing_left(opened)
         assert held(newest(opened)) == expected(LIVE, spec())
         assert clean(opened)
-        assert opened.objects.size(forget_segments.JOURNAL) is None
+        assert opened.objects.size(fenced_removal.JOURNAL) is None
         shutil.rmtree(copy)
         if finished:
             break

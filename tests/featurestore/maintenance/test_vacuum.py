@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.store import LocalStore
 
 from featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
-from featurestore.maintenance import removal
+from featurestore.maintenance import fenced_removal
 from featurestore.maintenance.compact import compact
+from featurestore.maintenance.delete import delete
 from featurestore.maintenance.needs import KeepRule
 from featurestore.maintenance.vacuum import Vacuum, vacuum
+from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
 from featurestore.tags import add_tag
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
+from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
 
 NOW = timedelta(0)
 """An age limit that spares nothing."""
@@ -53,6 +61,19 @@ def age(store: Store, hours: float, *prefixes: str) -> None:
     for path in paths(store):
         if path.startswith(prefixes or ("",)):
             os.utime(Path(store.uri) / path, (then, then))
+
+
+def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], object], times: int = 1) -> None:
+    """Let somebody act right before a step of a removal, which is told the path that it is about."""
+    go_on, left = getattr(fenced_removal, step), [None] * times
+
+    def raced(objects: Objects, path: str, *arguments: Any) -> Any:
+        if left:
+            left.pop()
+            act(path)
+        return go_on(objects, path, *arguments)
+
+    monkeypatch.setattr(fenced_removal, step, raced)
 
 
 def digests(store: Store, *versions: int) -> dict[int, str]:
@@ -92,43 +113,65 @@ class TestRule:
     def test_what_was_the_newest_within_the_time(self) -> None:
         assert self.kept(0, 1, 50, 51, since=40) == [2, 3, 4]
 
+    def test_what_stands_before_a_gap_is_no_longer_recent_once_its_tag_is_gone(self) -> None:
+        """Its follower was old when it was vacuumed, whatever was written since."""
+        written = {2: self.START, 7: self.START + timedelta(days=99), 8: self.START + timedelta(days=100)}
+        rule = KeepRule(3, self.START + timedelta(days=98))
+        assert sorted(rule.kept(written, ())) == [7, 8]
+        assert sorted(rule.kept(written, (2,))) == [2, 7, 8]
+
     def test_tagged_ones(self) -> None:
         assert self.kept(0, 1, 2, tagged=(1, 99)) == [1, 3]
 
 
 class TestWhatStays:
-    @pytest.mark.parametrize(("keep", "kept"), [(1, [7]), (3, [5, 6, 7]), (99, [1, 2, 3, 4, 5, 6, 7])])
+    @pytest.mark.parametrize(("keep", "kept"), [(1, [7]), (3, [5, 6, 7]), (6, [2, 3, 4, 5, 6, 7])])
     def test_kept_snapshots_are_whole_and_nothing_else_is_there(self, busy: Store, keep: int, kept: list[int]) -> None:
         busy.objects.put("runs/some-run/report.json", b"{}")
         before, wanted = digests(busy, *kept), needed(busy, *kept)
         done = vacuum(busy.objects, keep_snapshots=keep, age_limit=NOW)
-        assert list(done.kept) == kept
+        assert list(done.kept) == [*kept, 8]
         assert digests(busy, *kept) == before
-        assert paths(busy) == wanted
-        assert vacuum(busy.objects, keep_snapshots=keep, age_limit=NOW).removed == {kind: [] for kind in done.removed}
+        assert paths(busy) == wanted | needed(busy, 8)
+        again = vacuum(busy.objects, keep_snapshots=keep + 1, age_limit=NOW)
+        assert again.removed == {kind: [] for kind in done.removed}
+        assert list(again.kept) == [*kept, 8]
+
+    def test_the_snapshot_that_a_vacuum_adds_changes_nothing(self, busy: Store) -> None:
+        vacuum(busy.objects, age_limit=NOW)
+        fence = Store.open(busy.uri)
+        assert (fence.version, fence.manifest.operation) == (8, "vacuum")
+        assert (fence.entries, fence.manifest.counts) == (busy.entries, busy.manifest.counts)
+        assert vacuum(busy.objects, age_limit=NOW).kept == (8,)
+        assert vacuum(busy.objects, age_limit=NOW).kept == (8,)
+
+    def test_where_all_is_kept_nothing_is_removed_and_nothing_added(self, busy: Store) -> None:
+        there = paths(busy)
+        assert vacuum(busy.objects, keep_snapshots=99, age_limit=NOW).kept == (1, 2, 3, 4, 5, 6, 7)
+        assert paths(busy) == there
 
     def test_on_s3(self, s3_bucket: str) -> None:
         store = put(Store.create(f"{s3_bucket}/store", spec_of()), {"a": "1", "b": "2"})
         store = put(put(store, {"a": "3"}), {"c": "4"})
         compact(store)
         before, wanted = digests(store, 4), needed(store, 4)
-        assert vacuum(store.objects, age_limit=NOW).kept == (4,)
+        assert vacuum(store.objects, age_limit=NOW).kept == (4, 5)
         assert digests(store, 4) == before
-        assert paths(store) == wanted
+        assert paths(store) == wanted | needed(store, 5)
 
     def test_a_tag_protects_its_snapshot(self, busy: Store) -> None:
         add_tag(busy.objects, "paper", 2)
         before, wanted = digests(busy, 2, 7), needed(busy, 2, 7)
-        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7)
+        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7, 8)
         assert digests(busy, 2, 7) == before
-        assert paths(busy) == wanted
+        assert paths(busy) == wanted | needed(busy, 8)
         with pytest.raises(UsageError, match="no snapshot 3"):
             Store.open(busy.uri, 3)
 
     def test_days_keep_what_was_the_newest_within_them(self, busy: Store) -> None:
         age(busy, 24 * 60)
         age(busy, 24 * 10, "manifests/00000000000000000005", "manifests/00000000000000000006")
-        assert vacuum(busy.objects, keep_days=30, age_limit=NOW).kept == (4, 5, 6, 7)
+        assert vacuum(busy.objects, keep_days=30, age_limit=NOW).kept == (4, 5, 6, 7, 8)
 
     def test_a_store_without_snapshots(self, store: Store) -> None:
         assert vacuum(store.objects, age_limit=NOW) == Vacuum((), [], [], [], [], [], [])
@@ -161,7 +204,7 @@ class TestAge:
         assert paths(store) == there
         age(store, 24 * 8)
         assert len(vacuum(store.objects).attempts) == len(record.objects)
-        assert paths(store) == {"store.json"}
+        assert paths(store) == needed(store, 1)
 
     def test_a_finished_segment_that_is_young_is_adopted_by_a_rerun(self, store: Store) -> None:
         age(store, 24 * 8)
@@ -194,7 +237,7 @@ class TestAge:
         age(busy, 24 * 60)
         late = change_to(Store.open(busy.uri, 6), {"a": "late"}, prune=frozenset({"e"}))
         age(busy, 1, "manifests/00000000000000000007")
-        assert vacuum(busy.objects).kept == (6, 7)
+        assert vacuum(busy.objects).kept == (6, 7, 8)
         compact(Store.open(busy.uri))
         commit(busy, late)
         assert held(Store.open(busy.uri)) == expected({"d": "4", "f": "6", "a": "late"}, busy.spec)
@@ -246,52 +289,70 @@ class TestTogether:
     ) -> None:
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
-        take = removal._take_record
-
-        def raced(*arguments: Any) -> bytes | None:
-            commit(store, change)
-            return take(*arguments)
-
-        monkeypatch.setattr(removal, "_take_record", raced)
+        before(monkeypatch, "_claimed", lambda _: commit(store, change))
         assert vacuum(store.objects).attempts == []
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
 
     def test_what_a_job_has_just_claimed_stays(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         record = write(store, {"a": "1"})
         age(store, 24 * 8)
-        there, path = paths(store), record_path(record.segment)
-        take = removal._take_record
-
-        def raced(*arguments: Any) -> bytes | None:
-            store.objects.put(path, store.objects.get(path))
-            return take(*arguments)
-
-        monkeypatch.setattr(removal, "_take_record", raced)
+        there = paths(store)
+        before(monkeypatch, "_claimed", lambda path: store.objects.put(path, store.objects.get(path)))
         assert vacuum(store.objects).records == []
-        assert paths(store) == there
+        assert there < paths(store)
+        assert put(Store.open(store.uri), {"a": "1"}).entries[0].attempt == record.attempt
 
     def test_what_is_listed_while_its_record_goes_gets_it_back(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
-        take = removal._take_record
         monkeypatch.setattr("featurestore.presence.CLAIM_AGE", timedelta(days=99))
-
-        def raced(objects: Objects, *arguments: Any) -> bytes | None:
-            delete = Objects.delete
-
-            def late(self: Objects, doomed: Any) -> None:
-                commit(store, change)
-                delete(self, doomed)
-
-            with monkeypatch.context() as patch:
-                patch.setattr(Objects, "delete", late)
-                return take(objects, *arguments)
-
-        monkeypatch.setattr(removal, "_take_record", raced)
+        before(monkeypatch, "_take", lambda _: commit(store, change))
         assert vacuum(store.objects).attempts == []
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+
+    def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The whole vacuum runs between a commit's look and its snapshot."""
+        change = change_to(store, {"a": "1"})
+        age(store, 24 * 8)
+        monkeypatch.setattr("featurestore.presence.CLAIM_AGE", timedelta(days=99))
+        module = import_module("featurestore.commit")
+        look = module.require_present
+
+        def then_vacuum(*arguments: Any) -> None:
+            look(*arguments)
+            monkeypatch.setattr(module, "require_present", look)
+            assert len(vacuum(store.objects).records) == 1
+
+        monkeypatch.setattr(module, "require_present", then_vacuum)
+        with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+            commit(store, change)
+        assert verify(store.uri, deep=True).findings == ()
+        assert held(put(Store.open(store.uri), {"a": "1"})) == expected({"a": "1"}, store.spec)
+
+    def test_a_deletion_vector_that_is_needed_again_while_it_goes_comes_back(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Vectors are named by their content: that of the first position has been needed before."""
+        delete(put(store, {"a": "1", "b": "2", "c": "3"}), ["a"])
+        (vector,) = (path for path in paths(store) if path.startswith("deletions/"))
+        compact(Store.open(store.uri))
+        taken = []
+
+        def deleted(path: str) -> None:
+            if path == vector and not taken:
+                taken.append(path)
+                delete(Store.open(store.uri), ["b"])
+
+        before(monkeypatch, "_take", deleted, times=99)
+        vacuum(store.objects, age_limit=NOW)
+        newest = Store.open(store.uri)
+        assert [f"deletions/{entry.deletions}" for entry in newest.entries] == taken == [vector]
+        assert held(newest) == expected({"c": "3"}, store.spec)
+        assert verify(store.uri, deep=True).findings == ()
 
     def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(
         self, busy: Store, monkeypatch: pytest.MonkeyPatch
@@ -306,41 +367,39 @@ class TestTogether:
         monkeypatch.setattr(Objects, "delete", tagged)
         assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7)
         assert digests(busy, 2, 7) == before
-        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7)
+        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7, 8)
         assert digests(busy, 2, 7) == before
-        assert paths(busy) == needed(busy, 2, 7)
+        assert paths(busy) == needed(busy, 2, 7, 8)
 
 
 class TestCrash:
-    def test_a_vacuum_that_stops_anywhere_leaves_kept_snapshots_whole(
-        self, busy: Store, monkeypatch: pytest.MonkeyPatch
+    def test_a_vacuum_that_stops_anywhere_leaves_all_whole_and_the_next_one_finishes_it(
+        self, busy: Store, tmp_path: Path
     ) -> None:
-        """Stops before each removal in turn; every rerun gets one further, the last to the end."""
-        before, wanted = digests(busy, 6, 7), needed(busy, 6, 7)
-        delete, rounds = Objects.delete, 0
-        monkeypatch.setattr(removal, "THREADS", 1)
-
-        def once(self: Objects, doomed: Any) -> None:
-            for path in doomed:
-                if not left:
-                    raise KeyboardInterrupt
-                left.pop()
-                delete(self, [path])
-
-        while True:
-            left = [True]
-            with monkeypatch.context() as patch:
-                patch.setattr(Objects, "delete", once)
-                try:
-                    vacuum(busy.objects, keep_snapshots=2, age_limit=NOW)
-                    break
-                except KeyboardInterrupt:
-                    rounds += 1
-            if rounds % 8 == 0:
-                assert digests(busy, 6, 7) == before
-        assert rounds > 20
-        assert digests(busy, 6, 7) == before
-        assert paths(busy) == wanted
+        add_tag(busy.objects, "kept", 2)
+        want = digests(busy, 2, 7)
+        for writes in itertools.count():
+            folder = tmp_path / f"copy-{writes}"
+            shutil.copytree(busy.uri, folder)
+            storage = SimulatedStorage(LocalStore(folder, automatic_cleanup=True), str(folder))
+            storage.written = {path: 0 for path, _ in storage.walk()}
+            copy = Store(storage, busy.spec, busy.manifest)
+            try:
+                with storage.stopping(writes):
+                    vacuum(storage, age_limit=NOW)
+                stopped = False
+            except Stopped:
+                stopped = True
+            assert digests(copy, 2, 7) == want
+            assert verify(copy.uri, deep=True).findings == ()
+            newest = vacuum(storage, age_limit=NOW).kept[-1]
+            assert digests(copy, 2, newest) == {2: want[2], newest: want[7]}
+            vacuum(storage, age_limit=NOW)
+            assert paths(copy) == needed(copy, 2, Store.open(copy.uri).version)
+            shutil.rmtree(folder)
+            if not stopped:
+                break
+        assert writes > 10
 
 
 class TestRefusals:
@@ -364,5 +423,5 @@ class TestRefusals:
     def test_a_change_of_what_is_stored_is_still_possible_afterwards(self, busy: Store) -> None:
         vacuum(busy.objects, age_limit=NOW)
         store = put(Store.open(busy.uri), {"g": "7"}, prune=frozenset({"d"}))
-        assert store.version == 8
-        assert commit(store, Change(8, "encode")).version == 8
+        assert store.version == 9
+        assert commit(store, Change(9, "encode")).version == 9

@@ -464,7 +464,8 @@ class TestAfterwards:
         assert verify(store.uri).findings != ()
         vacuum(store.objects, age_limit=timedelta(0))
         found = verify(store.uri, deep=True)
-        assert (found.findings, found.unreferenced, found.snapshots) == ((), 0, (mended.version,))
+        assert (found.findings, found.unreferenced) == ((), 0)
+        assert found.snapshots == (mended.version, mended.version + 1)
 
     def test_a_store_that_was_compacted_and_vacuumed_is_clean(self, store: Store) -> None:
         for i in range(6):
@@ -478,5 +479,5 @@ class TestAfterwards:
         vacuum(store.objects, age_limit=timedelta(0))
         after = verify(store.uri, deep=True)
         assert (after.findings, after.unreferenced) == ((), 0)
-        assert after.snapshots == (3, before.snapshots[-1])
+        assert after.snapshots == (3, before.snapshots[-1], before.snapshots[-1] + 1)
         assert after.objects < before.objects

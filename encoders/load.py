@@ -12,6 +12,7 @@ from encoders.checkpoint import load_config, load_model, load_tokenizer, unlimit
 from encoders.device import resolve_device, resolve_dtype
 from encoders.digest import tokenizer_digest, weights_digest
 from encoders.encoder import Encoder
+from encoders.onednn import has_onednn, use_onednn
 from encoders.probe import has_token_types, hidden_shape, position_limit, vocabulary_size
 from encoders.quiet import quiet_transformers
 from encoders.sources import find_files
@@ -24,13 +25,14 @@ NO_LIMIT = 1 << 30
 """transformers writes lengths above this where a tokenizer names no limit."""
 
 
-def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32") -> Encoder:
+def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", trainable: bool = False) -> Encoder:
     """Load a frozen encoder.
 
     Args:
         name: ``minilm`` or ``package:minilm``, ``hf:ID``, a directory, or a hub ID.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: ``float32``, ``bfloat16`` or ``float16``: what the forward pass runs in.
+        trainable: keep the model such that it can be trained and saved; inference alone is faster without that.
 
     Raises:
         UsageError: no such encoder or device, or files that hold no encoder which loads from safetensors, without
@@ -51,6 +53,8 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32") -> 
         model.train(mode=False).requires_grad_(requires_grad=False)
         backend = unlimited(tokenizer)
         num_layers, hidden_size = hidden_shape(files, model, backend)
+        if target.type == "cpu" and not trainable and has_onednn():
+            use_onednn(model, lambda: hidden_shape(files, model, backend))
     limit, vocabulary = position_limit(model), vocabulary_size(model)
     # Whatever fills a batch is masked, but it must have an embedding: not every tokenizer's padding has.
     pad_ids = (getattr(config, "pad_token_id", None), tokenizer.pad_token_id)

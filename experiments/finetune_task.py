@@ -124,7 +124,7 @@ def finetune(
     """
     started = time.monotonic()
     settings = settings or FinetuneSettings()
-    loaded = load_encoder(encoder, device=device)
+    loaded = load_encoder(encoder, device=device, trainable=True)
     name = data.task.name
     train, dev = (
         TaskExamples.tokenize(loaded, name, part.documents, part.codes(data.classes), settings.max_length)

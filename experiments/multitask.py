@@ -108,7 +108,7 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     request = replace(request, out=request.out.expanduser().absolute())
     require_free(request.out)
     data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in request.tasks.tasks}
-    encoder = load_encoder(request.encoder, device=request.device)
+    encoder = load_encoder(request.encoder, device=request.device, trainable=True)
     max_length = request.settings.max_length or encoder.default_max_length
     if any(task.pair_column is not None for task in request.tasks.tasks):
         # Before the first task is tokenized, which takes minutes where tasks are large.

@@ -47,7 +47,7 @@ def examples(encoder: Encoder) -> list[TaskExamples]:
 
 def build(path: Path, *, dropout: bool = True, **settings: Any) -> JointTraining:
     """A fresh training of the encoder at ``path``: always the same one for the same settings."""
-    encoder = load_encoder(str(path), device="cpu")
+    encoder = load_encoder(str(path), device="cpu", trainable=True)
     heads = {"tone": DroppingHead(32, 2, seed=1), "kind": DroppingHead(32, 3, seed=2)}
     if not dropout:
         for module in (*encoder.model.modules(), *(part for head in heads.values() for part in head.modules())):

@@ -134,7 +134,7 @@ class DrawingHead(nn.Module):
 
 def test_every_step_draws_anew_and_again_the_same_where_it_goes_on(encoder_path: Path):
     def drawn(done: int) -> list[float]:
-        encoder = load_encoder(str(encoder_path), device="cpu")
+        encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
         head = DrawingHead()
         training = JointTraining(encoder, {"tone": head}, examples(encoder)[:1], TrainingSettings(steps=5))
         training.done = done
@@ -168,7 +168,7 @@ def test_bfloat16_keeps_the_weights_in_float32_and_the_losses_close(encoder_path
 @pytest.mark.cuda
 @CUDA
 def test_auto_precision_trains_on_cuda_in_bfloat16(encoder_path: Path):
-    encoder = load_encoder(str(encoder_path), device="cuda")
+    encoder = load_encoder(str(encoder_path), device="cuda", trainable=True)
     heads = {"tone": DroppingHead(32, 2, seed=1), "kind": DroppingHead(32, 3, seed=2)}
     training = JointTraining(encoder, heads, examples(encoder), TrainingSettings(steps=30, learning_rate=1e-3))
     losses: list[float] = []
@@ -179,7 +179,7 @@ def test_auto_precision_trains_on_cuda_in_bfloat16(encoder_path: Path):
 
 
 def test_a_training_learns_what_can_be_learned(encoder_path: Path):
-    encoder = load_encoder(str(encoder_path), device="cpu")
+    encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
     texts = [f"{'good' if number % 2 else 'bad'} {number}" for number in range(40)]
     documents = TaskExamples.tokenize(encoder, "tone", block(texts), np.arange(40) % 2)
     heads = {"tone": DroppingHead(32, 2, seed=1)}
@@ -214,12 +214,12 @@ def test_a_training_that_diverges_is_an_error(encoder_path: Path):
 
 
 def test_pairs_need_a_pair_template(encoder_path: Path):
-    encoder = load_encoder(str(encoder_path), device="cpu")
+    encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
     with pytest.raises(UsageError, match="task kind: max length 4"):
         TaskExamples.tokenize(encoder, "kind", block(["a"], ["b"]), np.zeros(1, np.int64), max_length=4)
 
 
 def test_a_length_without_positions_is_refused(encoder_path: Path):
-    encoder = load_encoder(str(encoder_path), device="cpu")
+    encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
     with pytest.raises(UsageError, match="max length 65"):
         TaskExamples.tokenize(encoder, "tone", block(["a"]), np.zeros(1, np.int64), max_length=65)

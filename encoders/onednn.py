@@ -1,0 +1,112 @@
+"""The affine maps of a frozen encoder on a CPU: oneDNN's, with the weights laid out for it once.
+
+torch's own float32 product is MKL's, which keeps to half the vector width on processors that are not Intel's; there
+minilm's forward pass takes half the time through oneDNN. The two round differently, by some 1e-6 of a feature.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+
+import torch
+from torch.nn import GELU, Identity, Linear, Module, Parameter
+from transformers.activations import GELUActivation
+
+from featurestore.errors import UsageError
+
+ROWS = 2048
+"""Rows of a product that the layout of the weights is chosen for, as many as a batch on a CPU has; any number works."""
+
+PROCESSORS = ("x86_64", "AMD64")
+"""Where it was measured."""
+
+
+class OneDnnLinear(Module):
+    """x ↦ act(x Wᵀ + b) for inference: (..., inputs) to (..., outputs).
+
+    Attributes:
+        weight: of the map that was given, in a layout of oneDNN's own; its shape and dtype can be asked, no more.
+        bias: of that map; None where it has none.
+        activation: ``none``, or ``gelu``: the exact one, taken while the result is in the cache.
+    """
+
+    def __init__(self, linear: Linear, *, gelu: bool = False) -> None:
+        super().__init__()
+        packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().contiguous(), ROWS)  # noqa: SLF001 (torch has no other name for it)
+        self.weight = Parameter(packed, requires_grad=False)
+        self.bias = linear.bias
+        self.activation = "gelu" if gelu else "none"
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Apply the map.
+
+        Raises:
+            RuntimeError: it is to be trained, which would learn nothing without a word.
+        """
+        if self.weight.requires_grad and torch.is_grad_enabled():
+            raise RuntimeError("this encoder was loaded for inference alone; load it with trainable=True")
+        mapped: torch.Tensor = torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 (torch has no other name for it)
+            values, self.weight, self.bias, self.activation, [], "none"
+        )
+        return mapped
+
+
+def has_onednn() -> bool:
+    """Whether this torch has oneDNN's products, on a processor where they were measured."""
+    available = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    named = all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_reorder_linear_weight"))
+    return available and named and platform.machine() in PROCESSORS
+
+
+def use_onednn(model: Module, probe: Callable[[], object]) -> bool:
+    """Let oneDNN compute the affine maps of a frozen model, in place; it can then neither be trained nor saved.
+
+    Only `Linear` itself is replaced, not what is derived from it, and not a map whose weights another module holds too.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        probe: runs the model once, and raises UsageError where it cannot be run: a model that uses the weights of its
+            maps in another way than by calling the maps. It is then left as it was.
+
+    Returns:
+        Whether the model was changed.
+    """
+    shared = _shared_parameters(model)
+    before: list[tuple[Module, str, Module]] = []
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if type(child) is not Linear or id(child.weight) in shared:
+                continue
+            gelu = _ends_in_gelu(module, name)
+            if gelu:
+                before.append((module, "intermediate_act_fn", module.intermediate_act_fn))  # type: ignore[arg-type]
+                module.intermediate_act_fn = Identity()
+            before.append((module, name, child))
+            setattr(module, name, OneDnnLinear(child, gelu=gelu))
+    try:
+        probe()
+    except UsageError:
+        for module, name, child in before:
+            setattr(module, name, child)
+        return False
+    return bool(before)
+
+
+def _ends_in_gelu(module: Module, name: str) -> bool:
+    """Whether a map is the one before the GELU of a feed-forward block as BERT and its kin lay it out."""
+    children = dict(module.named_children())
+    if name != "dense" or children.keys() != {"dense", "intermediate_act_fn"}:
+        return False
+    activation = children["intermediate_act_fn"]
+    return isinstance(activation, GELUActivation) or (isinstance(activation, GELU) and activation.approximate == "none")
+
+
+def _shared_parameters(model: Module) -> set[int]:
+    """Ids of the parameters that more than one module holds, such as an output map tied to the embeddings."""
+    held: set[int] = set()
+    shared: set[int] = set()
+    for module in model.modules():
+        for parameter in module.parameters(recurse=False):
+            (shared if id(parameter) in held else held).add(id(parameter))
+    return shared

@@ -93,7 +93,7 @@ def train(store: Store, folder: Path, seed: int) -> str:
     ids = [f"d{number}" for number in range(200)]
     table = pa.table({"doc_id": ids, "label": [f"class {number % 3}" for number in range(200)]})
     labels = Labels.from_table(table, "doc_id", "label", "random")
-    request = TrainRequest(f"task-{seed}", labels, dev_share=0, settings=TrainSettings(epochs=1, seed=seed))
+    request = TrainRequest(f"task-{seed}", labels, dev_share=0, settings=TrainSettings(epochs=1, seeds=(seed,)))
     train_from_store(store, request).head.save(folder)
     return str(folder)
 

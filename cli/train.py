@@ -33,10 +33,11 @@ def train(
     id_column: IdColumnOption = "doc_id",
     label_column: LabelColumnOption = "label",
     pooling: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="attention|pair|cls|mean",
-            help="Attention, over each text where all are pairs, or what suits the stored positions, unless given.",
+            help="Attention, over each text where all are pairs, or what suits the stored positions, unless given; "
+            "several are tried.",
             show_default=False,
         ),
     ] = None,
@@ -63,7 +64,18 @@ def train(
         list[int] | None,
         typer.Option(metavar="N", help="Documents a step, 32 unless given; several are tried.", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same head.")] = 0,
+    patience: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Stop after N epochs that are no better on dev.", show_default=False),
+    ] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="Same seed, same head; 0 unless given, several are tried.", show_default=False),
+    ] = None,
+    order_seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of the order of documents; the first --seed unless given.", show_default=False),
+    ] = None,
     snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -78,14 +90,16 @@ def train(
     from heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
 
     settings = TrainSettings(
-        pooling=pooling,
+        poolings=tuple(pooling or ()),
         attention_heads=attention_heads,
         queries=queries,
         layer_mix=layer_mix,
         epochs=epochs,
         learning_rates=tuple(lr) if lr else TrainSettings.learning_rates,
         batch_sizes=tuple(batch_size) if batch_size else TrainSettings.batch_sizes,
-        seed=seed,
+        seeds=tuple(seed) if seed else TrainSettings.seeds,
+        order_seed=order_seed,
+        patience=patience,
     )
     request = TrainRequest(
         task=task or Path(out).name,

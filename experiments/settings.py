@@ -39,11 +39,11 @@ class FeatureSetting:
     def train_settings(self, epochs: int | None, seed: int) -> TrainSettings:
         """How a head is trained on these features."""
         return TrainSettings(
-            pooling=self.pooling,
+            poolings=() if self.pooling is None else (self.pooling,),
             layer_mix=self.layer_mix or TrainSettings.layer_mix,
             queries=self.queries,
             epochs=epochs,
-            seed=seed,
+            seeds=(seed,),
         )
 
 

@@ -2,6 +2,7 @@
 
 from heads.artefact import Head, check_task
 from heads.attention import AttentionPooling
+from heads.epochs import Epoch
 from heads.evaluate import Evaluation, evaluate_predictions
 from heads.label_files import read_labels
 from heads.labels import Labels
@@ -10,7 +11,7 @@ from heads.pooling import POOLINGS, default_pooling
 from heads.scoring import Scorer, Scores
 from heads.settings import TrainSettings
 from heads.split import Split
-from heads.training import Epoch, TrainedHead, train_head
+from heads.training import TrainedHead, train_head
 
 __all__ = [
     "POOLINGS",

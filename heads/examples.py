@@ -12,6 +12,8 @@ import torch
 from featurestore.blocks import FeatureBlock
 from featurestore.spec import FeatureSpec
 from heads.batches import budget_batches, check_block, pad, rows_of_budget
+from heads.decoded import DecodedBatch
+from heads.layer_mix import LayerMix
 from heads.model import HeadModel
 
 Codes = npt.NDArray[np.int64]
@@ -66,6 +68,22 @@ class Examples:
             StoreError: where a second text begins is not known.
         """
         return self._first_lengths < self.block.lengths
+
+    def decoded(self, documents: Codes, mix: LayerMix | None, *, of_pairs: bool) -> DecodedBatch:
+        """The documents at these positions, as a stack of heads reads them.
+
+        Args:
+            documents: their positions.
+            mix: that of the heads, if they have one.
+            of_pairs: whether a head asks where second texts begin.
+
+        Raises:
+            StoreError: one does, and it is not known.
+        """
+        packed, lengths = pad(self.block.packed, self.block.offsets, documents)
+        first = torch.from_numpy(self._first_lengths[documents]) if of_pairs else None
+        values = self.spec.quantizer.dequantize(packed, self.spec.width)
+        return DecodedBatch.of(documents, values, lengths, first, torch.from_numpy(self.codes[documents]), mix)
 
     def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
         """(documents, classes) of the documents at these positions.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 from featurestore.errors import UsageError
@@ -18,6 +19,23 @@ LEAST_STEPS = 120
 
 
 @dataclass(frozen=True)
+class Point:
+    """One head of a grid.
+
+    Attributes:
+        pooling: one of `POOLINGS`.
+        learning_rate: peak of the schedule.
+        batch_size: documents a step.
+        seed: of the initial weights and the dropout.
+    """
+
+    pooling: str
+    learning_rate: float
+    batch_size: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class TrainSettings:
     """Hyper-parameters of one training; the defaults are those of `encore train`.
 
@@ -25,8 +43,9 @@ class TrainSettings:
     of it, among 1e-4, 3e-4 and 1e-3, for float16 and sign alike.
 
     Attributes:
-        pooling: ``attention``, ``pair``, ``cls`` or ``mean``; None takes what suits the stored positions: of tokens
-            ``pair`` where every training document is a pair of texts and one query is asked for, else ``attention``.
+        poolings: ``attention``, ``pair``, ``cls`` or ``mean``; more than one make a grid. None at all takes what suits
+            the stored positions: of tokens ``pair`` where every training document is a pair of texts and one query is
+            asked for, else ``attention``.
         attention_heads: heads of attention pooling; None takes d / 64.
         queries: learned queries of attention pooling; the paper's head has one.
         layer_mix: ``learned`` or ``uniform``; used for ``stack:m`` features alone.
@@ -37,13 +56,15 @@ class TrainSettings:
         warmup: share of the steps over which the learning rate rises; then it falls to zero, both linearly.
         dropout: before each linear map of the classifier.
         weight_decay, beta1, beta2, epsilon: of AdamW.
-        seed: of the initial weights, the order of documents and the dropout.
+        seeds: of the initial weights and the dropout; more than one make a grid.
+        order_seed: of the order of documents, which all heads of a grid share; None takes the first of ``seeds``.
+        patience: a head stops after so many epochs in a row that were no better on dev; None runs all of them.
 
     Raises:
         UsageError: a value out of range.
     """
 
-    pooling: str | None = None
+    poolings: tuple[str, ...] = ()
     attention_heads: int | None = None
     queries: int = 1
     layer_mix: str = "learned"
@@ -56,12 +77,15 @@ class TrainSettings:
     beta1: float = 0.9
     beta2: float = 0.98
     epsilon: float = 1e-6
-    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
+    order_seed: int | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
-        if self.pooling is not None:
-            check_kind(self.pooling)
-        check_queries_of(self.pooling or "attention", self.queries)
+        check_queries_of("attention", self.queries)
+        for pooling in self.poolings:
+            check_kind(pooling)
+            check_queries_of(pooling, self.queries)
         if self.layer_mix not in LAYER_MIXES:
             raise UsageError(f"layer mix {self.layer_mix!r}: expected {' or '.join(LAYER_MIXES)}")
         if self.epochs is not None and self.epochs < 1:
@@ -72,13 +96,19 @@ class TrainSettings:
             raise UsageError(f"batch size {_listed(self.batch_sizes)}: expected at least 1 document")
         if not 0 <= self.warmup < 1 or not 0 <= self.dropout < 1:
             raise UsageError(f"warm-up {self.warmup}, dropout {self.dropout}: expected shares from 0 to below 1")
-        if not -(2**63) <= self.seed < 2**63:
-            raise UsageError(f"seed {self.seed}: expected a number of 64 bits")
+        if self.patience is not None and self.patience < 1:
+            raise UsageError(f"patience {self.patience}: expected at least 1 epoch")
+        _check_seeds(self.seeds, self.order_seed)
 
     @property
-    def grid(self) -> tuple[tuple[float, int], ...]:
-        """Every (learning rate, batch size) to try."""
-        return tuple((rate, size) for rate in self.learning_rates for size in self.batch_sizes)
+    def order(self) -> int:
+        """Seed of the order of documents."""
+        return self.seeds[0] if self.order_seed is None else self.order_seed
+
+    def grid(self, recommended: str) -> tuple[Point, ...]:
+        """Every point to try, each once; ``recommended`` is the pooling where none is asked for."""
+        points = product(self.poolings or (recommended,), self.learning_rates, self.batch_sizes, self.seeds)
+        return tuple(dict.fromkeys(Point(*point) for point in points))
 
     def epochs_for(self, documents: int, batch_size: int) -> int:
         """Passes over so many training documents."""
@@ -90,6 +120,14 @@ class TrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """JSON."""
         return asdict(self)
+
+
+def _check_seeds(seeds: tuple[int, ...], order: int | None) -> None:
+    if not seeds:
+        raise UsageError("seed none: expected at least one")
+    for seed in seeds if order is None else (*seeds, order):
+        if not -(2**63) <= seed < 2**63:
+            raise UsageError(f"seed {seed}: expected a number of 64 bits")
 
 
 def _listed(values: tuple[float, ...]) -> str:

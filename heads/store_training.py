@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from featurestore import DataError, Store, UsageError
 from heads.artefact import Head, check_task
+from heads.epochs import Progress
 from heads.labels import Labels, named
 from heads.settings import TrainSettings
 from heads.split import Split
-from heads.training import Progress, train_head
+from heads.training import train_head
 
 DEV_SHARE = 0.1
 """Share of the labels that is set aside for dev unless dev labels are given (0 for none)."""
@@ -86,7 +87,7 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
         dev_counts = LabelCounts.of(request.dev, missing_dev)
         split = Split.given(stored, dev)
     elif request.dev_share > 0:
-        split = Split.by_share(stored, request.dev_share, request.settings.seed)
+        split = Split.by_share(stored, request.dev_share, request.settings.seeds[0])
     else:
         split = Split.given(stored)
     trained = train_head(

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from featurestore.blocks import FeatureBlock
 from featurestore.errors import DataError, UsageError
 from featurestore.spec import FeatureSpec
-from heads.batches import training_batches
+from heads.epochs import Epoch, Progress
 from heads.evaluate import Evaluation
 from heads.examples import Codes, Examples
+from heads.grid_training import train_grid
 from heads.model import HeadModel
-from heads.optimizer import build_optimizer
 from heads.pooling import default_pooling
 from heads.settings import TrainSettings
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training documents, as it ended.
-
-    Attributes:
-        learning_rate, batch_size: the point of the grid.
-        number: of the pass, from 1.
-        epochs: passes of this point of the grid.
-        loss: mean cross-entropy over the training documents, dropout included.
-        dev_accuracy: on the dev documents; None where there are none.
-        seconds: since this point of the grid began.
-    """
-
-    learning_rate: float
-    batch_size: int
-    number: int
-    epochs: int
-    loss: float
-    dev_accuracy: float | None
-    seconds: float
-
-
-Progress = Callable[[Epoch], None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +58,10 @@ def train_head(
     settings: TrainSettings | None = None,
     progress: Progress | None = None,
 ) -> TrainedHead:
-    """Train a head; the same inputs on the same machine give the same head, bit for bit.
+    """Train a head, or a grid of them and keep the best; the same inputs on the same machine give the same head.
+
+    The same to the bit, for any number of threads: torch's own says how many train the heads of a grid. A head of a
+    grid is the one that is trained alone with its seed and the grid's order of documents, but for rounding.
 
     Args:
         train: features of the training documents, packed; they are decoded batch by batch.
@@ -111,120 +85,36 @@ def train_head(
     if (dev is None) != (dev_codes is None):
         raise ValueError("dev features and dev classes come together")
     held_out = None if dev is None or dev_codes is None else Examples(dev, dev_codes, spec, len(classes))
-    if held_out is None and len(settings.grid) > 1:
-        raise UsageError("a grid of learning rates and batch sizes needs dev documents to choose by; give --dev")
-    pooling = settings.pooling or _recommended_pooling(examples, held_out, settings)
-    if pooling == "pair" and spec.positions == "tokens" and not examples.paired.any():
+    points = settings.grid(_recommended_pooling(examples, held_out, settings))
+    if held_out is None and len(points) > 1:
+        raise UsageError("a grid of settings needs dev documents to choose by; give --dev")
+    if held_out is None and settings.patience is not None:
+        raise UsageError("patience needs dev documents to judge an epoch by; give --dev")
+    if any(point.pooling == "pair" for point in points) and spec.positions == "tokens" and not examples.paired.any():
         raise UsageError("pooling pair: none of the training documents is a pair of texts; pool by attention")
-    history: list[Epoch] = []
-    best: _Candidate | None = None
+    runs = train_grid(examples, held_out, points, settings, progress)
+    # The first of equals stays, so that adding points to a grid never changes a tie.
+    best = max(runs, key=lambda run: run.best_accuracy)
     evaluation = None
-    with _one_thread():
-        for rate, size in settings.grid:
-            point = replace(settings, pooling=pooling)
-            candidate = _train_once(examples, held_out, len(classes), point, rate, size, progress, history)
-            # Strictly better only: the first of equals stays, so that adding points to a grid never changes a tie.
-            if best is None or (candidate.epoch.dev_accuracy or 0.0) > (best.epoch.dev_accuracy or 0.0):
-                best = candidate
-        if best is None:
-            raise UsageError("the grid is empty; give a learning rate and a batch size")
-        if held_out is not None:
-            evaluation = Evaluation.of(held_out.codes, held_out.predict(best.model), classes)
+    if held_out is not None and best.predicted is not None:
+        evaluation = Evaluation.of(held_out.codes, best.predicted, classes)
     return TrainedHead(
-        model=best.model.eval(),
+        model=best.best_model(),
         spec=spec,
         classes=tuple(classes),
         settings=settings,
-        best=best.epoch,
-        history=tuple(history),
+        best=best.best_epoch,
+        history=tuple(epoch for run in runs for epoch in run.history),
         documents=len(examples),
         evaluation=evaluation,
         seconds=time.monotonic() - started,
     )
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to this thread.
-
-    A step is a millisecond of small products: two threads gain nothing on an idle machine, and where other work shares
-    the cores they wait for each other (13 s an epoch against 1 s, measured on two busy cores).
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    model: HeadModel
-    epoch: Epoch
-
-
-def _train_once(
-    train: Examples,
-    dev: Examples | None,
-    classes: int,
-    settings: TrainSettings,
-    rate: float,
-    size: int,
-    progress: Progress | None,
-    history: list[Epoch],
-) -> _Candidate:
-    """Train at one point of the grid and keep its best epoch."""
-    started = time.monotonic()
-    # One generator for everything random: torch's global one is neither read nor moved.
-    generator = torch.Generator().manual_seed(settings.seed)
-    model = _fresh_model(train.spec, classes, settings, generator)
-    epochs = settings.epochs_for(len(train), size)
-    optimizer, schedule = build_optimizer(model, settings, rate, epochs * -(-len(train) // size))
-    targets = torch.from_numpy(train.codes)
-    best: tuple[Epoch, dict[str, torch.Tensor]] | None = None
-    for number in range(1, epochs + 1):
-        model.train()
-        total = 0.0
-        for documents in training_batches(train.block.lengths, size, generator):
-            loss = functional.cross_entropy(train.logits(model, documents), targets[documents])
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(documents)
-        if not math.isfinite(total):
-            raise UsageError(f"learning rate {rate}: training diverged in epoch {number}; give a smaller one")
-        accuracy = None if dev is None else float((dev.predict(model) == dev.codes).mean())
-        epoch = Epoch(rate, size, number, epochs, total / len(train), accuracy, time.monotonic() - started)
-        history.append(epoch)
-        if progress is not None:
-            progress(epoch)
-        if best is None or accuracy is None or accuracy > (best[0].dev_accuracy or 0.0):
-            best = epoch, {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    if best is None:
-        raise ValueError("no epoch was run")
-    model.load_state_dict(best[1])
-    return _Candidate(model, best[0])
-
-
 def _recommended_pooling(train: Examples, dev: Examples | None, settings: TrainSettings) -> str:
     known = train.texts_known and (dev is None or dev.texts_known)
     pairs = settings.queries == 1 and known and bool(train.paired.all())
     return default_pooling(train.spec.positions, pairs=pairs)
-
-
-def _fresh_model(spec: FeatureSpec, classes: int, settings: TrainSettings, generator: torch.Generator) -> HeadModel:
-    return HeadModel.build(
-        spec,
-        classes,
-        settings.pooling or default_pooling(spec.positions),
-        attention_heads=settings.attention_heads,
-        queries=settings.queries,
-        layer_mix=settings.layer_mix if spec.layers.stacked else None,
-        dropout=settings.dropout,
-        generator=generator,
-    )
 
 
 def _require_every_class(codes: Codes, classes: Sequence[str]) -> None:

@@ -76,7 +76,7 @@ class Bench:
     def train_settings(self, setting: Setting, seed: int) -> TrainSettings:
         """How a head is trained: as `encore train` would."""
         return TrainSettings(
-            queries=self.queries if setting.positions == "tokens" else 1, epochs=self.epochs, seed=seed
+            queries=self.queries if setting.positions == "tokens" else 1, epochs=self.epochs, seeds=(seed,)
         )
 
     def calibrate(self, settings: Sequence[Setting]) -> None:

@@ -122,7 +122,7 @@ def _bench(request: TradeoffRequest, store: Store) -> Bench:
         "store_id": store.store_id,
         "snapshot": store.version,
         "fingerprint": store.spec.fingerprint,
-        "training": {name: value for name, value in training.items() if name != "seed"},
+        "training": {name: value for name, value in training.items() if name != "seeds"},
     }
     return Bench(request.store, store.version, request.out / "cells", settings, request.queries, request.epochs)
 

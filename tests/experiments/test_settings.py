@@ -50,5 +50,5 @@ def test_the_rich_store_is_the_smallest_that_all_settings_come_from() -> None:
 
 def test_a_head_is_trained_as_the_setting_says() -> None:
     settings = quantized_before(layer_average(4), "sign", 2).train_settings(5, 9)
-    assert (settings.pooling, settings.layer_mix, settings.queries) == ("attention", "uniform", 2)
-    assert (settings.epochs, settings.seed) == (5, 9)
+    assert (settings.poolings, settings.layer_mix, settings.queries) == (("attention",), "uniform", 2)
+    assert (settings.epochs, settings.seeds) == (5, (9,))

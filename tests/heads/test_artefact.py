@@ -47,7 +47,7 @@ def test_a_loaded_head_is_the_saved_one(tmp_path: Path, pooling: str, layers: st
 def test_a_trained_head_records_where_it_comes_from(tmp_path: Path) -> None:
     spec = spec_of()
     block, codes = learnable(spec, 30, 2)
-    settings = TrainSettings(epochs=2, seed=11)
+    settings = TrainSettings(epochs=2, seeds=(11,))
     trained = train_head(block, codes, spec, ("x", "y"), dev=block, dev_codes=codes, settings=settings)
     Head.of(trained, "topic-2", snapshot=7).save(tmp_path / "h")
     document = json.loads((tmp_path / "h" / "head.json").read_text())
@@ -57,7 +57,7 @@ def test_a_trained_head_records_where_it_comes_from(tmp_path: Path) -> None:
     assert document["design"] == {"pooling": "attention", "attention_heads": 1, "layer_mix": None}
     assert document["snapshot"] == 7
     assert document["fingerprint"] == spec.fingerprint
-    assert document["training"]["settings"]["seed"] == 11
+    assert document["training"]["settings"]["seeds"] == [11]
     assert document["training"]["documents"] == 30
     assert len(document["training"]["history"]) == 2
     assert document["versions"]["torch"] == torch.__version__

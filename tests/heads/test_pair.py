@@ -86,7 +86,7 @@ class TestTraining:
         block, codes = pairs_alike_or_not(self.SPEC, 20)
         assert design(self.train(block, codes, epochs=1)) == "pair"
         assert design(self.train(block, codes, epochs=1, queries=2)) == "attention"
-        assert design(self.train(block, codes, epochs=1, pooling="attention")) == "attention"
+        assert design(self.train(block, codes, epochs=1, poolings=("attention",))) == "attention"
 
     def test_dev_documents_of_which_nobody_counted_the_first_texts_keep_the_papers_head(self) -> None:
         block, codes = pairs_alike_or_not(self.SPEC, 4)
@@ -99,7 +99,7 @@ class TestTraining:
     def test_a_head_of_pairs_needs_a_pair(self) -> None:
         block = block_of(self.SPEC, [3] * 4)
         with pytest.raises(UsageError, match="pooling pair: none of the training documents is a pair of texts"):
-            self.train(block, np.array([0, 1, 0, 1]), pooling="pair")
+            self.train(block, np.array([0, 1, 0, 1]), poolings=("pair",))
 
     def test_one_single_text_among_pairs_makes_them_documents(self) -> None:
         block = block_of(self.SPEC, [3] * 4, first_lengths=[1, 2, 3, 1])
@@ -110,7 +110,7 @@ class TestTraining:
         codes = np.array([0, 1, 0, 1])
         assert design(self.train(block, codes, epochs=1)) == "attention"
         with pytest.raises(StoreError, match="document d2: where its second text begins was not stored; encode it"):
-            self.train(block, codes, epochs=1, pooling="pair")
+            self.train(block, codes, epochs=1, poolings=("pair",))
 
 
 def design(trained: TrainedHead) -> str:

@@ -12,7 +12,7 @@ from heads import TrainSettings
 
 def test_defaults_are_those_of_the_documentation() -> None:
     assert TrainSettings().to_dict() == {
-        "pooling": None,
+        "poolings": (),
         "attention_heads": None,
         "queries": 1,
         "layer_mix": "learned",
@@ -25,7 +25,9 @@ def test_defaults_are_those_of_the_documentation() -> None:
         "beta1": 0.9,
         "beta2": 0.98,
         "epsilon": 1e-6,
-        "seed": 0,
+        "seeds": (0,),
+        "order_seed": None,
+        "patience": None,
     }
     json.dumps(TrainSettings().to_dict(), allow_nan=False)
 
@@ -43,15 +45,20 @@ def test_epochs_that_were_asked_for_are_kept() -> None:
 
 def test_the_grid_is_every_pair() -> None:
     settings = TrainSettings(learning_rates=(1e-3, 1e-4), batch_sizes=(16, 32))
-    assert settings.grid == ((1e-3, 16), (1e-3, 32), (1e-4, 16), (1e-4, 32))
+    rates_and_sizes = [(point.learning_rate, point.batch_size) for point in settings.grid("mean")]
+    assert rates_and_sizes == [(1e-3, 16), (1e-3, 32), (1e-4, 16), (1e-4, 32)]
+    assert {(point.pooling, point.seed) for point in settings.grid("mean")} == {("mean", 0)}
+    settings = TrainSettings(poolings=("cls", "attention", "cls"), seeds=(3, 1))
+    poolings_and_seeds = [(point.pooling, point.seed) for point in settings.grid("mean")]
+    assert poolings_and_seeds == [("cls", 3), ("cls", 1), ("attention", 3), ("attention", 1)]
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"pooling": "max"}, "pooling 'max'"),
+        ({"poolings": ("mean", "max")}, "pooling 'max'"),
         ({"queries": 0}, "queries 0: expected 1 to 64"),
-        ({"queries": 2, "pooling": "mean"}, "queries 2: pooling mean has none"),
+        ({"queries": 2, "poolings": ("attention", "mean")}, "queries 2: pooling mean has none"),
         ({"layer_mix": "best"}, "layer mix 'best'"),
         ({"epochs": 0}, "epochs 0"),
         ({"learning_rates": ()}, "learning rate none"),
@@ -60,7 +67,10 @@ def test_the_grid_is_every_pair() -> None:
         ({"batch_sizes": (0,)}, "batch size 0"),
         ({"dropout": 1.0}, "dropout 1.0"),
         ({"warmup": -0.1}, "warm-up -0.1"),
-        ({"seed": 2**70}, "seed"),
+        ({"seeds": (0, 2**70)}, f"seed {2**70}: expected a number of 64 bits"),
+        ({"seeds": ()}, "seed none"),
+        ({"order_seed": -(2**70)}, f"seed {-(2**70)}"),
+        ({"patience": 0}, "patience 0: expected at least 1 epoch"),
     ],
 )
 def test_values_out_of_range_are_refused(wrong: dict[str, object], message: str) -> None:

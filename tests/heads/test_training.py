@@ -17,7 +17,7 @@ QUICK = TrainSettings(epochs=12, learning_rates=(3e-3,), batch_sizes=(16,))
 
 def train(settings: TrainSettings = QUICK, quantizer: str = "sign", layers: str = "mean:4") -> TrainedHead:
     spec = spec_of(quantizer, layers)
-    block, codes = learnable(spec, 120, 3)
+    block, codes = learnable(spec, 180, 3)
     dev, dev_codes = learnable(spec, 30, 3, seed=1)
     return train_head(block, codes, spec, ("x", "y", "z"), dev=dev, dev_codes=dev_codes, settings=settings)
 
@@ -33,7 +33,7 @@ def test_attention_learns_a_mark_that_is_anywhere_in_the_text(quantizer: str, la
     assert head.evaluation is not None
     assert head.evaluation.accuracy >= 0.9
     assert head.history[-1].loss < head.history[0].loss / 2
-    assert head.documents == 120
+    assert head.documents == 180
 
 
 @pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
@@ -53,7 +53,7 @@ def test_several_queries_learn_each_its_own(layers: str) -> None:
 
 
 def test_the_first_vector_alone_cannot_say_it() -> None:
-    head = train(replace(QUICK, pooling="cls"))
+    head = train(replace(QUICK, poolings=("cls",)))
     assert head.evaluation is not None
     assert head.evaluation.accuracy < 0.7
 
@@ -69,7 +69,7 @@ def test_the_layer_mix_is_learned_for_stacked_features_alone() -> None:
 
 
 def test_the_same_seed_gives_the_same_head_bit_for_bit() -> None:
-    first, second, other = train(), train(), train(replace(QUICK, seed=1))
+    first, second, other = train(), train(), train(replace(QUICK, seeds=(1,)))
     assert all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
     assert [epoch.loss for epoch in first.history] == [epoch.loss for epoch in second.history]
     assert not all(torch.equal(a, b) for a, b in zip(weights(first), weights(other), strict=True))
@@ -209,5 +209,5 @@ def test_a_pooling_that_the_store_cannot_give_is_refused() -> None:
     spec = spec_of(positions="mean")
     with pytest.raises(UsageError, match="pooling attention: the store holds one vector a document"):
         train_head(
-            block_of(spec, [1, 1]), np.array([0, 1]), spec, ("x", "y"), settings=TrainSettings(pooling="attention")
+            block_of(spec, [1, 1]), np.array([0, 1]), spec, ("x", "y"), settings=TrainSettings(poolings=("attention",))
         )

@@ -83,7 +83,7 @@ def test_every_stored_document_gets_the_answer_that_the_head_gives(store: Store,
 
 def test_many_heads_in_one_pass_give_what_each_gives_alone(store: Store, tmp_path: Path) -> None:
     for task, pooling in (("one", "attention"), ("two", "mean"), ("three", "cls")):
-        train(store, tmp_path, task, pooling=pooling, seed=len(task))
+        train(store, tmp_path, task, poolings=(pooling,), seeds=(len(task),))
     run_backfill(store, tmp_path, "one", "two", "three", probabilities=True)
     for task in ("one", "two", "three"):
         backfill(
@@ -103,7 +103,7 @@ def test_only_what_is_not_scored_yet_is_scored(store: Store, tmp_path: Path, cor
     run_encode(store.uri, corpus, write_corpus(tmp_path / "b.parquet", texts(15, start=COUNT)), unit_rows=20)
     grown = run_backfill(store, tmp_path, "parity")
     assert grown.document["documents"]["scored"] == 15
-    train(store, tmp_path, "second", seed=5)
+    train(store, tmp_path, "second", seeds=(5,))
     both = run_backfill(store, tmp_path, "parity", "second")
     assert both.document["documents"]["scored"] == COUNT + 15
     assert len(answers(tmp_path, "parity")) == len(answers(tmp_path, "second")) == COUNT + 15
@@ -219,7 +219,7 @@ def test_predictions_of_two_stores_do_not_mix(store: Store, tmp_path: Path, corp
 
 def test_predict_on_the_text_of_stored_documents_equals_backfill(store: Store, tmp_path: Path, corpus: str) -> None:
     for task in ("parity", "second"):
-        train(store, tmp_path, task, seed=len(task))
+        train(store, tmp_path, task, seeds=(len(task),))
     run_backfill(store, tmp_path, "parity", "second")
     predicted = predict(
         PredictRequest((corpus,), tuple(str(tmp_path / task) for task in ("parity", "second")), device="cpu")

@@ -151,7 +151,7 @@ class TestWhatIsNotKnown:
         assert same(answers(tmp_path, "parity"), scored_alone(newest(store), tmp_path))
 
     def test_each_head_carries_what_it_has(self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        train(store, tmp_path, "second", seed=5)
+        train(store, tmp_path, "second", seeds=(5,))
         compact(store)
         scored: list[str] = []
 

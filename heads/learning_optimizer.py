@@ -1,0 +1,65 @@
+"""The optimizer of a head and its schedule (paper, appendix)."""
+
+from __future__ import annotations
+
+import torch
+
+from heads.learning_weights import Tensors
+from heads.settings import TrainSettings
+from heads.stacked_mix import LOGITS
+
+MIX_RATE = 100
+"""Learning rate of the m logits of a layer mix, in that of the other parameters. At the same rate they stay where they
+start, at the uniform mix; with this one SST-2 at ``stack:6`` gained 0.2 to 0.3 points over it."""
+
+
+class HeadOptimizer:
+    """AdamW with a linear warm-up to a learning rate and a linear decay to zero.
+
+    `torch.optim.AdamW` takes all gradients at the end of a step. This one takes each as soon as it is there, by the
+    same operator.
+
+    Args:
+        values: parameters of the head; changed in place.
+        settings: what they are trained by.
+        rate: the peak of the schedule.
+        steps: length of the schedule.
+    """
+
+    def __init__(self, values: Tensors, settings: TrainSettings, rate: float, steps: int) -> None:
+        self._values = values
+        self._settings = settings
+        self._rate, self._steps = rate, steps
+        self._rising = max(1, round(settings.warmup * steps))
+        self._means = {name: torch.zeros_like(value) for name, value in values.items()}
+        self._squares = {name: torch.zeros_like(value) for name, value in values.items()}
+        self._done = 0
+        self._count = torch.zeros(())
+
+    def begin_step(self) -> None:
+        """Of the schedule; every parameter is to be taken once in each."""
+        step, rising = self._done, self._rising
+        share = (step + 1) / rising if step < rising else (self._steps - step) / max(1, self._steps - rising)
+        self._now = self._rate * share
+        self._done += 1
+        self._count += 1
+
+    def take(self, name: str, gradient: torch.Tensor) -> None:
+        """Change one parameter by its gradient."""
+        mixing = name == LOGITS
+        torch._fused_adamw_(
+            [self._values[name]],
+            [gradient],
+            [self._means[name]],
+            [self._squares[name]],
+            [],
+            [self._count],
+            lr=self._now * MIX_RATE if mixing else self._now,
+            beta1=self._settings.beta1,
+            beta2=self._settings.beta2,
+            # Decay at so high a rate would pull the mix back to uniform.
+            weight_decay=0.0 if mixing else self._settings.weight_decay,
+            eps=self._settings.epsilon,
+            amsgrad=False,
+            maximize=False,
+        )

@@ -1,0 +1,38 @@
+"""Poolings without weights of their own, for several heads at once."""
+
+from __future__ import annotations
+
+import torch
+
+from heads.decoded import DecodedBatch
+from heads.pooling import ClsPooling, MeanPooling
+from heads.stacked_mix import StackedMix
+
+
+class StackedAverage:
+    """`ClsPooling` or `MeanPooling` for G heads: one pooled vector for all of them, but for the mix of the layers.
+
+    Args:
+        stack: G.
+        pooling: what the heads pool by.
+        mix: of the layers; None where there is one.
+    """
+
+    def __init__(self, stack: int, pooling: ClsPooling | MeanPooling, mix: StackedMix | None) -> None:
+        self._stack = stack
+        self._pooling = pooling
+        self._mix = mix
+
+    def forward(self, batch: DecodedBatch) -> torch.Tensor:
+        """(G, documents, d); what `backward` needs is kept."""
+        by_token = batch.values.unflatten(1, (batch.tokens, batch.layers)).flatten(2)  # type: ignore[no-untyped-call]
+        pooled = self._pooling(by_token, batch.lengths)
+        if self._mix is None:
+            return pooled.expand(self._stack, -1, -1)  # type: ignore[no-any-return]
+        self._pooled = pooled.view(len(batch), batch.layers, -1)
+        return torch.matmul(self._mix.columns(1, 1).t(), self._pooled).transpose(0, 1)
+
+    def backward(self, gradient: torch.Tensor) -> None:
+        """Hand on the gradient of the result."""
+        if self._mix is not None:
+            self._mix.learn(1, torch.einsum("gbd,bmd->mg", gradient, self._pooled))

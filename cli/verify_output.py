@@ -60,5 +60,6 @@ def _summary(found: Verification) -> str:
     segments = "1 segment" if found.segments == 1 else f"{found.segments:,} segments"
     line = f"{verdict}: {snapshots}, {segments}, {sizes}"
     if found.unreferenced:
-        line += f"; {found.unreferenced:,} objects more that no kept snapshot needs"
+        more = "1 object" if found.unreferenced == 1 else f"{found.unreferenced:,} objects"
+        line += f"; {more} more that no kept snapshot needs"
     return line + ("" if found.deep else "; --deep reads the features too")

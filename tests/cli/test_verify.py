@@ -82,7 +82,7 @@ def test_what_is_no_store_is_said_in_a_line(tmp_path: Path, command: str, capsys
     (tmp_path / "file").write_text("x")
     for name, says in [
         ("empty", "no store here (no store.json); encore encode makes one"),
-        ("nowhere", "no such directory"),
+        ("nowhere", "no such directory; correct the path"),
         ("file", "is a file, expected a directory"),
     ]:
         assert run([command, "--store", str(tmp_path / name)]) == 2

@@ -7,15 +7,18 @@ Requests that storage fails in passing are made again (`featurestore.retries`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import numpy as np
+import numpy.typing as npt
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
@@ -29,6 +32,11 @@ ONE_SLASH = re.compile(r"(s3a?|gs|az|abfss?|https?):/?(?!/)")
 
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
+
+OWN_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
+"""Paths that are file names as they stand: storage escapes other characters, and no part leads out of the root."""
+
+Bytes = npt.NDArray[np.uint8]
 
 T = TypeVar("T")
 
@@ -53,6 +61,7 @@ class Objects:
     def __init__(self, raw: Any, uri: str) -> None:
         self.raw = raw
         self.uri = uri
+        self._folder = str(raw.prefix or "/") if isinstance(raw, LocalStore) else None
 
     @classmethod
     def open(cls, uri: str, *, make: bool = False) -> Objects:
@@ -82,13 +91,34 @@ class Objects:
 
     def get(self, path: str) -> bytes:
         """Bytes of an object; raises FileNotFoundError where there is none."""
+        found = self._from_file(path, 0, FileIO.readall)
+        if found is not None:
+            return found
         with _naming(self.name(path)):
             return self._again(lambda: bytes(obstore.get(self.raw, path).bytes()))
 
     def get_range(self, path: str, start: int, length: int) -> bytes:
         """``length`` bytes from ``start``; raises FileNotFoundError where there is no object."""
+        found = self._from_file(path, start, lambda file: file.read(length))
+        if found is not None and len(found) == length:
+            return found
         with _naming(self.name(path)):
             return self._again(lambda: bytes(obstore.get_range(self.raw, path, start=start, length=length)))
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether objects are files of this machine, of which a request costs next to nothing."""
+        return self._folder is not None
+
+    def fill(self, path: str, start: int, buffers: Sequence[Bytes]) -> bool:
+        """Read an object from ``start`` straight into these buffers, one behind the other; False where that cannot be.
+
+        Only files are read so. What the buffers hold after False means nothing; `get_range` gives the bytes, or says
+        why there are none.
+        """
+        views = [buffer.data for buffer in buffers]
+        taken = self._from_file(path, start, lambda file: sum(int(file.readinto(view) or 0) for view in views))
+        return taken == sum(len(buffer) for buffer in buffers)
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """Write an object, over whatever was there."""
@@ -134,6 +164,21 @@ class Objects:
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
         return f"{self.uri}/{path}" if path else self.uri
+
+    def _from_file(self, path: str, start: int, read: Callable[[FileIO], T]) -> T | None:
+        """What ``read`` makes of the file of an object, from ``start``; None where there is no such file.
+
+        obstore hands a request to another thread, which takes longer than a small file does, and many times as long
+        where all cores are busy. Where the file cannot be read it is asked all the same, to say why.
+        """
+        if self._folder is None or not OWN_NAME.fullmatch(path):
+            return None
+        try:
+            with FileIO(f"{self._folder}/{path}") as file:
+                file.seek(start)
+                return read(file)
+        except OSError:
+            return None
 
     def _put(self, path: str, data: bytes | memoryview) -> None:
         try:

@@ -6,6 +6,7 @@ to open an array and read it, several times as long as the few hundred kilobytes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from featurestore.objects import Objects
 
 PIECE_BYTES = 4 << 20
 """Stored bytes that one request asks for: a shard no larger comes whole, its index included."""
+CRC_BYTES = 4
+"""Bytes of the crc32c behind each chunk and behind the index."""
 THREADS = 4
 """Pieces of one array that are read at a time."""
 
@@ -77,9 +80,14 @@ class Layout:
         return cls((rows, *rest), dtype, chunk_rows, shard_rows // chunk_rows, codec)
 
     @property
+    def chunk_bytes(self) -> int:
+        """Bytes of a chunk that no codec has made smaller, without its crc32c."""
+        return self.chunk_rows * math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    @property
     def index_bytes(self) -> int:
         """Bytes of the shard's index: offset and length of each chunk, and a crc32c."""
-        return 16 * self.chunks + 4
+        return 16 * self.chunks + CRC_BYTES
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,8 @@ class Shard:
         if start == stop:
             return out
         if self.comes_whole:
+            if self._read_in_place(0, self.layout.chunks, start, out):
+                return out
             data = self._fetch(0, self.size)
             self._decode(data, 0, self._spans(data[-self.layout.index_bytes :]), start, out)
             return out
@@ -118,6 +128,8 @@ class Shard:
         pieces = list(_pieces(spans, start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)))
 
         def read_piece(piece: tuple[int, int]) -> None:
+            if self._read_in_place(*piece, start, out):
+                return
             begin, end = int(spans[piece[0], 0]), int(spans[piece[1] - 1, 1])
             self._decode(self._fetch(begin, end - begin), piece[0], spans[piece[0] : piece[1]] - begin, start, out)
 
@@ -134,7 +146,7 @@ class Shard:
         length = self.layout.index_bytes
         return self._spans(self._fetch(self.size - length, length))
 
-    def _spans(self, index: bytes | memoryview) -> npt.NDArray[np.int64]:
+    def _spans(self, index: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """(chunks, 2) int64: where each chunk begins and ends in the shard."""
         numbers = self._checked(index).view("<u8").reshape(-1, 2)
         begins, lengths = numbers.T
@@ -143,6 +155,47 @@ class Shard:
         if len(numbers) != self.layout.chunks or (begins > limit).any() or (lengths > limit - begins).any():
             raise self._damaged("its index leads nowhere")
         return np.stack([begins, begins + lengths], axis=1).astype(np.int64)
+
+    def _in_order(self, spans: npt.NDArray[np.int64]) -> bool:
+        """Whether plain chunks lie one behind the other, with nothing but the crc32c of each between them."""
+        size = self.layout.chunk_bytes + CRC_BYTES
+        return self.layout.codec == "none" and bool((spans == np.arange(len(spans))[:, None] * size + [0, size]).all())
+
+    def _read_in_place(self, first: int, last: int, start: int, out: Rows) -> bool:
+        """Read plain chunks to where they belong, without a copy of them elsewhere; False where that cannot be.
+
+        Args:
+            first: number of the first chunk.
+            last: number behind the last chunk.
+            start: row of the array that ``out`` begins with.
+            out: must take all their rows, but for those that fill up the array's last chunk.
+        """
+        layout = self.layout
+        rows, size = layout.chunk_rows, layout.chunk_bytes
+        stop = min(last * rows, layout.shape[0])
+        fits = start <= first * rows and stop <= start + len(out) and out.flags.c_contiguous
+        if not fits or layout.codec != "none" or not self.objects.on_disk:
+            return False
+        if not self.comes_whole and not self._in_order(self._index):
+            return False
+        values = out[first * rows - start : stop - start].reshape(-1).view(np.uint8)
+        filling = np.empty((last - first) * size - len(values), np.uint8)
+        sums = np.empty((last - first, CRC_BYTES), np.uint8)
+        index = np.empty(layout.index_bytes if self.comes_whole else 0, np.uint8)
+        chunks = [[values[at : at + size]] for at in range(0, (last - first) * size, size)]
+        chunks[-1].append(filling)
+        buffers = [part for chunk, checksum in zip(chunks, sums, strict=True) for part in (*chunk, checksum)]
+        if not self.objects.fill(self.path, first * (size + CRC_BYTES), [*buffers, index]):
+            return False
+        if self.comes_whole and not self._in_order(self._spans(index)):
+            return False
+        for chunk, stored in zip(chunks, sums.view("<u4")[:, 0].tolist(), strict=True):
+            computed = 0
+            for part in chunk:
+                computed = CRC32C.checksum(_read_only(part), computed)
+            if computed != stored:
+                raise self._damaged(f"the crc32c of a chunk is {computed:08x}, stored is {stored:08x}")
+        return True
 
     def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:
         """Put the rows of neighbouring chunks, from the ``first`` on, where they belong in ``out``.
@@ -166,10 +219,10 @@ class Shard:
                 raise self._damaged(f"chunk {chunk} cannot be decoded: {error}") from error
             out[low - start : high - start] = values[low - chunk * size : high - chunk * size]
 
-    def _checked(self, data: bytes | memoryview) -> npt.NDArray[np.uint8]:
+    def _checked(self, data: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The bytes without the crc32c at their end, which is theirs."""
         try:
-            payload: npt.NDArray[np.uint8] = CRC32C(location="end").decode(data)
+            payload: npt.NDArray[np.uint8] = CRC32C(location="end").decode(_read_only(np.frombuffer(data, np.uint8)))
         except (ValueError, RuntimeError) as error:
             raise self._damaged(str(error)) from error
         return payload
@@ -189,6 +242,13 @@ class Shard:
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError(f"{self.objects.name(self.path)}: damaged or unreadable: {what}; {RESTORE}")
+
+
+def _read_only(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A view that nothing is written through, which is all that checksums are computed of."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def _pieces(spans: npt.NDArray[np.int64], first: int, last: int) -> Iterator[tuple[int, int]]:

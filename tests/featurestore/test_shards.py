@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numcodecs.checksum32 import CRC32C
 from zarr.codecs import BytesCodec
 
 from featurestore import StoreError, shards
@@ -93,18 +95,46 @@ class TestReading:
         assert shard.read(7, 12, into[2:7]) is not None
         assert np.array_equal(into, np.concatenate([np.zeros((2, 3)), values[7:12], np.zeros((2, 3))]))
 
+    def test_they_go_between_others_too(self, tmp_path: Path) -> None:
+        values = numbers(20)
+        shard, _ = shard_of(tmp_path, values, 6)
+        into = np.zeros((40, 3), np.uint8)
+        shard.read(0, 20, into[::2])
+        assert np.array_equal(into[::2], values)
+        assert not into[1::2].any()
+
+    @pytest.mark.parametrize("piece_bytes", [1, 1 << 20])
+    def test_chunks_are_found_by_the_index_in_whatever_order_they_lie(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+    ) -> None:
+        values = numbers(12)
+        shard, array = shard_of(tmp_path, values, 4)
+        monkeypatch.setattr(shards, "PIECE_BYTES", piece_bytes)
+        data = shard.objects.get(shard.path)
+        first, second, rest = data[:16], data[16:32], data[32:48]
+        index = np.frombuffer(data[48:-4], "<u8").reshape(3, 2)[[1, 0, 2]]
+        checked = bytes(CRC32C(location="end").encode(np.ascontiguousarray(index)))
+        shard.objects.put(shard.path, second + first + rest + checked)
+        assert np.array_equal(Shard(shard.objects, shard.path, shard.size, shard.layout).read(0, 12), values)
+        assert np.array_equal(np.asarray(array[:]), values)
+
     def test_a_small_shard_is_one_request_and_a_large_one_is_read_by_its_index(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shard, _ = shard_of(tmp_path, numbers(40), 4)
         asked: list[tuple[int, int]] = []
-        get_range = Objects.get_range
+        get_range, fill = Objects.get_range, Objects.fill
 
         def noted(self: Objects, path: str, start: int, length: int) -> bytes:
             asked.append((start, length))
             return get_range(self, path, start, length)
 
+        def noted_fill(self: Objects, path: str, start: int, buffers: Sequence[npt.NDArray[np.uint8]]) -> bool:
+            asked.append((start, sum(map(len, buffers))))
+            return fill(self, path, start, buffers)
+
         monkeypatch.setattr(Objects, "get_range", noted)
+        monkeypatch.setattr(Objects, "fill", noted_fill)
         shard.read(5, 7)
         assert asked == [(0, shard.size)]
         # A chunk is 12 bytes and its crc32c.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from tokenizers import Tokenizer
 
+from encoders.taps import LayerTaps
 from featurestore.errors import UsageError
 from featurestore.spec import EncoderSpec
 
@@ -25,6 +26,7 @@ class Encoder:
         pad_id: token id that fills batches.
         vocabulary: rows of the embedding table; a token id at or above it cannot be encoded.
         token_types: whether the model tells the two texts of a pair apart by token types.
+        taps: hear the layers while the model runs; None where all that are wanted are asked for in the end.
     """
 
     spec: EncoderSpec
@@ -36,6 +38,7 @@ class Encoder:
     pad_id: int
     vocabulary: int
     token_types: bool
+    taps: LayerTaps | None = field(default=None, repr=False)
 
     def check_max_length(self, max_length: int) -> None:
         """Raise UsageError unless the model has positions for documents of this many tokens."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -12,44 +12,65 @@ import pyarrow as pa
 import torch
 
 from encoders.batching import default_budget
+from encoders.cores import SharedCores
 from encoders.documents import DocumentBlock
 from encoders.encoder import Encoder
 from encoders.extraction import Extraction, Rejection
-from encoders.forward import BatchFeatures, encode_batch
-from encoders.isolation import Failed, run_batches
+from encoders.forward import encode_batch, finite_documents
+from encoders.isolation import Done, Failed, run_batches
 from encoders.ragged import Index, offsets_of, rows_of
 from encoders.tokenize import BlockTokenizer
 from encoders.tokens import TokenBlock
+from encoders.transfer import HostCopy
 from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
 from featurestore.errors import UsageError
 from featurestore.spec import FeatureSpec
 
 
 @dataclass(frozen=True, eq=False)
-class _Packed:
-    """Packed rows of a batch's finite documents, on the host, and what they took."""
+class _Launched:
+    """A batch whose packed rows, those of documents with other than finite features too, are on their way to the host.
 
-    rows: npt.NDArray[np.generic]
-    finite: npt.NDArray[np.bool_]
+    ``finite_rows`` is (rows,) bool, ``lengths`` (documents,) the rows of each document, and ``saturated`` a number.
+    """
+
+    rows: HostCopy
+    finite_rows: HostCopy
+    saturated: HostCopy
+    lengths: Index
     padded_tokens: int
-    saturated: int
     forward_seconds: float
     quantize_seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """Packed rows of a batch's finite documents, on the host."""
+
+    rows: npt.NDArray[np.generic]
+    finite: npt.NDArray[np.bool_]
+    saturated: int
+
+
+Outcome = Done[_Launched] | Failed
+
+
 class FeatureExtractor:
-    """Computes the features that a spec asks for. Holds no state: threads may share it, and the encoder.
+    """Computes the features that a spec asks for. Threads may share it, and the encoder.
 
     Args:
         encoder: the frozen encoder.
         spec: what to compute; its quantizer must be calibrated before `extract`, not before `activations`.
         token_budget: padded tokens of a batch; None takes the measured default of the encoder's device.
+        cores: of this process, to be divided among the threads that encode; None leaves torch's threads alone.
 
     Raises:
         UsageError: the encoder cannot give these features; `SpecMismatch` where it is not the spec's encoder.
     """
 
-    def __init__(self, encoder: Encoder, spec: FeatureSpec, token_budget: int | None = None) -> None:
+    def __init__(
+        self, encoder: Encoder, spec: FeatureSpec, token_budget: int | None = None, cores: int | None = None
+    ) -> None:
         spec.require_request(replace(spec, encoder=encoder.spec), "the feature spec", f"encoder {encoder.spec.name}")
         encoder.check_max_length(spec.text.max_length)
         self.encoder = encoder
@@ -57,6 +78,7 @@ class FeatureExtractor:
         self.token_budget = default_budget(encoder.device) if token_budget is None else token_budget
         if self.token_budget < 1:
             raise UsageError(f"token budget {token_budget}: expected at least 1 token")
+        self._cores = SharedCores(cores)
         self._tokenizer = BlockTokenizer.build(encoder.tokenizer, spec.text)
         if spec.positions == "cls" and len(self._tokenizer.single.special[0]) == 0:
             raise UsageError(f"positions cls: {encoder.spec.name} puts no special token first; ask for tokens or mean")
@@ -76,12 +98,14 @@ class FeatureExtractor:
         tokens = self._tokenizer.tokenize(documents)
         usable = _others(len(tokens), self._refused(tokens))
 
-        def run(batch: Index) -> BatchFeatures:
-            return encode_batch(self.encoder, self.spec, tokens, usable[batch])
+        def run(batch: Index) -> torch.Tensor:
+            self._cores.divide()
+            return encode_batch(self.encoder, self.spec, tokens, usable[batch]).finite_values()
 
-        for outcome in run_batches(tokens.lengths[usable], self.token_budget, run):
-            if not isinstance(outcome, Failed) and len(outcome.result.values):
-                yield outcome.result.values
+        with self._cores.taken():
+            for outcome in run_batches(tokens.lengths[usable], self.token_budget, run):
+                if not isinstance(outcome, Failed) and len(outcome.result):
+                    yield outcome.result
 
     def extract(self, documents: DocumentBlock) -> Extraction:
         """Packed features of a block, in its order.
@@ -97,8 +121,8 @@ class FeatureExtractor:
         usable = _others(len(tokens), rejected)
         seconds = {"tokenize": perf_counter() - start, "forward": 0.0, "quantize": 0.0}
 
-        def run(batch: Index) -> _Packed:
-            return self._pack(tokens, usable[batch])
+        def launch(batch: Index) -> _Launched:
+            return self._launch(tokens, usable[batch])
 
         n_tokens, n_first = tokens.lengths, tokens.first_lengths
         if not self.spec.text.special_tokens:
@@ -109,21 +133,23 @@ class FeatureExtractor:
         stored = np.zeros(len(usable), bool)
         lengths = tokens.lengths[usable]
         encoded = padded = saturated = 0
-        for outcome in run_batches(lengths, self.token_budget, run):
-            if isinstance(outcome, Failed):
-                rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))
-                continue
-            result, finite = outcome.result, outcome.result.finite
-            not_finite = usable[outcome.documents[~finite]]
-            rejected += [Rejection(position, "encode", "non-finite features") for position in not_finite.tolist()]
-            written = outcome.documents[finite]
-            packed[rows_of(offsets[written], rows[written])] = result.rows
-            stored[written] = True
-            encoded += int(lengths[outcome.documents].sum())
-            padded += result.padded_tokens
-            saturated += result.saturated
-            seconds["forward"] += result.forward_seconds
-            seconds["quantize"] += result.quantize_seconds
+        with self._cores.taken():
+            for outcome in _one_behind(run_batches(lengths, self.token_budget, launch)):
+                if isinstance(outcome, Failed):
+                    rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))
+                    continue
+                launched, started = outcome.result, perf_counter()
+                result = self._collect(launched, tokens, usable[outcome.documents])
+                seconds["forward"] += launched.forward_seconds + perf_counter() - started
+                seconds["quantize"] += launched.quantize_seconds
+                not_finite = usable[outcome.documents[~result.finite]]
+                rejected += [Rejection(position, "encode", "non-finite features") for position in not_finite.tolist()]
+                written = outcome.documents[result.finite]
+                packed[rows_of(offsets[written], rows[written])] = result.rows
+                stored[written] = True
+                encoded += int(lengths[outcome.documents].sum())
+                padded += launched.padded_tokens
+                saturated += result.saturated
         if not stored.all():
             packed, offsets = packed[np.repeat(stored, rows)], offsets_of(rows[stored])
         kept = usable[stored]
@@ -149,14 +175,43 @@ class FeatureExtractor:
         ]
 
     @torch.inference_mode()
-    def _pack(self, tokens: TokenBlock, documents: Index) -> _Packed:
+    def _launch(self, tokens: TokenBlock, documents: Index) -> _Launched:
+        """Tell the device to encode and pack a batch, without waiting for a CUDA device to do so."""
+        self._cores.divide()
         start = perf_counter()
         batch = encode_batch(self.encoder, self.spec, tokens, documents)
         between = perf_counter()
-        saturated = self.spec.quantizer.saturated(batch.values)
-        rows = self.spec.quantizer.quantize(batch.values).cpu().numpy()
-        end = perf_counter()
-        return _Packed(rows, batch.finite, batch.padded_tokens, saturated, between - start, end - between)
+        quantizer = self.spec.quantizer
+        return _Launched(
+            rows=HostCopy.start(quantizer.quantize(batch.values)),
+            finite_rows=HostCopy.start(batch.finite_rows),
+            saturated=HostCopy.start(quantizer.saturated(batch.values)),
+            lengths=batch.lengths,
+            padded_tokens=batch.padded_tokens,
+            forward_seconds=between - start,
+            quantize_seconds=perf_counter() - between,
+        )
+
+    def _collect(self, launched: _Launched, tokens: TokenBlock, documents: Index) -> _Packed:
+        """Wait for a batch, and leave out the documents whose features are not finite."""
+        rows, finite = launched.rows.wait(), finite_documents(launched.finite_rows.wait(), launched.lengths)
+        saturated = int(launched.saturated.wait())
+        if not finite.all():
+            rows = rows[np.repeat(finite, launched.lengths)]
+            # Counted anew, since an infinite number is out of every range: the floats themselves were not kept.
+            with torch.inference_mode():
+                again = encode_batch(self.encoder, self.spec, tokens, documents).finite_values()
+                saturated = int(self.spec.quantizer.saturated(again))
+        return _Packed(rows, finite, saturated)
+
+
+def _one_behind(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """The same in the same order, each once the next is there: the device has one batch while another is collected."""
+    waiting: list[Outcome] = []
+    for outcome in outcomes:
+        yield from waiting
+        waiting = [outcome]
+    yield from waiting
 
 
 def _others(documents: int, rejected: list[Rejection]) -> Index:

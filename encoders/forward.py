@@ -10,10 +10,11 @@ import torch
 
 from encoders.encoder import Encoder
 from encoders.inputs import batch_inputs
-from encoders.layers import hidden_states, pool_layers
+from encoders.layers import pooled_layers
 from encoders.positions import Positions
 from encoders.ragged import Index, offsets_of
 from encoders.tokens import TokenBlock
+from encoders.transfer import to_device
 from featurestore.spec import FeatureSpec
 
 
@@ -22,15 +23,28 @@ class BatchFeatures:
     """Float features of a batch.
 
     Attributes:
-        values: float32 (rows, d), or (rows, m, d) for ``stack:m``, on the encoder's device: the rows of all documents
-            that have finite features, one document after another.
-        finite: (documents,) bool: which those are.
+        values: float32 (rows, d), or (rows, m, d) for ``stack:m``, on the encoder's device: one document after another.
+        finite_rows: (rows,) bool on the same device: which of them hold neither NaN nor inf.
+        lengths: (documents,) int64 on the host: rows of each document.
         padded_tokens: documents times longest.
     """
 
     values: torch.Tensor
-    finite: npt.NDArray[np.bool_]
+    finite_rows: torch.Tensor
+    lengths: Index
     padded_tokens: int
+
+    def finite_values(self) -> torch.Tensor:
+        """The values of the documents that have finite ones alone; waits for the device."""
+        finite = finite_documents(self.finite_rows.cpu().numpy(), self.lengths)
+        if finite.all():
+            return self.values
+        return self.values[to_device(np.repeat(finite, self.lengths), self.values.device)]
+
+
+def finite_documents(finite_rows: npt.NDArray[np.generic], lengths: Index) -> npt.NDArray[np.bool_]:
+    """(documents,) bool: which of them have finite rows alone, from (rows,) bool and rows of each document."""
+    return np.logical_and.reduceat(finite_rows, offsets_of(lengths)[:-1])
 
 
 @torch.inference_mode()
@@ -41,11 +55,6 @@ def encode_batch(encoder: Encoder, spec: FeatureSpec, tokens: TokenBlock, docume
     if not spec.text.special_tokens:
         kept[inputs.real] = ~tokens.special[inputs.source]
     positions = Positions.build(spec.positions, kept, encoder.device)
-    num_layers = encoder.spec.num_layers
-    layers = hidden_states(encoder.model, inputs.tensors, spec.layers.layer_numbers(num_layers), num_layers)
-    values = pool_layers(layers, spec.layers, positions.select)
-    finite_rows = torch.isfinite(values).flatten(1).all(dim=1).cpu().numpy()
-    finite = np.logical_and.reduceat(finite_rows, offsets_of(positions.lengths)[:-1])
-    if not finite.all():
-        values = values[torch.from_numpy(np.repeat(finite, positions.lengths)).to(encoder.device)]
-    return BatchFeatures(values, finite, inputs.real.size)
+    values = pooled_layers(encoder, inputs.tensors, spec.layers, positions.select)
+    finite_rows = torch.isfinite(values).flatten(1).all(dim=1)
+    return BatchFeatures(values, finite_rows, positions.lengths, inputs.real.size)

@@ -11,6 +11,7 @@ import torch
 from encoders.encoder import Encoder
 from encoders.ragged import Index
 from encoders.tokens import TokenBlock
+from encoders.transfer import to_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +32,9 @@ class BatchInputs:
 def batch_inputs(encoder: Encoder, tokens: TokenBlock, documents: Index) -> BatchInputs:
     """The documents at these positions of ``tokens`` as one padded batch."""
     real, ids, source = tokens.padded(documents, encoder.pad_id)
-    tensors = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(real.astype(np.int64))}
+    arrays = {"input_ids": ids, "attention_mask": real.astype(np.int64)}
     if encoder.token_types:
         types = np.zeros_like(ids)
         types[real] = tokens.types[source]
-        tensors["token_type_ids"] = torch.from_numpy(types)
-    return BatchInputs({name: tensor.to(encoder.device) for name, tensor in tensors.items()}, real, source)
+        arrays["token_type_ids"] = types
+    return BatchInputs({name: to_device(values, encoder.device) for name, values in arrays.items()}, real, source)

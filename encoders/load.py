@@ -13,9 +13,10 @@ from encoders.device import resolve_device, resolve_dtype
 from encoders.digest import tokenizer_digest, weights_digest
 from encoders.encoder import Encoder
 from encoders.onednn import has_onednn, use_onednn
-from encoders.probe import has_token_types, hidden_shape, position_limit, vocabulary_size
+from encoders.probe import has_token_types, hidden_shape, position_limit, run_probe, vocabulary_size
 from encoders.quiet import quiet_transformers
 from encoders.sources import find_files
+from encoders.taps import LayerTaps
 from featurestore.spec import EncoderSpec
 
 LENGTH_WITHOUT_LIMIT = 512
@@ -55,6 +56,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         num_layers, hidden_size = hidden_shape(files, model, backend)
         if target.type == "cpu" and not trainable and has_onednn():
             use_onednn(model, lambda: hidden_shape(files, model, backend))
+        taps = None if trainable else LayerTaps.find(model, lambda: run_probe(model, backend))
     limit, vocabulary = position_limit(model), vocabulary_size(model)
     # Whatever fills a batch is masked, but it must have an embedding: not every tokenizer's padding has.
     pad_ids = (getattr(config, "pad_token_id", None), tokenizer.pad_token_id)
@@ -78,6 +80,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         pad_id=pad_id,
         vocabulary=vocabulary,
         token_types=has_token_types(model, tokenizer),
+        taps=taps,
     )
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from encoders.ragged import Index
+from encoders.transfer import to_device
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ class Positions:
         """Positions of a batch whose stored positions are ``kept`` (documents, longest)."""
         tokens = kept.sum(axis=1, dtype=np.int64)
         lengths = tokens if kind == "tokens" else np.ones_like(tokens)
-        flat = torch.from_numpy(np.flatnonzero(kept)).to(device)
-        return cls(kind, torch.from_numpy(kept).to(device), flat, lengths)
+        return cls(kind, to_device(kept, device), to_device(np.flatnonzero(kept), device), lengths)
 
     def select(self, values: torch.Tensor) -> torch.Tensor:
         """Rows (sum of `lengths`, d) in float32 from a padded batch (documents, longest, d)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import cast
+from typing import Any, cast
 
 import torch
 from tokenizers import Tokenizer
@@ -21,21 +21,24 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
     Raises:
         UsageError: it cannot be run on text alone, or gives no hidden state of every token and layer.
     """
-    ids = torch.tensor([tokenizer.encode(PROBE).ids], device=model.device)
     try:
-        with torch.inference_mode():
-            output = model(
-                input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True
-            )
+        output = run_probe(model, tokenizer)
         layers = [*output.hidden_states[1:-1], output.last_hidden_state]
         shapes = {layer.shape for layer in layers}
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         kind = type(model).__name__
         raise UsageError(f"encoder {files.source}: {kind} gives no hidden states of text; choose an encoder") from error
     width = layers[-1].shape[-1]
-    if shapes != {(1, ids.shape[1], width)}:
+    if shapes != {(1, len(tokenizer.encode(PROBE).ids), width)}:
         raise UsageError(f"encoder {files.source}: its layers do not all hold one vector of one width for each token")
     return len(layers), width
+
+
+@torch.inference_mode()
+def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
+    """The encoder's output, all hidden states among it, for a few tokens."""
+    ids = torch.tensor([tokenizer.encode(PROBE).ids], device=model.device)
+    return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
 
 
 def position_limit(model: PreTrainedModel) -> int | None:

@@ -94,7 +94,7 @@ class Derivation:
         lengths = block.lengths if self.target.positions == self.source.positions else np.ones(len(block), np.int64)
         quantizer = self.target.quantizer
         features = FeatureBlock(block.index, quantizer.quantize(values).numpy(), _offsets(lengths))
-        return features, quantizer.saturated(values)
+        return features, int(quantizer.saturated(values))
 
     def _picked(self, block: FeatureBlock) -> tuple[Array, Array]:
         """The stored numbers that take part, and rows a document: layers and the first position are picked here."""

@@ -43,7 +43,7 @@ def calibrate_with_encoder(
 
         def build(current: FeatureSpec = spec, target: str = result) -> beam.Pipeline:
             pipeline = runner.pipeline()
-            handler = StatisticsHandler(encoder, device, current, runner.torch_threads)
+            handler = StatisticsHandler(encoder, device, current, runner.cores)
             _ = (
                 pipeline
                 | "Sample" >> beam.Create(list(parts))
@@ -68,7 +68,6 @@ class StatisticsHandler(ExtractorHandler):
     ) -> Iterable[Any]:
         """Statistics of one block."""
         del inference_args
-        self.limit_threads()
         statistics = model.spec.quantizer.calibration_pass()
         if statistics is None:
             raise ValueError(f"{model.spec.quantizer.request}: nothing left to measure")

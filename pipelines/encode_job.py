@@ -116,7 +116,7 @@ def encode(
     store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
     planned = time.monotonic()
     job = SegmentJob("encode", store, run, corpus.units, corpus.documents, codec, runner)
-    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.torch_threads)
+    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores)
     totals = job.execute(EncodeUnits(store, request.columns, handler), display or Silent())
     if request.dead_letters is not None:
         _copy_dead_letters(run, request.dead_letters)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from apache_beam.ml.inference.base import ModelHandler
 
 from encoders import FeatureExtractor
@@ -20,10 +19,13 @@ from pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures
 class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
     """Loads a feature extractor, one a process, shared by its threads; subclasses say what runs through it."""
 
-    def __init__(self, encoder: str, device: str, spec: FeatureSpec, torch_threads: int | None) -> None:
-        """Name the encoder; nothing is loaded before `load_model` runs on a worker."""
+    def __init__(self, encoder: str, device: str, spec: FeatureSpec, cores: int | None) -> None:
+        """Name the encoder; nothing is loaded before `load_model` runs on a worker.
+
+        ``cores`` are divided among the threads of a process that encode; None leaves torch's threads alone.
+        """
         super().__init__()
-        self._encoder, self._device, self._spec, self._torch_threads = encoder, device, spec, torch_threads
+        self._encoder, self._device, self._spec, self._cores = encoder, device, spec, cores
 
     def load_model(self) -> FeatureExtractor:
         """Load the encoder and see that it is the one that the spec means.
@@ -33,15 +35,7 @@ class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
             SpecMismatch: the worker finds other weights or another tokenizer under that name.
         """
         encoder = resident_encoder(self._encoder, device=self._device, dtype=self._spec.encoder.compute_dtype)
-        return FeatureExtractor(encoder, self._spec)
-
-    def limit_threads(self) -> None:
-        """Give torch its share of the cores.
-
-        It counts threads for each thread that calls it, and Beam's are not the one that loaded the model.
-        """
-        if self._torch_threads is not None:
-            torch.set_num_threads(self._torch_threads)
+        return FeatureExtractor(encoder, self._spec, cores=self._cores)
 
     def get_num_bytes(self, batch: Any) -> int:
         """0: Beam would pickle a whole block to find out, for a metric that nobody reads."""
@@ -67,7 +61,6 @@ class EncoderHandler(ExtractorHandler):
         del inference_args
         if not batch.state.pending:
             return [UnitFeatures(batch.state)]
-        self.limit_threads()
         try:
             return [encode_unit(batch, model)]
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)

@@ -58,6 +58,11 @@ class RunnerChoice:
         workers = asked or max(1, min(cores, units))
         return cls(tuple(options), workers, max(1, cores // workers))
 
+    @property
+    def cores(self) -> int | None:
+        """Cores that its threads share; None for another runner, which has its own idea of them."""
+        return None if self.workers is None else available_cores()
+
     def pipeline(self) -> beam.Pipeline:
         """An empty pipeline for this runner."""
         options = PipelineOptions(list(self.options))

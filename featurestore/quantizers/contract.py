@@ -69,12 +69,12 @@ class Quantizer(Protocol):
         """Pack floats (..., width) to (..., packed_width); runs on the device of ``values``."""
         ...
 
-    def dequantize(self, packed: torch.Tensor, width: int) -> torch.Tensor:
-        """Floats (float32) of shape (..., width) from packed (..., packed_width)."""
+    def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Floats (float32) of shape (..., width) from packed (..., packed_width), into contiguous ``out`` if given."""
         ...
 
-    def saturated(self, values: torch.Tensor) -> int:
-        """How many of the floats lie outside what `quantize` can represent."""
+    def saturated(self, values: torch.Tensor) -> torch.Tensor:
+        """How many of the floats lie outside what `quantize` can represent: int64 (), on the device of ``values``."""
         ...
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,10 +34,10 @@ class Float16(FixedQuantizer):
         # Clamped in float32: bfloat16 has no 65504 and would round the bound up to 65536, which is inf in half.
         return values.to(torch.float32).clamp(-LARGEST, LARGEST).to(torch.float16)
 
-    def dequantize(self, packed: torch.Tensor, width: int) -> torch.Tensor:
+    def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """Float32 (..., width) from float16 (..., width)."""
-        return packed[..., :width].to(torch.float32)
+        return packed[..., :width].to(torch.float32) if out is None else out.copy_(packed[..., :width])
 
-    def saturated(self, values: torch.Tensor) -> int:
+    def saturated(self, values: torch.Tensor) -> torch.Tensor:
         """How many values lie beyond ±65504."""
-        return int((values.to(torch.float32).abs() > LARGEST).sum())
+        return (values.to(torch.float32).abs() > LARGEST).sum()

@@ -87,9 +87,9 @@ class LearnedQuantizer(PlainRequest, ABC):
         minimum, maximum = statistics.bounds(self.request)
         return replace(self, bounds=(tuple(minimum.tolist()), tuple(maximum.tolist())))
 
-    def saturated(self, values: torch.Tensor) -> int:  # noqa: ARG002 (the protocol passes them)
+    def saturated(self, values: torch.Tensor) -> torch.Tensor:
         """0: the outermost numbers stand for all that lies beyond them."""
-        return 0
+        return torch.zeros((), dtype=torch.int64, device=values.device)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON: the request, and what has been measured so far."""

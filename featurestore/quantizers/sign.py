@@ -35,10 +35,10 @@ class Sign(FixedQuantizer):
         """Floats (..., width) to packed bits, uint8 (..., ⌈width / 8⌉)."""
         return pack((values >= 0).view(torch.uint8), 1)
 
-    def dequantize(self, packed: torch.Tensor, width: int) -> torch.Tensor:
+    def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """±1 as float32 (..., width) from packed bits (..., ⌈width / 8⌉)."""
-        return unpack(packed, torch.tensor([-1.0, 1.0], device=packed.device), width)
+        return unpack(packed, (-1.0, 1.0), width, out)
 
-    def saturated(self, values: torch.Tensor) -> int:  # noqa: ARG002 - the protocol passes them
+    def saturated(self, values: torch.Tensor) -> torch.Tensor:
         """0: every number has a sign."""
-        return 0
+        return torch.zeros((), dtype=torch.int64, device=values.device)

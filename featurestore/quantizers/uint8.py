@@ -120,17 +120,18 @@ class UInt8:
         """Floats (..., width) to uint8 (..., width)."""
         return self._codes(values).round_().clamp_(0, LEVELS - 1).to(torch.uint8)
 
-    def dequantize(self, packed: torch.Tensor, width: int) -> torch.Tensor:
+    def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """Float32 (..., width) from uint8 (..., width)."""
         scale, zero_point = self._parameters(packed.device)
-        return packed[..., :width].to(torch.float32).sub_(zero_point).mul_(scale)
+        codes = packed[..., :width].to(torch.float32) if out is None else out.copy_(packed[..., :width])
+        return codes.sub_(zero_point).mul_(scale)
 
-    def saturated(self, values: torch.Tensor) -> int:
+    def saturated(self, values: torch.Tensor) -> torch.Tensor:
         """How many values lie further outside the range than rounding alone would move them."""
         codes = self._codes(values)
         # Half a step, and the little that a division in float32 may add to it.
         slack = 0.501
-        return int(((codes < -slack) | (codes > LEVELS - 1 + slack)).sum())
+        return ((codes < -slack) | (codes > LEVELS - 1 + slack)).sum()
 
     def _codes(self, values: torch.Tensor) -> torch.Tensor:
         """Unrounded codes, float32 (..., width), in memory of their own."""

@@ -271,4 +271,4 @@ def test_a_store_behaves_as_a_dictionary(machine: type[StoreMachine]) -> None:
 @MACHINES
 @pytest.mark.soak
 def test_a_store_behaves_as_a_dictionary_for_long(machine: type[StoreMachine]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=400, stateful_step_count=50))
+    run_state_machine_as_test(machine, settings=settings(max_examples=200, stateful_step_count=50))

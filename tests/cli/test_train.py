@@ -57,3 +57,31 @@ def test_impossible_queries_are_wrong_usage_before_anything_is_read(
     nowhere = str(tmp_path / "nowhere")
     assert run(["train", nowhere, "--store", nowhere, "--out", nowhere, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_every_point_of_a_grid_is_printed_and_the_best_is_kept(
+    tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, head = (str(tmp_path / name) for name in ("store", "parity"))
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
+    grid = ["--seed", "4", "--seed", "2", "--pooling", "attention", "--pooling", "mean", "--patience", "1"]
+    command = ["train", labels, "--store", store, "--out", head, "--epochs", "4", "--order-seed", "7", *grid]
+    capsys.readouterr()
+    assert run([*command, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    training = json.loads((tmp_path / "parity" / "head.json").read_text())["training"]
+    settings = training["settings"]
+    assert (settings["seeds"], settings["order_seed"], settings["patience"]) == ([4, 2], 7, 1)
+    points = [(point["pooling"], point["seed"]) for point in printed["points"]]
+    assert points == [("attention", 4), ("attention", 2), ("mean", 4), ("mean", 2)]
+    assert printed["best"] == max(printed["points"], key=lambda point: point["dev_accuracy"]) == training["best"]
+    for pooling, seed in points:
+        own = [e for e in training["history"] if (e["pooling"], e["seed"]) == (pooling, seed)]
+        assert [epoch["number"] for epoch in own] == list(range(1, len(own) + 1))
+        best = max(own, key=lambda epoch: epoch["dev_accuracy"])
+        assert best in printed["points"]
+        assert len(own) == min(4, best["number"] + 1)
+    assert run(command) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"kept epoch {printed['best']['number']} of 4, {printed['best']['pooling']}, lr 0.0003" in text
+    assert text.count(": dev accuracy") == 4

@@ -1,0 +1,201 @@
+"""Heads that train together beside heads that train one after another, and one head beside a plain loop of torch.
+
+The features are random sign bits at minilm's width, in documents as long as news; a few tokens of each, with noise, say
+its class. Grid and single heads read the same documents in the same order. The plain loops are what one would write
+with torch alone, over batches that are made and decoded as here: the same head by autograd and AdamW, and one with
+`torch.nn.MultiheadAttention`.
+
+    python -m benchmarks.train [--documents 3200] [--heads 16] [--epochs 2]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+from torch.nn import functional
+
+from benchmarks.measure import measure
+from benchmarks.report import Report, arguments
+from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
+from heads import HeadModel, TrainedHead, TrainSettings, train_head
+from heads.batches import training_batches
+from heads.examples import Codes, Examples
+
+CLASSES = ("one", "other")
+MEAN_TOKENS = 44
+TOLD = 3
+"""Tokens of a document that say its class; `NOISE` of their bits are random."""
+NOISE = 0.8
+
+
+def main() -> None:
+    """Run the benchmark and print its report."""
+    parser = arguments(__doc__)
+    parser.add_argument("--documents", type=int, default=3200)
+    parser.add_argument("--heads", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=32)
+    options = parser.parse_args()
+    report = Report.begin("train", options)
+    data = Data.of(options.documents)
+    settings = TrainSettings(
+        epochs=options.epochs, batch_sizes=(options.batch_size,), order_seed=0, seeds=tuple(range(options.heads))
+    )
+    alone = [replace(settings, seeds=(seed,)) for seed in settings.seeds]
+    trained: dict[str, list[TrainedHead]] = {}
+
+    def keep(name: str, train: Callable[[], list[TrainedHead]]) -> Callable[[], None]:
+        return lambda: trained.update({name: train()})
+
+    names = {"one": "one head", "apart": f"{options.heads} one after another", "together": f"{options.heads} together"}
+    taken = measure(
+        {
+            names["one"]: keep("one", lambda: [data.train(alone[0])]),
+            "plain loop, one head": lambda: data.train_plainly(settings, folded_head(data.spec)),
+            "MultiheadAttention, one head": lambda: data.train_plainly(settings, MultiheadModel(data.spec.width)),
+            names["apart"]: keep("apart", lambda: [data.train(own) for own in alone]),
+            names["together"]: keep("together", lambda: [data.train(settings)]),
+        },
+        options.repeats,
+    )
+    together, apart = (best_accuracies(trained[name]) for name in ("together", "apart"))
+    read = options.documents * options.epochs
+    amounts = dict.fromkeys(taken.rounds, read) | {names[name]: read * options.heads for name in ("apart", "together")}
+    rows = [
+        [
+            name,
+            taken.cell(name),
+            f"{taken.per_second(name, amount):,.0f}",
+            str(taken.ratio(name, names["together" if amount > read else "one"])),
+        ]
+        for name, amount in amounts.items()
+    ]
+    report.end(
+        ["what", "time", "documents × heads × epochs a second", "its time / together's, or one head's"],
+        rows,
+        {
+            "seconds": taken,
+            "apart over together": taken.ratio(names["apart"], names["together"]),
+            "plain loop over one head": taken.ratio("plain loop, one head", names["one"]),
+            "MultiheadAttention over one head": taken.ratio("MultiheadAttention, one head", names["one"]),
+            "threads": torch.get_num_threads(),
+            "dev accuracy together": together,
+            "dev accuracy apart": apart,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Data:
+    """Documents to train on, and a tenth as many to measure on."""
+
+    train_block: FeatureBlock
+    train_codes: Codes
+    dev_block: FeatureBlock
+    dev_codes: Codes
+    spec: FeatureSpec
+
+    @classmethod
+    def of(cls, documents: int) -> Data:
+        """Random documents."""
+        encoder = EncoderSpec(weights="0" * 64, tokenizer="0" * 64, hidden_size=384, num_layers=6, name="random")
+        spec = FeatureSpec.build(encoder, TextSpec(256), "mean:6", "tokens", "sign")
+        random = np.random.default_rng(0)
+        marks = random.integers(0, 256, (len(CLASSES), *spec.packed_shape), np.uint8)
+        train, dev = (told_block(count, marks, spec, random) for count in (documents, documents // 10))
+        return cls(*train, *dev, spec)
+
+    def train(self, settings: TrainSettings) -> TrainedHead:
+        """As `encore train` does it."""
+        return train_head(
+            self.train_block,
+            self.train_codes,
+            self.spec,
+            CLASSES,
+            dev=self.dev_block,
+            dev_codes=self.dev_codes,
+            settings=settings,
+        )
+
+    def train_plainly(self, settings: TrainSettings, model: nn.Module) -> None:
+        """As one would with torch alone, on one thread, which is fastest for it too."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            train, dev = (
+                Examples(block, codes, self.spec, len(CLASSES))
+                for block, codes in ((self.train_block, self.train_codes), (self.dev_block, self.dev_codes))
+            )
+            model.of_pairs = False
+            optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rates[0], fused=True)
+            targets = torch.from_numpy(self.train_codes)
+            order = torch.Generator().manual_seed(0)
+            for _ in range(settings.epochs or 1):
+                model.train()
+                for documents in training_batches(self.train_block.lengths, settings.batch_sizes[0], order):
+                    loss = functional.cross_entropy(train.logits(model, documents), targets[documents])  # type: ignore[arg-type]
+                    optimizer.zero_grad()
+                    torch.autograd.backward(loss)
+                    optimizer.step()
+                dev.predict(model)  # type: ignore[arg-type]
+        finally:
+            torch.set_num_threads(before)
+
+
+class MultiheadModel(nn.Module):
+    """The paper's head as torch's own modules make it: every token projected to a key and a value."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.query = nn.Parameter(torch.randn(width) * 0.02)
+        self.attention = nn.MultiheadAttention(width, width // 64, batch_first=True)
+        self.classifier = nn.Sequential(
+            nn.Dropout(0.1), nn.Linear(width, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, len(CLASSES))
+        )
+
+    def forward(self, values: torch.Tensor, lengths: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
+        """(documents, classes) logits of values (documents, tokens, d)."""
+        padding = torch.arange(values.shape[1]) >= lengths[:, None]
+        query = self.query.expand(len(values), 1, -1)
+        pooled, _weights = self.attention(query, values, values, key_padding_mask=padding, need_weights=False)
+        return self.classifier(pooled[:, 0])  # type: ignore[no-any-return]
+
+
+def folded_head(spec: FeatureSpec) -> HeadModel:
+    """A fresh head with attention."""
+    generator = torch.Generator().manual_seed(0)
+    return HeadModel.build(spec, len(CLASSES), "attention", dropout=0.1, generator=generator)
+
+
+def told_block(
+    documents: int, marks: np.ndarray, spec: FeatureSpec, random: np.random.Generator
+) -> tuple[FeatureBlock, Codes]:
+    """Random documents, `TOLD` tokens of each near the mark of its class."""
+    lengths = random.poisson(MEAN_TOKENS, documents).clip(3, spec.text.max_length)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    packed = random.integers(0, 256, (offsets[-1], *spec.packed_shape), np.uint8)
+    codes = random.integers(0, len(CLASSES), documents)
+    rows = (offsets[:-1, None] + random.integers(0, lengths[:, None], (documents, TOLD))).ravel()
+    noisy = np.packbits(random.random((len(rows), spec.width)) < NOISE, axis=1)
+    packed[rows] = (packed[rows] & noisy) | (marks[np.repeat(codes, TOLD)] & ~noisy)
+    ids = [f"d{number}" for number in range(documents)]
+    index = pa.table({"doc_id": ids, "n_first_tokens": pa.array(lengths, pa.int32())})
+    return FeatureBlock(index, packed, offsets), codes
+
+
+def best_accuracies(heads: list[TrainedHead]) -> list[float]:
+    """Dev accuracy of the best epoch of every head."""
+    best: dict[int, float] = {}
+    for head in heads:
+        for epoch in head.history:
+            best[epoch.seed] = max(best.get(epoch.seed, 0.0), epoch.dev_accuracy or 0.0)
+    return [best[seed] for seed in sorted(best)]
+
+
+if __name__ == "__main__":
+    main()

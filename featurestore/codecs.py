@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from numcodecs import Blosc, Zstd
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
 from featurestore.errors import UsageError
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class Decoder(Protocol):
+    """What `decoder` gives."""
+
+    def __call__(self, data: Bytes, out: Bytes | None = None) -> Bytes:
+        """The decoded bytes of one chunk, in ``out`` where it is given."""
+
 
 CODECS = ("none", "zstd", "blosc")
 
@@ -33,10 +44,12 @@ def codec_chain(name: str, itemsize: int) -> list[Any]:
             return [Crc32cCodec()]
 
 
-def decoder(name: str) -> Callable[[Any], Any]:
+def decoder(name: str) -> Decoder:
     """What takes the bytes of a chunk, without their crc32c, back to those that the codec was given.
 
-    Compressed bytes say themselves at which level and with which shuffle they were made.
+    Called with the bytes alone, it gives the decoded ones. Called with an array too, it fills that one, and raises
+    ValueError or RuntimeError where there are more or fewer bytes than it has. Compressed bytes say themselves at which
+    level and with which shuffle they were made.
 
     Raises:
         ValueError: not one of `CODECS`.
@@ -45,15 +58,33 @@ def decoder(name: str) -> Callable[[Any], Any]:
         case "none":
             return _as_they_are
         case "zstd":
-            return Zstd().decode  # type: ignore[no-any-return]
+            return _decode_zstd
         case "blosc":
-            return Blosc().decode  # type: ignore[no-any-return]
+            return _decode_blosc
         case _:
             raise ValueError(f"codec {name!r}: expected one of {', '.join(CODECS)}")
 
 
-def _as_they_are(data: Any) -> Any:
-    return data
+def _as_they_are(data: Bytes, out: Bytes | None = None) -> Bytes:
+    if out is None:
+        return data
+    if len(data) != len(out):
+        raise ValueError(f"{len(data)} bytes, expected {len(out)}")
+    out[:] = data
+    return out
+
+
+def _decode_zstd(data: Bytes, out: Bytes | None = None) -> Bytes:
+    # Decoding into an array would not tell how much of it was filled.
+    return _as_they_are(np.frombuffer(Zstd().decode(data), np.uint8), out)
+
+
+def _decode_blosc(data: Bytes, out: Bytes | None = None) -> Bytes:
+    # Bytes 4 to 8 of a Blosc chunk are its decoded size; decoding leaves what is beyond it as it was.
+    size = int.from_bytes(data[4:8].tobytes(), "little")
+    if out is not None and size != len(out):
+        raise ValueError(f"{size} bytes, expected {len(out)}")
+    return np.frombuffer(Blosc().decode(data, out), np.uint8)
 
 
 def check_codec(name: str) -> None:

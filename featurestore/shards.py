@@ -213,11 +213,15 @@ class Shard:
             if low >= high:
                 continue
             payload = self._checked(data[begin:end])
+            rows = out[low - start : high - start]
             try:
-                values = np.frombuffer(decode(payload), self.layout.dtype).reshape(size, *self.layout.shape[1:])
+                if high - low == size and rows.flags.c_contiguous:
+                    decode(payload, rows.reshape(-1).view(np.uint8))
+                    continue
+                values = decode(payload).view(self.layout.dtype).reshape(size, *self.layout.shape[1:])
             except (ValueError, RuntimeError) as error:
                 raise self._damaged(f"chunk {chunk} cannot be decoded: {error}") from error
-            out[low - start : high - start] = values[low - chunk * size : high - chunk * size]
+            rows[:] = values[low - chunk * size : high - chunk * size]
 
     def _checked(self, data: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The bytes without the crc32c at their end, which is theirs."""

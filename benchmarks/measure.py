@@ -52,6 +52,10 @@ class Ratio:
         """Ratio of the medians, and the smallest and largest of a round, with three digits."""
         return f"{digits(self.of_medians)} ({digits(min(self.rounds))} to {digits(max(self.rounds))})"
 
+    def times(self, factor: float) -> Ratio:
+        """The same of contenders that did different amounts of work."""
+        return Ratio(self.of_medians * factor, tuple(ratio * factor for ratio in self.rounds))
+
     def to_dict(self) -> dict[str, float]:
         """JSON form, with the median of the rounds."""
         return {

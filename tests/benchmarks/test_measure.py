@@ -52,6 +52,8 @@ def test_a_ratio_is_that_of_the_medians_and_spreads_as_the_rounds_do():
     assert ratio.of_medians == 20.0 / 4.0
     assert ratio.rounds == (2.0, 15.0, 5.0)
     assert str(ratio) == "5.00 (2.00 to 15.0)"
+    assert ratio.times(2.0).rounds == (4.0, 30.0, 10.0)
+    assert str(ratio.times(2.0)) == "10.0 (4.00 to 30.0)"
     assert ratio.to_dict() == {"of_medians": 5.0, "median": 5.0, "min": 2.0, "max": 15.0}
 
 

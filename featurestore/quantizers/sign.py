@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import torch
 
+from featurestore.quantizers.bits import pack_at_least
 from featurestore.quantizers.fixed import FixedQuantizer
-from featurestore.quantizers.packing import pack, packed_width, unpack
+from featurestore.quantizers.packing import packed_width, unpack
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Sign(FixedQuantizer):
 
     def quantize(self, values: torch.Tensor) -> torch.Tensor:
         """Floats (..., width) to packed bits, uint8 (..., ⌈width / 8⌉)."""
-        return pack((values >= 0).view(torch.uint8), 1)
+        return pack_at_least(values, 0.0)
 
     def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """±1 as float32 (..., width) from packed bits (..., ⌈width / 8⌉)."""

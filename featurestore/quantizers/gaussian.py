@@ -77,9 +77,9 @@ class GaussianQuantizer(LearnedQuantizer):
         codes ^= (1 - upper) * (half - 1)
         return pack(codes.add_(upper * half), self.bits)
 
-    def dequantize(self, packed: torch.Tensor, width: int) -> torch.Tensor:
+    def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """Levels as float32 (..., width) from packed codes (..., ⌈width · bits / 8⌉)."""
-        return unpack(packed, torch.tensor(self.levels(), device=packed.device), width)
+        return unpack(packed, self.levels(), width, out)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON: the request, what has been measured so far, and the levels, for readers without Encore."""

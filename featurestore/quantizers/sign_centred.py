@@ -47,6 +47,6 @@ class SignCentred(LearnedQuantizer):
         [median] = self._tensors(values.device)
         return pack((values.to(torch.float32) >= median.float()).view(torch.uint8), 1)
 
-    def dequantize(self, packed: torch.Tensor, width: int) -> torch.Tensor:
+    def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """±1 as float32 (..., width) from packed bits (..., ⌈width / 8⌉)."""
-        return unpack(packed, torch.tensor([-1.0, 1.0], device=packed.device), width)
+        return unpack(packed, (-1.0, 1.0), width, out)

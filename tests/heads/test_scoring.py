@@ -109,9 +109,9 @@ def test_features_are_decoded_once_and_in_bounded_pieces(monkeypatch: pytest.Mon
     decoded: list[int] = []
     dequantize = type(spec.quantizer).dequantize
 
-    def counting(self: Any, packed: torch.Tensor, width: int) -> torch.Tensor:
-        decoded.append(packed.shape[0] * packed.shape[1])
-        return dequantize(self, packed, width)
+    def counting(self: Any, packed: torch.Tensor, width: int, out: torch.Tensor) -> torch.Tensor:
+        decoded.append(len(packed))
+        return dequantize(self, packed, width, out)
 
     monkeypatch.setattr(type(spec.quantizer), "dequantize", counting)
     monkeypatch.setattr(batches, "BATCH_FLOATS", 16 * 100)
@@ -125,13 +125,12 @@ def test_many_queries_over_short_documents_take_few_documents_at_once(monkeypatc
     heads = [head_of(spec, queries=4), head_of(spec, seed=1), head_of(spec, "mean")]
     block = block_of(spec, [1, 2] * 100)
     seen: list[int] = []
-    dequantize = type(spec.quantizer).dequantize
 
-    def counting(self: Any, packed: torch.Tensor, width: int) -> torch.Tensor:
-        seen.append(len(packed))
-        return dequantize(self, packed, width)
+    def counting(rows: Any, offsets: Any, documents: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(len(documents))
+        return pad(rows, offsets, documents)
 
-    monkeypatch.setattr(type(spec.quantizer), "dequantize", counting)
+    monkeypatch.setattr(scoring, "pad", counting)
     # 5 queries of one attention head of 16 floats: eight documents.
     monkeypatch.setattr(scoring, "POOLED_FLOATS", 8 * 5 * 16)
     results = Scorer(heads, spec).score(block)

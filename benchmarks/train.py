@@ -131,7 +131,6 @@ class Data:
                 Examples(block, codes, self.spec, len(CLASSES))
                 for block, codes in ((self.train_block, self.train_codes), (self.dev_block, self.dev_codes))
             )
-            model.of_pairs = False
             optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rates[0], fused=True)
             targets = torch.from_numpy(self.train_codes)
             order = torch.Generator().manual_seed(0)
@@ -149,6 +148,8 @@ class Data:
 
 class MultiheadModel(nn.Module):
     """The paper's head as torch's own modules make it: every token projected to a key and a value."""
+
+    of_pairs = False
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
+from cli.byte_sizes import parse_bytes
 from cli.options import IdColumnOption, JsonOption, LabelColumnOption, SnapshotOption, StoreOption
 
 
@@ -76,6 +77,9 @@ def train(
         int | None,
         typer.Option(metavar="N", help="Of the order of documents; the first --seed unless given.", show_default=False),
     ] = None,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="Features to hold in memory; more go to a temporary file.")
+    ] = "2GiB",
     snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,6 +111,7 @@ def train(
         dev=None if dev is None else read_labels(dev, id_column, label_column),
         dev_share=dev_share,
         settings=settings,
+        memory=parse_bytes(memory, "--memory"),
     )
     result = train_from_store(Store.open(store, snapshot), request, progress=print_epoch)
     result.head.save(out)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from featurestore import DataError, Store, UsageError
 from heads.artefact import Head, check_task
 from heads.epochs import Progress
+from heads.gathered import MEMORY, gather
 from heads.labels import Labels, named
 from heads.settings import TrainSettings
 from heads.split import Split
@@ -60,6 +61,7 @@ class TrainRequest:
         dev: labelled documents to measure on; None sets a share of ``labels`` aside.
         dev_share: the share; 0 for no dev documents at all.
         settings: hyper-parameters.
+        memory: bytes of packed features to hold in memory; more are held in a temporary file.
     """
 
     task: str
@@ -67,6 +69,7 @@ class TrainRequest:
     dev: Labels | None = None
     dev_share: float = DEV_SHARE
     settings: TrainSettings = field(default_factory=TrainSettings)
+    memory: int = MEMORY
 
 
 def train_from_store(store: Store, request: TrainRequest, progress: Progress | None = None) -> StoreTraining:
@@ -91,11 +94,11 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
     else:
         split = Split.given(stored)
     trained = train_head(
-        store.gather(split.train.doc_ids),
+        gather(store, split.train.doc_ids, request.memory),
         split.train.codes(split.classes),
         store.spec,
         split.classes,
-        dev=None if split.dev is None else store.gather(split.dev.doc_ids),
+        dev=None if split.dev is None else gather(store, split.dev.doc_ids, request.memory),
         dev_codes=None if split.dev is None else split.dev.codes(split.classes),
         settings=request.settings,
         progress=progress,

@@ -1,108 +1,229 @@
-"""The encode job beside a bare loop of the same model, interleaved in one process.
+"""The encode job beside what one would write otherwise, over the same documents, with all cores.
 
-The bare loop tokenizes the same documents, sorts them by length and runs the model over batches of 32: no layer
-pooling, no quantizer, nothing stored. Both sides leave start-up out: importing, loading the model, planning the corpus.
+- bare: tokenize, sort by length, run plain transformers over batches of 32; nothing is pooled or stored.
+- bare, own model: the same loop over the model as Encore loads it, on a CPU with oneDNN's products.
+- job: `encore encode` as it comes: the mean of the layers, sign bits; read, stored, committed.
+- job, last layer: the same for the last layer in float16, which is what the next one makes.
+- sentence-transformers: `encode(output_value="token_embeddings")`, its vectors saved in float16 and their lengths, as
+  .npy. Left out where the package is not installed (extra ``bench``) or the encoder is not one of its own.
 
-    python -m benchmarks.encode [CORPUS.parquet] [--documents 2000] [--repeats 5] [--encoder minilm]
+All leave start-up out: importing, loading models, planning the corpus. The budget adds up the seconds of the job's
+threads by stage, as shares of workers × wall clock; Beam is what no stage claims, waiting for the last unit included.
+
+    python -m benchmarks.encode [CORPUS.parquet] [--documents 2000] [--repeats 5] [--publish]
+    python -m benchmarks.encode --large --device cuda --dtype bfloat16 --documents 40000 --peak-tflops 989 [...]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
+import importlib.util
 import statistics
 import sys
 import tempfile
-import time
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import torch
-from tokenizers import Tokenizer
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from benchmarks.corpus import default_corpus
-from encoders import Encoder
+from benchmarks.measure import Measurement, measure
+from benchmarks.report import Report, arguments
+from encoders.batching import default_budget
+from encoders.device import resolve_device, resolve_dtype
+from encoders.sources import find_files
 from pipelines.encode_job import EncodeRequest, encode
 from pipelines.resident_encoder import resident_encoder
-from pipelines.runner import available_cores
+from pipelines.runner import RunnerChoice, available_cores
 
 BATCH = 32
+STAGES = ("read", "tokenize", "forward", "quantize", "write")
+LARGE = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+    "max_position_embeddings": 512,
+}
+"""The shape of RoBERTa-large, but for its vocabulary."""
 
 
 def main() -> None:
-    """Run the benchmark and print one JSON object."""
+    """Run the benchmark."""
     options = parse()
     torch.set_num_threads(available_cores())
-    encoder = resident_encoder(options.encoder, device="cpu", dtype="float32")
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(folder) / "corpus.parquet"
-        documents = pq.read_table(options.corpus or default_corpus(Path(folder))).slice(0, options.documents)
-        pq.write_table(documents, corpus)
-        texts = documents["text"].to_pylist()
-        tokenizer = Tokenizer.from_str(encoder.tokenizer.to_str())
-        rounds = []
-        for repeat in range(options.repeats + 1):
-            bare = bare_seconds(encoder, tokenizer, texts)
-            job = job_seconds(options.encoder, corpus, Path(folder) / f"store-{repeat}")
-            print(f"repeat {repeat}: bare {bare:.2f} s, job {job:.2f} s, ratio {bare / job:.3f}", file=sys.stderr)
-            rounds.append((bare, job))
-    print(json.dumps(summary(rounds[1:], options), indent=1))
+    report = Report.begin("encode-large" if options.large else "encode", options)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.large:
+            options.encoder = str(large_encoder(folder / "large"))
+        bench = Bench(options, folder)
+        taken = measure(bench.contenders(), options.repeats)
+    budget, tokens = bench.budget(), bench.tokens
+    rows = [
+        [
+            contender,
+            taken.cell(contender),
+            taken.per_second(contender, tokens),
+            taken.ratio("bare", contender),
+            taken.ratio("sentence-transformers", contender) if "sentence-transformers" in taken.rounds else "",
+        ]
+        for contender in taken.rounds
+    ]
+    rows += [[f"of the job: {stage}", f"{share:.1%}", "", "", ""] for stage, share in budget.items()]
+    measured: dict[str, Any] = {"seconds": taken, "tokens": tokens, "budget": budget, **ratios(taken)}
+    if options.peak_tflops:
+        measured["share of peak"] = bench.flops() / taken.median("job") / options.peak_tflops / 1e12
+        rows.append(["of the chip's peak: job", f"{measured['share of peak']:.1%}", "", "", ""])
+    header = ["", "seconds", "tokens/s", "times bare", "times sentence-transformers"]
+    report.end(header, rows, measured)
 
 
-def bare_seconds(encoder: Encoder, tokenizer: Any, texts: list[str]) -> float:
-    """Seconds of the bare loop, with all cores."""
-    torch.set_num_threads(available_cores())
-    started = time.perf_counter()
-    tokenizer.enable_truncation(encoder.default_max_length)
-    tokenizer.no_padding()
-    encodings = tokenizer.encode_batch_fast(texts)
-    ids = sorted((encoding.ids for encoding in encodings), key=len)
-    with torch.inference_mode():
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            longest = len(batch[-1])
-            padded = torch.tensor([row + [encoder.pad_id] * (longest - len(row)) for row in batch])
-            mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch])
-            encoder.model(input_ids=padded, attention_mask=mask)
-    tokenizer.no_truncation()
-    return time.perf_counter() - started
+class Bench:
+    """The contenders over one corpus."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self.options, self.folder = options, folder
+        self.corpus = folder / "corpus.parquet"
+        documents = pq.read_table(options.corpus or default_corpus(folder)).slice(0, options.documents)
+        pq.write_table(documents, self.corpus)
+        self.texts: list[str] = documents["text"].to_pylist()
+        self.encoder = resident_encoder(options.encoder, device=options.device, dtype=options.dtype)
+        self.files = find_files(options.encoder).folder
+        self.reports: list[Mapping[str, Any]] = []
+        self._numbers = count()
+
+    def contenders(self) -> dict[str, Callable[[], float]]:
+        """What is measured; each says how many seconds it took."""
+        plain = AutoModel.from_pretrained(self.files, dtype=resolve_dtype(self.options.dtype, self.encoder.device))
+        plain = plain.eval().to(self.encoder.device)
+        made: dict[str, Callable[[], float]] = {
+            "bare": lambda: self.bare(plain),
+            "bare, own model": lambda: self.bare(self.encoder.model),
+            "job": lambda: self.job(note=True),
+            "job, last layer": lambda: self.job(layers="last", quantizer="float16"),
+        }
+        if importlib.util.find_spec("sentence_transformers") is None or not (self.files / "modules.json").is_file():
+            print("no sentence-transformers for this encoder: left out", file=sys.stderr)
+            return made
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 (a peer that need not be there)
+
+        peer = SentenceTransformer(str(self.files), device=self.options.device, local_files_only=True)
+        return made | {"sentence-transformers": lambda: self.peer(peer)}
+
+    def bare(self, model: Any) -> float:
+        """Seconds of the bare loop."""
+        device = self.encoder.device
+        # As many documents at a time as keep the device busy: 32 of them leave a large one idle.
+        batch_size = BATCH if device.type == "cpu" else default_budget(device) // 64
+        tokenizer = AutoTokenizer.from_pretrained(self.files)
+        torch.set_num_threads(available_cores())
+        started = perf_counter()
+        ids = sorted(
+            tokenizer(self.texts, truncation=True, max_length=self.encoder.default_max_length)["input_ids"], key=len
+        )
+        with torch.inference_mode():
+            for start in range(0, len(ids), batch_size):
+                batch = ids[start : start + batch_size]
+                longest = len(batch[-1])
+                padded = torch.tensor([row + [self.encoder.pad_id] * (longest - len(row)) for row in batch])
+                mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch])
+                model(input_ids=padded.to(device), attention_mask=mask.to(device))
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return perf_counter() - started
+
+    def job(self, *, note: bool = False, **request: Any) -> float:
+        """Seconds of the job into a new store, from the plan's end to the commit and the report."""
+        store = self.folder / f"store-{next(self._numbers)}"
+        options = self.options
+        asked = EncodeRequest(
+            (str(self.corpus),),
+            str(store),
+            encoder=options.encoder,
+            device=options.device,
+            dtype=options.dtype,
+            unit_rows=options.unit_rows,
+            **request,
+        )
+        report = encode(asked).document
+        if report["exit_code"]:
+            raise RuntimeError(f"the job failed: {report['failures']}")
+        if note:
+            self.reports.append(report)
+        return float(report["wall_seconds"] - report["prepare_seconds"])
+
+    def peer(self, model: Any) -> float:
+        """Seconds of sentence-transformers, its token features saved as two .npy files."""
+        torch.set_num_threads(available_cores())
+        started = perf_counter()
+        features = model.encode(self.texts, output_value="token_embeddings", show_progress_bar=False)
+        vectors = np.concatenate([document.cpu().numpy().astype(np.float16) for document in features])
+        np.save(self.folder / "features.npy", vectors)
+        np.save(self.folder / "lengths.npy", np.array([len(document) for document in features]))
+        return perf_counter() - started
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the corpus, as encoded."""
+        return int(self.reports[-1]["tokens"])
+
+    def budget(self) -> dict[str, float]:
+        """Stage → share of the threads' time, medians over the rounds that count; Beam is what is left."""
+        shares = []
+        for report in self.reports[-self.options.repeats :]:
+            workers = RunnerChoice.of((), report["units"]["planned"]).workers or 1
+            seconds = workers * (report["wall_seconds"] - report["prepare_seconds"])
+            shares.append({stage: report["seconds"].get(stage, 0.0) / seconds for stage in STAGES})
+        middle = {stage: statistics.median(share[stage] for share in shares) for stage in STAGES}
+        return {**middle, "Beam": 1 - sum(middle.values())}
+
+    def flops(self) -> float:
+        """Floating-point operations of the layers' products for the corpus, attention scores at the mean length."""
+        config = self.encoder.model.config
+        width, wide = config.hidden_size, config.intermediate_size
+        mean_length = self.tokens / len(self.texts)
+        token = 2 * (4 * width * width + 2 * width * wide) + 4 * mean_length * width
+        return float(config.num_hidden_layers * token * self.tokens)
 
 
-def job_seconds(encoder: str, corpus: Path, store: Path) -> float:
-    """Seconds of the job into a new store, from the plan's end to the commit and the report."""
-    report = encode(EncodeRequest((str(corpus),), str(store), encoder=encoder, device="cpu")).document
-    if report["exit_code"]:
-        raise RuntimeError(f"the job failed: {report['failures']}")
-    return float(report["wall_seconds"] - report["prepare_seconds"])
+def ratios(taken: Measurement) -> dict[str, Any]:
+    """What the issue asks for: the job's speed as a multiple of the others'."""
+    asked = {"job to bare": ("bare", "job"), "job to bare, own model": ("bare, own model", "job")}
+    if "sentence-transformers" in taken.rounds:
+        asked["job, last layer, to sentence-transformers"] = ("sentence-transformers", "job, last layer")
+    return {name: taken.ratio(*pair) for name, pair in asked.items()}
 
 
-def summary(rounds: list[tuple[float, float]], options: argparse.Namespace) -> dict[str, Any]:
-    """Medians and the ratios repeat by repeat; the first repeat warmed up and is left out."""
-    ratios = [bare / job for bare, job in rounds]
-    return {
-        "benchmark": "encode",
-        "documents": options.documents,
-        "repeats": len(rounds),
-        "bare_seconds": round(statistics.median(bare for bare, _ in rounds), 3),
-        "job_seconds": round(statistics.median(job for _, job in rounds), 3),
-        "ratio": {
-            name: round(of(ratios), 3) for name, of in (("median", statistics.median), ("min", min), ("max", max))
-        },
-        "machine": {"cores": available_cores(), "processor": platform.processor() or platform.machine()},
-        "torch": torch.__version__,
-    }
+def large_encoder(folder: Path) -> Path:
+    """A random encoder of RoBERTa-large's shape, with minilm's tokenizer."""
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(find_files("minilm").folder)
+    BertModel(BertConfig(vocab_size=len(tokenizer), **LARGE), add_pooling_layer=False).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def parse() -> argparse.Namespace:
     """Command line of the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("corpus", nargs="?", help="Parquet with columns doc_id and text")
     parser.add_argument("--documents", type=int, default=2000)
-    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--encoder", default="minilm")
-    return parser.parse_args()
+    parser.add_argument("--large", action="store_true", help="a random encoder of RoBERTa-large's shape instead")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--unit-rows", type=int)
+    parser.add_argument("--peak-tflops", type=float, help="of the chip in this dtype, to say what share is reached")
+    options = parser.parse_args()
+    resolve_device(options.device)
+    return options
 
 
 if __name__ == "__main__":

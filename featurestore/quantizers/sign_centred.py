@@ -7,9 +7,10 @@ from typing import ClassVar, Self
 
 import torch
 
+from featurestore.quantizers.bits import pack_at_least
 from featurestore.quantizers.histograms import Histogram
 from featurestore.quantizers.learned import LearnedQuantizer
-from featurestore.quantizers.packing import pack, packed_width, unpack
+from featurestore.quantizers.packing import packed_width, unpack
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class SignCentred(LearnedQuantizer):
     def quantize(self, values: torch.Tensor) -> torch.Tensor:
         """Floats (..., width) to packed bits, uint8 (..., ⌈width / 8⌉)."""
         [median] = self._tensors(values.device)
-        return pack((values.to(torch.float32) >= median.float()).view(torch.uint8), 1)
+        return pack_at_least(values.to(torch.float32), median.float())
 
     def dequantize(self, packed: torch.Tensor, width: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """±1 as float32 (..., width) from packed bits (..., ⌈width / 8⌉)."""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
+from threading import Semaphore
 
 import torch
 
 from featurestore.errors import UsageError
+
+AT_ONCE = 2
+"""Threads that keep a CUDA device busy: one prepares a batch while the other's is computed. More would each hold the
+memory of a batch."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -40,3 +46,11 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "float16" and device.type == "cpu":
         raise UsageError("dtype float16 on the CPU: ask for float32 or bfloat16, or for --device cuda")
     return DTYPES[name]
+
+
+def turns_on(device: torch.device) -> AbstractContextManager[object]:
+    """What the threads that share a device enter while they encode: on CUDA at most `AT_ONCE` of them at a time.
+
+    The others read, tokenize and write meanwhile. On the CPU they share its cores, and none waits.
+    """
+    return Semaphore(AT_ONCE) if device.type == "cuda" else nullcontext()

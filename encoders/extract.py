@@ -13,6 +13,7 @@ import torch
 
 from encoders.batching import default_budget
 from encoders.cores import SharedCores
+from encoders.device import turns_on
 from encoders.documents import DocumentBlock
 from encoders.encoder import Encoder
 from encoders.extraction import Extraction, Rejection
@@ -79,6 +80,7 @@ class FeatureExtractor:
         if self.token_budget < 1:
             raise UsageError(f"token budget {token_budget}: expected at least 1 token")
         self._cores = SharedCores(cores)
+        self._turns = turns_on(encoder.device)
         self._tokenizer = BlockTokenizer.build(encoder.tokenizer, spec.text)
         if spec.positions == "cls" and len(self._tokenizer.single.special[0]) == 0:
             raise UsageError(f"positions cls: {encoder.spec.name} puts no special token first; ask for tokens or mean")
@@ -102,7 +104,7 @@ class FeatureExtractor:
             self._cores.divide()
             return encode_batch(self.encoder, self.spec, tokens, usable[batch]).finite_values()
 
-        with self._cores.taken():
+        with self._turns, self._cores.taken():
             for outcome in run_batches(tokens.lengths[usable], self.token_budget, run):
                 if not isinstance(outcome, Failed) and len(outcome.result):
                     yield outcome.result
@@ -133,7 +135,7 @@ class FeatureExtractor:
         stored = np.zeros(len(usable), bool)
         lengths = tokens.lengths[usable]
         encoded = padded = saturated = 0
-        with self._cores.taken():
+        with self._turns, self._cores.taken():
             for outcome in _one_behind(run_batches(lengths, self.token_budget, launch)):
                 if isinstance(outcome, Failed):
                     rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))

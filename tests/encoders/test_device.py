@@ -1,9 +1,11 @@
 """A device that was asked for is used or refused."""
 
+from threading import Semaphore
+
 import pytest
 import torch
 
-from encoders.device import resolve_device, resolve_dtype
+from encoders.device import resolve_device, resolve_dtype, turns_on
 from featurestore.errors import UsageError
 
 CPU = torch.device("cpu")
@@ -43,3 +45,17 @@ def test_float16_is_for_cuda() -> None:
         resolve_dtype("float16", CPU)
     assert resolve_dtype("float16", torch.device("cuda")) == torch.float16
     assert resolve_dtype("bfloat16", CPU) == torch.bfloat16
+
+
+def test_two_threads_at_a_time_encode_on_a_cuda_device() -> None:
+    turns = turns_on(torch.device("cuda"))
+    assert isinstance(turns, Semaphore)
+    with turns, turns:
+        assert not turns.acquire(blocking=False)
+    assert turns.acquire(blocking=False)
+
+
+def test_no_thread_waits_for_the_cpu() -> None:
+    turns = turns_on(torch.device("cpu"))
+    with turns, turns, turns:
+        pass

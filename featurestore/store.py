@@ -264,7 +264,8 @@ class Store:
             DataError: ids that are not stored: how many, and the first of them.
         """
         ids = id_array(doc_ids)
-        names = pa.table({"doc_id": ids, "key_hash": key_hashes(ids)})
+        fields = pa.schema([INDEX_SCHEMA.field(name) for name in ("doc_id", "key_hash")])
+        names = pa.table([ids, key_hashes(ids)], schema=fields)
         wanted = WantedKeys.of(words(names["key_hash"]))
         with ThreadPoolExecutor(READ_THREADS) as pool:
             parts = pool.map(lambda entry: self._gather_wanted(names, wanted, entry), self._live_entries)

@@ -18,7 +18,7 @@ def test_a_learnable_task_is_learned_and_the_best_epoch_kept(tmp_path: Path):
     data = read_task(registry(tmp_path).tasks[0])
     seen: list[FinetunedEpoch] = []
     before = load_encoder(encoder(), device="cpu").spec.weights
-    found = finetune(encoder(), data, 0, SETTINGS, device="cpu", on_epoch=seen.append)
+    found = finetune(encoder(), data, 2, SETTINGS, device="cpu", on_epoch=seen.append)
     assert list(found.epochs) == seen
     assert [epoch.number for epoch in seen] == [1, 2, 3, 4, 5]
     assert seen[-1].loss < seen[0].loss

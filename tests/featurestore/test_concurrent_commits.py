@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.managers import SyncManager
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -28,6 +25,10 @@ SPAWN = multiprocessing.get_context("spawn")
 
 DELETING = 5
 """Every so many commits of a writer one is a deletion, and is tagged."""
+
+
+STARTS: list[Barrier] = []
+"""In a process of `writers`: what lets it begin together with the others."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def texts_of(writer: int, commits: int) -> dict[str, str]:
     return texts
 
 
-def write_at_once(uri: str, writer: int, commits: int, start: Barrier) -> Work:
+def write_at_once(uri: str, writer: int, commits: int) -> Work:
     """In a process of its own: so many commits; each changes a document of its own, most also one that all change."""
     counted = row = most = 0
     publish = VersionLog.publish
@@ -73,7 +74,7 @@ def write_at_once(uri: str, writer: int, commits: int, start: Barrier) -> Work:
 
     VersionLog.publish = counting  # type: ignore[method-assign, assignment]
     snapshots, longest = [], 0.0
-    start.wait()
+    STARTS[0].wait()
     for i in range(commits):
         store, began = Store.open(uri), time.monotonic()
         if i % DELETING == DELETING - 1:
@@ -86,10 +87,10 @@ def write_at_once(uri: str, writer: int, commits: int, start: Barrier) -> Work:
     return Work(tuple(snapshots), counted, most, longest)
 
 
-def compact_at_once(uri: str, rounds: int, start: Barrier) -> int:
+def compact_at_once(uri: str, rounds: int) -> int:
     """In a process of its own: compactions while others commit; how many snapshots they made."""
     made = 0
-    start.wait()
+    STARTS[0].wait()
     for _ in range(rounds):
         try:
             made += compact(Store.open(uri)).replaced > 0
@@ -99,14 +100,14 @@ def compact_at_once(uri: str, rounds: int, start: Barrier) -> int:
     return made
 
 
-@contextmanager
-def writers(count: int) -> Iterator[tuple[ProcessPoolExecutor, Barrier]]:
-    """Processes, and what lets them start together."""
-    with (
-        SyncManager(ctx=SPAWN) as manager,
-        ProcessPoolExecutor(count, mp_context=SPAWN) as pool,
-    ):
-        yield pool, manager.Barrier(count)  # type: ignore[misc]
+def begin_at(start: Barrier) -> None:
+    """Tell a new process what it begins at."""
+    STARTS.append(start)
+
+
+def writers(count: int) -> ProcessPoolExecutor:
+    """Processes that begin together: not before each of them has something to do."""
+    return ProcessPoolExecutor(count, mp_context=SPAWN, initializer=begin_at, initargs=(SPAWN.Barrier(count),))
 
 
 def require_whole(uri: str, works: list[Work], snapshots: int) -> None:
@@ -163,9 +164,9 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     ("processes", "commits"), [(3, 5), pytest.param(8, 25, marks=pytest.mark.soak)], ids=["small", "soak"]
 )
 def test_processes_that_commit_at_once_lose_nothing(uri: str, processes: int, commits: int) -> None:
-    with writers(processes) as (pool, start):
+    with writers(processes) as pool:
         began = time.monotonic()
-        jobs = [pool.submit(write_at_once, uri, writer, commits, start) for writer in range(processes)]
+        jobs = [pool.submit(write_at_once, uri, writer, commits) for writer in range(processes)]
         works = [job.result() for job in jobs]
         took = time.monotonic() - began
     assert sum(len(work.snapshots) for work in works) == processes * commits
@@ -181,9 +182,9 @@ def test_processes_that_commit_at_once_lose_nothing(uri: str, processes: int, co
 @pytest.mark.soak
 def test_processes_that_commit_while_another_compacts_lose_nothing(uri: str) -> None:
     processes, commits = 6, 25
-    with writers(processes + 1) as (pool, start):
-        compacting = pool.submit(compact_at_once, uri, 10, start)
-        jobs = [pool.submit(write_at_once, uri, writer, commits, start) for writer in range(processes)]
+    with writers(processes + 1) as pool:
+        compacting = pool.submit(compact_at_once, uri, 10)
+        jobs = [pool.submit(write_at_once, uri, writer, commits) for writer in range(processes)]
         works = [job.result() for job in jobs]
         made = compacting.result()
     snapshots = Store.open(uri).version

@@ -14,12 +14,12 @@ from apache_beam.utils.shared import Shared
 
 from featurestore import Store
 from featurestore.entries import SegmentEntry
-from heads import Scorer
 from pipelines.carried_predictions import Sources, carried
 from pipelines.memory import give_back_freed_memory
 from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
+from pipelines.read_ahead import read_ahead
 from pipelines.runs import RunFolder
-from pipelines.staged_heads import load_staged_heads
+from pipelines.staged_heads import StagedHeads
 from pipelines.unit_flow import Failure
 
 BLOCK_BYTES = 16 << 20
@@ -56,7 +56,7 @@ class SegmentOutcome:
         carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
         adopted: predictions in files that an earlier run had finished and not listed.
         files: what is to be listed.
-        seconds: stage → time spent.
+        seconds: stage → time spent; of reading, what scoring waited for.
         failure: why the unit failed as a whole.
     """
 
@@ -99,7 +99,9 @@ class ScoreSegments(beam.DoFn):
         self._store = Store.open(self._uri, self._version)
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
-        self._heads = self._handle.acquire(lambda: load_staged_heads(self._predictions.objects, self._names))
+        self._heads = self._handle.acquire(
+            lambda: StagedHeads(self._predictions.objects, self._names, self._store.spec)
+        )
 
     def process(self, unit: SegmentUnit) -> Iterator[SegmentOutcome]:
         """Score one segment; whatever goes wrong becomes its failure, and other segments go on."""
@@ -135,10 +137,10 @@ class ScoreSegments(beam.DoFn):
 
     def _score(self, unit: SegmentUnit, names: Sequence[str], seconds: dict[str, float]) -> list[PredictionFile]:
         """One pass over the segment for all these heads."""
-        scorer = Scorer([self._heads[name] for name in names], self._store.spec)
+        scorer = self._heads.scorer(names)
         parts: dict[str, list[pa.Table]] = {name: [] for name in names}
         mark = time.perf_counter()
-        for block in self._store.scan_segment(unit.entry, BLOCK_BYTES):
+        for block in read_ahead(self._store.scan_segment(unit.entry, BLOCK_BYTES)):
             mark = _spend(seconds, "read", mark)
             for name, scores in zip(names, scorer.score(block), strict=True):
                 with_all = self._predictions.probabilities

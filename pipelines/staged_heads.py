@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Lock
 
+from featurestore import FeatureSpec
 from featurestore.objects import Objects
-from heads import Head
+from heads import Head, Scorer
 
 DIGEST_DIGITS = 12
 """Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
@@ -23,16 +25,34 @@ def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
             objects.create(f"heads/{head_name(head)}/{file}", content)
 
 
-def load_staged_heads(objects: Objects, names: Iterable[str]) -> Mapping[str, Head]:
-    """Name → head."""
-    return _Heads({name: _load(objects, name) for name in names})
+class StagedHeads:
+    """The heads of a run, loaded once a process, and prepared for scoring once for all segments that need the same.
+
+    Attributes:
+        heads: name → head.
+    """
+
+    def __init__(self, objects: Objects, names: Iterable[str], spec: FeatureSpec) -> None:
+        self.heads: Mapping[str, Head] = {name: _load(objects, name) for name in names}
+        self._spec = spec
+        self._lock = Lock()
+        self._names: tuple[str, ...] = ()
+        self._latest: Scorer | None = None
+
+    def scorer(self, names: Sequence[str]) -> Scorer:
+        """What scores with these heads; threads may share it.
+
+        Only the latest is kept: nearly every segment of a run lacks the same heads, and preparing a hundred takes as
+        long as scoring some hundred documents with them.
+        """
+        with self._lock:
+            if self._latest is None or self._names != tuple(names):
+                self._latest = Scorer([self.heads[name] for name in names], self._spec)
+                self._names = tuple(names)
+            return self._latest
 
 
 def _load(objects: Objects, name: str) -> Head:
     folder = f"heads/{name}"
     files = {path.rpartition("/")[2]: objects.get(path) for path, _ in objects.walk(folder)}
     return Head.from_files(files, objects.name(folder))
-
-
-class _Heads(dict[str, Head]):
-    """A dictionary that Beam's `Shared` can hold weakly."""

@@ -13,7 +13,7 @@ from featurestore.maintenance.compact import compact
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.objects import Objects
 from heads import Scorer
-from pipelines import backfill_stage
+from pipelines import staged_heads
 from pipelines.carried_predictions import SourceFile, compose
 from pipelines.predictions import Predictions
 from tests.pipelines.jobs import run_encode, texts, write_corpus
@@ -39,7 +39,7 @@ def no_scoring(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("scored")
 
-    monkeypatch.setattr(backfill_stage, "Scorer", refuse)
+    monkeypatch.setattr(staged_heads, "Scorer", refuse)
 
 
 def newest(store: Store) -> Store:
@@ -159,7 +159,7 @@ class TestWhatIsNotKnown:
             scored.extend(head.task for head in heads)  # type: ignore[attr-defined]
             return Scorer(heads, spec)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(backfill_stage, "Scorer", spy)
+        monkeypatch.setattr(staged_heads, "Scorer", spy)
         documents = run_backfill(newest(store), tmp_path, "parity", "second").document["documents"]
         assert (documents["scored"], documents["carried"], scored) == (COUNT, COUNT, ["second"])
 

@@ -21,6 +21,9 @@ GROUP_SEGMENTS = 4096
 the next pass makes larger ones."""
 PASSES = 10
 """Times that the newest snapshot is looked at again for what is left to do."""
+PATIENT_PASSES = 2
+"""From then on, segments that others have changed meanwhile are left for next time: one that is changed again and again
+would keep all its neighbours from ever merging."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
     """Merge small segments that are neighbours, and write those with deleted documents anew without them.
 
     One output segment is in memory at a time. Finished ones are found by name after a crash. A group that somebody
-    changes while it is copied is looked at again, at most `PASSES` times.
+    changes while it is copied is looked at again, at most `PASSES` times; segments that they keep changing are left for
+    next time.
 
     Args:
         store: the store; its newest snapshot is compacted, whichever is open.
@@ -92,20 +96,23 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
 
     Raises:
         UsageError: the target is not positive.
-        CommitConflict: others changed what was copied, every time.
+        CommitConflict: others changed all that was copied, every time.
     """
     if target_bytes < 1:
         raise UsageError(f"target of {target_bytes} bytes: expected at least 1")
     head = first = Store(store.objects, store.spec, version_log(store.objects).latest())
     done = Compaction(first.version, first.version, (len(first.entries),) * 2)
-    for _ in range(PASSES):
-        groups = plan_groups(head.entries, target_bytes)
+    ours: set[str] = set()
+    restless: set[str] = set()
+    for number in range(PASSES):
+        left_alone = restless - ours if number >= PATIENT_PASSES else set()
+        groups = plan_groups([entry for entry in head.entries if entry.segment not in left_alone], target_bytes)
         if dry_run:
             for group in groups:
                 done = done.with_group(group, sum(map(_live_bytes, group.sources)))
             return replace(done, segments=(len(first.entries), len(first.entries) - done.replaced + done.written))
         if not groups:
-            return done
+            break
         for start in range(0, len(groups), COMMIT_GROUPS):
             written = [
                 (group, (merge(head, group.sources) if group.live else None))
@@ -114,12 +121,12 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
             after, landed = _commit(head, written)
             for group, record in landed:
                 done = done.with_group(group, 0 if record is None else record.payload_bytes)
+                ours |= set() if record is None else {record.segment}
             done = replace(done, after=after.version, segments=(done.segments[0], len(after.entries)))
-        head = Store(store.objects, store.spec, version_log(store.objects).latest())
-    if done.replaced == 0:
-        raise CommitConflict(
-            f"{store.uri}: what was compacted changed meanwhile, {PASSES} times in a row; run it again"
-        )
+        before, head = head, Store(store.objects, store.spec, version_log(store.objects).latest())
+        restless |= {entry.segment for entry in head.entries if before.listed.get(entry.segment) != entry}
+    if done.replaced == 0 and plan_groups(head.entries, target_bytes):
+        raise CommitConflict(f"{store.uri}: what was compacted changed meanwhile, again and again; run it again")
     return done
 
 

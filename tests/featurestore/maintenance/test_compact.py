@@ -374,10 +374,23 @@ class TestOthers:
 
     def test_others_who_never_stop_are_a_conflict(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store, 3, 12)
-        self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=frozenset({f"0-{n}"})), times=10)
-        with pytest.raises(CommitConflict, match=r"changed meanwhile, 10 times in a row; run it again"):
+        changed = [frozenset({f"0-{n}", f"1-{n}", f"2-{n}"}) for n in range(12)]
+        self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=changed[n]), times=10)
+        with pytest.raises(CommitConflict, match=r"changed meanwhile, again and again; run it again"):
             compact(store)
-        assert held(newest(store)).keys() == held(store).keys() - {f"0-{n}" for n in range(1, 11)}
+        assert held(newest(store)).keys() == held(store).keys() - changed[1] - changed[2]
+
+    def test_a_segment_that_others_change_all_the_time_does_not_keep_its_neighbours_apart(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = filled(store, 4, 12)
+        self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=frozenset({f"1-{n}"})), times=10)
+        done = compact(store)
+        assert (done.replaced, done.written) == (3, 1)
+        assert sorted(entry.documents for entry in newest(store).entries) == [12, 36]
+        assert held(newest(store)).keys() == held(store).keys() - {f"1-{n}" for n in range(1, 4)}
+        monkeypatch.undo()
+        assert compact(newest(store)).segments == (2, 1)
 
     def test_an_encode_that_began_before_finds_what_it_supersedes(self, store: Store) -> None:
         store = filled(store)

@@ -10,11 +10,10 @@ import torch
 from featurestore.errors import UsageError
 from heads.epochs import Epoch
 from heads.examples import Codes
-from heads.learning_head import LearningHead
 from heads.learning_optimizer import HeadOptimizer
-from heads.learning_weights import LearningWeights
 from heads.model import HeadModel
 from heads.settings import Point, TrainSettings
+from heads.stacked_weights import StackedWeights, Tensors
 
 
 class GridRun:
@@ -23,8 +22,9 @@ class GridRun:
     Attributes:
         point: of the grid.
         design: the head as it began; `best_model` gives it the weights of its best epoch.
-        head: what learns.
-        optimizer: of its weights.
+        generator: of its dropout.
+        values: name → parameter, as it learns.
+        optimizer: of these parameters.
         history: the epochs that ended.
         predicted: (dev documents,) classes predicted at the best epoch; None without dev.
     """
@@ -34,14 +34,14 @@ class GridRun:
     ) -> None:
         self.point = point
         self.design = design
-        values = {name: parameter.detach().clone() for name, parameter in design.named_parameters()}
-        self.optimizer = HeadOptimizer(values, settings, point.learning_rate, steps)
-        self.head = LearningHead(LearningWeights(values, self.optimizer.take), design, generator)
+        self.generator = generator
+        self.values: Tensors = {name: parameter.detach().clone() for name, parameter in design.named_parameters()}
+        self.optimizer = HeadOptimizer(self.values, settings, point.learning_rate, steps)
         self._loss = 0.0
         self.history: list[Epoch] = []
         self._best: Epoch | None = None
         self.predicted: Codes | None = None
-        self._kept = values
+        self._kept = self.values
         self._patience = settings.patience
 
     @property
@@ -85,12 +85,21 @@ class GridRun:
         best = None if self._best is None else self._best.dev_accuracy
         if best is None or epoch.dev_accuracy is None or epoch.dev_accuracy > best:
             self._best, self.predicted = epoch, predicted
-            self._kept = {name: value.clone() for name, value in self.head.weights.values.items()}
+            self._kept = {name: value.clone() for name, value in self.values.items()}
 
     def best_model(self) -> HeadModel:
         """The head at its best epoch, in evaluation mode."""
         self.design.load_state_dict(self._kept)
         return self.design.eval()
+
+
+def side_by_side(runs: Sequence[GridRun]) -> StackedWeights:
+    """The parameters of runs of one design as a stack; the runs' own become a part of it."""
+    values = {name: torch.stack([run.values[name] for run in runs]) for name in runs[0].values}
+    for place, run in enumerate(runs):
+        for name, value in values.items():
+            run.values[name] = value[place]
+    return StackedWeights(values, [run.optimizer.take for run in runs])
 
 
 def in_stacks(runs: Sequence[GridRun]) -> list[list[GridRun]]:

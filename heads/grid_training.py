@@ -17,7 +17,7 @@ from heads.batches import budget_batches, rows_of_budget, training_batches
 from heads.decoded import DecodedBatch
 from heads.epochs import Epoch, Progress
 from heads.examples import Codes, Examples
-from heads.grid_run import GridRun, in_stacks
+from heads.grid_run import GridRun, in_stacks, side_by_side
 from heads.head_stack import HeadStack
 from heads.model import HeadModel
 from heads.settings import Point, TrainSettings
@@ -173,5 +173,7 @@ def _stacks_of(runs: Sequence[GridRun]) -> list[_Stack]:
     poolings = dict.fromkeys(run.point.pooling for run in runs)
     alike = ([run for run in runs if run.point.pooling == pooling] for pooling in poolings)
     return [
-        _Stack(own, HeadStack([run.head for run in own], own[0].design)) for part in alike for own in in_stacks(part)
+        _Stack(own, HeadStack(side_by_side(own), own[0].design, [run.generator for run in own]))
+        for part in alike
+        for own in in_stacks(part)
     ]

@@ -8,65 +8,77 @@ import torch
 
 from heads.attention import AttentionPooling
 from heads.decoded import DecodedBatch
-from heads.learning_head import LearningHead
 from heads.model import HeadModel
 from heads.pair import PairPooling
 from heads.pooling import ClsPooling, MeanPooling
 from heads.stacked_attention import StackedAttention
 from heads.stacked_average import StackedAverage
+from heads.stacked_classifier import StackedClassifier
 from heads.stacked_mix import LOGITS, StackedMix
+from heads.stacked_weights import StackedWeights
 
 
 class HeadStack:
     """G heads: losses, gradients and logits are those of `HeadModel` for each head alone, but for rounding.
 
-    What they do with the tokens is done for all of them in one product. The rest, each head's own, is done head by
-    head: its weights are then read, and its gradients written, while they are in the processor's caches. Autograd takes
-    no part.
+    Autograd takes no part.
 
     Args:
-        heads: what learns; all of one design.
-        design: a head of that design.
+        weights: of the heads.
+        design: a head of the same shape.
+        generators: of each head's dropout.
     """
 
-    def __init__(self, heads: Sequence[LearningHead], design: HeadModel) -> None:
-        self.heads = tuple(heads)
-        weights = [head.weights for head in heads]
-        self._mix = StackedMix(weights) if LOGITS in weights[0].values else None
-        self._pooling = _stacked_pooling(self.heads, design, self._mix)
+    def __init__(self, weights: StackedWeights, design: HeadModel, generators: Sequence[torch.Generator]) -> None:
+        self._mix = StackedMix(weights) if LOGITS in weights.values else None
+        self._pooling = _stacked_pooling(weights, design, self._mix)
+        self._of_pairs = design.of_pairs
+        self._classifier = StackedClassifier(weights, design.classifier.dropout, generators)
 
     def learn(self, batch: DecodedBatch) -> torch.Tensor:
         """The mean loss (G,) of each head over a batch, dropout included; their gradients are handed on."""
-        pooled = self._pool(batch)
-        gradient = torch.empty(pooled.shape, dtype=pooled.dtype)
-        losses = [
-            head.learn(own, batch.targets, back) for head, own, back in zip(self.heads, pooled, gradient, strict=True)
-        ]
-        self._pooling.backward(gradient)
+        vectors = self._pool(batch)
+        losses, gradient = self._classifier.learn(self._enter(vectors), batch.targets)
+        self._pooling.backward(self._enter_back(gradient, vectors))
         if self._mix is not None:
             self._mix.backward()
-        return torch.stack(losses)
+        return losses
 
     def logits(self, batch: DecodedBatch) -> torch.Tensor:
         """(G, documents, classes), without dropout."""
-        pooled = self._pool(batch)
-        return torch.stack([head.logits(own, len(batch)) for head, own in zip(self.heads, pooled, strict=True)])
+        return self._classifier.logits(self._enter(self._pool(batch)))
 
     def _pool(self, batch: DecodedBatch) -> torch.Tensor:
+        """(G, documents, vectors, d)."""
         if self._mix is not None:
             self._mix.forward()
         return self._pooling.forward(batch)
 
+    def _enter(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(G, documents, inputs) of the classifiers: the vectors side by side, the texts of a pair compared."""
+        if not self._of_pairs:
+            return vectors.flatten(2)
+        u, v = vectors.unbind(dim=2)
+        return torch.cat([u, v, (u - v).abs(), u * v], dim=2)
+
+    def _enter_back(self, gradient: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+        """The gradient of the vectors, from that of what the classifiers took."""
+        if not self._of_pairs:
+            return gradient.view(vectors.shape)
+        u, v = vectors.unbind(dim=2)
+        of_u, of_v, of_distance, of_product = gradient.chunk(4, dim=2)
+        of_distance = of_distance * (u - v).sign()
+        return torch.stack([of_u + of_distance + of_product * v, of_v - of_distance + of_product * u], dim=2)
+
 
 def _stacked_pooling(
-    heads: Sequence[LearningHead], design: HeadModel, mix: StackedMix | None
+    weights: StackedWeights, design: HeadModel, mix: StackedMix | None
 ) -> StackedAttention | StackedAverage:
     pooling = design.pooling
-    if isinstance(pooling, ClsPooling | MeanPooling):
-        return StackedAverage(len(heads), pooling, mix)
     if isinstance(pooling, PairPooling):
-        pooling = pooling.attention
-    if not isinstance(pooling, AttentionPooling):
-        raise TypeError(f"no stacked form of {type(pooling).__name__}")
-    own = [head.attention for head in heads if head.attention is not None]
-    return StackedAttention(own, pooling, of_pairs=design.of_pairs, mix=mix)
+        return StackedAttention(weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix)
+    if isinstance(pooling, AttentionPooling):
+        return StackedAttention(weights, "pooling.", pooling, of_pairs=False, mix=mix)
+    if isinstance(pooling, ClsPooling | MeanPooling):
+        return StackedAverage(len(weights), pooling, mix)
+    raise TypeError(f"no stacked form of {type(pooling).__name__}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from heads.learning_weights import Tensors
 from heads.settings import TrainSettings
 from heads.stacked_mix import LOGITS
+from heads.stacked_weights import Tensors
 
 MIX_RATE = 100
 """Learning rate of the m logits of a layer mix, in that of the other parameters. At the same rate they stay where they
@@ -20,7 +20,7 @@ class HeadOptimizer:
     same operator.
 
     Args:
-        values: parameters of the head; changed in place.
+        values: parameters of the head; changed in place. They may move: what is here at a step counts.
         settings: what they are trained by.
         rate: the peak of the schedule.
         steps: length of the schedule.

@@ -1,46 +1,55 @@
-"""What the attention of several heads does with the tokens: all heads in one product, the gradients written out.
+"""Attention pooling of several heads that learn, with the gradients written out.
 
-Below, G heads of the stack have H attention heads and N queries each. J = G·H·N are all their folded queries, in this
-order; U is 2 for heads of pairs, which pool each text for itself, else 1; m is the number of layers.
+What concerns the tokens is one product for all heads: their scores, their weighted sums, and both gradients. Below, G
+heads of the stack have H attention heads and N queries each. J = G·H·N are all their folded queries, in this order; U
+is 2 for heads of pairs, which pool each text for itself, else 1; m is the number of layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 import torch
 
 from heads.attention import AttentionPooling
 from heads.decoded import DecodedBatch
-from heads.learning_attention import LearningAttention
 from heads.pair import text_masks
 from heads.products import product
 from heads.stacked_mix import StackedMix
+from heads.stacked_weights import StackedLinear, StackedWeights
 
 
 class StackedAttention:
-    """Folded queries and tokens to weighted sums of the tokens.
+    """`AttentionPooling` for G heads.
 
     Args:
-        heads: the poolings, all of one design.
-        design: one of them, for its shape.
+        weights: of the heads.
+        prefix: of the names of the pooling's parameters.
+        design: one of the poolings, for its shape.
         of_pairs: whether each text is pooled for itself.
         mix: of the layers; None where there is one.
     """
 
     def __init__(
-        self, heads: Sequence[LearningAttention], design: AttentionPooling, *, of_pairs: bool, mix: StackedMix | None
+        self, weights: StackedWeights, prefix: str, design: AttentionPooling, *, of_pairs: bool, mix: StackedMix | None
     ) -> None:
-        self._stack = heads
-        self._heads, self._queries = design.heads, design.queries
+        self._stack, self._prefix = weights, prefix
+        self._heads, self._queries, self._width = design.heads, design.queries, design.width
         self._texts = 2 if of_pairs else 1
         self._mix = mix
+        values = {name.removeprefix(prefix): value for name, value in weights.values.items()}
+        each = self._width // self._heads
+        self._scale = 1 / math.sqrt(each)
+        self._query = values["query"].view(len(weights), self._queries, self._width)
+        self._keys, self._values = (values[name].view(-1, each, self._width) for name in ("key_weight", "value_weight"))
+        self._bias = values["value_bias"][:, None]
+        self._project_query = StackedLinear(weights, prefix + "query_weight", prefix + "query_bias")
+        self._project_output = StackedLinear(weights, prefix + "output_weight", prefix + "output_bias")
 
     def forward(self, batch: DecodedBatch) -> torch.Tensor:
-        """(G, H, documents · U · N, d); what `backward` needs is kept."""
+        """(G, documents, U · N, d); what `backward` needs is kept."""
         self._batch = batch
-        folded = torch.cat([head.fold() for head in self._stack]).flatten(0, 1)
-        scores = product(batch.values.flatten(0, 1), folded).view(len(batch), batch.tokens, -1)
+        scores = product(batch.values.flatten(0, 1), self._fold()).view(len(batch), batch.tokens, -1)
         if self._mix is not None:
             self._layer_scores = scores.view(len(batch), batch.tokens, batch.layers, -1)
             scores = (self._layer_scores * self._columns(self._mix, 1)).sum(dim=2)
@@ -48,16 +57,12 @@ class StackedAttention:
         rows = self._attended
         if self._mix is not None:
             rows = (rows[:, :, None] * self._columns(self._mix, self._texts)).flatten(1, 2)
-        summed = torch.bmm(rows.transpose(1, 2), batch.values)
-        shape = (len(batch), self._texts, len(self._stack), self._heads, self._queries, summed.shape[2])
-        return summed.view(shape).permute(2, 3, 0, 1, 4, 5).flatten(2, 4)
+        return self._project(torch.bmm(rows.transpose(1, 2), batch.values))
 
     def backward(self, gradient: torch.Tensor) -> None:
-        """Hand their part of the gradient of the result to the heads."""
+        """Hand on the gradients of all parameters, from that of the result."""
         batch, attended = self._batch, self._attended
-        shape = (len(self._stack), self._heads, len(batch), self._texts, self._queries, gradient.shape[3])
-        summed = gradient.view(shape).permute(2, 3, 0, 1, 4, 5).flatten(1, 4)
-        weights = torch.bmm(batch.values, summed.transpose(1, 2))
+        weights = torch.bmm(batch.values, self._project_back(gradient).transpose(1, 2))
         if self._mix is not None:
             layered = weights.view(len(batch), batch.tokens, batch.layers, -1)
             self._mix.learn(self._texts, (layered * attended[:, :, None]).sum(dim=(0, 1)))
@@ -68,9 +73,7 @@ class StackedAttention:
         if self._mix is not None:
             self._mix.learn(1, (self._layer_scores * scores[:, :, None]).sum(dim=(0, 1)))
             scores = scores[:, :, None] * self._columns(self._mix, 1)
-        folded = product(scores.flatten(0, -2).t(), batch.values.flatten(0, 1).t())
-        for head, own in zip(self._stack, folded.view(len(self._stack), self._heads, self._queries, -1), strict=True):
-            head.fold_back(own)
+        self._fold_back(product(scores.flatten(0, -2).t(), batch.values.flatten(0, 1).t()))
 
     def _attend(self, scores: torch.Tensor, batch: DecodedBatch) -> torch.Tensor:
         """(documents, tokens, U · J) weights that sum to 1 over the tokens of each text, from scores (..., J)."""
@@ -83,6 +86,48 @@ class StackedAttention:
         # A finite fill: the weights of a text without tokens are zero, not NaN.
         filled = scores[:, :, None].masked_fill(~texts, torch.finfo(scores.dtype).min)
         return filled.softmax(dim=1).mul_(texts).flatten(2)
+
+    def _fold(self) -> torch.Tensor:
+        """(J, d): the vectors whose dot products with a token are its scores."""
+        projected = self._project_query.forward(self._query).view(len(self._stack), self._queries, self._heads, -1)
+        self._projected = projected.transpose(1, 2).flatten(0, 1) * self._scale
+        return torch.bmm(self._projected, self._keys).view(-1, self._width)
+
+    def _fold_back(self, folded: torch.Tensor) -> None:
+        by_head = folded.view(-1, self._queries, self._width)
+        projected = torch.bmm(by_head, self._keys.transpose(1, 2)).mul_(self._scale)
+        self._take_products("key_weight", self._projected, by_head)
+        by_query = projected.view(len(self._stack), self._heads, self._queries, -1).transpose(1, 2).flatten(2)
+        query = self._project_query.backward(by_query)
+        self._stack.take_all(self._prefix + "query", query.view(self._stack.values[self._prefix + "query"].shape))
+
+    def _project(self, summed: torch.Tensor) -> torch.Tensor:
+        """(G, documents, U · N, d) from the weighted sums (documents, U · J, d)."""
+        stack = len(self._stack)
+        shape = (len(summed), self._texts, stack, self._heads, self._queries, self._width)
+        # One row for each text and query of a document: all of them share the projections.
+        self._rows = summed.view(shape).permute(2, 3, 0, 1, 4, 5).flatten(2, 4).flatten(0, 1)
+        values = torch.bmm(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
+        by_stack = values.transpose(1, 2).flatten(2).add_(self._bias)
+        return self._project_output.forward(by_stack).view(stack, len(summed), -1, self._width)
+
+    def _project_back(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The gradient of the weighted sums (documents, U · J, d)."""
+        stack, documents = gradient.shape[:2]
+        by_stack = self._project_output.backward(gradient.flatten(1, 2))
+        by_head = by_stack.view(stack, -1, self._heads, self._width // self._heads).transpose(1, 2).flatten(0, 1)
+        summed = torch.bmm(by_head, self._values)
+        self._stack.take_all(self._prefix + "value_bias", by_stack.sum(dim=1))
+        self._take_products("value_weight", by_head, self._rows)
+        shape = (stack, self._heads, documents, self._texts, self._queries, self._width)
+        return summed.view(shape).permute(2, 3, 0, 1, 4, 5).flatten(1, 4)
+
+    def _take_products(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Hand on leftᵀ · right, (G · H, rows, d / H) and (G · H, rows, d), head by head of the stack."""
+        turned = left.transpose(1, 2)
+        for place, take in enumerate(self._stack.take):
+            own = slice(place * self._heads, (place + 1) * self._heads)
+            take(self._prefix + name, torch.bmm(turned[own], right[own]).view(self._width, self._width))
 
     def _columns(self, mix: StackedMix, texts: int) -> torch.Tensor:
         """(m, texts · J): each layer's weight in each column."""

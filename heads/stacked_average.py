@@ -24,15 +24,15 @@ class StackedAverage:
         self._mix = mix
 
     def forward(self, batch: DecodedBatch) -> torch.Tensor:
-        """(G, documents, d); what `backward` needs is kept."""
+        """(G, documents, 1, d); what `backward` needs is kept."""
         by_token = batch.values.unflatten(1, (batch.tokens, batch.layers)).flatten(2)  # type: ignore[no-untyped-call]
         pooled = self._pooling(by_token, batch.lengths)
         if self._mix is None:
-            return pooled.expand(self._stack, -1, -1)  # type: ignore[no-any-return]
+            return pooled[None, :, None].expand(self._stack, -1, -1, -1)  # type: ignore[no-any-return]
         self._pooled = pooled.view(len(batch), batch.layers, -1)
-        return torch.matmul(self._mix.columns(1, 1).t(), self._pooled).transpose(0, 1)
+        return torch.matmul(self._mix.columns(1, 1).t(), self._pooled).transpose(0, 1).unsqueeze(2)
 
     def backward(self, gradient: torch.Tensor) -> None:
         """Hand on the gradient of the result."""
         if self._mix is not None:
-            self._mix.learn(1, torch.einsum("gbd,bmd->mg", gradient, self._pooled))
+            self._mix.learn(1, torch.einsum("gbd,bmd->mg", gradient[:, :, 0], self._pooled))

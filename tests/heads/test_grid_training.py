@@ -108,9 +108,7 @@ def test_each_head_of_a_grid_is_that_of_a_plain_training(design: str, quantizer:
         )
         model, accuracies = trained_plainly(alone, spec, point.pooling)
         assert accuracies_of(run) == accuracies
-        torch.testing.assert_close(
-            run.head.weights.values, dict(model.named_parameters()), rtol=1e-3, atol=2e-5, check_device=False
-        )
+        torch.testing.assert_close(run.values, dict(model.named_parameters()), rtol=1e-3, atol=2e-5, check_device=False)
 
 
 def test_each_head_of_a_grid_is_that_trained_alone() -> None:
@@ -120,7 +118,7 @@ def test_each_head_of_a_grid_is_that_trained_alone() -> None:
         point = run.point
         own = replace(settings, poolings=(point.pooling,), seeds=(point.seed,), batch_sizes=(point.batch_size,))
         (alone,) = trained_together(replace(own, order_seed=0), spec)
-        torch.testing.assert_close(run.head.weights.values, alone.head.weights.values, rtol=1e-3, atol=2e-5)
+        torch.testing.assert_close(run.values, alone.values, rtol=1e-3, atol=2e-5)
         assert accuracies_of(run) == accuracies_of(alone)
 
 
@@ -135,18 +133,15 @@ def test_the_number_of_threads_changes_no_bit(layers: str) -> None:
             assert torch.get_num_threads() == count
     for runs in zip(*found, strict=True):
         for other in runs[1:]:
-            assert all(
-                torch.equal(value, other.head.weights.values[name])
-                for name, value in runs[0].head.weights.values.items()
-            )
+            assert all(torch.equal(value, other.values[name]) for name, value in runs[0].values.items())
             assert [epoch.loss for epoch in other.history] == [epoch.loss for epoch in runs[0].history]
 
 
 def test_another_order_of_documents_is_another_training() -> None:
     spec = spec_of()
     first, second = (trained_together(replace(SETTINGS, order_seed=seed), spec)[0] for seed in (1, 2))
-    values = first.head.weights.values
-    assert torch.equal(values["pooling.query"], second.head.weights.values["pooling.query"]) is False
+    values = first.values
+    assert torch.equal(values["pooling.query"], second.values["pooling.query"]) is False
     assert first.history[0].loss != second.history[0].loss
 
 
@@ -159,7 +154,7 @@ def test_pairs_and_single_pooling_train_together() -> None:
     for run in runs:
         own = replace(settings, poolings=(run.point.pooling,), seeds=(run.point.seed,), order_seed=0)
         (alone,) = train_grid(examples, examples, own.grid(""), own, None)
-        torch.testing.assert_close(run.head.weights.values, alone.head.weights.values, rtol=1e-3, atol=2e-5)
+        torch.testing.assert_close(run.values, alone.values, rtol=1e-3, atol=2e-5)
 
 
 @pytest.mark.parametrize(

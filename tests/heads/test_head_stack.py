@@ -12,9 +12,8 @@ from torch.nn import functional
 
 from heads.decoded import DecodedBatch
 from heads.head_stack import HeadStack
-from heads.learning_head import LearningHead
-from heads.learning_weights import LearningWeights
 from heads.model import HeadModel
+from heads.stacked_weights import StackedWeights
 from tests.heads.building import model_of, spec_of
 
 CASES = {
@@ -66,20 +65,13 @@ class Gradients:
         self.found[name] = gradient.clone()
 
 
-def stack_of(models: Sequence[HeadModel]) -> HeadStack:
-    heads = []
-    for seed, model in enumerate(models):
-        values = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-        heads.append(LearningHead(LearningWeights(values, Gradients()), model, torch.Generator().manual_seed(seed)))
-    return HeadStack(heads, models[0])
-
-
-def gradients_of(stack: HeadStack, place: int) -> dict[str, torch.Tensor]:
-    """What a head handed on since it was asked last."""
-    take = stack.heads[place].weights.take
-    assert isinstance(take, Gradients)
-    gradients, take.found = take.found, {}
-    return gradients
+def stack_of(models: Sequence[HeadModel]) -> tuple[HeadStack, list[Gradients]]:
+    """The stack, and what its heads hand on."""
+    parameters = [dict(model.named_parameters()) for model in models]
+    values = {name: torch.stack([own[name].detach() for own in parameters]) for name in parameters[0]}
+    gradients = [Gradients() for _ in models]
+    generators = [torch.Generator().manual_seed(seed) for seed in range(len(models))]
+    return HeadStack(StackedWeights(values, gradients), models[0], generators), gradients
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -87,7 +79,7 @@ def gradients_of(stack: HeadStack, place: int) -> dict[str, torch.Tensor]:
 def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: float) -> None:
     models = models_of(case, 3, dropout)
     batch, arguments = batch_of(models)
-    stack = stack_of(models)
+    stack, handed_on = stack_of(models)
     losses = stack.learn(batch)
     for place, model in enumerate(models):
         model.train()
@@ -95,7 +87,7 @@ def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: f
         loss = functional.cross_entropy(model(*arguments), batch.targets)
         torch.autograd.backward(loss)
         assert float(losses[place]) == pytest.approx(float(loss.detach()), rel=1e-12)
-        gradients = gradients_of(stack, place)
+        gradients = handed_on[place].found
         plain = {name: parameter.grad for name, parameter in model.named_parameters()}
         assert set(gradients) == set(plain)
         torch.testing.assert_close(gradients, plain, rtol=1e-9, atol=1e-12)
@@ -105,13 +97,12 @@ def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: f
 def test_single_precision_differs_by_rounding_alone(case: str) -> None:
     double, single = models_of(case, 2), [model.float() for model in models_of(case, 2)]
     batch, _ = batch_of(double)
-    reference, stack = stack_of(double), stack_of(single)
+    (reference, exact), (stack, rounded) = stack_of(double), stack_of(single)
     reference.learn(batch)
     stack.learn(replace(batch, values=batch.values.float()))
     for place in range(2):
-        rounded = gradients_of(stack, place)
-        for name, gradient in gradients_of(reference, place).items():
-            distance = float((rounded[name].double() - gradient).norm())
+        for name, gradient in exact[place].found.items():
+            distance = float((rounded[place].found[name].double() - gradient).norm())
             assert distance <= 1e-5 * float(gradient.norm()) + 1e-7, name
 
 
@@ -119,7 +110,7 @@ def test_single_precision_differs_by_rounding_alone(case: str) -> None:
 def test_logits_are_those_of_each_head_alone(case: str) -> None:
     models = models_of(case, 2, dropout=0.3)
     batch, arguments = batch_of(models)
-    logits = stack_of(models).logits(batch)
+    logits = stack_of(models)[0].logits(batch)
     for place, model in enumerate(models):
         torch.testing.assert_close(logits[place], model(*arguments).detach(), rtol=1e-9, atol=1e-12)
 
@@ -127,11 +118,12 @@ def test_logits_are_those_of_each_head_alone(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_second_batch_leaves_nothing_of_the_first(case: str) -> None:
     models = models_of(case, 2)
-    twice, once = stack_of(models), stack_of(models)
+    (twice, found), (once, expected) = stack_of(models), stack_of(models)
     twice.learn(batch_of(models, 1)[0])
-    assert all(gradients_of(twice, place) for place in range(2))
+    for gradients in found:
+        gradients.found.clear()
     batch, _ = batch_of(models, 2)
     assert torch.equal(twice.learn(batch), once.learn(batch))
-    for place in range(2):
-        other = gradients_of(once, place)
-        assert all(torch.equal(gradient, other[name]) for name, gradient in gradients_of(twice, place).items())
+    for mine, other in zip(found, expected, strict=True):
+        assert set(mine.found) == set(other.found)
+        assert all(torch.equal(gradient, other.found[name]) for name, gradient in mine.found.items())

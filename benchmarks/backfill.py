@@ -1,128 +1,261 @@
-"""Ten heads in one pass beside ten passes of one head, interleaved in one process.
+"""The backfill job with 1, 14 and 100 attention heads, beside what one would do otherwise, with all cores.
 
-The store holds random sign bits at minilm's width in documents of news-like length: what is read, decoded and scored
-does not depend on their values.
+- job: `encore backfill` as it comes, over 1-bit, 8-bit and half-precision stores: plan, read, score, write, list.
+- 14 passes: 14 jobs of one head each, over the 1-bit store.
+- nn.MultiheadAttention: the same head as torch has it, over dequantized floats that are padded, sorted by length and in
+  memory already; its probabilities are seen to be the job's.
+- re-encoding: plain transformers over batches of 32 news texts, tokenized and sorted by length beforehand.
 
-    python -m benchmarks.backfill [--documents 20000] [--heads 10] [--repeats 5]
+The stores hold random features at minilm's width in documents as long as news. Every number is seconds a document;
+100 heads score an eighth of the documents. ``--clock processor`` adds up the processor time of all threads instead of
+looking at the wall clock: on a machine that others use too, it is the fairer one. Shares are of workers × wall clock of
+one job; Beam is what no stage claims, planning and listing included.
+
+    python -m benchmarks.backfill [CORPUS.parquet] [--documents 47668] [--repeats 5] [--clock wall] [--publish]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModel, AutoTokenizer
 
-from featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
-from featurestore.entries import SegmentEntry
-from featurestore.identity import key_hashes, text_digests
-from featurestore.segments import EncodingCounts, write_segment
-from heads import Labels, TrainSettings
-from heads.store_training import TrainRequest, train_from_store
+from benchmarks.corpus import default_corpus
+from benchmarks.measure import Measurement, Ratio, measure
+from benchmarks.report import Report, arguments
+from benchmarks.synthetic import synthetic_store
+from encoders.sources import find_files
+from featurestore import FeatureBlock, Store
+from heads import Head, HeadModel, Scorer
+from heads.attention import AttentionPooling
 from pipelines.backfill_job import BackfillRequest, backfill
 from pipelines.runner import available_cores
+from tests.heads.building import head_of
 
-UNIT = 2048
-MEAN_TOKENS = 48
+QUANTIZERS = {"sign": "none", "uint8": "zstd", "float16": "blosc"}
+"""With the codec that each has unless another is asked for."""
+HEADS = (1, 14, 100)
+BATCH = 32
+ENCODED = 128
+"""Documents that are encoded again, and scored with nn.MultiheadAttention eight times as many: enough for a rate."""
+
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 def main() -> None:
-    """Run the benchmark and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, default=20_000)
-    parser.add_argument("--heads", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=5)
+    """Run the benchmark and print its report."""
+    parser = arguments(__doc__)
+    parser.add_argument("corpus", nargs="?", help="Parquet with columns doc_id and text")
+    parser.add_argument("--documents", type=int, default=47_668, help="as many as news has")
+    parser.add_argument("--quantizers", nargs="+", choices=QUANTIZERS, default=list(QUANTIZERS))
+    parser.add_argument("--encoder", default="minilm")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
+    torch.set_num_threads(available_cores())
+    report = Report.begin("backfill", options)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        store = random_store(folder / "store", options.documents)
-        heads = [train(store, folder / f"head-{number}", number) for number in range(options.heads)]
-        rounds = []
-        for repeat in range(options.repeats + 1):
-            together = seconds(store, heads, folder / f"together-{repeat}")
-            apart = sum(seconds(store, [head], folder / f"apart-{repeat}-{i}") for i, head in enumerate(heads))
-            print(f"repeat {repeat}: one pass {together:.2f} s, {len(heads)} passes {apart:.2f} s", file=sys.stderr)
-            rounds.append((together, apart))
-    print(json.dumps(summary(rounds[1:], options), indent=1))
-
-
-def random_store(folder: Path, documents: int) -> Store:
-    """A committed store of random features."""
-    encoder = EncoderSpec(weights="0" * 64, tokenizer="0" * 64, hidden_size=384, num_layers=6, name="random")
-    spec = FeatureSpec.build(encoder, TextSpec(256), "mean:6", "tokens", "sign")
-    store = Store.create(str(folder), spec)
-    random = np.random.default_rng(0)
-    entries = []
-    for start in range(0, documents, UNIT):
-        block = random_block(start, min(start + UNIT, documents), spec, random)
-        tokens = len(block.packed)
-        name = store.segment_for(block.index)
-        record = write_segment(store.objects, name, block, spec, EncodingCounts(tokens, tokens), codec="none")
-        entries.append(SegmentEntry.of(record))
-    return commit(store, Change(store.version, "random", entries))
-
-
-def random_block(start: int, stop: int, spec: FeatureSpec, random: np.random.Generator) -> FeatureBlock:
-    """Documents ``start`` to ``stop`` of the store."""
-    lengths = random.poisson(MEAN_TOKENS, stop - start).clip(3, spec.text.max_length)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    ids = pa.array([f"d{number}" for number in range(start, stop)])
-    index = pa.table(
-        {
-            "doc_id": ids,
-            "key_hash": key_hashes(ids),
-            "text_digest": text_digests(ids),
-            "n_tokens": pa.array(lengths, pa.int32()),
-            "truncated": pa.array(np.zeros(len(ids), bool)),
-            "n_first_tokens": pa.array(lengths, pa.int32()),
-        }
+        jobs = Jobs(Path(name), CLOCKS[options.clock])
+        contenders: dict[str, Callable[[], float]] = {}
+        for quantizer in ("sign", *(other for other in options.quantizers if other != "sign")):
+            for heads in HEADS:
+                documents = options.documents // 8 if heads == max(HEADS) else options.documents
+                contenders[f"{quantizer}, {heads} heads"] = jobs.job(quantizer, documents, heads)
+        contenders["14 passes"] = jobs.passes("sign", options.documents, 14)
+        contenders["nn.MultiheadAttention"] = multihead(jobs.store("sign", options.documents), jobs.clock)
+        contenders["re-encoding"] = reencoding(options, Path(name), jobs.clock)
+        taken = measure(contenders, options.repeats)
+        shares = {f"{q}, {n} heads": jobs.shares(q, options.documents, n) for q in options.quantizers for n in (1, 14)}
+    ratios = compare(taken)
+    rows = [
+        [name, taken.cell(name, 1e6, "µs"), f"{1 / taken.median(name):,.0f}", *beside(ratios, name)]
+        for name in contenders
+    ]
+    report.end(
+        ["what", f"a document ({options.clock} clock)", "documents a second", "beside", "times as fast"],
+        rows,
+        {"seconds a document": taken, "times as fast": ratios, "shares": shares},
     )
-    return FeatureBlock(index, random.integers(0, 256, (offsets[-1], *spec.packed_shape), np.uint8), offsets)
 
 
-def train(store: Store, folder: Path, seed: int) -> str:
-    """An attention head, trained for one epoch on a few documents."""
-    ids = [f"d{number}" for number in range(200)]
-    table = pa.table({"doc_id": ids, "label": [f"class {number % 3}" for number in range(200)]})
-    labels = Labels.from_table(table, "doc_id", "label", "random")
-    request = TrainRequest(f"task-{seed}", labels, dev_share=0, settings=TrainSettings(epochs=1, seeds=(seed,)))
-    train_from_store(store, request).head.save(folder)
-    return str(folder)
-
-
-def seconds(store: Store, heads: list[str], out: Path) -> float:
-    """Seconds of one backfill into a new folder."""
-    started = time.perf_counter()
-    report = backfill(BackfillRequest(store.uri, tuple(heads), str(out)))
-    if report.exit_code:
-        raise RuntimeError(f"the job failed: {report.document['failures']}")
-    return time.perf_counter() - started
-
-
-def summary(rounds: list[tuple[float, float]], options: argparse.Namespace) -> dict[str, Any]:
-    """Medians and ratios; the first repeat warmed up and is left out."""
-    ratios = [together / apart for together, apart in rounds]
+def compare(taken: Measurement) -> dict[str, dict[str, Ratio]]:
+    """Contender → another one → how many times as fast it is."""
+    one, many, most = (f"sign, {heads} heads" for heads in HEADS)
     return {
-        "benchmark": "backfill",
-        "documents": options.documents,
-        "heads": options.heads,
-        "repeats": len(rounds),
-        "one_pass_seconds": round(statistics.median(together for together, _ in rounds), 3),
-        "many_passes_seconds": round(statistics.median(apart for _, apart in rounds), 3),
-        "one_pass_over_many": {
-            name: round(of(ratios), 3) for name, of in (("median", statistics.median), ("min", min), ("max", max))
-        },
-        "machine": {"cores": available_cores()},
-        "torch": torch.__version__,
+        one: {"re-encoding": taken.ratio("re-encoding", one), "MHA": taken.ratio("nn.MultiheadAttention", one)},
+        many: {"14 passes": taken.ratio("14 passes", many), "re-encoding": taken.ratio("re-encoding", many)},
+        most: {"re-encoding": taken.ratio("re-encoding", most)},
     }
+
+
+def beside(ratios: Mapping[str, Mapping[str, Ratio]], name: str) -> tuple[str, str]:
+    """The last two cells of a row."""
+    found = ratios.get(name, {})
+    return "; ".join(found), "; ".join(map(str, found.values()))
+
+
+class Jobs:
+    """Stores and heads in a folder, and jobs over them.
+
+    Attributes:
+        clock: gives seconds.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self._folder = folder
+        self._numbers = count()
+
+    def store(self, quantizer: str, documents: int) -> Store:
+        """A store, made when it is first asked for."""
+        folder = self._folder / f"{quantizer}-{documents}"
+        if folder.exists():
+            return Store.open(str(folder))
+        return synthetic_store(folder, documents, quantizer, QUANTIZERS[quantizer])
+
+    def heads(self, store: Store, number: int) -> list[str]:
+        """Folders of heads for a store."""
+        folders = []
+        for seed in range(number):
+            folder = Path(f"{store.uri}-heads") / str(seed)
+            if not folder.exists():
+                head_of(store.spec, task=f"task-{seed}", seed=seed).save(folder)
+            folders.append(str(folder))
+        return folders
+
+    def run(self, store: Store, heads: list[str]) -> Mapping[str, Any]:
+        """Report of one job into a new folder."""
+        out = self._folder / f"out-{next(self._numbers)}"
+        report = backfill(BackfillRequest(store.uri, tuple(heads), str(out)))
+        if report.exit_code:
+            raise RuntimeError(f"the job failed: {report.document['failures']}")
+        return report.document
+
+    def job(self, quantizer: str, documents: int, number: int) -> Callable[[], float]:
+        """Seconds a document of one job with so many heads."""
+        store = self.store(quantizer, documents)
+        heads = self.heads(store, number)
+        return lambda: self._timed(lambda: self.run(store, heads)) / documents
+
+    def passes(self, quantizer: str, documents: int, number: int) -> Callable[[], float]:
+        """Seconds a document of so many jobs with one head each."""
+        store = self.store(quantizer, documents)
+        heads = self.heads(store, number)
+        return lambda: self._timed(lambda: [self.run(store, [head]) for head in heads]) / documents
+
+    def shares(self, quantizer: str, documents: int, number: int) -> dict[str, float]:
+        """Stage → share of one job's workers × wall clock; decoding is a part of scoring."""
+        store = self.store(quantizer, documents)
+        heads, kind = self.heads(store, number), type(store.spec.quantizer)
+        decode, spent = kind.dequantize, []
+
+        def watched(*words: Any, **named: Any) -> torch.Tensor:
+            started = time.perf_counter()
+            decoded: torch.Tensor = decode(*words, **named)
+            spent.append(time.perf_counter() - started)
+            return decoded
+
+        started = time.perf_counter()
+        with patch.object(kind, "dequantize", watched):
+            seconds = dict(self.run(store, heads)["seconds"])
+        whole = (time.perf_counter() - started) * min(available_cores(), len(store.entries))
+        seconds["Beam"] = whole - sum(seconds.values())
+        seconds["score"] -= sum(spent)
+        return {stage: round(taken / whole, 3) for stage, taken in (seconds | {"decode": sum(spent)}).items()}
+
+    def _timed(self, step: Callable[[], object]) -> float:
+        started = self.clock()
+        step()
+        return self.clock() - started
+
+
+class MultiheadModel(nn.Module):
+    """A head with torch's own attention: (documents, classes) logits of padded floats."""
+
+    def __init__(self, model: HeadModel) -> None:
+        super().__init__()
+        pooling = model.pooling
+        if not isinstance(pooling, AttentionPooling):
+            raise TypeError(f"{pooling!r} is no attention")
+        self.query, self.classifier = pooling.query, model.classifier
+        self.attention = nn.MultiheadAttention(pooling.width, pooling.heads, batch_first=True)
+        weights: list[torch.Tensor] = [pooling.query_weight, pooling.key_weight, pooling.value_weight]
+        biases: list[torch.Tensor] = [pooling.query_bias, torch.zeros_like(pooling.query_bias), pooling.value_bias]
+        with torch.no_grad():
+            self.attention.in_proj_weight.copy_(torch.cat(weights))
+            self.attention.in_proj_bias.copy_(torch.cat(biases))
+            self.attention.out_proj.weight.copy_(pooling.output_weight)
+            self.attention.out_proj.bias.copy_(pooling.output_bias)
+
+    def forward(self, values: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
+        """Logits of values (documents, tokens, d), where ``padding`` (documents, tokens) is left out."""
+        query = self.query.expand(len(values), 1, -1)
+        pooled, _ = self.attention(query, values, values, key_padding_mask=padding, need_weights=False)
+        return self.classifier(pooled[:, 0])  # type: ignore[no-any-return]
+
+
+def multihead(store: Store, clock: Callable[[], float]) -> Callable[[], float]:
+    """Seconds a document of scoring dequantized floats with `MultiheadModel`."""
+    block: FeatureBlock = next(store.scan())
+    block = block.slice(0, min(len(block), 8 * ENCODED))
+    head: Head = head_of(store.spec)
+    model = MultiheadModel(head.model).eval()
+    order = np.argsort(block.lengths, kind="stable")
+    floats = store.spec.quantizer.dequantize(torch.from_numpy(block.packed), store.spec.width)
+    batches = []
+    for documents in np.split(order, range(BATCH, len(order), BATCH)):
+        vectors = [floats[block.offsets[i] : block.offsets[i + 1]] for i in documents]
+        lengths = torch.from_numpy(block.lengths[documents])
+        values = pad_sequence(vectors, batch_first=True)
+        batches.append((values, torch.arange(values.shape[1]) >= lengths[:, None]))
+
+    def score() -> torch.Tensor:
+        with torch.inference_mode():
+            return torch.cat([model(*batch).softmax(dim=1) for batch in batches])
+
+    ours = Scorer([head], store.spec).score(block)[0].probabilities[order]
+    np.testing.assert_allclose(score().numpy(), ours, atol=1e-4)
+
+    def run() -> float:
+        started = clock()
+        score()
+        return (clock() - started) / len(order)
+
+    return run
+
+
+def reencoding(options: argparse.Namespace, folder: Path, clock: Callable[[], float]) -> Callable[[], float]:
+    """Seconds a document of the bare encoder, over some of the corpus."""
+    corpus = options.corpus or str(default_corpus(folder))
+    texts = pq.read_table(corpus, columns=["text"])["text"].slice(0, ENCODED).to_pylist()
+    source = find_files(options.encoder).folder
+    tokenizer, model = AutoTokenizer.from_pretrained(source), AutoModel.from_pretrained(source, dtype=torch.float32)
+    model.eval()
+    texts.sort(key=lambda text: len(tokenizer.encode(text, truncation=True, max_length=256)))
+    batches = [
+        tokenizer(texts[at : at + BATCH], padding=True, truncation=True, max_length=256, return_tensors="pt")
+        for at in range(0, len(texts), BATCH)
+    ]
+
+    def run() -> float:
+        started = clock()
+        with torch.inference_mode():
+            for batch in batches:
+                model(**batch)
+        return (clock() - started) / len(texts)
+
+    return run
 
 
 if __name__ == "__main__":

@@ -118,14 +118,16 @@ class Shard:
             out = np.empty((stop - start, *self.layout.shape[1:]), self.layout.dtype)
         if start == stop:
             return out
+        first, last = start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)
+        # From a disk at once: whoever reads in pieces waits for other threads to get a core.
+        if self._read_in_place(first, last, start, out):
+            return out
         if self.comes_whole:
-            if self._read_in_place(0, self.layout.chunks, start, out):
-                return out
             data = self._fetch(0, self.size)
             self._decode(data, 0, self._spans(data[-self.layout.index_bytes :]), start, out)
             return out
         spans = self._index
-        pieces = list(_pieces(spans, start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)))
+        pieces = list(_pieces(spans, first, last))
 
         def read_piece(piece: tuple[int, int]) -> None:
             if self._read_in_place(*piece, start, out):
@@ -176,18 +178,22 @@ class Shard:
         fits = start <= first * rows and stop <= start + len(out) and out.flags.c_contiguous
         if not fits or layout.codec != "none" or not self.objects.on_disk:
             return False
-        if not self.comes_whole and not self._in_order(self._index):
+        # The index of a small shard is read with its chunks, and those of few chunks are no reason to read it before.
+        with_index = self.comes_whole
+        if with_index and last - first < layout.chunks:
+            return False
+        if not with_index and not self._in_order(self._index):
             return False
         values = out[first * rows - start : stop - start].reshape(-1).view(np.uint8)
         filling = np.empty((last - first) * size - len(values), np.uint8)
         sums = np.empty((last - first, CRC_BYTES), np.uint8)
-        index = np.empty(layout.index_bytes if self.comes_whole else 0, np.uint8)
+        index = np.empty(layout.index_bytes if with_index else 0, np.uint8)
         chunks = [[values[at : at + size]] for at in range(0, (last - first) * size, size)]
         chunks[-1].append(filling)
         buffers = [part for chunk, checksum in zip(chunks, sums, strict=True) for part in (*chunk, checksum)]
         if not self.objects.fill(self.path, first * (size + CRC_BYTES), [*buffers, index]):
             return False
-        if self.comes_whole and not self._in_order(self._spans(index)):
+        if with_index and not self._in_order(self._spans(index)):
             return False
         for chunk, stored in zip(chunks, sums.view("<u4")[:, 0].tolist(), strict=True):
             computed = 0

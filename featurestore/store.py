@@ -219,8 +219,12 @@ class Store:
         """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features.
 
         While a block is worked on, the indexes of the next segments are read, so that many small segments cost hardly
-        more than the storage that they fill.
+        more than the storage that they fill. From a disk there is nothing to wait for but other threads.
         """
+        if self.objects.on_disk:
+            for entry in self._live_entries:
+                yield from self._blocks(self.open_segment(entry), max_bytes)
+            return
         with ThreadPoolExecutor(OPEN_AHEAD) as pool:
             ahead: deque[Future[OpenSegment]] = deque()
             for entry in self._live_entries:

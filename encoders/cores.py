@@ -12,8 +12,8 @@ import torch
 class SharedCores:
     """Gives each thread that encodes its share of the cores, and the last one all of them.
 
-    Units are not of one size: where the share were fixed, cores would idle while the last units are encoded. The
-    features do not change with the number of threads (tested for the affine maps).
+    Units are not of one size: where the share were fixed, cores would idle while the last units are encoded. With
+    oneDNN's products the features do not change with the number of threads (tested).
 
     Args:
         cores: to divide; None leaves torch's number of threads alone.

@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from encoders import Encoder, FeatureExtractor, load_encoder
+from encoders.onednn import has_onednn
 from encoders.sources import find_files
 from tests.encoders.plain import block, plain_features, spec_for
 
@@ -45,6 +46,21 @@ def test_mean_6_is_the_average_of_transformers_hidden_states(minilm: Encoder) ->
     for document, reference in zip(single, expected, strict=True):
         (own,) = extractor.activations(document)
         torch.testing.assert_close(own, reference, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(not has_onednn(), reason="torch's own products round as its threads divide them")
+def test_one_thread_gives_the_bits_of_two(minilm: Encoder) -> None:
+    """Threads share the cores as units come and go, and a rerun has to store the same features."""
+    extractor, threads = FeatureExtractor(minilm, spec_for(minilm, max_length=256), 64), torch.get_num_threads()
+    texts = block([" ".join(TEXTS[: 1 + at % 3]) for at in range(9)])
+    try:
+        found = []
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            found.append(torch.cat(list(extractor.activations(texts))))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(*found)
 
 
 def test_the_last_layer_s_mean_is_the_sentence_embedding(minilm: Encoder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featurestore import FeatureBlock, FeatureSpec, SpecMismatch, StoreError, UsageError
-from heads import Head, HeadModel, Scorer, batches, scoring
+from heads import Head, HeadModel, Scorer, batches, pooled, scoring
 from heads.batches import pad
 from tests.heads.building import CLASSES, block_of, head_of, spec_of
 
@@ -55,6 +56,9 @@ def test_every_head_of_one_pass_says_what_its_module_says(
         # Budgets so small that every block is many batches and groups.
         patch.setattr(batches, "BATCH_FLOATS", 16 * 40)
         patch.setattr(scoring, "GROUP_DOCUMENTS", 7)
+        patch.setattr(scoring, "KEPT_FLOATS", 2 * 16 * 40)
+        # Attention heads are pooled a few at a time, and one of them alone.
+        patch.setattr(pooled, "TOGETHER", 2)
         results = Scorer(heads, spec).score(block)
     assert [scores.head for scores in results] == heads
     for head, scores in zip(heads, results, strict=True):
@@ -100,6 +104,19 @@ def test_scoring_twice_gives_the_same_numbers() -> None:
     block, scorer = block_of(spec, list(range(1, 40))), Scorer(family(spec), spec)
     for first, second in zip(scorer.score(block), scorer.score(block), strict=True):
         assert np.array_equal(first.probabilities, second.probabilities)
+
+
+@pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
+def test_threads_may_share_a_scorer(layers: str) -> None:
+    spec = spec_of(layers=layers)
+    scorer = Scorer(family(spec), spec)
+    blocks = [block_of(spec, [3 + seed % 5] * 50, seed) for seed in range(16)]
+    alone = [scorer.score(block) for block in blocks]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(scorer.score, blocks))
+    for one, other in zip(alone, together, strict=True):
+        for first, second in zip(one, other, strict=True):
+            assert np.array_equal(first.probabilities, second.probabilities)
 
 
 def test_features_are_decoded_once_and_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,26 @@
+"""Heads beside their predictions are prepared once for all segments that need the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from featurestore.objects import Objects
+from pipelines.staged_heads import StagedHeads, head_name, stage_heads
+from tests.heads.building import head_of, spec_of
+
+
+def test_the_same_heads_are_prepared_once_and_others_anew(tmp_path: Path) -> None:
+    spec = spec_of()
+    heads = [head_of(spec, task="a"), head_of(spec, "mean", task="b")]
+    objects = Objects.open(str(tmp_path))
+    stage_heads(objects, heads)
+    first, second = map(head_name, heads)
+    staged = StagedHeads(objects, [first, second], spec)
+    assert {name: head.digest for name, head in staged.heads.items()} == {
+        name: head.digest for name, head in zip([first, second], heads, strict=True)
+    }
+    both = staged.scorer([first, second])
+    assert staged.scorer((first, second)) is both
+    assert [head.task for head in staged.scorer([second, first]).heads] == ["b", "a"]
+    assert [head.task for head in staged.scorer([second]).heads] == ["b"]
+    assert [head.task for head in both.heads] == ["a", "b"]

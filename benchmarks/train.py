@@ -10,6 +10,8 @@ with torch alone, over batches that are made and decoded as here: the same head 
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -49,8 +51,15 @@ def main() -> None:
     alone = [replace(settings, seeds=(seed,)) for seed in settings.seeds]
     trained: dict[str, list[TrainedHead]] = {}
 
+    processor: dict[str, list[float]] = {}
+
     def keep(name: str, train: Callable[[], list[TrainedHead]]) -> Callable[[], None]:
-        return lambda: trained.update({name: train()})
+        def run() -> None:
+            started = time.process_time()
+            trained[name] = train()
+            processor.setdefault(name, []).append(time.process_time() - started)
+
+        return run
 
     names = {"one": "one head", "apart": f"{options.heads} one after another", "together": f"{options.heads} together"}
     taken = measure(
@@ -83,6 +92,10 @@ def main() -> None:
             "apart over together": taken.ratio(names["apart"], names["together"]),
             "plain loop over one head": taken.ratio("plain loop, one head", names["one"]),
             "MultiheadAttention over one head": taken.ratio("MultiheadAttention, one head", names["one"]),
+            # Where other work shares the cores, how many of them the threads were given.
+            "cores used together": statistics.median(processor["together"][1:]) / taken.median(names["together"]),
+            "processor time, apart over together": statistics.median(processor["apart"][1:])
+            / statistics.median(processor["together"][1:]),
             "threads": torch.get_num_threads(),
             "dev accuracy together": together,
             "dev accuracy apart": apart,

@@ -7,7 +7,7 @@
 - re-encoding: plain transformers over batches of 32 news texts, tokenized and sorted by length beforehand.
 
 The stores hold random features at minilm's width in documents as long as news. Every number is seconds a document;
-100 heads score an eighth of the documents. ``--clock processor`` adds up the processor time of all threads instead of
+100 heads score a fourth of the documents. ``--clock processor`` adds up the processor time of all threads instead of
 looking at the wall clock: on a machine that others use too, it is the fairer one. Shares are of workers × wall clock of
 one job; Beam is what no stage claims, planning and listing included.
 
@@ -70,7 +70,7 @@ def main() -> None:
         contenders: dict[str, Callable[[], float]] = {}
         for quantizer in ("sign", *(other for other in options.quantizers if other != "sign")):
             for heads in HEADS:
-                documents = options.documents // 8 if heads == max(HEADS) else options.documents
+                documents = options.documents // 4 if heads == max(HEADS) else options.documents
                 contenders[f"{quantizer}, {heads} heads"] = jobs.job(quantizer, documents, heads)
         contenders["14 passes"] = jobs.passes("sign", options.documents, 14)
         contenders["nn.MultiheadAttention"] = multihead(jobs.store("sign", options.documents), jobs.clock)

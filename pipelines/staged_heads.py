@@ -21,8 +21,10 @@ def head_name(head: Head) -> str:
 def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
     """Keep copies of heads below ``heads/``; what is there already is the same, since the digest is in its name."""
     for head in heads:
+        # Asked for once: the name is a digest of all weights.
+        folder = f"heads/{head_name(head)}"
         for file, content in head.to_files().items():
-            objects.create(f"heads/{head_name(head)}/{file}", content)
+            objects.create(f"{folder}/{file}", content)
 
 
 class StagedHeads:

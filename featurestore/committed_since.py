@@ -51,4 +51,9 @@ class CommittedSince:
         return {entry.segment: self._positions[entry] for entry in entries if len(self._positions[entry])}
 
     def _is_new(self, entry: SegmentEntry) -> bool:
-        return entry.segment not in self.base.listed
+        """Whether the base cannot say which documents live in a segment.
+
+        One that lost documents in the base may have left the list since, and come back with all of them.
+        """
+        known = self.base.listed.get(entry.segment)
+        return known is None or (known.deletions is not None and known.deletions != entry.deletions)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from featurestore.entries import SegmentEntry
 from featurestore.errors import CommitConflict
 from featurestore.objects import Objects
-from featurestore.records import attempt_path, record_path
-from featurestore.segments import INDEX_FILE
+from featurestore.records import SegmentRecord, attempt_path, record_path
+from featurestore.removals import Names, read_journals
 
 CLAIM_AGE = timedelta(hours=1)
 """A completion record older than this is written anew before it is listed."""
@@ -19,7 +19,7 @@ THREADS = 16
 
 
 def require_present(objects: Objects, entries: Iterable[SegmentEntry]) -> None:
-    """See that segments which are about to be listed are still there: the record, and one object of the attempt.
+    """See that segments which are about to be listed are still there: the record, and every object of it.
 
     A segment that an interrupted run left long ago is old enough to be vacuumed. Its record is written anew, with the
     same bytes, so that from here on it is as young as one that was finished just now. Of a segment whose objects are
@@ -28,13 +28,23 @@ def require_present(objects: Objects, entries: Iterable[SegmentEntry]) -> None:
     Raises:
         CommitConflict: a segment is gone.
     """
+    entries = list(entries)
     with ThreadPoolExecutor(THREADS) as pool:
         gone = [segment for segment in pool.map(lambda entry: _claim(objects, entry), entries) if segment is not None]
+    # After the records were written anew: a vacuum either sees that they are there again, or is seen here.
+    taken = list(read_journals(objects).values()) if entries else []
+    gone += [entry.segment for entry in entries if any(_holds(names, entry) for names in taken)]
     if gone:
         raise CommitConflict(
             f"{objects.uri}: segments that were to be listed are gone: {len(gone)}, for example {gone[0]}; "
             "run the command again, and vacuum with an age limit that is longer than the longest job"
         )
+
+
+def _holds(names: Names, entry: SegmentEntry) -> bool:
+    """Whether a removal is taking this very record away; one that was written since is another's."""
+    data = names.get(record_path(entry.segment))
+    return data is not None and hashlib.sha256(data).hexdigest() == entry.record
 
 
 def _claim(objects: Objects, entry: SegmentEntry) -> str | None:
@@ -54,7 +64,10 @@ def _claim(objects: Objects, entry: SegmentEntry) -> str | None:
             objects.put(path, data)
     except FileNotFoundError:
         return entry.segment
-    if objects.size(f"{attempt_path(entry.segment, entry.attempt)}/{INDEX_FILE}") is None:
+    folder = attempt_path(entry.segment, entry.attempt)
+    there = dict(objects.walk(folder))
+    recorded = SegmentRecord.parse(data, objects.name(path)).objects
+    if any(there.get(f"{folder}/{stored.path}") != stored.size for stored in recorded):
         objects.delete([path])
         return entry.segment
     return None

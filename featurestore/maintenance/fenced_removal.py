@@ -1,16 +1,16 @@
 """Removing what nothing lists, so that no commit at the same time lists what is gone.
 
 What a commit may claim by its name (completion records, segment lists, deletion vectors) is written down in a journal
-and removed. Then comes the fence, a snapshot that changes nothing: a commit that had seen the names before runs into
-it, looks again (`featurestore.presence`) and writes its lists anew. One that was faster is seen, and what it names
-comes back. Only then do the objects of segments go. A stop anywhere can be undone.
+(`featurestore.removals`) and removed. Then comes the fence, a snapshot that changes nothing: a commit that had seen the
+names before runs into it, looks again, at the journals too (`featurestore.presence`), and writes its lists anew. One
+that was faster is seen, and what it names comes back. Only then do the objects of segments go. A stop anywhere can be
+undone.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,19 +21,15 @@ from featurestore.deletions import vector_path
 from featurestore.entries import entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
 from featurestore.maintenance.needs import Needs
-from featurestore.maintenance.removal import THREADS, SegmentFolder
+from featurestore.maintenance.removal import THREADS, SegmentFolder, restore_tagged
 from featurestore.objects import Listed, Objects
 from featurestore.records import record_path
+from featurestore.removals import Names, read_journals, write_journal
 from featurestore.store import version_log
 from featurestore.versions import list_path
 
-JOURNAL = "removing.json"
-"""Path → content (base64) of the names that are being removed."""
 BATCH = 10_000
 """Names of one fence: the journal holds their objects, which are small."""
-
-Names = Mapping[str, str | None]
-"""Path → content, or None for a record that there was not: an attempt that never finished."""
 
 
 @dataclass(frozen=True)
@@ -86,74 +82,83 @@ def remove_fenced(
     """
     needs.add_published_since(objects)
     doomed = doomed.without(needs)
-    names, claimed = doomed.names(needs), frozenset[str]()
+    names = doomed.names(needs)
+    journals: list[str] = []
+    there: set[str] = set()
     for start in range(0, len(names), BATCH):
-        claimed |= _fence_off(objects, names[start : start + BATCH], needs, operation, since)
-    gone = doomed.without(needs, claimed)
+        batch = names[start : start + BATCH]
+        taken = _take(objects, batch, since, journals)
+        _publish_nothing(objects, operation)
+        needs.add_published_since(objects)
+        _restore(objects, taken, needs)
+        # A name that is there stays with what it names: a job has claimed it, or another removal has put it back.
+        with ThreadPoolExecutor(THREADS) as pool:
+            there.update(
+                path for path, size in zip(batch, pool.map(objects.size, batch), strict=True) if size is not None
+            )
+    gone = doomed.without(needs, frozenset(there))
     paths = [it.path for folder in gone.segments.values() for them in folder.attempts.values() for it in them]
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda path: objects.delete([path]), paths))
-    objects.delete([JOURNAL])
+    objects.delete(journals)
     return gone
 
 
 def interrupted_removal(objects: Objects) -> frozenset[str]:
     """Segments that an interrupted removal was about to remove."""
-    return frozenset(PurePosixPath(path).stem for path in _journal(objects) if path.startswith("segments/"))
+    paths = (path for names in read_journals(objects).values() for path in names)
+    return frozenset(PurePosixPath(path).stem for path in paths if path.startswith("segments/"))
 
 
-def undo_interrupted_removal(objects: Objects) -> None:
-    """Where a removal was interrupted after a commit had been faster, the names that are needed come back."""
-    taken = _journal(objects)
-    if taken:
-        log = version_log(objects)
-        _restore(objects, taken, {list_path(part.digest) for manifest in log.history() for part in manifest.lists})
-        needs = Needs()
-        needs.add_published_since(objects)
-        _restore(objects, taken, _paths(needs))
+def undo_interrupted_removals(objects: Objects, cutoff: datetime) -> None:
+    """What interrupted removals took and a snapshot or a tag needs comes back.
 
+    Args:
+        objects: of the store.
+        cutoff: a removal that began before this is no longer at work, and its journal goes.
 
-def _fence_off(
-    objects: Objects, names: list[str], needs: Needs, operation: str, since: datetime | None
-) -> frozenset[str]:
-    """From here on nobody can list these names, but for those that are listed by now; returns those that stay."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = dict(zip(names, pool.map(lambda path: _read(objects, path), names), strict=True))
-        claimed = frozenset(path for path in pool.map(lambda path: _claimed(objects, path, since), names) if path)
-        # What an interrupted removal took may be listed at this very moment, and is kept as well.
-        before = _journal(objects)
-        taken = {
-            **before,
-            **{
-                path: before.get(path) if content is None else content
-                for path, content in found.items()
-                if path not in claimed
-            },
-        }
-        objects.put(JOURNAL, json.dumps(taken).encode())
-        list(pool.map(lambda path: _take(objects, path), (path for path in names if path not in claimed)))
-    _publish_nothing(objects, operation)
+    Raises:
+        StoreError: a journal is damaged.
+    """
+    journals = read_journals(objects)
+    if not journals:
+        return
+    for names in journals.values():
+        restore_tagged(objects, names)
+    log = version_log(objects)
+    lists = {list_path(part.digest) for manifest in log.history() for part in manifest.lists}
+    for names in journals.values():
+        for path in lists & names.keys():
+            objects.create(path, names[path])
+    needs = Needs()
     needs.add_published_since(objects)
-    _restore(objects, taken, _paths(needs))
-    return claimed
+    for path, names in journals.items():
+        _restore(objects, names, needs)
+        written = objects.written_at(path)
+        if written is not None and written < cutoff:
+            objects.delete([path])
 
 
-def _read(objects: Objects, path: str) -> str | None:
+def _take(objects: Objects, names: Sequence[str], since: datetime | None, journals: list[str]) -> Names:
+    """Write names down in a journal, which is added to ``journals``, and remove them; returns what was there."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = zip(names, pool.map(lambda path: _read(objects, path, since), names), strict=True)
+        taken = {path: content for path, content in found if content is not None}
+        journals.append(write_journal(objects, taken))
+        list(pool.map(lambda path: _remove(objects, path), taken))
+    return taken
+
+
+def _read(objects: Objects, path: str, since: datetime | None) -> bytes | None:
+    """Content of a name; None where there is none, or somebody has written it anew."""
     try:
-        return base64.b64encode(objects.get(path)).decode()
+        written = None if since is None else objects.written_at(path)
+        return None if written is not None and since is not None and written >= since else objects.get(path)
     except FileNotFoundError:
         return None
 
 
-def _claimed(objects: Objects, path: str, since: datetime | None) -> str | None:
-    """The path, where somebody has written the name anew."""
-    if since is None:
-        return None
-    written = objects.written_at(path)
-    return path if written is not None and written >= since else None
-
-
-def _take(objects: Objects, path: str) -> None:
+def _remove(objects: Objects, path: str) -> None:
     objects.delete([path])
 
 
@@ -167,27 +172,14 @@ def _publish_nothing(objects: Objects, operation: str) -> None:
     raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
 
 
-def _restore(objects: Objects, taken: Names, needed: set[str]) -> None:
-    for path in needed & taken.keys():
-        if (content := taken[path]) is not None:
-            objects.create(path, base64.b64decode(content))
-
-
-def _paths(needs: Needs) -> set[str]:
-    return {
-        *map(record_path, needs.segments),
-        *map(list_path, needs.lists),
-        *map(vector_path, needs.vectors),
-    }
+def _restore(objects: Objects, taken: Names, needs: Needs) -> None:
+    """Put back what a snapshot needs, if it is what the snapshot names."""
+    named = {*map(list_path, needs.lists), *map(vector_path, needs.vectors)}
+    for path, content in taken.items():
+        if path in named or hashlib.sha256(content).hexdigest() in needs.records:
+            objects.create(path, content)
 
 
 def _lost(segment: str, folder: SegmentFolder, needs: Needs) -> SegmentFolder:
     """Of a segment that is listed: attempts that are not."""
     return SegmentFolder(None, {a: them for a, them in folder.attempts.items() if (segment, a) not in needs.attempts})
-
-
-def _journal(objects: Objects) -> Names:
-    try:
-        return dict(json.loads(objects.get(JOURNAL)))
-    except (FileNotFoundError, ValueError):
-        return {}

@@ -18,7 +18,7 @@ from featurestore.maintenance.fenced_removal import (
     Doomed,
     interrupted_removal,
     remove_fenced,
-    undo_interrupted_removal,
+    undo_interrupted_removals,
 )
 from featurestore.maintenance.forget_at_work import (
     AtWork,
@@ -32,6 +32,7 @@ from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
 from featurestore.objects import Listed, Objects
+from featurestore.removals import read_journals
 from featurestore.store import Store, version_log
 from featurestore.tags import tags
 
@@ -106,7 +107,7 @@ def remove_forgotten(
     objects, cutoff = store.objects, age_cutoff(age_limit)
     removing = interrupted_removal(objects)
     if not dry_run:
-        undo_interrupted_removal(objects)
+        undo_interrupted_removals(objects, cutoff)
     # Before the manifests: what is committed meanwhile is then seen to be listed.
     folders = segment_folders(objects)
     lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
@@ -139,6 +140,8 @@ def remove_forgotten(
     )
     if not dry_run:
         gone = remove_fenced(objects, gone, needs, "forget")
+        # Journals of interrupted removals hold what they removed.
+        objects.delete(list(read_journals(objects)))
     after = newest(store)
     return Removal(
         kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),

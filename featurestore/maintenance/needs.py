@@ -38,11 +38,11 @@ class KeepRule:
         """
         numbers = sorted(written)
         last = [number for number in numbers if number > numbers[-1] - max(1, self.newest)]
-        # What followed a snapshot before a gap was old enough for an earlier vacuum, whatever comes behind the gap.
+        # What followed a snapshot before a gap went with an earlier vacuum, whatever comes behind the gap.
         recent = [
             number
             for number, follower in pairwise(numbers)
-            if follower == number + 1 and written[follower] >= self.since
+            if written[number if follower > number + 1 else follower] >= self.since
         ]
         # All from the first of them: the clocks of those who wrote them need not agree.
         first = min((*last, *recent), default=0)
@@ -58,12 +58,14 @@ class Needs:
         lists: digests of segment lists.
         vectors: digests of deletion vectors.
         attempts: (segment, attempt).
+        records: sha256 (hex) of completion records.
     """
 
     newest: int = 0
     lists: set[str] = field(default_factory=set)
     vectors: set[str] = field(default_factory=set)
     attempts: set[tuple[str, str]] = field(default_factory=set)
+    records: set[str] = field(default_factory=set)
 
     @property
     def segments(self) -> set[str]:
@@ -84,6 +86,7 @@ class Needs:
             self.lists.update(part.digest for part in manifest.lists)
             if entries is not None:
                 self.vectors.update(digest for digest in entries["deletions"].to_pylist() if digest is not None)
+                self.records.update(entries["record"].to_pylist())
                 self.attempts.update(zip(entries["segment"].to_pylist(), entries["attempt"].to_pylist(), strict=True))
 
     def add_published_since(self, objects: Objects) -> None:

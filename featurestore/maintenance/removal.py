@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from featurestore.objects import Listed, Objects
+from featurestore.removals import Names, write_journal
 from featurestore.tags import tags
 
 THREADS = 16
@@ -35,9 +37,24 @@ def remove_manifests(objects: Objects, doomed: Mapping[int, Listed]) -> set[int]
 
     Whoever tags a snapshot looks for it again afterwards, so that one of the two sees the other.
     """
-    held = {number: objects.get(stored.path) for number, stored in doomed.items()}
-    objects.delete(stored.path for stored in doomed.values())
-    spared = set(tags(objects).values()) & held.keys()
-    for number in spared:
-        objects.create(doomed[number].path, held[number])
+    held = {}
+    for stored in doomed.values():
+        # Another removal may have been here first.
+        with suppress(FileNotFoundError):
+            held[stored.path] = objects.get(stored.path)
+    if not held:
+        return set()
+    journal = write_journal(objects, held)
+    objects.delete(held)
+    spared = restore_tagged(objects, held)
+    objects.delete([journal])
     return spared
+
+
+def restore_tagged(objects: Objects, held: Names) -> set[int]:
+    """Put back the manifests that tags name; returns their numbers."""
+    numbers = {f"manifests/{number:020d}.json": number for number in tags(objects).values()}
+    spared = numbers.keys() & held.keys()
+    for path in spared:
+        objects.create(path, held[path])
+    return {numbers[path] for path in spared}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import UsageError
-from featurestore.maintenance.fenced_removal import Doomed, remove_fenced, undo_interrupted_removal
+from featurestore.maintenance.fenced_removal import Doomed, remove_fenced, undo_interrupted_removals
 from featurestore.maintenance.forget_at_work import staged_files
 from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
@@ -105,7 +105,7 @@ def vacuum(
     now = datetime.now(UTC)
     cutoff = now - age_limit
     if not dry_run:
-        undo_interrupted_removal(objects)
+        undo_interrupted_removals(objects, cutoff)
     # Before the manifests: what is committed meanwhile is then seen to be listed.
     folders = segment_folders(objects)
     lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)

@@ -87,9 +87,9 @@ def kept_by_vacuum(
     """Numbers of the snapshots that a vacuum keeps of those that are there.
 
     These are the newest ones, tagged ones, and all from the first that was still the newest after the hour ``since``.
-    What followed one before a gap was old when it was vacuumed.
+    What followed one before a gap went with an earlier vacuum, so that it counts by its own hour.
     """
     numbers = sorted(set(there) - {0})
     last = [number for number in numbers if number > numbers[-1] - newest]
-    recent = [a for a, b in pairwise(numbers) if b == a + 1 and versions[b].hour > since]
+    recent = [a for a, b in pairwise(numbers) if versions[a if b > a + 1 else b].hour > since]
     return {number for number in numbers if number >= min(last + recent)} | set(tagged)

@@ -23,11 +23,11 @@ from featurestore.block_list import blocked
 from featurestore.maintenance import compact as compaction
 from featurestore.maintenance import removal
 from featurestore.maintenance.delete import delete
-from featurestore.maintenance.fenced_removal import JOURNAL
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.maintenance.verify_snapshots import manifest_path
 from featurestore.objects import Objects
+from featurestore.removals import FOLDER
 from featurestore.segments import read_record
 from featurestore.store import version_log
 from featurestore.tags import add_tag, remove_tag, tags
@@ -174,7 +174,8 @@ class StoreMachine(RuleBasedStateMachine):
     def vacuum(self, keep: int, days: int, hours: int, stop: int) -> None:
         now = self.objects.hour
         kept = kept_by_vacuum(self.versions, self.there, self.tags.values(), keep, now - max(hours, 24 * days))
-        young = {path for path, hour in self.objects.written.items() if hour > now - hours} - {JOURNAL}
+        written = {path: hour for path, hour in self.objects.written.items() if not path.startswith(FOLDER)}
+        young = {path for path, hour in written.items() if hour > now - hours}
         limits = {"keep_snapshots": keep, "keep_days": days, "age_limit": timedelta(hours=hours)}
         done = self.run(lambda: vacuum(self.objects, **limits), stop)
         assert young <= self.objects.written.keys()

@@ -14,6 +14,7 @@ import pytest
 from featurestore import DataError, Store, commit
 from featurestore.block_list import BlockList, blocked
 from featurestore.entries import SegmentEntry
+from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.objects import Objects
 from featurestore.versions import VersionLog
@@ -56,6 +57,17 @@ def test_the_life_of_a_deletion(root: str) -> None:
     assert (done.deleted, done.not_stored, done.examples, done.blocked) == (1, 2, ("doc-1", "never"), 3)
     assert blocked(store.objects).mask(["doc-1", "doc-2", "never", "doc-3"]).tolist() == [True, True, True, False]
     assert holds(put(done.store, {"doc-1": "text 1", "doc-4": "back"}), without("doc-1", "doc-2") | {"doc-4": "back"})
+
+
+def test_a_document_that_came_back_under_the_name_of_a_segment_that_had_left_is_found(tmp_path: Path) -> None:
+    """Its segment was dead in the snapshot that the deletion began from, left the list, and was listed anew."""
+    store = put(Store.create(str(tmp_path / "store"), spec_of()), {"a": "1"})
+    began = put(store, {"a": "2", "b": "3"})
+    compact(began)
+    back = put(Store.open(began.uri), {"a": "1"})
+    assert [entry.segment for entry in back.entries][-1] == store.entries[0].segment
+    assert delete(began, ["a"]).deleted == 1
+    assert set(held(Store.open(store.uri))) == {"b"}
 
 
 class TestOneWriter:

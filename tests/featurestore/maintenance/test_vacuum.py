@@ -24,6 +24,7 @@ from featurestore.maintenance.vacuum import Vacuum, vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
+from featurestore.removals import write_journal
 from featurestore.tags import add_tag
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
@@ -76,6 +77,13 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
     monkeypatch.setattr(fenced_removal, step, raced)
 
 
+def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
+    """A commit that had seen its segments to be there before they were taken."""
+    with monkeypatch.context() as patch:
+        patch.setattr(import_module("featurestore.commit"), "require_present", lambda *_: None)
+        commit(store, change)
+
+
 def digests(store: Store, *versions: int) -> dict[int, str]:
     return {version: Store.open(store.uri, version).digest() for version in versions}
 
@@ -119,6 +127,7 @@ class TestRule:
         rule = KeepRule(3, self.START + timedelta(days=98))
         assert sorted(rule.kept(written, ())) == [7, 8]
         assert sorted(rule.kept(written, (2,))) == [2, 7, 8]
+        assert sorted(KeepRule(1, self.START).kept(written, ())) == [2, 7, 8]
 
     def test_tagged_ones(self) -> None:
         assert self.kept(0, 1, 2, tagged=(1, 99)) == [1, 3]
@@ -289,7 +298,7 @@ class TestTogether:
     ) -> None:
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
-        before(monkeypatch, "_claimed", lambda _: commit(store, change))
+        before(monkeypatch, "_read", lambda _: commit(store, change))
         assert vacuum(store.objects).attempts == []
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
 
@@ -297,7 +306,7 @@ class TestTogether:
         record = write(store, {"a": "1"})
         age(store, 24 * 8)
         there = paths(store)
-        before(monkeypatch, "_claimed", lambda path: store.objects.put(path, store.objects.get(path)))
+        before(monkeypatch, "_read", lambda path: store.objects.put(path, store.objects.get(path)))
         assert vacuum(store.objects).records == []
         assert there < paths(store)
         assert put(Store.open(store.uri), {"a": "1"}).entries[0].attempt == record.attempt
@@ -308,7 +317,7 @@ class TestTogether:
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
         monkeypatch.setattr("featurestore.presence.CLAIM_AGE", timedelta(days=99))
-        before(monkeypatch, "_take", lambda _: commit(store, change))
+        before(monkeypatch, "_remove", lambda _: unseen(monkeypatch, store, change))
         assert vacuum(store.objects).attempts == []
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
 
@@ -347,12 +356,70 @@ class TestTogether:
                 taken.append(path)
                 delete(Store.open(store.uri), ["b"])
 
-        before(monkeypatch, "_take", deleted, times=99)
+        before(monkeypatch, "_remove", deleted, times=99)
         vacuum(store.objects, age_limit=NOW)
         newest = Store.open(store.uri)
         assert [f"deletions/{entry.deletions}" for entry in newest.entries] == taken == [vector]
         assert held(newest) == expected({"c": "3"}, store.spec)
         assert verify(store.uri, deep=True).findings == ()
+
+    def test_a_record_that_is_being_taken_is_gone_to_a_commit_though_somebody_puts_it_back(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        change = change_to(store, {"a": "1"})
+        age(store, 24 * 8)
+        write_journal(store.objects, {(path := record_path(change.added[0].segment)): store.objects.get(path)})
+        with pytest.raises(CommitConflict, match="gone: 1"):
+            commit(store, change)
+        monkeypatch.undo()
+
+    def test_a_second_vacuum_leaves_alone_what_the_first_has_taken_and_put_back(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The second finds no record; the first then puts it back for a commit; the second goes on."""
+        change = change_to(store, {"a": "1"})
+        age(store, 24 * 8)
+        path, read = record_path(change.added[0].segment), fenced_removal._read
+
+        def first(objects: Objects, name: str, *arguments: Any) -> Any:
+            record = read(objects, name, None)
+            objects.delete([path])
+            found = read(objects, name, *arguments)
+            assert (name, found) == (path, None)
+            objects.put(path, record)
+            unseen(monkeypatch, store, change)
+            return found
+
+        monkeypatch.setattr(fenced_removal, "_read", first)
+        vacuum(store.objects)
+        assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+        assert verify(store.uri, deep=True).findings == ()
+
+    def test_a_tagged_snapshot_survives_a_vacuum_that_is_killed_before_it_puts_it_back(
+        self, busy: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        delete, want = Objects.delete, digests(busy, 2, 7)
+
+        def killed(self: Objects, doomed: Any) -> None:
+            monkeypatch.setattr(Objects, "delete", delete)
+            add_tag(self, "late", 2)
+            delete(self, doomed)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Objects, "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            vacuum(busy.objects, age_limit=NOW)
+        with pytest.raises(UsageError, match="no snapshot 2"):
+            Store.open(busy.uri, "late")
+        vacuum(busy.objects)
+        assert digests(busy, 2, 7) == want
+
+    def test_a_segment_that_lacks_any_object_is_not_listed(self, store: Store) -> None:
+        change = change_to(store, {"a": "1"})
+        shards = [path for path in paths(store) if "/features/c/" in path]
+        store.objects.delete(shards)
+        with pytest.raises(CommitConflict, match="gone: 1"):
+            commit(store, change)
 
     def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(
         self, busy: Store, monkeypatch: pytest.MonkeyPatch

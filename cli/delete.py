@@ -58,6 +58,8 @@ def delete(
         named += read_ids(ids_file, id_column).to_pylist()
     elif not named:
         raise UsageError("nothing to delete: name ids, or a file of them with --ids-file")
+    if "" in named:
+        raise UsageError("an id is empty; no document has one")
     done = deletion.delete(Store.open(store), named, block=block, strict=strict)
     if as_json:
         print_json(
@@ -66,17 +68,19 @@ def delete(
                 "snapshot": done.snapshot,
                 "deleted": done.deleted,
                 "not_stored": done.not_stored,
-                "not_stored_examples": list(done.examples),
+                "not_stored_ids": list(done.missing),
                 "blocked": done.blocked,
             }
         )
         return
-    examples = f", for example {', '.join(map(printable, done.examples))}" if done.examples else ""
+    shown = ", ".join(map(printable, done.missing[: deletion.EXAMPLES]))
+    more = "; --json lists all" if len(done.missing) > deletion.EXAMPLES else ""
+    listed = f": {shown}{' …' if more else ''}{more}" if shown else ""
     print_pairs(
         [
             ("store", f"{done.store.uri} at snapshot {done.snapshot}"),
             ("deleted", f"{done.deleted:,}"),
-            ("not stored", f"{done.not_stored:,}{examples}"),
+            ("not stored", f"{done.not_stored:,}{listed}"),
             *([("blocked", f"{done.blocked:,} that were not blocked yet")] if block else []),
         ]
     )

@@ -24,7 +24,11 @@ def vacuum(
     keep_days: Annotated[
         float,
         typer.Option(
-            "--keep-days", metavar="D", min=0, help="Snapshots stay that were the newest within so many days, as well."
+            "--keep-days",
+            metavar="D",
+            min=0,
+            max=100_000,
+            help="Snapshots stay that were the newest within so many days, as well.",
         ),
     ] = 0,
     older_than: Annotated[
@@ -33,6 +37,7 @@ def vacuum(
             "--older-than",
             metavar="HOURS",
             min=0,
+            max=1_000_000,
             help="Nothing younger is removed. It must be longer than the longest job runs: a job commits at its end "
             "what it wrote first, and until then nothing says that it is needed. With --forget: a job that began "
             "longer ago and has not ended was interrupted.",

@@ -28,14 +28,14 @@ class Deletion:
         store: the store after it.
         deleted: documents that it took away.
         not_stored: ids of no document, which includes those that somebody else deleted meanwhile.
-        examples: the first ids that were not stored.
+        missing: the ids that were not stored when it began.
         blocked: ids that were put on the block list; those that were on it already are not counted.
     """
 
     store: Store
     deleted: int
     not_stored: int
-    examples: tuple[str, ...]
+    missing: tuple[str, ...]
     blocked: int
 
     @property
@@ -68,15 +68,15 @@ def delete(
     ids = pc.unique(id_array(doc_ids))
     keys = words(key_hashes(ids))
     missing = np.flatnonzero(~store.contains_keys(keys))
-    examples = tuple(ids.take(pa.array(missing[:EXAMPLES])).to_pylist())
+    unknown = tuple(ids.take(pa.array(missing)).to_pylist())
     if strict and len(missing):
         raise DataError(
-            f"{store.uri}: {len(missing)} of {len(ids)} ids are not stored, for example {', '.join(examples)}; "
-            "nothing was changed. Without --strict the others are deleted"
+            f"{store.uri}: {len(missing)} of {len(ids)} ids are not stored, for example "
+            f"{', '.join(unknown[:EXAMPLES])}; nothing was changed. Without --strict the others are deleted"
         )
     # The list first: whatever happens in between, a document is not let in again once it is gone.
     blocked = put_on_block_list(store.objects, ids) if block else 0
     change = Change(store.version, "delete", deleted=keys, blocks=block and len(ids) > 0)
     before, after = commit_on_head(store, change)
     deleted = after.manifest.counts.get("deleted", 0) - before.manifest.counts.get("deleted", 0)
-    return Deletion(after, deleted, len(ids) - deleted, examples, blocked)
+    return Deletion(after, deleted, len(ids) - deleted, unknown, blocked)

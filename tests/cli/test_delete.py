@@ -55,7 +55,7 @@ class TestDelete:
         lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
         assert lines[0] == ["store", f"{store} at snapshot 2"]
         assert lines[1] == ["deleted", "2"]
-        assert lines[2] == ["not", "stored  1, for example none"]
+        assert lines[2] == ["not", "stored  1: none"]
         assert stored(store) == set(TEXTS) - {"doc-1", "doc-2"}
 
     def test_as_json(self, store: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +64,7 @@ class TestDelete:
             "snapshot": 2,
             "deleted": 1,
             "not_stored": 1,
-            "not_stored_examples": ["none"],
+            "not_stored_ids": ["none"],
             "blocked": 2,
         }
         assert blocked(Store.open(store).objects).mask(["doc-1", "none", "doc-2"]).tolist() == [True, True, False]
@@ -83,7 +83,7 @@ class TestDelete:
         else:
             pq.write_table(pa.table({"doc_id": pa.array(["doc-1", None, "doc-3", "007"])}), path)
         found = answer(["delete", "--store", store, "--ids-file", str(path), "doc-5"], capsys)
-        assert (found["deleted"], found["not_stored_examples"]) == (3, [" 7" if ending == "txt" else "007"])
+        assert (found["deleted"], found["not_stored_ids"]) == (3, [" 7" if ending == "txt" else "007"])
         assert stored(store) == {"doc-0", "doc-2", "doc-4"}
 
     def test_ids_may_be_numbers_in_another_column(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,6 +109,7 @@ class TestDelete:
         (tmp_path / "empty").mkdir()
         words = ["delete", "--store", store]
         refused(words, 2, "nothing to delete: name ids, or a file", capsys)
+        refused([*words, ""], 2, "an id is empty; no document has one", capsys)
         for name, message in [
             ("ids.csv", "ids.csv: no column doc_id; columns there: id"),
             ("ids.txt", "ids.txt: is not UTF-8 text: invalid start byte at byte 6"),

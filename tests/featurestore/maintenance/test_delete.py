@@ -48,13 +48,13 @@ def test_the_life_of_a_deletion(root: str) -> None:
     store = put(Store.create(f"{root}/store", spec_of()), TEXTS)
     store = put(store, {"more": "x"})
     done = delete(store, ["doc-1", "doc-4", "more"])
-    assert (done.deleted, done.not_stored, done.examples, done.blocked, done.snapshot) == (3, 0, (), 0, 3)
+    assert (done.deleted, done.not_stored, done.missing, done.blocked, done.snapshot) == (3, 0, (), 0, 3)
     assert holds(store, without("doc-1", "doc-4"))
     assert done.store.manifest.operation == "delete"
     assert held(Store.open(store.uri, 2)) == expected(TEXTS | {"more": "x"}, store.spec)
 
     done = delete(done.store, ["doc-1", "doc-2", "never"], block=True)
-    assert (done.deleted, done.not_stored, done.examples, done.blocked) == (1, 2, ("doc-1", "never"), 3)
+    assert (done.deleted, done.not_stored, done.missing, done.blocked) == (1, 2, ("doc-1", "never"), 3)
     assert blocked(store.objects).mask(["doc-1", "doc-2", "never", "doc-3"]).tolist() == [True, True, True, False]
     assert holds(put(done.store, {"doc-1": "text 1", "doc-4": "back"}), without("doc-1", "doc-2") | {"doc-4": "back"})
 
@@ -73,11 +73,11 @@ def test_a_document_that_came_back_under_the_name_of_a_segment_that_had_left_is_
 class TestOneWriter:
     def test_an_id_counts_once(self, store: Store) -> None:
         done = delete(store, pa.chunked_array([["doc-1", "doc-1"], ["none", "none", "doc-1"]]))
-        assert (done.deleted, done.not_stored, done.examples) == (1, 1, ("none",))
+        assert (done.deleted, done.not_stored, done.missing) == (1, 1, ("none",))
 
     def test_what_is_gone_publishes_nothing(self, store: Store) -> None:
         done = delete(store, ["a", "b", "c", "d", "e", "f"])
-        assert (done.deleted, done.not_stored, done.examples) == (0, 6, ("a", "b", "c", "d", "e"))
+        assert (done.deleted, done.not_stored, done.missing) == (0, 6, ("a", "b", "c", "d", "e", "f"))
         assert done.snapshot == Store.open(store.uri).version == 1
         assert delete(store, []).snapshot == 1
         assert delete(store, [], block=True).snapshot == 1

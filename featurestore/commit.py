@@ -140,7 +140,8 @@ def _rebased(
         _meanwhile(head, since, added) if contested else (),
         _moved(head, since, moved) if moved else (),
         _deleted(head, since, change.deleted, lived) if change.deleted is not None else (),
-        _blocked(head, added, block_list) if len(block_list) else (),
+        # What is compacted lives already: to take it away is for the deletion that blocked it.
+        _blocked(head, added, block_list) if len(block_list) and not change.replaced else (),
     ):
         gone.setdefault(segment, []).append(positions)
     entries = head.listed | {entry.segment: entry for entry in added}

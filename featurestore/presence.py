@@ -37,7 +37,7 @@ def require_present(objects: Objects, entries: Iterable[SegmentEntry]) -> None:
     if gone:
         raise CommitConflict(
             f"{objects.uri}: segments that were to be listed are gone: {len(gone)}, for example {gone[0]}; "
-            "run the command again, and vacuum with an age limit that is longer than the longest job"
+            "run the command again, or encore vacuum first if one was interrupted; its age limit must exceed any job"
         )
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore import Change, CommitConflict, DataError, FeatureBlock, Store, UsageError, commit, shards
+from featurestore.block_list import block
 from featurestore.entries import SegmentEntry
 from featurestore.maintenance import compact as compaction
 from featurestore.maintenance import merge as merging
@@ -350,6 +351,12 @@ class TestOthers:
         compact(store)
         assert newest(store).digest() == before
         assert len(newest(store).entries) == 1
+
+    def test_a_document_that_is_blocked_and_not_deleted_yet_is_left_to_its_deletion(self, store: Store) -> None:
+        store = filled(store)
+        block(store.objects, pa.array(["1-1"]))
+        compact(store)
+        assert held(newest(store)) == held(store)
 
     def test_encodes_deletions_and_compactions_at_once_lose_nothing(self, store: Store) -> None:
         def write_some(writer: int) -> None:

@@ -18,6 +18,7 @@ from heads.model import HeadModel
 from heads.pair import PairPooling, text_masks
 from heads.pooling import MeanPooling
 from heads.products import product
+from heads.small_products import laid_out, project, weighted_sums
 
 Mix = tuple[float, ...] | None
 
@@ -84,10 +85,10 @@ class Pool(Protocol):
     vectors: int
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """Pool a batch into ``out`` (documents, vectors, d)."""
+        """Pool a batch into ``out`` (vectors, documents, d)."""
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(place of a head, (documents, n · d) what it needs of them) from pooled (documents, vectors, d)."""
+        """(place of a head, (documents, n · d) what it needs of them) from pooled (vectors, documents, d)."""
 
 
 class PooledHeads:
@@ -131,10 +132,10 @@ class PooledHeads:
             if len(pools) > 1:
                 mixed = list(mixed)
             for pool in pools:
-                pooled = scratch.take("pooled", rounded, pool.vectors, self._width)
+                pooled = scratch.take("pooled", pool.vectors, rounded, self._width)
                 start = 0
                 for batch in mixed:
-                    pool.pool(batch, pooled[start : start + len(batch)])
+                    pool.pool(batch, pooled[:, start : start + len(batch)])
                     start += len(batch)
                 yield from pool.heads(pooled)
 
@@ -149,13 +150,13 @@ class _SharedVector:
         self._pooling = next(iter(models.values())).pooling
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """Pool a batch into ``out`` (documents, 1, d)."""
-        out[:, 0] = self._pooling(batch.values, batch.lengths)
+        """Pool a batch into ``out`` (1, documents, d)."""
+        out[0] = self._pooling(batch.values, batch.lengths)
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(place of a head, (documents, d)) from pooled (documents, 1, d)."""
+        """(place of a head, (documents, d)) from pooled (1, documents, d)."""
         for place in self._places:
-            yield place, pooled[:, 0]
+            yield place, pooled[0]
 
 
 class _StackedAttention:
@@ -171,12 +172,12 @@ class _StackedAttention:
         self._keys = torch.cat([pooling.folded_queries() for pooling in poolings.values()])
         self.vectors = len(self._keys) * (2 if of_pairs else 1)
         self._members = [
-            (place, pooling.queries * (2 if of_pairs else 1), _value_projections(pooling))
+            (place, pooling.queries * pooling.heads * (2 if of_pairs else 1), _projections_of(pooling))
             for place, pooling in poolings.items()
         ]
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """Weighted sums of a batch into ``out`` (documents, vectors, d)."""
+        """Weighted sums of a batch into ``out`` (vectors, documents, d)."""
         # The tokens are the second factor, so that the scores of a document lie side by side for their softmax.
         scores = product(self._keys, batch.rows)[:, : len(batch) * batch.tokens]
         if self._of_pairs:
@@ -184,7 +185,7 @@ class _StackedAttention:
         else:
             left_out = torch.arange(batch.tokens) >= batch.lengths[:, None]
             weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), left_out).softmax(dim=-1)
-        torch.bmm(weights.transpose(0, 1), batch.values, out=out)
+        weighted_sums(weights, batch.values, out)
 
     def _of_texts(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """(vectors, documents, tokens) weights, text by text, from scores (queries, H, 1, documents, tokens)."""
@@ -197,11 +198,11 @@ class _StackedAttention:
         return weights.transpose(1, 2).reshape(-1, len(batch), batch.tokens)
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(place of a head, (documents, slots · d) its projected values) from pooled (documents, vectors, d)."""
-        vectors = iter(pooled.unbind(dim=1))
-        for place, slots, projections in self._members:
-            values = [product(next(vectors), weight) for _ in range(slots) for weight in projections]
-            yield place, torch.cat(values, dim=1)
+        """(place of a head, (documents, slots · d) its projected values) from pooled (vectors, documents, d)."""
+        start = 0
+        for place, vectors, projections in self._members:
+            yield place, project(pooled[start : start + vectors], projections)
+            start += vectors
 
 
 def _plus_infinities(scores: torch.Tensor, left_out: torch.Tensor) -> torch.Tensor:
@@ -225,9 +226,9 @@ def _attention_pools(models: Mapping[int, HeadModel]) -> Iterator[_StackedAttent
     yield _StackedAttention(together, of_pairs=of_pairs)
 
 
-def _value_projections(pooling: AttentionPooling) -> list[torch.Tensor]:
-    """(d / H, d) for each of H attention heads."""
-    return [weight.contiguous() for weight in pooling.value_weight.detach().chunk(pooling.heads)]
+def _projections_of(pooling: AttentionPooling) -> torch.Tensor:
+    """(H, d, d / H): what each of H attention heads multiplies its weighted sums with."""
+    return laid_out(pooling.value_weight.detach().view(pooling.heads, -1, pooling.width))
 
 
 def _mixed(batches: Iterable[Batch], mix: tuple[float, ...]) -> Iterator[Batch]:

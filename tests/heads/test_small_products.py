@@ -1,0 +1,85 @@
+"""Small products give the same numbers by NumPy and by torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads import small_products
+from heads.small_products import ROWS, laid_out, openblas_is_wide, project, weighted_sums
+
+DIMENSIONS = st.integers(1, 9)
+
+
+@given(
+    shape=st.tuples(DIMENSIONS, DIMENSIONS, DIMENSIONS, DIMENSIONS),
+    wide=st.booleans(),
+    # From one vector at a time to all together.
+    small=st.sampled_from([1, 40, 100, 1_000_000]),
+    seed=st.integers(0, 99),
+)
+def test_weighted_sums_are_sums_over_the_tokens(
+    shape: tuple[int, int, int, int], wide: bool, small: int, seed: int
+) -> None:
+    vectors, documents, tokens, width = shape
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.randn(vectors, documents, tokens, generator=generator)
+    values = torch.randn(documents, tokens, width, generator=generator)
+    pooled = torch.full((vectors, documents + 2, width), 7.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small_products, "openblas_is_wide", lambda: wide)
+        patch.setattr(small_products, "SMALL", small)
+        weighted_sums(weights, values, pooled[:, 1:-1])
+    expected = (weights.double()[..., None] * values.double()).sum(dim=2)
+    torch.testing.assert_close(pooled[:, 1:-1], expected.float(), atol=1e-5, rtol=1e-5)
+    # Nothing is written beside.
+    assert bool((pooled[:, [0, -1]] == 7).all())
+
+
+@given(
+    shape=st.tuples(st.integers(1, 3), DIMENSIONS, DIMENSIONS, DIMENSIONS),
+    turns=st.integers(1, 3),
+    wide=st.booleans(),
+    small=st.sampled_from([1, 1_000_000]),
+    seed=st.integers(0, 99),
+)
+def test_each_vector_is_projected_by_its_own_matrix(
+    shape: tuple[int, int, int, int], turns: int, wide: bool, small: int, seed: int
+) -> None:
+    groups, matrices, inputs, outputs = shape
+    generator = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(turns * matrices, groups * ROWS, inputs, generator=generator)
+    weights = torch.randn(matrices, outputs, inputs, generator=generator)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small_products, "openblas_is_wide", lambda: wide)
+        patch.setattr(small_products, "SMALL", small)
+        projected = project(vectors, laid_out(weights))
+    numbers, each = vectors.double().numpy(), weights.double().numpy()
+    expected = [numbers[place] @ each[place % matrices].T for place in range(len(numbers))]
+    np.testing.assert_allclose(projected.numpy(), np.concatenate(expected, axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("core", "wide"), [("SkylakeX", True), ("COOPERLAKE", True), ("Haswell", False), ("", False), (None, False)]
+)
+def test_numpy_is_taken_where_the_environment_chose_wide_kernels(
+    monkeypatch: pytest.MonkeyPatch, core: str | None, wide: bool
+) -> None:
+    monkeypatch.setattr(small_products.np, "show_config", lambda mode: _built_with("scipy-openblas"))
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    if core is not None:
+        monkeypatch.setenv("OPENBLAS_CORETYPE", core)
+    assert openblas_is_wide.__wrapped__() is wide
+
+
+def test_another_library_than_openblas_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_products.np, "show_config", lambda mode: _built_with("accelerate"))
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
+    assert openblas_is_wide.__wrapped__() is False
+
+
+def _built_with(name: str) -> dict[str, dict[str, dict[str, str]]]:
+    return {"Build Dependencies": {"blas": {"name": name}}}

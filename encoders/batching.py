@@ -1,10 +1,14 @@
 """Batches by a budget of padded tokens: documents of like length together, so that little is computed on padding.
 
-A batch of n documents costs n times its longest document. Batches depend on the lengths and the budget only, so that
-a rerun pads, and so rounds, in the same way.
+A batch of n documents costs n times its longest document. Batches depend on the lengths, the budget and the encoder
+only, so that a rerun pads, and so rounds, in the same way.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +25,42 @@ CUDA_BUDGET = 32768
 precision. A device with less room halves it."""
 
 
+@dataclass(frozen=True)
+class Padding:
+    """How far a batch is padded beyond its longest document.
+
+    Attributes:
+        multiple: of what the padded tokens of a batch are a multiple, where its encoder is the better for it.
+        limit: tokens that no document is padded beyond; None for no limit.
+    """
+
+    multiple: int = 1
+    limit: int | None = None
+
+    def shape(self, documents: int, longest: int) -> tuple[int, int]:
+        """(rows, length) of the smallest batch that takes so many documents; rows beyond theirs hold nothing."""
+        shapes = ((-(-documents // step) * step, length) for length, step in self._lengths(longest))
+        return min(shapes, key=math.prod)
+
+    def room(self, longest: int, budget: int) -> int:
+        """How many documents fill a batch of so many padded tokens, so that no row holds nothing; 1 where none do.
+
+        A smaller batch is taken before a longer padding: down to a fourth of the budget it costs nothing.
+        """
+        fits = (budget // length // step * step for length, step in self._lengths(longest))
+        return next(filter(None, fits), 1)
+
+    def _lengths(self, longest: int) -> Iterator[tuple[int, int]]:
+        """The lengths that documents can be padded to, and of what their number then has to be a multiple."""
+        for length in range(longest, -(-longest // self.multiple) * self.multiple + 1):
+            if length == longest or self.limit is None or length <= self.limit:
+                yield length, self.multiple // math.gcd(length, self.multiple)
+
+
+NO_PADDING = Padding()
+"""None beyond the longest document."""
+
+
 def default_budget(device: torch.device) -> int:
     """Padded tokens of a batch on this kind of device."""
     return CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET
@@ -34,12 +74,13 @@ def longest_first(lengths: npt.NDArray[np.integer]) -> Index:
     return np.argsort(-np.asarray(lengths, np.int64), kind="stable")
 
 
-def split_by_budget(falling: npt.NDArray[np.integer], budget: int) -> list[slice]:
+def split_by_budget(falling: npt.NDArray[np.integer], budget: int, padding: Padding = NO_PADDING) -> list[slice]:
     """Cut documents of these falling lengths into batches.
 
     Args:
         falling: (documents,) tokens of each document, longest first, each at least 1.
         budget: padded tokens that a batch may have; a document longer than that is a batch of its own.
+        padding: how far batches are padded beyond their longest document.
 
     Returns:
         Slices that cover all documents in order, each as long as the budget allows.
@@ -47,7 +88,7 @@ def split_by_budget(falling: npt.NDArray[np.integer], budget: int) -> list[slice
     batches = []
     start = 0
     while start < len(falling):
-        stop = min(start + max(1, budget // int(falling[start])), len(falling))
+        stop = min(start + padding.room(int(falling[start]), budget), len(falling))
         batches.append(slice(start, stop))
         start = stop
     return batches

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from tokenizers import Tokenizer
 
+from encoders.batching import NO_PADDING, Padding
 from encoders.taps import LayerTaps
 from featurestore.errors import UsageError
 from featurestore.spec import EncoderSpec
@@ -26,6 +27,7 @@ class Encoder:
         pad_id: token id that fills batches.
         vocabulary: rows of the embedding table; a token id at or above it cannot be encoded.
         token_types: whether the model tells the two texts of a pair apart by token types.
+        padding: how far batches are padded beyond their longest document.
         taps: hear the layers while the model runs; None where all that are wanted are asked for in the end.
     """
 
@@ -38,6 +40,7 @@ class Encoder:
     pad_id: int
     vocabulary: int
     token_types: bool
+    padding: Padding = NO_PADDING
     taps: LayerTaps | None = field(default=None, repr=False)
 
     def check_max_length(self, max_length: int) -> None:

@@ -105,7 +105,7 @@ class FeatureExtractor:
             return encode_batch(self.encoder, self.spec, tokens, usable[batch]).finite_values()
 
         with self._turns, self._cores.taken():
-            for outcome in run_batches(tokens.lengths[usable], self.token_budget, run):
+            for outcome in run_batches(tokens.lengths[usable], self.token_budget, run, self.encoder.padding):
                 if not isinstance(outcome, Failed) and len(outcome.result):
                     yield outcome.result
 
@@ -136,7 +136,7 @@ class FeatureExtractor:
         lengths = tokens.lengths[usable]
         encoded = padded = saturated = 0
         with self._turns, self._cores.taken():
-            for outcome in _one_behind(run_batches(lengths, self.token_budget, launch)):
+            for outcome in _one_behind(run_batches(lengths, self.token_budget, launch, self.encoder.padding)):
                 if isinstance(outcome, Failed):
                     rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))
                     continue

@@ -26,7 +26,7 @@ class BatchFeatures:
         values: float32 (rows, d), or (rows, m, d) for ``stack:m``, on the encoder's device: one document after another.
         finite_rows: (rows,) bool on the same device: which of them hold neither NaN nor inf.
         lengths: (documents,) int64 on the host: rows of each document.
-        padded_tokens: documents times longest.
+        padded_tokens: what the encoder computed on.
     """
 
     values: torch.Tensor
@@ -57,4 +57,4 @@ def encode_batch(encoder: Encoder, spec: FeatureSpec, tokens: TokenBlock, docume
     positions = Positions.build(spec.positions, kept, encoder.device)
     values = pooled_layers(encoder, inputs.tensors, spec.layers, positions.select)
     finite_rows = torch.isfinite(values).flatten(1).all(dim=1)
-    return BatchFeatures(values, finite_rows, positions.lengths, inputs.real.size)
+    return BatchFeatures(values, finite_rows, positions.lengths, inputs.tensors["input_ids"].numel())

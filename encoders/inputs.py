@@ -19,8 +19,8 @@ class BatchInputs:
     """One batch.
 
     Attributes:
-        tensors: argument of the model → (documents, longest) int64 on its device.
-        real: (documents, longest) bool on the host: what is no padding.
+        tensors: argument of the model → (rows, length) int64 on its device; rows below the documents hold nothing.
+        real: (documents, length) bool on the host: what is no padding.
         source: (real tokens,) int64: where the batch's tokens lie in the block, in the order of ``real``.
     """
 
@@ -31,10 +31,14 @@ class BatchInputs:
 
 def batch_inputs(encoder: Encoder, tokens: TokenBlock, documents: Index) -> BatchInputs:
     """The documents at these positions of ``tokens`` as one padded batch."""
-    real, ids, source = tokens.padded(documents, encoder.pad_id)
-    arrays = {"input_ids": ids, "attention_mask": real.astype(np.int64)}
+    real, ids, source = tokens.padded(documents, encoder.pad_id, encoder.padding)
+    mask = real.astype(np.int64)
+    # A row that attends to nothing would be divided by zero.
+    mask[len(documents) :] = 1
+    arrays = {"input_ids": ids, "attention_mask": mask}
     if encoder.token_types:
         types = np.zeros_like(ids)
         types[real] = tokens.types[source]
         arrays["token_type_ids"] = types
-    return BatchInputs({name: to_device(values, encoder.device) for name, values in arrays.items()}, real, source)
+    tensors = {name: to_device(values, encoder.device) for name, values in arrays.items()}
+    return BatchInputs(tensors, real[: len(documents)], source)

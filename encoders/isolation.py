@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encoders.batching import longest_first, split_by_budget
+from encoders.batching import NO_PADDING, Padding, longest_first, split_by_budget
 from encoders.ragged import Index
 
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class _Failure:
 
 
 def run_batches(
-    lengths: npt.NDArray[np.integer], budget: int, run: Callable[[Index], Result]
+    lengths: npt.NDArray[np.integer], budget: int, run: Callable[[Index], Result], padding: Padding = NO_PADDING
 ) -> Iterator[Done[Result] | Failed]:
     """Run documents in batches of a token budget, longest documents first.
 
@@ -57,12 +57,13 @@ def run_batches(
         lengths: (documents,) tokens of each document, at least 1.
         budget: padded tokens that a batch may have.
         run: computes a batch from the positions of its documents; it may be called again for parts of a batch.
+        padding: how far it pads batches beyond their longest document.
 
     Raises:
         torch.AcceleratorError: the device itself failed, so that nothing more can run on it.
     """
     order = longest_first(lengths)
-    pending = _batches(order, lengths, budget)
+    pending = _batches(order, lengths, budget, padding)
     while pending:
         batch = pending.popleft()
         outcome = _attempt(run, batch)
@@ -76,14 +77,14 @@ def run_batches(
         elif outcome.out_of_memory:
             # Halved from what the batch took: one that was not full would otherwise be tried again as it is.
             budget = min(budget, len(batch) * int(lengths[batch[0]])) // 2
-            pending = _batches(np.concatenate([batch, *pending]), lengths, budget)
+            pending = _batches(np.concatenate([batch, *pending]), lengths, budget, padding)
         else:
             half = len(batch) // 2
             pending.extendleft([batch[half:], batch[:half]])
 
 
-def _batches(falling: Index, lengths: npt.NDArray[np.integer], budget: int) -> deque[Index]:
-    return deque(falling[part] for part in split_by_budget(lengths[falling], budget))
+def _batches(falling: Index, lengths: npt.NDArray[np.integer], budget: int, padding: Padding) -> deque[Index]:
+    return deque(falling[part] for part in split_by_budget(lengths[falling], budget, padding))
 
 
 def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _Failure:

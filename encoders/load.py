@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from encoders.batching import NO_PADDING, Padding
 from encoders.checkpoint import load_config, load_model, load_tokenizer, unlimited
 from encoders.device import resolve_device, resolve_dtype
 from encoders.digest import tokenizer_digest, weights_digest
 from encoders.encoder import Encoder
-from encoders.onednn import has_onednn, use_onednn
+from encoders.onednn import MULTIPLE, has_onednn, use_onednn
 from encoders.probe import has_token_types, hidden_shape, position_limit, run_probe, vocabulary_size
 from encoders.quiet import quiet_transformers
 from encoders.sources import find_files
@@ -54,8 +55,8 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         model.train(mode=False).requires_grad_(requires_grad=False)
         backend = unlimited(tokenizer)
         num_layers, hidden_size = hidden_shape(files, model, backend)
-        if target.type == "cpu" and not trainable and has_onednn():
-            use_onednn(model, lambda: hidden_shape(files, model, backend))
+        own_maps = target.type == "cpu" and not trainable and has_onednn()
+        own_maps = own_maps and use_onednn(model, lambda: hidden_shape(files, model, backend))
         taps = None if trainable else LayerTaps.find(model, lambda: run_probe(model, backend))
     limit, vocabulary = position_limit(model), vocabulary_size(model)
     # Whatever fills a batch is masked, but it must have an embedding: not every tokenizer's padding has.
@@ -80,6 +81,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         pad_id=pad_id,
         vocabulary=vocabulary,
         token_types=has_token_types(model, tokenizer),
+        padding=Padding(MULTIPLE, limit) if own_maps else NO_PADDING,
         taps=taps,
     )
 

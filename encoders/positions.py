@@ -37,7 +37,8 @@ class Positions:
         return cls(kind, to_device(kept, device), to_device(np.flatnonzero(kept), device), lengths)
 
     def select(self, values: torch.Tensor) -> torch.Tensor:
-        """Rows (sum of `lengths`, d) in float32 from a padded batch (documents, longest, d)."""
+        """Rows (sum of `lengths`, d) in float32 from a padded batch (documents, longest, d), or one of more rows."""
+        values = values[: len(self.kept)]
         if self.kind == "tokens":
             return values.flatten(0, 1).index_select(0, self.flat).float()
         if self.kind == "cls":

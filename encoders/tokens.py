@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from encoders.batching import NO_PADDING, Padding
 from encoders.ragged import Index, offsets_of, rows_of
 
 
@@ -49,20 +50,23 @@ class TokenBlock:
         within = np.arange(len(self.ids)) - np.repeat(self.offsets[:-1], self.lengths)
         return within < np.repeat(self.first_lengths, self.lengths)
 
-    def padded(self, documents: Index, fill: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], Index]:
-        """A padded batch of the documents at these positions.
+    def padded(
+        self, documents: Index, fill: int, padding: Padding = NO_PADDING
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], Index]:
+        """A padded batch of the documents at these positions, and as many rows of nothing as ``padding`` asks for.
 
         Returns:
-            real: (documents, longest) bool: what is no padding, which is on the right.
-            ids: (documents, longest) int64, ``fill`` where there is padding.
-            rows: (real tokens,) int64: where the batch's tokens lie in this block, in the order of ``real``.
+            real: (rows, length) bool: what is no padding, which is on the right and below.
+            ids: (rows, length) int64, ``fill`` where there is padding.
+            source: (real tokens,) int64: where the batch's tokens lie in this block, in the order of ``real``.
         """
         lengths = self.lengths[documents]
-        real = np.arange(lengths.max()) < lengths[:, None]
-        rows = rows_of(self.offsets[documents], lengths)
+        real = np.zeros(padding.shape(len(documents), int(lengths.max())), bool)
+        real[: len(documents)] = np.arange(real.shape[1]) < lengths[:, None]
+        source = rows_of(self.offsets[documents], lengths)
         ids = np.full(real.shape, fill, np.int64)
-        ids[real] = self.ids[rows]
-        return real, ids, rows
+        ids[real] = self.ids[source]
+        return real, ids, source
 
     @staticmethod
     def concatenate(blocks: list[TokenBlock]) -> TokenBlock:

@@ -53,9 +53,11 @@ def pooled_vectors(
 
 
 def _pool(hidden: torch.Tensor, inputs: BatchInputs, position: str) -> torch.Tensor:
+    documents = len(inputs.real)
+    hidden = hidden[:documents]
     if position == "cls":
         return hidden[:, 0].float()
-    real = inputs.tensors["attention_mask"][..., None].bool()
+    real = inputs.tensors["attention_mask"][:documents, :, None].bool()
     total = hidden.float().masked_fill(~real, 0.0).sum(dim=1)
     return total / real.sum(dim=1)
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.batching import CPU_BUDGET, CUDA_BUDGET, default_budget, longest_first, split_by_budget
+from encoders.batching import CPU_BUDGET, CUDA_BUDGET, Padding, default_budget, longest_first, split_by_budget
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=60).map(lambda lengths: np.array(lengths, np.int64))
 
@@ -31,6 +31,43 @@ def test_no_batch_stops_while_another_document_would_fit(lengths: np.ndarray, bu
     falling = lengths[longest_first(lengths)]
     for part in split_by_budget(falling, budget)[:-1]:
         assert (part.stop - part.start + 1) * falling[part.start] > budget
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 24), st.none() | st.integers(1, 30))
+def test_a_padded_batch_is_the_smallest_that_has_the_multiple(
+    documents: int, longest: int, multiple: int, limit: int | None
+) -> None:
+    highest = max(longest, limit or 1000)
+    candidates = (
+        rows * length
+        for rows in range(documents, documents + multiple)
+        for length in range(longest, min(longest + multiple, highest + 1))
+        if rows * length % multiple == 0
+    )
+    rows, length = Padding(multiple, limit).shape(documents, longest)
+    assert rows >= documents
+    assert longest <= length <= highest
+    assert rows * length % multiple == 0
+    assert rows * length == min(candidates)
+
+
+@given(LENGTHS, st.integers(1, 200), st.integers(1, 24))
+def test_only_the_last_batch_and_lone_documents_have_rows_of_nothing(
+    lengths: np.ndarray, budget: int, multiple: int
+) -> None:
+    falling, padding = lengths[longest_first(lengths)], Padding(multiple)
+    for part in split_by_budget(falling, budget, padding):
+        documents = part.stop - part.start
+        rows, length = padding.shape(documents, int(falling[part.start]))
+        assert documents in (rows, 1) or part.stop == len(falling)
+        assert rows * length <= budget or documents == 1
+
+
+def test_without_a_multiple_a_batch_is_as_long_as_its_longest_document() -> None:
+    assert Padding().shape(5, 7) == (5, 7)
+    assert Padding().room(7, 40) == 5
+    assert Padding(64).room(43, 2048) == 32
+    assert Padding(64).shape(32, 43) == (32, 44)
 
 
 def test_documents_of_one_length_keep_their_order() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encoders import DocumentBlock, Encoder, Extraction, FeatureExtractor
+from encoders.batching import NO_PADDING, Padding
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.errors import SpecMismatch, UsageError
 from featurestore.quantizers import Float16, calibrate
@@ -86,6 +87,20 @@ def test_documents_keep_their_order_whatever_the_batches(bert: Encoder, order: l
         torch.testing.assert_close(values, reference[i], rtol=2e-3, atol=2e-3)
 
 
+@pytest.mark.parametrize("positions", ["tokens", "cls", "mean"])
+@pytest.mark.parametrize("padding", [Padding(64), Padding(64, 20), Padding(7)])
+def test_padding_and_rows_of_nothing_change_no_feature(bert: Encoder, padding: Padding, positions: str) -> None:
+    spec = spec_for(bert, positions=positions, special_tokens=positions == "cls", max_length=20)
+    documents = block(TEXTS, PAIRS)
+    own, plain = (
+        floats(FeatureExtractor(replace(bert, padding=how), spec, 50).extract(documents), bert)
+        for how in (padding, NO_PADDING)
+    )
+    assert [len(values) for values in own] == [len(values) for values in plain]
+    for values, expected in zip(own, plain, strict=True):
+        torch.testing.assert_close(values, expected, rtol=2e-3, atol=2e-3)
+
+
 def test_a_rerun_gives_equal_bytes(bert: Encoder) -> None:
     extractor = FeatureExtractor(bert, spec_for(bert), 64)
     first, second = (extractor.extract(block(TEXTS, PAIRS)).features.packed for _ in range(2))
@@ -103,13 +118,22 @@ def test_two_threads_share_an_extractor_and_get_what_one_gets(bert: Encoder) -> 
 
 
 def test_counts_tell_tokens_padding_truncation_and_saturation(bert: Encoder) -> None:
-    extraction = FeatureExtractor(bert, spec_for(bert, max_length=6), 12).extract(block(["the", "the news", "x" * 9]))
+    encoder = replace(bert, padding=NO_PADDING)
+    extraction = FeatureExtractor(encoder, spec_for(bert, max_length=6), 12).extract(
+        block(["the", "the news", "x" * 9])
+    )
     assert extraction.features.index["n_tokens"].to_pylist() == [3, 4, 6]
     assert extraction.features.index["truncated"].to_pylist() == [False, False, True]
     assert (extraction.tokens, extraction.padded_tokens) == (13, 6 * 2 + 3)
     assert (extraction.truncated, extraction.saturated) == (1, 0)
     assert sorted(extraction.seconds) == ["forward", "quantize", "tokenize"]
     assert all(seconds >= 0 for seconds in extraction.seconds.values())
+    padded = replace(bert, padding=Padding(16))
+    extraction = FeatureExtractor(padded, spec_for(bert, max_length=6), 32).extract(
+        block(["the", "the news", "x" * 9, "a"])
+    )
+    # Documents of 6, 4, 3 and 3 tokens: two of 8, and two more of 8 or four of 4.
+    assert (extraction.tokens, extraction.padded_tokens) == (16, 32)
 
 
 @pytest.mark.parametrize("positions", ["tokens", "mean"])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import GELU, Linear, Module, Sequential
 from transformers import AutoModel
 
-from encoders import load_encoder
+from encoders import FeatureExtractor, load_encoder
+from encoders.batching import NO_PADDING, Padding
 from encoders.onednn import OneDnnLinear, has_onednn, use_onednn
 from featurestore.errors import UsageError
+from tests.encoders.plain import block, spec_for
 from tests.models import tiny_bert, tiny_roberta
 
 pytestmark = pytest.mark.skipif(not has_onednn(), reason="this torch has no oneDNN here")
@@ -88,6 +91,20 @@ def test_a_map_whose_weights_are_shared_is_left_alone() -> None:
     assert [type(layer) for layer in model] == [Linear, OneDnnLinear, Linear]
 
 
+def test_products_of_a_whole_block_have_few_numbers_of_rows(tmp_path: Path) -> None:
+    """oneDNN keeps code for each number of rows that it ever met."""
+    encoder = load_encoder(str(tiny_bert(tmp_path)), device="cpu")
+    rows: set[int] = set()
+    for module in encoder.model.modules():
+        if isinstance(module, OneDnnLinear):
+            module.register_forward_hook(lambda _, values, __: rows.add(values[0].shape[:-1].numel()))
+    words = np.random.default_rng(0).integers(1, 50, 400)
+    extractor = FeatureExtractor(encoder, spec_for(encoder))
+    for some in np.array_split(words, 4):
+        extractor.extract(block(["the " * count for count in some]))
+    assert rows <= set(range(64, 2049, 64))
+
+
 @pytest.mark.parametrize("make", [tiny_bert, tiny_roberta])
 @torch.inference_mode()
 def test_an_encoder_gives_transformers_own_hidden_states(make: object, tmp_path: Path) -> None:
@@ -113,6 +130,7 @@ def test_a_trainable_encoder_keeps_the_maps_that_it_can_learn(tmp_path: Path) ->
     assert OneDnnLinear not in {type(module) for module in trainable.model.modules()}
     frozen = load_encoder(str(folder), device="cpu")
     assert trainable.spec == frozen.spec
+    assert (trainable.padding, frozen.padding) == (NO_PADDING, Padding(64, frozen.position_limit))
     frozen.model.requires_grad_(requires_grad=True)
     with pytest.raises(RuntimeError, match="load it with trainable=True"):
         frozen.model(input_ids=torch.tensor([[5, 6]]))

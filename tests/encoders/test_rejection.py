@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from encoders import Encoder, Extraction, FeatureExtractor
+from encoders.batching import NO_PADDING
 from tests.encoders.plain import block, spec_for
 
 TEXTS = ["good news", "the", "bad film", "x" * 30, "news of the news"]
@@ -66,7 +67,7 @@ def test_out_of_memory_halves_the_budget_for_the_rest_of_the_block(bert: Encoder
         if ids.numel() > 40:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    encoder, model = faulty(bert, no_room)
+    encoder, model = faulty(replace(bert, padding=NO_PADDING), no_room)
     texts = ["the news of the film"] * 16
     extractor = FeatureExtractor(encoder, spec_for(bert), 112)
     extraction = extractor.extract(block(texts))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from encoders.batching import Padding
 from encoders.tokens import TokenBlock
 
 TOKENS = TokenBlock(
@@ -19,6 +20,15 @@ def test_a_batch_is_padded_on_the_right() -> None:
     assert ids.tolist() == [[4, 5, -1], [7, 8, 9]]
     assert real.tolist() == [[True, True, False], [True, True, True]]
     assert rows.tolist() == [3, 4, 0, 1, 2]
+
+
+def test_a_batch_has_as_many_rows_of_nothing_as_it_is_padded_with() -> None:
+    real, ids, source = TOKENS.padded(np.array([2]), -1, Padding(8))
+    assert ids.tolist() == [[4, 5], [-1, -1], [-1, -1], [-1, -1]]
+    assert real.tolist() == [[True, True], *[[False, False]] * 3]
+    assert source.tolist() == [3, 4]
+    _, longer, _ = TOKENS.padded(np.array([2, 0]), -1, Padding(8, 4))
+    assert longer.tolist() == [[4, 5, -1, -1], [7, 8, 9, -1]]
 
 
 def test_marked_tokens_are_counted_for_each_document() -> None:

@@ -69,6 +69,11 @@ class Examples:
         """
         return self._first_lengths < self.block.lengths
 
+    def decoded_floats(self, documents: Codes) -> int:
+        """How many `decoded` makes of the documents at these positions, padding included."""
+        lengths = self.block.offsets[documents + 1] - self.block.offsets[documents]
+        return len(documents) * int(lengths.max()) * self.spec.width * (self.spec.layers.stacked or 1)
+
     def decoded(self, documents: Codes, mix: LayerMix | None, *, of_pairs: bool) -> DecodedBatch:
         """The documents at these positions, as a stack of heads reads them.
 

@@ -21,7 +21,7 @@ from heads.grid_run import GridRun, in_stacks, side_by_side
 from heads.head_stack import HeadStack
 from heads.model import HeadModel
 from heads.settings import Point, TrainSettings
-from heads.shared_passes import SharedPasses
+from heads.shared_passes import TOGETHER, SharedPasses, in_parts
 
 ORDER = 0x6F72646572
 """What a seed is combined with for the order of documents: weights and order must not be made of the same numbers."""
@@ -132,7 +132,8 @@ class _Training:
     ) -> None:
         design = stacks[0].runs[0].design
         of_pairs = any(stack.runs[0].design.of_pairs for stack in stacks)
-        self.passes.run(batches, lambda batch: examples.decoded(batch, design.mix, of_pairs=of_pairs), stacks, read)
+        parts = in_parts(batches, examples.decoded_floats, TOGETHER if len(stacks) > 1 else 1)
+        self.passes.run(parts, lambda batch: examples.decoded(batch, design.mix, of_pairs=of_pairs), stacks, read)
 
     def _end_epoch(self, run: GridRun, number: int, epochs: int, predicted: Codes | None, seconds: float) -> None:
         accuracy = None if predicted is None or self.dev is None else float((predicted == self.dev.codes).mean())

@@ -19,6 +19,9 @@ TOGETHER = 8
 """Batches that a reader has before the next one has its turn, where there are several: what a reader works with stays
 in the processor's caches meanwhile."""
 
+PART_FLOATS = 1 << 23
+"""Decoded floats that are shared at a time, 32 MB; three times as many are held. One batch may be larger alone."""
+
 
 @dataclass(frozen=True)
 class SharedPasses:
@@ -53,7 +56,7 @@ class SharedPasses:
 
     def run(
         self,
-        batches: Sequence[Codes],
+        parts: Sequence[Sequence[Codes]],
         decode: Callable[[Codes], DecodedBatch],
         readers: Sequence[Reader],
         read: Callable[[Reader, DecodedBatch], None],
@@ -61,7 +64,7 @@ class SharedPasses:
         """Have every reader read every batch, in order.
 
         Args:
-            batches: positions of the documents of each.
+            parts: batches that are decoded together, each given as the positions of its documents.
             decode: makes a batch of positions.
             readers: who reads.
             read: what one does with a batch; never called twice at a time for one reader.
@@ -71,24 +74,55 @@ class SharedPasses:
             with torch.inference_mode():
                 return [decode(documents) for documents in part]
 
-        def read_all(reader: Reader, part: Sequence[DecodedBatch]) -> None:
+        def read_all(reader: Reader, part: Sequence[DecodedBatch], before: Future[None] | None = None) -> None:
+            if before is not None:
+                before.result()
             with torch.inference_mode():
                 for batch in part:
                     read(reader, batch)
 
-        size = TOGETHER if len(readers) > 1 else 1
-        parts = [batches[start : start + size] for start in range(0, len(batches), size)]
         if self.pool is None:
             for part in parts:
                 values = decoded(part)
                 for reader in readers:
                     read_all(reader, values)
             return
-        following: Future[list[DecodedBatch]] | None = None
-        for place, part in enumerate(parts):
-            values = decoded(part) if following is None else following.result()
-            running = [self.pool.submit(read_all, reader, values) for reader in readers]
-            # Last in the queue: decoded by the first thread that has nothing left to read.
-            following = self.pool.submit(decoded, parts[place + 1]) if place + 1 < len(parts) else None
-            for done in running:
-                done.result()
+        # A reader may be a part ahead of another: at the end of a part no thread waits for the others.
+        running: list[Future[None] | None] = [None] * len(readers)
+        decoding = (self.pool.submit(decoded, part) for part in parts)
+        following = next(decoding, None)
+        while following is not None:
+            values = following.result()
+            # Into the queue before the readers of this part: it is there when they are through.
+            following = next(decoding, None)
+            before, running = running, []
+            for reader, last in zip(readers, before, strict=True):
+                running.append(self.pool.submit(read_all, reader, values, last))
+            _wait(before)
+        _wait(running)
+
+
+def _wait(running: Sequence[Future[None] | None]) -> None:
+    for done in running:
+        if done is not None:
+            done.result()
+
+
+def in_parts(batches: Sequence[Codes], floats: Callable[[Codes], int], together: int) -> list[list[Codes]]:
+    """Batches in their order, as many to a part as ``together`` and `PART_FLOATS` allow, but at least one.
+
+    Args:
+        batches: positions of the documents of each.
+        floats: how many one has once it is decoded.
+        together: batches of a part, at most.
+    """
+    parts: list[list[Codes]] = []
+    room = 0
+    for batch in batches:
+        size = floats(batch)
+        if not parts or len(parts[-1]) == together or size > room:
+            parts.append([])
+            room = PART_FLOATS
+        parts[-1].append(batch)
+        room -= size
+    return parts

@@ -127,7 +127,9 @@ class StackedAttention:
         turned = left.transpose(1, 2)
         for place, take in enumerate(self._stack.take):
             own = slice(place * self._heads, (place + 1) * self._heads)
-            take(self._prefix + name, torch.bmm(turned[own], right[own]).view(self._width, self._width))
+            # The keys of a single query have one row each, and a product of one is all overhead.
+            multiply = torch.mul if right.shape[1] == 1 else torch.bmm
+            take(self._prefix + name, multiply(turned[own], right[own]).view(self._width, self._width))
 
     def _columns(self, mix: StackedMix, texts: int) -> torch.Tensor:
         """(m, texts · J): each layer's weight in each column."""

@@ -18,17 +18,13 @@ from heads.model import HeadModel
 from heads.pair import PairPooling, text_masks
 from heads.pooling import MeanPooling
 from heads.products import product
-from heads.small_products import laid_out, project, weighted_sums
+from heads.small_products import ROWS, laid_out, multiply, weighted_sums
 
 Mix = tuple[float, ...] | None
 
 TOGETHER = 96
 """Attention heads, over all queries, that are pooled together, unless a single head has more: with a fourth of them the
 products are small, and with twice as many their weighted sums leave the caches."""
-
-ROUND_TO = 64
-"""Documents of a group are rounded up to a multiple of this: oneDNN makes a new product for every shape it meets, which
-takes a quarter to half a millisecond, and keeps the latest."""
 
 
 class Scratch(threading.local):
@@ -126,7 +122,7 @@ class PooledHeads:
             documents: of all batches together; what comes back may have more rows, of no meaning.
             scratch: takes what lies between.
         """
-        rounded = -(-documents // ROUND_TO) * ROUND_TO
+        rounded = -(-documents // ROWS) * ROWS
         for mix, pools in self._pools:
             mixed = batches if mix is None else _mixed(batches, mix)
             if len(pools) > 1:
@@ -201,7 +197,7 @@ class _StackedAttention:
         """(place of a head, (documents, slots · d) its projected values) from pooled (vectors, documents, d)."""
         start = 0
         for place, vectors, projections in self._members:
-            yield place, project(pooled[start : start + vectors], projections)
+            yield place, multiply(pooled[start : start + vectors], projections)
             start += vectors
 
 

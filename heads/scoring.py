@@ -24,12 +24,13 @@ from heads.batches import BATCH_FLOATS, budget_batches, check_block, pad, rows_o
 from heads.model import HeadModel
 from heads.pair import PairPooling, compare_texts
 from heads.pooled import Batch, PooledHeads, Scratch
-from heads.products import product
+from heads.small_products import laid_out, multiply
 
 Positions = npt.NDArray[np.int64]
 
 ROW_STEPS = 8
-"""Decoded batches have one of so many numbers of rows, unless a document is longer than a batch: see `ROUND_TO`."""
+"""Decoded batches have one of so many numbers of rows, unless a document is longer than a batch: the product that makes
+their scores is made anew for every shape that it meets."""
 
 GROUP_DOCUMENTS = 1024
 """Documents whose vectors are projected and classified together."""
@@ -154,9 +155,9 @@ class _FoldedClassifier:
             bias = bias + weight @ shift.repeat(pooling.queries)
             weight = (weight.view(len(weight), pooling.queries, -1) @ pooling.output_weight).flatten(1)
         # tanh x = 2 σ(2x) - 1, and torch's σ takes a tenth of the time of its tanh.
-        self._hidden = (2 * weight).contiguous(), 2 * bias
+        self._hidden = laid_out(2 * weight[None]), 2 * bias
         output: torch.Tensor = classifier.output.weight
-        self._output = (2 * output).contiguous(), classifier.output.bias - output.sum(dim=1)
+        self._output = laid_out(2 * output[None]), classifier.output.bias - output.sum(dim=1)
 
     @staticmethod
     def of(head: Head) -> _FoldedClassifier:
@@ -168,7 +169,7 @@ class _FoldedClassifier:
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
         """(documents, classes) probabilities from the pooled vectors of the head, side by side (documents, n · d)."""
-        return product(product(pooled, *self._hidden).sigmoid_(), *self._output).softmax(dim=1)
+        return multiply(multiply(pooled[None], *self._hidden).sigmoid_()[None], *self._output).softmax(dim=1)
 
 
 class _PairClassifier(_FoldedClassifier):
@@ -178,10 +179,10 @@ class _PairClassifier(_FoldedClassifier):
         super().__init__(model)
         attention = pooling.attention
         shift = attention.output_weight @ attention.value_bias + attention.output_bias
-        self._texts = attention.output_weight.detach(), shift
+        self._texts = laid_out(attention.output_weight.detach()[None]), shift
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
         """(documents, classes) probabilities from both texts side by side (documents, 2 · d)."""
         documents, width = pooled.shape[0], pooled.shape[1] // 2
-        texts = product(pooled.view(2 * documents, width), *self._texts).view(documents, 2, width)
+        texts = multiply(pooled.view(1, 2 * documents, width), *self._texts).view(documents, 2, width)
         return super().__call__(compare_texts(texts))

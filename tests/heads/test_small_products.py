@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads import small_products
-from heads.small_products import ROWS, laid_out, openblas_is_wide, project, weighted_sums
+from heads.small_products import ROWS, laid_out, multiply, openblas_is_wide, weighted_sums
 
 DIMENSIONS = st.integers(1, 9)
 
@@ -43,23 +43,26 @@ def test_weighted_sums_are_sums_over_the_tokens(
     shape=st.tuples(st.integers(1, 3), DIMENSIONS, DIMENSIONS, DIMENSIONS),
     turns=st.integers(1, 3),
     wide=st.booleans(),
-    small=st.sampled_from([1, 1_000_000]),
+    biased=st.booleans(),
+    small=st.sampled_from([1, 200, 1_000_000]),
     seed=st.integers(0, 99),
 )
-def test_each_vector_is_projected_by_its_own_matrix(
-    shape: tuple[int, int, int, int], turns: int, wide: bool, small: int, seed: int
+def test_each_vector_is_multiplied_by_its_own_matrix(
+    shape: tuple[int, int, int, int], turns: int, wide: bool, biased: bool, small: int, seed: int
 ) -> None:
     groups, matrices, inputs, outputs = shape
     generator = torch.Generator().manual_seed(seed)
     vectors = torch.randn(turns * matrices, groups * ROWS, inputs, generator=generator)
     weights = torch.randn(matrices, outputs, inputs, generator=generator)
+    bias = torch.randn(turns * matrices * outputs, generator=generator) if biased else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(small_products, "openblas_is_wide", lambda: wide)
         patch.setattr(small_products, "SMALL", small)
-        projected = project(vectors, laid_out(weights))
+        multiplied = multiply(vectors, laid_out(weights), bias)
     numbers, each = vectors.double().numpy(), weights.double().numpy()
     expected = [numbers[place] @ each[place % matrices].T for place in range(len(numbers))]
-    np.testing.assert_allclose(projected.numpy(), np.concatenate(expected, axis=1), atol=1e-5)
+    shift = 0 if bias is None else bias.double().numpy()
+    np.testing.assert_allclose(multiplied.numpy(), np.concatenate(expected, axis=1) + shift, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,16 @@ def weighted_sums(weights: torch.Tensor, values: torch.Tensor, out: torch.Tensor
         values: (documents, tokens, d) float32.
         out: (vectors, documents, d), takes the result.
     """
-    vectors, _, tokens = weights.shape
+    vectors, documents, tokens = weights.shape
     together = _largest_part(vectors, SMALL // (tokens * values.shape[2]))
     # One row alone would be a product of OpenBLAS with a vector, for which it starts threads.
     if together < 2 or not openblas_is_wide():
         torch.bmm(weights.transpose(0, 1), values, out=out.transpose(0, 1))
         return
     # Documents first: the values of one stay in the processor's nearest cache for all its sums.
-    some, sums = (tensor.unflatten(0, (-1, together)).permute(2, 0, 1, 3) for tensor in (weights, out))
+    some, sums = (
+        tensor.view(-1, together, documents, tensor.shape[2]).permute(2, 0, 1, 3) for tensor in (weights, out)
+    )
     np.matmul(some.numpy(), values[:, None].numpy(), out=sums.numpy())
 
 

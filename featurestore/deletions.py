@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, StoreError
+from featurestore.missing import get_named
 from featurestore.objects import Objects
 
 
@@ -25,8 +26,13 @@ def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
     return digest
 
 
-def read_deletions(objects: Objects, digest: str | None) -> npt.NDArray[np.int64]:
+def read_deletions(objects: Objects, digest: str | None, manifest: str | None = None) -> npt.NDArray[np.int64]:
     """Positions of deleted documents, sorted; none for None.
+
+    Args:
+        objects: of the store.
+        digest: names the vector.
+        manifest: path of the manifest of the snapshot that names it, to tell whether that is gone too.
 
     Raises:
         StoreError: the vector is missing, damaged, or not the one that its name says.
@@ -34,12 +40,10 @@ def read_deletions(objects: Objects, digest: str | None) -> npt.NDArray[np.int64
     if digest is None:
         return np.empty(0, np.int64)
     name = objects.name(vector_path(digest))
+    data = get_named(objects, vector_path(digest), manifest)
     try:
-        data = objects.get(vector_path(digest))
         table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         documents = table["document"].to_numpy().astype(np.int64, copy=False)
-    except FileNotFoundError as error:
-        raise StoreError(f"{name}: missing; {RESTORE}") from error
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise StoreError(f"{name}: damaged: {first_line}; {RESTORE}") from error

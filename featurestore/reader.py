@@ -18,6 +18,7 @@ from featurestore.blocks import INDEX_SCHEMA
 from featurestore.entries import SegmentEntry
 from featurestore.errors import RESTORE, StoreError
 from featurestore.lazy import lazy
+from featurestore.missing import get_named, missing
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
 from featurestore.segments import INDEX_FILE
@@ -69,10 +70,12 @@ class SegmentReader:
     Attributes:
         objects: where the store lies.
         entry: the segment, as a snapshot lists it.
+        manifest: path of the snapshot's manifest, to tell what is lost from what was vacuumed with the snapshot.
     """
 
     objects: Objects
     entry: SegmentEntry
+    manifest: str | None = None
 
     @property
     def segment(self) -> str:
@@ -118,10 +121,7 @@ class SegmentReader:
     def record(self) -> SegmentRecord:
         """The completion record that was listed."""
         path = record_path(self.segment)
-        try:
-            data = self.objects.get(path)
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.objects.name(path)}: missing; {RESTORE}") from error
+        data = get_named(self.objects, path, self.manifest)
         if hashlib.sha256(data).hexdigest() != self.entry.record:
             raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed; {RESTORE}")
         return SegmentRecord.parse(data, self.objects.name(path))
@@ -152,7 +152,7 @@ class SegmentReader:
             # Of known length it is one call into storage, where any length takes two.
             data = self.objects.get(whole) if known is None else self.objects.get_range(whole, 0, known.size)
         except FileNotFoundError as error:
-            raise StoreError(f"{self._name(path)}: missing; {RESTORE}") from error
+            raise missing(self.objects, whole, self.manifest) from error
         except StoreError:
             if self.objects.size(whole) != 0:
                 raise
@@ -172,7 +172,7 @@ class SegmentReader:
             layout = Layout.of(metadata)
         except ValueError as error:
             raise StoreError(f"{self._name(path)}: not an array of this format: {error}; {RESTORE}") from error
-        return Shard(self.objects, f"{self._folder}/{shard.path}", shard.size, layout)
+        return Shard(self.objects, f"{self._folder}/{shard.path}", shard.size, layout, self.manifest)
 
     @property
     def _folder(self) -> str:

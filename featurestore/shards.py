@@ -19,6 +19,7 @@ from numcodecs.checksum32 import CRC32C
 from featurestore.codecs import decoder
 from featurestore.errors import RESTORE, StoreError
 from featurestore.lazy import lazy
+from featurestore.missing import missing
 from featurestore.objects import Objects
 
 PIECE_BYTES = 4 << 20
@@ -100,12 +101,14 @@ class Shard:
         size: its bytes, as the completion record says. Its index is looked for where it was written: at the end of a
             shard that was cut short, the bytes of a chunk may pass for one.
         layout: how the array lies in it.
+        manifest: path of the manifest of the snapshot that is read, to tell whether the shard is gone with it.
     """
 
     objects: Objects
     path: str
     size: int
     layout: Layout
+    manifest: str | None = None
 
     @property
     def comes_whole(self) -> bool:
@@ -241,7 +244,7 @@ class Shard:
         try:
             data = self.objects.get_range(self.path, start, length)
         except FileNotFoundError as error:
-            raise self._damaged(f"{self.path} is missing") from error
+            raise missing(self.objects, self.path, self.manifest) from error
         except StoreError as error:
             if (self.objects.size(self.path) or 0) >= self.size:
                 raise

@@ -29,7 +29,7 @@ from featurestore.records import FORMAT_VERSION, segment_id
 from featurestore.sealed import seal, unseal
 from featurestore.spec import FeatureSpec
 from featurestore.tags import snapshot_number
-from featurestore.versions import Manifest, VersionLog
+from featurestore.versions import Manifest, VersionLog, manifest_path
 
 STORE_FILE = "store.json"
 SCAN_BYTES = 64 << 20
@@ -304,14 +304,18 @@ class Store:
 
     def reader(self, entry: SegmentEntry) -> SegmentReader:
         """Reader of one segment's objects."""
-        return SegmentReader(self.objects, entry)
+        return SegmentReader(self.objects, entry, manifest_path(self.version))
+
+    def deletions(self, entry: SegmentEntry) -> npt.NDArray[np.int64]:
+        """Positions of one segment's deleted documents, sorted."""
+        return read_deletions(self.objects, entry.deletions, manifest_path(self.version))
 
     def live_index(self, entry: SegmentEntry, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index of one segment without its deleted rows."""
         index = self.reader(entry).index(columns)
         if entry.deletions is None:
             return index
-        deleted = read_deletions(self.objects, entry.deletions)
+        deleted = self.deletions(entry)
         return index.take(pa.array(live_positions(entry.documents, deleted)))
 
     def empty_block(self) -> FeatureBlock:
@@ -322,7 +326,7 @@ class Store:
     def _keys_of_segment(self, ordinal: int) -> KeyIndex:
         entry = self.entries[ordinal]
         index = self.reader(entry).index(["key_hash", "text_digest"])
-        deleted = read_deletions(self.objects, entry.deletions)
+        deleted = self.deletions(entry)
         return KeyIndex.of_segment(index, ordinal, live_positions(entry.documents, deleted))
 
     def _places(
@@ -338,7 +342,7 @@ class Store:
     def _documents_of(self, wanted: WantedKeys, entry: SegmentEntry, reader: SegmentReader) -> npt.NDArray[np.int64]:
         """(n,) int64: where each wanted document lies in a segment, −1 where it does not live there."""
         hashes = reader.index(["key_hash"])["key_hash"]
-        return wanted.documents(hashes, read_deletions(self.objects, entry.deletions))
+        return wanted.documents(hashes, self.deletions(entry))
 
     def _gather_wanted(
         self, names: pa.Table, wanted: WantedKeys, entry: SegmentEntry
@@ -391,7 +395,7 @@ class Store:
                 f"{self.uri}: segment {entry.segment}: holds {index.num_rows} documents and {offsets[-1]} rows, "
                 f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
             )
-        return OpenSegment(reader, index, offsets, read_deletions(self.objects, entry.deletions))
+        return OpenSegment(reader, index, offsets, self.deletions(entry))
 
 
 def read_spec(objects: Objects) -> FeatureSpec | None:

@@ -14,6 +14,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,12 +25,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
+from featurestore.missing import find_named, get_named
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
 
 FORMAT_VERSION = 1
 READ_THREADS = 16
 """Manifests of a history that are read at a time."""
+LOOKS = 100
+"""Times that the newest version is looked for: a vacuum may take it once it has followers."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Manifest:
         operation: what made it: ``encode``, ``backfill``, …
         lists: what it consists of, oldest first.
         counts: totals of the version, for people and for a look that reads no list.
+        parent_id: write id of the parent; empty in manifests from before it was kept.
     """
 
     version: int
@@ -61,6 +66,7 @@ class Manifest:
     operation: str
     lists: tuple[EntryList, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
+    parent_id: str = ""
 
     def to_bytes(self) -> bytes:
         """JSON that `from_bytes` reads back."""
@@ -102,29 +108,52 @@ class VersionLog:
 
     def latest(self) -> Manifest:
         """The newest version; `EMPTY` before the first commit."""
-        newest = max(self._published(), default=0)
-        return EMPTY if newest == 0 else self._read(newest)
+        for _ in range(LOOKS):
+            newest = max(self._published(), default=0)
+            found = EMPTY if newest == 0 else self.find(newest)
+            if found is not None:
+                return found
+        raise StoreError(f"{self.objects.name(manifest_path(newest))}: listed and not there; {RESTORE}")
 
     def at(self, version: int) -> Manifest:
         """A version by number; raises UsageError where there is none."""
-        if version == 0:
-            return EMPTY
-        try:
-            return self._read(version)
-        except FileNotFoundError as error:
-            raise UsageError(
-                f"{self.objects.uri}: no snapshot {version}; the newest is {self.latest().version}"
-            ) from error
+        found = EMPTY if version == 0 else self.find(version)
+        if found is None:
+            raise UsageError(f"{self.objects.uri}: no snapshot {version}; the newest is {self.latest().version}")
+        return found
+
+    def find(self, version: int, *, taken: bool = False) -> Manifest | None:
+        """A version by number; None where it is not there.
+
+        Args:
+            version: its number, from 1.
+            taken: also one that a removal is taking away, since it comes back if it has a tag.
+        """
+        path = manifest_path(version)
+        data: bytes | None = None
+        if taken:
+            data = find_named(self.objects, path)
+        else:
+            with suppress(FileNotFoundError):
+                data = self.objects.get(path)
+        if data is None:
+            return None
+        manifest = Manifest.from_bytes(data, self.objects.name(path))
+        if manifest.version != version:
+            name = self.objects.name(path)
+            raise StoreError(f"{name}: damaged: says that it is version {manifest.version}; {RESTORE}")
+        return manifest
 
     def history(self) -> list[Manifest]:
         """Every version that is kept, oldest first."""
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            return list(pool.map(self._read, sorted(self._published())))
+            # One that was vacuumed since the listing is not kept.
+            return [found for found in pool.map(self.find, sorted(self._published())) if found is not None]
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""
         with ThreadPoolExecutor(max(1, len(manifest.lists))) as pool:
-            lists = list(pool.map(lambda part: self._read_list(part.digest), manifest.lists))
+            lists = list(pool.map(lambda part: self._read_list(part.digest, manifest), manifest.lists))
         merged = lists[0] if len(lists) == 1 else self._merge(lists)
         return merged.filter(pc.field("removed") == False).drop_columns(["removed"])  # noqa: E712
 
@@ -153,7 +182,7 @@ class VersionLog:
             change = pa.concat_tables(
                 [change, _flagged(removed.select(self.schema.names).cast(self.schema), removed=True)]
             )
-        lists = self._with_list(parent.lists, change)
+        lists = self._with_list(parent, change)
         manifest = Manifest(
             version=parent.version + 1,
             parent=parent.version,
@@ -162,32 +191,59 @@ class VersionLog:
             operation=operation,
             lists=lists,
             counts=dict(counts),
+            parent_id=parent.write_id,
         )
-        return manifest if self._create(manifest) else None
+        return manifest if self._create(manifest) and self._in_force(manifest) else None
 
     def _create(self, manifest: Manifest) -> bool:
         """Whether the manifest is in force; a write whose answer was lost is known by its write id."""
-        path = _manifest_path(manifest.version)
+        path = manifest_path(manifest.version)
         try:
             if self.objects.create(path, manifest.to_bytes()):
                 return True
         except StoreError:
             if self.objects.size(path) is None:
                 raise
-        return self._read(manifest.version).write_id == manifest.write_id
+        there = self.find(manifest.version)
+        return there is not None and there.write_id == manifest.write_id
 
-    def _published(self) -> Iterator[int]:
-        """Numbers of the manifests that are there, in any order; other objects beside them are none of ours."""
-        for path, _ in self.objects.walk("manifests"):
+    def _in_force(self, manifest: Manifest) -> bool:
+        """Whether a manifest that was written follows its parent.
+
+        Others may have been first after all, and a removal have taken what they wrote under this number. It never takes
+        the newest. Where nobody can tell any more the answer is no: the commit then finds its change in what followed.
+        """
+        path = manifest_path(manifest.version)
+        later = list(self._published(after=path))
+        if not later:
+            return True
+        follower = self.find(manifest.version + 1)
+        if follower is not None and follower.parent_id in (manifest.write_id, ""):
+            return True
+        there = self.find(manifest.version)
+        ours, theirs = self.objects.written_at(path), self.objects.written_at(manifest_path(min(later)))
+        # What comes behind ours was there before it: ours would only be listed, as a snapshot that never was.
+        behind = ours is not None and theirs is not None and theirs < ours
+        if behind and there is not None and there.write_id == manifest.write_id:
+            self.objects.delete([path])
+        return False
+
+    def _published(self, *, after: str | None = None) -> Iterator[int]:
+        """Numbers of the manifests that are there, in any order; other objects beside them are none of ours.
+
+        Args:
+            after: path of a manifest: only what sorts behind it.
+        """
+        for path, _ in self.objects.walk("manifests", after=after):
             if match := re.fullmatch(r"manifests/(\d{20})\.json", path):
                 yield int(match[1])
 
-    def _with_list(self, lists: tuple[EntryList, ...], change: pa.Table) -> tuple[EntryList, ...]:
-        """Add a list; merge it with those before it that are not at least twice as long."""
-        kept = list(lists)
+    def _with_list(self, parent: Manifest, change: pa.Table) -> tuple[EntryList, ...]:
+        """The parent's lists and one more, merged with those before it that are not at least twice as long."""
+        kept = list(parent.lists)
         parts = [change]
         while kept and kept[-1].entries <= 2 * sum(part.num_rows for part in parts):
-            parts.insert(0, self._read_list(kept.pop().digest))
+            parts.insert(0, self._read_list(kept.pop().digest, parent))
         merged = self._merge(parts)
         if not kept:
             merged = merged.filter(pc.field("removed") == False)  # noqa: E712
@@ -208,21 +264,10 @@ class VersionLog:
         ends = grouped.aggregate([("place", "min"), ("place", "max")]).sort_by("place_min")
         return table.take(ends["place_max"])
 
-    def _read(self, version: int) -> Manifest:
-        path = _manifest_path(version)
-        manifest = Manifest.from_bytes(self.objects.get(path), self.objects.name(path))
-        if manifest.version != version:
-            name = self.objects.name(path)
-            raise StoreError(f"{name}: damaged: says that it is version {manifest.version}; {RESTORE}")
-        return manifest
-
-    def _read_list(self, digest: str) -> pa.Table:
-        name = self.objects.name(list_path(digest))
-        try:
-            data = self.objects.get(list_path(digest))
-        except FileNotFoundError as error:
-            raise StoreError(f"{name}: missing; {RESTORE}") from error
+    def _read_list(self, digest: str, manifest: Manifest) -> pa.Table:
+        data = get_named(self.objects, list_path(digest), manifest_path(manifest.version))
         if hashlib.sha256(data).hexdigest() != digest:
+            name = self.objects.name(list_path(digest))
             raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
         return pq.read_table(pa.BufferReader(data))
 
@@ -232,7 +277,8 @@ def _flagged(table: pa.Table, *, removed: bool) -> pa.Table:
     return table.append_column(pa.field("removed", pa.bool_(), nullable=False), flags)
 
 
-def _manifest_path(version: int) -> str:
+def manifest_path(version: int) -> str:
+    """Where the manifest of a version lies."""
     return f"manifests/{version:020d}.json"
 
 

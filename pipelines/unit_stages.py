@@ -15,9 +15,10 @@ from apache_beam.utils.shared import Shared
 from featurestore import Store
 from featurestore.block_list import BlockList, blocked
 from featurestore.entries import SegmentEntry
+from featurestore.finished import find_finished
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord
-from featurestore.segments import read_record, write_segment
+from featurestore.segments import write_segment
 from pipelines.dead_letters import DeadLetter
 from pipelines.memory import give_back_freed_memory
 from pipelines.runs import RunFolder
@@ -67,11 +68,13 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
     index = welcome.filter(pa.array(missing))
     left[left] = missing
     dead = _without_blocked(state.dead, snapshot.blocked)
-    segment = snapshot.store.segment_for(index) if index.num_rows else None
+    segment, finished = None, None
+    if index.num_rows:
+        segment, finished = find_finished(snapshot.store, snapshot.store.segment_for(index))
     state = replace(
         state,
         segment=segment,
-        finished=None if segment is None else read_record(snapshot.store.objects, segment),
+        finished=finished,
         index=index,
         rows=state.rows[left],
         skipped=welcome.num_rows - index.num_rows,

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from featurestore.blocks import FeatureBlock, concatenate_indexes
 from featurestore.entries import SegmentEntry
+from featurestore.finished import find_finished
 from featurestore.reader import SegmentReader
 from featurestore.records import SegmentRecord
-from featurestore.segments import EncodingCounts, read_record, write_segment
+from featurestore.segments import EncodingCounts, write_segment
 from featurestore.spec import FeatureSpec
 from featurestore.store import READ_THREADS, Store
 
@@ -33,9 +34,6 @@ def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
     segments arrives at the same name. An encode's name is a digest of other words (it begins with a fingerprint, this
     one with ``compaction``), even where both hold the same documents: a rerun of the encode must not find a segment
     here whose rejected documents and counts are not its own.
-
-    The name may be listed: its documents were all deleted since, and the same segments were encoded again. That listed
-    segment leaves in the same pass, and the name is free in the next.
     """
     words = ["compaction", store.spec.fingerprint, *([entry.record, entry.deletions] for entry in sources)]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
@@ -43,8 +41,8 @@ def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
 
 def merge(store: Store, entries: Sequence[SegmentEntry]) -> SegmentRecord:
     """Write the segment that these become, or take the one that is finished; some document of them is live."""
-    name = compacted_id(store, entries)
-    if (finished := read_record(store.objects, name)) is not None:
+    name, finished = find_finished(store, compacted_id(store, entries))
+    if finished is not None:
         return finished
     with ThreadPoolExecutor(READ_THREADS) as pool:
         sources = list(pool.map(lambda entry: Source.open(store, entry), entries))

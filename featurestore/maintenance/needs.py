@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
+from featurestore.errors import StoreError
 from featurestore.objects import Objects
 from featurestore.store import version_log
 
@@ -73,16 +74,24 @@ class Needs:
         return {segment for segment, _ in self.attempts}
 
     def add(self, objects: Objects, snapshots: Iterable[int]) -> None:
-        """What these snapshots need as well.
+        """What these snapshots need as well; one that another removal has taken since it was listed needs nothing.
 
         Raises:
-            StoreError: a manifest or a list of them is missing or damaged, so that nobody knows what they need.
+            StoreError: a manifest or a list of them is damaged, or a list missing, so that nobody knows what they need.
         """
         log = version_log(objects)
-        for number in snapshots:
-            manifest = log.at(number)
-            entries = log.entries(manifest) if manifest.lists else None
-            self.newest = max(self.newest, number)
+        numbers = sorted(snapshots)
+        self.newest = max([self.newest, *numbers])
+        for number in numbers:
+            manifest = log.find(number, taken=True)
+            if manifest is None:
+                continue
+            try:
+                entries = log.entries(manifest) if manifest.lists else None
+            except StoreError:
+                if log.find(number, taken=True) is None:
+                    continue
+                raise
             self.lists.update(part.digest for part in manifest.lists)
             if entries is not None:
                 self.vectors.update(digest for digest in entries["deletions"].to_pylist() if digest is not None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from featurestore.objects import Listed, Objects
 from featurestore.removals import Names, write_journal
 from featurestore.tags import tags
+from featurestore.versions import manifest_path
 
 THREADS = 16
 
@@ -53,8 +54,10 @@ def remove_manifests(objects: Objects, doomed: Mapping[int, Listed]) -> set[int]
 
 def restore_tagged(objects: Objects, held: Names) -> set[int]:
     """Put back the manifests that tags name; returns their numbers."""
-    numbers = {f"manifests/{number:020d}.json": number for number in tags(objects).values()}
+    numbers = {manifest_path(number): number for number in tags(objects).values()}
     spared = numbers.keys() & held.keys()
     for path in spared:
-        objects.create(path, held[path])
+        if not objects.create(path, held[path]) and objects.get(path) != held[path]:
+            # A commit that had missed all later ones has taken the number; it will see that it was too late.
+            objects.put(path, held[path])
     return {numbers[path] for path in spared}

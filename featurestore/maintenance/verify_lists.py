@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 
 from featurestore.entries import SegmentEntry, entries_of, snapshot_counts
 from featurestore.maintenance.verify_findings import Audit
-from featurestore.maintenance.verify_snapshots import manifest_path
-from featurestore.versions import Manifest, list_path
+from featurestore.versions import Manifest, list_path, manifest_path
 
 EntryRows = Sequence[tuple[SegmentEntry, bool]]
 """The rows of a segment list, and whether each says that its segment has left the store."""

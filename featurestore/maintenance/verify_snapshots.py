@@ -14,7 +14,7 @@ from featurestore.records import FORMAT_VERSION
 from featurestore.spec import FeatureSpec
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import TAG_NAME, snapshot_number
-from featurestore.versions import Manifest
+from featurestore.versions import Manifest, manifest_path
 
 STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
 MANIFEST = re.compile(r"manifests/(\d{20})\.json")
@@ -127,8 +127,3 @@ def _check_tags(audit: Audit, there: set[int], only: int | None) -> set[int]:
         if only is None and snapshot not in there:
             audit.report(path, f"names snapshot {snapshot}, whose manifest is missing", f"{RESTORE}, or remove the tag")
     return tagged
-
-
-def manifest_path(version: int) -> str:
-    """Where the manifest of a snapshot lies."""
-    return f"manifests/{version:020d}.json"

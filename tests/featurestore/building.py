@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
 from featurestore.entries import SegmentEntry
+from featurestore.finished import find_finished
 from featurestore.records import SegmentRecord
 from featurestore.segments import EncodingCounts, write_segment
 from tests.strategies import document_index, packed_numbers
@@ -53,7 +54,8 @@ def write(
     """Store documents as one segment, as a job does, without committing it."""
     block = block_of(store.spec, texts, kept)
     counts = EncodingCounts(len(block.packed), len(block.packed))
-    return write_segment(store.objects, store.segment_for(block.index), block, store.spec, counts, codec=codec)
+    segment, finished = find_finished(store, store.segment_for(block.index))
+    return finished or write_segment(store.objects, segment, block, store.spec, counts, codec=codec)
 
 
 def change_to(store: Store, texts: Mapping[str, str], prune: frozenset[str] = frozenset()) -> Change:

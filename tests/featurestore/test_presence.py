@@ -6,12 +6,15 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from featurestore import CommitConflict, Store, commit
 from featurestore.maintenance.verify import verify
+from featurestore.objects import Objects
 from featurestore.records import record_path
+from featurestore.removals import write_journal
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 
@@ -29,13 +32,51 @@ def test_a_segment_that_vanished_is_not_listed(store: Store) -> None:
     assert Store.open(store.uri).version == 0
 
 
-def test_a_record_whose_objects_are_gone_is_removed_so_that_a_rerun_writes_them(store: Store) -> None:
+def test_a_segment_whose_objects_are_gone_is_made_again_under_another_name(store: Store) -> None:
+    """Its record stays: what lies there by now may be that of a job which is about to list it."""
     change = change_to(store, {"a": "1"})
-    folder = f"segments/{change.added[0].segment}/"
+    (entry,) = change.added
+    folder = f"segments/{entry.segment}/"
     store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
     with pytest.raises(CommitConflict, match="run the command again"):
         commit(store, change)
-    assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
+    assert store.objects.size(record_path(entry.segment)) is not None
+    again = put(store, {"a": "1"})
+    assert held(again) == expected({"a": "1"}, store.spec)
+    assert [e.segment for e in again.entries] == [e.segment for e in change_to(store, {"a": "1"}).added]
+    assert entry.segment not in again.listed
+    assert verify(store.uri, deep=True).findings == ()
+
+
+def test_a_segment_that_an_interrupted_removal_was_taking_is_made_again_under_another_name(store: Store) -> None:
+    change = change_to(store, {"a": "1"})
+    record = record_path(change.added[0].segment)
+    journal = write_journal(store.objects, {record: store.objects.get(record)})
+    with pytest.raises(CommitConflict, match="run the command again"):
+        commit(store, change)
+    again = put(store, {"a": "1"})
+    assert change.added[0].segment not in again.listed
+    assert held(again) == expected({"a": "1"}, store.spec)
+    store.objects.delete([journal])
+    assert change_to(store, {"a": "1"}).added[0].segment == change.added[0].segment, "as long as it is being taken"
+
+
+def test_a_removal_that_ends_between_the_looks_is_noticed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit has put the record back; then the objects go, which it has seen, and at last the journal."""
+    change = change_to(store, {"a": "1"})
+    record = record_path(change.added[0].segment)
+    journal = write_journal(store.objects, {record: store.objects.get(record)})
+    walk = Objects.walk
+
+    def ending(self: Objects, prefix: str = "", **named: Any) -> Any:
+        found = list(walk(self, prefix, **named))
+        if prefix.startswith("segments/"):
+            self.delete([*[path for path, _ in found], journal])
+        return iter(found)
+
+    monkeypatch.setattr(Objects, "walk", ending)
+    with pytest.raises(CommitConflict, match="are gone: 1"):
+        commit(store, change)
 
 
 @pytest.mark.parametrize("objects_left", [False, True])

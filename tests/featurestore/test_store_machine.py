@@ -26,13 +26,13 @@ from featurestore.maintenance import removal
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
-from featurestore.maintenance.verify_snapshots import manifest_path
 from featurestore.objects import Objects
 from featurestore.records import record_path
 from featurestore.removals import FOLDER, read_journals
 from featurestore.segments import read_record
 from featurestore.store import version_log
 from featurestore.tags import add_tag, remove_tag, tags
+from featurestore.versions import manifest_path
 from tests.featurestore.building import change_to, expected, features_of, held, spec_of
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
 from tests.featurestore.store_model import Places, Plan, Texts, Version, kept_by_vacuum

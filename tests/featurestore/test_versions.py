@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
-from featurestore.versions import EMPTY, EntryList, Manifest, VersionLog
+from featurestore.versions import EMPTY, EntryList, Manifest, VersionLog, manifest_path
 
 SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("value", pa.int64())])
 
@@ -107,6 +107,39 @@ class TestRaces:
         with ThreadPoolExecutor(8) as pool:
             tried = list(pool.map(lambda i: either_log.publish(EMPTY, "x", {}, table({f"n{i}": i})), range(8)))
         assert [manifest for manifest in tried if manifest is not None] == [either_log.latest()]
+
+    def test_a_number_that_a_removal_has_freed_is_not_taken_again(self, either_log: VersionLog) -> None:
+        """A writer slept while others published two versions, and a removal took all but the newest."""
+        parent = publish(either_log, {"a": 1})
+        second = publish(either_log, {"b": 2})
+        newest = publish(either_log, {"c": 3})
+        either_log.objects.delete([manifest_path(parent.version), manifest_path(second.version)])
+        assert either_log.publish(parent, "late", {}, table({"d": 4})) is None
+        assert either_log.latest() == newest
+        assert either_log.history() == [newest] or "s3" in either_log.objects.uri, "S3 tells times in seconds"
+        assert either_log.publish(newest, "again", {}, table({"d": 4})) == either_log.latest()
+
+    @pytest.mark.parametrize("removed", [[], [2]])
+    def test_a_version_that_others_follow_at_once_is_in_force(
+        self, log: VersionLog, monkeypatch: pytest.MonkeyPatch, removed: list[int]
+    ) -> None:
+        """It is not written again where its follower says so, and never taken away where that is gone."""
+        first = publish(log, {"a": 1})
+        create = Objects.create
+
+        def followed(self: Objects, path: str, data: bytes) -> bool:
+            created = create(self, path, data)
+            if path == manifest_path(2):
+                monkeypatch.setattr(Objects, "create", create)
+                publish(log, {"c": 3})
+                publish(log, {"d": 4})
+                self.delete(manifest_path(version + 1) for version in removed)
+            return created
+
+        monkeypatch.setattr(Objects, "create", followed)
+        ours = log.publish(first, "ours", {}, table({"b": 2}))
+        assert (ours is None) == bool(removed)
+        assert [manifest.operation for manifest in log.history()][:2] == ["test", "ours"]
 
     @pytest.mark.parametrize("answer", ["exists", "error"])
     def test_a_lost_answer_is_recognised_by_its_write_id(

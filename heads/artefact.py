@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 
 from featurestore.errors import EncoreError, StoreError, UsageError
+from featurestore.lazy import lazy
 from featurestore.spec import FeatureSpec
 from heads.attention import AttentionPooling
 from heads.evaluate import Evaluation
@@ -92,7 +93,7 @@ class Head:
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    @property
+    @lazy
     def digest(self) -> str:
         """sha256 (hex) of all that changes a prediction: classes, features, shape, weights; the task's name is not."""
         return _digest(self.classes, self.spec.fingerprint, _design(self.model), self.model.state_dict())
@@ -215,7 +216,7 @@ def _digest(
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode())
     for name in sorted(weights):
-        digest.update(weights[name].contiguous().numpy().tobytes())
+        digest.update(weights[name].contiguous().numpy().data)
     return digest.hexdigest()
 
 
@@ -232,10 +233,11 @@ def _read_document(data: bytes, name: str) -> dict[str, Any]:
 
 def _read_model(document: Mapping[str, Any], data: bytes, name: str) -> HeadModel:
     """The module that ``head.json`` describes, with the weights of ``weights.safetensors``."""
-    model = HeadModel.build(FeatureSpec.from_dict(document["spec"]), len(document["classes"]), **document["design"])
+    # Without memory: first weights would be drawn for nothing, and from torch's global generator.
+    with torch.device("meta"):
+        model = HeadModel.build(FeatureSpec.from_dict(document["spec"]), len(document["classes"]), **document["design"])
     try:
-        weights = safetensors.torch.load(data)
-        model.load_state_dict(weights)
+        model.load_state_dict(safetensors.torch.load(data), assign=True)
     except (SafetensorError, RuntimeError) as error:
         raise StoreError(f"{name}: damaged: {_described(error)}; train the head again") from error
     return model.eval()

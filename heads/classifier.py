@@ -52,7 +52,7 @@ def draw_kept(values: torch.Tensor, dropout: float, generator: torch.Generator |
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
     """A linear map with torch's usual initial weights, drawn from ``generator`` alone."""
     # Made without memory and so without weights: nn.Linear would draw them from torch's global generator.
-    linear = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    linear = nn.Linear(inputs, outputs, device="meta").to_empty(device=torch.get_default_device())
     bound = 1 / math.sqrt(inputs)
     nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
     nn.init.uniform_(linear.bias, -bound, bound, generator=generator)

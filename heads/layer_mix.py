@@ -35,7 +35,8 @@ class LayerMix(nn.Module):
         if kind == "learned":
             self.logits = nn.Parameter(torch.zeros(count))
         else:
-            self.register_buffer("logits", torch.zeros(count), persistent=False)
+            # On the processor even where a module is built without memory: they are never saved, and so never loaded.
+            self.register_buffer("logits", torch.zeros(count, device="cpu"), persistent=False)
 
     @property
     def weights(self) -> torch.Tensor:

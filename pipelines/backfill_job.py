@@ -105,7 +105,8 @@ def load_heads(directories: Sequence[str]) -> list[Head]:
     """Load heads; raises UsageError where none is named, or one twice."""
     if not directories:
         raise UsageError("no head is named; give --head HEAD_DIR")
-    heads = [Head.load(directory) for directory in directories]
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        heads = list(pool.map(Head.load, directories))
     names = [head_name(head) for head in heads]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

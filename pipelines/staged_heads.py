@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 from featurestore import FeatureSpec
 from featurestore.objects import Objects
+from featurestore.store import READ_THREADS
 from heads import Head, Scorer
+from heads.head_folder import HEAD_FILE, WEIGHTS_FILE
 
 DIGEST_DIGITS = 12
 """Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
@@ -20,11 +23,15 @@ def head_name(head: Head) -> str:
 
 def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
     """Keep copies of heads below ``heads/``; what is there already is the same, since the digest is in its name."""
-    for head in heads:
-        # Asked for once: the name is a digest of all weights.
+
+    def stage(head: Head) -> None:
         folder = f"heads/{head_name(head)}"
-        for file, content in head.to_files().items():
-            objects.create(f"{folder}/{file}", content)
+        if any(objects.size(f"{folder}/{file}") is None for file in (HEAD_FILE, WEIGHTS_FILE)):
+            for file, content in head.to_files().items():
+                objects.create(f"{folder}/{file}", content)
+
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        list(pool.map(stage, heads))
 
 
 class StagedHeads:
@@ -35,7 +42,10 @@ class StagedHeads:
     """
 
     def __init__(self, objects: Objects, names: Iterable[str], spec: FeatureSpec) -> None:
-        self.heads: Mapping[str, Head] = {name: _load(objects, name) for name in names}
+        wanted = list(names)
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            loaded = list(pool.map(lambda name: _load(objects, name), wanted))
+        self.heads: Mapping[str, Head] = dict(zip(wanted, loaded, strict=True))
         self._spec = spec
         self._lock = Lock()
         self._names: tuple[str, ...] = ()

@@ -101,6 +101,20 @@ def test_heads_saved_before_there_were_several_queries_keep_their_digest(
     assert Head.from_files(files, "h").digest == digest
 
 
+@pytest.mark.parametrize("layer_mix", ["uniform", "learned"])
+def test_loading_draws_no_random_numbers(layer_mix: str) -> None:
+    spec = spec_of(layers="stack:4")
+    files = head_of(spec, layer_mix=layer_mix).to_files()
+    before = torch.get_rng_state()
+    loaded = Head.from_files(files, "h")
+    assert torch.equal(torch.get_rng_state(), before)
+    block = block_of(spec, [3, 1, 4])
+    ours, theirs = (
+        Scorer([head], spec).score(block)[0].probabilities for head in (head_of(spec, layer_mix=layer_mix), loaded)
+    )
+    assert np.array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
 def test_several_queries_are_saved_and_loaded(tmp_path: Path, layers: str) -> None:
     spec = spec_of(layers=layers)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from featurestore.objects import Objects
+from heads import Head
 from pipelines.staged_heads import StagedHeads, head_name, stage_heads
 from tests.heads.building import head_of, spec_of
 
@@ -24,3 +27,20 @@ def test_the_same_heads_are_prepared_once_and_others_anew(tmp_path: Path) -> Non
     assert [head.task for head in staged.scorer([second, first]).heads] == ["b", "a"]
     assert [head.task for head in staged.scorer([second]).heads] == ["b"]
     assert [head.task for head in both.heads] == ["a", "b"]
+
+
+def test_heads_that_are_staged_already_are_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of()
+    first, second = head_of(spec, task="a"), head_of(spec, "mean", task="b")
+    objects = Objects.open(str(tmp_path))
+    stage_heads(objects, [first])
+    made: list[str] = []
+    to_files = Head.to_files
+    monkeypatch.setattr(Head, "to_files", lambda head: (made.append(head.task), to_files(head))[1])
+    stage_heads(objects, [first, second])
+    assert made == ["b"]
+    # A run that was killed between the two files of a head.
+    (tmp_path / "heads" / head_name(first) / "weights.safetensors").unlink()
+    stage_heads(objects, [first, second])
+    assert made == ["b", "a"]
+    assert len(StagedHeads(objects, map(head_name, [first, second]), spec).heads) == 2

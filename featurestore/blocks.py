@@ -47,12 +47,16 @@ class FeatureBlock:
         documents = self.index.num_rows
         if self.offsets.shape != (documents + 1,):
             raise ValueError(f"{documents} documents need {documents + 1} offsets, got shape {self.offsets.shape}")
-        if self.offsets[0] != 0 or self.offsets[-1] != len(self.packed) or (np.diff(self.offsets) < 0).any():
+        self.check_offsets()
+
+    def check_offsets(self) -> None:
+        """Raise ValueError unless the offsets fit the rows."""
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.packed) or (self.offsets[1:] < self.offsets[:-1]).any():
             raise ValueError(f"offsets must rise from 0 to {len(self.packed)} rows")
 
     def __len__(self) -> int:
         """Number of documents."""
-        return int(self.index.num_rows)
+        return len(self.offsets) - 1
 
     @property
     def doc_ids(self) -> pa.ChunkedArray:

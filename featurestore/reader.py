@@ -112,6 +112,15 @@ class SegmentReader:
                 pass
         return out
 
+    def fetch_index(self) -> None:
+        """Read the document index and compare it with its checksum, for `index` to decode."""
+        _ = self._index_file
+
+    @property
+    def layout(self) -> Layout:
+        """How the packed features lie."""
+        return self._features.layout
+
     @property
     def codec(self) -> str:
         """Lossless codec of the features, as `write_segment` takes it."""

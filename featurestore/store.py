@@ -23,9 +23,11 @@ from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
 from featurestore.errors import RESTORE, DataError, StoreError, UsageError
 from featurestore.identity import id_array, key_hashes
 from featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
+from featurestore.leases import Leases
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import FORMAT_VERSION, segment_id
+from featurestore.scanning import OpenSegment
 from featurestore.sealed import seal, unseal
 from featurestore.spec import FeatureSpec
 from featurestore.tags import snapshot_number
@@ -38,23 +40,6 @@ READ_THREADS = 16
 """Segments whose indexes are read at a time; reading waits for storage, not for the processor."""
 OPEN_AHEAD = 4
 """Segments whose indexes a scan reads before they are needed."""
-
-
-@dataclass(frozen=True, eq=False)
-class OpenSegment:
-    """A segment without its features, which are still to be read.
-
-    Attributes:
-        reader: reads them.
-        index: its document index, deleted documents included.
-        offsets: (documents + 1,) int64: where each document's rows begin and end.
-        deleted: positions of deleted documents, sorted.
-    """
-
-    reader: SegmentReader
-    index: pa.Table
-    offsets: npt.NDArray[np.int64]
-    deleted: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -221,42 +206,24 @@ class Store:
         While a block is worked on, the indexes of the next segments are read, so that many small segments cost hardly
         more than the storage that they fill. From a disk there is nothing to wait for but other threads.
         """
+        leases = Leases()
         if self.objects.on_disk:
             for entry in self._live_entries:
-                yield from self._blocks(self.open_segment(entry), max_bytes)
+                yield from self.open_segment(entry).blocks(max_bytes, leases)
             return
         with ThreadPoolExecutor(OPEN_AHEAD) as pool:
             ahead: deque[Future[OpenSegment]] = deque()
             for entry in self._live_entries:
                 ahead.append(pool.submit(self.open_segment, entry))
                 if len(ahead) > OPEN_AHEAD:
-                    yield from self._blocks(ahead.popleft().result(), max_bytes)
+                    yield from ahead.popleft().result().blocks(max_bytes, leases)
             while ahead:
-                yield from self._blocks(ahead.popleft().result(), max_bytes)
+                yield from ahead.popleft().result().blocks(max_bytes, leases)
 
     def scan_segment(self, entry: SegmentEntry, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features."""
         if entry.live:
-            yield from self._blocks(self.open_segment(entry), max_bytes)
-
-    def _blocks(self, segment: OpenSegment, max_bytes: int) -> Iterator[FeatureBlock]:
-        offsets, deleted, documents = segment.offsets, segment.deleted, segment.index.num_rows
-        block_rows = max(1, max_bytes // self.spec.row_bytes)
-        start = 0
-        while start < documents:
-            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + block_rows, side="right")) - 1)
-            first, last = int(offsets[start]), int(offsets[stop])
-            block = FeatureBlock(
-                segment.index.slice(start, stop - start),
-                segment.reader.packed(first, last),
-                offsets[start : stop + 1] - first,
-            )
-            here = deleted[(deleted >= start) & (deleted < stop)] - start
-            if len(here):
-                block = block.take(live_positions(stop - start, here))
-            if len(block):
-                yield block
-            start = stop
+            yield from self.open_segment(entry).blocks(max_bytes, Leases())
 
     def gather(self, doc_ids: Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.
@@ -388,14 +355,7 @@ class Store:
         self, entry: SegmentEntry, reader: SegmentReader | None = None, without: Collection[str] = ()
     ) -> OpenSegment:
         """All of a segment but its features and some columns, seen to be as much as its entry says."""
-        reader = reader or self.reader(entry)
-        offsets, index = reader.offsets(), reader.index(without=without)
-        if len(offsets) != entry.documents + 1 or offsets[-1] != entry.rows or index.num_rows != entry.documents:
-            raise StoreError(
-                f"{self.uri}: segment {entry.segment}: holds {index.num_rows} documents and {offsets[-1]} rows, "
-                f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
-            )
-        return OpenSegment(reader, index, offsets, self.deletions(entry))
+        return OpenSegment.open(reader or self.reader(entry), self.deletions(entry), without)
 
 
 def read_spec(objects: Objects) -> FeatureSpec | None:

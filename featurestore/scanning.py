@@ -1,0 +1,117 @@
+"""Reading a segment from its beginning to its end, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from featurestore.blocks import FeatureBlock
+from featurestore.deletions import live_positions
+from featurestore.errors import RESTORE, StoreError
+from featurestore.lazy import lazy
+from featurestore.leases import Leases
+from featurestore.reader import SegmentReader
+
+
+class ScannedBlock(FeatureBlock):
+    """A block whose document index is decoded when it is first asked for.
+
+    Decoding the Parquet of a thousand documents takes as long as reading a megabyte of their features, which not
+    everybody needs who needs these.
+    """
+
+    _decode: Callable[[], pa.Table]
+
+    @classmethod
+    def of(
+        cls, decode: Callable[[], pa.Table], packed: npt.NDArray[np.generic], offsets: npt.NDArray[np.int64]
+    ) -> Self:
+        """A block whose index is what ``decode`` gives; ValueError for offsets that do not fit the rows."""
+        block = cls.__new__(cls)
+        vars(block).update(_decode=decode, packed=packed, offsets=offsets)
+        block.check_offsets()
+        return block
+
+    @lazy
+    def index(self) -> pa.Table:
+        """Arrow table, one row a document.
+
+        Raises:
+            StoreError: it is damaged, or has another number of documents.
+        """
+        return self._decode()
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSegment:
+    """A segment without its features, which are still to be read.
+
+    Attributes:
+        reader: reads them.
+        offsets: (documents + 1,) int64: where each document's rows begin and end.
+        deleted: positions of deleted documents, sorted.
+        without: columns that its index is read without.
+    """
+
+    reader: SegmentReader
+    offsets: npt.NDArray[np.int64]
+    deleted: npt.NDArray[np.int64]
+    without: Collection[str] = ()
+
+    @classmethod
+    def open(cls, reader: SegmentReader, deleted: npt.NDArray[np.int64], without: Collection[str] = ()) -> Self:
+        """Read and verify all of a segment but its features; the index is not decoded yet.
+
+        Raises:
+            StoreError: it is not as long as its list says, or damaged.
+        """
+        segment = cls(reader, reader.offsets(), deleted, without)
+        segment.require_length(len(segment.offsets) - 1)
+        reader.fetch_index()
+        return segment
+
+    @lazy
+    def index(self) -> pa.Table:
+        """Its document index, deleted documents included."""
+        index = self.reader.index(without=self.without)
+        self.require_length(index.num_rows)
+        return index
+
+    def require_length(self, documents: int) -> None:
+        """Raise StoreError unless so many documents, and all rows of the offsets, are what the list says."""
+        entry, rows = self.reader.entry, self.offsets[-1]
+        if documents != entry.documents or rows != entry.rows:
+            raise StoreError(
+                f"{self.reader.objects.uri}: segment {entry.segment}: holds {documents} documents and {rows} rows, "
+                f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
+            )
+
+    def blocks(self, max_bytes: int, leases: Leases) -> Iterator[FeatureBlock]:
+        """The live documents, as blocks of some ``max_bytes`` of packed features in memory of ``leases``."""
+        offsets, deleted, documents = self.offsets, self.deleted, len(self.offsets) - 1
+        layout = self.reader.layout
+        row, start = layout.shape[1:], 0
+        block_rows = max(1, max_bytes // (math.prod(row) * layout.dtype.itemsize))
+        while start < documents:
+            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + block_rows, side="right")) - 1)
+            first, last = int(offsets[start]), int(offsets[stop])
+            packed = self.reader.packed(first, last, leases.empty((last - first, *row), layout.dtype))
+            decode = partial(self._documents, start, stop)
+            block: FeatureBlock = ScannedBlock.of(decode, packed, offsets[start : stop + 1] - first)
+            here = deleted[(deleted >= start) & (deleted < stop)] - start
+            if len(here):
+                block = block.take(live_positions(stop - start, here))
+            if len(block):
+                yield block
+            start = stop
+
+    def _documents(self, start: int, stop: int) -> pa.Table:
+        """The index of documents start to stop."""
+        return self.index.slice(start, stop - start)

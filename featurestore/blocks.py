@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.errors import DataError, StoreError
+from featurestore.errors import StoreError
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -134,10 +135,7 @@ def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:
     """One document index of several, whose kept columns need not agree.
 
     A column that one of them lacks is null there. Types that differ are promoted to one that holds both, and where
-    there is none, read as strings.
-
-    Raises:
-        DataError: a column has types that not even strings hold.
+    there is none, read as strings: those of lists and structs are JSON.
     """
     try:
         return pa.concat_tables(indexes, promote_options="permissive")
@@ -146,21 +144,26 @@ def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:
 
 
 def _agreeing(indexes: Sequence[pa.Table]) -> list[pa.Table]:
-    """The indexes, each kept column of several types cast to strings."""
+    """The indexes, each kept column of several types as strings."""
     types: dict[str, set[pa.DataType]] = {}
     for index in indexes:
         for field in index.schema:
             types.setdefault(field.name, set()).add(field.type)
     agreeing = list(indexes)
     for name in (name for name, found in types.items() if len(found) > 1):
-        try:
-            agreeing = [
-                index.set_column(index.column_names.index(name), name, index[name].cast(pa.string()))
-                if name in index.column_names
-                else index
-                for index in agreeing
-            ]
-        except pa.ArrowException as error:
-            found = " and ".join(sorted(map(str, types[name])))
-            raise DataError(f"column {name} is {found} in different segments, which have no type in common") from error
+        agreeing = [
+            index.set_column(index.column_names.index(name), name, _as_strings(index[name]))
+            if name in index.column_names
+            else index
+            for index in agreeing
+        ]
     return agreeing
+
+
+def _as_strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException:
+        values = column.to_pylist()
+        texts = [None if it is None else json.dumps(it, ensure_ascii=False, default=str) for it in values]
+        return pa.chunked_array([pa.array(texts, pa.string())])

@@ -6,12 +6,16 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 
-from featurestore.errors import RESTORE, StoreError
+from featurestore.errors import StoreError
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
 
 FOLDER = "removing"
+
+UNREADABLE = "when no encore vacuum is running, remove it, and run encore verify"
+"""What to do about a journal that cannot be read."""
 
 Names = Mapping[str, bytes]
 """Path → content of what is being removed."""
@@ -32,12 +36,15 @@ def read_journals(objects: Objects) -> dict[str, dict[str, bytes]]:
     """
     found = {}
     for path, _ in list(objects.walk(FOLDER)):
-        try:
-            data = objects.get(path)
-            document = unseal(json.loads(data), data, objects.name(path))
-            found[path] = {name: base64.b64decode(data) for name, data in document["removing"].items()}
-        except FileNotFoundError:
-            continue
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(f"{objects.name(path)}: damaged: {error}; {RESTORE}") from error
+        with suppress(FileNotFoundError):
+            found[path] = parse_journal(objects.get(path), objects.name(path))
     return found
+
+
+def parse_journal(data: bytes, name: str) -> dict[str, bytes]:
+    """Path → content of what a journal holds; ``name`` is the journal's, for the StoreError if it is damaged."""
+    try:
+        document = unseal(json.loads(data), data, name)
+        return {path: base64.b64decode(content) for path, content in document["removing"].items()}
+    except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"{name}: damaged: not a journal of a removal; {UNREADABLE}") from error

@@ -32,7 +32,6 @@ from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
 from featurestore.objects import Listed, Objects
-from featurestore.removals import read_journals
 from featurestore.store import Store, version_log
 from featurestore.tags import tags
 
@@ -140,8 +139,6 @@ def remove_forgotten(
     )
     if not dry_run:
         gone = remove_fenced(objects, gone, needs, "forget")
-        # Journals of interrupted removals hold what they removed.
-        objects.delete(list(read_journals(objects)))
     after = newest(store)
     return Removal(
         kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),

@@ -12,6 +12,8 @@ from featurestore.errors import StoreError
 from featurestore.objects import Objects
 from featurestore.store import version_log
 
+REMOVALS = frozenset({"vacuum", "forget"})
+"""Operations whose snapshots change nothing (`featurestore.maintenance.fenced_removal`)."""
 MANIFEST = re.compile(r"manifests/(\d{20})\.json")
 
 
@@ -48,6 +50,24 @@ class KeepRule:
         # All from the first of them: the clocks of those who wrote them need not agree.
         first = min((*last, *recent), default=0)
         return {number for number in numbers if number >= first} | (set(tagged) & set(numbers))
+
+
+def spanning(objects: Objects, numbers: Collection[int], states: int) -> int:
+    """How many of the newest snapshots it takes for so many states of the store: removals publish equal ones.
+
+    Args:
+        objects: of the store.
+        numbers: of the snapshots that are there.
+        states: at least 1.
+    """
+    log, newest_first = version_log(objects), sorted(numbers, reverse=True)
+    found = 1
+    for taken, (above, number) in enumerate(pairwise(newest_first), 1):
+        if found == states:
+            return taken
+        manifest = log.find(above, taken=True) if above == number + 1 else None
+        found += manifest is None or manifest.operation not in REMOVALS
+    return len(newest_first)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 from featurestore.errors import UsageError
 from featurestore.maintenance.fenced_removal import Doomed, remove_fenced, undo_interrupted_removals
 from featurestore.maintenance.forget_at_work import staged_files
-from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
+from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs, spanning
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.objects import Listed, Objects
 from featurestore.store import STORE_FILE, read_spec
@@ -87,7 +87,7 @@ def vacuum(
 
     Args:
         objects: where the store lies.
-        keep_snapshots: so many of the newest stay.
+        keep_snapshots: so many of the newest stay; one that a removal added counts with that before it.
         keep_days: those stay that were the newest within so many days.
         age_limit: nothing that was written within this time is removed.
         dry_run: only say what would be removed.
@@ -110,7 +110,7 @@ def vacuum(
     folders = segment_folders(objects)
     lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
     manifests = {int(number): stored for number, stored in named_objects(objects, "manifests", MANIFEST).items()}
-    rule = KeepRule(keep_snapshots, min(cutoff, now - timedelta(days=keep_days)))
+    rule = KeepRule(spanning(objects, manifests, keep_snapshots), min(cutoff, now - timedelta(days=keep_days)))
     kept = rule.kept({number: stored.written_at for number, stored in manifests.items()}, tags(objects).values())
     needs = Needs()
     needs.add(objects, sorted(kept))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError
 from featurestore.objects import Objects
+from featurestore.removals import read_journals
 
 PIECE = 8 << 20
 """Bytes of a large object that are held at a time."""
@@ -73,6 +75,17 @@ class Audit:
         with self._lock:
             self._findings.append(Finding(self.objects.name(path), problem, action))
 
+    def missing(self, path: str) -> None:
+        """Note that an object is not there; what an interrupted removal was taking is not lost."""
+        # A journal that cannot be read is a finding of its own.
+        with suppress(StoreError):
+            if any(path in names for names in read_journals(self.objects).values()):
+                self.report(
+                    path, "missing: an interrupted vacuum was taking it", "run encore vacuum, which puts it back"
+                )
+                return
+        self.report(path, "missing")
+
     def seen(self, path: str, size: int) -> None:
         """Count an object as looked at."""
         with self._lock:
@@ -90,7 +103,7 @@ class Audit:
             data = self.objects.get(path)
         except FileNotFoundError:
             self.seen(path, 0)
-            self.report(path, "missing")
+            self.missing(path)
             return None
         except StoreError as error:
             self.seen(path, 0)
@@ -106,7 +119,7 @@ class Audit:
             for start in range(0, size, PIECE):
                 digest.update(self.objects.get_range(path, start, min(PIECE, size - start)))
         except FileNotFoundError:
-            self.report(path, "missing")
+            self.missing(path)
             return None
         except StoreError as error:
             self.report(path, _unnamed(error, self.objects.name(path)), "see that storage lets it be read")
@@ -116,7 +129,7 @@ class Audit:
 
     def refused(self, path: str, error: StoreError, action: str = RESTORE) -> None:
         """Note what reading an object raised; one of a newer format is as it should be, for a newer Encore."""
-        problem = _unnamed(error, self.objects.name(path))
+        problem = _unnamed(error, self.objects.name(path)).removesuffix(f"; {action}")
         newer = f": {UPGRADE}"
         self.report(path, problem.removesuffix(newer), UPGRADE if problem.endswith(newer) else action)
 

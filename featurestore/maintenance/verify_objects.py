@@ -129,8 +129,11 @@ def _is_sound(audit: Audit, objects: ReadOnce, folder: str, stored: StoredObject
     path = f"{folder}/{stored.path}"
     size = sizes.get(path)
     audit.seen(path, size or 0)
+    if size is None:
+        audit.missing(path)
+        return False
     if size != stored.size:
-        audit.report(path, "missing" if size is None else f"damaged: {size} bytes, its record says {stored.size}")
+        audit.report(path, f"damaged: {size} bytes, its record says {stored.size}")
         return False
     if stored.path in READ_WHOLE:
         data = audit.read(path)

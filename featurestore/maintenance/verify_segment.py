@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.blocks import INDEX_SCHEMA
-from featurestore.deletions import read_deletions
+from featurestore.deletions import read_deletions, vector_path
 from featurestore.entries import SegmentEntry
 from featurestore.errors import StoreError
 from featurestore.identity import key_hashes
@@ -88,13 +88,17 @@ def _check_deletions(audit: Audit, entry: SegmentEntry) -> npt.NDArray[np.int64]
             audit.report(record_path(entry.segment), listed)
             return None
         return np.empty(0, np.int64)
-    path = f"deletions/{entry.deletions}"
-    audit.compared(path, audit.objects.size(path) or 0)
+    path = vector_path(entry.deletions)
+    size = audit.objects.size(path)
+    audit.compared(path, size or 0)
     try:
         positions = read_deletions(audit.objects, entry.deletions)
     except StoreError as error:
         audit.refused(path, error)
         return None
+    if size is None:
+        # It was read from the journal of the removal that took it.
+        audit.missing(path)
     if len(positions) != entry.deleted:
         says = f"deletes {len(positions)} documents of segment {entry.segment}, its list says {entry.deleted}"
         audit.report(path, says)

@@ -19,11 +19,13 @@ class Version:
         texts: id → text of every document.
         hour: when it was committed.
         fence: how many blocked ids its commit knew.
+        by_vacuum: whether a vacuum added it, so that it is the state before it once more.
     """
 
     texts: Texts
     hour: int = 0
     fence: int = 0
+    by_vacuum: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ def kept_by_vacuum(
 ) -> set[int]:
     """Numbers of the snapshots that a vacuum keeps of those that are there.
 
-    These are the newest ones, tagged ones, and all from the first that was still the newest after the hour ``since``.
+    These are the newest states, tagged ones, and all from the first that was still the newest after the hour ``since``.
     What followed one before a gap went with an earlier vacuum, so that it counts by its own hour.
     """
     numbers = sorted(set(there) - {0})
-    last = [number for number in numbers if number > numbers[-1] - newest]
+    states = [number for number in numbers if number + 1 not in numbers or not versions[number + 1].by_vacuum]
+    last = [number for number in numbers if number >= states[-newest:][0]]
     recent = [a for a, b in pairwise(numbers) if versions[a if b > a + 1 else b].hour > since]
     return {number for number in numbers if number >= min(last + recent)} | set(tagged)

@@ -195,7 +195,7 @@ class StoreMachine(RuleBasedStateMachine):
         if self.store.version == len(self.versions):
             kept.add(len(self.versions))
             self.there.add(len(self.versions))
-            self.versions.append(replace(self.versions[-1], hour=now))
+            self.versions.append(replace(self.versions[-1], hour=now, by_vacuum=True))
         left = {manifest.version for manifest in version_log(self.objects).history()}
         assert kept <= left <= self.there
         self.there = {0} | left

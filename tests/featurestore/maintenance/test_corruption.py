@@ -14,8 +14,10 @@ import pytest
 
 from featurestore import Store, StoreError, UsageError
 from featurestore.block_list import block, blocked
+from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
+from featurestore.removals import write_journal
 from featurestore.tags import add_tag
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -197,6 +199,22 @@ def test_what_is_missing_or_cut_is_found_without_reading_features(store: Objects
         assert named(store, deep=False) == {store.name(path)}
     store.put(path, flipped(data, len(data) // 2, 1))
     assert named(store, deep=False) == (set() if kind == "feature shard" else {store.name(path)})
+
+
+@pytest.mark.parametrize("change", [change for change in DAMAGES if change.name != "delete"], ids=repr)
+def test_the_journal_of_an_interrupted_removal(store: Objects, change: Damage) -> None:
+    """Damaged, it is found, and whoever needs what it holds is told what to do; what does not need it is read."""
+    taken = of_kind(store, "completion record")[0]
+    journal = write_journal(store, {taken: store.get(taken)})
+    assert verify(store.uri, deep=True).findings == ()
+    store.put(journal, change.change(store.get(journal)) or b"")
+    assert named(store) == {store.name(journal)}
+    assert check_reads(store, journal) == 0
+    store.delete([taken])
+    assert named(store) == {store.name(journal), store.name(taken)}
+    assert check_reads(store, journal) > 0
+    with pytest.raises(StoreError, match=r"removing/.*: damaged.*remove it"):
+        vacuum(store)
 
 
 def test_damage_in_a_bucket_is_found_and_never_read(sound: Path, s3_bucket: str) -> None:

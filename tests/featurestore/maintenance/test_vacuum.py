@@ -25,6 +25,7 @@ from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
 from featurestore.removals import write_journal
+from featurestore.store import version_log
 from featurestore.tags import add_tag
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
@@ -145,6 +146,15 @@ class TestWhatStays:
         again = vacuum(busy.objects, keep_snapshots=keep + 1, age_limit=NOW)
         assert again.removed == {kind: [] for kind in done.removed}
         assert list(again.kept) == [*kept, 8]
+
+    def test_snapshots_that_vacuums_add_do_not_count(self, store: Store) -> None:
+        """Each night a commit or two, and a vacuum that keeps three states."""
+        for night in range(4):
+            for part in range(1 + night % 2):
+                store = put(Store.open(store.uri), {f"{night}": f"text {night} {part}"})
+            vacuum(store.objects, keep_snapshots=3, age_limit=NOW)
+            left = [(manifest.version, manifest.operation) for manifest in version_log(store.objects).history()]
+        assert left == [(5, "vacuum"), (6, "encode"), (7, "encode"), (8, "vacuum")]
 
     def test_the_snapshot_that_a_vacuum_adds_changes_nothing(self, busy: Store) -> None:
         vacuum(busy.objects, age_limit=NOW)

@@ -1,0 +1,97 @@
+"""What a snapshot names and is not there: being taken, gone with the snapshot, or lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from featurestore import Store, StoreError
+from featurestore.deletions import vector_path
+from featurestore.maintenance.compact import compact
+from featurestore.maintenance.vacuum import vacuum
+from featurestore.maintenance.verify import verify
+from featurestore.missing import find_named
+from featurestore.objects import Objects
+from featurestore.records import record_path
+from featurestore.removals import write_journal
+from featurestore.versions import list_path
+from tests.featurestore.building import expected, held, put, spec_of
+
+TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    root = str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
+    store = put(Store.create(f"{root}/store", spec_of()), {**TEXTS, "gone": "gone"})
+    return put(store, {}, prune=frozenset({"gone"}))
+
+
+def names(store: Store) -> list[str]:
+    """What the newest snapshot names: one of each kind."""
+    (entry,) = store.entries
+    assert entry.deletions is not None
+    return [record_path(entry.segment), vector_path(entry.deletions), list_path(store.manifest.lists[-1].digest)]
+
+
+@pytest.mark.parametrize("kind", range(3))
+def test_what_an_interrupted_removal_took_is_read_from_its_journal_until_a_vacuum_puts_it_back(
+    store: Store, kind: int
+) -> None:
+    path = names(store)[kind]
+    journal = write_journal(store.objects, {path: store.objects.get(path)})
+    store.objects.delete([path])
+    assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
+    (finding,) = [it for it in verify(store.uri).findings if it.object == store.objects.name(path)]
+    assert finding.problem == "missing: an interrupted vacuum was taking it"
+    assert finding.action == "run encore vacuum, which puts it back"
+    vacuum(store.objects)
+    assert verify(store.uri, deep=True).findings == ()
+    store.objects.delete([journal])
+    assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
+
+
+@pytest.mark.parametrize("kind", range(3))
+def test_what_is_lost_is_to_be_restored(store: Store, kind: int) -> None:
+    path = names(store)[kind]
+    store.objects.delete([path])
+    with pytest.raises(StoreError, match=f"{path}: missing; restore it from a copy of the store"):
+        held(Store.open(store.uri))
+
+
+@pytest.mark.parametrize("what", ["index", "features", "list"])
+def test_a_reader_of_a_snapshot_that_was_vacuumed_meanwhile_is_told_so(store: Store, what: str) -> None:
+    opened = Store.open(store.uri)
+    reader = opened.reader(opened.entries[0])
+    assert len(reader.offsets()) == 8
+    if what == "features":
+        reader.packed(0, 1)
+    after = put(Store.open(store.uri), {"doc-0": "changed"})
+    compact(after)
+    vacuum(after.objects, age_limit=timedelta(0))
+    reads: dict[str, Any] = {
+        "index": reader.index,
+        "features": lambda: reader.packed_rows(reader.offsets()[:2]),
+        "list": lambda: held(Store(opened.objects, opened.spec, opened.manifest)),
+    }
+    with pytest.raises(StoreError, match=r"gone with its snapshot, .*\nopen the store anew"):
+        reads[what]()
+
+
+def test_what_comes_back_between_the_two_looks_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = names(store)[0]
+    data = store.objects.get(path)
+    journal = write_journal(store.objects, {path: data})
+    store.objects.delete([path])
+    walk = Objects.walk
+
+    def ended(self: Objects, prefix: str = "", **named: Any) -> Any:
+        self.put(path, data)
+        self.delete([journal])
+        return walk(self, prefix, **named)
+
+    monkeypatch.setattr(Objects, "walk", ended)
+    assert find_named(store.objects, path) == data

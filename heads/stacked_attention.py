@@ -12,6 +12,7 @@ import math
 import torch
 
 from heads.attention import AttentionPooling
+from heads.batched_products import batched, linear
 from heads.decoded import DecodedBatch
 from heads.pair import text_masks
 from heads.products import product
@@ -47,9 +48,9 @@ class StackedAttention:
         self._project_output = StackedLinear(weights, prefix + "output_weight", prefix + "output_bias")
 
     def forward(self, batch: DecodedBatch) -> torch.Tensor:
-        """(G, documents, U · N, d); what `backward` needs is kept."""
+        """(G, documents, N · U, d); what `backward` needs is kept."""
         self._batch = batch
-        scores = product(batch.values.flatten(0, 1), self._fold()).view(len(batch), batch.tokens, -1)
+        scores = linear(batch.values.flatten(0, 1), self._fold()).view(len(batch), batch.tokens, -1)
         if self._mix is not None:
             self._layer_scores = scores.view(len(batch), batch.tokens, batch.layers, -1)
             scores = (self._layer_scores * self._columns(self._mix, 1)).sum(dim=2)
@@ -57,34 +58,36 @@ class StackedAttention:
         rows = self._attended
         if self._mix is not None:
             rows = (rows[:, :, None] * self._columns(self._mix, self._texts)).flatten(1, 2)
-        return self._project(torch.bmm(rows.transpose(1, 2), batch.values))
+        summed = rows.new_empty(rows.shape[2], len(batch), self._width)
+        batched(rows.transpose(1, 2), batch.values, out=summed.transpose(0, 1))
+        return self._project(summed)
 
     def backward(self, gradient: torch.Tensor) -> None:
         """Hand on the gradients of all parameters, from that of the result."""
         batch, attended = self._batch, self._attended
-        weights = torch.bmm(batch.values, self._project_back(gradient).transpose(1, 2))
+        weights = batched(batch.values, self._project_back(gradient).permute(1, 2, 0))
         if self._mix is not None:
             layered = weights.view(len(batch), batch.tokens, batch.layers, -1)
-            self._mix.learn(self._texts, (layered * attended[:, :, None]).sum(dim=(0, 1)))
+            self._mix.learn((layered * attended[:, :, None]).sum(dim=(0, 1)))
             weights = (layered * self._columns(self._mix, self._texts)).sum(dim=2)
         scores = weights.sub_((attended * weights).sum(dim=1, keepdim=True)).mul_(attended)
         if self._texts > 1:
-            scores = scores.view(len(batch), batch.tokens, self._texts, -1).sum(dim=2)
+            scores = scores.view(*scores.shape[:2], -1, self._texts).sum(dim=3)
         if self._mix is not None:
-            self._mix.learn(1, (self._layer_scores * scores[:, :, None]).sum(dim=(0, 1)))
+            self._mix.learn((self._layer_scores * scores[:, :, None]).sum(dim=(0, 1)))
             scores = scores[:, :, None] * self._columns(self._mix, 1)
         self._fold_back(product(scores.flatten(0, -2).t(), batch.values.flatten(0, 1).t()))
 
     def _attend(self, scores: torch.Tensor, batch: DecodedBatch) -> torch.Tensor:
-        """(documents, tokens, U · J) weights that sum to 1 over the tokens of each text, from scores (..., J)."""
+        """(documents, tokens, J · U) weights that sum to 1 over the tokens of each text, from scores (..., J)."""
         if self._texts == 1:
             padding = torch.arange(batch.tokens) >= batch.lengths[:, None]
             return scores.masked_fill_(padding[:, :, None], -torch.inf).softmax(dim=1)
         if batch.first_lengths is None:
             raise ValueError("heads of pairs need the lengths of the first texts")
-        texts = text_masks(batch.tokens, batch.lengths, batch.first_lengths).transpose(1, 2)[..., None]
+        texts = text_masks(batch.tokens, batch.lengths, batch.first_lengths).permute(0, 2, 1)[:, :, None]
         # A finite fill: the weights of a text without tokens are zero, not NaN.
-        filled = scores[:, :, None].masked_fill(~texts, torch.finfo(scores.dtype).min)
+        filled = scores[..., None].masked_fill(~texts, torch.finfo(scores.dtype).min)
         return filled.softmax(dim=1).mul_(texts).flatten(2)
 
     def _fold(self) -> torch.Tensor:
@@ -102,35 +105,33 @@ class StackedAttention:
         self._stack.take_all(self._prefix + "query", query.view(self._stack.values[self._prefix + "query"].shape))
 
     def _project(self, summed: torch.Tensor) -> torch.Tensor:
-        """(G, documents, U · N, d) from the weighted sums (documents, U · J, d)."""
-        stack = len(self._stack)
-        shape = (len(summed), self._texts, stack, self._heads, self._queries, self._width)
-        # One row for each text and query of a document: all of them share the projections.
-        self._rows = summed.view(shape).permute(2, 3, 0, 1, 4, 5).flatten(2, 4).flatten(0, 1)
-        values = torch.bmm(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
+        """(G, documents, N · U, d) from the weighted sums (J · U, documents, d)."""
+        stack, documents = len(self._stack), summed.shape[1]
+        # One row for each document, query and text: all of them share the projections.
+        self._rows = summed.view(stack * self._heads, -1, self._width)
+        values = batched(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
         by_stack = values.transpose(1, 2).flatten(2).add_(self._bias)
-        return self._project_output.forward(by_stack).view(stack, len(summed), -1, self._width)
+        return self._project_output.forward(by_stack).view(stack, -1, documents, self._width).transpose(1, 2)
 
     def _project_back(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The gradient of the weighted sums (documents, U · J, d)."""
+        """The gradient of the weighted sums (J · U, documents, d)."""
         stack, documents = gradient.shape[:2]
-        by_stack = self._project_output.backward(gradient.flatten(1, 2))
+        by_stack = self._project_output.backward(gradient.transpose(1, 2).flatten(1, 2))
         by_head = by_stack.view(stack, -1, self._heads, self._width // self._heads).transpose(1, 2).flatten(0, 1)
-        summed = torch.bmm(by_head, self._values)
+        summed = batched(by_head, self._values)
         self._stack.take_all(self._prefix + "value_bias", by_stack.sum(dim=1))
         self._take_products("value_weight", by_head, self._rows)
-        shape = (stack, self._heads, documents, self._texts, self._queries, self._width)
-        return summed.view(shape).permute(2, 3, 0, 1, 4, 5).flatten(1, 4)
+        return summed.view(-1, documents, self._width)
 
     def _take_products(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
         """Hand on leftᵀ · right, (G · H, rows, d / H) and (G · H, rows, d), head by head of the stack."""
         turned = left.transpose(1, 2)
+        # The keys of a single query have one row each, and a product of one is all overhead.
+        multiply = torch.mul if right.shape[1] == 1 else batched
         for place, take in enumerate(self._stack.take):
             own = slice(place * self._heads, (place + 1) * self._heads)
-            # The keys of a single query have one row each, and a product of one is all overhead.
-            multiply = torch.mul if right.shape[1] == 1 else torch.bmm
             take(self._prefix + name, multiply(turned[own], right[own]).view(self._width, self._width))
 
     def _columns(self, mix: StackedMix, texts: int) -> torch.Tensor:
-        """(m, texts · J): each layer's weight in each column."""
-        return mix.columns(texts, self._heads * self._queries)
+        """(m, J · texts): each layer's weight in each column."""
+        return mix.columns(self._heads * self._queries * texts)

@@ -30,9 +30,9 @@ class StackedAverage:
         if self._mix is None:
             return pooled[None, :, None].expand(self._stack, -1, -1, -1)  # type: ignore[no-any-return]
         self._pooled = pooled.view(len(batch), batch.layers, -1)
-        return torch.matmul(self._mix.columns(1, 1).t(), self._pooled).transpose(0, 1).unsqueeze(2)
+        return torch.matmul(self._mix.columns(1).t(), self._pooled).transpose(0, 1).unsqueeze(2)
 
     def backward(self, gradient: torch.Tensor) -> None:
         """Hand on the gradient of the result."""
         if self._mix is not None:
-            self._mix.learn(1, torch.einsum("gbd,bmd->mg", gradient[:, :, 0], self._pooled))
+            self._mix.learn(torch.einsum("gbd,bmd->mg", gradient[:, :, 0], self._pooled))

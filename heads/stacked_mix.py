@@ -28,13 +28,13 @@ class StackedMix:
         self._weights = self._stack.values[LOGITS].softmax(dim=1)
         self._gradient = torch.zeros_like(self._weights)
 
-    def columns(self, times: int, each: int) -> torch.Tensor:
-        """(m, times · G · each): for columns that come ``each`` by head, all of them ``times`` over."""
-        return self._weights.t().repeat_interleave(each, dim=1).repeat(1, times)
+    def columns(self, each: int) -> torch.Tensor:
+        """(m, G · each), for columns that come ``each`` by head."""
+        return self._weights.t().repeat_interleave(each, dim=1)
 
-    def learn(self, times: int, gradient: torch.Tensor) -> None:
-        """Add the gradient (m, times · G · each) that such columns get."""
-        self._gradient += gradient.view(len(gradient), times, len(self._stack), -1).sum(dim=(1, 3)).t()
+    def learn(self, gradient: torch.Tensor) -> None:
+        """Add the gradient (m, G · each) that such columns get."""
+        self._gradient += gradient.view(len(gradient), len(self._stack), -1).sum(dim=2).t()
 
     def backward(self) -> None:
         """Hand on the gradients of the logits, from all that was learned since `forward`."""

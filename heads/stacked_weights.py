@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from heads.products import product
+from heads.batched_products import linear
 
 Tensors = dict[str, torch.Tensor]
 
@@ -56,15 +56,17 @@ class StackedLinear:
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(G, rows, outputs) from (G, rows, inputs), which are kept for `backward`."""
         self._inputs = values
-        return torch.stack(list(map(product, values.unbind(), self._weights, self._biases)))
+        results = values.new_empty(*values.shape[:2], self._biases[0].shape[0])
+        for own, weight, bias, result in zip(values, self._weights, self._biases, results, strict=True):
+            linear(own, weight, bias, out=result)
+        return results
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
         """Hand on the gradients of W and b; return that of the inputs, from that of the result."""
         weight, bias = self._names
         self._stack.take_all(bias, gradient.sum(dim=1))
-        turned, inputs = gradient.transpose(1, 2).unbind(), self._inputs.transpose(1, 2).unbind()
-        results = []
-        for place, own in enumerate(gradient.unbind()):
-            results.append(product(own, self._transposed[place]))
-            self._stack.take[place](weight, product(turned[place], inputs[place]))
-        return torch.stack(results)
+        results = torch.empty_like(self._inputs)
+        for place, own in enumerate(gradient):
+            linear(own, self._transposed[place], out=results[place])
+            self._stack.take[place](weight, linear(own.t(), self._inputs[place].t()))
+        return results

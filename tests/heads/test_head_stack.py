@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from heads.batched_products import _largest_part
 from heads.decoded import DecodedBatch
 from heads.head_stack import HeadStack
 from heads.model import HeadModel
 from heads.stacked_weights import StackedWeights
 from tests.heads.building import model_of, spec_of
+from tests.heads.test_batched_products import in_parts
 
 CASES = {
     "attention": ("attention", "mean:4", 1, "learned"),
@@ -74,6 +76,16 @@ def stack_of(models: Sequence[HeadModel]) -> tuple[HeadStack, list[Gradients]]:
     return HeadStack(StackedWeights(values, gradients), models[0], generators), gradients
 
 
+@pytest.fixture(params=[False, True], ids=["by torch", "by NumPy"])
+def products(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Makes the products by NumPy, in parts, or leaves them to torch."""
+    with pytest.MonkeyPatch.context() as patch:
+        in_parts(patch, wide=request.param, turned=12)
+        yield
+    _largest_part.cache_clear()
+
+
+@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: float) -> None:
@@ -93,6 +105,7 @@ def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: f
         torch.testing.assert_close(gradients, plain, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize("case", CASES)
 def test_single_precision_differs_by_rounding_alone(case: str) -> None:
     double, single = models_of(case, 2), [model.float() for model in models_of(case, 2)]
@@ -106,6 +119,7 @@ def test_single_precision_differs_by_rounding_alone(case: str) -> None:
             assert distance <= 1e-5 * float(gradient.norm()) + 1e-7, name
 
 
+@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize("case", CASES)
 def test_logits_are_those_of_each_head_alone(case: str) -> None:
     models = models_of(case, 2, dropout=0.3)

@@ -38,7 +38,7 @@ GROUP_DOCUMENTS = 1024
 KEPT_FLOATS = 6 * BATCH_FLOATS
 """Decoded floats of a group, padding included, where they are kept for several sets of heads."""
 
-POOLED_FLOATS = 8 * BATCH_FLOATS
+POOLED_FLOATS = 16 * BATCH_FLOATS
 """Weighted sums of a group, one vector for each attention head of each query of the heads that are pooled together:
 with many queries over short documents they are far more than the features themselves."""
 

@@ -97,6 +97,8 @@ class ScoreSegments(beam.DoFn):
     def setup(self) -> None:
         """Open store and predictions once a worker; heads are loaded once a process."""
         self._store = Store.open(self._uri, self._version)
+        # A digest: computed for every file, it took as long as writing a third of them.
+        self._fingerprint = self._store.spec.fingerprint
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
         self._heads = self._handle.acquire(
@@ -170,7 +172,7 @@ class ScoreSegments(beam.DoFn):
             documents=unit.entry.live,
             bytes=size,
             snapshot=self._version,
-            fingerprint=self._store.spec.fingerprint,
+            fingerprint=self._fingerprint,
         )
 
 

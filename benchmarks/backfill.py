@@ -6,12 +6,12 @@
   memory already; its probabilities are seen to be the job's.
 - re-encoding: plain transformers over batches of 32 news texts, tokenized and sorted by length beforehand.
 
-The stores hold random features at minilm's width in documents as long as news. Every number is seconds a document;
-100 heads score a fourth of the documents. ``--clock processor`` adds up the processor time of all threads instead of
-looking at the wall clock: on a machine that others use too, it is the fairer one. Shares are of workers × wall clock of
-one job; Beam is what no stage claims, planning and listing included.
+The stores hold random features at minilm's width in documents as long as news. Every number is for one document;
+100 heads score a fourth of the documents. Beside the wall clock stands the processor time of all threads: on a machine
+that others use too, it is the fairer one. Shares are of workers × wall clock of one more job; Beam is what no stage
+claims, loading of heads, planning and listing included; what is read ahead is no part of reading.
 
-    python -m benchmarks.backfill [CORPUS.parquet] [--documents 47668] [--repeats 5] [--clock wall] [--publish]
+    python -m benchmarks.backfill [CORPUS.parquet] [--documents 47668] [--repeats 5] [--publish]
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModel, AutoTokenizer
 
 from benchmarks.corpus import default_corpus
-from benchmarks.measure import Measurement, Ratio, measure
+from benchmarks.measure import Contender, Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import synthetic_store
 from encoders.sources import find_files
@@ -51,8 +53,6 @@ BATCH = 32
 ENCODED = 128
 """Documents that are encoded again, and scored with nn.MultiheadAttention eight times as many: enough for a rate."""
 
-CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
-
 
 def main() -> None:
     """Run the benchmark and print its report."""
@@ -61,59 +61,99 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=47_668, help="as many as news has")
     parser.add_argument("--quantizers", nargs="+", choices=QUANTIZERS, default=list(QUANTIZERS))
     parser.add_argument("--encoder", default="minilm")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     torch.set_num_threads(available_cores())
     report = Report.begin("backfill", options)
+    clocks = Clocks()
     with tempfile.TemporaryDirectory() as name:
-        jobs = Jobs(Path(name), CLOCKS[options.clock])
-        contenders: dict[str, Callable[[], float]] = {}
+        jobs = Jobs(Path(name))
+        steps: dict[str, Step] = {}
         for quantizer in ("sign", *(other for other in options.quantizers if other != "sign")):
             for heads in HEADS:
                 documents = options.documents // 4 if heads == max(HEADS) else options.documents
-                contenders[f"{quantizer}, {heads} heads"] = jobs.job(quantizer, documents, heads)
-        contenders["14 passes"] = jobs.passes("sign", options.documents, 14)
-        contenders["nn.MultiheadAttention"] = multihead(jobs.store("sign", options.documents), jobs.clock)
-        contenders["re-encoding"] = reencoding(options, Path(name), jobs.clock)
-        taken = measure(contenders, options.repeats)
-        shares = {f"{q}, {n} heads": jobs.shares(q, options.documents, n) for q in options.quantizers for n in (1, 14)}
-    ratios = compare(taken)
+                steps[job_name(quantizer, heads)] = jobs.job(quantizer, documents, heads)
+        steps["14 passes"] = jobs.passes("sign", options.documents, 14)
+        steps["nn.MultiheadAttention"] = multihead(jobs.store("sign", options.documents))
+        steps["re-encoding"] = reencoding(options, Path(name))
+        wall = measure({name: clocks.watched(name, *step) for name, step in steps.items()}, options.repeats)
+        shares = {job_name(q, n): jobs.shares(q, options.documents, n) for q in options.quantizers for n in (1, 14)}
+    processor = clocks.processor(options.repeats)
+    ratios, in_processor = compare(wall), compare(processor)
     rows = [
-        [name, taken.cell(name, 1e6, "µs"), f"{1 / taken.median(name):,.0f}", *beside(ratios, name)]
-        for name in contenders
+        [
+            name,
+            wall.cell(name, 1e6, "µs"),
+            processor.cell(name, 1e6, "µs"),
+            f"{1 / wall.median(name):,.0f}",
+            f"{100 * shares[name]['read']:.1f} %" if name in shares else "",
+            "; ".join(f"{ratio} × {other}" for other, ratio in ratios.get(name, {}).items()),
+            "; ".join(map(str, in_processor.get(name, {}).values())),
+        ]
+        for name in steps
     ]
     report.end(
-        ["what", f"a document ({options.clock} clock)", "documents a second", "beside", "times as fast"],
+        ["what", "a document", "processor time", "documents a second", "reading", "as fast as", "in processor time"],
         rows,
-        {"seconds a document": taken, "times as fast": ratios, "shares": shares},
+        {
+            "seconds a document": wall,
+            "processor seconds a document": processor,
+            "times as fast": ratios,
+            "times as fast in processor time": in_processor,
+            "shares": shares,
+        },
     )
+
+
+def job_name(quantizer: str, heads: int) -> str:
+    """How the table calls a job."""
+    return f"{quantizer}, {heads} head{'' if heads == 1 else 's'}"
 
 
 def compare(taken: Measurement) -> dict[str, dict[str, Ratio]]:
     """Contender → another one → how many times as fast it is."""
-    one, many, most = (f"sign, {heads} heads" for heads in HEADS)
+    one, many, most = (job_name("sign", heads) for heads in HEADS)
+    mha = "nn.MultiheadAttention"
     return {
-        one: {"re-encoding": taken.ratio("re-encoding", one), "MHA": taken.ratio("nn.MultiheadAttention", one)},
+        one: {"re-encoding": taken.ratio("re-encoding", one), mha: taken.ratio(mha, one)},
         many: {"14 passes": taken.ratio("14 passes", many), "re-encoding": taken.ratio("re-encoding", many)},
         most: {"re-encoding": taken.ratio("re-encoding", most)},
     }
 
 
-def beside(ratios: Mapping[str, Mapping[str, Ratio]], name: str) -> tuple[str, str]:
-    """The last two cells of a row."""
-    found = ratios.get(name, {})
-    return "; ".join(found), "; ".join(map(str, found.values()))
+Step = tuple[Callable[[], object], int]
+"""What is measured, and how many documents it goes through."""
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Processor time beside the wall clock.
+
+    Attributes:
+        taken: contender → processor seconds a document of every run, the warm-up included.
+    """
+
+    taken: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def watched(self, name: str, step: Callable[[], object], documents: int) -> Contender:
+        """Seconds a document of a step by the wall clock; its processor time is kept."""
+
+        def run() -> float:
+            wall, processor = time.perf_counter(), time.process_time()
+            step()
+            self.taken[name].append((time.process_time() - processor) / documents)
+            return (time.perf_counter() - wall) / documents
+
+        return run
+
+    def processor(self, repeats: int) -> Measurement:
+        """Processor seconds of the last so many runs of each contender."""
+        return Measurement({name: tuple(taken[-repeats:]) for name, taken in self.taken.items()})
 
 
 class Jobs:
-    """Stores and heads in a folder, and jobs over them.
+    """Stores and heads in a folder, and jobs over them."""
 
-    Attributes:
-        clock: gives seconds.
-    """
-
-    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
-        self.clock = clock
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._numbers = count()
 
@@ -142,17 +182,17 @@ class Jobs:
             raise RuntimeError(f"the job failed: {report.document['failures']}")
         return report.document
 
-    def job(self, quantizer: str, documents: int, number: int) -> Callable[[], float]:
-        """Seconds a document of one job with so many heads."""
+    def job(self, quantizer: str, documents: int, number: int) -> Step:
+        """One job with so many heads."""
         store = self.store(quantizer, documents)
         heads = self.heads(store, number)
-        return lambda: self._timed(lambda: self.run(store, heads)) / documents
+        return lambda: self.run(store, heads), documents
 
-    def passes(self, quantizer: str, documents: int, number: int) -> Callable[[], float]:
-        """Seconds a document of so many jobs with one head each."""
+    def passes(self, quantizer: str, documents: int, number: int) -> Step:
+        """So many jobs with one head each."""
         store = self.store(quantizer, documents)
         heads = self.heads(store, number)
-        return lambda: self._timed(lambda: [self.run(store, [head]) for head in heads]) / documents
+        return lambda: [self.run(store, [head]) for head in heads], documents
 
     def shares(self, quantizer: str, documents: int, number: int) -> dict[str, float]:
         """Stage → share of one job's workers × wall clock; decoding is a part of scoring."""
@@ -173,11 +213,6 @@ class Jobs:
         seconds["Beam"] = whole - sum(seconds.values())
         seconds["score"] -= sum(spent)
         return {stage: round(taken / whole, 3) for stage, taken in (seconds | {"decode": sum(spent)}).items()}
-
-    def _timed(self, step: Callable[[], object]) -> float:
-        started = self.clock()
-        step()
-        return self.clock() - started
 
 
 class MultiheadModel(nn.Module):
@@ -205,8 +240,8 @@ class MultiheadModel(nn.Module):
         return self.classifier(pooled[:, 0])  # type: ignore[no-any-return]
 
 
-def multihead(store: Store, clock: Callable[[], float]) -> Callable[[], float]:
-    """Seconds a document of scoring dequantized floats with `MultiheadModel`."""
+def multihead(store: Store) -> Step:
+    """Scoring of dequantized floats with `MultiheadModel`."""
     block: FeatureBlock = next(store.scan())
     block = block.slice(0, min(len(block), 8 * ENCODED))
     head: Head = head_of(store.spec)
@@ -226,17 +261,11 @@ def multihead(store: Store, clock: Callable[[], float]) -> Callable[[], float]:
 
     ours = Scorer([head], store.spec).score(block)[0].probabilities[order]
     np.testing.assert_allclose(score().numpy(), ours, atol=1e-4)
-
-    def run() -> float:
-        started = clock()
-        score()
-        return (clock() - started) / len(order)
-
-    return run
+    return score, len(order)
 
 
-def reencoding(options: argparse.Namespace, folder: Path, clock: Callable[[], float]) -> Callable[[], float]:
-    """Seconds a document of the bare encoder, over some of the corpus."""
+def reencoding(options: argparse.Namespace, folder: Path) -> Step:
+    """The bare encoder, over some of the corpus."""
     corpus = options.corpus or str(default_corpus(folder))
     texts = pq.read_table(corpus, columns=["text"])["text"].slice(0, ENCODED).to_pylist()
     source = find_files(options.encoder).folder
@@ -248,14 +277,12 @@ def reencoding(options: argparse.Namespace, folder: Path, clock: Callable[[], fl
         for at in range(0, len(texts), BATCH)
     ]
 
-    def run() -> float:
-        started = clock()
+    def encode() -> None:
         with torch.inference_mode():
             for batch in batches:
                 model(**batch)
-        return (clock() - started) / len(texts)
 
-    return run
+    return encode, len(texts)
 
 
 if __name__ == "__main__":

@@ -480,6 +480,20 @@ class TestCrash:
 
 
 class TestRefusals:
+    def test_a_disk_that_is_full_stops_it_before_anything_goes(
+        self, busy: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It writes down what it is about to take before it takes it."""
+
+        def full(self: Objects, path: str, data: bytes | memoryview) -> None:
+            raise StoreError(f"{self.name(path)}: storage refused: No space left on device")
+
+        there, want = paths(busy), digests(busy, 7)
+        monkeypatch.setattr(Objects, "put", full)
+        with pytest.raises(StoreError, match="No space left"):
+            vacuum(busy.objects, age_limit=NOW)
+        assert (paths(busy), digests(busy, 7)) == (there, want)
+
     def test_where_there_is_no_store(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"no store here \(no store.json\)"):
             vacuum(Objects.open(str(tmp_path)))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,15 @@ from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
+from featurestore.maintenance.verify_findings import Audit
+from featurestore.maintenance.verify_lists import Listing
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from featurestore.removals import write_journal
 from featurestore.segments import EncodingCounts, read_record, write_segment
 from featurestore.store import version_log
 from featurestore.tags import add_tag
+from featurestore.versions import Manifest
 from tests.featurestore.building import block_of, expected, held, put, spec_of, write
 from tests.featurestore.test_segments import SPECS
 
@@ -75,6 +80,35 @@ def rewritten(store: Store, path: str, data: bytes) -> SegmentEntry:
 def rerecorded(store: Store, record: SegmentRecord) -> SegmentEntry:
     store.objects.put(record_path(record.segment), record.to_bytes())
     return SegmentEntry.of(record)
+
+
+class TestBesideARemoval:
+    def test_what_goes_while_it_is_looked_at_is_no_finding(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = put(put(store, TEXTS), MORE)
+        compact(store)
+        module = import_module("featurestore.maintenance.verify")
+        read, looks = module.read_listing, []
+
+        def vacuumed(audit: Audit, manifests: Sequence[Manifest]) -> Listing:
+            listing: Listing = read(audit, manifests)
+            if not looks:
+                vacuum(store.objects, age_limit=timedelta(0))
+            looks.append(len(listing.spans))
+            return listing
+
+        monkeypatch.setattr(module, "read_listing", vacuumed)
+        found = verify(store.uri, deep=True)
+        assert looks == [3, 1]
+        assert (found.findings, found.snapshots, found.unreferenced) == ((), (3, 4), 0)
+
+    def test_what_is_lost_is_a_finding_all_the_same(self, store: Store) -> None:
+        store = put(put(store, TEXTS), MORE)
+        compact(store)
+        vacuum(store.objects, age_limit=timedelta(0))
+        write_journal(store.objects, {"lists/other": b"x"})
+        record = record_path(Store.open(store.uri).entries[0].segment)
+        store.objects.delete([record])
+        assert problems(store) == {record: "missing"}
 
 
 class TestSound:

@@ -21,6 +21,9 @@ class Decoder(Protocol):
         """The decoded bytes of one chunk, in ``out`` where it is given."""
 
 
+ZSTD, BLOSC = Zstd(), Blosc()
+"""For decoding, which none of their settings matters to."""
+
 CODECS = ("none", "zstd", "blosc")
 
 
@@ -76,7 +79,7 @@ def _as_they_are(data: Bytes, out: Bytes | None = None) -> Bytes:
 
 def _decode_zstd(data: Bytes, out: Bytes | None = None) -> Bytes:
     # Decoding into an array would not tell how much of it was filled.
-    return _as_they_are(np.frombuffer(Zstd().decode(data), np.uint8), out)
+    return _as_they_are(np.frombuffer(ZSTD.decode(data), np.uint8), out)
 
 
 def _decode_blosc(data: Bytes, out: Bytes | None = None) -> Bytes:
@@ -84,7 +87,7 @@ def _decode_blosc(data: Bytes, out: Bytes | None = None) -> Bytes:
     size = int.from_bytes(data[4:8].tobytes(), "little")
     if out is not None and size != len(out):
         raise ValueError(f"{size} bytes, expected {len(out)}")
-    return np.frombuffer(Blosc().decode(data, out), np.uint8)
+    return np.frombuffer(BLOSC.decode(data, out), np.uint8)
 
 
 def check_codec(name: str) -> None:

@@ -95,22 +95,24 @@ class OpenSegment:
 
     def blocks(self, max_bytes: int, leases: Leases) -> Iterator[FeatureBlock]:
         """The live documents, as blocks of some ``max_bytes`` of packed features in memory of ``leases``."""
-        offsets, deleted, documents = self.offsets, self.deleted, len(self.offsets) - 1
+        offsets, deleted, start = self.offsets, self.deleted, 0
         layout = self.reader.layout
-        row, start = layout.shape[1:], 0
-        block_rows = max(1, max_bytes // (math.prod(row) * layout.dtype.itemsize))
-        while start < documents:
+        block_rows = max(1, max_bytes // (math.prod(layout.shape[1:]) * layout.dtype.itemsize))
+        while start < len(offsets) - 1:
             stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + block_rows, side="right")) - 1)
-            first, last = int(offsets[start]), int(offsets[stop])
-            packed = self.reader.packed(first, last, leases.empty((last - first, *row), layout.dtype))
-            decode = partial(self._documents, start, stop)
-            block: FeatureBlock = ScannedBlock.of(decode, packed, offsets[start : stop + 1] - first)
             here = deleted[(deleted >= start) & (deleted < stop)] - start
-            if len(here):
-                block = block.take(live_positions(stop - start, here))
-            if len(block):
-                yield block
+            if len(here) < stop - start:
+                # Not kept here: memory that the caller drops is that of the next block.
+                yield self._block(start, stop, here, leases)
             start = stop
+
+    def _block(self, start: int, stop: int, deleted: npt.NDArray[np.int64], leases: Leases) -> FeatureBlock:
+        """Documents start to stop, but for those at the ``deleted`` positions among them."""
+        first, last = int(self.offsets[start]), int(self.offsets[stop])
+        layout = self.reader.layout
+        packed = self.reader.packed(first, last, leases.empty((last - first, *layout.shape[1:]), layout.dtype))
+        block = ScannedBlock.of(partial(self._documents, start, stop), packed, self.offsets[start : stop + 1] - first)
+        return block.take(live_positions(stop - start, deleted)) if len(deleted) else block
 
     def _documents(self, start: int, stop: int) -> pa.Table:
         """The index of documents start to stop."""

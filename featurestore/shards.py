@@ -7,7 +7,7 @@ to open an array and read it, several times as long as the few hundred kilobytes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -153,18 +153,20 @@ class Shard:
 
     def _spans(self, index: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """(chunks, 2) int64: where each chunk begins and ends in the shard."""
-        numbers = self._checked(index).view("<u8").reshape(-1, 2)
-        begins, lengths = numbers.T
+        # Begin and length of each chunk; of one that was not written both are the largest number, here −1.
+        spans = self._checked(index).view("<i8").reshape(-1, 2).astype(np.int64)
         limit = self.size - self.layout.index_bytes
-        # A chunk that was not written has both numbers at their largest.
-        if len(numbers) != self.layout.chunks or (begins > limit).any() or (lengths > limit - begins).any():
+        possible = len(spans) == self.layout.chunks and bool(((spans >= 0) & (spans <= limit)).all())
+        spans[:, 1] += spans[:, 0]
+        if not possible or (spans[:, 1] > limit).any():
             raise self._damaged("its index leads nowhere")
-        return np.stack([begins, begins + lengths], axis=1).astype(np.int64)
+        return spans
 
     def _in_order(self, spans: npt.NDArray[np.int64]) -> bool:
         """Whether plain chunks lie one behind the other, with nothing but the crc32c of each between them."""
         size = self.layout.chunk_bytes + CRC_BYTES
-        return self.layout.codec == "none" and bool((spans == np.arange(len(spans))[:, None] * size + [0, size]).all())
+        in_order = [[at, at + size] for at in range(0, len(spans) * size, size)]
+        return self.layout.codec == "none" and bool(spans.tolist() == in_order)
 
     def _read_in_place(self, first: int, last: int, start: int, out: Rows) -> bool:
         """Read plain chunks to where they belong, without a copy of them elsewhere; False where that cannot be.
@@ -199,11 +201,7 @@ class Shard:
         if with_index and not self._in_order(self._spans(index)):
             return False
         for chunk, stored in zip(chunks, sums.view("<u4")[:, 0].tolist(), strict=True):
-            computed = 0
-            for part in chunk:
-                computed = CRC32C.checksum(_read_only(part), computed)
-            if computed != stored:
-                raise self._damaged(f"the crc32c of a chunk is {computed:08x}, stored is {stored:08x}")
+            self._check(chunk, stored)
         return True
 
     def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:
@@ -234,11 +232,17 @@ class Shard:
 
     def _checked(self, data: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The bytes without the crc32c at their end, which is theirs."""
-        try:
-            payload: npt.NDArray[np.uint8] = CRC32C(location="end").decode(_read_only(np.frombuffer(data, np.uint8)))
-        except (ValueError, RuntimeError) as error:
-            raise self._damaged(str(error)) from error
-        return payload
+        values = np.frombuffer(data, np.uint8)
+        self._check([values[:-CRC_BYTES]], int.from_bytes(values[-CRC_BYTES:].tobytes(), "little"))
+        return values[:-CRC_BYTES]
+
+    def _check(self, parts: Sequence[npt.NDArray[np.uint8]], stored: int) -> None:
+        """Raise StoreError unless this is the crc32c of the parts, one behind the other."""
+        computed = 0
+        for part in parts:
+            computed = CRC32C.checksum(_read_only(part), computed)
+        if computed != stored:
+            raise self._damaged(f"the crc32c of its bytes is {computed:08x}, stored is {stored:08x}")
 
     def _fetch(self, start: int, length: int) -> memoryview:
         try:

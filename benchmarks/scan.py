@@ -1,9 +1,14 @@
 """`Store.scan` beside a plain `read()` of the same files, page cache warm, in packed bytes a second.
 
 Read is every object of every segment, read whole and dropped at once: nothing that gives the bytes to a program does
-less. It takes the stored bytes, fewer than the packed ones where a codec has made them so. On several threads, each
-takes one segment after another. `decode` is what the codec alone takes, of chunks that lie in memory, on one thread:
-where a scan is not much slower than that, there is nothing left to gain from reading.
+less. It takes the stored bytes, fewer than the packed ones where a codec has made them so. Each file lands in the
+memory that the last one has just left, and so in the processor's caches. The scan drops its blocks at once, too.
+
+- with ids: the scan of somebody who looks at the ids of the documents, for which they have to be decoded.
+- kept: both keep all that they read, as a training set is kept, in memory that comes fresh from the kernel.
+- codec alone: of chunks that lie in memory, on one thread. Where a scan is not much slower than that, there is nothing
+  left to gain from reading.
+- all cores: as many threads, each taking one segment after another.
 
     python -m benchmarks.scan [--megabytes 100] [--store FOLDER ...] [--repeats 7]
 
@@ -15,7 +20,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +34,7 @@ from featurestore import Store
 from featurestore.codecs import decoder
 from featurestore.entries import SegmentEntry
 from featurestore.records import attempt_path, record_path
+from pipelines.memory import give_back_freed_memory
 
 STORES = (("sign", "none"), ("uint8", "none"), ("uint8", "zstd"), ("float16", "none"), ("float16", "blosc"))
 MEGABYTES = {"sign": 0.0021, "uint8": 0.0168, "float16": 0.0336}
@@ -40,10 +46,11 @@ HEADER = [
     "scan, packed GB/s",
     "scan / read",
     "in processor time",
+    "with ids",
+    "read, kept, GB/s",
+    "scan / read, kept",
     "codec alone, GB/s",
-    "read, all cores",
-    "scan, all cores",
-    "scan / read",
+    "scan / read, all cores",
 ]
 
 
@@ -80,6 +87,8 @@ def main() -> None:
                 "processor_seconds": processor,
                 "speed_to_read_in_processor_time": speed(store, processor, ""),
                 "speed_to_read": speed(store, taken, ""),
+                "speed_to_read_with_ids": speed(store, taken, "", ", with ids"),
+                "speed_to_read_kept": speed(store, taken, ", kept"),
                 "speed_to_read_all_cores": speed(store, taken, ", all cores"),
             }
     report.end(HEADER, rows, measured)
@@ -96,6 +105,9 @@ def contenders(store: Store) -> dict[str, Callable[[], None]]:
     return {
         "read": lambda: exhaust(map(read_segment, store.entries)),
         "scan": lambda: exhaust(store.scan()),
+        "scan, with ids": lambda: exhaust(block.doc_ids for block in store.scan()),
+        "read, kept": lambda: exhaust([[file.read_bytes() for file in group] for group in files.values()]),
+        "scan, kept": lambda: exhaust(list(store.scan())),
         "decode": decode_of(store),
         "read, all cores": lambda: on_all_cores(read_segment, store),
         "scan, all cores": lambda: on_all_cores(lambda entry: exhaust(store.scan_segment(entry)), store),
@@ -106,6 +118,8 @@ def noting(processor: list[float], step: Callable[[], None]) -> Callable[[], flo
     """A step that notes its processor seconds, which meet less of what else the machine does, and says its seconds."""
 
     def run() -> float:
+        # What the last step has freed would be used again by some steps and not by others.
+        give_back_freed_memory()
         used, started = time.process_time(), time.perf_counter()
         step()
         seconds = time.perf_counter() - started
@@ -115,7 +129,7 @@ def noting(processor: list[float], step: Callable[[], None]) -> Callable[[], flo
     return run
 
 
-def exhaust(items: Iterator[object]) -> None:
+def exhaust(items: Iterable[object]) -> None:
     """Take every item and drop it."""
     deque(items, maxlen=0)
 
@@ -151,16 +165,21 @@ def row_of(title: str, store: Store, taken: Measurement, processor: Measurement)
         taken.per_second("scan", packed / 1e9),
         speed(store, taken, ""),
         speed(store, processor, ""),
+        speed(store, taken, "", ", with ids"),
+        taken.per_second("read, kept", stored / 1e9),
+        speed(store, taken, ", kept"),
         "–" if store.reader(store.entries[0]).codec == "none" else taken.per_second("decode", packed / 1e9),
-        taken.per_second("read, all cores", stored / 1e9),
-        taken.per_second("scan, all cores", packed / 1e9),
         speed(store, taken, ", all cores"),
     ]
 
 
-def speed(store: Store, taken: Measurement, threads: str) -> Ratio:
-    """Packed bytes a second of a scan as a share of the stored bytes a second of reading."""
-    return taken.ratio(f"read{threads}", f"scan{threads}").times(packed_bytes(store) / stored_bytes(store))
+def speed(store: Store, taken: Measurement, how: str, scanned: str | None = None) -> Ratio:
+    """Packed bytes a second of a scan as a share of the stored bytes a second of reading.
+
+    Both are done in one way, or the scan in another.
+    """
+    ratio = taken.ratio(f"read{how}", f"scan{how if scanned is None else scanned}")
+    return ratio.times(packed_bytes(store) / stored_bytes(store))
 
 
 def packed_bytes(store: Store) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import numpy as np
@@ -18,35 +17,6 @@ from featurestore.errors import RESTORE, StoreError
 from featurestore.lazy import lazy
 from featurestore.leases import Leases
 from featurestore.reader import SegmentReader
-
-
-class ScannedBlock(FeatureBlock):
-    """A block whose document index is decoded when it is first asked for.
-
-    Decoding the Parquet of a thousand documents takes as long as reading a megabyte of their features, which not
-    everybody needs who needs these.
-    """
-
-    _decode: Callable[[], pa.Table]
-
-    @classmethod
-    def of(
-        cls, decode: Callable[[], pa.Table], packed: npt.NDArray[np.generic], offsets: npt.NDArray[np.int64]
-    ) -> Self:
-        """A block whose index is what ``decode`` gives; ValueError for offsets that do not fit the rows."""
-        block = cls.__new__(cls)
-        vars(block).update(_decode=decode, packed=packed, offsets=offsets)
-        block.check_offsets()
-        return block
-
-    @lazy
-    def index(self) -> pa.Table:
-        """Arrow table, one row a document.
-
-        Raises:
-            StoreError: it is damaged, or has another number of documents.
-        """
-        return self._decode()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +54,13 @@ class OpenSegment:
         self.require_length(index.num_rows)
         return index
 
+    @lazy
+    def doc_ids(self) -> pa.ChunkedArray:
+        """Ids of its documents, for which the rest of the index is not decoded."""
+        ids = self.reader.index(["doc_id"])["doc_id"]
+        self.require_length(len(ids))
+        return ids
+
     def require_length(self, documents: int) -> None:
         """Raise StoreError unless so many documents, and all rows of the offsets, are what the list says."""
         entry, rows = self.reader.entry, self.offsets[-1]
@@ -111,9 +88,35 @@ class OpenSegment:
         first, last = int(self.offsets[start]), int(self.offsets[stop])
         layout = self.reader.layout
         packed = self.reader.packed(first, last, leases.empty((last - first, *layout.shape[1:]), layout.dtype))
-        block = ScannedBlock.of(partial(self._documents, start, stop), packed, self.offsets[start : stop + 1] - first)
+        block = ScannedBlock.of(self, start, stop, packed)
         return block.take(live_positions(stop - start, deleted)) if len(deleted) else block
 
-    def _documents(self, start: int, stop: int) -> pa.Table:
-        """The index of documents start to stop."""
-        return self.index.slice(start, stop - start)
+
+class ScannedBlock(FeatureBlock):
+    """A block whose document index is decoded when it is first asked for, and of it the ids alone where they do.
+
+    Decoding the Parquet of a thousand documents takes as long as reading a megabyte of their features, which not
+    everybody needs who needs these.
+    """
+
+    _segment: OpenSegment
+    _start: int
+
+    @classmethod
+    def of(cls, segment: OpenSegment, start: int, stop: int, packed: npt.NDArray[np.generic]) -> Self:
+        """Documents start to stop of a segment; ValueError where its offsets do not fit the rows."""
+        block = cls.__new__(cls)
+        offsets = segment.offsets[start : stop + 1] - segment.offsets[start]
+        vars(block).update(_segment=segment, _start=start, packed=packed, offsets=offsets)
+        block.check_offsets()
+        return block
+
+    @lazy
+    def index(self) -> pa.Table:
+        """Arrow table, one row a document; StoreError where it is damaged, or has another number of them."""
+        return self._segment.index.slice(self._start, len(self))
+
+    @property
+    def doc_ids(self) -> pa.ChunkedArray:
+        """Ids of the documents, in order; StoreError as `index`."""
+        return super().doc_ids if "index" in vars(self) else self._segment.doc_ids.slice(self._start, len(self))

@@ -47,9 +47,20 @@ def test_features_alone_need_no_index(store: Store, decoded: list[str]) -> None:
 def test_the_index_is_decoded_once_for_all_blocks_of_a_segment(store: Store, decoded: list[str]) -> None:
     blocks = list(store.scan(max_bytes=20))
     assert len(blocks) > 2
-    assert [doc_id for block in blocks for doc_id in block.doc_ids.to_pylist()] == list(TEXTS)
+    assert [doc_id for block in blocks for doc_id in block.index["doc_id"].to_pylist()] == list(TEXTS)
     assert [block.index.num_rows for block in blocks] == [len(block) for block in blocks]
     assert len(decoded) == 1
+
+
+def test_ids_alone_are_decoded_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns: list[object] = []
+    read = IndexFile.read
+    monkeypatch.setattr(IndexFile, "read", lambda self, *given: columns.append(given[0]) or read(self, *given))
+    blocks = list(store.scan(max_bytes=20))
+    assert [doc_id for block in blocks for doc_id in block.doc_ids.to_pylist()] == list(TEXTS)
+    assert columns == [["doc_id"]]
+    assert [block.index["doc_id"] for block in blocks] == [block.doc_ids for block in blocks]
+    assert columns == [["doc_id"], None]
 
 
 def test_a_block_can_be_sliced_taken_from_and_changed(store: Store) -> None:
@@ -59,6 +70,7 @@ def test_a_block_can_be_sliced_taken_from_and_changed(store: Store) -> None:
     assert block.take(np.array([5, 1])).doc_ids.to_pylist() == ["doc-5", "doc-1"]
     less = replace(block, index=block.index.select(["doc_id"]))
     assert less.index.column_names == ["doc_id"]
+    assert less.doc_ids == block.doc_ids
     with pytest.raises(ValueError, match="offsets must rise"):
         replace(block, offsets=block.offsets[::-1])
 
@@ -78,6 +90,8 @@ def test_an_index_of_another_length_is_found_when_it_is_decoded(store: Store) ->
     shorter = replace(segment, reader=replace(reader, entry=replace(reader.entry, documents=11)))
     with pytest.raises(StoreError, match=r"holds 12 documents and .* its list says 11"):
         _ = shorter.index
+    with pytest.raises(StoreError, match=r"holds 12 documents and .* its list says 11"):
+        _ = shorter.doc_ids
 
 
 def test_blocks_that_are_kept_keep_their_features(store: Store) -> None:

@@ -7,12 +7,16 @@ the processor: 210 GFLOPS on one core, where torch's batches run at 94, and oneD
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from heads.products import LEAST, product
 from heads.small_products import SMALL, openblas_is_wide
+
+Floats = npt.NDArray[np.floating[Any]]
 
 TURNED_RESULTS = 1200
 """Numbers of a result up to which OpenBLAS takes its kernels for small products where the right side is transposed."""
@@ -32,50 +36,66 @@ def batched(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = 
         right: (n, inner, columns).
         out: (n, rows, columns), takes the result.
     """
-    part = _part(left, right)
+    part = _part(left.numpy(), right.numpy())
     if part is None:
         return torch.bmm(left, right) if out is None else out.copy_(torch.bmm(left, right))
-    rows, columns = part
-    count, inner = len(left), right.shape[1]
     if out is None:
-        out = left.new_empty(count, left.shape[1], right.shape[2])
-    # (n, parts of the rows, parts of the columns, ...), as views.
-    np.matmul(
-        left.view(count, -1, 1, rows, inner).numpy(),
-        right.view(count, 1, inner, -1, columns).transpose(2, 3).numpy(),
-        out=out.view(count, out.shape[1] // rows, rows, -1, columns).transpose(2, 3).numpy(),
-    )
+        out = left.new_empty(left.shape[0], left.shape[1], right.shape[2])
+    _multiply(left.numpy(), right.numpy(), out.numpy(), part)
     return out
 
 
-def linear(
-    rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, out: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Rows Wᵀ + b in any layout: (rows, outputs) from (rows, inputs) and (outputs, inputs).
+def linear(rows: torch.Tensor, weight: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Rows Wᵀ in any layout: (rows, outputs) from (rows, inputs) and W, (outputs, inputs).
 
     Args:
         rows: (rows, inputs).
         weight: W.
-        bias: b.
         out: (rows, outputs), takes the result.
     """
-    right = weight.t()[None]
-    if weight.numel() > CACHED or _part(rows[None], right) is None:
-        multiplied = product(rows, weight, bias)
+    left, right = rows.numpy()[None], weight.numpy().T[None]
+    part = _part(left, right) if right.size <= CACHED else None
+    if part is None:
+        multiplied = product(rows, weight)
         return multiplied if out is None else out.copy_(multiplied)
-    multiplied = batched(rows[None], right, None if out is None else out[None])[0]
-    return multiplied if bias is None else multiplied.add_(bias)
+    if out is None:
+        out = rows.new_empty(rows.shape[0], weight.shape[0])
+    _multiply(left, right, out.numpy()[None], part)
+    return out
 
 
-def _part(left: torch.Tensor, right: torch.Tensor) -> tuple[int, int] | None:
+def linears(rows: torch.Tensor, weights: torch.Tensor, biases: torch.Tensor) -> torch.Tensor:
+    """Rows Wᵀ + b of each of n maps: (n, rows, outputs) from (n, rows, inputs), (n, outputs, inputs), (n, outputs)."""
+    inputs_first = weights.transpose(1, 2)
+    few = rows[0].numel() * weights.shape[1] < LEAST
+    if few or (weights[0].numel() <= CACHED and _part(rows.numpy(), inputs_first.numpy()) is not None):
+        return batched(rows, inputs_first).add_(biases[:, None])
+    return torch.stack(list(map(product, rows, weights, biases)))
+
+
+def _part(left: Floats, right: Floats) -> tuple[int, int] | None:
     """Rows and columns of the small products that a batch is made of; None where it is left to torch."""
-    if not openblas_is_wide() or left.numel() * right.shape[2] < LEAST:
+    if not openblas_is_wide() or left.size * right.shape[2] < LEAST:
         return None
-    by_rows, turned = left.stride(2) == 1, right.stride(1) == 1
+    by_rows, turned = left.strides[2] == left.itemsize, right.strides[1] == right.itemsize
     # What is neither as it lies in memory nor transposed would be multiplied by NumPy itself, without BLAS.
-    if not (by_rows or left.stride(1) == 1) or not (turned or right.stride(2) == 1) or not (by_rows or not turned):
+    if not (by_rows or (left.strides[1] == left.itemsize and not turned)):
+        return None
+    if not (turned or right.strides[2] == right.itemsize):
         return None
     return _largest_part(left.shape[1], left.shape[2], right.shape[2], turned)
+
+
+def _multiply(left: Floats, right: Floats, out: Floats, part: tuple[int, int]) -> None:
+    """Write the products of a batch, made in parts, to ``out``."""
+    # Views of NumPy: a call of torch gives Python's lock away, and threads of small steps would wait for it.
+    rows, columns = part
+    (count, height, inner), width = left.shape, right.shape[2]
+    np.matmul(
+        left.reshape(count, height // rows, 1, rows, inner),
+        right.reshape(count, 1, inner, width // columns, columns).swapaxes(2, 3),
+        out=out.reshape(count, height // rows, rows, width // columns, columns).swapaxes(2, 3),
+    )
 
 
 @lru_cache(maxsize=4096)

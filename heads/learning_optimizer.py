@@ -12,6 +12,9 @@ MIX_RATE = 100
 """Learning rate of the m logits of a layer mix, in that of the other parameters. At the same rate they stay where they
 start, at the uniform mix; with this one SST-2 at ``stack:6`` gained 0.2 to 0.3 points over it."""
 
+FEW = 1 << 14
+"""Numbers of a parameter that is small: calling AdamW's operator takes longer than what it does."""
+
 
 class HeadOptimizer:
     """AdamW with a linear warm-up to a learning rate and a linear decay to zero.
@@ -33,6 +36,8 @@ class HeadOptimizer:
         self._rising = max(1, round(settings.warmup * steps))
         self._means = {name: torch.zeros_like(value) for name, value in values.items()}
         self._squares = {name: torch.zeros_like(value) for name, value in values.items()}
+        self._few = {name for name, value in values.items() if value.numel() <= FEW and name != LOGITS}
+        self._waiting: Tensors = {}
         self._done = 0
         self._count = torch.zeros(())
 
@@ -45,15 +50,24 @@ class HeadOptimizer:
         self._count += 1
 
     def take(self, name: str, gradient: torch.Tensor) -> None:
-        """Change one parameter by its gradient."""
-        mixing = name == LOGITS
+        """Change one parameter by its gradient, a small one when all small ones of the step are there."""
+        if name not in self._few:
+            self._change({name: gradient})
+            return
+        self._waiting[name] = gradient
+        if len(self._waiting) == len(self._few):
+            self._change(self._waiting)
+            self._waiting.clear()
+
+    def _change(self, gradients: Tensors) -> None:
+        mixing = LOGITS in gradients
         torch._fused_adamw_(
-            [self._values[name]],
-            [gradient],
-            [self._means[name]],
-            [self._squares[name]],
+            [self._values[name] for name in gradients],
+            list(gradients.values()),
+            [self._means[name] for name in gradients],
+            [self._squares[name] for name in gradients],
             [],
-            [self._count],
+            [self._count] * len(gradients),
             lr=self._now * MIX_RATE if mixing else self._now,
             beta1=self._settings.beta1,
             beta2=self._settings.beta2,

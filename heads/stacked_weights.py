@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from heads.batched_products import linear
+from heads.batched_products import linear, linears
 
 Tensors = dict[str, torch.Tensor]
 
@@ -39,8 +39,6 @@ class StackedWeights:
 class StackedLinear:
     """x ↦ x Wᵀ + b for each of G heads.
 
-    The products are made head by head: stacked ones read all heads' weights from memory, which the caches do not hold.
-
     Args:
         weights: of the heads.
         weight: name of W, (outputs, inputs).
@@ -50,23 +48,23 @@ class StackedLinear:
     def __init__(self, weights: StackedWeights, weight: str, bias: str) -> None:
         self._stack = weights
         self._names = weight, bias
-        self._weights, self._biases = weights.values[weight].unbind(), weights.values[bias].unbind()
+        self._weights, self._biases = weights.values[weight], weights.values[bias]
         self._transposed = [own.t() for own in self._weights]
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(G, rows, outputs) from (G, rows, inputs), which are kept for `backward`."""
         self._inputs = values
-        results = values.new_empty(*values.shape[:2], self._biases[0].shape[0])
-        for own, weight, bias, result in zip(values, self._weights, self._biases, results, strict=True):
-            linear(own, weight, bias, out=result)
-        return results
+        return linears(values, self._weights, self._biases)
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
         """Hand on the gradients of W and b; return that of the inputs, from that of the result."""
         weight, bias = self._names
         self._stack.take_all(bias, gradient.sum(dim=1))
         results = torch.empty_like(self._inputs)
-        for place, own in enumerate(gradient):
-            linear(own, self._transposed[place], out=results[place])
-            self._stack.take[place](weight, linear(own.t(), self._inputs[place].t()))
+        # Head by head: a weight is still in the processor's caches when its gradient changes it.
+        for own, transposed, inputs, result, take in zip(
+            gradient, self._transposed, self._inputs, results, self._stack.take, strict=True
+        ):
+            linear(own, transposed, out=result)
+            take(weight, linear(own.t(), inputs.t()))
         return results

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads import batched_products
-from heads.batched_products import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, linear
+from heads.batched_products import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, linear, linears
 
 DIMENSIONS = st.integers(1, 9)
 
@@ -80,36 +80,33 @@ def test_a_batch_is_the_product_of_each_pair(
 
 
 @given(
-    shape=st.tuples(DIMENSIONS, DIMENSIONS, DIMENSIONS),
+    shape=st.tuples(DIMENSIONS, DIMENSIONS, DIMENSIONS, DIMENSIONS),
     layouts=st.tuples(LAYOUTS, LAYOUTS),
     wide=st.booleans(),
-    biased=st.booleans(),
-    given_out=st.booleans(),
+    least=st.sampled_from([0, 1000]),
     cached=st.sampled_from([10, batched_products.CACHED]),
     seed=st.integers(0, 99),
 )
-def test_a_linear_map_is_one_of_matrices_and_a_sum(
-    shape: tuple[int, int, int],
-    layouts: tuple[str, str],
-    wide: bool,
-    biased: bool,
-    given_out: bool,
-    cached: int,
-    seed: int,
+def test_a_linear_map_is_a_product_and_several_add_their_biases(
+    shape: tuple[int, int, int, int], layouts: tuple[str, str], wide: bool, least: int, cached: int, seed: int
 ) -> None:
-    rows, inputs, outputs = shape
+    count, rows, inputs, outputs = shape
     generator = torch.Generator().manual_seed(seed)
-    values = laid_out((1, rows, inputs), layouts[0], generator)[0]
-    weight = laid_out((1, outputs, inputs), layouts[1], generator)[0]
-    bias = torch.randn(outputs, generator=generator) if biased else None
-    out = torch.empty(rows, outputs) if given_out else None
+    values = laid_out((count, rows, inputs), layouts[0], generator)
+    weights = laid_out((count, outputs, inputs), layouts[1], generator)
+    biases = torch.randn(count, outputs, generator=generator)
+    out = torch.empty(rows, outputs)
     with pytest.MonkeyPatch.context() as patch:
         in_parts(patch, wide=wide)
+        patch.setattr(batched_products, "LEAST", least)
         patch.setattr(batched_products, "CACHED", cached)
-        multiplied = linear(values, weight, bias, out)
-    expected = values.double() @ weight.double().T + (0 if bias is None else bias)
-    torch.testing.assert_close(multiplied, expected.float(), atol=1e-5, rtol=1e-5)
-    assert out is None or torch.equal(out, multiplied)
+        first, returned = linear(values[0], weights[0]), linear(values[0], weights[0], out)
+        several = linears(values, weights, biases)
+    expected = torch.stack([one.double() @ other.double().T for one, other in zip(values, weights, strict=True)])
+    torch.testing.assert_close(first, expected[0].float(), atol=1e-5, rtol=1e-5)
+    assert torch.equal(first, out)
+    assert returned.data_ptr() == out.data_ptr()
+    torch.testing.assert_close(several, (expected + biases.double()[:, None]).float(), atol=1e-5, rtol=1e-5)
 
 
 @given(rows=st.integers(1, 150), inner=st.integers(1, 2048), columns=st.integers(1, 150), turned=st.booleans())

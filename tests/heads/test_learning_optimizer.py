@@ -9,7 +9,12 @@ import torch
 from heads import TrainSettings
 from heads.learning_optimizer import HeadOptimizer
 
-SHAPES = {"classifier.hidden.weight": (7, 5), "classifier.hidden.bias": (7,), "mix.logits": (4,)}
+SHAPES = {
+    "pooling.key_weight": (150, 120),
+    "classifier.hidden.weight": (7, 5),
+    "classifier.hidden.bias": (7,),
+    "mix.logits": (4,),
+}
 
 
 def values_of(seed: int = 0) -> dict[str, torch.Tensor]:

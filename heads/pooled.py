@@ -63,7 +63,7 @@ class Batch:
 
     def __len__(self) -> int:
         """Number of documents."""
-        return len(self.lengths)
+        return self.lengths.shape[0]
 
     @property
     def values(self) -> torch.Tensor:

@@ -8,7 +8,7 @@ full width for small products: with them one head's weighted sums take a third o
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
@@ -94,6 +94,7 @@ def multiply(vectors: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor | 
     return multiplied if bias is None else multiplied.add_(bias)
 
 
+@lru_cache(maxsize=4096)
 def _largest_part(whole: int, at_most: int) -> int:
     """The largest number up to ``at_most`` that divides ``whole``; 0 where even 1 is more."""
     return next((part for part in range(min(whole, at_most), 0, -1) if whole % part == 0), 0)

@@ -1,11 +1,16 @@
 """Time and peak memory of encode and backfill over 1, 4 and 16 times as many documents, each in a fresh process.
 
-A tiny random encoder and one attention head leave the models' own time and memory out of the picture. The texts are
-those of the default corpus, repeated under new ids as often as it takes. Seconds are those of the job, and begin when
-all is imported and the encoder is loaded; processor time is that of all threads meanwhile; memory is the most that the
-process ever held (VmHWM), imports and the encoder included.
+Encode takes the texts of the default corpus, repeated under new ids as often as it takes, with a tiny random encoder
+that leaves the model's own time and memory out of the picture; the smallest corpus is of several units, so that what
+warms up with the first batches has done so. Backfill takes one attention head and random sign bits of minilm's width
+in documents as long as news. Seconds are those of the job, and begin when all is imported and the encoder is loaded;
+processor time is that of all threads meanwhile; memory is the most that the process ever held (VmHWM), imports and the
+encoder included.
 
-    python -m benchmarks.growth [CORPUS.parquet] [--documents 1250] [--times 1 4 16] [--unit-rows 256] [--repeats 3]
+Every job has a part that does not depend on the corpus. What a further document takes leaves it out: the seconds by
+which one size is longer than the last, for each document more.
+
+    python -m benchmarks.growth [CORPUS.parquet] [--documents 5000] [--stored 20000] [--times 1 4 16] [--repeats 3]
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,27 +33,38 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.corpus import default_corpus
-from benchmarks.measure import Measurement, measure
+from benchmarks.measure import Measurement, digits, measure
 from benchmarks.peak import peak_mib
 from benchmarks.report import Report, arguments
-from featurestore import Store
-from heads import Labels, TrainSettings
-from heads.store_training import TrainRequest, train_from_store
+from benchmarks.synthetic import synthetic_store
 from pipelines.backfill_job import BackfillRequest, backfill
 from pipelines.encode_job import EncodeRequest, encode
 from pipelines.resident_encoder import resident_encoder
+from tests.heads.building import head_of
 from tests.models import tiny_bert
 
-HEADER = ["job", "documents", "time, s", "time a document", "processor, s", "processor a document", "peak, MiB", "peak"]
+HEADER = [
+    "job",
+    "documents",
+    "time, s",
+    "a document",
+    "a further document, µs",
+    "processor, s",
+    "a document",
+    "a further document, µs",
+    "peak, MiB",
+    "peak",
+]
 
 
 def main() -> None:
     """Run the benchmark, or one job of it."""
     parser = arguments(__doc__, repeats=3)
     parser.add_argument("corpus", nargs="?", help="Parquet with columns doc_id and text")
-    parser.add_argument("--documents", type=int, default=1250, help="of the smallest corpus")
+    parser.add_argument("--documents", type=int, default=5000, help="of the smallest corpus")
+    parser.add_argument("--stored", type=int, default=20_000, help="documents of the smallest store")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16], help="sizes, as multiples of it")
-    parser.add_argument("--unit-rows", type=int, default=256, help="0: as encode chooses them from the corpus")
+    parser.add_argument("--unit-rows", type=int, default=0, help="0: as encode chooses them from the corpus")
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
@@ -55,16 +72,28 @@ def main() -> None:
         print(json.dumps(JOBS[job](Path(folder), int(times), options.unit_rows or None)))
         return
     del options.job
+    sizes = {"encode": options.documents, "backfill": options.stored}
     report = Report.begin("growth", options)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder, options)
         found = measured(folder, options)
-    report.end(HEADER, [row for job in JOBS for row in rows_of(job, found, options)], found)
+    further = {
+        what: Measurement(
+            {
+                f"{job} {times}×": seconds
+                for job, documents in sizes.items()
+                for times, seconds in further_documents(found[what], job, documents, options.times).items()
+            }
+        )
+        for what in ("seconds", "processor_seconds")
+    }
+    rows = [row for job, documents in sizes.items() for row in rows_of(job, documents, found, further, options.times)]
+    report.end(HEADER, rows, {**found, **{f"{what}_a_further_document": taken for what, taken in further.items()}})
 
 
 def prepare(folder: Path, options: argparse.Namespace) -> None:
-    """The encoder; a corpus, a store of it and an empty folder for predictions of each size; and a head."""
+    """The encoder, a corpus and a store of each size, and a head."""
     tiny_bert(folder / "encoder", hidden=64, max_positions=256)
     source = pq.read_table(options.corpus or default_corpus(folder), columns=["text"])["text"]
     # Corpora have an order: the first texts of one are no sample of it.
@@ -74,35 +103,37 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
         texts = source.take(pa.array(np.arange(count) % len(source)))
         ids = pa.array([f"document-{number}" for number in range(count)])
         pq.write_table(pa.table({"doc_id": ids, "text": texts}), folder / f"corpus-{times}.parquet")
-        alone(folder, times, options.unit_rows, "encode")
-        (folder / f"encoded-{times}").rename(folder / f"store-{times}")
-    labels = pa.table({"doc_id": ids[:200], "label": ["even", "odd"] * 100})
-    request = TrainRequest(
-        "parity", Labels.from_table(labels, "doc_id", "label", "parity"), dev_share=0, settings=TrainSettings(epochs=1)
-    )
-    train_from_store(Store.open(str(folder / f"store-{options.times[0]}")), request).head.save(folder / "head")
+        store = synthetic_store(folder / f"store-{times}", options.stored * times, "sign", "none")
+    head_of(store.spec).save(folder / "head")
+    for job in JOBS:
+        # For the page cache, which is all that a fresh process leaves warm.
+        run(folder, options.times[0], options.unit_rows, job)
 
 
 def measured(folder: Path, options: argparse.Namespace) -> dict[str, Measurement]:
     """By name of what is measured: a measurement of every job over every corpus."""
     noted: dict[str, list[dict[str, float]]] = {f"{job} {times}×": [] for job in JOBS for times in options.times}
 
-    def run(job: str, times: int) -> float:
-        found = alone(folder, times, options.unit_rows, job)
-        shutil.rmtree(folder / (f"encoded-{times}" if job == "encode" else f"predictions-{times}"))
-        noted[f"{job} {times}×"].append(found)
-        return found["seconds"]
+    def note(job: str, times: int) -> float:
+        noted[f"{job} {times}×"].append(run(folder, times, options.unit_rows, job))
+        return noted[f"{job} {times}×"][-1]["seconds"]
 
     contenders: dict[str, Callable[[], float]] = {
-        f"{job} {times}×": partial(run, job, times) for job in JOBS for times in options.times
+        f"{job} {times}×": partial(note, job, times) for job in JOBS for times in options.times
     }
-    # The stores were made in the same way, which has warmed up what a fresh process leaves warm: the page cache.
     seconds = measure(contenders, options.repeats, warm_up=0)
     others = {
         what: Measurement({name: tuple(found[what] for found in rounds) for name, rounds in noted.items()})
         for what in ("processor_seconds", "start_mib", "peak_mib")
     }
     return {"seconds": seconds, **others}
+
+
+def run(folder: Path, times: int, unit_rows: int, job: str) -> dict[str, float]:
+    """What a job measures of itself; what it made is removed."""
+    found = alone(folder, times, unit_rows, job)
+    shutil.rmtree(folder / f"{job}-{times}")
+    return found
 
 
 def alone(folder: Path, times: int, unit_rows: int, job: str) -> dict[str, float]:
@@ -123,7 +154,7 @@ def encode_once(folder: Path, times: int, unit_rows: int | None) -> dict[str, fl
     held = resident_encoder(encoder, device="cpu", dtype="float32")
     request = EncodeRequest(
         (str(folder / f"corpus-{times}.parquet"),),
-        str(folder / f"encoded-{times}"),
+        str(folder / f"encode-{times}"),
         encoder=encoder,
         device="cpu",
         unit_rows=unit_rows,
@@ -135,7 +166,7 @@ def encode_once(folder: Path, times: int, unit_rows: int | None) -> dict[str, fl
 
 def backfill_once(folder: Path, times: int, _: int | None) -> dict[str, float]:
     """Score a store into a new folder."""
-    out = str(folder / f"predictions-{times}")
+    out = str(folder / f"backfill-{times}")
     request = BackfillRequest(str(folder / f"store-{times}"), (str(folder / "head"),), out)
     return observed(lambda: backfill(request).exit_code)
 
@@ -157,18 +188,40 @@ def observed(job: Callable[[], int]) -> dict[str, float]:
     return {"seconds": seconds, "processor_seconds": processor, "start_mib": start_mib, "peak_mib": peak_mib()}
 
 
-def rows_of(job: str, found: dict[str, Measurement], options: argparse.Namespace) -> list[list[object]]:
-    """The lines of one job: medians, and as multiples of the smallest corpus the time of a document and the memory."""
-    first = options.times[0]
+def further_documents(taken: Measurement, job: str, documents: int, sizes: list[int]) -> dict[int, tuple[float, ...]]:
+    """Size, but for the smallest → seconds that each document more than those of the last size took, by round."""
+    further = {}
+    for less, more in pairwise(sizes):
+        rounds = zip(taken.rounds[f"{job} {less}×"], taken.rounds[f"{job} {more}×"], strict=True)
+        further[more] = tuple((longer - shorter) / (documents * (more - less)) for shorter, longer in rounds)
+    return further
+
+
+def rows_of(
+    job: str, documents: int, found: dict[str, Measurement], further: dict[str, Measurement], sizes: list[int]
+) -> list[list[object]]:
+    """The lines of one job: medians, and multiples of those of the smallest size, or of the first documents more."""
     rows = []
-    for times in options.times:
-        row: list[object] = [job, f"{options.documents * times:,}"]
-        for what, grown in (("seconds", times / first), ("processor_seconds", times / first), ("peak_mib", 1)):
-            taken = found[what]
-            ratio = taken.ratio(f"{job} {times}×", f"{job} {first}×").times(1 / grown)
-            row += [taken.cell(f"{job} {times}×", unit="").replace("  ", " "), f"× {ratio}" if times > first else "1"]
+    for times in sizes:
+        row: list[object] = [job, f"{documents * times:,}"]
+        for what in ("seconds", "processor_seconds", "peak_mib"):
+            taken, this, first = found[what], f"{job} {times}×", f"{job} {sizes[0]}×"
+            grown = 1 if what == "peak_mib" else times / sizes[0]
+            ratio = taken.ratio(this, first).times(1 / grown)
+            row += [taken.cell(this, unit="").replace("  ", " "), f"× {ratio}" if times > sizes[0] else "1"]
+            if what in further:
+                row.append(further_cell(further[what], job, times, sizes))
         rows.append(row)
     return rows
+
+
+def further_cell(further: Measurement, job: str, times: int, sizes: list[int]) -> str:
+    """Microseconds of a further document, and how they compare with those of the first documents more."""
+    if times == sizes[0]:
+        return ""
+    this, first = f"{job} {times}×", f"{job} {sizes[1]}×"
+    shown = digits(further.median(this) * 1e6)
+    return shown if times == sizes[1] else f"{shown}, × {further.ratio(this, first)}"
 
 
 if __name__ == "__main__":

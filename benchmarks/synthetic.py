@@ -33,12 +33,13 @@ def synthetic_store(folder: Path, documents: int, quantizer: str, codec: str) ->
     spec = FeatureSpec.build(encoder, TextSpec(MAX_TOKENS), "mean:6", "tokens", quantizer)
     features = torch.from_numpy(random.standard_normal((UNIT * MAX_TOKENS // 4, WIDTH), np.float32))
     store = Store.create(str(folder), calibrated(spec, features))
+    pool = store.spec.quantizer.quantize(features).numpy()
     entries = []
     for start in range(0, documents, UNIT):
         ids = [f"document-{number:08d}" for number in range(start, min(start + UNIT, documents))]
         lengths = news_lengths(len(ids), random)
-        rows = torch.from_numpy(random.integers(0, len(features), lengths.sum()))
-        packed = store.spec.quantizer.quantize(features[rows]).numpy()
+        rows = random.integers(0, len(pool), lengths.sum())
+        packed = pool[rows]
         block = FeatureBlock(document_index(ids, ids, lengths.tolist()), packed, np.cumsum([0, *lengths]))
         counts = EncodingCounts(len(packed), len(packed))
         name = store.segment_for(block.index)

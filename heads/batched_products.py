@@ -67,10 +67,16 @@ def linear(rows: torch.Tensor, weight: torch.Tensor, out: torch.Tensor | None = 
 def linears(rows: torch.Tensor, weights: torch.Tensor, biases: torch.Tensor) -> torch.Tensor:
     """Rows Wᵀ + b of each of n maps: (n, rows, outputs) from (n, rows, inputs), (n, outputs, inputs), (n, outputs)."""
     inputs_first = weights.transpose(1, 2)
-    few = rows[0].numel() * weights.shape[1] < LEAST
-    if few or (weights[0].numel() <= CACHED and _part(rows.numpy(), inputs_first.numpy()) is not None):
+    if few_multiplications(rows, weights):
+        return torch.baddbmm(biases[:, None], rows, inputs_first)
+    if weights[0].numel() <= CACHED and _part(rows.numpy(), inputs_first.numpy()) is not None:
         return batched(rows, inputs_first).add_(biases[:, None])
     return torch.stack(list(map(product, rows, weights, biases)))
+
+
+def few_multiplications(rows: torch.Tensor, weights: torch.Tensor) -> bool:
+    """Whether maps of rows (n, rows, ...) by weights (n, outputs, inputs) are best made by torch, all in one call."""
+    return rows.shape[1] * weights.shape[1] * weights.shape[2] < LEAST
 
 
 def _part(left: Floats, right: Floats) -> tuple[int, int] | None:

@@ -44,9 +44,22 @@ class Classifier(nn.Module):
 
 
 def draw_kept(values: torch.Tensor, dropout: float, generator: torch.Generator | None) -> torch.Tensor:
-    """What dropout multiplies each value by: 0, or what keeps the mean. Twice as fast as torch's `bernoulli_`."""
-    drawn = torch.empty_like(values, memory_format=torch.contiguous_format).uniform_(generator=generator)
-    return drawn.ge_(dropout).div_(1 - dropout)
+    """What dropout multiplies each value by: 0, or what keeps the mean."""
+    least, factor = kept_from(dropout)
+    bits = draw_bits(values.numel(), generator, values.device).view(values.shape)
+    return (bits >= least).to(values.dtype).mul_(factor)
+
+
+def draw_bits(count: int, generator: torch.Generator | None, device: torch.device | None = None) -> torch.Tensor:
+    """(count,) int16, any number as often as another: 16 bits a value, where torch's dropout takes 32 and more."""
+    drawn = torch.empty(-(-count // 4), dtype=torch.int64, device=device)
+    return drawn.random_(-(2**63), None, generator=generator).view(torch.int16)[:count]
+
+
+def kept_from(dropout: float) -> tuple[int, float]:
+    """The least 16 bits of a value that is kept, as a signed number, and what it is multiplied by."""
+    dropped = min(round(dropout * 2**16), 2**16 - 1)
+    return dropped - 2**15, 2**16 / (2**16 - dropped)
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:

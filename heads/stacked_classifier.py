@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
+from heads.classifier import draw_bits, kept_from
 from heads.stacked_weights import StackedLinear, StackedWeights
 
 
@@ -48,10 +50,11 @@ class StackedClassifier:
         """What each value is multiplied by, drawn as `draw_kept` draws for a head alone; None for no dropout."""
         if self._dropout == 0:
             return None
-        drawn = torch.empty_like(values, memory_format=torch.contiguous_format)
-        for own, generator in zip(drawn.unbind(), self._generators, strict=True):
-            own.uniform_(generator=generator)
-        return drawn.ge_(self._dropout).div_(1 - self._dropout)
+        drawn = torch.stack([draw_bits(values[0].numel(), generator) for generator in self._generators])
+        least, factor = kept_from(self._dropout)
+        # NumPy makes floats of them in a fifth of torch's time.
+        kept = np.multiply(drawn.view(values.shape).numpy() >= least, factor, dtype=values.numpy().dtype)
+        return torch.from_numpy(kept)
 
 
 def _dropped(values: torch.Tensor, kept: torch.Tensor | None) -> torch.Tensor:

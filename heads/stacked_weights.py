@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from heads.batched_products import linear, linears
+from heads.batched_products import few_multiplications, linear, linears
 
 Tensors = dict[str, torch.Tensor]
 
@@ -49,7 +49,7 @@ class StackedLinear:
         self._stack = weights
         self._names = weight, bias
         self._weights, self._biases = weights.values[weight], weights.values[bias]
-        self._transposed = [own.t() for own in self._weights]
+        self._transposed = self._weights.transpose(1, 2).unbind()
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(G, rows, outputs) from (G, rows, inputs), which are kept for `backward`."""
@@ -60,11 +60,15 @@ class StackedLinear:
         """Hand on the gradients of W and b; return that of the inputs, from that of the result."""
         weight, bias = self._names
         self._stack.take_all(bias, gradient.sum(dim=1))
+        turned = gradient.transpose(1, 2)
+        if few_multiplications(gradient, self._weights):
+            results = torch.bmm(gradient, self._weights)
+            self._stack.take_all(weight, torch.bmm(turned, self._inputs))
+            return results
         results = torch.empty_like(self._inputs)
+        inputs = self._inputs.transpose(1, 2).unbind()
         # Head by head: a weight is still in the processor's caches when its gradient changes it.
-        for own, transposed, inputs, result, take in zip(
-            gradient, self._transposed, self._inputs, results, self._stack.take, strict=True
-        ):
-            linear(own, transposed, out=result)
-            take(weight, linear(own.t(), inputs.t()))
+        for place, (own, result) in enumerate(zip(gradient.unbind(), results.unbind(), strict=True)):
+            linear(own, self._transposed[place], out=result)
+            self._stack.take[place](weight, linear(turned[place], inputs[place]))
         return results

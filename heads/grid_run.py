@@ -41,7 +41,7 @@ class GridRun:
         self.history: list[Epoch] = []
         self._best: Epoch | None = None
         self.predicted: Codes | None = None
-        self._kept = self.values
+        self._kept: Tensors = {}
         self._patience = settings.patience
 
     @property
@@ -85,7 +85,9 @@ class GridRun:
         best = None if self._best is None else self._best.dev_accuracy
         if best is None or epoch.dev_accuracy is None or epoch.dev_accuracy > best:
             self._best, self.predicted = epoch, predicted
-            self._kept = {name: value.clone() for name, value in self.values.items()}
+            for name, value in self.values.items():
+                # Into the memory of the last time: to be given fresh memory takes longer than to copy.
+                self._kept[name] = self._kept[name].copy_(value) if name in self._kept else value.clone()
 
     def best_model(self) -> HeadModel:
         """The head at its best epoch, in evaluation mode."""

@@ -45,8 +45,8 @@ def train_grid(
     Raises:
         UsageError: one of them diverged, or cannot be built over these features.
     """
-    runs = [_start(train, point, settings) for point in points]
-    with SharedPasses.on_threads(len(runs)) as passes:
+    with SharedPasses.on_threads(len(points)) as passes:
+        runs = passes.for_each(points, lambda point: _start(train, point, settings))
         training = _Training(train, dev, passes, settings, progress)
         for size in dict.fromkeys(point.batch_size for point in points):
             training.run([run for run in runs if run.point.batch_size == size], size)

@@ -14,6 +14,8 @@ from heads.decoded import DecodedBatch
 from heads.examples import Codes
 
 Reader = TypeVar("Reader")
+Thing = TypeVar("Thing")
+Made = TypeVar("Made")
 
 TOGETHER = 8
 """Batches that a reader has before the next one has its turn, where there are several: what a reader works with stays
@@ -53,6 +55,10 @@ class SharedPasses:
                     yield cls(pool)
         finally:
             torch.set_num_threads(before)
+
+    def for_each(self, things: Sequence[Thing], make: Callable[[Thing], Made]) -> list[Made]:
+        """What is made of each thing, in order."""
+        return [make(thing) for thing in things] if self.pool is None else list(self.pool.map(make, things))
 
     def run(
         self,

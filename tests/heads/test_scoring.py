@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,12 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featurestore import FeatureBlock, FeatureSpec, SpecMismatch, StoreError, UsageError
-from heads import Head, HeadModel, Scorer, batches, pooled, scoring
+from heads import Head, HeadModel, Scorer, batches, pooled, scoring, small_products
 from heads.batches import pad
 from tests.heads.building import CLASSES, block_of, head_of, spec_of
 
 QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
+
+
+@pytest.fixture(autouse=True, scope="module", params=[False, True], ids=["torch", "numpy"])
+def small(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Small products by torch, and by NumPy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small_products, "openblas_is_wide", lambda: request.param)
+        yield
 
 
 def by_module(head: Head, spec: FeatureSpec, block: FeatureBlock) -> np.ndarray:

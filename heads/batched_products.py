@@ -36,12 +36,13 @@ def batched(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = 
         right: (n, inner, columns).
         out: (n, rows, columns), takes the result.
     """
-    part = _part(left.numpy(), right.numpy())
+    lefts, rights = left.numpy(), right.numpy()
+    part = _part(lefts, rights)
     if part is None:
         return torch.bmm(left, right) if out is None else out.copy_(torch.bmm(left, right))
     if out is None:
-        out = left.new_empty(left.shape[0], left.shape[1], right.shape[2])
-    _multiply(left.numpy(), right.numpy(), out.numpy(), part)
+        return torch.from_numpy(_multiplied(lefts, rights, part))
+    _multiplied(lefts, rights, part, out.numpy())
     return out
 
 
@@ -59,8 +60,8 @@ def linear(rows: torch.Tensor, weight: torch.Tensor, out: torch.Tensor | None = 
         multiplied = product(rows, weight)
         return multiplied if out is None else out.copy_(multiplied)
     if out is None:
-        out = rows.new_empty(rows.shape[0], weight.shape[0])
-    _multiply(left, right, out.numpy()[None], part)
+        return torch.from_numpy(_multiplied(left, right, part)[0])
+    _multiplied(left, right, part, out.numpy()[None])
     return out
 
 
@@ -92,16 +93,18 @@ def _part(left: Floats, right: Floats) -> tuple[int, int] | None:
     return _largest_part(left.shape[1], left.shape[2], right.shape[2], turned)
 
 
-def _multiply(left: Floats, right: Floats, out: Floats, part: tuple[int, int]) -> None:
-    """Write the products of a batch, made in parts, to ``out``."""
+def _multiplied(left: Floats, right: Floats, part: tuple[int, int], out: Floats | None = None) -> Floats:
+    """The products of a batch, made in parts."""
     # Views of NumPy: a call of torch gives Python's lock away, and threads of small steps would wait for it.
     rows, columns = part
     (count, height, inner), width = left.shape, right.shape[2]
+    result = np.empty((count, height, width), left.dtype) if out is None else out
     np.matmul(
         left.reshape(count, height // rows, 1, rows, inner),
         right.reshape(count, 1, inner, width // columns, columns).swapaxes(2, 3),
-        out=out.reshape(count, height // rows, rows, width // columns, columns).swapaxes(2, 3),
+        out=result.reshape(count, height // rows, rows, width // columns, columns).swapaxes(2, 3),
     )
+    return result
 
 
 @lru_cache(maxsize=4096)

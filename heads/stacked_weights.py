@@ -32,7 +32,7 @@ class StackedWeights:
 
     def take_all(self, name: str, gradients: torch.Tensor) -> None:
         """Hand on the gradients (G, ...) of a parameter of all heads."""
-        for take, gradient in zip(self.take, gradients, strict=True):
+        for take, gradient in zip(self.take, gradients.unbind(), strict=True):
             take(name, gradient)
 
 

@@ -38,9 +38,14 @@ class Padding:
     limit: int | None = None
 
     def shape(self, documents: int, longest: int) -> tuple[int, int]:
-        """(rows, length) of the smallest batch that takes so many documents; rows beyond theirs hold nothing."""
+        """(rows, length) of the smallest batch that takes so many documents; rows beyond theirs hold nothing.
+
+        Where the limit leaves none that costs less than padding each document to the multiple, they are not padded.
+        """
         shapes = ((-(-documents // step) * step, length) for length, step in self._lengths(longest))
-        return min(shapes, key=math.prod)
+        smallest = min(shapes, key=math.prod)
+        fits = math.prod(smallest) <= documents * self._longest(longest)
+        return smallest if fits else (documents, longest)
 
     def room(self, longest: int, budget: int) -> int:
         """How many documents fill a batch of so many padded tokens, so that no row holds nothing; 1 where none do.
@@ -52,9 +57,13 @@ class Padding:
 
     def _lengths(self, longest: int) -> Iterator[tuple[int, int]]:
         """The lengths that documents can be padded to, and of what their number then has to be a multiple."""
-        for length in range(longest, -(-longest // self.multiple) * self.multiple + 1):
+        for length in range(longest, self._longest(longest) + 1):
             if length == longest or self.limit is None or length <= self.limit:
                 yield length, self.multiple // math.gcd(length, self.multiple)
+
+    def _longest(self, longest: int) -> int:
+        """The length from which on any number of documents has the multiple."""
+        return -(-longest // self.multiple) * self.multiple
 
 
 NO_PADDING = Padding()

@@ -28,7 +28,7 @@ class StackedClassifier:
 
     def logits(self, pooled: torch.Tensor) -> torch.Tensor:
         """(G, documents, classes) of pooled features (G, documents, inputs), without dropout."""
-        return self._output.forward(self._hidden.forward(pooled).tanh_())
+        return self._output.forward(tanh_(self._hidden.forward(pooled)))
 
     def learn(self, pooled: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The mean cross-entropy (G,) over the documents, and the gradient of their pooled features.
@@ -38,7 +38,7 @@ class StackedClassifier:
             targets: (documents,) class of each.
         """
         kept = self._draw(pooled)
-        tanh = self._hidden.forward(_dropped(pooled, kept)).tanh_()
+        tanh = tanh_(self._hidden.forward(_dropped(pooled, kept)))
         kept_hidden = self._draw(tanh)
         losses, gradient = cross_entropy(self._output.forward(_dropped(tanh, kept_hidden)), targets)
         hidden = _dropped(self._output.backward(gradient), kept_hidden)
@@ -55,6 +55,11 @@ class StackedClassifier:
         # NumPy makes floats of them in a fifth of torch's time.
         kept = np.multiply(drawn.view(values.shape).numpy() >= least, factor, dtype=values.numpy().dtype)
         return torch.from_numpy(kept)
+
+
+def tanh_(values: torch.Tensor) -> torch.Tensor:
+    """Tanh x = 2 σ(2x) - 1, in place: torch's logistic function takes a tenth of the time of its tanh."""
+    return values.mul_(2).sigmoid_().mul_(2).sub_(1)
 
 
 def _dropped(values: torch.Tensor, kept: torch.Tensor | None) -> torch.Tensor:

@@ -77,7 +77,7 @@ def commit(store: Store, change: Change) -> Store:
 def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
     """`commit`, as the snapshots before and after the change; they are one where nothing was published."""
     log = version_log(store.objects)
-    base = _at(store, log.at(change.base))
+    base = store if store.version == change.base else _at(store, log.at(change.base))
     # What the base says of a segment stays true of it, so that a later try looks only at segments listed since.
     lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
     since = CommittedSince(base)

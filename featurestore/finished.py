@@ -15,43 +15,44 @@ from featurestore.store import Store
 def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
     """The name under which a segment is to be stored, and its record where an earlier attempt has finished it.
 
-    A finished segment that a removal is taking away, or was when it was interrupted, is of no use; nor is its name,
-    since a record under it may be somebody's who is about to list it. A name that the snapshot lists is taken as well.
-    The name that is had instead follows from what is there, so that all who want these documents arrive at it.
+    A name that a removal is taking away, or was when it was interrupted, is not used, so that it never takes what is
+    written meanwhile; nor is that of a segment whose objects are gone, whose record may be somebody's who is about to
+    list it, nor one that the snapshot lists. The name that is had instead follows from what is in the way, so that all
+    who want these documents and see the same arrive at it. Those who do not store them twice, as if their jobs had been
+    planned otherwise, and the commits settle it.
 
     Args:
         store: the snapshot that a job works from.
         segment: the name that the documents ask for.
     """
     while True:
+        removing = list(read_journals(store.objects).values())
+        taken = [names[record_path(segment)] for names in removing if record_path(segment) in names]
         if segment in store.listed:
             segment = _instead_of(segment, store.listed[segment].record)
-            continue
-        record = read_record(store.objects, segment)
-        if record is None or is_whole(store.objects, record, read_journals(store.objects).values()):
-            return segment, record
-        segment = _instead_of(segment, record.checksum)
+        elif taken:
+            segment = _instead_of(segment, min(hashlib.sha256(data).hexdigest() for data in taken))
+        else:
+            record = read_record(store.objects, segment)
+            if record is None or is_whole(store.objects, record, removing):
+                return segment, record
+            segment = _instead_of(segment, record.checksum)
 
 
 def is_whole(objects: Objects, record: SegmentRecord, removing: Iterable[Names]) -> bool:
-    """Whether a segment has every object that its record names, and none of the removals takes this record away.
+    """Whether a segment has every object that its record names, and no removal takes this record away.
 
     Args:
         objects: of the store.
-        record: of the segment.
+        record: of the segment; one that was written since a removal took another under its name is not taken.
         removing: what removals at work take; they are over only when the objects are gone, so read this before.
     """
-    if is_taken(record.segment, record.checksum, removing):
+    path = record_path(record.segment)
+    if any(hashlib.sha256(names[path]).hexdigest() == record.checksum for names in removing if path in names):
         return False
     folder = attempt_path(record.segment, record.attempt)
     there = dict(objects.walk(folder))
     return all(there.get(f"{folder}/{stored.path}") == stored.size for stored in record.objects)
-
-
-def is_taken(segment: str, checksum: str, removing: Iterable[Names]) -> bool:
-    """Whether a removal takes away the record of these bytes; one that was written since is another's."""
-    path = record_path(segment)
-    return any(path in names and hashlib.sha256(names[path]).hexdigest() == checksum for names in removing)
 
 
 def _instead_of(segment: str, why: str) -> str:

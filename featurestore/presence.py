@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 
 from featurestore.entries import SegmentEntry
 from featurestore.errors import CommitConflict
@@ -14,16 +13,11 @@ from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, record_path
 from featurestore.removals import read_journals
 
-CLAIM_AGE = timedelta(hours=1)
-"""A completion record older than this is written anew before it is listed."""
 THREADS = 16
 
 
 def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
     """See that segments which are about to be listed are still there: the record, and every object of it.
-
-    A segment that an interrupted run left long ago is old enough to be vacuumed. Its record is written anew, with the
-    same bytes, so that from here on it is as young as one that was finished just now.
 
     Raises:
         CommitConflict: a segment is gone; the job's next run makes it again.
@@ -31,8 +25,8 @@ def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
     if not entries:
         return
     with ThreadPoolExecutor(THREADS) as pool:
-        records = list(pool.map(lambda entry: _claim(objects, entry), entries))
-        # Behind the claims and before the looks: a removal sees a claim, or is seen here, or its work is.
+        records = list(pool.map(lambda entry: _record(objects, entry), entries))
+        # Before the looks at the objects: a removal's journal goes when they are gone.
         removing = list(read_journals(objects).values())
         whole = pool.map(lambda record: record is not None and is_whole(objects, record, removing), records)
         gone = [entry.segment for entry, there in zip(entries, whole, strict=True) if not there]
@@ -43,21 +37,14 @@ def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
         )
 
 
-def _claim(objects: Objects, entry: SegmentEntry) -> SegmentRecord | None:
+def _record(objects: Objects, entry: SegmentEntry) -> SegmentRecord | None:
     """The record that is to be listed; None where it is gone.
 
-    A record of other bytes is that of a job which wrote the segment anew after a vacuum, and stays for that job.
+    A record of other bytes is that of a job which wrote the segment anew after a vacuum.
     """
     path = record_path(entry.segment)
     try:
         data = objects.get(path)
-        if hashlib.sha256(data).hexdigest() != entry.record:
-            return None
-        written = objects.written_at(path)
-        if written is None:
-            return None
-        if datetime.now(UTC) - written > CLAIM_AGE:
-            objects.put(path, data)
     except FileNotFoundError:
         return None
-    return SegmentRecord.parse(data, objects.name(path))
+    return SegmentRecord.parse(data, objects.name(path)) if hashlib.sha256(data).hexdigest() == entry.record else None

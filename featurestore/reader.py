@@ -130,9 +130,7 @@ class SegmentReader:
     def record(self) -> SegmentRecord:
         """The completion record that was listed."""
         path = record_path(self.segment)
-        data = get_named(self.objects, path, self.manifest)
-        if hashlib.sha256(data).hexdigest() != self.entry.record:
-            raise StoreError(f"{self.objects.name(path)}: damaged: its bytes are not those that were listed; {RESTORE}")
+        data = get_named(self.objects, path, self.manifest, self.entry.record)
         return SegmentRecord.parse(data, self.objects.name(path))
 
     @lazy

@@ -7,9 +7,10 @@ import json
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 from featurestore.errors import StoreError
-from featurestore.objects import Objects
+from featurestore.objects import Listed, Objects
 from featurestore.sealed import seal, unseal
 
 FOLDER = "removing"
@@ -28,17 +29,23 @@ def write_journal(objects: Objects, names: Names) -> str:
     return path
 
 
-def read_journals(objects: Objects) -> dict[str, dict[str, bytes]]:
+def read_journals(objects: Objects) -> dict[str, Names]:
     """Journal → what it holds; one that is removed meanwhile holds nothing.
 
     Raises:
         StoreError: a journal is damaged.
     """
     found = {}
-    for path, _ in list(objects.walk(FOLDER)):
+    for stored in list(objects.listing(FOLDER)):
         with suppress(FileNotFoundError):
-            found[path] = parse_journal(objects.get(path), objects.name(path))
+            found[stored.path] = _journal(objects, stored)
     return found
+
+
+@lru_cache(maxsize=4)
+def _journal(objects: Objects, stored: Listed) -> Names:
+    """What a journal holds: it never changes, and a job that resumes asks for each of its units."""
+    return parse_journal(objects.get(stored.path), objects.name(stored.path))
 
 
 def parse_journal(data: bytes, name: str) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -34,6 +34,8 @@ READ_THREADS = 16
 """Manifests of a history that are read at a time."""
 LOOKS = 100
 """Times that the newest version is looked for: a vacuum may take it once it has followers."""
+ANCESTORS = 64
+"""Versions before it that a manifest knows: so many may follow a commit before it looks whether it is in force."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Manifest:
         operation: what made it: ``encode``, ``backfill``, …
         lists: what it consists of, oldest first.
         counts: totals of the version, for people and for a look that reads no list.
-        parent_id: write id of the parent; empty in manifests from before it was kept.
+        ancestors: write ids of the versions before it, the parent's first, at most `ANCESTORS`; none in manifests from
+            before they were kept.
     """
 
     version: int
@@ -66,7 +69,7 @@ class Manifest:
     operation: str
     lists: tuple[EntryList, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
-    parent_id: str = ""
+    ancestors: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """JSON that `from_bytes` reads back."""
@@ -84,6 +87,7 @@ class Manifest:
             document = unseal(document, data, name)
             del document["format_version"]
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
+            document["ancestors"] = tuple(document.get("ancestors", ()))
             return cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a manifest: {error}") from error
@@ -109,7 +113,8 @@ class VersionLog:
     def latest(self) -> Manifest:
         """The newest version; `EMPTY` before the first commit."""
         for _ in range(LOOKS):
-            newest = max(self._published(), default=0)
+            # A folder is not listed in one go: that it is empty is believed when it is so twice.
+            newest = max(self._published(), default=0) or max(self._published(), default=0)
             found = EMPTY if newest == 0 else self.find(newest)
             if found is not None:
                 return found
@@ -146,9 +151,15 @@ class VersionLog:
 
     def history(self) -> list[Manifest]:
         """Every version that is kept, oldest first."""
+        found = self.those(self._published())
+        never = strays(found)
+        return [manifest for manifest in found if manifest.version not in never]
+
+    def those(self, versions: Iterable[int], *, taken: bool = False) -> list[Manifest]:
+        """Versions by number, oldest first, but for those that are not there; ``taken`` as `find` has it."""
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            # One that was vacuumed since the listing is not kept.
-            return [found for found in pool.map(self.find, sorted(self._published())) if found is not None]
+            found = pool.map(lambda version: self.find(version, taken=taken), sorted(versions))
+            return [manifest for manifest in found if manifest is not None]
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""
@@ -191,7 +202,7 @@ class VersionLog:
             operation=operation,
             lists=lists,
             counts=dict(counts),
-            parent_id=parent.write_id,
+            ancestors=(parent.write_id, *parent.ancestors)[:ANCESTORS] if parent.version else (),
         )
         return manifest if self._create(manifest) and self._in_force(manifest) else None
 
@@ -210,23 +221,21 @@ class VersionLog:
     def _in_force(self, manifest: Manifest) -> bool:
         """Whether a manifest that was written follows its parent.
 
-        Others may have been first after all, and a removal have taken what they wrote under this number. It never takes
-        the newest. Where nobody can tell any more the answer is no: the commit then finds its change in what followed.
+        Others may have been first after all, and a removal have taken what they wrote under this number. The newest is
+        never taken, and knows its ancestors. Where too many have followed to tell, the answer is no: the commit then
+        finds its change in what followed. A manifest that is not in force stays for the next vacuum (`strays`).
         """
-        path = manifest_path(manifest.version)
-        later = list(self._published(after=path))
-        if not later:
-            return True
-        follower = self.find(manifest.version + 1)
-        if follower is not None and follower.parent_id in (manifest.write_id, ""):
-            return True
-        there = self.find(manifest.version)
-        ours, theirs = self.objects.written_at(path), self.objects.written_at(manifest_path(min(later)))
-        # What comes behind ours was there before it: ours would only be listed, as a snapshot that never was.
-        behind = ours is not None and theirs is not None and theirs < ours
-        if behind and there is not None and there.write_id == manifest.write_id:
-            self.objects.delete([path])
-        return False
+        for _ in range(LOOKS):
+            there = set(self._published(after=manifest_path(manifest.version - 1)))
+            if there == {manifest.version}:
+                return True
+            if there:
+                break
+        newest = self.latest()
+        distance = newest.version - manifest.version
+        # A release from before there were ancestors has followed it.
+        unknowing = not newest.ancestors and distance > 0
+        return unknowing or (manifest.write_id,) == newest.ancestors[max(0, distance - 1) : distance]
 
     def _published(self, *, after: str | None = None) -> Iterator[int]:
         """Numbers of the manifests that are there, in any order; other objects beside them are none of ours.
@@ -270,6 +279,26 @@ class VersionLog:
             name = self.objects.name(list_path(digest))
             raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
         return pq.read_table(pa.BufferReader(data))
+
+
+def strays(versions: Sequence[Manifest]) -> set[int]:
+    """Numbers of manifests that were never in force: what they are said to be followed by does not know them.
+
+    A commit leaves one that slept while others took its number, and a removal then took theirs. Of one whose follower
+    is too far to know it, or from before ancestors were kept, nothing is said.
+
+    Args:
+        versions: manifests of one log, oldest first, the newest among them.
+    """
+    found: set[int] = set()
+    above: Manifest | None = None
+    for manifest in reversed(versions):
+        known = () if above is None else above.ancestors[above.version - manifest.version - 1 :]
+        if known and known[0] != manifest.write_id:
+            found.add(manifest.version)
+        else:
+            above = manifest
+    return found
 
 
 def _flagged(table: pa.Table, *, removed: bool) -> pa.Table:

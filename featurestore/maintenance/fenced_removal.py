@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
 from featurestore.commit import ATTEMPTS
@@ -21,13 +22,16 @@ from featurestore.deletions import vector_path
 from featurestore.entries import entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
 from featurestore.maintenance.needs import Needs
-from featurestore.maintenance.removal import THREADS, SegmentFolder, restore_tagged
+from featurestore.maintenance.removal import THREADS, SegmentFolder, restore, restore_tagged
 from featurestore.objects import Listed, Objects
 from featurestore.records import record_path
 from featurestore.removals import Names, read_journals, write_journal
 from featurestore.store import version_log
+from featurestore.tags import tags
 from featurestore.versions import list_path
 
+JOURNAL_AGE = timedelta(days=1)
+"""A journal that is younger stays whatever the age limit: what it holds comes back if its removal is interrupted."""
 BATCH = 10_000
 """Names of one fence: the journal holds their objects, which are small."""
 
@@ -90,6 +94,8 @@ def remove_fenced(
         taken = _take(objects, batch, since, journals)
         _publish_nothing(objects, operation)
         needs.add_published_since(objects)
+        # Another removal may have held a tagged one while those that are kept were looked for.
+        needs.add(objects, tags(objects).values())
         _restore(objects, taken, needs)
         # A name that is there stays with what it names: a job has claimed it, or another removal has put it back.
         with ThreadPoolExecutor(THREADS) as pool:
@@ -115,7 +121,7 @@ def undo_interrupted_removals(objects: Objects, cutoff: datetime) -> None:
 
     Args:
         objects: of the store.
-        cutoff: a removal that began before this is no longer at work, and its journal goes.
+        cutoff: a removal that began before this, and `JOURNAL_AGE` ago, is no longer at work, and its journal goes.
 
     Raises:
         StoreError: a journal is damaged.
@@ -135,7 +141,7 @@ def undo_interrupted_removals(objects: Objects, cutoff: datetime) -> None:
     for path, names in journals.items():
         _restore(objects, names, needs)
         written = objects.written_at(path)
-        if written is not None and written < cutoff:
+        if written is not None and written < min(cutoff, datetime.now(UTC) - JOURNAL_AGE):
             objects.delete([path])
 
 
@@ -145,7 +151,7 @@ def _take(objects: Objects, names: Sequence[str], since: datetime | None, journa
         found = zip(names, pool.map(lambda path: _read(objects, path, since), names), strict=True)
         taken = {path: content for path, content in found if content is not None}
         journals.append(write_journal(objects, taken))
-        list(pool.map(lambda path: _remove(objects, path), taken))
+        list(pool.map(lambda path: _remove(objects, path, taken[path]), taken))
     return taken
 
 
@@ -158,8 +164,11 @@ def _read(objects: Objects, path: str, since: datetime | None) -> bytes | None:
         return None
 
 
-def _remove(objects: Objects, path: str) -> None:
-    objects.delete([path])
+def _remove(objects: Objects, path: str, content: bytes) -> None:
+    """Remove a name, unless it is somebody else's by now: reading as many as a journal holds takes its time."""
+    with suppress(FileNotFoundError):
+        if objects.get(path) == content:
+            objects.delete([path])
 
 
 def _publish_nothing(objects: Objects, operation: str) -> None:
@@ -173,11 +182,12 @@ def _publish_nothing(objects: Objects, operation: str) -> None:
 
 
 def _restore(objects: Objects, taken: Names, needs: Needs) -> None:
-    """Put back what a snapshot needs, if it is what the snapshot names."""
+    """Put back what a snapshot needs, if it is what the snapshot names: over what another attempt wrote meanwhile."""
     named = {*map(list_path, needs.lists), *map(vector_path, needs.vectors)}
     for path, content in taken.items():
-        if path in named or hashlib.sha256(content).hexdigest() in needs.records:
-            objects.create(path, content)
+        needed = path in named or hashlib.sha256(content).hexdigest() in needs.records
+        if needed and not objects.create(path, content):
+            restore(objects, path, content)
 
 
 def _lost(segment: str, folder: SegmentFolder, needs: Needs) -> SegmentFolder:

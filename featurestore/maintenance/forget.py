@@ -28,7 +28,7 @@ from featurestore.maintenance.forget_at_work import (
     signs_of_work,
 )
 from featurestore.maintenance.forget_tags import held_by_tags
-from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs
+from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs, without_strays
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
 from featurestore.objects import Listed, Objects
@@ -118,6 +118,7 @@ def remove_forgotten(
     since = min((sign.since for sign in at_work), default=FAR)
     tagged = tags(objects)
     kept = KeepRule(1, since).kept({n: it.written_at for n, it in manifests.items()}, tagged.values())
+    kept = without_strays(objects, kept, tagged.values())
     needs = Needs()
     if dry_run:
         _as_if_rewritten(head, needs)
@@ -125,7 +126,7 @@ def remove_forgotten(
             kept.discard(head.version)
     else:
         kept |= {head.version} - {0}
-    needs.add(objects, sorted(kept))
+    needs.add(objects, {*kept, *tagged.values()})
     doomed = {number: it for number, it in sorted(manifests.items()) if number not in kept}
     if not dry_run:
         spared = remove_manifests(objects, doomed)

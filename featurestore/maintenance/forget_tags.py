@@ -16,11 +16,10 @@ def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:
 
     Rows that the tagged snapshot hides count as well: their bytes lie in the segments that it needs.
     """
-    log = version_log(newest.objects)
-    held = {
-        number: _rows_gone(newest, Store(newest.objects, newest.spec, log.at(number))) for number in {*tagged.values()}
-    }
-    return {tag: held[number] for tag, number in sorted(tagged.items()) if held[number]}
+    manifests = version_log(newest.objects).those({*tagged.values()}, taken=True)
+    # A tag whose snapshot is gone holds nothing.
+    held = {it.version: _rows_gone(newest, Store(newest.objects, newest.spec, it)) for it in manifests}
+    return {tag: held[number] for tag, number in sorted(tagged.items()) if held.get(number)}
 
 
 def _rows_gone(newest: Store, snapshot: Store) -> int:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
 from featurestore.store import version_log
+from featurestore.versions import strays
 
 REMOVALS = frozenset({"vacuum", "forget"})
 """Operations whose snapshots change nothing (`featurestore.maintenance.fenced_removal`)."""
@@ -40,7 +41,7 @@ class KeepRule:
             tagged: numbers of the snapshots that tags name.
         """
         numbers = sorted(written)
-        last = [number for number in numbers if number > numbers[-1] - max(1, self.newest)]
+        last = numbers[-max(1, self.newest) :]
         # What followed a snapshot before a gap went with an earlier vacuum, whatever comes behind the gap.
         recent = [
             number
@@ -68,6 +69,12 @@ def spanning(objects: Objects, numbers: Collection[int], states: int) -> int:
         manifest = log.find(above, taken=True) if above == number + 1 else None
         found += manifest is None or manifest.operation not in REMOVALS
     return len(newest_first)
+
+
+def without_strays(objects: Objects, kept: Collection[int], tagged: Collection[int]) -> set[int]:
+    """Snapshots to keep, but for untagged manifests that were never in force (`featurestore.versions.strays`)."""
+    never = strays(version_log(objects).those(kept, taken=True))
+    return set(kept) - (never - set(tagged))
 
 
 @dataclass

@@ -34,7 +34,7 @@ class SegmentFolder:
 
 
 def remove_manifests(objects: Objects, doomed: Mapping[int, Listed]) -> set[int]:
-    """Remove manifests, in this order; those that were tagged meanwhile come back, and their numbers are returned.
+    """Remove manifests, in this order; those that were tagged meanwhile come back, and the tagged ones are returned.
 
     Whoever tags a snapshot looks for it again afterwards, so that one of the two sees the other.
     """
@@ -43,21 +43,24 @@ def remove_manifests(objects: Objects, doomed: Mapping[int, Listed]) -> set[int]
         # Another removal may have been here first.
         with suppress(FileNotFoundError):
             held[stored.path] = objects.get(stored.path)
-    if not held:
-        return set()
-    journal = write_journal(objects, held)
-    objects.delete(held)
-    spared = restore_tagged(objects, held)
-    objects.delete([journal])
-    return spared
+    if held:
+        journal = write_journal(objects, held)
+        objects.delete(held)
+        restore_tagged(objects, held)
+        objects.delete([journal])
+    # Also those that another removal is putting back.
+    return doomed.keys() & set(tags(objects).values())
 
 
-def restore_tagged(objects: Objects, held: Names) -> set[int]:
-    """Put back the manifests that tags name; returns their numbers."""
-    numbers = {manifest_path(number): number for number in tags(objects).values()}
-    spared = numbers.keys() & held.keys()
-    for path in spared:
-        if not objects.create(path, held[path]) and objects.get(path) != held[path]:
-            # A commit that had missed all later ones has taken the number; it will see that it was too late.
-            objects.put(path, held[path])
-    return {numbers[path] for path in spared}
+def restore_tagged(objects: Objects, held: Names) -> None:
+    """Put back the manifests that tags name, over one of a commit that took the number and will see it was too late."""
+    for path in held.keys() & set(map(manifest_path, tags(objects).values())):
+        restore(objects, path, held[path])
+
+
+def restore(objects: Objects, path: str, content: bytes) -> None:
+    """See that an object has this content; one that has it keeps its age."""
+    with suppress(FileNotFoundError):
+        if objects.get(path) == content:
+            return
+    objects.put(path, content)

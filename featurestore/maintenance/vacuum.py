@@ -13,7 +13,7 @@ from typing import Any
 from featurestore.errors import UsageError
 from featurestore.maintenance.fenced_removal import Doomed, remove_fenced, undo_interrupted_removals
 from featurestore.maintenance.forget_at_work import staged_files
-from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs, spanning
+from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs, spanning, without_strays
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.objects import Listed, Objects
 from featurestore.store import STORE_FILE, read_spec
@@ -111,9 +111,11 @@ def vacuum(
     lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
     manifests = {int(number): stored for number, stored in named_objects(objects, "manifests", MANIFEST).items()}
     rule = KeepRule(spanning(objects, manifests, keep_snapshots), min(cutoff, now - timedelta(days=keep_days)))
-    kept = rule.kept({number: stored.written_at for number, stored in manifests.items()}, tags(objects).values())
+    tagged = set(tags(objects).values())
+    kept = rule.kept({number: stored.written_at for number, stored in manifests.items()}, tagged)
+    kept = without_strays(objects, kept, tagged)
     needs = Needs()
-    needs.add(objects, sorted(kept))
+    needs.add(objects, kept | tagged)
     doomed = {number: stored for number, stored in sorted(manifests.items()) if number not in kept}
     old_lists = {name: it for name, it in lists.items() if name not in needs.lists and it.written_at < cutoff}
     old_vectors = {name: it for name, it in vectors.items() if name not in needs.vectors and it.written_at < cutoff}

@@ -11,6 +11,7 @@ from featurestore.errors import RESTORE, UPGRADE, StoreError
 from featurestore.objects import Objects
 from featurestore.removals import read_journals
 
+PUT_BACK = "run encore vacuum, which puts it back"
 PIECE = 8 << 20
 """Bytes of a large object that are held at a time."""
 
@@ -77,14 +78,17 @@ class Audit:
 
     def missing(self, path: str) -> None:
         """Note that an object is not there; what an interrupted removal was taking is not lost."""
+        if self.is_taken(path):
+            self.report(path, "missing: an interrupted vacuum was taking it", PUT_BACK)
+        else:
+            self.report(path, "missing")
+
+    def is_taken(self, path: str) -> bool:
+        """Whether a removal was taking an object."""
         # A journal that cannot be read is a finding of its own.
         with suppress(StoreError):
-            if any(path in names for names in read_journals(self.objects).values()):
-                self.report(
-                    path, "missing: an interrupted vacuum was taking it", "run encore vacuum, which puts it back"
-                )
-                return
-        self.report(path, "missing")
+            return any(path in names for names in read_journals(self.objects).values())
+        return False
 
     def seen(self, path: str, size: int) -> None:
         """Count an object as looked at."""

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from featurestore.errors import RESTORE, StoreError, UsageError
-from featurestore.maintenance.verify_findings import Audit
+from featurestore.maintenance.verify_findings import PUT_BACK, Audit
 from featurestore.records import FORMAT_VERSION
 from featurestore.spec import FeatureSpec
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import TAG_NAME, snapshot_number
-from featurestore.versions import Manifest, manifest_path
+from featurestore.versions import Manifest, manifest_path, strays
 
 STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
 MANIFEST = re.compile(r"manifests/(\d{20})\.json")
@@ -69,10 +69,14 @@ def check_manifests(audit: Audit, only: int | None) -> list[Manifest]:
         newest = max(there, default=0)
         raise UsageError(f"{audit.objects.uri}: no snapshot {only}; the newest is {newest}")
     tagged = _check_tags(audit, set(there), only)
-    if only is None:
-        _check_gaps(audit, there, tagged)
-    read = (_read_manifest(audit, version) for version in there if only in (None, version))
-    return [manifest for manifest in read if manifest is not None]
+    read = [_read_manifest(audit, version) for version in there if only in (None, version)]
+    manifests = [manifest for manifest in read if manifest is not None]
+    if only is not None:
+        return manifests
+    # What a commit that came too late left is no snapshot, and goes with the next vacuum.
+    never = strays(manifests) - tagged
+    _check_gaps(audit, [version for version in there if version not in never], tagged)
+    return [manifest for manifest in manifests if manifest.version not in never]
 
 
 def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
@@ -85,6 +89,15 @@ def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
                 f"missing: snapshot {missing} between {below} and {above}",
                 f"{RESTORE}; where a vacuum took it and the tag that kept snapshot {below} is gone, run vacuum again",
             )
+
+
+def _report_dangling(audit: Audit, path: str, snapshot: int) -> None:
+    """Note a tag whose snapshot is not there: vacuum may put it back."""
+    problem = f"names snapshot {snapshot}, whose manifest is missing"
+    if audit.is_taken(manifest_path(snapshot)):
+        audit.report(path, f"{problem}: an interrupted vacuum was taking it", PUT_BACK)
+    else:
+        audit.report(path, problem, f"{RESTORE}, or remove the tag")
 
 
 def _read_manifest(audit: Audit, version: int) -> Manifest | None:
@@ -125,5 +138,5 @@ def _check_tags(audit: Audit, there: set[int], only: int | None) -> set[int]:
             audit.compared(path, size)
             tagged.add(snapshot)
         if only is None and snapshot not in there:
-            audit.report(path, f"names snapshot {snapshot}, whose manifest is missing", f"{RESTORE}, or remove the tag")
+            _report_dangling(audit, path, snapshot)
     return tagged

@@ -1,4 +1,4 @@
-"""Heads that train together beside heads that train one after another, and one head beside a plain loop of torch.
+"""Heads that train together beside heads that train by themselves, and one head beside a plain loop of torch.
 
 The features are random sign bits at minilm's width, in documents as long as news; a few tokens of each, with noise, say
 its class. Grid and single heads read the same documents in the same order. The plain loops are what one would write
@@ -10,9 +10,9 @@ with torch alone, over batches that are made and decoded as here: the same head 
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,12 +21,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.measure import measure
+from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from heads import HeadModel, TrainedHead, TrainSettings, train_head
 from heads.batches import training_batches
 from heads.examples import Codes, Examples
+
+PLAIN = "plain loop, one head"
+MULTIHEAD = "MultiheadAttention, one head"
 
 CLASSES = ("one", "other")
 MEAN_TOKENS = 44
@@ -50,7 +53,6 @@ def main() -> None:
     )
     alone = [replace(settings, seeds=(seed,)) for seed in settings.seeds]
     trained: dict[str, list[TrainedHead]] = {}
-
     processor: dict[str, list[float]] = {}
 
     def keep(name: str, train: Callable[[], list[TrainedHead]]) -> Callable[[], None]:
@@ -61,46 +63,57 @@ def main() -> None:
 
         return run
 
-    names = {"one": "one head", "apart": f"{options.heads} one after another", "together": f"{options.heads} together"}
+    one, together = "one head", f"{options.heads} together"
+    apart, spread = f"{options.heads} one after another", f"{options.heads} by themselves, one on each core at a time"
     taken = measure(
         {
-            names["one"]: keep("one", lambda: [data.train(alone[0])]),
-            "plain loop, one head": lambda: data.train_plainly(settings, folded_head(data.spec)),
-            "MultiheadAttention, one head": lambda: data.train_plainly(settings, MultiheadModel(data.spec.width)),
-            names["apart"]: keep("apart", lambda: [data.train(own) for own in alone]),
-            names["together"]: keep("together", lambda: [data.train(settings)]),
+            one: keep(one, lambda: [data.train(alone[0])]),
+            PLAIN: lambda: data.train_plainly(settings, folded_head(data.spec)),
+            MULTIHEAD: lambda: data.train_plainly(settings, MultiheadModel(data.spec.width)),
+            apart: keep(apart, lambda: [data.train(own) for own in alone]),
+            spread: keep(spread, lambda: on_each_core(data.train, alone)),
+            together: keep(together, lambda: [data.train(settings)]),
         },
         options.repeats,
     )
-    together, apart = (best_accuracies(trained[name]) for name in ("together", "apart"))
-    read = options.documents * options.epochs
-    amounts = dict.fromkeys(taken.rounds, read) | {names[name]: read * options.heads for name in ("apart", "together")}
+    heads = dict.fromkeys((one, PLAIN, MULTIHEAD), 1) | dict.fromkeys((apart, spread, together), options.heads)
+
+    def a_head(name: str, of: str) -> Ratio:
+        """Time a head takes by one way as a multiple of what it takes by another."""
+        return taken.ratio(name, of).times(heads[of] / heads[name])
+
     rows = [
         [
             name,
             taken.cell(name),
-            f"{taken.per_second(name, amount):,.0f}",
-            str(taken.ratio(name, names["together" if amount > read else "one"])),
+            f"{taken.per_second(name, options.documents * options.epochs * count):,.0f}",
+            str(a_head(name, one)),
+            str(a_head(name, together)),
         ]
-        for name, amount in amounts.items()
+        for name, count in heads.items()
     ]
     report.end(
-        ["what", "time", "documents × heads × epochs a second", "its time / together's, or one head's"],
+        ["what", "time", "documents × heads × epochs a second", "a head's time / one head's", "/ a head's of the grid"],
         rows,
         {
             "seconds": taken,
-            "apart over together": taken.ratio(names["apart"], names["together"]),
-            "plain loop over one head": taken.ratio("plain loop, one head", names["one"]),
-            "MultiheadAttention over one head": taken.ratio("MultiheadAttention, one head", names["one"]),
-            # Where other work shares the cores, how many of them the threads were given.
-            "cores used together": statistics.median(processor["together"][1:]) / taken.median(names["together"]),
-            "processor time, apart over together": statistics.median(processor["apart"][1:])
-            / statistics.median(processor["together"][1:]),
+            "a head's time over one of the grid": {name: a_head(name, together) for name in heads},
+            "a head's time over one head's": {name: a_head(name, one) for name in heads},
+            "processor seconds": Measurement({name: tuple(spent[1:]) for name, spent in processor.items()}),
             "threads": torch.get_num_threads(),
-            "dev accuracy together": together,
-            "dev accuracy apart": apart,
+            "dev accuracy": {name: best_accuracies(trained[name]) for name in (apart, together)},
         },
     )
+
+
+def on_each_core(train: Callable[[TrainSettings], TrainedHead], alone: list[TrainSettings]) -> list[TrainedHead]:
+    """Heads that know nothing of each other, as many at a time as torch has threads."""
+    cores = torch.get_num_threads()
+    with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        trained = list(pool.map(train, alone))
+    # The trainings, side by side, have set what is one number for the whole process.
+    torch.set_num_threads(cores)
+    return trained
 
 
 @dataclass(frozen=True)

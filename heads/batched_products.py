@@ -46,38 +46,15 @@ def batched(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = 
     return out
 
 
-def linear(rows: torch.Tensor, weight: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-    """Rows Wᵀ in any layout: (rows, outputs) from (rows, inputs) and W, (outputs, inputs).
-
-    Args:
-        rows: (rows, inputs).
-        weight: W.
-        out: (rows, outputs), takes the result.
-    """
-    left, right = rows.numpy()[None], weight.numpy().T[None]
-    part = _part(left, right) if right.size <= CACHED else None
-    if part is None:
-        multiplied = product(rows, weight)
-        return multiplied if out is None else out.copy_(multiplied)
-    if out is None:
-        return torch.from_numpy(_multiplied(left, right, part)[0])
-    _multiplied(left, right, part, out.numpy()[None])
-    return out
-
-
-def linears(rows: torch.Tensor, weights: torch.Tensor, biases: torch.Tensor) -> torch.Tensor:
-    """Rows Wᵀ + b of each of n maps: (n, rows, outputs) from (n, rows, inputs), (n, outputs, inputs), (n, outputs)."""
-    inputs_first = weights.transpose(1, 2)
-    if few_multiplications(rows, weights):
-        return torch.baddbmm(biases[:, None], rows, inputs_first)
-    if weights[0].numel() <= CACHED and _part(rows.numpy(), inputs_first.numpy()) is not None:
-        return batched(rows, inputs_first).add_(biases[:, None])
-    return torch.stack(list(map(product, rows, weights, biases)))
-
-
-def few_multiplications(rows: torch.Tensor, weights: torch.Tensor) -> bool:
-    """Whether maps of rows (n, rows, ...) by weights (n, outputs, inputs) are best made by torch, all in one call."""
-    return rows.shape[1] * weights.shape[1] * weights.shape[2] < LEAST
+def large(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """The product of each of a few pairs of matrices (n, rows, inner) and (n, inner, columns) that may be large."""
+    if left[0].numel() * right.shape[2] < LEAST:
+        return torch.bmm(left, right)
+    if right[0].numel() <= CACHED and _part(left.numpy(), right.numpy()) is not None:
+        return batched(left, right)
+    return torch.stack(
+        [product(rows, columns.t()) for rows, columns in zip(left.unbind(), right.unbind(), strict=True)]
+    )
 
 
 def _part(left: Floats, right: Floats) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ import math
 import torch
 
 from heads.attention import AttentionPooling
-from heads.batched_products import batched, linear
+from heads.batched_products import batched, large
 from heads.decoded import DecodedBatch
 from heads.pair import text_masks
 from heads.products import product
@@ -50,7 +50,7 @@ class StackedAttention:
     def forward(self, batch: DecodedBatch) -> torch.Tensor:
         """(G, documents, N · U, d); what `backward` needs is kept."""
         self._batch = batch
-        scores = linear(batch.values.flatten(0, 1), self._fold()).view(len(batch), batch.tokens, -1)
+        scores = large(batch.values.flatten(0, 1)[None], self._fold().t()[None]).view(len(batch), batch.tokens, -1)
         if self._mix is not None:
             self._layer_scores = scores.view(len(batch), batch.tokens, batch.layers, -1)
             scores = (self._layer_scores * self._columns(self._mix, 1)).sum(dim=2)
@@ -124,13 +124,11 @@ class StackedAttention:
         return summed.view(-1, documents, self._width)
 
     def _take_products(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
-        """Hand on leftᵀ · right, (G · H, rows, d / H) and (G · H, rows, d), head by head of the stack."""
+        """Hand on leftᵀ · right, (G · H, rows, d / H) and (G · H, rows, d), as the gradients of a parameter."""
         turned = left.transpose(1, 2)
         # The keys of a single query have one row each, and a product of one is all overhead.
-        multiply = torch.mul if right.shape[1] == 1 else batched
-        for place, take in enumerate(self._stack.take):
-            own = slice(place * self._heads, (place + 1) * self._heads)
-            take(self._prefix + name, multiply(turned[own], right[own]).view(self._width, self._width))
+        gradients = turned * right if right.shape[1] == 1 else batched(turned, right)
+        self._stack.take_all(self._prefix + name, gradients.view(-1, self._width, self._width))
 
     def _columns(self, mix: StackedMix, texts: int) -> torch.Tensor:
         """(m, J · texts): each layer's weight in each column."""

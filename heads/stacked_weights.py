@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from heads.batched_products import few_multiplications, linear, linears
+from heads.batched_products import large
 
 Tensors = dict[str, torch.Tensor]
 
@@ -48,27 +48,17 @@ class StackedLinear:
     def __init__(self, weights: StackedWeights, weight: str, bias: str) -> None:
         self._stack = weights
         self._names = weight, bias
-        self._weights, self._biases = weights.values[weight], weights.values[bias]
-        self._transposed = self._weights.transpose(1, 2).unbind()
+        self._weights, self._biases = weights.values[weight], weights.values[bias][:, None]
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(G, rows, outputs) from (G, rows, inputs), which are kept for `backward`."""
         self._inputs = values
-        return linears(values, self._weights, self._biases)
+        return large(values, self._weights.transpose(1, 2)).add_(self._biases)
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
         """Hand on the gradients of W and b; return that of the inputs, from that of the result."""
         weight, bias = self._names
+        of_inputs = large(gradient, self._weights)
         self._stack.take_all(bias, gradient.sum(dim=1))
-        turned = gradient.transpose(1, 2)
-        if few_multiplications(gradient, self._weights):
-            results = torch.bmm(gradient, self._weights)
-            self._stack.take_all(weight, torch.bmm(turned, self._inputs))
-            return results
-        results = torch.empty_like(self._inputs)
-        inputs = self._inputs.transpose(1, 2).unbind()
-        # Head by head: a weight is still in the processor's caches when its gradient changes it.
-        for place, (own, result) in enumerate(zip(gradient.unbind(), results.unbind(), strict=True)):
-            linear(own, self._transposed[place], out=result)
-            self._stack.take[place](weight, linear(turned[place], inputs[place]))
-        return results
+        self._stack.take_all(weight, large(gradient.transpose(1, 2), self._inputs))
+        return of_inputs

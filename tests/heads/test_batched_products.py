@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads import batched_products
-from heads.batched_products import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, linear, linears
+from heads.batched_products import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, large
 
 DIMENSIONS = st.integers(1, 9)
 
@@ -87,26 +87,20 @@ def test_a_batch_is_the_product_of_each_pair(
     cached=st.sampled_from([10, batched_products.CACHED]),
     seed=st.integers(0, 99),
 )
-def test_a_linear_map_is_a_product_and_several_add_their_biases(
+def test_a_few_large_products_are_the_products(
     shape: tuple[int, int, int, int], layouts: tuple[str, str], wide: bool, least: int, cached: int, seed: int
 ) -> None:
-    count, rows, inputs, outputs = shape
+    count, rows, inner, columns = shape
     generator = torch.Generator().manual_seed(seed)
-    values = laid_out((count, rows, inputs), layouts[0], generator)
-    weights = laid_out((count, outputs, inputs), layouts[1], generator)
-    biases = torch.randn(count, outputs, generator=generator)
-    out = torch.empty(rows, outputs)
+    left = laid_out((count, rows, inner), layouts[0], generator)
+    right = laid_out((count, inner, columns), layouts[1], generator)
     with pytest.MonkeyPatch.context() as patch:
         in_parts(patch, wide=wide)
         patch.setattr(batched_products, "LEAST", least)
         patch.setattr(batched_products, "CACHED", cached)
-        first, returned = linear(values[0], weights[0]), linear(values[0], weights[0], out)
-        several = linears(values, weights, biases)
-    expected = torch.stack([one.double() @ other.double().T for one, other in zip(values, weights, strict=True)])
-    torch.testing.assert_close(first, expected[0].float(), atol=1e-5, rtol=1e-5)
-    assert torch.equal(first, out)
-    assert returned.data_ptr() == out.data_ptr()
-    torch.testing.assert_close(several, (expected + biases.double()[:, None]).float(), atol=1e-5, rtol=1e-5)
+        multiplied = large(left, right)
+    expected = torch.stack([one.double() @ other.double() for one, other in zip(left, right, strict=True)])
+    torch.testing.assert_close(multiplied, expected.float(), atol=1e-5, rtol=1e-5)
 
 
 @given(rows=st.integers(1, 150), inner=st.integers(1, 2048), columns=st.integers(1, 150), turned=st.booleans())

@@ -20,9 +20,8 @@ from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
-from featurestore.segments import read_record
 from featurestore.store import version_log
-from featurestore.tags import add_tag
+from featurestore.tags import add_tag, remove_tag
 from featurestore.versions import VersionLog, manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
@@ -249,10 +248,8 @@ def test_so_many_snapshots_are_kept_behind_a_gap_too(store: Store) -> None:
             add_tag(store.objects, "keep", 3)
     vacuum(store.objects, age_limit=NOW)
     vacuum(store.objects, age_limit=NOW)
-    there = [manifest.version for manifest in version_log(store.objects).history()]
-    assert there == [3, 6]
+    assert [manifest.version for manifest in version_log(store.objects).history()] == [3, 6]
+    remove_tag(store.objects, "keep")
     assert vacuum(store.objects, keep_snapshots=2, age_limit=NOW).kept == (3, 6)
-    store = put(Store.open(store.uri), {"more": "m"})
-    assert vacuum(store.objects, keep_snapshots=2, age_limit=NOW).kept[:3] == (3, 6, 7)
-    (entry,) = Store.open(store.uri, 3).entries[:1]
-    assert read_record(store.objects, entry.segment) is not None
+    put(Store.open(store.uri), {"more": "m"})
+    assert vacuum(store.objects, keep_snapshots=2, age_limit=NOW).kept == (6, 7, 8)

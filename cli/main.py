@@ -34,7 +34,6 @@ from cli import (
 )
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
-from cli.numpy_kernels import choose_numpy_kernels
 
 INTERRUPTED = 130
 RESUMING = ("encode", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
@@ -86,7 +85,6 @@ def main() -> NoReturn:
     own, beam_options = words[:split], words[split + 1 :]
     debug = "--debug" in own
     signal.signal(signal.SIGTERM, _interrupt)
-    choose_numpy_kernels()
     set_up_logging(debug=debug)
     code = run([word for word in own if word != "--debug"], tuple(beam_options), debug=debug)
     sys.stdout.flush()

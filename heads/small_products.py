@@ -7,16 +7,16 @@ full width for small products: with them one head's weighted sums take a third o
 
 from __future__ import annotations
 
-import os
 from functools import cache, lru_cache
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_info
 
 from heads.products import product
 
-WIDE_KERNELS = frozenset({"skylakex", "cooperlake", "sapphirerapids"})
-"""Values of ``OPENBLAS_CORETYPE`` with vectors of 512 bits."""
+WIDE_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
+"""What OpenBLAS calls processors with vectors of 512 bits."""
 
 SMALL = 1_000_000
 """Multiply-adds up to which OpenBLAS takes its kernels for small products, and one thread."""
@@ -29,12 +29,17 @@ oneDNN meets few shapes. It makes a new product for each, which takes a quarter 
 
 @cache
 def openblas_is_wide() -> bool:
-    """Whether NumPy multiplies with OpenBLAS, told by ``OPENBLAS_CORETYPE`` to take kernels of full width.
+    """Whether NumPy multiplies with OpenBLAS's kernels of full width; with others, torch is as fast or faster.
 
-    OpenBLAS offers no way to ask which kernels it has taken; with others, torch is as fast or faster.
+    OpenBLAS takes those of the processor that it finds, or those that ``OPENBLAS_CORETYPE`` names.
     """
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
-    return "openblas" in blas and os.environ.get("OPENBLAS_CORETYPE", "").lower() in WIDE_KERNELS
+    return any(
+        library["internal_api"] == "openblas"
+        # SciPy brings one of its own.
+        and "scipy.libs" not in library["filepath"]
+        and library["architecture"] in WIDE_KERNELS
+        for library in threadpool_info()
+    )
 
 
 def weighted_sums(weights: torch.Tensor, values: torch.Tensor, out: torch.Tensor) -> None:

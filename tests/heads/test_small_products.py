@@ -7,9 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 from heads import small_products
-from heads.small_products import ROWS, laid_out, multiply, openblas_is_wide, weighted_sums
+from heads.small_products import ROWS, WIDE_KERNELS, laid_out, multiply, openblas_is_wide, weighted_sums
 
 DIMENSIONS = st.integers(1, 9)
 
@@ -65,24 +66,31 @@ def test_each_vector_is_multiplied_by_its_own_matrix(
     np.testing.assert_allclose(multiplied.numpy(), np.concatenate(expected, axis=1) + shift, atol=1e-5)
 
 
+NUMPY, SCIPY = "site-packages/numpy.libs/libscipy_openblas64_.so", "site-packages/scipy.libs/libscipy_openblas.so"
+
+
 @pytest.mark.parametrize(
-    ("core", "wide"), [("SkylakeX", True), ("COOPERLAKE", True), ("Haswell", False), ("", False), (None, False)]
+    ("loaded", "wide"),
+    [
+        ([("openblas", "SkylakeX", NUMPY)], True),
+        ([("openblas", "Haswell", SCIPY), ("openblas", "Cooperlake", "lib/libopenblas.so.0")], True),
+        ([("openblas", "Haswell", NUMPY)], False),
+        ([("openblas", "Haswell", NUMPY), ("openblas", "SkylakeX", SCIPY)], False),
+        ([("mkl", "SkylakeX", "lib/libmkl_rt.so")], False),
+        ([], False),
+    ],
 )
-def test_numpy_is_taken_where_the_environment_chose_wide_kernels(
-    monkeypatch: pytest.MonkeyPatch, core: str | None, wide: bool
+def test_numpy_is_taken_where_its_openblas_has_wide_kernels(
+    monkeypatch: pytest.MonkeyPatch, loaded: list[tuple[str, str, str]], wide: bool
 ) -> None:
-    monkeypatch.setattr(small_products.np, "show_config", lambda mode: _built_with("scipy-openblas"))
-    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
-    if core is not None:
-        monkeypatch.setenv("OPENBLAS_CORETYPE", core)
+    fields = ("internal_api", "architecture", "filepath")
+    monkeypatch.setattr(
+        small_products, "threadpool_info", lambda: [dict(zip(fields, it, strict=True)) for it in loaded]
+    )
     assert openblas_is_wide.__wrapped__() is wide
 
 
-def test_another_library_than_openblas_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(small_products.np, "show_config", lambda mode: _built_with("accelerate"))
-    monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
-    assert openblas_is_wide.__wrapped__() is False
-
-
-def _built_with(name: str) -> dict[str, dict[str, dict[str, str]]]:
-    return {"Build Dependencies": {"blas": {"name": name}}}
+def test_the_openblas_that_numpy_has_loaded_is_found() -> None:
+    """Where this NumPy has one: its kernels have a name."""
+    kernels = [it["architecture"] for it in threadpool_info() if "numpy.libs" in it["filepath"]]
+    assert openblas_is_wide.__wrapped__() is any(name in WIDE_KERNELS for name in kernels)

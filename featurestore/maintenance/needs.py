@@ -101,22 +101,25 @@ class Needs:
         return {segment for segment, _ in self.attempts}
 
     def add(self, objects: Objects, snapshots: Iterable[int]) -> None:
-        """What these snapshots need as well; one that another removal has taken since it was listed needs nothing.
+        """What these snapshots need as well.
+
+        One that another removal has taken since it was listed needs nothing, nor does a manifest that was never in
+        force: what it names may be gone.
 
         Raises:
             StoreError: a manifest or a list of them is damaged, or a list missing, so that nobody knows what they need.
         """
         log = version_log(objects)
-        numbers = sorted(snapshots)
-        self.newest = max([self.newest, *numbers])
-        for number in numbers:
-            manifest = log.find(number, taken=True)
-            if manifest is None:
+        manifests = log.those(set(snapshots), taken=True)
+        never = strays(manifests)
+        for manifest in manifests:
+            self.newest = max(self.newest, manifest.version)
+            if manifest.version in never:
                 continue
             try:
                 entries = log.entries(manifest) if manifest.lists else None
             except StoreError:
-                if log.find(number, taken=True) is None:
+                if log.find(manifest.version, taken=True) is None:
                     continue
                 raise
             self.lists.update(part.digest for part in manifest.lists)

@@ -93,6 +93,6 @@ def kept_by_vacuum(
     """
     numbers = sorted(set(there) - {0})
     states = [number for number in numbers if number + 1 not in numbers or not versions[number + 1].by_vacuum]
-    last = [number for number in numbers if number >= states[-newest:][0]]
+    last = numbers if len(states) < newest else [number for number in numbers if number >= states[-newest]]
     recent = [a for a, b in pairwise(numbers) if versions[a if b > a + 1 else b].hour > since]
     return {number for number in numbers if number >= min(last + recent)} | set(tagged)

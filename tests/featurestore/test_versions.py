@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,20 @@ class TestVersions:
         assert publish(log, {"b": 1}).version == 2
 
 
+def after_manifest(patch: pytest.MonkeyPatch, version: int, work: Callable[[], object]) -> None:
+    """Have something done as soon as the manifest of a version is written."""
+    create = Objects.create
+
+    def followed(self: Objects, path: str, data: bytes) -> bool:
+        created = create(self, path, data)
+        if path == manifest_path(version):
+            patch.setattr(Objects, "create", create)
+            work()
+        return created
+
+    patch.setattr(Objects, "create", followed)
+
+
 class TestRaces:
     def test_of_two_writers_on_one_parent_one_wins(self, either_log: VersionLog) -> None:
         parent = publish(either_log, {"a": 1})
@@ -127,18 +142,13 @@ class TestRaces:
     ) -> None:
         """It is not written again, whatever a removal has taken since."""
         first = publish(log, {"a": 1})
-        create = Objects.create
 
-        def followed(self: Objects, path: str, data: bytes) -> bool:
-            created = create(self, path, data)
-            if path == manifest_path(2):
-                monkeypatch.setattr(Objects, "create", create)
-                publish(log, {"c": 3})
-                publish(log, {"d": 4})
-                self.delete(manifest_path(version) for version in removed)
-            return created
+        def meanwhile() -> None:
+            publish(log, {"c": 3})
+            publish(log, {"d": 4})
+            log.objects.delete(manifest_path(version) for version in removed)
 
-        monkeypatch.setattr(Objects, "create", followed)
+        after_manifest(monkeypatch, 2, meanwhile)
         ours = log.publish(first, "ours", {}, table({"b": 2}))
         assert ours is not None
         assert (ours.version, ours.operation) == (2, "ours")
@@ -150,17 +160,7 @@ class TestRaces:
     ) -> None:
         monkeypatch.setattr("featurestore.versions.ANCESTORS", 3)
         first = publish(log, {"a": 1})
-        create = Objects.create
-
-        def followed(self: Objects, path: str, data: bytes) -> bool:
-            created = create(self, path, data)
-            if path == manifest_path(2):
-                monkeypatch.setattr(Objects, "create", create)
-                for n in range(4):
-                    publish(log, {f"later-{n}": n})
-            return created
-
-        monkeypatch.setattr(Objects, "create", followed)
+        after_manifest(monkeypatch, 2, lambda: [publish(log, {f"later-{n}": n}) for n in range(4)])
         assert log.publish(first, "ours", {}, table({"b": 2})) is None
         assert [m.version for m in log.history()] == [1, 2, 3, 4, 5, 6]
         assert len(log.latest().ancestors) == 3

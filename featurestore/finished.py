@@ -18,8 +18,8 @@ def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None
     A name that a removal is taking away, or was when it was interrupted, is not used, so that it never takes what is
     written meanwhile; nor is that of a segment whose objects are gone, whose record may be somebody's who is about to
     list it, nor one that the snapshot lists. The name that is had instead follows from what is in the way, so that all
-    who want these documents and see the same arrive at it. Those who do not store them twice, as if their jobs had been
-    planned otherwise, and the commits settle it.
+    who want these documents and see the same arrive at it. Two who see different things store the documents twice, as
+    two do whose units begin elsewhere, and their commits settle which is listed.
 
     Args:
         store: the snapshot that a job works from.

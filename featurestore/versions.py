@@ -30,6 +30,8 @@ from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
 
 FORMAT_VERSION = 1
+MANIFEST = re.compile(r"manifests/(\d{20})\.json")
+"""Paths of manifests; other objects beside them are none of ours."""
 READ_THREADS = 16
 """Manifests of a history that are read at a time."""
 LOOKS = 100
@@ -238,13 +240,13 @@ class VersionLog:
         return unknowing or (manifest.write_id,) == newest.ancestors[max(0, distance - 1) : distance]
 
     def _published(self, *, after: str | None = None) -> Iterator[int]:
-        """Numbers of the manifests that are there, in any order; other objects beside them are none of ours.
+        """Numbers of the manifests that are there, in any order.
 
         Args:
             after: path of a manifest: only what sorts behind it.
         """
         for path, _ in self.objects.walk("manifests", after=after):
-            if match := re.fullmatch(r"manifests/(\d{20})\.json", path):
+            if match := MANIFEST.fullmatch(path):
                 yield int(match[1])
 
     def _with_list(self, parent: Manifest, change: pa.Table) -> tuple[EntryList, ...]:

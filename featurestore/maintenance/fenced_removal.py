@@ -79,7 +79,8 @@ def remove_fenced(
         doomed: what may go, as it was listed.
         needs: what the kept snapshots need; what is published meanwhile is added.
         operation: name of the fence in the history.
-        since: names that were written at this time or later stay: a job has just claimed them. Without it all go.
+        since: names that were written at this time or later stay: a job that has just written them is
+            about to list them. Without it all go.
 
     Raises:
         CommitConflict: other writers were first too many times in a row; nothing that is listed is lost.

@@ -28,12 +28,13 @@ from featurestore.maintenance.forget_at_work import (
     signs_of_work,
 )
 from featurestore.maintenance.forget_tags import held_by_tags
-from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs, without_strays
+from featurestore.maintenance.needs import KeepRule, Needs, without_strays
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
 from featurestore.objects import Listed, Objects
 from featurestore.store import Store, version_log
 from featurestore.tags import tags
+from featurestore.versions import MANIFEST
 
 FAR = datetime.max.replace(tzinfo=UTC)
 

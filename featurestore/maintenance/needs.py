@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +10,10 @@ from itertools import pairwise
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
 from featurestore.store import version_log
-from featurestore.versions import strays
+from featurestore.versions import MANIFEST, strays
 
 REMOVALS = frozenset({"vacuum", "forget"})
 """Operations whose snapshots change nothing (`featurestore.maintenance.fenced_removal`)."""
-MANIFEST = re.compile(r"manifests/(\d{20})\.json")
 
 
 @dataclass(frozen=True)

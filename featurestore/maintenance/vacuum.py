@@ -13,11 +13,12 @@ from typing import Any
 from featurestore.errors import UsageError
 from featurestore.maintenance.fenced_removal import Doomed, remove_fenced, undo_interrupted_removals
 from featurestore.maintenance.forget_at_work import staged_files
-from featurestore.maintenance.needs import MANIFEST, KeepRule, Needs, spanning, without_strays
+from featurestore.maintenance.needs import KeepRule, Needs, spanning, without_strays
 from featurestore.maintenance.removal import SegmentFolder, remove_manifests
 from featurestore.objects import Listed, Objects
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import tags
+from featurestore.versions import MANIFEST
 
 AGE_LIMIT = timedelta(days=7)
 """Nothing younger is removed. It is to be longer than the longest job, which commits at its end what it wrote first."""

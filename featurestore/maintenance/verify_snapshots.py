@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -14,10 +13,9 @@ from featurestore.records import FORMAT_VERSION
 from featurestore.spec import FeatureSpec
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import TAG_NAME, snapshot_number
-from featurestore.versions import Manifest, manifest_path, strays
+from featurestore.versions import MANIFEST, Manifest, manifest_path, strays
 
 STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
-MANIFEST = re.compile(r"manifests/(\d{20})\.json")
 
 
 def check_store_file(audit: Audit) -> FeatureSpec | None:

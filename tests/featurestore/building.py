@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
+from featurestore import (
+    Change,
+    CommitConflict,
+    EncoderSpec,
+    FeatureBlock,
+    FeatureSpec,
+    Store,
+    StoreError,
+    TextSpec,
+    UsageError,
+    commit,
+)
 from featurestore.entries import SegmentEntry
 from featurestore.finished import find_finished
 from featurestore.records import SegmentRecord
@@ -90,3 +101,14 @@ def held(store: Store) -> dict[str, bytes]:
 def expected(texts: Mapping[str, str], spec: FeatureSpec) -> dict[str, bytes]:
     """What `held` gives for a store of these texts."""
     return {doc_id: features_of(text, spec).tobytes() for doc_id, text in texts.items()}
+
+
+def again(work: Callable[[], object]) -> None:
+    """Until it succeeds: with no age limit a snapshot or a segment may go while it is worked on."""
+    for _ in range(200):
+        try:
+            work()
+        except (CommitConflict, StoreError, UsageError):
+            continue
+        return
+    raise AssertionError("200 times in a row")

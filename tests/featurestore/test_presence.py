@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,11 @@ def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(st
     assert verify(store.uri, deep=True).findings == ()
 
 
-def test_a_commit_writes_no_record(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between a look and a write another job may have written its own."""
+def test_a_commit_writes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even an old one, to make it young: between a look and a write another job may have written its own."""
+    store = Store.create(str(tmp_path / "store"), spec_of())
     change = change_to(store, {"a": "1"})
+    os.utime(tmp_path / "store" / record_path(change.added[0].segment), (0, 0))
     put_object, written = Objects.put, []
 
     def noting(self: Objects, path: str, data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -65,9 +66,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.blocked: set[str] = set()
         self.tags: dict[str, int] = {}
 
+    @abstractmethod
     def storage(self) -> SimulatedStorage:
         """An empty storage, to be closed with the machine."""
-        raise NotImplementedError
 
     def teardown(self) -> None:
         self.closing.close()

@@ -11,24 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import CommitConflict, Store, StoreError, UsageError
+from featurestore import Store
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.forget import remove_forgotten, rewrite
 from featurestore.maintenance.verify import verify
-from tests.featurestore.building import expected, held, put, spec_of
+from tests.featurestore.building import again, expected, held, put, spec_of
 from tests.raw_bytes import all_files, traces
-
-
-def again(work: Callable[[], object]) -> None:
-    """Until it succeeds: a snapshot or a segment that was read may have been forgotten meanwhile."""
-    for _ in range(200):
-        try:
-            work()
-        except (CommitConflict, StoreError, UsageError):
-            continue
-        return
-    raise AssertionError("200 times in a row")
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(150, marks=pytest.mark.soak)])

@@ -14,30 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import CommitConflict, Store, StoreError, UsageError
+from featurestore import Store
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.forget import remove_forgotten, rewrite
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
-from tests.featurestore.building import expected, held, put, spec_of
+from tests.featurestore.building import again, expected, held, put, spec_of
 
 # Storage clients have threads, which do not survive a fork.
 SPAWN = multiprocessing.get_context("spawn")
 NOW = timedelta(0)
 DELETING = 4
 """Every so many documents of a writer one is deleted again."""
-
-
-def again(work: Callable[[], object]) -> None:
-    """Until it succeeds: with no age limit a snapshot or a segment may go while it is worked on."""
-    for _ in range(500):
-        try:
-            work()
-        except (CommitConflict, StoreError, UsageError):
-            continue
-        return
-    raise AssertionError("500 times in a row")
 
 
 def write(uri: str, writer: int, rounds: int) -> None:

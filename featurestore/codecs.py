@@ -24,6 +24,9 @@ class Decoder(Protocol):
 ZSTD, BLOSC = Zstd(), Blosc()
 """For decoding, which none of their settings matters to."""
 
+ZSTD_MAGIC = bytes.fromhex("28b52ffd")
+"""What a Zstandard frame begins with."""
+
 CODECS = ("none", "zstd", "blosc")
 
 
@@ -36,13 +39,12 @@ def codec_chain(name: str, itemsize: int) -> list[Any]:
     check_codec(name)
     match name:
         case "zstd":
-            return [ZstdCodec(level=3), Crc32cCodec()]
+            # Quantized numbers hold few repetitions, which higher levels look for: they cost time and save nothing.
+            return [ZstdCodec(level=1), Crc32cCodec()]
         case "blosc":
-            # Bitshuffle brings the slowly varying sign and exponent bits of neighbouring floats together.
-            return [
-                BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=itemsize),
-                Crc32cCodec(),
-            ]
+            # The shuffle brings the bytes of signs and exponents together. From level 6 on Blosc cuts a chunk into
+            # few large blocks and compresses their bytes apart, for which no level below it does as well.
+            return [BloscCodec(cname="zstd", clevel=6, shuffle="shuffle", typesize=itemsize), Crc32cCodec()]
         case _:
             return [Crc32cCodec()]
 
@@ -78,8 +80,25 @@ def _as_they_are(data: Bytes, out: Bytes | None = None) -> Bytes:
 
 
 def _decode_zstd(data: Bytes, out: Bytes | None = None) -> Bytes:
-    # Decoding into an array would not tell how much of it was filled.
-    return _as_they_are(np.frombuffer(ZSTD.decode(data), np.uint8), out)
+    # Decoding into an array does not tell how much of it was filled. The frame does, and is held to it.
+    if out is None or _zstd_size(data) != len(out):
+        return _as_they_are(np.frombuffer(ZSTD.decode(data), np.uint8), out)
+    return np.frombuffer(ZSTD.decode(data, out), np.uint8)
+
+
+def _zstd_size(data: Bytes) -> int | None:
+    """Decoded size that a Zstandard frame tells (RFC 8878, 3.1.1.1); None where it tells none or is no frame."""
+    if data[:4].tobytes() != ZSTD_MAGIC or len(data) < 5:
+        return None
+    descriptor = int(data[4])
+    single_segment = bool(descriptor & 0x20)
+    # Behind the descriptor: window (1 byte, unless the segment is single), dictionary (0, 1, 2 or 4), content size.
+    start = 5 + (not single_segment) + (0, 1, 2, 4)[descriptor & 3]
+    length = (int(single_segment), 2, 4, 8)[descriptor >> 6]
+    if not length or len(data) < start + length:
+        return None
+    size = int.from_bytes(data[start : start + length].tobytes(), "little")
+    return size + 256 if length == 2 else size
 
 
 def _decode_blosc(data: Bytes, out: Bytes | None = None) -> Bytes:

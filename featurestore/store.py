@@ -220,10 +220,15 @@ class Store:
             while ahead:
                 yield from ahead.popleft().result().blocks(max_bytes, leases)
 
-    def scan_segment(self, entry: SegmentEntry, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
-        """The live documents of one segment, as blocks of some ``max_bytes`` of packed features."""
+    def scan_segment(
+        self, entry: SegmentEntry, max_bytes: int = SCAN_BYTES, leases: Leases | None = None
+    ) -> Iterator[FeatureBlock]:
+        """The live documents of one segment, as blocks of some ``max_bytes`` of packed features.
+
+        Whoever goes through several segments gives the memory that all of them are to use.
+        """
         if entry.live:
-            yield from self.open_segment(entry).blocks(max_bytes, Leases())
+            yield from self.open_segment(entry).blocks(max_bytes, leases or Leases())
 
     def gather(self, doc_ids: Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.

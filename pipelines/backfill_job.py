@@ -26,6 +26,7 @@ from pipelines.segment_job import VERSIONED, JobReport
 from pipelines.staged_heads import head_name, stage_heads
 from pipelines.totals import LOST
 from pipelines.unit_flow import Failure
+from pipelines.unit_groups import groups_of
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,17 @@ def backfill(
     _check_pairs(store, dict(zip(names, heads, strict=True)), units)
     documents = sum(unit.entry.live for unit in units)
     runner = RunnerChoice.of(beam_options, len(units))
+    groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], runner.workers)
 
     def build() -> beam.Pipeline:
         pipeline = runner.pipeline()
         score = ScoreSegments(store.uri, store.version, request.out, run.run_id, names, runner.torch_threads)
-        _ = pipeline | "Plan" >> beam.Create(units) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
+        _ = pipeline | "Plan" >> beam.Create(groups) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
         return pipeline
 
     if units:
         run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent()))
-    outcomes = {unit: SegmentOutcome.from_dict(document) for unit, document in run.outcomes()}
+    outcomes = {unit: SegmentOutcome.from_dict(document) for unit, document in run.outcomes().items()}
     failures = {
         unit.number: failure
         for unit in units

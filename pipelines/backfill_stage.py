@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import apache_beam as beam
 import pyarrow as pa
 import torch
 from apache_beam.utils.shared import Shared
 
-from featurestore import Store
+from featurestore import FeatureBlock, Store
 from featurestore.entries import SegmentEntry
+from featurestore.leases import Leases
+from featurestore.store import READ_THREADS
 from pipelines.carried_predictions import Sources, carried
 from pipelines.memory import give_back_freed_memory
+from pipelines.overlap import overlapped
 from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
 from pipelines.read_ahead import read_ahead
 from pipelines.runs import RunFolder
@@ -24,6 +30,13 @@ from pipelines.unit_flow import Failure
 
 BLOCK_BYTES = 16 << 20
 """Packed features that are decoded at a time; as floats they take up to 32 times as much."""
+AHEAD_UNITS = 16
+"""Segments that a worker reads ahead from object storage: reading a small one takes some six answers, scoring it less
+time than one."""
+AHEAD_BYTES = 64 << 20
+"""Packed features that a worker reads ahead from object storage."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class SegmentOutcome:
         carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
         adopted: predictions in files that an earlier run had finished and not listed.
         files: what is to be listed.
-        seconds: stage → time spent; of reading, what scoring waited for.
+        seconds: stage → time spent: ``read`` is what scoring waited for, ``write`` lies beside the scoring of others.
         failure: why the unit failed as a whole.
     """
 
@@ -84,8 +97,52 @@ class SegmentOutcome:
         return cls(**{**document, **nested})
 
 
+@dataclass
+class UnitAtWork:
+    """A unit between the steps of its scoring; what went wrong in one of them leaves the others nothing to do.
+
+    Attributes:
+        unit: the segment and its heads.
+        earlier: what an earlier attempt of the same run made of it.
+        files: predictions that are there: made before, or carried over.
+        todo: heads that have to score it.
+        blocks: its documents.
+        parts: head → its predictions for each block.
+        carried, adopted, seconds, failure: as of `SegmentOutcome`.
+    """
+
+    unit: SegmentUnit
+    earlier: SegmentOutcome | None = None
+    files: list[PredictionFile] = field(default_factory=list)
+    todo: list[str] = field(default_factory=list)
+    blocks: Iterator[FeatureBlock] = field(default_factory=lambda: iter(()))
+    parts: dict[str, list[pa.Table]] = field(default_factory=dict)
+    carried: int = 0
+    adopted: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def outcome(self) -> SegmentOutcome:
+        """What came of it."""
+        live = self.unit.entry.live
+        if self.failure is not None:
+            return SegmentOutcome(self.unit.number, live, failure=self.failure)
+        return SegmentOutcome(
+            self.unit.number,
+            live,
+            len(self.todo) * live,
+            self.carried,
+            self.adopted,
+            tuple(self.files),
+            self.seconds,
+        )
+
+
 class ScoreSegments(beam.DoFn):
-    """SegmentUnit → SegmentOutcome, with the prediction files written on the way."""
+    """Groups of SegmentUnit → SegmentOutcome of each, with the prediction files written on the way.
+
+    While a segment is scored, the next ones are read and the last ones written.
+    """
 
     def __init__(
         self, store: str, version: int, out: str, run_id: str, heads: Sequence[str], torch_threads: int | None
@@ -101,59 +158,113 @@ class ScoreSegments(beam.DoFn):
         self._fingerprint = self._store.spec.fingerprint
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
+        self._leases = Leases()
+        self._requests = ThreadPoolExecutor(READ_THREADS, "requests")
         self._heads = self._handle.acquire(
             lambda: StagedHeads(self._predictions.objects, self._names, self._store.spec)
         )
 
-    def process(self, unit: SegmentUnit) -> Iterator[SegmentOutcome]:
-        """Score one segment; whatever goes wrong becomes its failure, and other segments go on."""
+    def teardown(self) -> None:
+        """End the threads."""
+        self._requests.shutdown()
+
+    def process(self, units: tuple[SegmentUnit, ...]) -> Iterator[SegmentOutcome]:
+        """Score segments; whatever goes wrong with one becomes its failure, and the others go on."""
         if self._torch_threads is not None:
             torch.set_num_threads(self._torch_threads)
-        try:
-            outcome = self._finish(unit)
-        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-            outcome = SegmentOutcome(unit.number, unit.entry.live, failure=Failure.of("score", error))
-        self._run.put_outcome(unit.number, outcome.to_dict())
+        yield from overlapped(units, self._read, self._score, self._write, ahead=self._ahead(units))
+
+    def _ahead(self, units: Sequence[SegmentUnit]) -> int:
+        """How many segments are read ahead: from far away as many as hide the way, from a disk none.
+
+        There is nothing to wait for there, and more threads than cores take the caches from each other.
+        """
+        if self._store.objects.on_disk and self._predictions.objects.on_disk:
+            return 0
+        largest = max(min(unit.entry.payload_bytes, BLOCK_BYTES) for unit in units)
+        return max(1, min(AHEAD_UNITS, AHEAD_BYTES // max(1, largest)))
+
+    def _read(self, unit: SegmentUnit) -> UnitAtWork:
+        """Take what is finished, carry over what is still right, read what is to be scored."""
+        work = UnitAtWork(unit)
+        with _failing(work, "read"):
+            work.earlier = self._finished(unit)
+            if work.earlier is None:
+                made = list(self._each(lambda name: self._made_before(unit, name), unit.heads))
+                work.todo = [name for name, file in zip(unit.heads, made, strict=True) if file is None]
+                kept = [file for file in made if file is not None]
+                work.files = [file for file, _ in kept]
+                work.adopted = unit.entry.live * sum(adopted for _, adopted in kept)
+                work.carried = unit.entry.live * len(kept) - work.adopted
+                if work.todo:
+                    work.blocks = self._blocks(unit.entry)
+        return work
+
+    def _score(self, work: UnitAtWork, waited: float) -> UnitAtWork:
+        """One pass over the segment for all heads that have to score it."""
+        work.seconds["read"] = waited
+        with _failing(work, "score"):
+            if work.todo and work.failure is None:
+                scorer = self._heads.scorer(work.todo)
+                work.parts = {name: [] for name in work.todo}
+                mark = time.perf_counter()
+                for block in work.blocks:
+                    mark = _spend(work.seconds, "read", mark)
+                    for name, scores in zip(work.todo, scorer.score(block), strict=True):
+                        with_all = self._predictions.probabilities
+                        work.parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
+                    mark = _spend(work.seconds, "score", mark)
+        work.blocks = iter(())
         give_back_freed_memory()
-        yield outcome
+        return work
 
-    def _finish(self, unit: SegmentUnit) -> SegmentOutcome:
-        """Take what is finished, carry over what is still right, score the rest."""
-        files, todo, carried, adopted = [], [], 0, 0
-        for name in unit.heads:
-            if (size := self._predictions.objects.size(prediction_path(name, unit.entry))) is not None:
-                # Written whole or not at all, by a run that ended before it could list the file.
-                files.append(self._file(unit, name, size))
-                adopted += unit.entry.live
-            elif (size := self._carry(unit, name)) is not None:
-                files.append(self._file(unit, name, size))
-                carried += unit.entry.live
-            else:
-                todo.append(name)
-        seconds: dict[str, float] = {}
-        if todo:
-            files += self._score(unit, todo, seconds)
-        return SegmentOutcome(
-            unit.number, unit.entry.live, len(todo) * unit.entry.live, carried, adopted, tuple(files), seconds
-        )
+    def _write(self, work: UnitAtWork) -> SegmentOutcome:
+        """Write the predictions, and then what came of the unit."""
+        if work.earlier is not None:
+            return work.earlier
+        with _failing(work, "write"):
+            if work.failure is None:
+                mark = time.perf_counter()
+                work.files += self._each(lambda name: self._write_parts(work.unit, name, work.parts[name]), work.todo)
+                _spend(work.seconds, "write", mark)
+        outcome = work.outcome()
+        self._run.put_outcome(work.unit.number, outcome.to_dict())
+        return outcome
 
-    def _score(self, unit: SegmentUnit, names: Sequence[str], seconds: dict[str, float]) -> list[PredictionFile]:
-        """One pass over the segment for all these heads."""
-        scorer = self._heads.scorer(names)
-        parts: dict[str, list[pa.Table]] = {name: [] for name in names}
-        mark = time.perf_counter()
-        for block in read_ahead(self._store.scan_segment(unit.entry, BLOCK_BYTES)):
-            mark = _spend(seconds, "read", mark)
-            for name, scores in zip(names, scorer.score(block), strict=True):
-                with_all = self._predictions.probabilities
-                parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
-            mark = _spend(seconds, "score", mark)
-        files = []
-        for name, tables in parts.items():
-            size = self._predictions.write_file(prediction_path(name, unit.entry), pa.concat_tables(tables))
-            files.append(self._file(unit, name, size))
-        _spend(seconds, "write", mark)
-        return files
+    def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:
+        """What an earlier attempt of this run made of a unit, unless it failed."""
+        try:
+            outcome = SegmentOutcome.from_dict(self._run.outcome(unit.number))
+        except FileNotFoundError:
+            return None
+        return outcome if outcome.failure is None else None
+
+    def _made_before(self, unit: SegmentUnit, name: str) -> tuple[PredictionFile, bool] | None:
+        """A head's predictions for a segment that need no scoring, and whether they are adopted or else carried over.
+
+        Adopted is a file that a run finished which ended before it could list it: they are written whole or not at all.
+        """
+        if (size := self._predictions.objects.size(prediction_path(name, unit.entry))) is not None:
+            return self._file(unit, name, size), True
+        size = self._carry(unit, name)
+        return None if size is None else (self._file(unit, name, size), False)
+
+    def _blocks(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
+        """The documents of a segment: the first block read already, each further one while the one before is scored."""
+        rest = self._store.scan_segment(entry, BLOCK_BYTES, self._leases)
+        first = next(rest)
+        # The ids are decoded here, not while the scorer waits.
+        _ = first.doc_ids
+        return iter((first,)) if len(first) == entry.live else read_ahead(chain((first,), rest))
+
+    def _write_parts(self, unit: SegmentUnit, name: str, parts: Sequence[pa.Table]) -> PredictionFile:
+        size = self._predictions.write_file(prediction_path(name, unit.entry), pa.concat_tables(parts))
+        return self._file(unit, name, size)
+
+    def _each(self, step: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
+        """A step that makes requests, for every head: many at a time, unless they cost next to nothing."""
+        one = len(names) == 1 or self._predictions.objects.on_disk
+        return map(step, names) if one else self._requests.map(step, names)
 
     def _carry(self, unit: SegmentUnit, name: str) -> int | None:
         """Write what a head predicted before for what is live now; None where that does not cover all of it."""
@@ -174,6 +285,15 @@ class ScoreSegments(beam.DoFn):
             snapshot=self._version,
             fingerprint=self._fingerprint,
         )
+
+
+@contextmanager
+def _failing(work: UnitAtWork, stage: str) -> Iterator[None]:
+    """Make whatever goes wrong in a stage the failure of the unit."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+        work.failure = Failure.of(stage, error)
 
 
 def _spend(seconds: dict[str, float], stage: str, since: float) -> float:

@@ -136,8 +136,7 @@ def watch_units(
             while True:
                 alive = running()
                 looked = time.monotonic()
-                for unit in run.finished_units() - seen:
-                    outcome = run.outcome(unit)
+                for unit, outcome in run.outcomes(run.finished_units() - seen).items():
                     seen.add(unit)
                     covered += outcome["documents_in"]
                     tokens += outcome.get("tokens", 0)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from featurestore.objects import Objects
+from featurestore.store import READ_THREADS
 from pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
 
 
@@ -52,12 +54,11 @@ class RunFolder:
         if not self.root.create(path, data) and self.outcome(unit)["failure"] is not None:
             self.root.put(path, data)
 
-    def outcomes(self, after: int = -1) -> Iterator[tuple[int, dict[str, Any]]]:
-        """(unit, outcome) of every finished unit; those numbered up to ``after`` are left out."""
-        folder = f"{self.path}/outcomes"
-        offset = f"{folder}/{after:08d}.json" if after >= 0 else None
-        for path, _ in self.root.walk(folder, after=offset):
-            yield int(path.rpartition("/")[2].removesuffix(".json")), json.loads(self.root.get(path))
+    def outcomes(self, units: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
+        """Unit → outcome of these finished units, or of every one, in the order of their numbers."""
+        wanted = sorted(self.finished_units() if units is None else units)
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            return dict(zip(wanted, pool.map(self.outcome, wanted), strict=True))
 
     def finished_units(self) -> set[int]:
         """Numbers of the units that have an outcome."""
@@ -66,7 +67,7 @@ class RunFolder:
         }
 
     def outcome(self, unit: int) -> dict[str, Any]:
-        """The outcome of one finished unit."""
+        """The outcome of one finished unit; raises FileNotFoundError where it is not finished."""
         return json.loads(self.root.get(f"{self.path}/outcomes/{unit:08d}.json"))  # type: ignore[no-any-return]
 
     def put_dead_letters(self, unit: int, letters: tuple[DeadLetter, ...]) -> None:

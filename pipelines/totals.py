@@ -38,7 +38,7 @@ class Totals:
     def collect(cls, run: RunFolder, units: Iterable[int]) -> Totals:
         """Read the outcomes; what the runner claims is not asked."""
         planned = list(units)
-        found = {unit: UnitOutcome.from_dict(document) for unit, document in run.outcomes()}
+        found = {unit: UnitOutcome.from_dict(document) for unit, document in run.outcomes().items()}
         failures = {unit: found[unit].failure if unit in found else LOST for unit in planned}
         finished = [found[unit] for unit in planned if unit in found]
         return cls(len(planned), finished, {unit: f for unit, f in failures.items() if f is not None})

@@ -15,7 +15,6 @@ from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from heads import Head, Labels, Scorer, TrainSettings
 from heads.store_training import TrainRequest, train_from_store
-from pipelines import backfill_stage
 from pipelines.backfill_job import BackfillRequest, backfill
 from pipelines.corpus import CorpusColumns
 from pipelines.predict_job import PredictRequest, predict
@@ -166,15 +165,15 @@ def test_a_segment_that_cannot_be_scored_fails_alone(
     train(store, tmp_path)
     whole = Store.scan_segment
 
-    def broken(self: Store, entry: object, max_bytes: int = 0) -> object:
+    def broken(self: Store, entry: object, *words: object) -> object:
         if entry == store.entries[1]:
             raise StoreError("features: damaged")
-        return whole(self, entry, max_bytes or backfill_stage.BLOCK_BYTES)  # type: ignore[arg-type]
+        return whole(self, entry, *words)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "scan_segment", broken)
     report = run_backfill(store, tmp_path, "parity")
     assert report.exit_code == 1
-    assert report.document["failures"] == {"1": {"stage": "score", "reason": "StoreError: features: damaged"}}
+    assert report.document["failures"] == {"1": {"stage": "read", "reason": "StoreError: features: damaged"}}
     assert len(answers(tmp_path, "parity")) == COUNT - 20
     monkeypatch.undo()
     assert run_backfill(store, tmp_path, "parity").document["documents"]["scored"] == 20

@@ -6,10 +6,13 @@
   memory already; its probabilities are seen to be the job's.
 - re-encoding: plain transformers over batches of 32 news texts, tokenized and sorted by length beforehand.
 
-The stores hold random features at minilm's width in documents as long as news. Every number is for one document;
-100 heads score a fourth of the documents. Beside the wall clock stands the processor time of all threads: on a machine
-that others use too, it is the fairer one. Shares are of workers × wall clock of one more job; Beam is what no stage
-claims, loading of heads, planning and listing included; what is read ahead is no part of reading.
+The stores hold features of some thousand texts under many ids, as minilm makes them; heads are random. Every number is
+for one document; 100 heads score a fourth of the documents. Beside the wall clock stands the processor time of all
+threads: on a machine that others use too, it is the fairer one.
+
+Reading is given twice: the share of workers × wall clock for which scoring waited for it in one more job, which leaves
+out what was read ahead; and the processor time of reading the same store alone, in the job's blocks and with ids, as a
+share of the job's.
 
     python -m benchmarks.backfill [CORPUS.parquet] [--documents 47668] [--repeats 5] [--publish]
 """
@@ -37,7 +40,7 @@ from transformers import AutoModel, AutoTokenizer
 from benchmarks.corpus import default_corpus
 from benchmarks.measure import Contender, Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
-from benchmarks.synthetic import synthetic_store
+from benchmarks.synthetic import Documents, TextDocuments, synthetic_store
 from encoders.sources import find_files
 from featurestore import FeatureBlock, Store
 from heads import Head, HeadModel, Scorer
@@ -66,7 +69,7 @@ def main() -> None:
     report = Report.begin("backfill", options)
     clocks = Clocks()
     with tempfile.TemporaryDirectory() as name:
-        jobs = Jobs(Path(name))
+        jobs = Jobs(Path(name), TextDocuments.encode(Path(name) / "texts", options.corpus))
         steps: dict[str, Step] = {}
         for quantizer in ("sign", *(other for other in options.quantizers if other != "sign")):
             for heads in HEADS:
@@ -153,8 +156,8 @@ class Clocks:
 class Jobs:
     """Stores and heads in a folder, and jobs over them."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, content: Documents | None = None) -> None:
+        self._folder, self._content = folder, content
         self._numbers = count()
 
     def store(self, quantizer: str, documents: int) -> Store:
@@ -162,7 +165,7 @@ class Jobs:
         folder = self._folder / f"{quantizer}-{documents}"
         if folder.exists():
             return Store.open(str(folder))
-        return synthetic_store(folder, documents, quantizer, QUANTIZERS[quantizer])
+        return synthetic_store(folder, documents, quantizer, QUANTIZERS[quantizer], self._content)
 
     def heads(self, store: Store, number: int) -> list[str]:
         """Folders of heads for a store."""

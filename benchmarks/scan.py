@@ -12,7 +12,8 @@ memory that the last one has just left, and so in the processor's caches. The sc
 
     python -m benchmarks.scan [--megabytes 100] [--store FOLDER ...] [--repeats 7]
 
-Without ``--store`` the stores are synthetic: random features of 384 dimensions, in documents as long as news.
+Without ``--store`` the stores hold features of some thousand texts under many ids, as minilm makes them: how far and
+how fast a codec works is a matter of the numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import numpy as np
 from benchmarks.machine import available_cores
 from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
-from benchmarks.synthetic import synthetic_store
+from benchmarks.synthetic import TextDocuments, synthetic_store
 from featurestore import Store
 from featurestore.codecs import decoder
 from featurestore.entries import SegmentEntry
@@ -68,9 +69,10 @@ def main() -> None:
         if options.store:
             stores = {folder.name: Store.open(str(folder)) for folder in options.store}
         else:
+            texts = TextDocuments.encode(Path(name) / "texts")
             stores = {
                 f"{quantizer}, {codec}": synthetic_store(
-                    Path(name) / f"{number}", round(options.megabytes / MEGABYTES[quantizer]), quantizer, codec
+                    Path(name) / f"{number}", round(options.megabytes / MEGABYTES[quantizer]), quantizer, codec, texts
                 )
                 for number, (quantizer, codec) in enumerate(STORES)
             }

@@ -116,25 +116,26 @@ class Shard:
         return self.size <= PIECE_BYTES
 
     def read(self, start: int, stop: int, out: Rows | None = None) -> Rows:
-        """Rows start to stop, into ``out`` where it is given: each chunk once, several pieces at a time."""
+        """Rows start to stop, into ``out`` where it is given: each chunk once, from afar several pieces at a time."""
         if out is None:
             out = np.empty((stop - start, *self.layout.shape[1:]), self.layout.dtype)
         if start == stop:
             return out
         first, last = start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)
-        # From a disk at once: whoever reads in pieces waits for other threads to get a core.
+        # From a disk in this thread: whoever reads in pieces waits for other threads to get a core.
         if self._read_in_place(first, last, start, out):
             return out
         if self.comes_whole:
             data = self._fetch(0, self.size)
             self._decode(data, 0, self._spans(data[-self.layout.index_bytes :]), start, out)
             return out
+        if self.objects.on_disk:
+            self._decode_from_disk(first, last, start, out)
+            return out
         spans = self._index
         pieces = list(_pieces(spans, first, last))
 
         def read_piece(piece: tuple[int, int]) -> None:
-            if self._read_in_place(*piece, start, out):
-                return
             begin, end = int(spans[piece[0], 0]), int(spans[piece[1] - 1, 1])
             self._decode(self._fetch(begin, end - begin), piece[0], spans[piece[0] : piece[1]] - begin, start, out)
 
@@ -203,6 +204,25 @@ class Shard:
         for chunk, stored in zip(chunks, sums.view("<u4")[:, 0].tolist(), strict=True):
             self._check(chunk, stored)
         return True
+
+    def _decode_from_disk(self, first: int, last: int, start: int, out: Rows) -> None:
+        """Chunks that all their rows are wanted of are read to where they belong, others and encoded ones one by one.
+
+        All of these into the same memory, so that they are decoded out of the caches. Memory that is fresh for every
+        request is cleared by the kernel, which takes as long as reading into it.
+        """
+        rows, stop = self.layout.chunk_rows, start + len(out)
+        inner = -(-start // rows), last if stop == self.layout.shape[0] else stop // rows
+        chunks = list(range(first, last))
+        if inner[0] < inner[1] and self._read_in_place(*inner, start, out):
+            chunks = [*range(first, inner[0]), *range(inner[1], last)]
+        spans = self._index[chunks]
+        memory = np.empty(int((spans[:, 1] - spans[:, 0]).max(initial=0)), np.uint8)
+        for chunk, (begin, end) in zip(chunks, spans.tolist(), strict=True):
+            stored = memory[: end - begin]
+            if not self.objects.fill(self.path, begin, [stored]):
+                stored = np.frombuffer(self._fetch(begin, end - begin), np.uint8)
+            self._decode(stored.data, chunk, np.array([[0, end - begin]]), start, out)
 
     def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:
         """Put the rows of neighbouring chunks, from the ``first`` on, where they belong in ``out``.

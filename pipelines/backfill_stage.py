@@ -28,8 +28,9 @@ from pipelines.runs import RunFolder
 from pipelines.staged_heads import StagedHeads
 from pipelines.unit_flow import Failure
 
-BLOCK_BYTES = 16 << 20
-"""Packed features that are decoded at a time; as floats they take up to 32 times as much."""
+BLOCK_BYTES = 64 << 20
+"""Packed features that are read at a time: a segment as encode or a compaction makes it is rarely cut, since chunks that
+lie in two blocks are decoded twice."""
 AHEAD_UNITS = 16
 """Segments that a worker reads ahead from object storage: reading a small one takes some six answers, scoring it less
 time than one."""
@@ -213,6 +214,8 @@ class ScoreSegments(beam.DoFn):
                     for name, scores in zip(work.todo, scorer.score(block), strict=True):
                         with_all = self._predictions.probabilities
                         work.parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
+                    # The next block is read into its memory.
+                    del block
                     mark = _spend(work.seconds, "score", mark)
         work.blocks = iter(())
         give_back_freed_memory()
@@ -255,7 +258,8 @@ class ScoreSegments(beam.DoFn):
         first = next(rest)
         # The ids are decoded here, not while the scorer waits.
         _ = first.doc_ids
-        return iter((first,)) if len(first) == entry.live else read_ahead(chain((first,), rest))
+        blocks = chain((first,), rest)
+        return blocks if len(first) == entry.live or self._store.objects.on_disk else read_ahead(blocks)
 
     def _write_parts(self, unit: SegmentUnit, name: str, parts: Sequence[pa.Table]) -> PredictionFile:
         size = self._predictions.write_file(prediction_path(name, unit.entry), pa.concat_tables(parts))

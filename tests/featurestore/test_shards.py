@@ -83,6 +83,7 @@ class TestReading:
         stop = data.draw(st.integers(start, rows))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(shards, "PIECE_BYTES", data.draw(st.sampled_from([1, 60, 200, 1 << 20])))
+            patch.setattr(Objects, "on_disk", data.draw(st.booleans()))
             read = shard.read(start, stop)
         assert (read.dtype, read.shape) == (np.dtype(dtype), (stop - start, *rest))
         assert np.array_equal(read, np.asarray(array[start:stop]))
@@ -142,7 +143,17 @@ class TestReading:
         asked.clear()
         shard.read(5, 30)
         assert asked[0] == (shard.size - 164, 164)
-        assert sorted(asked[1:]) == [(16, 48), (64, 48), (112, 16)]
+        # From a disk the chunks that are wanted whole are read where they belong, and those at both ends by themselves.
+        assert sorted(asked[1:]) == [(16, 16), (32, 80), (112, 16)]
+        asked.clear()
+        # From afar, in pieces.
+        monkeypatch.setattr(Objects, "on_disk", False)
+        shard.read(5, 30)
+        assert sorted(asked) == [(16, 48), (64, 48), (112, 16)]
+        monkeypatch.undo()
+        monkeypatch.setattr(Objects, "get_range", noted)
+        monkeypatch.setattr(Objects, "fill", noted_fill)
+        monkeypatch.setattr(shards, "PIECE_BYTES", 3 * 16)
         asked.clear()
         shard.read(39, 40)
         assert asked == [(144, 16)]

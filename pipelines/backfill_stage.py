@@ -29,8 +29,8 @@ from pipelines.staged_heads import StagedHeads
 from pipelines.unit_flow import Failure
 
 BLOCK_BYTES = 64 << 20
-"""Packed features that are read at a time: a segment as encode or a compaction makes it is rarely cut, since chunks that
-lie in two blocks are decoded twice."""
+"""Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks
+that lie in two blocks are decoded twice."""
 AHEAD_UNITS = 16
 """Segments that a worker reads ahead from object storage: reading a small one takes some six answers, scoring it less
 time than one."""

@@ -29,8 +29,8 @@ from featurestore.entries import SegmentEntry
 from featurestore.maintenance.compact import compact
 from featurestore.objects import Objects
 from featurestore.segments import EncodingCounts, write_segment
+from tests.documents import document_index, packed_numbers
 from tests.featurestore.building import spec_of
-from tests.strategies import document_index, packed_numbers
 
 TOKENS = 50
 WIDTH = 384

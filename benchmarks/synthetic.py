@@ -19,7 +19,7 @@ from featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Quantiz
 from featurestore.entries import SegmentEntry
 from featurestore.segments import EncodingCounts, write_segment
 from pipelines.encode_job import EncodeRequest, encode
-from tests.strategies import document_index
+from tests.documents import document_index
 
 WIDTH = 384
 UNIT = 1024

@@ -32,8 +32,9 @@ def test_the_layers_asked_for_are_those_of_transformers(bert: Encoder, numbers: 
         torch.testing.assert_close(state, every[number], rtol=0, atol=0)
 
 
-def test_layers_are_averaged_in_single_precision_and_left_as_they_are() -> None:
-    layers = [torch.full((1, 2, 1), value, dtype=torch.bfloat16) for value in (256.0, 1.0, 1.0)]
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_layers_are_averaged_in_single_precision_and_left_as_they_are(dtype: torch.dtype) -> None:
+    layers = [torch.full((1, 2, 1), value, dtype=dtype) for value in (256.0, 1.0, 1.0)]
     mean = RunningMean()
     for layer in layers:
         mean.add(layer)

@@ -25,7 +25,7 @@ from featurestore.entries import SegmentEntry
 from featurestore.finished import find_finished
 from featurestore.records import SegmentRecord
 from featurestore.segments import EncodingCounts, write_segment
-from tests.strategies import document_index, packed_numbers
+from tests.documents import document_index, packed_numbers
 
 ENCODER = EncoderSpec(
     weights="aa" * 32, tokenizer="bb" * 32, hidden_size=16, num_layers=6, name="tiny", source="package:tiny"

@@ -12,8 +12,8 @@ import torch
 from featurestore import FeatureBlock, FeatureSpec, LayerPooling, Quantizer, UsageError, parse_quantizer
 from featurestore.derivation import Derivation
 from featurestore.quantizers import Float16, Int2, Sign, SignCentred, UInt8
+from tests.documents import document_index
 from tests.featurestore.building import ENCODER, spec_of
-from tests.strategies import document_index
 
 WIDTH = 8
 LAYERS = 6

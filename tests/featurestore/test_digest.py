@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from featurestore import FeatureBlock
 from featurestore.digest import combine_digests, document_digest_sum
+from tests.documents import document_index
 from tests.featurestore.building import block_of, spec_of
-from tests.strategies import document_index, feature_blocks
+from tests.strategies import feature_blocks
 
 SPEC = spec_of("sign", "stack:2")
 

@@ -19,8 +19,8 @@ from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts, write_segment
+from tests.documents import document_index
 from tests.featurestore.building import held, spec_of
-from tests.strategies import document_index
 
 # Zarr says so of the document index, which lies beside the arrays on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Object at documents.parquet is not recognized")

@@ -25,8 +25,9 @@ from featurestore.quantizers import Int2, SignCentred, UInt8, quantizer_from_dic
 from featurestore.reader import RUN_CHUNKS, SegmentReader
 from featurestore.records import RejectedDocument, SegmentRecord, attempt_path, record_path, segment_id
 from featurestore.segments import CHUNK_BYTES, EncodingCounts, read_record, write_segment
+from tests.documents import document_index, packed_numbers
 from tests.featurestore.building import block_of, spec_of
-from tests.strategies import document_index, feature_blocks, feature_specs, packed_numbers
+from tests.strategies import feature_blocks, feature_specs
 
 SEGMENT = "5e" * 16
 COUNTS = EncodingCounts(tokens=100, padded_tokens=120, saturated=3)

@@ -11,7 +11,7 @@ import torch
 from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from featurestore.quantizers import calibrate
 from heads import Head, HeadModel, Labels
-from tests.strategies import document_index, packed_numbers
+from tests.documents import document_index, packed_numbers
 
 CLASSES = ("no", "perhaps", "yes")
 

@@ -9,16 +9,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads import batched_products
+from heads import batched_products, products
 from heads.batched_products import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, large
 
 DIMENSIONS = st.integers(1, 9)
 
 
 def in_parts(patch: pytest.MonkeyPatch, *, wide: bool = True, small: int = SMALL, turned: int = TURNED_RESULTS) -> None:
-    """Have products of any size made by NumPy."""
+    """Have products of any size made by NumPy, and those that are left by oneDNN."""
     patch.setattr(batched_products, "openblas_is_wide", lambda: wide)
     patch.setattr(batched_products, "LEAST", 0)
+    patch.setattr(products, "LEAST", 0)
     patch.setattr(batched_products, "TURNED_INNER", 1)
     patch.setattr(batched_products, "SMALL", small)
     patch.setattr(batched_products, "TURNED_RESULTS", turned)

@@ -80,6 +80,25 @@ def test_a_reader_does_not_wait_for_the_end_of_a_part() -> None:
     assert read.index(("ahead", 1)) < read.index(("held up", 0))
 
 
+def test_no_reader_reads_two_parts_at_a_time() -> None:
+    # The first reader stays in its first part for as long as a thread that does not wait for it needs for the second.
+    alone, at_once = threading.Lock(), threading.Event()
+
+    def slow(name: str, batch: DecodedBatch) -> None:
+        if name != "slow":
+            return
+        if not alone.acquire(blocking=False):
+            at_once.set()
+            return
+        if batch.documents[0] == 0:
+            at_once.wait(timeout=0.3)
+        alone.release()
+
+    with passes_on(3, 3) as passes:
+        passes.run([[batch] for batch in batches_of(3)], decode, ["slow", "second", "third"], slow)
+    assert not at_once.is_set()
+
+
 def test_an_error_of_one_reader_ends_the_pass() -> None:
     def fail(name: str, batch: DecodedBatch) -> None:
         if name == "second" and batch.documents[0] == 3:

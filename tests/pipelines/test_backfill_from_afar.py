@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -105,6 +106,26 @@ def test_what_is_read_ahead_has_a_limit(store: Store, tmp_path: Path, monkeypatc
     assert run_backfill(store, tmp_path, "parity").exit_code == 0
     assert len(scored) == COUNT // UNIT
     assert all(open_by_now <= place + 2 for place, open_by_now in enumerate(scored, 1))
+
+
+def test_the_report_says_where_the_time_went(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(store, tmp_path)
+
+    def slowed(step: Callable[..., object], seconds: float) -> Callable[..., object]:
+        def slow(*words: object) -> object:
+            time.sleep(seconds)
+            return step(*words)
+
+        return slow
+
+    monkeypatch.setattr(Store, "open_segment", slowed(Store.open_segment, 0.03))
+    monkeypatch.setattr(Scorer, "score", slowed(Scorer.score, 0.02))
+    monkeypatch.setattr(Predictions, "write_file", slowed(Predictions.write_file, 0.01))
+    seconds = run_backfill(store, tmp_path, "parity").document["seconds"]
+    segments = COUNT // UNIT
+    assert seconds["read"] >= 0.03 * segments
+    assert seconds["score"] >= 0.02 * segments
+    assert seconds["write"] >= 0.01 * segments
 
 
 @pytest.mark.parametrize("where", ["disk", "far"])

@@ -1,18 +1,19 @@
 """The backfill job with 1, 14 and 100 attention heads, beside what one would do otherwise, with all cores.
 
 - job: `encore backfill` as it comes, over 1-bit, 8-bit and half-precision stores: plan, read, score, write, list.
+- reading alone: the same store read in one thread as the job reads it, ids included, and dropped.
 - 14 passes: 14 jobs of one head each, over the 1-bit store.
 - nn.MultiheadAttention: the same head as torch has it, over dequantized floats that are padded, sorted by length and in
   memory already; its probabilities are seen to be the job's.
-- re-encoding: plain transformers over batches of 32 news texts, tokenized and sorted by length beforehand.
+- re-encoding: plain transformers over batches of 32 texts, tokenized and sorted by length beforehand; and the same over
+  the model as Encore loads it.
 
-The stores hold features of some thousand texts under many ids, as minilm makes them; heads are random. Every number is
-for one document; 100 heads score a fourth of the documents. Beside the wall clock stands the processor time of all
-threads: on a machine that others use too, it is the fairer one.
+The stores hold features of some thousand texts of the corpus under many ids, as minilm makes them; heads are random.
+Every number is for one document; 100 heads score a fourth of the documents. Beside the wall clock stands the processor
+time of all threads: on a machine that others use too, it is the fairer one.
 
-Reading is given twice: the share of workers × wall clock for which scoring waited for it in one more job, which leaves
-out what was read ahead; and the processor time of reading the same store alone, in the job's blocks and with ids, as a
-share of the job's.
+Reading is given twice: the share of workers × wall clock for which scoring waited for it, and the processor time of
+reading alone as a share of the job's.
 
     python -m benchmarks.backfill [CORPUS.parquet] [--documents 47668] [--repeats 5] [--publish]
 """
@@ -20,15 +21,14 @@ share of the job's.
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -40,21 +40,31 @@ from transformers import AutoModel, AutoTokenizer
 from benchmarks.corpus import default_corpus
 from benchmarks.measure import Contender, Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
-from benchmarks.synthetic import Documents, TextDocuments, synthetic_store
+from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
 from encoders.sources import find_files
 from featurestore import FeatureBlock, Store
+from featurestore.leases import Leases
 from heads import Head, HeadModel, Scorer
 from heads.attention import AttentionPooling
 from pipelines.backfill_job import BackfillRequest, backfill
+from pipelines.backfill_stage import BLOCK_BYTES
+from pipelines.resident_encoder import resident_encoder
 from pipelines.runner import available_cores
+from pipelines.segment_job import JobReport
 from tests.heads.building import head_of
 
-QUANTIZERS = {"sign": "none", "uint8": "zstd", "float16": "blosc"}
-"""With the codec that each has unless another is asked for."""
+STORES = {
+    "sign": ("sign", "none"),
+    "uint8": ("uint8", "zstd"),
+    "uint8, no codec": ("uint8", "none"),
+    "float16": ("float16", "blosc"),
+    "float16, no codec": ("float16", "none"),
+}
+"""Quantizer and codec; where nothing is said of a codec, it is the quantizer's own."""
 HEADS = (1, 14, 100)
 BATCH = 32
-ENCODED = 128
-"""Documents that are encoded again, and scored with nn.MultiheadAttention eight times as many: enough for a rate."""
+ENCODED = 1200
+"""Documents that are encoded again and scored with nn.MultiheadAttention: enough that batches are of one length."""
 
 
 def main() -> None:
@@ -62,25 +72,33 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("corpus", nargs="?", help="Parquet with columns doc_id and text")
     parser.add_argument("--documents", type=int, default=47_668, help="as many as news has")
-    parser.add_argument("--quantizers", nargs="+", choices=QUANTIZERS, default=list(QUANTIZERS))
+    parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
     parser.add_argument("--encoder", default="minilm")
     options = parser.parse_args()
     torch.set_num_threads(available_cores())
     report = Report.begin("backfill", options)
     clocks = Clocks()
     with tempfile.TemporaryDirectory() as name:
+        options.corpus = options.corpus or str(default_corpus(Path(name)))
         jobs = Jobs(Path(name), TextDocuments.encode(Path(name) / "texts", options.corpus))
         steps: dict[str, Step] = {}
-        for quantizer in ("sign", *(other for other in options.quantizers if other != "sign")):
-            for heads in HEADS:
+        for store in ("sign", *(other for other in options.stores if other != "sign")):
+            for heads in HEADS if store in ("sign", "uint8", "float16") else HEADS[:1]:
                 documents = options.documents // 4 if heads == max(HEADS) else options.documents
-                steps[job_name(quantizer, heads)] = jobs.job(quantizer, documents, heads)
+                steps[job_name(store, heads)] = jobs.job(store, documents, heads)
+            steps[reading_name(store)] = jobs.reading(store, options.documents)
         steps["14 passes"] = jobs.passes("sign", options.documents, 14)
         steps["nn.MultiheadAttention"] = multihead(jobs.store("sign", options.documents))
-        steps["re-encoding"] = reencoding(options, Path(name))
+        steps["re-encoding"] = reencoding(options, own=False)
+        steps["re-encoding, own model"] = reencoding(options, own=True)
         wall = measure({name: clocks.watched(name, *step) for name, step in steps.items()}, options.repeats)
-        shares = {job_name(q, n): jobs.shares(q, options.documents, n) for q in options.quantizers for n in (1, 14)}
-    processor = clocks.processor(options.repeats)
+    processor, waited = clocks.processor(options.repeats), clocks.waited(options.repeats)
+    reading = {
+        job_name(store, heads): processor.median(reading_name(store)) / processor.median(job_name(store, heads))
+        for store in STORES
+        for heads in HEADS
+        if job_name(store, heads) in steps
+    }
     ratios, in_processor = compare(wall), compare(processor)
     rows = [
         [
@@ -88,39 +106,55 @@ def main() -> None:
             wall.cell(name, 1e6, "µs"),
             processor.cell(name, 1e6, "µs"),
             f"{1 / wall.median(name):,.0f}",
-            f"{100 * shares[name]['read']:.1f} %" if name in shares else "",
+            f"{waited.median(name):.1%}" if name in waited.rounds else "",
+            f"{reading[name]:.1%}" if name in reading else "",
             "; ".join(f"{ratio} × {other}" for other, ratio in ratios.get(name, {}).items()),
             "; ".join(map(str, in_processor.get(name, {}).values())),
         ]
         for name in steps
     ]
     report.end(
-        ["what", "a document", "processor time", "documents a second", "reading", "as fast as", "in processor time"],
+        [
+            "what",
+            "a document",
+            "processor time",
+            "documents a second",
+            "waited for reading",
+            "reading, of processor time",
+            "as fast as",
+            "in processor time",
+        ],
         rows,
         {
             "seconds a document": wall,
             "processor seconds a document": processor,
             "times as fast": ratios,
             "times as fast in processor time": in_processor,
-            "shares": shares,
+            "share waited for reading": waited,
+            "reading alone, share of processor time": reading,
         },
     )
 
 
-def job_name(quantizer: str, heads: int) -> str:
+def job_name(store: str, heads: int) -> str:
     """How the table calls a job."""
-    return f"{quantizer}, {heads} head{'' if heads == 1 else 's'}"
+    return f"{store}, {heads} head{'' if heads == 1 else 's'}"
+
+
+def reading_name(store: str) -> str:
+    """How it calls the reading of a store."""
+    return f"{store}, reading alone"
 
 
 def compare(taken: Measurement) -> dict[str, dict[str, Ratio]]:
     """Contender → another one → how many times as fast it is."""
     one, many, most = (job_name("sign", heads) for heads in HEADS)
-    mha = "nn.MultiheadAttention"
-    return {
-        one: {"re-encoding": taken.ratio("re-encoding", one), mha: taken.ratio(mha, one)},
-        many: {"14 passes": taken.ratio("14 passes", many), "re-encoding": taken.ratio("re-encoding", many)},
-        most: {"re-encoding": taken.ratio("re-encoding", most)},
+    others = {
+        one: ("re-encoding", "re-encoding, own model", "nn.MultiheadAttention"),
+        many: ("14 passes", "re-encoding", "re-encoding, own model"),
+        most: ("re-encoding", "re-encoding, own model"),
     }
+    return {name: {other: taken.ratio(other, name) for other in slower} for name, slower in others.items()}
 
 
 Step = tuple[Callable[[], object], int]
@@ -129,28 +163,38 @@ Step = tuple[Callable[[], object], int]
 
 @dataclass(frozen=True)
 class Clocks:
-    """Processor time beside the wall clock.
+    """What is measured beside the wall clock.
 
     Attributes:
-        taken: contender → processor seconds a document of every run, the warm-up included.
+        processor_seconds: contender → processor seconds a document of every run, the warm-up included.
+        shares: job → share of its workers' time for which it waited for reading, of every run.
     """
 
-    taken: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    processor_seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    shares: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def watched(self, name: str, step: Callable[[], object], documents: int) -> Contender:
-        """Seconds a document of a step by the wall clock; its processor time is kept."""
+        """Seconds a document of a step by the wall clock; what else is measured is kept."""
 
         def run() -> float:
-            wall, processor = time.perf_counter(), time.process_time()
-            step()
-            self.taken[name].append((time.process_time() - processor) / documents)
-            return (time.perf_counter() - wall) / documents
+            started, used = time.perf_counter(), time.process_time()
+            result = step()
+            wall, processor = time.perf_counter() - started, time.process_time() - used
+            self.processor_seconds[name].append(processor / documents)
+            if isinstance(result, JobReport):
+                workers = min(available_cores(), -(-documents // UNIT))
+                self.shares[name].append(result.document["seconds"]["read"] / wall / workers)
+            return wall / documents
 
         return run
 
     def processor(self, repeats: int) -> Measurement:
         """Processor seconds of the last so many runs of each contender."""
-        return Measurement({name: tuple(taken[-repeats:]) for name, taken in self.taken.items()})
+        return Measurement({name: tuple(taken[-repeats:]) for name, taken in self.processor_seconds.items()})
+
+    def waited(self, repeats: int) -> Measurement:
+        """Shares that the last so many runs of each job waited."""
+        return Measurement({name: tuple(taken[-repeats:]) for name, taken in self.shares.items()})
 
 
 class Jobs:
@@ -160,12 +204,12 @@ class Jobs:
         self._folder, self._content = folder, content
         self._numbers = count()
 
-    def store(self, quantizer: str, documents: int) -> Store:
+    def store(self, name: str, documents: int) -> Store:
         """A store, made when it is first asked for."""
-        folder = self._folder / f"{quantizer}-{documents}"
+        folder = self._folder / f"{name}-{documents}"
         if folder.exists():
             return Store.open(str(folder))
-        return synthetic_store(folder, documents, quantizer, QUANTIZERS[quantizer], self._content)
+        return synthetic_store(folder, documents, *STORES[name], self._content)
 
     def heads(self, store: Store, number: int) -> list[str]:
         """Folders of heads for a store."""
@@ -177,45 +221,39 @@ class Jobs:
             folders.append(str(folder))
         return folders
 
-    def run(self, store: Store, heads: list[str]) -> Mapping[str, Any]:
+    def run(self, store: Store, heads: list[str]) -> JobReport:
         """Report of one job into a new folder."""
         out = self._folder / f"out-{next(self._numbers)}"
         report = backfill(BackfillRequest(store.uri, tuple(heads), str(out)))
         if report.exit_code:
             raise RuntimeError(f"the job failed: {report.document['failures']}")
-        return report.document
+        shutil.rmtree(out)
+        return report
 
-    def job(self, quantizer: str, documents: int, number: int) -> Step:
+    def job(self, name: str, documents: int, number: int) -> Step:
         """One job with so many heads."""
-        store = self.store(quantizer, documents)
+        store = self.store(name, documents)
         heads = self.heads(store, number)
         return lambda: self.run(store, heads), documents
 
-    def passes(self, quantizer: str, documents: int, number: int) -> Step:
+    def passes(self, name: str, documents: int, number: int) -> Step:
         """So many jobs with one head each."""
-        store = self.store(quantizer, documents)
+        store = self.store(name, documents)
         heads = self.heads(store, number)
         return lambda: [self.run(store, [head]) for head in heads], documents
 
-    def shares(self, quantizer: str, documents: int, number: int) -> dict[str, float]:
-        """Stage → share of one job's workers × wall clock; decoding is a part of scoring."""
-        store = self.store(quantizer, documents)
-        heads, kind = self.heads(store, number), type(store.spec.quantizer)
-        decode, spent = kind.dequantize, []
+    def reading(self, name: str, documents: int) -> Step:
+        """Every segment as the job reads it."""
+        store = self.store(name, documents)
 
-        def watched(*words: Any, **named: Any) -> torch.Tensor:
-            started = time.perf_counter()
-            decoded: torch.Tensor = decode(*words, **named)
-            spent.append(time.perf_counter() - started)
-            return decoded
+        def read() -> None:
+            leases = Leases()
+            for entry in store.entries:
+                for block in store.scan_segment(entry, BLOCK_BYTES, leases):
+                    _ = block.doc_ids
+                    del block
 
-        started = time.perf_counter()
-        with patch.object(kind, "dequantize", watched):
-            seconds = dict(self.run(store, heads)["seconds"])
-        whole = (time.perf_counter() - started) * min(available_cores(), len(store.entries))
-        seconds["Beam"] = whole - sum(seconds.values())
-        seconds["score"] -= sum(spent)
-        return {stage: round(taken / whole, 3) for stage, taken in (seconds | {"decode": sum(spent)}).items()}
+        return read, documents
 
 
 class MultiheadModel(nn.Module):
@@ -246,7 +284,7 @@ class MultiheadModel(nn.Module):
 def multihead(store: Store) -> Step:
     """Scoring of dequantized floats with `MultiheadModel`."""
     block: FeatureBlock = next(store.scan())
-    block = block.slice(0, min(len(block), 8 * ENCODED))
+    block = block.slice(0, min(len(block), ENCODED))
     head: Head = head_of(store.spec)
     model = MultiheadModel(head.model).eval()
     order = np.argsort(block.lengths, kind="stable")
@@ -267,13 +305,15 @@ def multihead(store: Store) -> Step:
     return score, len(order)
 
 
-def reencoding(options: argparse.Namespace, folder: Path) -> Step:
-    """The bare encoder, over some of the corpus."""
-    corpus = options.corpus or str(default_corpus(folder))
-    texts = pq.read_table(corpus, columns=["text"])["text"].slice(0, ENCODED).to_pylist()
+def reencoding(options: argparse.Namespace, *, own: bool) -> Step:
+    """The bare encoder over some of the corpus, as transformers has it or as Encore loads it."""
+    texts = pq.read_table(options.corpus, columns=["text"])["text"].slice(0, ENCODED).to_pylist()
     source = find_files(options.encoder).folder
-    tokenizer, model = AutoTokenizer.from_pretrained(source), AutoModel.from_pretrained(source, dtype=torch.float32)
-    model.eval()
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    if own:
+        model = resident_encoder(options.encoder, device="cpu", dtype="float32").model
+    else:
+        model = AutoModel.from_pretrained(source, dtype=torch.float32).eval()
     texts.sort(key=lambda text: len(tokenizer.encode(text, truncation=True, max_length=256)))
     batches = [
         tokenizer(texts[at : at + BATCH], padding=True, truncation=True, max_length=256, return_tensors="pt")
@@ -281,9 +321,10 @@ def reencoding(options: argparse.Namespace, folder: Path) -> Step:
     ]
 
     def encode() -> None:
+        torch.set_num_threads(available_cores())
         with torch.inference_mode():
             for batch in batches:
-                model(**batch)
+                model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
 
     return encode, len(texts)
 

@@ -10,7 +10,7 @@ encoder included.
 Every job has a part that does not depend on the corpus. What a further document takes leaves it out: the seconds by
 which one size is longer than the last, for each document more.
 
-    python -m benchmarks.growth [CORPUS.parquet] [--documents 5000] [--stored 20000] [--times 1 4 16] [--repeats 3]
+    python -m benchmarks.growth [CORPUS.parquet] [--documents 5000] [--stored 20000] [--times 1 4 16] [--repeats 5]
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ HEADER = [
     "a further document, µs",
     "peak, MiB",
     "peak",
+    "before the job, MiB",
 ]
 
 
 def main() -> None:
     """Run the benchmark, or one job of it."""
-    parser = arguments(__doc__, repeats=3)
+    parser = arguments(__doc__)
     parser.add_argument("corpus", nargs="?", help="Parquet with columns doc_id and text")
     parser.add_argument("--documents", type=int, default=5000, help="of the smallest corpus")
     parser.add_argument("--stored", type=int, default=20_000, help="documents of the smallest store")
@@ -95,7 +96,8 @@ def main() -> None:
 def prepare(folder: Path, options: argparse.Namespace) -> None:
     """The encoder, a corpus and a store of each size, and a head."""
     tiny_bert(folder / "encoder", hidden=64, max_positions=256)
-    source = pq.read_table(options.corpus or default_corpus(folder), columns=["text"])["text"]
+    options.corpus = options.corpus or str(default_corpus(folder))
+    source = pq.read_table(options.corpus, columns=["text"])["text"]
     # Corpora have an order: the first texts of one are no sample of it.
     source = source.take(pa.array(np.random.default_rng(0).permutation(len(source))))
     for times in options.times:
@@ -105,9 +107,6 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
         pq.write_table(pa.table({"doc_id": ids, "text": texts}), folder / f"corpus-{times}.parquet")
         store = synthetic_store(folder / f"store-{times}", options.stored * times, "sign", "none")
     head_of(store.spec).save(folder / "head")
-    for job in JOBS:
-        # For the page cache, which is all that a fresh process leaves warm.
-        run(folder, options.times[0], options.unit_rows, job)
 
 
 def measured(folder: Path, options: argparse.Namespace) -> dict[str, Measurement]:
@@ -121,9 +120,11 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Measurement
     contenders: dict[str, Callable[[], float]] = {
         f"{job} {times}×": partial(note, job, times) for job in JOBS for times in options.times
     }
-    seconds = measure(contenders, options.repeats, warm_up=0)
+    seconds = measure(contenders, options.repeats)
     others = {
-        what: Measurement({name: tuple(found[what] for found in rounds) for name, rounds in noted.items()})
+        what: Measurement(
+            {name: tuple(found[what] for found in rounds[-options.repeats :]) for name, rounds in noted.items()}
+        )
         for what in ("processor_seconds", "start_mib", "peak_mib")
     }
     return {"seconds": seconds, **others}
@@ -211,6 +212,7 @@ def rows_of(
             row += [taken.cell(this, unit="").replace("  ", " "), f"× {ratio}" if times > sizes[0] else "1"]
             if what in further:
                 row.append(further_cell(further[what], job, times, sizes))
+        row.append(found["start_mib"].median(f"{job} {times}×"))
         rows.append(row)
     return rows
 

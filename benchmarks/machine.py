@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from threadpoolctl import threadpool_info
 
 PACKAGES = (
     "apache-beam",
@@ -24,7 +27,7 @@ PACKAGES = (
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory (GiB), GPU, Python and package versions."""
+    """Processor, cores that this process may use, memory (GiB), GPU, Python, package versions, kernels, and commit."""
     return {
         "processor": _line_of("/proc/cpuinfo", "model name") or platform.machine(),
         "cores": available_cores(),
@@ -33,6 +36,8 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "kernels": _kernels(),
+        "commit": _commit(),
     }
 
 
@@ -55,6 +60,23 @@ def _gpu() -> str | None:
     # Whoever has not loaded torch measures nothing on a GPU, and may be measuring how long imports take.
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None
+
+
+def _kernels() -> dict[str, str]:
+    """Which kernels for matrix products NumPy's OpenBLAS and torch have chosen, of what is loaded."""
+    torch = sys.modules.get("torch")
+    found = {} if torch is None else {"torch": str(torch.backends.cpu.get_cpu_capability())}
+    libraries = [library for library in threadpool_info() if library["internal_api"] == "openblas"]
+    return found | {library["prefix"]: library["architecture"] for library in libraries}
+
+
+def _commit() -> str | None:
+    """Commit that was measured, ``+`` behind it where tracked files differ from it; None outside a clone."""
+    asked = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _line_of(path: str, name: str) -> str | None:

@@ -8,7 +8,7 @@ The way is a pause before each request to the same disk: neither bandwidth nor a
 Random features of minilm's width, 1 bit, in documents as long as news; heads with attention. Waiting is the share of
 workers × wall clock for which scoring waited for a segment, in one more job.
 
-    python -m benchmarks.latency [--documents 47668] [--milliseconds 30] [--repeats 5] [--publish]
+    python -m benchmarks.latency [--documents 24000] [--milliseconds 30] [--repeats 5] [--publish]
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Place = Callable[[], AbstractContextManager[None]]
 def main() -> None:
     """Run the benchmark and print its report."""
     parser = arguments(__doc__)
-    parser.add_argument("--documents", type=int, default=47_668)
+    parser.add_argument("--documents", type=int, default=24_000)
     parser.add_argument("--milliseconds", type=float, default=30, help="from a request to its answer")
     options = parser.parse_args()
     torch.set_num_threads(available_cores())

@@ -38,8 +38,8 @@ from featurestore.records import attempt_path, record_path
 from pipelines.memory import give_back_freed_memory
 
 STORES = (("sign", "none"), ("uint8", "none"), ("uint8", "zstd"), ("float16", "none"), ("float16", "blosc"))
-MEGABYTES = {"sign": 0.0021, "uint8": 0.0168, "float16": 0.0336}
-"""Packed, of a document of 43.7 tokens of 384 dimensions."""
+BITS = {"sign": 1, "uint8": 8, "float16": 16}
+"""Of a packed number."""
 HEADER = [
     "quantizer, codec",
     "packed MB",
@@ -59,7 +59,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = arguments(__doc__, repeats=7)
     parser.add_argument(
-        "--megabytes", type=int, default=100, help="packed, of each synthetic store; of news: 100 in sign"
+        "--megabytes", type=int, default=100, help="packed, of each synthetic store; of all news: 100 in sign"
     )
     parser.add_argument("--store", type=Path, action="append", help="a store on this disk, instead of synthetic ones")
     options = parser.parse_args()
@@ -72,7 +72,11 @@ def main() -> None:
             texts = TextDocuments.encode(Path(name) / "texts")
             stores = {
                 f"{quantizer}, {codec}": synthetic_store(
-                    Path(name) / f"{number}", round(options.megabytes / MEGABYTES[quantizer]), quantizer, codec, texts
+                    Path(name) / f"{number}",
+                    texts.in_bytes(options.megabytes * 1e6, BITS[quantizer]),
+                    quantizer,
+                    codec,
+                    texts,
                 )
                 for number, (quantizer, codec) in enumerate(STORES)
             }

@@ -89,6 +89,11 @@ class TextDocuments:
         features = torch.from_numpy(np.concatenate([block.packed for block in blocks])).float()
         return cls(features, np.cumsum([0, *np.concatenate([block.lengths for block in blocks])]))
 
+    def in_bytes(self, size: float, bits: int) -> int:
+        """How many documents take so many bytes, with so many bits a number."""
+        rows = len(self.sample) / (len(self.offsets) - 1)
+        return round(size / (rows * WIDTH * bits / 8))
+
     def packed(self, quantizer: Quantizer, start: int, stop: int) -> tuple[Packed, npt.NDArray[np.int64]]:
         """All rows of each text."""
         texts = np.arange(start, stop) % (len(self.offsets) - 1)

@@ -104,7 +104,6 @@ class UnitAtWork:
 
     Attributes:
         unit: the segment and its heads.
-        earlier: what an earlier attempt of the same run made of it.
         files: predictions that are there: made before, or carried over.
         todo: heads that have to score it.
         blocks: its documents.
@@ -113,7 +112,6 @@ class UnitAtWork:
     """
 
     unit: SegmentUnit
-    earlier: SegmentOutcome | None = None
     files: list[PredictionFile] = field(default_factory=list)
     todo: list[str] = field(default_factory=list)
     blocks: Iterator[FeatureBlock] = field(default_factory=lambda: iter(()))
@@ -189,16 +187,14 @@ class ScoreSegments(beam.DoFn):
         """Take what is finished, carry over what is still right, read what is to be scored."""
         work = UnitAtWork(unit)
         with _failing(work, "read"):
-            work.earlier = self._finished(unit)
-            if work.earlier is None:
-                made = list(self._each(lambda name: self._made_before(unit, name), unit.heads))
-                work.todo = [name for name, file in zip(unit.heads, made, strict=True) if file is None]
-                kept = [file for file in made if file is not None]
-                work.files = [file for file, _ in kept]
-                work.adopted = unit.entry.live * sum(adopted for _, adopted in kept)
-                work.carried = unit.entry.live * len(kept) - work.adopted
-                if work.todo:
-                    work.blocks = self._blocks(unit.entry)
+            made = list(self._each(lambda name: self._made_before(unit, name), unit.heads))
+            work.todo = [name for name, file in zip(unit.heads, made, strict=True) if file is None]
+            kept = [file for file in made if file is not None]
+            work.files = [file for file, _ in kept]
+            work.adopted = unit.entry.live * sum(adopted for _, adopted in kept)
+            work.carried = unit.entry.live * len(kept) - work.adopted
+            if work.todo:
+                work.blocks = self._blocks(unit.entry)
         return work
 
     def _score(self, work: UnitAtWork, waited: float) -> UnitAtWork:
@@ -223,8 +219,6 @@ class ScoreSegments(beam.DoFn):
 
     def _write(self, work: UnitAtWork) -> SegmentOutcome:
         """Write the predictions, and then what came of the unit."""
-        if work.earlier is not None:
-            return work.earlier
         with _failing(work, "write"):
             if work.failure is None:
                 mark = time.perf_counter()
@@ -234,18 +228,11 @@ class ScoreSegments(beam.DoFn):
         self._run.put_outcome(work.unit.number, outcome.to_dict())
         return outcome
 
-    def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:
-        """What an earlier attempt of this run made of a unit, unless it failed."""
-        try:
-            outcome = SegmentOutcome.from_dict(self._run.outcome(unit.number))
-        except FileNotFoundError:
-            return None
-        return outcome if outcome.failure is None else None
-
     def _made_before(self, unit: SegmentUnit, name: str) -> tuple[PredictionFile, bool] | None:
         """A head's predictions for a segment that need no scoring, and whether they are adopted or else carried over.
 
-        Adopted is a file that a run finished which ended before it could list it: they are written whole or not at all.
+        Adopted is a file that an attempt of this run finished, or a run that ended before it could list it: files are
+        written whole or not at all.
         """
         if (size := self._predictions.objects.size(prediction_path(name, unit.entry))) is not None:
             return self._file(unit, name, size), True

@@ -140,7 +140,7 @@ class UnitAtWork:
 class ScoreSegments(beam.DoFn):
     """Groups of SegmentUnit → SegmentOutcome of each, with the prediction files written on the way.
 
-    While a segment is scored, the next ones are read and the last ones written.
+    From object storage the next ones are read and the last ones written while one is scored.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from featurestore.spec import FeatureSpec
 from heads.artefact import Head
 from heads.attention import AttentionPooling
 from heads.batches import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
+from heads.device_scoring import DeviceScoring
+from heads.folding import folded_hidden
 from heads.model import HeadModel
 from heads.pair import PairPooling, compare_texts
 from heads.pooled import Batch, PooledHeads, Scratch
@@ -64,23 +67,37 @@ class Scorer:
         spec: the features that it takes.
 
     Raises:
-        UsageError: no heads.
+        UsageError: no heads, or a type that the device does not score in.
         SpecMismatch: a head was trained on other features.
     """
 
-    def __init__(self, heads: Sequence[Head], spec: FeatureSpec) -> None:
+    def __init__(
+        self,
+        heads: Sequence[Head],
+        spec: FeatureSpec,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Prepare heads on a device.
+
+        Args:
+            heads: at least one.
+            spec: of the blocks to come.
+            device: where they score; features are brought there block by block.
+            dtype: what is multiplied: float32, or, except on the CPU, float16 (`check_dtype`).
+        """
         if not heads:
             raise UsageError("no head to score with; name at least one")
         for head in heads:
             head.require(spec, f"head {head.task}", "the features")
         self.heads = tuple(heads)
         self.spec = spec
-        with torch.inference_mode():
-            self._pooled = PooledHeads([head.model for head in heads], spec.width)
-            self._classifiers = [_FoldedClassifier.of(head) for head in heads]
         self._of_pairs = any(head.model.of_pairs for head in heads)
-        self._group_documents = max(1, min(GROUP_DOCUMENTS, POOLED_FLOATS // (self._pooled.vectors * spec.width)))
-        self._scratch = Scratch()
+        models, place = [head.model for head in heads], torch.device(device)
+        check_dtype(dtype, place)
+        self._scoring: _Scoring = (
+            _ProcessorScoring(models, spec) if place.type == "cpu" else DeviceScoring(models, spec, place, dtype)
+        )
 
     def score(self, block: FeatureBlock) -> list[Scores]:
         """Class probabilities of every document by every head.
@@ -94,8 +111,47 @@ class Scorer:
         """
         check_block(block, self.spec)
         first_lengths = block.first_lengths if self._of_pairs else None
-        results = [np.empty((len(block), len(head.classes)), np.float32) for head in self.heads]
-        budget = rows_of_budget(self.spec)
+        results = self._scoring.probabilities(block, first_lengths)
+        return [Scores(head, result) for head, result in zip(self.heads, results, strict=True)]
+
+
+def check_dtype(dtype: torch.dtype, device: torch.device) -> None:
+    """Raise UsageError unless heads score in this type on this device.
+
+    A half has as many digits as TF32, and its products take half the time of those. bfloat16 has three bits fewer and a
+    range that nothing here needs.
+    """
+    if dtype not in (torch.float32, torch.float16):
+        raise UsageError(f"dtype {str(dtype).removeprefix('torch.')}: heads score in float32 or float16")
+    if dtype == torch.float16 and device.type == "cpu":
+        raise UsageError(
+            "dtype float16 on the CPU: heads score in float32 there; leave it out, or ask for --device cuda"
+        )
+
+
+class _Scoring(Protocol):
+    """Heads of one spec, prepared where they score."""
+
+    def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
+        """(documents, classes) of each head, in the order of the heads."""
+
+
+class _ProcessorScoring:
+    """Heads prepared on the CPU."""
+
+    def __init__(self, models: Sequence[HeadModel], spec: FeatureSpec) -> None:
+        self._spec = spec
+        with torch.inference_mode():
+            self._pooled = PooledHeads(models, spec.width)
+            self._classifiers = [_FoldedClassifier.of(model) for model in models]
+        self._classes = [model.classifier.output.out_features for model in models]
+        self._group_documents = max(1, min(GROUP_DOCUMENTS, POOLED_FLOATS // (self._pooled.vectors * spec.width)))
+        self._scratch = Scratch()
+
+    def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
+        """(documents, classes) of each head, in the order of the heads."""
+        results = [np.empty((len(block), classes), np.float32) for classes in self._classes]
+        budget = rows_of_budget(self._spec)
         # A document of few vectors counts as more, so that no batch is more than a group.
         lengths = np.maximum(block.lengths, -(-budget // self._group_documents))
         with torch.inference_mode():
@@ -106,11 +162,11 @@ class Scorer:
                     batches = list(batches)
                 for place, pooled in self._pooled(batches, len(positions), self._scratch):
                     results[place][positions] = self._classifiers[place](pooled)[: len(positions)].numpy()
-        return [Scores(head, result) for head, result in zip(self.heads, results, strict=True)]
+        return results
 
     def _groups(self, batches: Sequence[Positions], lengths: Positions) -> Iterator[list[Positions]]:
         """Batches in a row that are as many documents together as a group may have, and as many floats."""
-        row = self.spec.width * (self.spec.layers.stacked or 1)
+        row = self._spec.width * (self._spec.layers.stacked or 1)
         group: list[Positions] = []
         many = floats = 0
         for documents in batches:
@@ -128,9 +184,9 @@ class Scorer:
         self, block: FeatureBlock, first_lengths: Positions | None, group: Sequence[Positions]
     ) -> Iterator[Batch]:
         """The features of each batch; where they are looked at once, valid until the next one is asked for."""
-        quantizer, width = self.spec.quantizer, self.spec.width
-        layers = [self.spec.layers.stacked] if self.spec.layers.stacked else []
-        step = max(1, rows_of_budget(self.spec) // ROW_STEPS)
+        quantizer, width = self._spec.quantizer, self._spec.width
+        layers = [self._spec.layers.stacked] if self._spec.layers.stacked else []
+        step = max(1, rows_of_budget(self._spec) // ROW_STEPS)
         for number, documents in enumerate(group):
             packed, lengths = pad(block.packed, block.offsets, documents)
             used = packed.shape[0] * packed.shape[1]
@@ -149,23 +205,17 @@ class _FoldedClassifier:
         weight: torch.Tensor = classifier.hidden.weight
         bias: torch.Tensor = classifier.hidden.bias
         if isinstance(pooling, AttentionPooling):
-            # hidden(output(v + b_v)) is one affine map of v, the projected values without their bias; so it is of the
-            # values of several queries side by side.
-            shift = pooling.output_weight @ pooling.value_bias + pooling.output_bias
-            bias = bias + weight @ shift.repeat(pooling.queries)
-            weight = (weight.view(len(weight), pooling.queries, -1) @ pooling.output_weight).flatten(1)
+            weight, bias = folded_hidden(pooling, classifier.hidden)
         # tanh x = 2 σ(2x) - 1, and torch's σ takes a tenth of the time of its tanh.
         self._hidden = laid_out(2 * weight[None]), 2 * bias
         output: torch.Tensor = classifier.output.weight
         self._output = laid_out(2 * output[None]), classifier.output.bias - output.sum(dim=1)
 
     @staticmethod
-    def of(head: Head) -> _FoldedClassifier:
+    def of(model: HeadModel) -> _FoldedClassifier:
         """The classifier of a head."""
-        pooling = head.model.pooling
-        return (
-            _PairClassifier(head.model, pooling) if isinstance(pooling, PairPooling) else _FoldedClassifier(head.model)
-        )
+        pooling = model.pooling
+        return _PairClassifier(model, pooling) if isinstance(pooling, PairPooling) else _FoldedClassifier(model)
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
         """(documents, classes) probabilities from the pooled vectors of the head, side by side (documents, n · d)."""

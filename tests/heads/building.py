@@ -11,6 +11,7 @@ import torch
 from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from featurestore.quantizers import calibrate
 from heads import Head, HeadModel, Labels
+from heads.batches import pad
 from tests.documents import document_index, packed_numbers
 
 CLASSES = ("no", "perhaps", "yes")
@@ -71,6 +72,28 @@ def head_of(
         versions={"torch": torch.__version__},
         created_at="2026-01-02T03:04:05+00:00",
     )
+
+
+def by_module(head: Head, spec: FeatureSpec, block: FeatureBlock) -> np.ndarray:
+    """The module's own forward pass, all documents in one padded batch."""
+    packed, lengths = pad(block.packed, block.offsets, np.arange(len(block)))
+    with torch.inference_mode():
+        first_lengths = torch.from_numpy(block.first_lengths)
+        logits = head.model(spec.quantizer.dequantize(packed, spec.width), lengths, first_lengths)
+        return logits.softmax(dim=1).numpy()
+
+
+def family(spec: FeatureSpec) -> list[Head]:
+    """Heads of every pooling and, for stacked features, of shared and different mixes."""
+    heads = [
+        head_of(spec, pooling, seed=seed) for seed, pooling in enumerate(["attention", "cls", "attention", "mean"])
+    ]
+    # Heads of one, two and three queries are stacked into the same products.
+    heads[1:1] = [head_of(spec, seed=5, queries=3), head_of(spec, seed=6, queries=2)]
+    heads[4:4] = [head_of(spec, "pair", seed=7), head_of(spec, "pair", seed=8)]
+    if spec.layers.stacked:
+        heads += [head_of(spec, pooling, seed=9, layer_mix="uniform") for pooling in ("mean", "attention", "attention")]
+    return heads
 
 
 def labels_of(labels: dict[str, str], source: str = "labels.csv") -> Labels:

@@ -12,10 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import FeatureBlock, FeatureSpec, SpecMismatch, StoreError, UsageError
+from featurestore import SpecMismatch, StoreError, UsageError
 from heads import Head, HeadModel, Scorer, batches, pooled, scoring, small_products
 from heads.batches import pad
-from tests.heads.building import CLASSES, block_of, head_of, spec_of
+from tests.heads.building import CLASSES, block_of, by_module, family, head_of, spec_of
 
 QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
@@ -27,28 +27,6 @@ def small(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(small_products, "openblas_is_wide", lambda: request.param)
         yield
-
-
-def by_module(head: Head, spec: FeatureSpec, block: FeatureBlock) -> np.ndarray:
-    """The module's own forward pass, all documents in one padded batch."""
-    packed, lengths = pad(block.packed, block.offsets, np.arange(len(block)))
-    with torch.inference_mode():
-        first_lengths = torch.from_numpy(block.first_lengths)
-        logits = head.model(spec.quantizer.dequantize(packed, spec.width), lengths, first_lengths)
-        return logits.softmax(dim=1).numpy()
-
-
-def family(spec: FeatureSpec) -> list[Head]:
-    """Heads of every pooling and, for stacked features, of shared and different mixes."""
-    heads = [
-        head_of(spec, pooling, seed=seed) for seed, pooling in enumerate(["attention", "cls", "attention", "mean"])
-    ]
-    # Heads of one, two and three queries are stacked into the same products.
-    heads[1:1] = [head_of(spec, seed=5, queries=3), head_of(spec, seed=6, queries=2)]
-    heads[4:4] = [head_of(spec, "pair", seed=7), head_of(spec, "pair", seed=8)]
-    if spec.layers.stacked:
-        heads += [head_of(spec, pooling, seed=9, layer_mix="uniform") for pooling in ("mean", "attention", "attention")]
-    return heads
 
 
 @pytest.mark.parametrize("quantizer", QUANTIZERS)

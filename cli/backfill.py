@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
+from cli.options import DeviceOption, HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +26,15 @@ def backfill(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Keep every class's probability beside the label.")
     ] = False,
+    device: DeviceOption = "auto",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            "--dtype",
+            metavar="float32|float16",
+            help="What a GPU multiplies in; float16 is faster, and moves probabilities by some 0.001.",
+        ),
+    ] = "float32",
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,7 +47,7 @@ def backfill(
     from pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
-    request = BackfillRequest(store, tuple(head), out, snapshot, probabilities)
+    request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype)
     prepare_file(report, "--report")
     result = run_backfill(request, beam_options=beam_options(context), display=display_for(error_console()))
     write_report(report, result.to_json())
@@ -47,6 +56,7 @@ def backfill(
         print_json(found)
     else:
         documents, failures = found["documents"], found["failures"]
+        on_device = f" on {found['device']}, {found['dtype']}" if found["device"].startswith("cuda") else ""
         lines: list[tuple[str, object]] = [
             ("predictions", f"{found['predictions']}" + ("" if found["committed"] else " (unchanged)")),
             ("heads", ", ".join(found["heads"])),
@@ -60,7 +70,7 @@ def backfill(
         if failures:
             lines.append(("failed", f"{len(failures)} segments; the same command tries them again"))
             lines += [("", f"  {f['stage']}: {f['reason']}") for f in list(failures.values())[:5]]
-        lines.append(("took", f"{found['wall_seconds']:.1f} s"))
+        lines.append(("took", f"{found['wall_seconds']:.1f} s{on_device}"))
         print_pairs(lines)
     if result.exit_code:
         raise typer.Exit(result.exit_code)

@@ -42,9 +42,7 @@ MaxLengthOption = Annotated[
 ]
 DeviceOption = Annotated[
     str,
-    typer.Option(
-        "--device", metavar="auto|cpu|cuda", help="Where the encoder runs; cuda is an error where there is none."
-    ),
+    typer.Option("--device", metavar="auto|cpu|cuda", help="Where models run; cuda is an error where there is none."),
 ]
 CodecOption = Annotated[
     str | None,

@@ -22,6 +22,7 @@ from pipelines.predictions import PredictionFile, Predictions
 from pipelines.progress import ProgressDisplay, Silent, watch_units
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
+from pipelines.scoring_device import scoring_on
 from pipelines.segment_job import VERSIONED, JobReport
 from pipelines.staged_heads import head_name, stage_heads
 from pipelines.totals import LOST
@@ -39,6 +40,8 @@ class BackfillRequest:
         out: URI of the predictions folder, made where there is none.
         snapshot: number or tag of the snapshot to score; None takes the newest.
         probabilities: keep every class's probability beside the label and its score.
+        device: where heads score: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: what a GPU multiplies in: ``float32``, or ``float16``, which moves probabilities by some 0.001.
     """
 
     store: str
@@ -46,6 +49,8 @@ class BackfillRequest:
     out: str
     snapshot: int | str | None = None
     probabilities: bool = False
+    device: str = "auto"
+    dtype: str = "float32"
 
 
 def backfill(
@@ -55,10 +60,12 @@ def backfill(
 
     Raises:
         SpecMismatch: a head was trained on other features than the store holds; nothing is scored.
-        UsageError: a head cannot be read, two are the same, or the folder holds another store's predictions.
+        UsageError: a head cannot be read, two are the same, the folder holds another store's predictions, or there is
+            no such device; nothing is scored.
         JobError: the pipeline failed as a whole; finished files are kept for the next run.
     """
     started = time.monotonic()
+    device = _device_of(request, local=RunnerChoice.of(beam_options, units=1).workers is not None)
     store = Store.open(request.store, request.snapshot)
     heads = load_heads(request.heads)
     for directory, head in zip(request.heads, heads, strict=True):
@@ -77,7 +84,16 @@ def backfill(
 
     def build() -> beam.Pipeline:
         pipeline = runner.pipeline()
-        score = ScoreSegments(store.uri, store.version, request.out, run.run_id, names, runner.torch_threads)
+        score = ScoreSegments(
+            store.uri,
+            store.version,
+            request.out,
+            run.run_id,
+            names,
+            runner.torch_threads,
+            request.device,
+            request.dtype,
+        )
         _ = pipeline | "Plan" >> beam.Create(groups) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
         return pipeline
 
@@ -95,12 +111,23 @@ def backfill(
     after = predictions.publish(names, (entry.segment for entry in store.entries if entry.live), made)
     report = _report(store, predictions, run, names, list(outcomes.values()), made, failures)
     report |= {
+        "device": device,
+        "dtype": request.dtype,
         "version": {"before": before.version, "after": after.version},
         "committed": after.version != before.version,
         "wall_seconds": round(time.monotonic() - started, 3),
     }
     run.put_report(report)
     return JobReport(report)
+
+
+def _device_of(request: BackfillRequest, *, local: bool) -> str:
+    """Name of the device that heads score on; workers elsewhere have devices of their own, of which it says nothing.
+
+    Raises:
+        UsageError: no such device in this process, where it is the one that scores.
+    """
+    return str(scoring_on(request.device, request.dtype)[0]) if local else request.device
 
 
 def load_heads(directories: Sequence[str]) -> list[Head]:

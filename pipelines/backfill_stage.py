@@ -25,6 +25,7 @@ from pipelines.overlap import overlapped
 from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
 from pipelines.read_ahead import read_ahead
 from pipelines.runs import RunFolder
+from pipelines.scoring_device import scoring_on
 from pipelines.staged_heads import StagedHeads
 from pipelines.unit_flow import Failure
 
@@ -144,14 +145,28 @@ class ScoreSegments(beam.DoFn):
     """
 
     def __init__(
-        self, store: str, version: int, out: str, run_id: str, heads: Sequence[str], torch_threads: int | None
+        self,
+        store: str,
+        version: int,
+        out: str,
+        run_id: str,
+        heads: Sequence[str],
+        torch_threads: int | None,
+        device: str,
+        dtype: str,
     ) -> None:
+        """Name what `setup` opens; ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker."""
         self._uri, self._version, self._out, self._run_id = store, version, out, run_id
         self._names, self._torch_threads = tuple(heads), torch_threads
+        self._device, self._dtype = device, dtype
         self._handle = Shared()
 
     def setup(self) -> None:
-        """Open store and predictions once a worker; heads are loaded once a process."""
+        """Open store and predictions once a worker; heads are loaded once a process, onto the device that it has.
+
+        Raises:
+            UsageError: no such device on this worker.
+        """
         self._store = Store.open(self._uri, self._version)
         # A digest: computed for every file, it took as long as writing a third of them.
         self._fingerprint = self._store.spec.fingerprint
@@ -160,7 +175,9 @@ class ScoreSegments(beam.DoFn):
         self._leases = Leases()
         self._requests = ThreadPoolExecutor(READ_THREADS, "requests")
         self._heads = self._handle.acquire(
-            lambda: StagedHeads(self._predictions.objects, self._names, self._store.spec)
+            lambda: StagedHeads(
+                self._predictions.objects, self._names, self._store.spec, *scoring_on(self._device, self._dtype)
+            )
         )
 
     def teardown(self) -> None:

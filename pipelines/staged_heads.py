@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
+import torch
+
 from featurestore import FeatureSpec
 from featurestore.objects import Objects
 from featurestore.store import READ_THREADS
@@ -41,12 +43,20 @@ class StagedHeads:
         heads: name → head.
     """
 
-    def __init__(self, objects: Objects, names: Iterable[str], spec: FeatureSpec) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        names: Iterable[str],
+        spec: FeatureSpec,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Load heads; ``device`` and ``dtype`` are as of `Scorer`."""
         wanted = list(names)
         with ThreadPoolExecutor(READ_THREADS) as pool:
             loaded = list(pool.map(lambda name: _load(objects, name), wanted))
         self.heads: Mapping[str, Head] = dict(zip(wanted, loaded, strict=True))
-        self._spec = spec
+        self._spec, self._device, self._dtype = spec, device, dtype
         self._lock = Lock()
         self._names: tuple[str, ...] = ()
         self._latest: Scorer | None = None
@@ -59,7 +69,9 @@ class StagedHeads:
         """
         with self._lock:
             if self._latest is None or self._names != tuple(names):
-                self._latest = Scorer([self.heads[name] for name in names], self._spec)
+                # Before the next ones are prepared: a device need not hold both.
+                self._latest = None
+                self._latest = Scorer([self.heads[name] for name in names], self._spec, self._device, self._dtype)
                 self._names = tuple(names)
             return self._latest
 

@@ -115,6 +115,12 @@ def test_defaults_are_those_of_the_design() -> None:
     assert {name: defaults[name] for name in expected} == expected
 
 
+def test_backfill_scores_on_a_gpu_where_there_is_one_and_in_single_precision() -> None:
+    (command,) = [command for command in app.registered_commands if command.name == "backfill"]
+    parameters = __import__("inspect").signature(command.callback).parameters
+    assert (parameters["device"].default, parameters["dtype"].default) == ("auto", "float32")
+
+
 def expect(
     words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str], beam: tuple[str, ...] = ()
 ) -> None:
@@ -252,5 +258,8 @@ def test_a_store_and_predictions_do_not_share_a_folder(
     run(encode_words(corpus, tmp_path / "store"))
     assert run(["train", labels, "--store", store, "--out", head, "--epochs", "1"]) == 0
     expect(["backfill", "--store", store, "--head", head, "--out", store], 2, "is a feature store", capsys)
+    words = ["backfill", "--store", store, "--head", head, "--out", out]
+    expect([*words, "--device", "cuda:99"], 2, "device cuda:99: this machine has", capsys)
+    expect([*words, "--device", "cpu", "--dtype", "float16"], 2, "dtype float16 on the CPU", capsys)
     assert run(["backfill", "--store", store, "--head", head, "--out", out]) == 0
     expect(encode_words(corpus, tmp_path / "out"), 2, "holds predictions", capsys)

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
-from featurestore import Change, DataError, SpecMismatch, Store, StoreError, UsageError, commit
+from featurestore import Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
-from heads import Head, Labels, Scorer, TrainSettings
+from heads import Head, HeadModel, Labels, Scorer, TrainSettings, scoring
+from heads.device_scoring import DeviceScoring
 from heads.store_training import TrainRequest, train_from_store
 from pipelines.backfill_job import BackfillRequest, backfill
 from pipelines.corpus import CorpusColumns
@@ -55,7 +57,8 @@ def run_backfill(
     store: Store, folder: Path, *tasks: str, options: tuple[str, ...] = ONE_WORKER, **request: object
 ) -> JobReport:
     heads = tuple(str(folder / task) for task in tasks)
-    return backfill(BackfillRequest(store.uri, heads, str(folder / "out"), **request), beam_options=options)  # type: ignore[arg-type]
+    asked = BackfillRequest(store.uri, heads, str(folder / "out"), **{"device": "cpu", **request})  # type: ignore[arg-type]
+    return backfill(asked, beam_options=options)
 
 
 def answers(folder: Path, task: str) -> dict[str, tuple[str, float]]:
@@ -92,6 +95,68 @@ def test_many_heads_in_one_pass_give_what_each_gives_alone(store: Store, tmp_pat
         together = Predictions.open(str(tmp_path / "out")).read(task).sort_by("doc_id")
         flat = (np.stack(t["probabilities"].to_pylist()) for t in (alone, together))
         np.testing.assert_allclose(*flat, atol=1e-6)
+
+
+def test_workers_share_heads_that_are_prepared_on_a_device(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device's way of scoring, on the processor."""
+    for task, pooling in (("one", "attention"), ("two", "mean"), ("three", "attention")):
+        train(store, tmp_path, task, poolings=(pooling,), seeds=(len(task),))
+    run_backfill(store, tmp_path, "one", "two", "three")
+    usual = {task: answers(tmp_path, task) for task in ("one", "two", "three")}
+    prepared: list[torch.device] = []
+
+    def elsewhere(models: Sequence[HeadModel], spec: FeatureSpec) -> DeviceScoring:
+        prepared.append(torch.device("cpu"))
+        return DeviceScoring(models, spec, prepared[-1])
+
+    monkeypatch.setattr(scoring, "_ProcessorScoring", elsewhere)
+    (tmp_path / "out").rename(tmp_path / "usual")
+    report = run_backfill(store, tmp_path, "one", "two", "three", options=("--direct_num_workers=3",))
+    assert (report.document["device"], report.document["dtype"]) == ("cpu", "float32")
+    assert len(prepared) == 1
+    for task, labels in usual.items():
+        found = answers(tmp_path, task)
+        assert {doc_id: label for doc_id, (label, _) in found.items()} == {
+            key: label for key, (label, _) in labels.items()
+        }
+        assert [found[key][1] for key in labels] == pytest.approx([score for _, score in labels.values()], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"device": "cuda"}, "device cuda: this machine has no CUDA device"),
+        ({"device": "tpu"}, "device 'tpu': expected auto, cpu, cuda"),
+        ({"device": "cpu", "dtype": "float16"}, "dtype float16 on the CPU"),
+        ({"device": "cpu", "dtype": "bfloat16"}, "dtype bfloat16: heads score in float32 or float16"),
+        ({"device": "cpu", "dtype": "half"}, "dtype 'half'"),
+    ],
+)
+def test_a_device_or_a_type_that_is_not_there_is_refused_before_any_work(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str], message: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    train(store, tmp_path)
+    with pytest.raises(UsageError, match=message):
+        run_backfill(store, tmp_path, "parity", **asked)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_cuda_device_gives_the_answers_of_the_processor(store: Store, tmp_path: Path, dtype: str) -> None:
+    train(store, tmp_path)
+    run_backfill(store, tmp_path, "parity")
+    usual = answers(tmp_path, "parity")
+    (tmp_path / "out").rename(tmp_path / "usual")
+    options = ("--direct_num_workers=3",)
+    report = run_backfill(store, tmp_path, "parity", options=options, device="auto", dtype=dtype)
+    assert (report.document["device"], report.document["dtype"]) == ("cuda", dtype)
+    found = answers(tmp_path, "parity")
+    assert [found[key][1] for key in usual] == pytest.approx([score for _, score in usual.values()], abs=0.01)
 
 
 def test_only_what_is_not_scored_yet_is_scored(store: Store, tmp_path: Path, corpus: str) -> None:

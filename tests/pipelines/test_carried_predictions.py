@@ -155,9 +155,9 @@ class TestWhatIsNotKnown:
         compact(store)
         scored: list[str] = []
 
-        def spy(heads: list[object], spec: object) -> Scorer:
+        def spy(heads: list[object], *words: object) -> Scorer:
             scored.extend(head.task for head in heads)  # type: ignore[attr-defined]
-            return Scorer(heads, spec)  # type: ignore[arg-type]
+            return Scorer(heads, *words)  # type: ignore[arg-type]
 
         monkeypatch.setattr(staged_heads, "Scorer", spy)
         documents = run_backfill(newest(store), tmp_path, "parity", "second").document["documents"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from featurestore.objects import Objects
 from heads import Head
+from pipelines import staged_heads
 from pipelines.staged_heads import StagedHeads, head_name, stage_heads
 from tests.heads.building import head_of, spec_of
 
@@ -27,6 +29,18 @@ def test_the_same_heads_are_prepared_once_and_others_anew(tmp_path: Path) -> Non
     assert [head.task for head in staged.scorer([second, first]).heads] == ["b", "a"]
     assert [head.task for head in staged.scorer([second]).heads] == ["b"]
     assert [head.task for head in both.heads] == ["a", "b"]
+
+
+def test_heads_are_prepared_where_they_are_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, asked = spec_of(), []
+    monkeypatch.setattr(staged_heads, "Scorer", lambda *words: asked.append(words[1:]))
+    objects = Objects.open(str(tmp_path))
+    head = head_of(spec)
+    stage_heads(objects, [head])
+    device = torch.device("cuda", 1)
+    StagedHeads(objects, [head_name(head)], spec, device, torch.float16).scorer([head_name(head)])
+    StagedHeads(objects, [head_name(head)], spec).scorer([head_name(head)])
+    assert asked == [(spec, device, torch.float16), (spec, "cpu", torch.float32)]
 
 
 def test_heads_that_are_staged_already_are_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,20 @@
+"""Where heads score, and in which arithmetic: what was asked for, or an error."""
+
+from __future__ import annotations
+
+import torch
+
+from encoders.device import resolve_device, resolve_dtype
+from heads.scoring import check_dtype
+
+
+def scoring_on(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, and the type for ``float32`` or ``float16``.
+
+    Raises:
+        UsageError: unknown names, no such device here, or a type that the device does not score in.
+    """
+    place = resolve_device(device)
+    kind = resolve_dtype(dtype, place)
+    check_dtype(kind, place)
+    return place, kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -46,11 +46,9 @@ def with_shape(spec: FeatureSpec, seed: int, classes: int, attention_heads: int,
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Budgets so small that every block is many parts, batches and sets of heads."""
-    with pytest.MonkeyPatch.context() as patch:
-        make_small(patch)
-        yield
+    make_small(monkeypatch)
 
 
 def make_small(patch: pytest.MonkeyPatch) -> None:
@@ -175,6 +173,22 @@ def test_features_are_decoded_once_and_in_bounded_pieces(small: None, monkeypatc
     assert sum(uploaded) == block.packed.nbytes
     assert max(uploaded) <= 32 * 500
     assert len([size for size in uploaded if size]) == -(-block.packed.nbytes // (32 * 500))
+
+
+def test_documents_of_like_length_go_together_even_where_few_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of()
+    monkeypatch.setattr(device_scoring, "BATCH_FLOATS", 16 * 640)
+    # Ten documents at most, which count as 64 tokens each.
+    monkeypatch.setattr(device_scoring, "SUM_FLOATS", 16 * 10)
+    seen: list[int] = []
+    score = StackedHeads.score
+    monkeypatch.setattr(
+        StackedHeads, "score", lambda self, batch: (seen.append(len(batch.rows)), score(self, batch))[1]
+    )
+    block = block_of(spec, [8, 64, 16, 8, 40] * 20)
+    on_device([head_of(spec)], spec, block)
+    assert len(seen) == 10
+    assert sum(seen) == len(block.packed)
 
 
 def test_an_empty_block_has_empty_scores() -> None:

@@ -30,7 +30,7 @@ class DecodingTable:
         if quantizer.dtype != "uint8":
             return
         places, numbers = quantizer.packed_width(width), 8 // quantizer.packed_width(8)
-        every = torch.arange(BYTES, dtype=torch.uint8)[:, None].expand(BYTES, places).contiguous()
+        every = torch.arange(BYTES, dtype=torch.uint8)[:, None].expand(BYTES, places)
         # (256, places, numbers a byte)
         decoded = quantizer.dequantize(every, places * numbers).view(BYTES, places, numbers)
         if bool((decoded == decoded[:, :1]).all()):

@@ -28,8 +28,8 @@ BATCH_FLOATS = 1 << 24
 """Decoded floats of a batch, padding included, unless a document is longer: 16,384 tokens of 1,024. Twice as many pad a
 third more."""
 
-SUM_FLOATS = 1 << 28
-"""Weighted sums of a batch that are held at a time: 1 GiB."""
+SUM_FLOATS = 1 << 29
+"""Weighted sums of a batch that are held at a time: 2 GiB, or 1 GiB of halves."""
 
 PART_BYTES = 32 << 20
 """Packed features that are copied at a time; its documents are sorted by length together."""

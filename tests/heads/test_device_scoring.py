@@ -126,13 +126,16 @@ def test_attention_heads_are_stacked_and_each_other_head_is_by_itself() -> None:
     assert [one.vectors for one in made if isinstance(one, StackedHeads)] == [2, 3, 2]
 
 
-@pytest.mark.parametrize(("together", "sets"), [(1, [1] * 5), (2, [2, 2, 1]), (5, [5])])
+@pytest.mark.parametrize(
+    ("together", "attention_heads", "queries", "sets"),
+    [(1, 1, 1, [1] * 5), (3, 1, 1, [2, 3]), (5, 1, 1, [5]), (9, 2, 2, [4, 8, 8]), (3, 4, 1, [4] * 5)],
+)
 def test_no_more_attention_heads_are_together_than_may_be(
-    together: int, sets: list[int], monkeypatch: pytest.MonkeyPatch
+    together: int, attention_heads: int, queries: int, sets: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device_heads, "TOGETHER", together)
     spec = spec_of()
-    models = {place: head_of(spec, seed=place).model for place in range(5)}
+    models = {place: with_shape(spec, place, 3, attention_heads, queries).model for place in range(5)}
     assert [heads.vectors for heads in heads_on(models, CPU, torch.float32)] == sets
 
 

@@ -44,7 +44,7 @@ lint: $(READY) ## Check format, style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The first ones put their tables into docs/results/performance.md; all of them end in some MINUTES minutes on two quiet cores.
+# The first ones put their tables into docs/results/performance.md; all of them end in some 40 minutes on two quiet cores.
 bench: $(READY) ## Run the benchmarks, one after the other, and publish their tables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	@for benchmark in startup quantize scan train backfill latency encode growth; do \

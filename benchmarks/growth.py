@@ -11,6 +11,7 @@ Every job has a part that does not depend on the corpus. What a further document
 which one size is longer than the last, for each document more.
 
     python -m benchmarks.growth [CORPUS.parquet] [--documents 5000] [--stored 20000] [--times 1 4 16] [--repeats 5]
+    python -m benchmarks.growth --jobs backfill --stored 320000 --times 1 4
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=5000, help="of the smallest corpus")
     parser.add_argument("--stored", type=int, default=20_000, help="documents of the smallest store")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16], help="sizes, as multiples of it")
+    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
     parser.add_argument("--unit-rows", type=int, default=0, help="0: as encode chooses them from the corpus")
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -73,7 +75,7 @@ def main() -> None:
         print(json.dumps(JOBS[job](Path(folder), int(times), options.unit_rows or None)))
         return
     del options.job
-    sizes = {"encode": options.documents, "backfill": options.stored}
+    sizes = {job: {"encode": options.documents, "backfill": options.stored}[job] for job in options.jobs}
     report = Report.begin("growth", options)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -100,25 +102,28 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
     source = pq.read_table(options.corpus, columns=["text"])["text"]
     # Corpora have an order: the first texts of one are no sample of it.
     source = source.take(pa.array(np.random.default_rng(0).permutation(len(source))))
-    for times in options.times:
+    for times in options.times if "encode" in options.jobs else ():
         count = options.documents * times
         texts = source.take(pa.array(np.arange(count) % len(source)))
         ids = pa.array([f"document-{number}" for number in range(count)])
         pq.write_table(pa.table({"doc_id": ids, "text": texts}), folder / f"corpus-{times}.parquet")
+    for times in options.times if "backfill" in options.jobs else ():
         store = synthetic_store(folder / f"store-{times}", options.stored * times, "sign", "none")
-    head_of(store.spec).save(folder / "head")
+        head_of(store.spec).save(folder / "head")
 
 
 def measured(folder: Path, options: argparse.Namespace) -> dict[str, Measurement]:
     """By name of what is measured: a measurement of every job over every corpus."""
-    noted: dict[str, list[dict[str, float]]] = {f"{job} {times}×": [] for job in JOBS for times in options.times}
+    noted: dict[str, list[dict[str, float]]] = {
+        f"{job} {times}×": [] for job in options.jobs for times in options.times
+    }
 
     def note(job: str, times: int) -> float:
         noted[f"{job} {times}×"].append(run(folder, times, options.unit_rows, job))
         return noted[f"{job} {times}×"][-1]["seconds"]
 
     contenders: dict[str, Callable[[], float]] = {
-        f"{job} {times}×": partial(note, job, times) for job in JOBS for times in options.times
+        f"{job} {times}×": partial(note, job, times) for job in options.jobs for times in options.times
     }
     seconds = measure(contenders, options.repeats)
     others = {

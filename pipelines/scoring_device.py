@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from encoders.device import resolve_device, resolve_dtype
+from encoders.device import resolve_device
+from featurestore import UsageError
 from heads.scoring import check_dtype
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
 def scoring_on(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
@@ -15,6 +18,7 @@ def scoring_on(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
         UsageError: unknown names, no such device here, or a type that the device does not score in.
     """
     place = resolve_device(device)
-    kind = resolve_dtype(dtype, place)
-    check_dtype(kind, place)
-    return place, kind
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype {dtype!r}: expected {' or '.join(DTYPES)}")
+    check_dtype(DTYPES[dtype], place)
+    return place, DTYPES[dtype]

@@ -130,7 +130,7 @@ def test_workers_share_heads_that_are_prepared_on_a_device(
         ({"device": "cuda"}, "device cuda: this machine has no CUDA device"),
         ({"device": "tpu"}, "device 'tpu': expected auto, cpu, cuda"),
         ({"device": "cpu", "dtype": "float16"}, "dtype float16 on the CPU"),
-        ({"device": "cpu", "dtype": "bfloat16"}, "dtype bfloat16: heads score in float32 or float16"),
+        ({"device": "cpu", "dtype": "bfloat16"}, "dtype 'bfloat16': expected float32 or float16"),
         ({"device": "cpu", "dtype": "half"}, "dtype 'half'"),
     ],
 )

@@ -16,7 +16,7 @@ from featurestore import DataError, Store, UsageError
 from featurestore.entries import SegmentEntry
 from featurestore.store import READ_THREADS
 from heads import Head
-from pipelines.backfill_stage import ScoreSegments, SegmentOutcome, SegmentUnit
+from pipelines.backfill_stage import ScoreSegments
 from pipelines.carried_predictions import source_files
 from pipelines.predictions import PredictionFile, Predictions
 from pipelines.progress import ProgressDisplay, Silent, watch_units
@@ -24,6 +24,7 @@ from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 from pipelines.scoring_device import scoring_on
 from pipelines.segment_job import VERSIONED, JobReport
+from pipelines.segment_units import SegmentOutcome, SegmentUnit
 from pipelines.staged_heads import head_name, stage_heads
 from pipelines.totals import LOST
 from pipelines.unit_flow import Failure

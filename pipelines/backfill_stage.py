@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import apache_beam as beam
 import pyarrow as pa
@@ -19,15 +17,15 @@ from featurestore import FeatureBlock, Store
 from featurestore.entries import SegmentEntry
 from featurestore.leases import Leases
 from featurestore.store import READ_THREADS
-from pipelines.carried_predictions import Sources, carried
+from pipelines.carried_predictions import carried
 from pipelines.memory import give_back_freed_memory
 from pipelines.overlap import overlapped
 from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
 from pipelines.read_ahead import read_ahead
 from pipelines.runs import RunFolder
 from pipelines.scoring_device import scoring_on
+from pipelines.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
 from pipelines.staged_heads import StagedHeads
-from pipelines.unit_flow import Failure
 
 BLOCK_BYTES = 64 << 20
 """Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks
@@ -39,103 +37,6 @@ AHEAD_BYTES = 64 << 20
 """Packed features that a worker reads ahead from object storage."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class SegmentUnit:
-    """A segment and the heads that lack predictions for it.
-
-    Attributes:
-        number: ordinal over the plan.
-        entry: the segment, as the snapshot lists it.
-        heads: names of the heads that have to do something about it.
-        older: head → file with its predictions under an older deletion vector: they are kept, less the deleted.
-        sources: head → files of the segments that were compacted into this one: they are put together.
-    """
-
-    number: int
-    entry: SegmentEntry
-    heads: tuple[str, ...]
-    older: Mapping[str, str] = field(default_factory=dict)
-    sources: Sources = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SegmentOutcome:
-    """What came of a segment.
-
-    Attributes:
-        unit: number of the unit.
-        documents_in: live documents of the segment.
-        scored: predictions made: documents times heads.
-        carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
-        adopted: predictions in files that an earlier run had finished and not listed.
-        files: what is to be listed.
-        seconds: stage → time spent: ``read`` is what scoring waited for, ``write`` lies beside the scoring of others.
-        failure: why the unit failed as a whole.
-    """
-
-    unit: int
-    documents_in: int
-    scored: int = 0
-    carried: int = 0
-    adopted: int = 0
-    files: tuple[PredictionFile, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    failure: Failure | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON that `from_dict` reads back."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> SegmentOutcome:
-        """Inverse of `to_dict`."""
-        failure = document["failure"]
-        nested = {
-            "files": tuple(PredictionFile(**file) for file in document["files"]),
-            "failure": None if failure is None else Failure(**failure),
-        }
-        return cls(**{**document, **nested})
-
-
-@dataclass
-class UnitAtWork:
-    """A unit between the steps of its scoring; what went wrong in one of them leaves the others nothing to do.
-
-    Attributes:
-        unit: the segment and its heads.
-        files: predictions that are there: made before, or carried over.
-        todo: heads that have to score it.
-        blocks: its documents.
-        parts: head → its predictions for each block.
-        carried, adopted, seconds, failure: as of `SegmentOutcome`.
-    """
-
-    unit: SegmentUnit
-    files: list[PredictionFile] = field(default_factory=list)
-    todo: list[str] = field(default_factory=list)
-    blocks: Iterator[FeatureBlock] = field(default_factory=lambda: iter(()))
-    parts: dict[str, list[pa.Table]] = field(default_factory=dict)
-    carried: int = 0
-    adopted: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    failure: Failure | None = None
-
-    def outcome(self) -> SegmentOutcome:
-        """What came of it."""
-        live = self.unit.entry.live
-        if self.failure is not None:
-            return SegmentOutcome(self.unit.number, live, failure=self.failure)
-        return SegmentOutcome(
-            self.unit.number,
-            live,
-            len(self.todo) * live,
-            self.carried,
-            self.adopted,
-            tuple(self.files),
-            self.seconds,
-        )
 
 
 class ScoreSegments(beam.DoFn):
@@ -203,7 +104,7 @@ class ScoreSegments(beam.DoFn):
     def _read(self, unit: SegmentUnit) -> UnitAtWork:
         """Take what is finished, carry over what is still right, read what is to be scored."""
         work = UnitAtWork(unit)
-        with _failing(work, "read"):
+        with work.failing("read"):
             made = list(self._each(lambda name: self._made_before(unit, name), unit.heads))
             work.todo = [name for name, file in zip(unit.heads, made, strict=True) if file is None]
             kept = [file for file in made if file is not None]
@@ -217,30 +118,30 @@ class ScoreSegments(beam.DoFn):
     def _score(self, work: UnitAtWork, waited: float) -> UnitAtWork:
         """One pass over the segment for all heads that have to score it."""
         work.seconds["read"] = waited
-        with _failing(work, "score"):
+        with work.failing("score"):
             if work.todo and work.failure is None:
                 scorer = self._heads.scorer(work.todo)
                 work.parts = {name: [] for name in work.todo}
                 mark = time.perf_counter()
                 for block in work.blocks:
-                    mark = _spend(work.seconds, "read", mark)
+                    mark = work.spend("read", mark)
                     for name, scores in zip(work.todo, scorer.score(block), strict=True):
                         with_all = self._predictions.probabilities
                         work.parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
                     # The next block is read into its memory.
                     del block
-                    mark = _spend(work.seconds, "score", mark)
+                    mark = work.spend("score", mark)
         work.blocks = iter(())
         give_back_freed_memory()
         return work
 
     def _write(self, work: UnitAtWork) -> SegmentOutcome:
         """Write the predictions, and then what came of the unit."""
-        with _failing(work, "write"):
+        with work.failing("write"):
             if work.failure is None:
                 mark = time.perf_counter()
                 work.files += self._each(lambda name: self._write_parts(work.unit, name, work.parts[name]), work.todo)
-                _spend(work.seconds, "write", mark)
+                work.spend("write", mark)
         outcome = work.outcome()
         self._run.put_outcome(work.unit.number, outcome.to_dict())
         return outcome
@@ -293,18 +194,3 @@ class ScoreSegments(beam.DoFn):
             snapshot=self._version,
             fingerprint=self._fingerprint,
         )
-
-
-@contextmanager
-def _failing(work: UnitAtWork, stage: str) -> Iterator[None]:
-    """Make whatever goes wrong in a stage the failure of the unit."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-        work.failure = Failure.of(stage, error)
-
-
-def _spend(seconds: dict[str, float], stage: str, since: float) -> float:
-    now = time.perf_counter()
-    seconds[stage] = seconds.get(stage, 0.0) + now - since
-    return now

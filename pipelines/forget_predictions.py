@@ -10,9 +10,9 @@ from featurestore import Store
 from featurestore.maintenance.forget_at_work import remove_runs, remove_staged
 from featurestore.objects import Listed
 from pipelines.backfill_job import plan_units
-from pipelines.backfill_stage import SegmentUnit
 from pipelines.carried_predictions import carried
 from pipelines.predictions import PredictionFile, Predictions, prediction_path
+from pipelines.segment_units import SegmentUnit
 
 PREDICTION_FILE = re.compile(r"head=[^/]+/[^/]+\.parquet")
 

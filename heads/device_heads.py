@@ -94,7 +94,7 @@ class StackedHeads:
         projected = torch.bmm(sums, self._values)
         side_by_side = projected.view(self._count, self._sums, documents, -1).transpose(1, 2).flatten(2)
         weight, bias = self._hidden
-        hidden = products(side_by_side, weight).add_(bias[:, None]).tanh_()
+        hidden = product(side_by_side, weight).add_(bias[:, None]).tanh_()
         return [
             torch.baddbmm(shift, hidden[members], output).softmax(dim=-1) for members, output, shift in self._outputs
         ]
@@ -138,21 +138,16 @@ def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch
 
 
 def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Float32 product of two matrices of one type; a CUDA device multiplies halves as such and adds up in float32."""
-    if left.dtype == torch.float32:
-        return torch.mm(left, right)
-    if left.device.type == "cuda":
-        return torch.mm(left, right, out_dtype=torch.float32)
-    return torch.mm(left.float(), right.float())
+    """Float32 product of two matrices of one type, or of each pair of two batches of them.
 
-
-def products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """The same of batches of matrices."""
+    A CUDA device multiplies halves as such and adds up in float32.
+    """
+    multiply = torch.mm if left.dim() == 2 else torch.bmm
     if left.dtype == torch.float32:
-        return torch.bmm(left, right)
+        return multiply(left, right)
     if left.device.type == "cuda":
-        return torch.bmm(left, right, out_dtype=torch.float32)
-    return torch.bmm(left.float(), right.float())
+        return multiply(left, right, out_dtype=torch.float32)
+    return multiply(left.float(), right.float())
 
 
 def _attention_of(model: HeadModel) -> AttentionPooling:

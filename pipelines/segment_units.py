@@ -47,7 +47,8 @@ class SegmentOutcome:
         carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
         adopted: predictions in files that an earlier run had finished and not listed.
         files: what is to be listed.
-        seconds: stage → time spent: ``read`` is what scoring waited for, ``write`` lies beside the scoring of others.
+        seconds: stage → time spent: ``read`` is what scoring waited for; from object storage ``write`` lies beside the
+            scoring of others.
         failure: why the unit failed as a whole.
     """
 

@@ -18,7 +18,7 @@ from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from featurestore.codecs import check_codec
 from featurestore.objects import Objects
 from pipelines.calibration import calibrate_with_encoder
-from pipelines.corpus import CorpusColumns, Plan, find_files, plan, read_sample, sample_units, smallest_keys
+from pipelines.corpus import CorpusColumns, Plan, plan, read_sample, sample_units, smallest_keys
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.encoder_handler import EncoderHandler
 from pipelines.progress import ProgressDisplay, Silent
@@ -28,6 +28,7 @@ from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
 from pipelines.store_spec import settle_spec, settled_spec
+from tables import find_files
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from encoders import FeatureExtractor, load_encoder
 from featurestore import UsageError
 from heads import Scorer
 from pipelines.backfill_job import load_heads
-from pipelines.corpus import CorpusColumns, find_files, plan, read_unit
+from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.dead_letters import DeadLetter
 from pipelines.predictions import prediction_table
 from pipelines.staged_heads import head_name
+from tables import find_files
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from encoders.documents import DOCUMENT_COLUMNS
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.errors import UsageError
+from tables import Wanted
 
 RESERVED_COLUMNS = frozenset((*INDEX_SCHEMA.names, *DOCUMENT_COLUMNS))
 """Names that the index and the document block give a meaning of their own."""
-
-
-NAMES_LISTED = 20
-
-
-def list_names(names: Sequence[str]) -> str:
-    """Names as an error message lists them: all of them, or the first and how many more."""
-    if not names:
-        return "none"
-    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
-    return ", ".join(names[:NAMES_LISTED]) + more
 
 
 @dataclass(frozen=True)
@@ -59,20 +48,10 @@ class CorpusColumns:
             )
 
     @property
-    def required(self) -> tuple[str, ...]:
-        """Every column that a corpus file must have: id, text, pair, then kept ones that are none of these."""
-        return self._roles + tuple(name for name in self.keep if name not in self._roles)
+    def wanted(self) -> Wanted:
+        """What is read of every corpus file."""
+        return Wanted(self.doc_id, self._roles[1:], self.keep)
 
     @property
     def _roles(self) -> tuple[str, ...]:
         return (self.doc_id, self.text) if self.pair is None else (self.doc_id, self.text, self.pair)
-
-    def require(self, uri: str, present: Sequence[str]) -> None:
-        """Raise UsageError unless all columns are among those of a file, and none of them twice."""
-        missing = [name for name in self.required if name not in present]
-        there = list_names(present)
-        if missing:
-            raise UsageError(f"{uri}: no column {', '.join(missing)}; columns there: {there}")
-        twice = [name for name in self.required if present.count(name) > 1]
-        if twice:
-            raise UsageError(f"{uri}: more than one column {', '.join(twice)}; columns there: {there}")

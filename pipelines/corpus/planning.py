@@ -15,10 +15,9 @@ import pyarrow as pa
 from featurestore.errors import UsageError
 from pipelines.corpus.columns import CorpusColumns
 from pipelines.corpus.duplicates import find_duplicates
-from pipelines.corpus.files import CorpusFile
-from pipelines.corpus.formats import FORMATS
 from pipelines.corpus.survey import Survey, survey
 from pipelines.corpus.units import Duplicates, WorkUnit
+from tables import FORMATS, TableFile
 
 Int64s = npt.NDArray[np.int64]
 
@@ -62,7 +61,7 @@ class Plan:
 
 
 def plan(
-    files: Sequence[CorpusFile],
+    files: Sequence[TableFile],
     columns: CorpusColumns,
     unit_rows: int | None = None,
     *,
@@ -120,11 +119,11 @@ def choose_unit_rows(surveys: Sequence[Survey], vector_bytes: int, max_vectors: 
     return rows
 
 
-def _check(file: CorpusFile, columns: CorpusColumns) -> pa.Schema:
-    return FORMATS[file.format].check(file, columns)
+def _check(file: TableFile, columns: CorpusColumns) -> pa.Schema:
+    return FORMATS[file.format].check(file, columns.wanted)
 
 
-def _agreed(files: Sequence[CorpusFile], schemas: list[pa.Schema]) -> pa.Schema:
+def _agreed(files: Sequence[TableFile], schemas: list[pa.Schema]) -> pa.Schema:
     for file, schema in zip(files, schemas, strict=True):
         for mine, other in zip(schema, schemas[0], strict=True):
             if mine.type != other.type:

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from encoders.documents import DocumentBlock
 from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.formats import FORMATS
+from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import WorkUnit
 from pipelines.corpus.validate import validate
 from pipelines.dead_letters import DeadLetter
+from tables import FORMATS
 
 
 class UnitRead(NamedTuple):
@@ -35,6 +36,12 @@ def read_unit(unit: WorkUnit, columns: CorpusColumns) -> UnitRead:
     Raises:
         DataError: the file is gone, damaged, or not what was planned over.
     """
-    raw = FORMATS[unit.file.format].read(unit, columns)
+    raw = read_raw(unit, columns)
     documents, dead = validate(raw, unit)
     return UnitRead(documents, dead, raw.rows[~np.isin(raw.rows, [letter.row for letter in dead])])
+
+
+def read_raw(unit: WorkUnit, columns: CorpusColumns) -> RawRows:
+    """The rows of a work unit, as they are; raises DataError as `read_unit` does."""
+    (rows,) = FORMATS[unit.file.format].read(unit.file, [unit.part], columns.wanted)
+    return RawRows.of(rows, columns, unit.file.uri)

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from encoders.documents import DocumentBlock
 from featurestore.identity import KEY_BYTES, key_hashes
 from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.formats import FORMATS
 from pipelines.corpus.planning import Plan
+from pipelines.corpus.read import read_raw
 from pipelines.corpus.units import WorkUnit
 from pipelines.corpus.validate import validate
 
@@ -62,7 +62,7 @@ def sample_units(plan: Plan, keys: Keys) -> tuple[SampleUnit, ...]:
 
 def read_sample_unit(sample: SampleUnit, columns: CorpusColumns) -> DocumentBlock:
     """The valid documents among a unit's sampled ones, in file order."""
-    raw = FORMATS[sample.unit.file.format].read(sample.unit, columns)
+    raw = read_raw(sample.unit, columns)
     present = np.flatnonzero(raw.ids.is_valid().to_numpy(zero_copy_only=False))
     hashes = key_hashes(raw.ids.take(pa.array(present)))
     wanted = pa.Array.from_buffers(

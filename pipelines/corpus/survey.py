@@ -11,9 +11,8 @@ import pyarrow as pa
 from featurestore.identity import key_hashes
 from featurestore.keys import words
 from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.files import CorpusFile
-from pipelines.corpus.formats import FORMATS
-from pipelines.corpus.values import Mask, as_text, is_empty, is_null
+from tables import FORMATS, TableFile
+from tables.values import Mask, as_text, is_empty, is_null
 
 Int64s = npt.NDArray[np.int64]
 
@@ -32,7 +31,7 @@ class Survey:
         keyed: (keyed rows,) int64: which rows these are; None where all are.
     """
 
-    file: CorpusFile
+    file: TableFile
     count: int
     text_bytes: int
     numbers: Int64s | None
@@ -53,7 +52,7 @@ class Survey:
         return rows if self.keyed is None else np.searchsorted(self.keyed, rows).astype(np.int64)
 
 
-def survey(file: CorpusFile, columns: CorpusColumns) -> Survey:
+def survey(file: TableFile, columns: CorpusColumns) -> Survey:
     """Read the ids of a file, block by block.
 
     Raises:
@@ -65,9 +64,9 @@ def survey(file: CorpusFile, columns: CorpusColumns) -> Survey:
     numbers: list[Int64s | range] = []
     starts: list[Int64s] = []
     count = text_bytes = 0
-    for block in FORMATS[file.format].scan(file, columns):
-        valid = _valid(block.ids)
-        ids = block.ids if valid.all() else block.ids.filter(pa.array(valid))
+    for block in FORMATS[file.format].scan(file, columns.wanted):
+        valid = _valid(block.keys)
+        ids = block.keys if valid.all() else block.keys.filter(pa.array(valid))
         keys.append(words(key_hashes(ids)))
         keyed.append(_compact(np.flatnonzero(valid) + count))
         numbers.append(_compact(block.rows))

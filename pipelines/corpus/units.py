@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.corpus.files import CorpusFile
+from tables import Part, TableFile
 
 Rows = npt.NDArray[np.int64]
 
@@ -69,10 +69,15 @@ class WorkUnit:
     """
 
     number: int
-    file: CorpusFile
+    file: TableFile
     start: int
     stop: int
     first_row: int
     rows: int
     documents: int
     duplicates: Duplicates = Duplicates()
+
+    @property
+    def part(self) -> Part:
+        """The slice as formats read it."""
+        return Part(self.start, self.stop, self.first_row)

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from encoders.documents import DocumentBlock
 from featurestore.identity import text_digests
-from pipelines.corpus.contract import RawRows
+from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import WorkUnit
-from pipelines.corpus.values import Mask, as_text, is_blank, is_empty, is_null
 from pipelines.dead_letters import DeadLetter
+from tables.values import Mask, as_text, is_blank, is_empty, is_null
 
 DUPLICATE = "duplicate id"
 

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.corpus import CorpusColumns, CorpusFile, find_files, plan, read_unit
+from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.dead_letters import DeadLetter
+from tables import TableFile, find_files
 
 DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 """Real corpora, where there are any."""
@@ -30,7 +31,7 @@ def write_lines(path: Path, *lines: bytes | dict[str, Any], end: bytes = b"\n") 
     return path
 
 
-def corpus_file(path: Path) -> CorpusFile:
+def corpus_file(path: Path) -> TableFile:
     (file,) = find_files([str(path)])
     return file
 

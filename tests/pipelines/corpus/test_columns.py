@@ -3,17 +3,18 @@ from __future__ import annotations
 import pytest
 
 from featurestore.errors import UsageError
-from pipelines.corpus.columns import CorpusColumns, list_names
+from pipelines.corpus.columns import CorpusColumns
+from tables.names import list_names
 
 
 def test_the_default_columns_are_doc_id_and_text():
     assert CorpusColumns() == CorpusColumns("doc_id", "text", None, ())
-    assert CorpusColumns().required == ("doc_id", "text")
+    assert CorpusColumns().wanted.names == ("doc_id", "text")
 
 
 def test_the_required_columns_are_those_of_every_role_once():
     columns = CorpusColumns("uid", "premise", "hypothesis", ("label", "uid"))
-    assert columns.required == ("uid", "premise", "hypothesis", "label")
+    assert columns.wanted.names == ("uid", "premise", "hypothesis", "label")
 
 
 @pytest.mark.parametrize("name", ["doc_id", "key_hash", "text_digest", "n_tokens", "truncated", "text", "pair"])
@@ -33,13 +34,13 @@ def test_a_column_that_serves_twice_or_has_no_name_is_refused(columns):
 
 def test_a_missing_column_is_an_error_that_lists_those_there():
     with pytest.raises(UsageError, match=r"x.csv: no column doc_id, text; columns there: id, body"):
-        CorpusColumns().require("x.csv", ["id", "body"])
+        CorpusColumns().wanted.require("x.csv", ["id", "body"])
 
 
 def test_a_needed_column_that_is_there_twice_is_an_error_and_another_is_not():
-    CorpusColumns().require("x.csv", ["doc_id", "text", "note", "note"])
+    CorpusColumns().wanted.require("x.csv", ["doc_id", "text", "note", "note"])
     with pytest.raises(UsageError, match="more than one column text"):
-        CorpusColumns().require("x.csv", ["doc_id", "text", "text"])
+        CorpusColumns().wanted.require("x.csv", ["doc_id", "text", "text"])
 
 
 def test_a_long_list_of_names_is_cut():

@@ -11,7 +11,8 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.corpus import CorpusColumns, files
+from pipelines.corpus import CorpusColumns
+from tables import files
 from tests.pipelines.corpus.corpora import read_all, write_parquet
 
 TEXT = st.text(alphabet='ab é😀,"\n\r\\{}\u2028\0', min_size=1, max_size=8).map(lambda text: f".{text}")

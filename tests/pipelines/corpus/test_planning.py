@@ -7,10 +7,11 @@ import pytest
 from featurestore.errors import DataError, UsageError
 from featurestore.identity import key_hashes
 from featurestore.keys import words
-from pipelines.corpus import CorpusColumns, find_files, plan, read_unit
-from pipelines.corpus.files import CorpusFile
+from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.corpus.planning import choose_unit_rows
 from pipelines.corpus.survey import Survey, survey
+from tables import find_files
+from tables.files import TableFile
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines, write_parquet
 
 COLUMNS = CorpusColumns()
@@ -22,7 +23,7 @@ def rows(*numbers):
 
 def made_up(count, text_bytes_each=200):
     nothing = np.empty((0, 2), np.uint64)
-    return Survey(CorpusFile("x", "csv", 0), count, count * text_bytes_each, None, None, nothing, None)
+    return Survey(TableFile("x", "csv", 0), count, count * text_bytes_each, None, None, nothing, None)
 
 
 def test_units_are_cut_by_rows_and_never_span_files(tmp_path):

@@ -8,8 +8,9 @@ import pytest
 
 from featurestore.identity import key_hashes
 from featurestore.keys import words
-from pipelines.corpus import CorpusColumns, find_files, order_by_key, plan
+from pipelines.corpus import CorpusColumns, order_by_key, plan
 from pipelines.corpus.sample import read_sample, read_sample_unit, sample_units, smallest_keys
+from tables import find_files
 from tests.pipelines.corpus.corpora import write_lines, write_parquet
 
 COLUMNS = CorpusColumns()

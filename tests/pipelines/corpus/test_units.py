@@ -4,8 +4,8 @@ import pickle
 
 import numpy as np
 
-from pipelines.corpus.files import CorpusFile
 from pipelines.corpus.units import Duplicates, WorkUnit
+from tables.files import TableFile
 
 FILES = ("/a.csv", "/b.csv", "/c.csv")
 
@@ -29,7 +29,7 @@ def test_no_duplicates_are_found_nowhere():
 
 
 def test_a_work_unit_is_small_however_it_is_sent():
-    file = CorpusFile("/a.csv", "csv", 10)
+    file = TableFile("/a.csv", "csv", 10)
     plain = WorkUnit(0, file, 0, 10, 0, 65_536, 65_536)
     full = WorkUnit(0, file, 0, 10, 0, 65_536, 0, duplicates(65_536))
     assert pickle.loads(pickle.dumps(full)) == full

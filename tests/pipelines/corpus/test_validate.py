@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from pipelines.corpus.raw_rows import RawRows
 
 from featurestore.identity import text_digests
-from pipelines.corpus.contract import RawRows
-from pipelines.corpus.files import CorpusFile
 from pipelines.corpus.units import Duplicates, WorkUnit
 from pipelines.corpus.validate import validate
 from pipelines.dead_letters import DeadLetter
+from tables.files import TableFile
 from tests.pipelines.corpus.corpora import reasons_of
 
-FILE = CorpusFile("/x.jsonl", "jsonl", 100)
+FILE = TableFile("/x.jsonl", "jsonl", 100)
 
 
 def binary(*values):

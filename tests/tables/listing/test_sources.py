@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from featurestore.errors import DataError, UsageError
-from pipelines.corpus.files import CorpusFile, open_input
-from pipelines.corpus.sources import find_files
+from tables.files import TableFile, open_input
+from tables.listing.sources import find_files
 
 
 def touch(folder, *names):
@@ -35,7 +35,7 @@ def test_a_directory_stands_for_the_files_below_it_with_a_known_ending(tmp_path)
         "y.json",
     ]
     assert [file.format for file in files] == ["parquet", "jsonl", "csv", "parquet", "parquet", "jsonl", "jsonl"]
-    assert files[1] == CorpusFile(str(tmp_path / "a.jsonl"), "jsonl", len("a.jsonl"))
+    assert files[1] == TableFile(str(tmp_path / "a.jsonl"), "jsonl", len("a.jsonl"))
 
 
 def test_bookkeeping_files_of_a_directory_are_left_out_unless_named(tmp_path):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from featurestore.errors import UsageError
-from pipelines.corpus.columns import list_names
-from pipelines.corpus.formats import format_of_name, require_format
+from tables.formats import format_of_name, require_format
+from tables.names import list_names
 
 HIDDEN = (".", "_")
 """What begins so in a directory is bookkeeping (``_SUCCESS``, ``.crc``), as in Arrow's and Spark's data sets."""

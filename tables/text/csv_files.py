@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,13 +13,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from featurestore.errors import DataError, UsageError
-from pipelines.corpus.byte_ranges import BYTE_ORDER_MARK, ByteBlock, data_start, read_blocks
-from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.contract import IdBlock, RawRows
-from pipelines.corpus.csv_records import split_records
-from pipelines.corpus.files import CorpusFile
-from pipelines.corpus.units import WorkUnit
-from pipelines.dead_letters import DeadLetter
+from tables.contract import Fault, KeyBlock, Part, Rows, Wanted
+from tables.files import TableFile
+from tables.text.byte_ranges import BYTE_ORDER_MARK, ByteBlock, data_start, read_blocks
+from tables.text.csv_records import split_records
 
 HEADER_BYTES = 64 << 10
 
@@ -34,31 +31,35 @@ class CsvFiles:
     name: ClassVar[str] = "csv"
     endings: ClassVar[tuple[str, ...]] = (".csv",)
 
-    def check(self, file: CorpusFile, columns: CorpusColumns) -> pa.Schema:
-        """See `CorpusFormat.check`."""
+    def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
+        """See `TableFormat.check`."""
         names = _read_header(file).names
         if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
             raise UsageError(f"{file.uri}: the header {names[0]!r} has no comma; separate cells by commas")
-        columns.require(file.uri, names)
-        return pa.schema([pa.field(name, pa.string()) for name in columns.keep])
+        wanted.require(file.uri, names)
+        return pa.schema([pa.field(name, pa.string()) for name in wanted.others])
 
-    def scan(self, file: CorpusFile, columns: CorpusColumns) -> Iterator[IdBlock]:
-        """See `CorpusFormat.scan`."""
+    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+        """See `TableFormat.scan`."""
         header = _read_header(file)
         for block in read_blocks(file, header.stop, file.bytes, 0, split_records):
             whole = _whole(block, header)
-            ids = _parse(block, whole, header, (columns.doc_id,))[columns.doc_id]
+            ids = _parse(block, whole, header, (wanted.key,))[wanted.key]
             if not whole.all():
                 origin = np.where(whole, np.cumsum(whole) - 1, -1)
                 ids = ids.take(pa.array(origin, mask=~whole))
-            yield IdBlock(ids, block.rows, block.starts, len(block.data))
+            yield KeyBlock(ids, block.rows, block.starts, len(block.data))
 
-    def read(self, unit: WorkUnit, columns: CorpusColumns) -> RawRows:
-        """See `CorpusFormat.read`."""
-        header = _read_header(unit.file)
-        columns.require(unit.file.uri, header.names)
-        blocks = read_blocks(unit.file, unit.start, unit.stop, unit.first_row, split_records)
-        return RawRows.concatenate([_read_block(block, unit.file, header, columns) for block in blocks])
+    def split_points(self, file: TableFile) -> None:
+        """See `TableFormat.split_points`."""
+
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+        """See `TableFormat.read`."""
+        header = _read_header(file)
+        wanted.require(file.uri, header.names)
+        for part in parts:
+            blocks = read_blocks(file, part.start, part.stop, part.first_row, split_records)
+            yield Rows.concatenate([_read_block(block, header, wanted) for block in blocks])
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class _Header:
     stop: int
 
 
-def _read_header(file: CorpusFile) -> _Header:
+def _read_header(file: TableFile) -> _Header:
     start = data_start(file)
     blocks = read_blocks(file, start, file.bytes, 0, split_records, HEADER_BYTES)
     block = next((block for block in blocks if len(block.spans.starts)), None)
@@ -119,29 +120,25 @@ def _parse(
     return dict(zip(names, columns, strict=True))
 
 
-def _read_block(block: ByteBlock, file: CorpusFile, header: _Header, columns: CorpusColumns) -> RawRows:
+def _read_block(block: ByteBlock, header: _Header, wanted: Wanted) -> Rows:
     whole = _whole(block, header)
-    values = _parse(block, whole, header, columns.required)
-    return RawRows(
+    values = _parse(block, whole, header, wanted.names)
+    others = {name: values[name].view(pa.large_string()) for name in wanted.others}
+    return Rows(
         rows=block.rows[whole],
-        ids=values[columns.doc_id],
-        texts=values[columns.text],
-        pairs=None if columns.pair is None else values[columns.pair],
-        kept=pa.table({name: values[name].view(pa.large_string()) for name in columns.keep}) if columns.keep else None,
-        rejected=_rejected(block, whole, file, header),
+        values={name: values[name] for name in (wanted.key, *wanted.texts)},
+        others=pa.table(others) if wanted.others else None,
+        faults=_faults(block, whole, header),
     )
 
 
-def _rejected(
-    block: ByteBlock, whole: npt.NDArray[np.bool_], file: CorpusFile, header: _Header
-) -> tuple[DeadLetter, ...]:
+def _faults(block: ByteBlock, whole: npt.NDArray[np.bool_], header: _Header) -> tuple[Fault, ...]:
     cells = block.spans.cells
     if cells is None or whole.all():
         return ()
-    letters = []
+    faults = []
     for position in np.flatnonzero(~whole).tolist():
         counted = f"{cells[position]} cells, expected {len(header.names)}"
         what = counted if cells[position] else "its quotes do not match"
-        row = int(block.rows[position])
-        letters.append(DeadLetter(None, file.uri, row, "read", f"malformed CSV row: {what}"))
-    return tuple(letters)
+        faults.append(Fault(int(block.rows[position]), None, f"malformed CSV row: {what}"))
+    return tuple(faults)

@@ -23,7 +23,7 @@ OBJECT_READ_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
-class CorpusFile:
+class TableFile:
     """One file of a corpus.
 
     Attributes:
@@ -42,7 +42,7 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
-def bytes_at_once(file: CorpusFile) -> int:
+def bytes_at_once(file: TableFile) -> int:
     """How much of a file to read at once."""
     return OBJECT_READ_BYTES if is_url(file.uri) else READ_BYTES
 
@@ -54,7 +54,7 @@ def open_folder(url: str) -> Objects:
     return Objects.open(f"{scheme}://{host}/{quote(path)}" if path else f"{scheme}://{host}")
 
 
-def open_input(file: CorpusFile) -> pa.NativeFile:
+def open_input(file: TableFile) -> pa.NativeFile:
     """A seekable stream over a corpus file, for pyarrow and for plain reads.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from pipelines.corpus.byte_ranges import ByteBlock, Int64s, RowSpans
-from pipelines.corpus.values import as_bytes
+from tables.text.byte_ranges import ByteBlock, Int64s, RowSpans
+from tables.values import as_bytes
 
 LF, CR, OPEN, CLOSE = b"\n\r{}"
 JSON_SPACE = b" \t\r\n"
@@ -22,17 +22,17 @@ _ID_TYPES = (pa.large_binary(), pa.int64())
 
 
 @dataclass(frozen=True)
-class Fault:
+class RowFault:
     """A row that cannot be read.
 
     Attributes:
         position: which row of the block.
-        doc_id: its id, where that can be read.
+        key: its key, where that can be read.
         reason: what is wrong.
     """
 
     position: int
-    doc_id: str | None
+    key: str | None
     reason: str
 
 
@@ -48,7 +48,7 @@ class JsonRows:
 
     positions: Int64s
     values: Mapping[str, pa.Array]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[RowFault, ...] = ()
 
 
 def split_lines(data: bytes, final: bool) -> tuple[RowSpans, int]:
@@ -72,32 +72,32 @@ def split_lines(data: bytes, final: bool) -> tuple[RowSpans, int]:
     return RowSpans(starts[rows], stops[rows], rows, len(ends)), used
 
 
-def parse_rows(block: ByteBlock, doc_id: str, texts: Mapping[str, str], keep: tuple[str, ...] = ()) -> JsonRows:
+def parse_rows(block: ByteBlock, key: str, texts: Sequence[str], others: Sequence[str] = ()) -> JsonRows:
     """Read some columns of a block.
 
     Args:
         block: whole lines.
-        doc_id: column of ids: text or integers.
-        texts: role → column, for the columns that hold text or null.
-        keep: columns taken over as they are: text as itself, any other value as its JSON text.
+        key: column of keys: text or integers.
+        texts: columns that hold text or null.
+        others: columns taken over as they are: text as itself, any other value as its JSON text.
     """
-    names = tuple(dict.fromkeys((doc_id, *texts.values(), *keep)))
+    names = tuple(dict.fromkeys((key, *texts, *others)))
     if not len(block.spans.starts):
         return JsonRows(block.spans.starts, {name: pa.array([], pa.large_binary()) for name in names})
-    table = _parse(block.data, doc_id, names) if _one_object_a_line(block) else None
+    table = _parse(block.data, key, names) if _one_object_a_line(block) else None
     if table is not None and table.num_rows == len(block.spans.starts):
         return JsonRows(np.arange(table.num_rows), {name: as_bytes(table[name]) for name in names})
-    return _parse_lines(block, doc_id, texts, keep, names)
+    return _parse_lines(block, key, texts, others, names)
 
 
-def parse_line(line: bytes, doc_id: str, names: tuple[str, ...]) -> dict[str, Any] | None:
+def parse_line(line: bytes, key: str, names: tuple[str, ...]) -> dict[str, Any] | None:
     """One object, its strings with invalid UTF-8 as surrogate escapes; None where the line is no JSON object."""
     try:
         value = json.loads(line.decode(errors="surrogateescape"))
     except (ValueError, RecursionError):
         # The two parsers differ at the edges (Inf, very long integers, deep nesting). What pyarrow takes among
         # well-formed lines it must take among malformed ones too: a row's fate may not depend on its neighbours.
-        table = _parse(line, doc_id, names)
+        table = _parse(line, key, names)
         if table is None or table.num_rows != 1:
             return None
         return {name: _decode(table[name][0].as_py()) for name in names}
@@ -111,10 +111,10 @@ def _one_object_a_line(block: ByteBlock) -> bool:
     return bool(opened.all() and closed.all())
 
 
-def _parse(data: bytes, doc_id: str, names: tuple[str, ...]) -> pa.Table | None:
+def _parse(data: bytes, key: str, names: tuple[str, ...]) -> pa.Table | None:
     # Text is read as binary: pyarrow would neither refuse invalid UTF-8 in a string column nor let us see it.
     for id_type in _ID_TYPES:
-        schema = pa.schema([pa.field(name, id_type if name == doc_id else pa.large_binary()) for name in names])
+        schema = pa.schema([pa.field(name, id_type if name == key else pa.large_binary()) for name in names])
         try:
             return pj.read_json(
                 pa.BufferReader(data),
@@ -128,34 +128,34 @@ def _parse(data: bytes, doc_id: str, names: tuple[str, ...]) -> pa.Table | None:
 
 
 def _parse_lines(
-    block: ByteBlock, doc_id: str, texts: Mapping[str, str], keep: tuple[str, ...], names: tuple[str, ...]
+    block: ByteBlock, key: str, texts: Sequence[str], others: Sequence[str], names: tuple[str, ...]
 ) -> JsonRows:
     positions: list[int] = []
     values: dict[str, list[bytes | None]] = {name: [] for name in names}
-    faults: list[Fault] = []
+    faults: list[RowFault] = []
     for position in range(len(block.spans.starts)):
-        row = parse_line(block.row_bytes(position), doc_id, names)
-        key, fault = (None, "malformed JSON line") if row is None else _id(row.get(doc_id))
+        row = parse_line(block.row_bytes(position), key, names)
+        cell, fault = (None, "malformed JSON line") if row is None else _key(row.get(key))
         if row is None or fault is not None:
-            faults.append(Fault(position, None, fault or ""))
+            faults.append(RowFault(position, None, fault or ""))
             continue
-        wrong = {role: _type_name(row.get(name)) for role, name in texts.items() if not _is_text(row.get(name))}
-        name = _readable(key)
-        if wrong and name is not None:
-            faults.append(Fault(position, name, "; ".join(f"{role} is {what}" for role, what in wrong.items())))
+        wrong = {name: _type_name(row.get(name)) for name in texts if not _is_text(row.get(name))}
+        readable = _readable(cell)
+        if wrong and readable is not None:
+            faults.append(RowFault(position, readable, "; ".join(f"{name} is {what}" for name, what in wrong.items())))
             continue
-        # A row without a usable id is found by validation, whatever its text is.
-        cells = {name: _encode(row.get(name)) if _is_text(row.get(name)) else None for name in texts.values()}
-        cells |= {name: _as_json(row.get(name)) for name in keep if name not in cells} | {doc_id: key}
+        # A row without a usable key is found by validation, whatever its text is.
+        cells = {name: _encode(row.get(name)) if _is_text(row.get(name)) else None for name in texts}
+        cells |= {name: _as_json(row.get(name)) for name in others if name not in cells} | {key: cell}
         positions.append(position)
-        for name, cell in cells.items():
-            values[name].append(cell)
-    arrays = {name: pa.array(cells, pa.large_binary()) for name, cells in values.items()}
+        for name, value in cells.items():
+            values[name].append(value)
+    arrays = {name: pa.array(column, pa.large_binary()) for name, column in values.items()}
     return JsonRows(np.array(positions, np.int64), arrays, tuple(faults))
 
 
-def _id(value: object) -> tuple[bytes | None, str | None]:
-    """Bytes of an id, or what is wrong with it."""
+def _key(value: object) -> tuple[bytes | None, str | None]:
+    """Bytes of a key, or what is wrong with it."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value).encode(), None
     if not _is_text(value):

@@ -1,14 +1,14 @@
-"""The corpus formats; a new one is a file of its own and a line here."""
+"""The table formats; a new one is a file of its own and a line here."""
 
 from __future__ import annotations
 
 from featurestore.errors import UsageError
-from pipelines.corpus.contract import CorpusFormat
-from pipelines.corpus.csv_files import CsvFiles
-from pipelines.corpus.json_lines_files import JsonLinesFiles
-from pipelines.corpus.parquet_files import ParquetFiles
+from tables.columnar.parquet_files import ParquetFiles
+from tables.contract import TableFormat
+from tables.text.csv_files import CsvFiles
+from tables.text.json_lines_files import JsonLinesFiles
 
-FORMATS: dict[str, CorpusFormat] = {reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles())}
+FORMATS: dict[str, TableFormat] = {reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles())}
 """Format name → its strategy."""
 
 ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() for ending in reader.endings}
@@ -34,4 +34,4 @@ def require_format(uri: str) -> str:
         return found
     if uri.lower().endswith(COMPRESSED):
         raise UsageError(f"{uri}: compressed files cannot be read in ranges; unpack it, or write Parquet")
-    raise UsageError(f"{uri}: unknown ending; corpus files end in {', '.join(ENDINGS)}")
+    raise UsageError(f"{uri}: unknown ending; files end in {', '.join(ENDINGS)}")

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from featurestore.errors import DataError, UsageError
-from pipelines.corpus import CorpusColumns, parquet_files, plan, read_unit
-from pipelines.corpus.parquet_files import ParquetFiles
+from pipelines.corpus import CorpusColumns, plan, read_unit
+from tables.columnar import parquet_files
+from tables.columnar.parquet_files import ParquetFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_parquet
 
 LAYOUTS = [
@@ -46,19 +47,19 @@ def test_an_id_or_text_column_of_another_type_is_a_usage_error(tmp_path, kind):
         table = pa.table({name: pa.nulls(1, kind if name == wrong else pa.string()) for name in ("doc_id", "text")})
         file = corpus_file(write_parquet(tmp_path / "x.parquet", table))
         with pytest.raises(UsageError, match=rf"x.parquet: column {wrong} holds .*, expected text"):
-            ParquetFiles().check(file, CorpusColumns())
+            ParquetFiles().check(file, CorpusColumns().wanted)
 
 
 def test_a_text_column_of_numbers_is_a_usage_error(tmp_path):
     file = corpus_file(write_parquet(tmp_path / "x.parquet", [{"doc_id": 1, "text": 2}]))
     with pytest.raises(UsageError, match="column text holds int64, expected text"):
-        ParquetFiles().check(file, CorpusColumns())
+        ParquetFiles().check(file, CorpusColumns().wanted)
 
 
 def test_a_missing_column_is_a_usage_error_that_lists_those_there(tmp_path):
     file = corpus_file(write_parquet(tmp_path / "x.parquet", [{"id": "1", "body": "a"}]))
     with pytest.raises(UsageError, match=r"x.parquet: no column doc_id, text; columns there: id, body"):
-        ParquetFiles().check(file, CorpusColumns())
+        ParquetFiles().check(file, CorpusColumns().wanted)
 
 
 def test_a_file_that_is_no_parquet_is_a_usage_error(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from featurestore.errors import UsageError
 from pipelines.corpus import CorpusColumns, plan
-from pipelines.corpus.csv_files import CsvFiles
+from tables.text.csv_files import CsvFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
 
@@ -93,4 +93,4 @@ def test_a_header_alone_holds_no_documents(tmp_path):
 def test_a_file_that_is_no_csv_or_lacks_a_column_is_a_usage_error(tmp_path, data, what):
     file = corpus_file(csv_file(tmp_path, data))
     with pytest.raises(UsageError, match=f"x.csv: .*{what}|x.csv: {what}"):
-        CsvFiles().check(file, CorpusColumns())
+        CsvFiles().check(file, CorpusColumns().wanted)

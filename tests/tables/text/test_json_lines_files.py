@@ -3,13 +3,15 @@ from __future__ import annotations
 import pytest
 
 from featurestore.errors import UsageError
-from pipelines.corpus import CorpusColumns, byte_ranges, files, plan
-from pipelines.corpus.json_lines_files import JsonLinesFiles
+from pipelines.corpus import CorpusColumns, plan
+from tables import files
+from tables.text import byte_ranges
+from tables.text.json_lines_files import JsonLinesFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines
 
 
 def check(path, columns=CorpusColumns()):  # noqa: B008 - a frozen value
-    return JsonLinesFiles().check(corpus_file(path), columns)
+    return JsonLinesFiles().check(corpus_file(path), columns.wanted)
 
 
 def test_rows_are_lines_and_blank_lines_are_none(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from featurestore.errors import DataError, UsageError
-from pipelines.corpus.files import CorpusFile, bytes_at_once, open_input
+from tables.files import TableFile, bytes_at_once, open_input
 
 Int64s = npt.NDArray[np.int64]
 
@@ -74,7 +74,7 @@ Split = Callable[[bytes, bool], tuple[RowSpans, int]]
 
 
 def read_blocks(
-    file: CorpusFile, start: int, stop: int, first_row: int, split: Split, read_bytes: int | None = None
+    file: TableFile, start: int, stop: int, first_row: int, split: Split, read_bytes: int | None = None
 ) -> Iterator[ByteBlock]:
     """Blocks of whole rows between two byte offsets, in bounded memory.
 
@@ -113,7 +113,7 @@ def read_blocks(
             first_row += spans.span
 
 
-def data_start(file: CorpusFile) -> int:
+def data_start(file: TableFile) -> int:
     """Byte offset behind a UTF-8 byte order mark."""
     with open_input(file) as stream:
         return len(BYTE_ORDER_MARK) if stream.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK else 0

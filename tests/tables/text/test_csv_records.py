@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.corpus import csv_records
-from pipelines.corpus.csv_records import split_records
+from tables.text import csv_records
+from tables.text.csv_records import split_records
 
 CELLS = st.lists(st.text(alphabet='ab,"\r\n é', max_size=5), min_size=2, max_size=2)
 MESSY = st.binary().map(lambda data: bytes(b'ab,"\r\n\n"'[byte % 8] for byte in data))

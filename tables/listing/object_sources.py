@@ -9,10 +9,10 @@ import obstore
 from obstore.exceptions import BaseError
 
 from featurestore.errors import UsageError
-from pipelines.corpus.columns import list_names
-from pipelines.corpus.files import open_folder
-from pipelines.corpus.formats import format_of_name, require_format
-from pipelines.corpus.local_sources import HIDDEN
+from tables.files import open_folder
+from tables.formats import format_of_name, require_format
+from tables.listing.local_sources import HIDDEN
+from tables.names import list_names
 
 
 def list_objects(url: str) -> list[tuple[str, int]]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from featurestore.errors import UsageError
-from pipelines.corpus.files import CorpusFile, is_url
-from pipelines.corpus.formats import require_format
-from pipelines.corpus.local_sources import list_local
-from pipelines.corpus.object_sources import list_objects
+from tables.files import TableFile, is_url
+from tables.formats import require_format
+from tables.listing.local_sources import list_local
+from tables.listing.object_sources import list_objects
 
 
-def find_files(inputs: Sequence[str]) -> tuple[CorpusFile, ...]:
+def find_files(inputs: Sequence[str]) -> tuple[TableFile, ...]:
     """The corpus files that files, directories and globs stand for, sorted by uri.
 
     Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a directory the files with a
@@ -30,10 +30,10 @@ def find_files(inputs: Sequence[str]) -> tuple[CorpusFile, ...]:
     sizes: dict[str, int] = {}
     for text in inputs:
         sizes |= dict(_list(text))
-    files: dict[str, CorpusFile] = {}
+    files: dict[str, TableFile] = {}
     for uri in sorted(sizes):
         identity = uri if is_url(uri) else str(Path(uri).resolve())
-        files.setdefault(identity, CorpusFile(uri, require_format(uri), sizes[uri]))
+        files.setdefault(identity, TableFile(uri, require_format(uri), sizes[uri]))
     return tuple(files.values())
 
 

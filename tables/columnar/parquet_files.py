@@ -2,82 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore.errors import DataError, UsageError
-from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.contract import IdBlock, RawRows
-from pipelines.corpus.files import READ_BYTES, CorpusFile, bytes_at_once, open_input
-from pipelines.corpus.units import WorkUnit
-from pipelines.corpus.values import as_bytes
+from tables.contract import KeyBlock, Part, Rows, Wanted
+from tables.files import READ_BYTES, TableFile, bytes_at_once, open_input
+from tables.values import as_bytes
 
 
 @dataclass(frozen=True)
 class ParquetFiles:
-    """Parquet: ids are text or integers, texts are text or binary, dictionary-encoded or not."""
+    """Parquet: keys are text or integers, texts are text or binary, dictionary-encoded or not."""
 
     name: ClassVar[str] = "parquet"
     endings: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
-    def check(self, file: CorpusFile, columns: CorpusColumns) -> pa.Schema:
-        """See `CorpusFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
+    def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
+        """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
         with open_input(file) as stream:
             try:
                 schema = pq.ParquetFile(stream).schema_arrow
             except (pa.ArrowException, OSError) as error:
                 raise UsageError(f"{file.uri}: not a Parquet file, or a damaged one: {_first_line(error)}") from error
-        columns.require(file.uri, schema.names)
-        _require_type(file, schema.field(columns.doc_id), integers=True)
-        for name in (columns.text, columns.pair):
-            if name is not None:
-                _require_type(file, schema.field(name), integers=False)
-        return pa.schema([pa.field(name, _plain(schema.field(name).type)) for name in columns.keep])
+        wanted.require(file.uri, schema.names)
+        _require_type(file, schema.field(wanted.key), integers=True)
+        for name in wanted.texts:
+            _require_type(file, schema.field(name), integers=False)
+        return pa.schema([pa.field(name, _plain(schema.field(name).type)) for name in wanted.others])
 
-    def scan(self, file: CorpusFile, columns: CorpusColumns) -> Iterator[IdBlock]:
-        """See `CorpusFormat.scan`; reads the id column only."""
+    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+        """See `TableFormat.scan`; reads the key column only."""
         with _opened(file) as parquet:
             row = 0
-            share = _text_bytes(parquet, columns) / max(parquet.metadata.num_rows, 1)
-            for batch in _batches(parquet, list(range(parquet.num_row_groups)), (columns.doc_id,)):
+            share = _text_bytes(parquet, wanted) / max(parquet.metadata.num_rows, 1)
+            for batch in _batches(parquet, list(range(parquet.num_row_groups)), (wanted.key,)):
                 rows = np.arange(row, row + batch.num_rows)
                 row += batch.num_rows
-                yield IdBlock(as_bytes(batch[columns.doc_id]), rows, None, round(share * batch.num_rows))
+                yield KeyBlock(as_bytes(batch[wanted.key]), rows, None, round(share * batch.num_rows))
 
-    def read(self, unit: WorkUnit, columns: CorpusColumns) -> RawRows:
-        """See `CorpusFormat.read`; decodes the row groups that the unit touches, batch by batch."""
-        with _opened(unit.file) as parquet:
+    def split_points(self, file: TableFile) -> npt.NDArray[np.int64]:
+        """See `TableFormat.split_points`; a row group is decoded from its start."""
+        with _opened(file) as parquet:
             counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
-            ends = np.cumsum(counts)
-            first = int(np.searchsorted(ends, unit.start, side="right"))
-            last = int(np.searchsorted(ends, unit.stop, side="left"))
-            row = int(ends[first]) - counts[first]
-            batches = []
-            for batch in _batches(parquet, list(range(first, last + 1)), columns.required):
-                start, stop = max(unit.start - row, 0), min(unit.stop - row, batch.num_rows)
-                if start < stop:
-                    batches.append(batch.slice(start, stop - start))
-                row += batch.num_rows
-                if row >= unit.stop:
-                    break
-        table = pa.Table.from_batches(batches)
-        return RawRows(
-            rows=np.arange(unit.start, unit.stop),
-            ids=as_bytes(table[columns.doc_id]),
-            texts=as_bytes(table[columns.text]),
-            pairs=None if columns.pair is None else as_bytes(table[columns.pair]),
-            kept=_kept(table, columns) if columns.keep else None,
-        )
+        return np.cumsum([0, *counts[:-1]])
+
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+        """See `TableFormat.read`; decodes the row groups that a part touches, batch by batch."""
+        for part in parts:
+            yield _read_part(file, part, wanted)
+
+
+def _read_part(file: TableFile, part: Part, wanted: Wanted) -> Rows:
+    with _opened(file) as parquet:
+        counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
+        ends = np.cumsum(counts)
+        first = int(np.searchsorted(ends, part.start, side="right"))
+        last = int(np.searchsorted(ends, part.stop, side="left"))
+        row = int(ends[first]) - counts[first]
+        batches = []
+        for batch in _batches(parquet, list(range(first, last + 1)), wanted.names):
+            start, stop = max(part.start - row, 0), min(part.stop - row, batch.num_rows)
+            if start < stop:
+                batches.append(batch.slice(start, stop - start))
+            row += batch.num_rows
+            if row >= part.stop:
+                break
+    table = pa.Table.from_batches(batches)
+    return Rows(
+        rows=np.arange(part.start, part.stop),
+        values={name: as_bytes(table[name]) for name in (wanted.key, *wanted.texts)},
+        others=_others(table, wanted) if wanted.others else None,
+    )
 
 
 @contextmanager
-def _opened(file: CorpusFile) -> Iterator[pq.ParquetFile]:
+def _opened(file: TableFile) -> Iterator[pq.ParquetFile]:
     with open_input(file) as stream:
         try:
             # A buffered stream holds one buffer a column; without it a whole row group would be fetched at once.
@@ -96,9 +103,8 @@ def _batches(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, ...])
     return parquet.iter_batches(size, groups, list(names), use_threads=False)  # type: ignore[no-any-return]
 
 
-def _text_bytes(parquet: pq.ParquetFile, columns: CorpusColumns) -> int:
-    names = (columns.text,) if columns.pair is None else (columns.text, columns.pair)
-    return _column_bytes(parquet, list(range(parquet.num_row_groups)), names)
+def _text_bytes(parquet: pq.ParquetFile, wanted: Wanted) -> int:
+    return _column_bytes(parquet, list(range(parquet.num_row_groups)), wanted.texts)
 
 
 def _column_bytes(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, ...]) -> int:
@@ -113,7 +119,7 @@ def _column_bytes(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, 
     return total
 
 
-def _require_type(file: CorpusFile, field: pa.Field, *, integers: bool) -> None:
+def _require_type(file: TableFile, field: pa.Field, *, integers: bool) -> None:
     value = _plain(field.type)
     text = pa.types.is_string(value) or pa.types.is_binary(value) or pa.types.is_null(value)
     if not text and not (integers and pa.types.is_integer(value)):
@@ -132,16 +138,16 @@ def _plain(value: pa.DataType) -> pa.DataType:
     return value
 
 
-def _kept(table: pa.Table, columns: CorpusColumns) -> pa.Table:
-    kept = {}
-    for name in columns.keep:
+def _others(table: pa.Table, wanted: Wanted) -> pa.Table:
+    others = {}
+    for name in wanted.others:
         plain = _plain(table.schema.field(name).type)
         if pa.types.is_string(plain):
             # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
-            kept[name] = as_bytes(table[name]).view(pa.large_string())
+            others[name] = as_bytes(table[name]).view(pa.large_string())
         else:
-            kept[name] = table[name].cast(plain)
-    return pa.table(kept)
+            others[name] = table[name].cast(plain)
+    return pa.table(others)
 
 
 def _first_line(error: Exception) -> str:

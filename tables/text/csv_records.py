@@ -11,7 +11,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.corpus.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans
+from tables.text.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans
 
 LF, CR, COMMA, QUOTE = b'\n\r,"'
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.corpus import json_rows
-from pipelines.corpus.byte_ranges import ByteBlock
-from pipelines.corpus.json_rows import parse_rows, split_lines
+from tables.text import json_rows
+from tables.text.byte_ranges import ByteBlock
+from tables.text.json_rows import parse_rows, split_lines
 
-TEXTS = {"text": "t"}
+TEXTS = ("t",)
 
 
 def block_of(*lines):
@@ -24,7 +24,7 @@ def block_of(*lines):
 def parse(*lines, keep=()):
     parsed = parse_rows(block_of(*lines), "i", TEXTS, keep)
     values = {name: column.to_pylist() for name, column in parsed.values.items()}
-    return parsed.positions.tolist(), values, [(f.position, f.doc_id, f.reason) for f in parsed.faults]
+    return parsed.positions.tolist(), values, [(f.position, f.key, f.reason) for f in parsed.faults]
 
 
 @given(st.lists(st.sampled_from([b"", b" ", b"\r", b"\t ", b"{}", b"  {} \r", b"{", b"x"]), max_size=12), st.booleans())
@@ -78,11 +78,11 @@ def test_integer_ids_become_their_decimal_text_whatever_their_neighbours_are():
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        (b'{"i":"a","t":5}', ("a", "text is a number")),
-        (b'{"i":5,"t":5.5}', ("5", "text is a number")),
-        (b'{"i":"a","t":true}', ("a", "text is a boolean")),
-        (b'{"i":"a","t":{"x":1}}', ("a", "text is an object")),
-        (b'{"i":"a","t":["x"]}', ("a", "text is an array")),
+        (b'{"i":"a","t":5}', ("a", "t is a number")),
+        (b'{"i":5,"t":5.5}', ("5", "t is a number")),
+        (b'{"i":"a","t":true}', ("a", "t is a boolean")),
+        (b'{"i":"a","t":{"x":1}}', ("a", "t is an object")),
+        (b'{"i":"a","t":["x"]}', ("a", "t is an array")),
         (b'{"i":1.5,"t":"x"}', (None, "id is a number")),
         (b'{"i":1e3,"t":"x"}', (None, "id is a number")),
         (b'{"i":false,"t":"x"}', (None, "id is a boolean")),
@@ -190,8 +190,8 @@ def test_what_becomes_of_a_row_does_not_depend_on_its_neighbours(lines):
         if position in read:
             assert read[position] == tuple(column[0].as_py() for column in alone.values.values())
         else:
-            assert (failed[position].doc_id, failed[position].reason) == (
-                alone.faults[0].doc_id,
+            assert (failed[position].key, failed[position].reason) == (
+                alone.faults[0].key,
                 alone.faults[0].reason,
             )
 

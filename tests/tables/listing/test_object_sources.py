@@ -5,8 +5,9 @@ import pytest
 from obstore.store import from_url
 
 from featurestore.errors import DataError, UsageError
-from pipelines.corpus import CorpusColumns, find_files, plan, read_unit
-from pipelines.corpus.files import open_input
+from pipelines.corpus import CorpusColumns, plan, read_unit
+from tables import find_files
+from tables.files import open_input
 from tests.pipelines.corpus.corpora import read_all, write_lines, write_parquet
 
 ROWS = [{"doc_id": f"d{i}", "text": f"text é {i}"} for i in range(300)]

@@ -1,0 +1,1 @@
+"""Columnar formats: rows found by their number."""

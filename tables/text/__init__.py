@@ -1,0 +1,1 @@
+"""Text formats: rows found in blocks of bytes."""

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from pipelines.corpus.raw_rows import RawRows
 
 from featurestore.identity import text_digests
+from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import Duplicates, WorkUnit
 from pipelines.corpus.validate import validate
 from pipelines.dead_letters import DeadLetter

@@ -2,16 +2,20 @@
 
 from tables.contract import KeyBlock, Part, Rows, TableFormat, Wanted
 from tables.files import TableFile
-from tables.formats import FORMATS
-from tables.listing.sources import find_files
+from tables.formats import format_of
+from tables.listing.listing import Listing, Unread
+from tables.listing.sources import find_files, list_files
 
 __all__ = [
-    "FORMATS",
     "KeyBlock",
+    "Listing",
     "Part",
     "Rows",
     "TableFile",
     "TableFormat",
+    "Unread",
     "Wanted",
     "find_files",
+    "format_of",
+    "list_files",
 ]

@@ -30,11 +30,13 @@ class TableFile:
         uri: absolute local path, or URL of an object.
         format: ``parquet``, ``jsonl`` or ``csv``.
         bytes: size when it was listed.
+        partitions: columns in the names of its folders: (name, value); see `tables.partitions`.
     """
 
     uri: str
     format: str
     bytes: int
+    partitions: tuple[tuple[str, str | None], ...] = ()
 
 
 def is_url(text: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from featurestore.errors import UsageError
 from tables.columnar.parquet_files import ParquetFiles
 from tables.contract import TableFormat
+from tables.files import TableFile
+from tables.partitions import PartitionedFormat
 from tables.text.csv_files import CsvFiles
 from tables.text.json_lines_files import JsonLinesFiles
 
@@ -15,6 +17,12 @@ ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() fo
 """File name ending → format name."""
 
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")
+
+
+def format_of(file: TableFile) -> TableFormat:
+    """The strategy that reads a file."""
+    plain = FORMATS[file.format]
+    return PartitionedFormat(plain) if file.partitions else plain
 
 
 def format_of_name(name: str) -> str | None:

@@ -17,7 +17,7 @@ from pipelines.corpus.columns import CorpusColumns
 from pipelines.corpus.duplicates import find_duplicates
 from pipelines.corpus.survey import Survey, survey
 from pipelines.corpus.units import Duplicates, WorkUnit
-from tables import FORMATS, TableFile
+from tables import TableFile, format_of
 
 Int64s = npt.NDArray[np.int64]
 
@@ -120,7 +120,7 @@ def choose_unit_rows(surveys: Sequence[Survey], vector_bytes: int, max_vectors: 
 
 
 def _check(file: TableFile, columns: CorpusColumns) -> pa.Schema:
-    return FORMATS[file.format].check(file, columns.wanted)
+    return format_of(file).check(file, columns.wanted)
 
 
 def _agreed(files: Sequence[TableFile], schemas: list[pa.Schema]) -> pa.Schema:

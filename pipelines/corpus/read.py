@@ -13,7 +13,7 @@ from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import WorkUnit
 from pipelines.corpus.validate import validate
 from pipelines.dead_letters import DeadLetter
-from tables import FORMATS
+from tables import format_of
 
 
 class UnitRead(NamedTuple):
@@ -43,5 +43,5 @@ def read_unit(unit: WorkUnit, columns: CorpusColumns) -> UnitRead:
 
 def read_raw(unit: WorkUnit, columns: CorpusColumns) -> RawRows:
     """The rows of a work unit, as they are; raises DataError as `read_unit` does."""
-    (rows,) = FORMATS[unit.file.format].read(unit.file, [unit.part], columns.wanted)
+    (rows,) = format_of(unit.file).read(unit.file, [unit.part], columns.wanted)
     return RawRows.of(rows, columns, unit.file.uri)

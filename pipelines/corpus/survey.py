@@ -11,7 +11,7 @@ import pyarrow as pa
 from featurestore.identity import key_hashes
 from featurestore.keys import words
 from pipelines.corpus.columns import CorpusColumns
-from tables import FORMATS, TableFile
+from tables import TableFile, format_of
 from tables.values import Mask, as_text, is_empty, is_null
 
 Int64s = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
     numbers: list[Int64s | range] = []
     starts: list[Int64s] = []
     count = text_bytes = 0
-    for block in FORMATS[file.format].scan(file, columns.wanted):
+    for block in format_of(file).scan(file, columns.wanted):
         valid = _valid(block.keys)
         ids = block.keys if valid.all() else block.keys.filter(pa.array(valid))
         keys.append(words(key_hashes(ids)))

@@ -1,58 +1,115 @@
-"""Listing corpus files in object storage."""
+"""Listing files in object storage."""
 
 from __future__ import annotations
 
 import glob
+import re
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import Any
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, InvalidPathError
 
-from featurestore.errors import UsageError
+from featurestore.errors import StoreError, UsageError
 from tables.files import open_folder
 from tables.formats import format_of_name, require_format
-from tables.listing.local_sources import HIDDEN
+from tables.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
 from tables.names import list_names
 
+Size = tuple[str, int]
+"""Path of an object below some folder, and its bytes."""
 
-def list_objects(url: str) -> list[tuple[str, int]]:
-    """(URL, bytes) of the corpus files that an object, a prefix or a glob stands for.
+
+def list_objects(url: str) -> list[Found | Unread]:
+    """What an object, a prefix or a glob stands for.
 
     Raises:
         UsageError: there is no such object; the text lists what is there.
         StoreError: the storage refuses.
     """
-    if glob.has_magic(url):
-        return _matching(url)
     size = _size(url)
     if size is not None:
         require_format(url)
-        return [(url, size)]
-    below = _below(url.rstrip("/"))
-    found = [(uri, size) for uri, size in below if _is_corpus_file(uri.removeprefix(url))]
-    if not found:
-        names = [uri.removeprefix(url.rstrip("/") + "/") for uri, _ in below]
-        raise UsageError(f"{url}: no such object, and no corpus file below it; objects there: {list_names(names)}")
+        return [Found(url, size, url.rpartition("/")[0])]
+    folder = url.rstrip("/")
+    below, skipped = _below(folder)
+    if glob.has_magic(url) and not below:
+        return _matching(url)
+    found = [*_in_folder(folder, below), *skipped]
+    if not any(isinstance(it, Found) or it.reason == EMPTY for it in found):
+        names = list_names([path for path, _ in below])
+        raise UsageError(f"{url}: no such object, and no file to read below it; objects there: {names}")
     return found
 
 
-def _matching(url: str) -> list[tuple[str, int]]:
+def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
+    """What there is to read of a folder's objects, and what is not read."""
+    own = _own_folders(below)
+    for path, size in below:
+        parts = path.split("/")
+        ancestors = {"/".join(parts[:depth]) for depth in range(len(parts))}
+        if any(map(is_bookkeeping, parts)) or ancestors & own:
+            continue
+        uri, parent = f"{folder}/{path}", "/".join(parts[:-1])
+        if format_of_name(path) is None:
+            yield Unread(uri, UNKNOWN_ENDING)
+        elif not size:
+            # Among them the markers that some tools put for folders, whatever their name ends in.
+            yield Unread(uri, EMPTY)
+        else:
+            yield Found(uri, size, parent)
+
+
+def _own_folders(below: list[Size]) -> set[str]:
+    """Paths of the folders that hold something of Encore's own; ``""`` is the folder that is listed."""
+    names: dict[str, set[str]] = {}
+    for path, _ in below:
+        parts = path.split("/")
+        for depth, part in enumerate(parts):
+            names.setdefault("/".join(parts[:depth]), set()).add(part)
+    return {folder for folder, held in names.items() if is_own_folder(frozenset(held))}
+
+
+def _matching(url: str) -> list[Found | Unread]:
     fixed, pattern = [], url.split("/")
     while not glob.has_magic(pattern[0]):
         fixed.append(pattern.pop(0))
     base = "/".join(fixed)
-    below = _below(base)
-    found = [(uri, size) for uri, size in below if _matches(uri.removeprefix(base + "/").split("/"), pattern)]
+    below, skipped = _below(base)
+    found = [(path, size) for path, size in below if matches(path.split("/"), pattern)]
     if not found:
-        names = [uri.removeprefix(base + "/") for uri, _ in below]
-        raise UsageError(f"{url}: no object matches; {base} holds: {list_names(names)}")
-    for uri, _ in found:
-        require_format(uri)
-    return found
+        raise UsageError(f"{url}: no object matches; {base} holds: {list_names([path for path, _ in below])}")
+    for path, _ in found:
+        require_format(path)
+    return [*(Found(f"{base}/{path}", size, f"{base}/{path}".rpartition("/")[0]) for path, size in found), *skipped]
 
 
-def _below(folder: str) -> list[tuple[str, int]]:
-    return [(f"{folder}/{path}", size) for path, size in open_folder(folder).walk()]
+def _below(folder: str) -> tuple[list[Size], list[Unread]]:
+    """The objects below a folder, and the folders among them that cannot be listed."""
+    objects = open_folder(folder)
+    try:
+        return list(objects.walk()), []
+    except StoreError as error:
+        if not isinstance(error.__cause__, InvalidPathError):
+            raise
+    found = list(_by_folders(objects.raw, "", folder))
+    return [it for it in found if not isinstance(it, Unread)], [it for it in found if isinstance(it, Unread)]
+
+
+def _by_folders(raw: Any, prefix: str, uri: str) -> Iterator[Size | Unread]:
+    """The same folder by folder: one key that is no path (``a//b``, ``a/./b``) makes a whole listing fail."""
+    try:
+        level = obstore.list_with_delimiter(raw, prefix or None)
+    except InvalidPathError as error:
+        key = re.search(r'path: "(.*)"', str(error))
+        reason = f"it cannot be listed: keys in it begin with {key[1] if key else '//'}, which is no path: rename them"
+        yield Unread(f"{uri}/{prefix}" if prefix else uri, reason)
+        return
+    for entry in level["objects"]:
+        yield entry["path"], entry["size"]
+    for folder in level["common_prefixes"]:
+        yield from _by_folders(raw, folder, uri)
 
 
 def _size(url: str) -> int | None:
@@ -68,19 +125,14 @@ def _size(url: str) -> int | None:
         raise UsageError(f"{url}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
 
 
-def _is_corpus_file(path: str) -> bool:
-    hidden = any(part.startswith(HIDDEN) for part in path.split("/"))
-    return not hidden and format_of_name(path) is not None
-
-
-def _matches(parts: list[str], pattern: list[str]) -> bool:
+def matches(parts: list[str], pattern: list[str]) -> bool:
     """Whether path parts match a glob's parts; ``**`` stands for any number of parts, ``*`` not for hidden ones."""
     if not pattern:
         return not parts
     if pattern[0] == "**":
         if pattern[1:] == []:
             return bool(parts)
-        return any(_matches(parts[skip:], pattern[1:]) for skip in range(len(parts)))
+        return any(matches(parts[skip:], pattern[1:]) for skip in range(len(parts)))
     if not parts or (parts[0].startswith(".") and not pattern[0].startswith(".")):
         return False
-    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    return fnmatchcase(parts[0], pattern[0]) and matches(parts[1:], pattern[1:])

@@ -1,46 +1,59 @@
-"""From what a user names as input to the corpus files it stands for."""
+"""From what a user names as input to the files that it stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 from featurestore.errors import UsageError
 from tables.files import TableFile, is_url
 from tables.formats import require_format
+from tables.listing.listing import EMPTY, Found, Listing, Unread
 from tables.listing.local_sources import list_local
 from tables.listing.object_sources import list_objects
+from tables.partitions import partitions_of
 
 
 def find_files(inputs: Sequence[str]) -> tuple[TableFile, ...]:
-    """The corpus files that files, directories and globs stand for, sorted by uri.
+    """The files of `list_files`, for those to whom it does not matter what lies beside them."""
+    return list_files(inputs).files
 
-    Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a directory the files with a
+
+def list_files(inputs: Sequence[str]) -> Listing:
+    """What files, folders and globs stand for.
+
+    Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a
     known ending count, at any depth; a file that is named, or matched by a glob, must have one. A file named twice, or
-    by a link, counts once.
+    by a link, counts once. Columns may stand in the names of folders (``section=sport/``): below a folder that is
+    named, or in the path of a file that is. Empty files (0 bytes) hold no rows; a night that brings nothing is no error.
 
     Raises:
         UsageError: nothing is there, or an ending is unknown; the text lists what is there.
     """
     if not inputs:
-        raise UsageError("no input: name corpus files, directories or globs")
+        raise UsageError("no input: name files, directories or globs")
     if not all(inputs):
         raise UsageError("an input is an empty name, as of a shell variable that is not set; name a file or directory")
-    sizes: dict[str, int] = {}
-    for text in inputs:
-        sizes |= dict(_list(text))
     files: dict[str, TableFile] = {}
-    for uri in sorted(sizes):
-        identity = uri if is_url(uri) else str(Path(uri).resolve())
-        files.setdefault(identity, TableFile(uri, require_format(uri), sizes[uri]))
-    return tuple(files.values())
+    unread: dict[str, Unread] = {}
+    # The longest path of folders first: a file that is named with its folders and found below one keeps its columns.
+    found = [it for text in inputs for it in _list(text)]
+    for it in sorted(found, key=lambda it: (it.uri, -len(it.folder) if isinstance(it, Found) else 0)):
+        if isinstance(it, Unread):
+            unread.setdefault(it.uri, it)
+        elif not it.bytes:
+            unread.setdefault(it.uri, Unread(it.uri, EMPTY))
+        else:
+            identity = it.uri if is_url(it.uri) else str(Path(it.uri).resolve())
+            files.setdefault(identity, TableFile(it.uri, require_format(it.uri), it.bytes, partitions_of(it.folder)))
+    bad = next((it for it in unread.values() if it.reason != EMPTY), None)
+    if not files and bad is not None:
+        raise UsageError(f"{bad.uri}: nothing to read: {bad.reason}")
+    return Listing(tuple(files.values()), tuple(unread.values()))
 
 
-def _list(text: str) -> Iterator[tuple[str, int]]:
+def _list(text: str) -> Sequence[Found | Unread]:
     if is_url(text) and not text.startswith("file://"):
-        yield from list_objects(text)
-        return
-    path = unquote(text.removeprefix("file://")) if text.startswith("file://") else text
-    for found in list_local(path):
-        yield str(found), found.stat().st_size
+        return list_objects(text)
+    return list_local(unquote(text.removeprefix("file://")) if text.startswith("file://") else text)

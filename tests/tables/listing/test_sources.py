@@ -7,7 +7,8 @@ import pytest
 
 from featurestore.errors import DataError, UsageError
 from tables.files import TableFile, open_input
-from tables.listing.sources import find_files
+from tables.listing.listing import EMPTY, Listing, Unread
+from tables.listing.sources import find_files, list_files
 
 
 def touch(folder, *names):
@@ -102,7 +103,7 @@ def test_a_path_that_does_not_exist_is_an_error_that_lists_what_is_there(tmp_pat
 
 def test_a_directory_without_corpus_files_is_an_error_that_lists_what_is_there(tmp_path):
     touch(tmp_path, "notes.txt")
-    with pytest.raises(UsageError, match=r"no corpus file below this directory; .* holds: notes.txt"):
+    with pytest.raises(UsageError, match=r"no file to read below this directory; .* holds: notes.txt"):
         find_files([str(tmp_path)])
 
 
@@ -128,3 +129,86 @@ def test_a_file_that_changed_or_went_since_it_was_listed_is_an_error(tmp_path):
     Path(file.uri).unlink()
     with pytest.raises(DataError, match=r"a.csv: cannot be read"):
         open_input(file)
+
+
+def listed(folder):
+    """(names of files, name → reason of what is not read)."""
+    found = list_files([str(folder)])
+    return names_of(found.files, folder), {it.uri.removeprefix(f"{folder}/"): it.reason for it in found.unread}
+
+
+def test_what_a_folder_holds_and_is_not_read_is_named(tmp_path):
+    touch(tmp_path, "a.csv", "readme.md", "old/b.xlsx", "_SUCCESS", ".a.csv.crc", "dataset_info.json")
+    (tmp_path / "part-1.csv").touch()
+    assert listed(tmp_path) == (
+        ["a.csv"],
+        {"old/b.xlsx": "unknown ending", "part-1.csv": "it is empty: 0 bytes", "readme.md": "unknown ending"},
+    )
+
+
+def test_what_is_no_file_is_skipped_and_named(tmp_path):
+    touch(tmp_path, "a.csv")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    (tmp_path / "round.csv").symlink_to(tmp_path / "round.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")).write_bytes(b"doc_id,text\n")
+    files, unread = listed(tmp_path)
+    assert files == ["a.csv"]
+    assert unread == {
+        "caf\\xe9.csv": "its name is not UTF-8",
+        "gone.csv": "a link to nothing",
+        "pipe.csv": "a pipe",
+        "round.csv": "it cannot be opened: Too many levels of symbolic links",
+    }
+
+
+def test_a_folder_that_may_not_be_opened_is_named(tmp_path, monkeypatch):
+    touch(tmp_path, "a.csv", "closed/b.csv")
+    listdir = os.listdir
+
+    def refuse(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert listed(tmp_path) == (["a.csv"], {"closed": "it cannot be opened: Permission denied"})
+
+
+def test_a_pipe_or_a_link_to_nothing_that_is_named_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    with pytest.raises(UsageError, match=r"pipe.csv: is a pipe; .* write it to a file first"):
+        find_files([f"{tmp_path}/pipe.csv"])
+    with pytest.raises(UsageError, match=r"gone.csv: a link to nothing"):
+        find_files([f"{tmp_path}/gone.csv"])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_an_empty_file_alone_holds_no_rows_and_is_no_error(tmp_path, name):
+    (tmp_path / name).touch()
+    for text in (tmp_path, tmp_path / name, tmp_path / "*"):
+        assert list_files([str(text)]) == Listing((), (Unread(str(tmp_path / name), EMPTY),))
+
+
+def test_what_encore_wrote_itself_below_a_folder_is_no_input(tmp_path):
+    touch(tmp_path, "a.csv", "features/store.json", "features/manifests/1.json", "features/lists/x.parquet")
+    touch(tmp_path, "scores/predictions.json", "scores/manifests/1.json", "scores/head=a/x.parquet")
+    touch(tmp_path, "heads/topic/head.json", "heads/topic/weights.safetensors")
+    touch(tmp_path, "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer.json")
+    assert listed(tmp_path) == (["a.csv"], {})
+
+
+def test_columns_in_the_names_of_folders_are_found(tmp_path):
+    touch(
+        tmp_path, "year=1999/section=sport%2Fball/a.csv", "year=1999/b.csv", "section=__HIVE_DEFAULT_PARTITION__/c.csv"
+    )
+    below = tmp_path / "year=1999"
+    columns = {Path(file.uri).name: file.partitions for file in find_files([str(tmp_path)])}
+    year, section = ("year", "1999"), ("section", "sport/ball")
+    assert columns == {"a.csv": (year, section), "b.csv": (year,), "c.csv": (("section", None),)}
+    # Named by itself a file has the columns of its whole path; below a folder that is named, those below it.
+    assert find_files([f"{below}/b.csv"])[0].partitions == (year,)
+    assert [file.partitions for file in find_files([str(below)])] == [(), (section,)]
+    assert [file.partitions for file in find_files([f"{tmp_path}/*/b.csv"])] == [(year,)]
+    assert find_files([str(below), f"{below}/b.csv"]) == find_files([f"{below}/b.csv", str(below)])

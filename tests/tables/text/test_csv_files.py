@@ -79,7 +79,6 @@ def test_a_header_alone_holds_no_documents(tmp_path):
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"", "no CSV header: the file is empty"),
         (b"\n\n", "no CSV header: the file is empty"),
         ("doc_id,text\na,x\n".encode("utf-16"), "not CSV in UTF-8"),
         (b'doc_id,"text\na,x\n', "not CSV in UTF-8"),

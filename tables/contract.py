@@ -126,10 +126,7 @@ class Rows:
 
 
 class TableFormat(Protocol):
-    """A frozen strategy; one file each, registered in `tables.formats`."""
-
-    name: ClassVar[str]
-    endings: ClassVar[tuple[str, ...]]
+    """A frozen strategy."""
 
     def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
         """Look whether a file is what its ending says and has the columns, at the cost of its first block.
@@ -157,3 +154,10 @@ class TableFormat(Protocol):
             DataError: the file is gone, damaged, or not what was planned over.
         """
         ...
+
+
+class NamedFormat(TableFormat, Protocol):
+    """A format of files that are told by their endings; one file each, registered in `tables.formats`."""
+
+    name: ClassVar[str]
+    endings: ClassVar[tuple[str, ...]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from featurestore.errors import UsageError
 from tables.columnar.parquet_files import ParquetFiles
-from tables.contract import TableFormat
+from tables.contract import NamedFormat, TableFormat
 from tables.files import TableFile
 from tables.partitions import PartitionedFormat
 from tables.text.csv_files import CsvFiles
 from tables.text.json_lines_files import JsonLinesFiles
 
-FORMATS: dict[str, TableFormat] = {reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles())}
+FORMATS: dict[str, NamedFormat] = {reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles())}
 """Format name → its strategy."""
 
 ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() for ending in reader.endings}

@@ -40,16 +40,6 @@ class PartitionedFormat:
 
     inner: TableFormat
 
-    @property
-    def name(self) -> str:
-        """Name of the files' format."""
-        return self.inner.name
-
-    @property
-    def endings(self) -> tuple[str, ...]:
-        """Endings of the files."""
-        return self.inner.endings
-
     def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
         """See `TableFormat.check`."""
         values = dict(file.partitions)

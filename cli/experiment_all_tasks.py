@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.experiment_options import experiment_command
-from cli.experiment_training import EncoderRateOption, PrecisionOption, StepsOption, training_settings
+from cli.experiment_training import (
+    EncoderRateOption,
+    JointPoolingOption,
+    PrecisionOption,
+    StepsOption,
+    training_settings,
+)
 
 if TYPE_CHECKING:
     from experiments.request import ExperimentRequest
@@ -23,6 +29,7 @@ def all_tasks(
     steps: StepsOption = 1000,
     lr: EncoderRateOption = None,
     precision: PrecisionOption = "auto",
+    pooling: JointPoolingOption = None,
     *,
     as_json: bool,
 ) -> None:
@@ -36,7 +43,7 @@ def all_tasks(
     from experiments.training_display import training_display_for  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
-    training = training_settings(steps, lr, precision)
+    training = training_settings(steps, lr, precision, pooling)
     outcome = run_all_tasks(
         request, training, progress_line, display_for(error_console()), training_display_for(error_console())
     )

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.experiment_options import experiment_command, words
-from cli.experiment_training import EncoderRateOption, PrecisionOption, StepsOption, training_settings
+from cli.experiment_training import (
+    EncoderRateOption,
+    JointPoolingOption,
+    PrecisionOption,
+    StepsOption,
+    training_settings,
+)
 
 if TYPE_CHECKING:
     from experiments.request import ExperimentRequest
@@ -31,6 +37,7 @@ def finetune(
     steps: StepsOption = 1000,
     lr: EncoderRateOption = None,
     precision: PrecisionOption = "auto",
+    pooling: JointPoolingOption = None,
     *,
     as_json: bool,
 ) -> None:
@@ -44,7 +51,9 @@ def finetune(
     from experiments.finetune_task import FinetuneSettings  # noqa: PLC0415
     from experiments.training_display import training_display_for  # noqa: PLC0415
 
-    tuning = FinetuneSettings(epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, precision=precision)
-    plan = FinetunePlan(tuning, training_settings(steps, lr, precision), words(starts))
+    tuning = FinetuneSettings(
+        epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, position=pooling, precision=precision
+    )
+    plan = FinetunePlan(tuning, training_settings(steps, lr, precision, pooling), words(starts))
     outcome = run_finetune(request, plan, progress_line, training_display_for(error_console()))
     print_outcome(outcome, as_json=as_json)

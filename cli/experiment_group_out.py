@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.experiment_options import experiment_command, words
-from cli.experiment_training import EncoderRateOption, PrecisionOption, StepsOption, training_settings
+from cli.experiment_training import (
+    EncoderRateOption,
+    JointPoolingOption,
+    PrecisionOption,
+    StepsOption,
+    training_settings,
+)
 
 if TYPE_CHECKING:
     from experiments.request import ExperimentRequest
@@ -27,6 +33,7 @@ def group_out(
     steps: StepsOption = 1000,
     lr: EncoderRateOption = None,
     precision: PrecisionOption = "auto",
+    pooling: JointPoolingOption = None,
     *,
     as_json: bool,
 ) -> None:
@@ -40,7 +47,7 @@ def group_out(
     from experiments.training_display import training_display_for  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
-    plan = LeaveOutPlan(training_settings(steps, lr, precision), groups=words(groups))
+    plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), groups=words(groups))
     outcome = run_group_out(
         request, plan, progress_line, display_for(error_console()), training_display_for(error_console())
     )

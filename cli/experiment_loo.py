@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.experiment_options import experiment_command, words
-from cli.experiment_training import EncoderRateOption, PrecisionOption, StepsOption, training_settings
+from cli.experiment_training import (
+    EncoderRateOption,
+    JointPoolingOption,
+    PrecisionOption,
+    StepsOption,
+    training_settings,
+)
 
 if TYPE_CHECKING:
     from experiments.request import ExperimentRequest
@@ -26,6 +32,7 @@ def loo(
     steps: StepsOption = 1000,
     lr: EncoderRateOption = None,
     precision: PrecisionOption = "auto",
+    pooling: JointPoolingOption = None,
     *,
     as_json: bool,
 ) -> None:
@@ -39,6 +46,6 @@ def loo(
     from experiments.training_display import training_display_for  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
-    plan = LeaveOutPlan(training_settings(steps, lr, precision), words(quantizers))
+    plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), words(quantizers))
     outcome = run_loo(request, plan, progress_line, display_for(error_console()), training_display_for(error_console()))
     print_outcome(outcome, as_json=as_json)

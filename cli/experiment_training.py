@@ -19,9 +19,20 @@ PrecisionOption = Annotated[
 ]
 
 
-def training_settings(steps: int, lr: float | None, precision: str) -> TrainingSettings:
+JointPoolingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--pooling",
+        metavar="cls|mean",
+        help="What heads that are trained with the encoder read of its last layer.",
+        show_default="cls where the first token sums up a text, else mean",
+    ),
+]
+
+
+def training_settings(steps: int, lr: float | None, precision: str, pooling: str | None) -> TrainingSettings:
     """The settings that the shared options make."""
     from encoders.training import TrainingSettings  # noqa: PLC0415
 
     rate = TrainingSettings.learning_rate if lr is None else lr
-    return TrainingSettings(steps=steps, learning_rate=rate, precision=precision)
+    return TrainingSettings(steps=steps, learning_rate=rate, precision=precision, position=pooling)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
+from cli.experiment_training import JointPoolingOption
 from cli.options import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
 
 
@@ -39,6 +40,7 @@ def multitask(
     samples: Annotated[int, typer.Option(metavar="N", help="Documents that a step takes from every task.")] = 4,
     temperature: Annotated[float, typer.Option(metavar="T", help="1 weighs tasks by their size, 0 all alike.")] = 0.1,
     lr: Annotated[float, typer.Option("--lr", metavar="X", help="Peak of the learning rate.")] = 1e-4,
+    pooling: JointPoolingOption = None,
     max_length: MaxLengthOption = None,
     batch_tokens: Annotated[
         int | None,
@@ -87,6 +89,7 @@ def multitask(
             samples=samples,
             temperature=temperature,
             learning_rate=lr,
+            position=pooling,
             max_length=max_length,
             batch_tokens=batch_tokens,
             precision=precision,

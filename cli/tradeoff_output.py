@@ -82,11 +82,13 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
         ["setting", "a document", f"{report.documents:,}", "accuracy, %", "loss, points"],
         [_row(report, point) for point in sorted(shown, key=lambda point: point.size.bytes_per_document)],
     )
+    left_out = [] if report.left_out is None else [("left out", report.left_out)]
     remarks = [(task.name, task.not_stored) for task in report.tasks if task.not_stored]
     print_pairs(
         [
             ("recommended", recommendation_text(report)),
             *(("commands" if number == 0 else "", line) for number, line in enumerate(commands(report))),
+            *left_out,
             *((name, f"{count:,} labelled documents are not stored") for name, count in remarks),
             ("heads", f"{report.measured:,} trained now, the others were there; {report.seconds:.0f} s"),
             *(("files" if number == 0 else "", path) for number, path in enumerate(files)),

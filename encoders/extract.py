@@ -72,7 +72,9 @@ class FeatureExtractor:
     def __init__(
         self, encoder: Encoder, spec: FeatureSpec, token_budget: int | None = None, cores: int | None = None
     ) -> None:
-        spec.require_request(replace(spec, encoder=encoder.spec), "the feature spec", f"encoder {encoder.spec.name}")
+        # Built with the encoder's own spec, which knows whether its first token sums up a text: an old spec may not.
+        own = replace(spec, encoder=encoder.spec)
+        spec.require_request(own, "the feature spec", f"encoder {encoder.spec.name}")
         encoder.check_max_length(spec.text.max_length)
         self.encoder = encoder
         self.spec = spec
@@ -82,8 +84,6 @@ class FeatureExtractor:
         self._cores = SharedCores(cores)
         self._turns = turns_on(encoder.device)
         self._tokenizer = BlockTokenizer.build(encoder.tokenizer, spec.text)
-        if spec.positions == "cls" and len(self._tokenizer.single.special[0]) == 0:
-            raise UsageError(f"positions cls: {encoder.spec.name} puts no special token first; ask for tokens or mean")
 
     def check_pairs(self) -> None:
         """Raise UsageError unless pairs of texts can be encoded; for a job to ask before it starts."""

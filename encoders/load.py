@@ -13,6 +13,7 @@ from encoders.checkpoint import load_config, load_model, load_tokenizer, unlimit
 from encoders.device import resolve_device, resolve_dtype
 from encoders.digest import tokenizer_digest, weights_digest
 from encoders.encoder import Encoder
+from encoders.first_token import first_token_of
 from encoders.onednn import MULTIPLE, has_onednn, use_onednn
 from encoders.probe import has_token_types, hidden_shape, position_limit, run_probe, vocabulary_size
 from encoders.quiet import quiet_transformers
@@ -55,6 +56,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         model.train(mode=False).requires_grad_(requires_grad=False)
         backend = unlimited(tokenizer)
         num_layers, hidden_size = hidden_shape(files, model, backend)
+        first_token = first_token_of(model, backend)
         own_maps = target.type == "cpu" and not trainable and has_onednn()
         own_maps = own_maps and use_onednn(model, lambda: hidden_shape(files, model, backend))
         taps = None if trainable else LayerTaps.find(model, lambda: run_probe(model, backend))
@@ -72,6 +74,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
             name=files.name,
             source=files.source,
             revision=files.revision,
+            first_token=first_token,
         ),
         model=model,
         tokenizer=backend,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -34,10 +35,15 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
     return len(layers), width
 
 
-@torch.inference_mode()
 def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
     """The encoder's output, all hidden states among it, for a few tokens."""
-    ids = torch.tensor([tokenizer.encode(PROBE).ids], device=model.device)
+    return run_tokens(model, tokenizer.encode(PROBE).ids)
+
+
+@torch.inference_mode()
+def run_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> Any:
+    """The encoder's output, all hidden states among it, for one text of these token ids."""
+    ids = torch.tensor([tokens], device=model.device)
     return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
 
 

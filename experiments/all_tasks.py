@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from encoders.training import TrainingSettings
+from encoders.training import TrainingSettings, settle_position
 from experiments.frozen_task import Say, accuracy_of, encode_documents
 from experiments.joint_encoder import joint_encoder, settings_document
 from experiments.outcome import Outcome
@@ -22,7 +22,13 @@ from heads import Evaluation, Head, Scorer
 from pipelines.progress import ProgressDisplay
 
 NAME = "all-tasks"
-SETTING = FeatureSetting("joint/last/cls", "LAST-LAYER / CLS, heads trained jointly", "last", "cls", "cls")
+SETTINGS = {
+    "cls": FeatureSetting("joint/last/cls", "LAST-LAYER / CLS, heads trained jointly", "last", "cls", "cls"),
+    "mean": FeatureSetting(
+        "joint/last/mean", "LAST-LAYER / POSITION-AVG, heads trained jointly", "last", "mean", "mean"
+    ),
+}
+"""What the heads read → row of the table."""
 
 
 def run_all_tasks(
@@ -39,25 +45,27 @@ def run_all_tasks(
         JobError: an encoding or a training did not finish.
     """
     # The heads' features are those of the training: what the encoder computes in is part of their fingerprint.
-    experiment = Experiment.start(replace(request, dtype="float32"), every_task=True, positions="cls")
+    experiment = Experiment.start(replace(request, dtype="float32"), every_task=True)
+    training = training.settled(experiment.encoder)
+    setting = SETTINGS[settle_position(training.position, experiment.encoder)]
     cells = experiment.cells(NAME, training=settings_document(training))
     for seed in range(request.seeds):
         label = f"all-seed{seed}"
-        keys = {name: _key(experiment.data[name], label, seed) for name in request.measured.names}
+        keys = {name: _key(experiment.data[name], label, setting, seed) for name in request.measured.names}
         missing = [name for name, key in keys.items() if cells.get(key) is None]
         if not missing:
             continue
         settings = replace(training, seed=seed)
         folder = joint_encoder(experiment, label, request.tasks.names, settings, say, training_display)
         for name in missing:
-            found = _JointTask(experiment, experiment.data[name], folder, label, display).measure()
+            found = _JointTask(experiment, experiment.data[name], folder, label, setting, display).measure()
             cells.put(keys[name], found)
             say(f"{name}, {label}: {found['accuracy']:.4f}")
-    return Outcome.of(NAME, experiment, [cells], (SETTING,))
+    return Outcome.of(NAME, experiment, [cells], (setting,))
 
 
-def _key(data: TaskData, label: str, seed: int) -> dict[str, Any]:
-    return {"task": data.task.name, "data": data.digest, "encoder": label, "setting": SETTING.name, "seed": seed}
+def _key(data: TaskData, label: str, setting: FeatureSetting, seed: int) -> dict[str, Any]:
+    return {"task": data.task.name, "data": data.digest, "encoder": label, "setting": setting.name, "seed": seed}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +76,7 @@ class _JointTask:
     data: TaskData
     encoder: Path
     label: str
+    setting: FeatureSetting
     display: ProgressDisplay
 
     def measure(self) -> dict[str, Any]:
@@ -77,7 +86,7 @@ class _JointTask:
         corpus.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(data.dev.table.drop_columns(["label"]), corpus)
         store = encode_documents(
-            self.experiment, data, corpus, folder / "dev", str(self.encoder), SETTING, self.display
+            self.experiment, data, corpus, folder / "dev", str(self.encoder), self.setting, self.display
         )
         head = Head.load(self.encoder / "heads" / data.task.name)
         labels, missing = data.dev.labels.partition(store.contains(data.dev.labels.doc_ids))
@@ -88,9 +97,9 @@ class _JointTask:
             **accuracy_of(evaluation, len(data.train)),
             "not_stored": len(missing),
             "group": data.task.group,
-            "layers": SETTING.layers,
-            "positions": SETTING.positions,
-            "pooling": SETTING.pooling,
+            "layers": self.setting.layers,
+            "positions": self.setting.positions,
+            "pooling": self.setting.pooling,
             "quantizer": store.spec.quantizer.request,
             "tokens_per_document": store.manifest.counts["tokens"] / len(store),
             "bytes_per_document": float(store.spec.row_bytes),

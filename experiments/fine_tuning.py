@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from encoders.training import TrainingSettings
+from encoders.training import TrainingSettings, settle_position
 from experiments.finetune_task import FinetunedEpoch, FinetuneSettings, finetune
 from experiments.frozen_task import Say, accuracy_of
 from experiments.joint_encoder import joint_encoder, settings_document
@@ -59,9 +59,11 @@ def run_finetune(
         JobError: a training diverged.
     """
     loo = "loo" in plan.starts
-    experiment = Experiment.start(replace(request, dtype="float32"), every_task=loo, positions="cls")
-    settings = replace(plan.settings, max_length=experiment.max_length)
-    document = {"finetune": vars(settings), "training": settings_document(plan.training) if loo else None}
+    experiment = Experiment.start(replace(request, dtype="float32"), every_task=loo)
+    position = settle_position(plan.settings.position, experiment.encoder)
+    training = plan.training.settled(experiment.encoder)
+    settings = replace(plan.settings, max_length=experiment.max_length, position=position)
+    document = {"finetune": vars(settings), "training": settings_document(training) if loo else None}
     # Cells from the plain encoder do not depend on the leave-one-out training: each start has a folder of its own.
     stores = {
         start: experiment.cells(f"{NAME}-{start}", **(document if start == "loo" else {"finetune": vars(settings)}))
@@ -78,11 +80,12 @@ def run_finetune(
                 if start == "loo":
                     others = request.tasks.without([name]).names
                     label = f"without-{name}"
-                    encoder = str(joint_encoder(experiment, label, others, plan.training, say, training_display))
+                    encoder = str(joint_encoder(experiment, label, others, training, say, training_display))
                 found = _fine_tuned(experiment, encoder, data, seed, settings, say)
                 stores[start].put(key, found)
                 say(f"{name}, from {start}, seed {seed}: {found['accuracy']:.4f} ({found['seconds']:.0f} s)")
-    return Outcome.of(NAME, experiment, list(stores.values()), [STARTS[start] for start in plan.starts], per_task=True)
+    rows = [replace(STARTS[start], positions=position, pooling=position) for start in plan.starts]
+    return Outcome.of(NAME, experiment, list(stores.values()), rows, per_task=True)
 
 
 def _fine_tuned(

@@ -24,7 +24,7 @@ class FinetuneSettings:
         epochs: passes over the training documents.
         batch_size: documents a step.
         learning_rate: peak of the schedule, for the encoder.
-        position: what of the last layer goes to the head: ``cls`` or ``mean``.
+        position: what of the last layer goes to the head: ``cls`` or ``mean``; None takes what suits the encoder.
         max_length: tokens of a document; None takes the encoder's default.
         batch_tokens: padded tokens of one forward and backward pass; None takes the default of the device.
         precision: ``auto``, ``float32`` or ``bfloat16``.
@@ -36,7 +36,7 @@ class FinetuneSettings:
     epochs: int = 10
     batch_size: int = 32
     learning_rate: float = 5e-5
-    position: str = "cls"
+    position: str | None = None
     max_length: int | None = None
     batch_tokens: int | None = None
     precision: str = "auto"
@@ -138,7 +138,7 @@ def finetune(
     for number in range(1, settings.epochs + 1):
         losses.clear()
         training.run(settings.last_step(number, len(train)), on_step=lambda step: losses.append(step.loss))
-        predicted = predict(loaded, head, dev.tokens, position=settings.position, precision=training.precision)
+        predicted = predict(loaded, head, dev.tokens, training.position, precision=training.precision)
         accuracy = float((predicted == dev.codes).mean())
         # A training set smaller than a batch has epochs that end within the step of the one before.
         loss = sum(losses) / len(losses) if losses else epochs[-1].loss

@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments.frozen_task import FrozenTask, Say
 from experiments.outcome import Outcome
 from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import pooling_settings
+from experiments.settings import FeatureSetting, pooling_settings
 from pipelines.progress import ProgressDisplay
 
 NAME = "frozen"
@@ -20,9 +20,17 @@ def run_frozen(request: ExperimentRequest, say: Say, display: ProgressDisplay) -
         UsageError, DataError: the tasks or the encoder cannot be used; raised before any long work.
         JobError: an encoding did not finish.
     """
-    experiment = Experiment.start(request, positions="cls")
-    settings = pooling_settings(experiment.mean_layers, experiment.encoder.num_layers)
+    experiment = Experiment.start(request)
+    settings = poolings_of(experiment, say)
     cells = experiment.cells(NAME)
     for data in experiment.data.values():
         FrozenTask(experiment, cells, data, request.encoder, PLAIN, say, display).measure(settings)
     return Outcome.of(NAME, experiment, [cells], settings)
+
+
+def poolings_of(experiment: Experiment, say: Say) -> tuple[FeatureSetting, ...]:
+    """The paper's poolings that the encoder allows; what is left out is said."""
+    problem = experiment.encoder.no_summary
+    if problem is not None:
+        say(f"LAST-LAYER / CLS is left out: {problem}")
+    return pooling_settings(experiment.mean_layers, experiment.encoder.num_layers, cls=problem is None)

@@ -88,15 +88,14 @@ def joint_head(
         evaluation: on the dev documents.
         provenance: what `provenance_of` gave.
     """
-    position = training.settings.position
     classifier = training.heads[data.task.name]
     if not isinstance(classifier, Classifier):
         raise TypeError(f"{type(classifier).__name__} is no classifier of a head")
-    pooling = ClsPooling() if position == "cls" else MeanPooling()
+    pooling = ClsPooling() if training.position == "cls" else MeanPooling()
     return Head(
         task=data.task.name,
         classes=data.classes,
-        spec=FeatureSpec.build(encoder, TextSpec(max_length), "last", position, "float16"),
+        spec=FeatureSpec.build(encoder, TextSpec(max_length), "last", training.position, "float16"),
         model=HeadModel(None, pooling, classifier.cpu()).eval(),
         snapshot=None,
         training={

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from encoders.training import TrainingSettings
+from experiments.frozen import poolings_of
 from experiments.frozen_task import FrozenTask, Say
 from experiments.joint_encoder import joint_encoder, settings_document
 from experiments.outcome import Outcome
 from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import FeatureSetting, layer_average, pooling_settings, quantized
+from experiments.settings import FeatureSetting, layer_average, quantized
 from experiments.training_display import TrainingDisplay
 from featurestore import parse_quantizer
 from pipelines.progress import ProgressDisplay
@@ -51,10 +52,11 @@ def run_loo(
         UsageError, DataError: the tasks or the encoder cannot be used; raised before any long work.
         JobError: an encoding or a training did not finish.
     """
-    experiment = Experiment.start(request, every_task=True, positions="cls")
+    experiment = Experiment.start(request, every_task=True)
+    plan = replace(plan, training=plan.training.settled(experiment.encoder))
     for name in request.measured.names:
         request.tasks.without([name])
-    settings = pooling_settings(experiment.mean_layers, experiment.encoder.num_layers)
+    settings = poolings_of(experiment, say)
     average = layer_average(experiment.mean_layers)
     settings += tuple(quantized(average, quantizer) for quantizer in plan.quantizers)
     cells = experiment.cells(LOO, training=settings_document(plan.training))
@@ -78,6 +80,7 @@ def run_group_out(
     for names in left_out.values():
         request.tasks.without(names)
     experiment = Experiment.start(request, every_task=True)
+    plan = replace(plan, training=plan.training.settled(experiment.encoder))
     settings = (layer_average(experiment.mean_layers),)
     cells = experiment.cells(GROUP_OUT, training=settings_document(plan.training))
     measured = _Measured(experiment, plan, say, display, training)

@@ -96,8 +96,9 @@ class MultitaskResult:
 def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None = None) -> MultitaskResult:
     """Train the encoder and a head for each task jointly; the same call resumes what was interrupted.
 
-    The heads read the first position of the last layer (paper, table 3 e) and are kept under ``heads/<task>``. Dev
-    documents choose nothing: the last step is what is kept.
+    The heads read the last layer: its first position (paper, table 3 e), or the mean of all where that is asked for or
+    the first sums nothing up. They are kept under ``heads/<task>``. Dev documents choose nothing: the last step is what
+    is kept.
 
     Raises:
         UsageError: something is at ``out`` already, a checkpoint of another training is beside it, or the encoder
@@ -109,17 +110,18 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     require_free(request.out)
     data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in request.tasks.tasks}
     encoder = load_encoder(request.encoder, device=request.device, trainable=True)
-    max_length = request.settings.max_length or encoder.default_max_length
+    # Before the first task is tokenized, which takes minutes where tasks are large.
+    settings = request.settings.settled(encoder.spec)
+    max_length = settings.max_length or encoder.default_max_length
     if any(task.pair_column is not None for task in request.tasks.tasks):
-        # Before the first task is tokenized, which takes minutes where tasks are large.
         BlockTokenizer.build(encoder.tokenizer, TextSpec(max_length)).check_pairs()
     train, dev = ({name: _examples(encoder, found, part, max_length) for name, found in data.items()} for part in PARTS)
-    heads = {name: fresh_head(encoder, found, request.settings.seed) for name, found in data.items()}
-    training = JointTraining(encoder, heads, list(train.values()), request.settings)
+    heads = {name: fresh_head(encoder, found, settings.seed) for name, found in data.items()}
+    training = JointTraining(encoder, heads, list(train.values()), settings)
     resume(training, request.checkpoint)
     resumed_after = training.done
     shown = display or SilentTraining()
-    shown.begin("multitask", training.done, request.settings.steps, list(heads))
+    shown.begin("multitask", training.done, settings.steps, list(heads))
     try:
         _run(training, request, shown)
         evaluations = {name: _measure(training, data[name], dev[name], shown) for name in heads}
@@ -163,6 +165,6 @@ def _run(training: JointTraining, request: MultitaskRequest, display: TrainingDi
 def _measure(training: JointTraining, data: TaskData, dev: TaskExamples, display: TrainingDisplay) -> Evaluation:
     """A jointly trained head on its dev documents, in the precision of the training."""
     display.measure(data.task.name)
-    head, position = training.heads[data.task.name], training.settings.position
-    predicted = predict(training.encoder, head, dev.tokens, position=position, precision=training.precision)
+    head = training.heads[data.task.name]
+    predicted = predict(training.encoder, head, dev.tokens, training.position, precision=training.precision)
     return Evaluation.of(dev.codes, predicted, data.classes)

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from experiments.cells import CellStore
-from experiments.cost import encoder_shape, folded_attention_flops, pair_attention_flops
+from experiments.cost import EncoderShape, encoder_shape, folded_attention_flops, pair_attention_flops
 from experiments.intervals import half_width
 from experiments.request import Experiment
 from experiments.result_tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
 from experiments.settings import FeatureSetting
 from experiments.tasks import TaskRegistry
+from featurestore import UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,8 @@ class Outcome:
         cells: every finished cell of the tasks that were asked for.
         registry: those tasks.
         paired: the setting that the others are compared with, seed by seed; None where nothing is compared.
-        flops: setting → G FLOPs of all tasks on one document of mean length, attention folded.
+        flops: setting → G FLOPs of all tasks on one document of mean length, attention folded; None where the encoder
+            does not say how large its layers are.
         parquet, report: the files.
     """
 
@@ -38,7 +40,7 @@ class Outcome:
     cells: Sequence[Mapping[str, Any]]
     registry: TaskRegistry
     paired: str | None
-    flops: Mapping[str, float]
+    flops: Mapping[str, float | None]
     parquet: Path
     report: Path
 
@@ -67,6 +69,7 @@ class Outcome:
         names = {setting.name for setting in settings}
         finished = [cell for store in cells for cell in store.rows()]
         found = [cell for cell in finished if cell["task"] in registry.names and cell["setting"] in names]
+        shape = _shape(experiment)
         rows = rows_of(found, {setting.name: setting.title for setting in settings}, registry)
         out = experiment.request.out
         outcome = cls(
@@ -76,7 +79,9 @@ class Outcome:
             registry=registry,
             paired=paired,
             flops={
-                setting.name: _flops(experiment, setting, rows[setting.name], found, per_task=per_task)
+                setting.name: None
+                if shape is None
+                else _flops(shape, setting, rows[setting.name], found, per_task=per_task)
                 for setting in settings
                 if setting.name in rows
             },
@@ -100,8 +105,16 @@ class Outcome:
         return "\n".join(parts)
 
 
+def _shape(experiment: Experiment) -> EncoderShape | None:
+    try:
+        return encoder_shape(experiment.request.encoder)
+    except UsageError:
+        # The encoder runs, so that there are accuracies to show: only their price is not known.
+        return None
+
+
 def _flops(
-    experiment: Experiment,
+    shape: EncoderShape,
     setting: FeatureSetting,
     row: ResultRow,
     cells: Sequence[Mapping[str, Any]],
@@ -109,7 +122,7 @@ def _flops(
     per_task: bool,
 ) -> float:
     """G FLOPs of all tasks on one document of the row's mean length."""
-    shape, tokens = encoder_shape(experiment.request.encoder), round(row.tokens_per_document)
+    tokens = round(row.tokens_per_document)
     if per_task:
         return shape.pass_flops(tokens) * len(row.tasks) / 1e9
     poolings = list({cell["task"]: cell["pooling"] for cell in cells if cell["setting"] == setting.name}.values())

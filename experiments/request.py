@@ -77,13 +77,12 @@ class Experiment:
     max_length: int
 
     @classmethod
-    def start(cls, request: ExperimentRequest, *, every_task: bool = False, positions: str = "tokens") -> Experiment:
+    def start(cls, request: ExperimentRequest, *, every_task: bool = False) -> Experiment:
         """Read and check.
 
         Args:
             request: what was asked for.
             every_task: whether tasks that are not measured are needed too, to train on.
-            positions: ``cls`` where the first token's vector will be asked for, which not every encoder has.
 
         Raises:
             UsageError, DataError: the tasks, the encoder or the device cannot be used.
@@ -94,7 +93,7 @@ class Experiment:
         encoder = load_encoder(request.encoder, device=request.device, dtype=request.dtype)
         max_length = request.max_length or encoder.default_max_length
         LayerPooling("mean", 1 if request.mean_layers is None else request.mean_layers).check(encoder.spec.num_layers)
-        spec = FeatureSpec.build(encoder.spec, TextSpec(max_length), None, positions, "float16")
+        spec = FeatureSpec.build(encoder.spec, TextSpec(max_length), None, "tokens", "float16")
         extractor = FeatureExtractor(encoder, spec)
         if any(task.pair_column is not None for task in registry.tasks):
             extractor.check_pairs()

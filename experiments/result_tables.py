@@ -92,19 +92,19 @@ def cell_table(cells: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(listed)
 
 
-def group_table(rows: Iterable[ResultRow], registry: TaskRegistry, flops: Sequence[float]) -> str:
+def group_table(rows: Iterable[ResultRow], registry: TaskRegistry, flops: Sequence[float | None]) -> str:
     """Markdown in the layout of Table 3: G FLOPs, groups of tasks, average.
 
     Args:
         rows: one a setting.
         registry: gives the groups' order.
-        flops: of each row, G FLOPs for all tasks on one document.
+        flops: of each row, G FLOPs for all tasks on one document; None where they are not known.
     """
     head = ["model", "G FLOPs", "bytes a document", *registry.groups, "average", "± seeds", "± documents", "seeds"]
     body = [
         [
             row.title,
-            f"{gigas:.2f}",
+            MISSING if gigas is None else f"{gigas:.2f}",
             MISSING if row.bytes_per_document is None else f"{row.bytes_per_document:,.0f}",
             *(_percent(row.groups.get(group)) for group in registry.groups),
             _percent(row.average, bold=True),

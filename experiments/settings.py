@@ -47,20 +47,22 @@ class FeatureSetting:
         )
 
 
-def pooling_settings(mean_layers: int, num_layers: int) -> tuple[FeatureSetting, ...]:
+def pooling_settings(mean_layers: int, num_layers: int, *, cls: bool = True) -> tuple[FeatureSetting, ...]:
     """The paper's five layer-wise and position-wise poolings (section 4), poorest first.
 
     Args:
         mean_layers: m of LAYER-AVG.
         num_layers: layers of the encoder: LEARNED-COMB weighs them all.
+        cls: whether the first position sums a text up; LAST-LAYER / CLS is left out where it does not.
 
     Raises:
         UsageError: an m that the encoder does not have.
     """
     if not 1 <= mean_layers <= num_layers:
         raise UsageError(f"mean of {mean_layers} layers: the encoder has {num_layers}; ask for 1 to {num_layers}")
+    summary = (FeatureSetting("last/cls", "LAST-LAYER / CLS", "last", "cls", "cls"),) if cls else ()
     return (
-        FeatureSetting("last/cls", "LAST-LAYER / CLS", "last", "cls", "cls"),
+        *summary,
         FeatureSetting("last/mean", "LAST-LAYER / POSITION-AVG", "last", "mean", "mean"),
         FeatureSetting("last/mha", "LAST-LAYER / MHA", "last", "tokens", "attention"),
         layer_average(mean_layers),

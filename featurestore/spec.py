@@ -19,6 +19,9 @@ from featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_d
 POSITIONS = ("tokens", "cls", "mean")
 """Which positions are stored: every token, the first one, or their mean."""
 
+SUMMARY, CONSTANT, TEXT = "summary", "constant", "text"
+"""What an encoder's first token is: a special one that sees the text, one that never does, or the text's own."""
+
 
 @dataclass(frozen=True)
 class EncoderSpec:
@@ -33,6 +36,8 @@ class EncoderSpec:
         name: name for people; provenance.
         source: ``package:…``, ``hf:…`` or a path, as one would load it again; provenance.
         revision: hub revision or package version; provenance.
+        first_token: `SUMMARY`, `CONSTANT` or `TEXT`; None where nobody has looked. It follows from weights and
+            tokenizer.
     """
 
     weights: str
@@ -43,8 +48,19 @@ class EncoderSpec:
     name: str = field(default="", compare=False)
     source: str = field(default="", compare=False)
     revision: str | None = field(default=None, compare=False)
+    first_token: str | None = field(default=None, compare=False)
 
-    PROVENANCE = ("name", "source", "revision")
+    NO_IDENTITY = ("name", "source", "revision", "first_token")
+
+    @property
+    def no_summary(self) -> str | None:
+        """Why the first vector sums no text up; None where it does, and where nobody has looked."""
+        name = self.name or "the encoder"
+        reasons = {
+            TEXT: f"{name} puts no special token first",
+            CONSTANT: f"the first vector of {name} is the same for every text",
+        }
+        return reasons.get(self.first_token or SUMMARY)
 
 
 @dataclass(frozen=True)
@@ -99,8 +115,8 @@ class FeatureSpec:
         self.layers.check(self.encoder.num_layers)
         if self.positions not in POSITIONS:
             raise UsageError(f"positions {self.positions!r}: expected one of {', '.join(POSITIONS)}")
-        if self.positions == "cls" and not self.text.special_tokens:
-            raise UsageError("positions cls: needs special tokens to be stored")
+        if self.positions == "cls":
+            require_summary(self.encoder, "positions", special_tokens=self.text.special_tokens)
 
     @classmethod
     def build(
@@ -128,7 +144,7 @@ class FeatureSpec:
 
     def request(self) -> dict[str, Any]:
         """What was asked for: everything that changes a stored number and is known before calibration."""
-        encoder = {k: v for k, v in asdict(self.encoder).items() if k not in EncoderSpec.PROVENANCE}
+        encoder = {k: v for k, v in asdict(self.encoder).items() if k not in EncoderSpec.NO_IDENTITY}
         return {
             "encoder": encoder,
             "text": asdict(self.text),
@@ -187,6 +203,19 @@ class FeatureSpec:
             quantizer=quantizer_from_dict(document["quantizer"]),
             derived_from=document.get("derived_from"),
         )
+
+
+def require_summary(encoder: EncoderSpec, what: str, *, special_tokens: bool = True) -> None:
+    """Raise UsageError unless the first vector of a document sums up its text: whoever is asked for ``cls`` asks here.
+
+    Args:
+        encoder: whose vectors they are.
+        what: was to be ``cls``: ``positions`` or ``pooling``.
+        special_tokens: whether those of special tokens are kept.
+    """
+    reason = encoder.no_summary or (None if special_tokens else "special tokens are not stored")
+    if reason is not None:
+        raise UsageError(f"{what} cls: {reason}; take mean")
 
 
 def _require_equal(mine: Mapping[str, Any], theirs: Mapping[str, Any], left: str, right: str) -> None:

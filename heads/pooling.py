@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from featurestore.errors import UsageError
-from featurestore.spec import FeatureSpec
+from featurestore.spec import FeatureSpec, require_summary
 from heads.attention import AttentionPooling, check_queries
 from heads.pair import PairPooling
 
@@ -117,5 +117,5 @@ def check_pooling(kind: str, spec: FeatureSpec) -> None:
             f"pooling {kind}: the store holds one vector a document (positions {spec.positions}); "
             f"use pooling {spec.positions}, or encode with positions tokens"
         )
-    if kind == "cls" and not spec.text.special_tokens:
-        raise UsageError("pooling cls: the store holds no special tokens; use pooling attention or mean")
+    if kind == "cls":
+        require_summary(spec.encoder, "pooling", special_tokens=spec.text.special_tokens)

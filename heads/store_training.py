@@ -9,6 +9,7 @@ from heads.artefact import Head, check_task
 from heads.epochs import Progress
 from heads.gathered import MEMORY, gather
 from heads.labels import Labels, named
+from heads.pooling import check_pooling
 from heads.settings import TrainSettings
 from heads.split import Split
 from heads.training import train_head
@@ -82,6 +83,8 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
     check_task(request.task)
     if not 0 <= request.dev_share < 1:
         raise UsageError(f"dev share {request.dev_share}: expected a share from 0 to below 1, for example 0.1")
+    for pooling in request.settings.poolings:
+        check_pooling(pooling, store.spec)
     stored, missing = _stored(store, request.labels)
     train_counts = LabelCounts.of(request.labels, missing)
     dev_counts = None

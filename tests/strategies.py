@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, LayerPooling, Quantizer, TextSpec
 from featurestore.quantizers import Float16, Int2, Int4, Sign, SignCentred, UInt8
-from featurestore.spec import POSITIONS
+from featurestore.spec import POSITIONS, SUMMARY
 from tests.documents import document_index, packed_numbers
 
 DOC_IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
@@ -29,6 +29,7 @@ def encoder_specs(max_width: int = 24, max_layers: int = 6) -> st.SearchStrategy
         name=st.sampled_from(["", "tiny"]),
         source=st.sampled_from(["", "hf:org/tiny", "models/tiny"]),
         revision=st.sampled_from([None, "main"]),
+        first_token=st.sampled_from([None, SUMMARY]),
     )
 
 

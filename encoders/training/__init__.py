@@ -6,7 +6,7 @@ from encoders.training.folder import new_folder, require_free, write_encoder
 from encoders.training.forward import predict
 from encoders.training.joint import JointTraining, StepDone
 from encoders.training.seeds import seeded
-from encoders.training.settings import TrainingSettings
+from encoders.training.settings import TrainingSettings, settle_position
 from encoders.training.task_weights import task_weights
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "resume",
     "save_checkpoint",
     "seeded",
+    "settle_position",
     "task_weights",
     "write_encoder",
 ]

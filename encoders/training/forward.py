@@ -11,9 +11,7 @@ from encoders.batching import default_budget, longest_first, split_by_budget
 from encoders.encoder import Encoder
 from encoders.inputs import BatchInputs, batch_inputs
 from encoders.ragged import Index
-from encoders.template import Template
 from encoders.tokens import TokenBlock
-from featurestore.errors import UsageError
 
 CUDA_TRAINING_BUDGET = 8192
 """By arithmetic and not yet by measurement: what a large encoder (24 layers, d = 1024) keeps for its gradient then
@@ -23,12 +21,6 @@ takes some 7 GB in half precision."""
 def training_budget(device: torch.device) -> int:
     """Padded tokens of one forward and backward pass on this kind of device."""
     return CUDA_TRAINING_BUDGET if device.type == "cuda" else default_budget(device)
-
-
-def check_position(encoder: Encoder, position: str) -> None:
-    """Raise UsageError unless the encoder has the position that heads are to read."""
-    if position == "cls" and len(Template.of(encoder.tokenizer, 1).special[0]) == 0:
-        raise UsageError(f"position cls: {encoder.spec.name} puts no special token first; ask for mean")
 
 
 def pooled_vectors(
@@ -67,8 +59,8 @@ def predict(
     encoder: Encoder,
     head: nn.Module,
     tokens: TokenBlock,
+    position: str,
     *,
-    position: str = "cls",
     precision: str = "float32",
     batch_tokens: int | None = None,
 ) -> npt.NDArray[np.int64]:

@@ -22,11 +22,11 @@ from encoders.encoder import Encoder
 from encoders.ragged import Index, offsets_of
 from encoders.tokens import TokenBlock
 from encoders.training.examples import TaskExamples
-from encoders.training.forward import check_position, pooled_vectors, training_budget
+from encoders.training.forward import pooled_vectors, training_budget
 from encoders.training.history import LossHistory
 from encoders.training.optimizer import build_optimizer, set_rates
 from encoders.training.seeds import seeded
-from encoders.training.settings import TrainingSettings
+from encoders.training.settings import TrainingSettings, settle_position
 from encoders.training.streams import TaskStream
 from encoders.training.task_weights import task_weights
 from featurestore.errors import JobError, UsageError
@@ -67,6 +67,7 @@ class JointTraining:
         settings: hyper-parameters.
 
     Attributes:
+        position: ``cls`` or ``mean``: what of the last layer goes to the heads.
         done: steps that have been taken.
         seconds: that they took.
         history: their losses.
@@ -84,8 +85,8 @@ class JointTraining:
     ) -> None:
         if [part.task for part in examples] != list(heads):
             raise ValueError(f"heads for {', '.join(heads)}; documents for {', '.join(p.task for p in examples)}")
-        check_position(encoder, settings.position)
-        self.encoder, self.heads, self.settings = encoder, dict(heads), settings
+        self.position = settle_position(settings.position, encoder.spec)
+        self.encoder, self.heads, self.settings = encoder, dict(heads), settings.settled(encoder.spec)
         self.sizes = {part.task: len(part) for part in examples}
         self.weights = task_weights(self.sizes, settings.temperature)
         self.digests = {part.task: part.digest for part in examples}
@@ -188,7 +189,7 @@ class JointTraining:
     def _accumulate(self, documents: Index, owners: Index) -> torch.Tensor:
         """Add the gradient of a batch's share of the loss; (tasks,) sums of its documents' cross-entropy."""
         device = self.encoder.device
-        pooled = pooled_vectors(self.encoder, self._tokens, documents, self.settings.position, self.precision)
+        pooled = pooled_vectors(self.encoder, self._tokens, documents, self.position, self.precision)
         targets = torch.from_numpy(self._codes[documents]).to(device)
         sums = torch.zeros(len(self.heads), device=device)
         loss = torch.zeros((), device=device)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import torch
 
 from featurestore.errors import UsageError
+from featurestore.spec import EncoderSpec, require_summary
 
 POSITIONS = ("cls", "mean")
 PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def settle_position(position: str | None, encoder: EncoderSpec) -> str:
+    """What of this encoder's last layer goes to heads: what is asked for, else ``cls`` where it sums up a text.
+
+    Raises:
+        UsageError: ``cls`` is asked for, and sums nothing up.
+    """
+    if position == "cls":
+        require_summary(encoder, "pooling")
+    return position or ("cls" if encoder.no_summary is None else "mean")
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,8 @@ class TrainingSettings:
         head_factor: learning rate of the heads, in that of the encoder: they start from random weights.
         warmup: share of the steps over which the learning rate rises; then it falls to zero, both linearly.
         weight_decay, beta1, beta2, epsilon: of AdamW.
-        position: what of the last layer goes to the heads: ``cls``, the first position, or ``mean``, all of them.
+        position: what of the last layer goes to the heads: ``cls``, the first position, or ``mean``, all of them. None
+            takes ``cls`` where the encoder's first token sums up a text, else ``mean``.
         max_length: tokens of a document, special tokens included; None takes the encoder's default.
         batch_tokens: padded tokens of one forward and backward pass; a step has as many as it takes, and its gradient
             does not depend on it beyond rounding and dropout. None takes the default of the device.
@@ -50,7 +63,7 @@ class TrainingSettings:
     beta1: float = 0.9
     beta2: float = 0.98
     epsilon: float = 1e-6
-    position: str = "cls"
+    position: str | None = None
     max_length: int | None = None
     batch_tokens: int | None = None
     precision: str = "auto"
@@ -67,8 +80,8 @@ class TrainingSettings:
             raise UsageError(f"temperature {self.temperature}: expected a number from 0 on")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warm-up {self.warmup}: expected a share from 0 to below 1")
-        if self.position not in POSITIONS:
-            raise UsageError(f"position {self.position!r}: expected {' or '.join(POSITIONS)}")
+        if self.position not in (None, *POSITIONS):
+            raise UsageError(f"pooling {self.position!r}: expected {' or '.join(POSITIONS)}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r}: expected {', '.join(PRECISIONS)}")
 
@@ -77,6 +90,10 @@ class TrainingSettings:
         if self.precision != "auto":
             return self.precision
         return "bfloat16" if device.type == "cuda" else "float32"
+
+    def settled(self, encoder: EncoderSpec) -> Self:
+        """The same with what suits this encoder where nothing was asked for; raises as `settle_position`."""
+        return replace(self, position=settle_position(self.position, encoder))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON."""

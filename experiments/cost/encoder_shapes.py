@@ -11,7 +11,7 @@ from encoders.checkpoint import load_config
 from encoders.sources import find_files
 from featurestore.errors import UsageError
 
-FEED_FORWARD_WIDTHS = ("intermediate_size", "hidden_dim", "d_ff", "ffn_dim", "encoder_ffn_dim")
+FEED_FORWARD_WIDTHS = ("intermediate_size", "hidden_dim", "d_ff", "ffn_dim", "encoder_ffn_dim", "n_inner")
 """What architectures call the inner width of the feed-forward part."""
 
 GATED = frozenset(
@@ -108,6 +108,9 @@ def _of_config(name: str, config: Any) -> EncoderShape:
     inner = next(
         (width for field in FEED_FORWARD_WIDTHS if isinstance(width := getattr(config, field, None), int)), None
     )
+    if inner is None and isinstance(d, int) and hasattr(config, "n_inner"):
+        # GPT-2 and its kin leave it out where it is the usual one.
+        inner = 4 * d
     if not (isinstance(d, int) and isinstance(layers, int) and isinstance(heads, int) and inner):
         raise UsageError(
             f"encoder {name}: its config.json ({config.model_type}) does not give the width of its layers, their"

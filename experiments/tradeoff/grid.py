@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from featurestore import FeatureSpec, UsageError
@@ -72,6 +72,22 @@ def build_grid(
     )
     settings = dict.fromkeys(Setting(*point) for point in product(*axes))
     return tuple(setting for setting in settings if _derivable(setting, source))
+
+
+def left_out(source: FeatureSpec, positions: Sequence[str] = ()) -> str | None:
+    """Why a grid of all positions that a store of tokens allows has no ``cls``; None where it has, or was not to have.
+
+    Args:
+        source: what the store holds.
+        positions: that were asked for.
+    """
+    if positions or source.positions != "tokens":
+        return None
+    try:
+        replace(source, positions="cls")
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def default_layers(source: FeatureSpec) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ def _provenance(report: TradeoffReport) -> str:
         ("encoder", escape(str(found["encoder"]))),
         ("documents", _lengths(report)),
         *((f"task {escape(task.name)}", _labels(report, task)) for task in report.tasks),
+        *(() if report.left_out is None else (("left out", escape(report.left_out)),)),
         ("seeds", ", ".join(map(str, range(report.request.seeds)))),
         ("classifiers", f"{len(report.grid) * report.request.seeds * len(report.tasks):,}, trained one by one"),
         ("versions", escape(", ".join(f"{name} {number}" for name, number in report.versions.items()))),

@@ -11,7 +11,7 @@ from importlib.metadata import version
 import numpy as np
 
 from experiments.tradeoff.cells import Bench, HeadUnit, head_key, right_of, units_of
-from experiments.tradeoff.grid import Setting, build_grid
+from experiments.tradeoff.grid import Setting, build_grid, left_out
 from experiments.tradeoff.label_options import LabelledTask, read_tasks
 from experiments.tradeoff.processes import run_units
 from experiments.tradeoff.recommend import Recommendation, recommend
@@ -56,6 +56,11 @@ class TradeoffReport:
     measured: int
     seconds: float
     finished_at: str
+
+    @property
+    def left_out(self) -> str | None:
+        """Which positions were not measured though nobody chose others, and why; None where all were."""
+        return left_out(self.bench.source.spec, self.request.positions)
 
     @property
     def versions(self) -> dict[str, str]:

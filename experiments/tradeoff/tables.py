@@ -124,6 +124,7 @@ def provenance(report: TradeoffReport) -> dict[str, object]:
         "fingerprint": spec.fingerprint,
         "encoder": spec.encoder.name or spec.encoder.source,
         "stored": f"{spec.layers} · {spec.positions} · {spec.quantizer.request}",
+        "left_out": report.left_out,
         "documents": report.sizes.documents,
         "rows_per_document": report.sizes.rows,
         "index_bytes_per_document": report.sizes.index_bytes,

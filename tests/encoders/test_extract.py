@@ -18,6 +18,7 @@ from encoders.batching import NO_PADDING, Padding
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.errors import SpecMismatch, UsageError
 from featurestore.quantizers import Float16, calibrate
+from featurestore.spec import TEXT
 from tests.encoders.plain import block, plain_features, spec_for
 
 TEXTS = [
@@ -193,11 +194,12 @@ def test_a_max_length_beyond_the_model_s_positions_is_refused(bert: Encoder) -> 
         FeatureExtractor(bert, spec_for(bert, max_length=65))
 
 
-def test_cls_needs_a_special_token_in_front(bert: Encoder) -> None:
-    bare = type(bert.tokenizer).from_str(bert.tokenizer.to_str())
-    bare.post_processor = None
-    with pytest.raises(UsageError, match=r"positions cls: .* puts no special token first"):
-        FeatureExtractor(replace(bert, tokenizer=bare), spec_for(bert, positions="cls"))
+def test_the_encoder_at_hand_says_whether_its_first_token_sums_a_text_up(bert: Encoder) -> None:
+    old = spec_for(replace(bert, spec=replace(bert.spec, first_token=None)), positions="cls")
+    bare = replace(bert, spec=replace(bert.spec, first_token=TEXT))
+    with pytest.raises(UsageError, match=r"positions cls: .* puts no special token first; take mean"):
+        FeatureExtractor(bare, old)
+    assert FeatureExtractor(bert, old).spec == old
 
 
 def test_pairs_are_refused_before_any_work(bert: Encoder) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 
 from featurestore import EncoderSpec, FeatureSpec, LayerPooling, SpecMismatch, TextSpec, UsageError
 from featurestore.quantizers import Float16, Sign, UInt8
+from featurestore.spec import CONSTANT, TEXT, require_summary
 from tests.featurestore.building import ENCODER, spec_of
 from tests.strategies import feature_specs
 
@@ -26,6 +27,12 @@ class TestRoundTrip:
         assert read.fingerprint == spec.fingerprint
         assert read.to_dict() == spec.to_dict()
 
+    def test_a_spec_written_before_first_tokens_were_looked_at_allows_what_it_did(self) -> None:
+        document = spec_of(positions="cls").to_dict()
+        del document["encoder"]["first_token"]
+        read = FeatureSpec.from_dict(document)
+        assert (read.encoder.first_token, read.fingerprint) == (None, spec_of(positions="cls").fingerprint)
+
     def test_an_uncalibrated_request_goes_round_too(self) -> None:
         spec = spec_of("uint8")
         assert FeatureSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
@@ -40,9 +47,8 @@ class TestFingerprint:
 
     def test_provenance_is_no_part_of_it(self) -> None:
         spec = spec_of()
-        elsewhere = replace(
-            spec, encoder=replace(ENCODER, name="n", source="hf:x", revision="r"), derived_from="f" * 64
-        )
+        other = replace(ENCODER, name="n", source="hf:x", revision="r", first_token=CONSTANT)
+        elsewhere = replace(spec, encoder=other, derived_from="f" * 64)
         assert elsewhere.fingerprint == spec.fingerprint
         assert elsewhere == spec
         assert elsewhere.to_dict() != spec.to_dict()
@@ -146,8 +152,20 @@ class TestShapes:
 
 class TestRefusals:
     def test_cls_needs_special_tokens(self) -> None:
-        with pytest.raises(UsageError, match="cls: needs special tokens"):
+        with pytest.raises(UsageError, match="positions cls: special tokens are not stored; take mean"):
             replace(spec_of(), positions="cls", text=TextSpec(64, special_tokens=False))
+
+    @pytest.mark.parametrize(
+        ("first_token", "reason"),
+        [(TEXT, "tiny puts no special token first"), (CONSTANT, "the first vector of tiny is the same for every text")],
+    )
+    def test_cls_needs_a_first_token_that_sums_up_the_text(self, first_token: str, reason: str) -> None:
+        encoder = replace(ENCODER, first_token=first_token)
+        with pytest.raises(UsageError, match=f"^positions cls: {reason}; take mean$"):
+            replace(spec_of(), encoder=encoder, positions="cls")
+        with pytest.raises(UsageError, match=f"^pooling cls: {reason}; take mean$"):
+            require_summary(encoder, "pooling")
+        assert replace(spec_of(), encoder=encoder, positions="mean").positions == "mean"
 
     @pytest.mark.parametrize(
         ("make", "message"),

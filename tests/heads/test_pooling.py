@@ -70,7 +70,7 @@ def test_a_store_of_one_vector_a_document_refuses_other_poolings() -> None:
 def test_cls_pooling_needs_the_special_tokens() -> None:
     encoder = EncoderSpec("aa", "bb", hidden_size=16, num_layers=6)
     spec = FeatureSpec.build(encoder, TextSpec(64, special_tokens=False), "last", "tokens", "sign")
-    with pytest.raises(UsageError, match="pooling cls: the store holds no special tokens"):
+    with pytest.raises(UsageError, match="pooling cls: special tokens are not stored; take mean"):
         check_pooling("cls", spec)
 
 

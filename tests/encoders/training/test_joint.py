@@ -186,14 +186,14 @@ def test_a_training_learns_what_can_be_learned(encoder_path: Path):
     settings = TrainingSettings(steps=40, samples=16, learning_rate=1e-3)
     training = JointTraining(encoder, heads, [documents], settings)
     training.run()
-    assert (predict(encoder, heads["tone"], documents.tokens) == documents.codes).mean() > 0.95
+    assert (predict(encoder, heads["tone"], documents.tokens, "cls") == documents.codes).mean() > 0.95
 
 
 def test_predicting_leaves_out_dropout_and_puts_the_modes_back(encoder_path: Path):
     training = build(encoder_path)
     training.run(1)
     head = training.heads["tone"]
-    answers = [predict(training.encoder, head, examples(training.encoder)[0].tokens) for _ in range(2)]
+    answers = [predict(training.encoder, head, examples(training.encoder)[0].tokens, "cls") for _ in range(2)]
     assert np.array_equal(*answers)
     assert training.encoder.model.training
     assert head.training

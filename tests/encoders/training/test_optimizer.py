@@ -29,7 +29,7 @@ def test_a_training_of_one_step_has_a_rate():
         ({"head_factor": -1.0}, "head factor -1.0"),
         ({"temperature": -0.5}, "temperature -0.5"),
         ({"warmup": 1.0}, "warm-up 1.0"),
-        ({"position": "tokens"}, "position 'tokens'"),
+        ({"position": "tokens"}, "pooling 'tokens'"),
         ({"precision": "float16"}, "precision 'float16'"),
     ],
 )

@@ -13,6 +13,7 @@ from transformers import (
     AutoModelForTextEncoding,
     BertConfig,
     DistilBertConfig,
+    GPT2Config,
     ModernBertConfig,
     PreTrainedConfig,
     Qwen3Config,
@@ -65,6 +66,8 @@ def test_built_in_encoders_have_their_published_sizes(name: str, layers: int, wi
             d_model=64, num_layers=3, num_heads=4, d_kv=24, d_ff=96, vocab_size=50, feed_forward_proj="gated-gelu"
         ),
         Qwen3Config(**SMALL, intermediate_size=96, num_key_value_heads=2, head_dim=24),
+        GPT2Config(**SMALL),
+        GPT2Config(**SMALL, n_inner=96),
     ],
     ids=lambda config: config.model_type,
 )

@@ -1,0 +1,172 @@
+"""Encoders whose first vector sums nothing up: every command refuses ``cls`` in the same words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cli.main import run
+from featurestore import Store
+from heads import Head
+from tests.experiments.tiny_tasks import write_registry
+from tests.first_tokens import FIRST_TOKENS, reason, without_summary
+from tests.pipelines.jobs import texts, write_corpus
+
+FAST = ("--steps", "2", "--samples", "2", "--device", "cpu")
+EXPERIMENTS = {
+    "frozen": ("--epochs", "1"),
+    "loo": ("--epochs", "1", "--steps", "2", "--quantizers", "sign", "--only", "tone"),
+    "group-out": ("--epochs", "1", "--steps", "2", "--groups", "PP"),
+    "all-tasks": ("--steps", "2"),
+    "finetune": ("--epochs", "1", "--starts", "plain"),
+}
+JOINT = tuple(name for name in EXPERIMENTS if name != "frozen")
+
+
+@pytest.fixture(params=FIRST_TOKENS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    return write_corpus(tmp_path / "a.parquet", texts(40))
+
+
+@pytest.fixture
+def store(tmp_path: Path, corpus: str, kind: str) -> str:
+    """A rich store of the encoder: what commands without the encoder start from."""
+    uri = str(tmp_path / "rich")
+    words = ["encode", corpus, "--store", uri, "--encoder", without_summary(kind), "--device", "cpu"]
+    assert run([*words, "--layers", "stack:2", "--quantizer", "float16"]) == 0
+    return uri
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> str:
+    table = pa.table({"doc_id": [f"d{i}" for i in range(40)], "label": ["even", "odd"] * 20})
+    pq.write_table(table, tmp_path / "labels.parquet")
+    return str(tmp_path / "labels.parquet")
+
+
+def assert_refused(words: list[str], message: str, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run(words) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not made.exists()
+
+
+def test_encode_refuses_and_keeps_the_mean(
+    tmp_path: Path, corpus: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "made"
+    words = ["encode", corpus, "--store", str(made), "--encoder", without_summary(kind), "--device", "cpu"]
+    assert_refused([*words, "--positions", "cls"], f"positions cls: {reason(kind)}; take mean", made, capsys)
+    assert run([*words, "--positions", "mean"]) == 0
+    assert Store.open(str(made)).spec.encoder.first_token == FIRST_TOKENS[kind]
+
+
+def test_derive_refuses(tmp_path: Path, store: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "made"
+    words = ["derive", "--from", store, "--store", str(made), "--layers", "last"]
+    assert_refused([*words, "--positions", "cls"], f"positions cls: {reason(kind)}; take mean", made, capsys)
+    assert run([*words, "--positions", "mean"]) == 0
+
+
+def test_train_refuses(tmp_path: Path, store: str, labels: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "made"
+    words = ["train", labels, "--store", store, "--out", str(made), "--epochs", "1"]
+    assert_refused([*words, "--pooling", "cls"], f"pooling cls: {reason(kind)}; take mean", made, capsys)
+    assert_refused(
+        [*words, "--pooling", "mean", "--pooling", "cls"], f"pooling cls: {reason(kind)}; take mean", made, capsys
+    )
+    assert run([*words, "--pooling", "mean"]) == 0
+
+
+def test_tradeoff_refuses_by_name_and_else_leaves_out_and_says_so(
+    tmp_path: Path, store: str, labels: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "made"
+    words = ["tradeoff", "--store", store, "--labels", f"parity={labels}", "--out", str(made)]
+    words += ["--layers", "last", "--quantizer", "float16", "--seeds", "1", "--epochs", "1", "--workers", "1"]
+    assert_refused(
+        [*words, "--positions", "cls", "--positions", "mean"],
+        f"positions cls: {reason(kind)}; take mean",
+        made / "cells",
+        capsys,
+    )
+    assert run([*words, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {row["positions"] for row in document["settings"]} == {"tokens", "mean"}
+    assert document["left_out"] == f"positions cls: {reason(kind)}; take mean"
+    assert not any("--positions cls" in command for command in document["commands"])
+    assert run(words) == 0
+    assert document["left_out"] in " ".join(capsys.readouterr().out.split())
+    assert document["left_out"] in (made / "tradeoff.html").read_text()
+    assert run([*words, "--positions", "mean", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] is None
+
+
+def test_multitask_takes_the_mean_and_its_heads_say_so(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "joint"
+    tasks = str(write_registry(tmp_path))
+    words = ["multitask", tasks, "--out", str(made), "--encoder", without_summary(kind), *FAST]
+    assert_refused([*words, "--pooling", "cls"], f"pooling cls: {reason(kind)}; take mean", made, capsys)
+    assert run(words) == 0
+    assert json.loads((made / "provenance.json").read_text())["settings"]["position"] == "mean"
+    design = json.loads((made / "heads" / "tone" / "head.json").read_text())["design"]
+    assert design["pooling"] == "mean"
+    head = Head.load(made / "heads" / "tone")
+    assert (head.spec.positions, head.spec.encoder.first_token) == ("mean", FIRST_TOKENS[kind])
+
+
+def test_predict_and_backfill_answer_alike_with_heads_that_read_the_mean(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, dev = tmp_path / "joint", str(tmp_path / "tone-dev.parquet")
+    tasks = str(write_registry(tmp_path))
+    assert run(["multitask", tasks, "--out", str(made), "--encoder", without_summary(kind), *FAST]) == 0
+    head, at, out, answers = str(made / "heads" / "tone"), str(tmp_path / "s"), str(tmp_path / "o"), tmp_path / "p"
+    words = ["encode", dev, "--store", at, "--encoder", str(made), "--device", "cpu", "--max-length", "64"]
+    assert run([*words, "--layers", "last", "--positions", "mean", "--quantizer", "float16"]) == 0
+    assert run(["backfill", "--store", at, "--head", head, "--out", out]) == 0
+    assert run(["predict", dev, "--head", head, "--device", "cpu", "--out", f"{answers}.parquet"]) == 0
+    capsys.readouterr()
+    confusions = []
+    for predictions in (out, f"{answers}.parquet"):
+        assert run(["evaluate", predictions, dev, "--head", "tone", "--json"]) == 0
+        confusions.append(json.loads(capsys.readouterr().out)["confusion"])
+    expected = json.loads((made / "heads" / "tone" / "head.json").read_text())["evaluation"]["confusion"]
+    assert confusions == [expected, expected]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_experiments_run_without_cls(
+    tmp_path: Path, kind: str, experiment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["experiment", experiment, str(write_registry(tmp_path)), "--out", str(tmp_path / "out")]
+    words += ["--encoder", without_summary(kind), "--seeds", "1", "--device", "cpu", *EXPERIMENTS[experiment]]
+    assert run([*words, "--json"]) == 0
+    captured = capsys.readouterr()
+    rows = json.loads(captured.out)
+    assert rows
+    assert not any("cls" in name for name in rows)
+    if experiment in ("frozen", "loo"):
+        assert f"LAST-LAYER / CLS is left out: {reason(kind)}" in captured.err
+        assert "last/mean" in rows
+
+
+@pytest.mark.parametrize("experiment", JOINT)
+def test_experiments_that_train_refuse_cls_before_any_training(
+    tmp_path: Path, kind: str, experiment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["experiment", experiment, str(write_registry(tmp_path)), "--out", str(out), "--pooling", "cls"]
+    words += ["--encoder", without_summary(kind), "--device", "cpu", *EXPERIMENTS[experiment]]
+    assert_refused(words, f"pooling cls: {reason(kind)}; take mean", out, capsys)

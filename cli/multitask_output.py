@@ -5,6 +5,8 @@ from __future__ import annotations
 from cli.output import console, print_json, print_pairs, print_table
 from experiments.multitask import MultitaskResult
 
+READS = {"cls": "first position (cls)", "mean": "mean"}
+
 
 def print_multitask(result: MultitaskResult, *, as_json: bool) -> None:
     """The encoder, and how good each of its heads is."""
@@ -45,6 +47,7 @@ def print_multitask(result: MultitaskResult, *, as_json: bool) -> None:
             ("encoder", result.out),
             ("from", provenance["source"]["name"]),
             ("steps", f"{steps:,}" + (f", resumed after {resumed:,}" if resumed else "")),
+            ("heads read", f"the last layer's {READS[provenance['settings']['position']]}"),
             ("took", f"{provenance['seconds']:,.0f} s"),
         ]
     )

@@ -29,6 +29,7 @@ def test_an_encoder_is_trained_and_its_heads_listed(tmp_path: Path, capsys: pyte
     captured = capsys.readouterr()
     assert "tone" in captured.out
     assert f"--encoder {tmp_path}/joint" in captured.out
+    assert "the last layer's first position (cls)" in captured.out
     assert "multitask: step 4/4" in captured.err
     assert sorted(path.name for path in (tmp_path / "joint" / "heads").iterdir()) == ["same", "tone"]
 
@@ -48,6 +49,7 @@ def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         (("--without", "sst9"), "no task sst9"),
         (("--without", "tone,same"), "no task is left"),
         (("--precision", "int3"), "precision 'int3'"),
+        (("--pooling", "attention"), "pooling 'attention': expected cls or mean"),
         (("--temperature", "-1"), "temperature -1.0"),
         (("--max-length", "900"), "max length 900"),
         (("--train-rows", "1"), "every training document is"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,15 @@ def test_another_request_into_the_same_folder_is_refused_before_any_work(tmp_pat
         frozen(request(tmp_path, train_rows=30))
     with pytest.raises(UsageError, match="encoder was"):
         frozen(request(tmp_path, encoder=str(tiny_bert(tmp_path / "other", seed=5))))
+
+
+def test_cells_of_experiments_that_train_say_what_their_heads_read(tmp_path: Path) -> None:
+    """What was asked for then was ``cls``, by name: finished cells of an encoder that has it are found again."""
+    asked = request(tmp_path, seeds=1)
+    for run, folder, part in ((all_tasks, "all-tasks", "training"), (finetune, "finetune-plain", "finetune")):
+        run(asked)
+        document = json.loads((asked.out / "cells" / folder / "settings.json").read_text())
+        assert document[part]["position"] == "cls"
 
 
 def test_an_encoder_of_another_training_is_not_taken(tmp_path: Path) -> None:

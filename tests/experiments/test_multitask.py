@@ -19,6 +19,7 @@ from experiments.task_data import read_task
 from experiments.training_display import SilentTraining
 from featurestore import Store, StoreError, UsageError
 from heads import Head, Scorer
+from heads.pooling import kind_of
 from pipelines.corpus import CorpusColumns
 from pipelines.predict_job import PredictRequest, predict
 from tests.experiments.tiny_tasks import registry
@@ -81,8 +82,11 @@ def same_tensors(a: Path, b: Path) -> bool:
     return (a / "model.safetensors").read_bytes() == (b / "model.safetensors").read_bytes()
 
 
-def test_the_saved_encoder_and_heads_answer_as_those_in_memory(tmp_path: Path, trainings: list[JointTraining]):
-    request = request_for(tmp_path)
+@pytest.mark.parametrize(("asked", "position"), [(None, "cls"), ("cls", "cls"), ("mean", "mean")])
+def test_the_saved_encoder_and_heads_answer_as_those_in_memory(
+    tmp_path: Path, trainings: list[JointTraining], asked: str | None, position: str
+):
+    request = request_for(tmp_path, settings=replace(SETTINGS, position=asked))
     result = train_multitask(request)
     (trained,) = trainings
     encoder = load_encoder(str(result.out), device="cpu")
@@ -91,11 +95,12 @@ def test_the_saved_encoder_and_heads_answer_as_those_in_memory(tmp_path: Path, t
         documents = read_task(task).dev.documents
         head = Head.load(result.out / "heads" / task.name)
         assert head.spec.encoder == encoder.spec
+        assert (head.spec.positions, kind_of(head.model.pooling)) == (position, position)
         extractor = FeatureExtractor(encoder, head.spec)
         features = extractor.extract(documents).features
         tokens = extractor._tokenizer.tokenize(documents)
         with torch.inference_mode():
-            pooled = pooled_vectors(trained.encoder, tokens, np.arange(len(documents)), "cls", "float32")
+            pooled = pooled_vectors(trained.encoder, tokens, np.arange(len(documents)), position, "float32")
             expected = trained.heads[task.name].eval()(pooled).softmax(dim=1)
         decoded = head.spec.quantizer.dequantize(torch.from_numpy(features.packed), 32)
         torch.testing.assert_close(decoded, pooled, rtol=2e-3, atol=1e-3)

@@ -18,6 +18,11 @@ def test_the_five_poolings_are_those_of_the_papers_table_3() -> None:
     assert all(setting.quantizer == "float16" and setting.queries == 1 for setting in pooling_settings(4, 6))
 
 
+def test_without_a_first_token_that_sums_up_the_text_cls_is_left_out() -> None:
+    assert pooling_settings(4, 6, cls=False) == pooling_settings(4, 6)[1:]
+    assert pooling_settings(4, 6)[0].name == "last/cls"
+
+
 @pytest.mark.parametrize("mean_layers", [0, 7])
 def test_an_impossible_m_is_refused(mean_layers: int) -> None:
     with pytest.raises(UsageError, match=f"mean of {mean_layers} layers: the encoder has 6; ask for 1 to 6"):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.tradeoff.grid import Setting, build_grid, default_layers
+from experiments.tradeoff.grid import Setting, build_grid, default_layers, left_out
 from featurestore import EncoderSpec, FeatureSpec, LayerPooling, TextSpec, UsageError, parse_quantizer
 from featurestore.quantizers import REGISTRY
 
@@ -43,6 +43,26 @@ def test_what_a_poor_store_does_not_allow_is_left_out_where_nobody_asked_for_it(
     plain = spec("mean:6")
     without_special = replace(plain, text=replace(plain.text, special_tokens=False))
     assert {setting.positions for setting in build_grid(without_special)} == {"tokens", "mean"}
+
+
+@pytest.mark.parametrize(
+    ("first_token", "positions", "reason"),
+    [
+        (None, (), None),
+        ("summary", (), None),
+        ("text", (), "positions cls: the encoder puts no special token first; take mean"),
+        ("constant", (), "positions cls: the first vector of the encoder is the same for every text; take mean"),
+        ("constant", ("mean",), None),
+    ],
+)
+def test_why_cls_is_no_part_of_a_grid_that_nobody_narrowed_is_said(
+    first_token: str | None, positions: tuple[str, ...], reason: str | None
+) -> None:
+    source = spec()
+    source = replace(source, encoder=replace(source.encoder, first_token=first_token))
+    assert left_out(source, positions) == reason
+    found = {setting.positions for setting in build_grid(source, positions=positions)}
+    assert found == ({"mean"} if positions else {"tokens", "mean"} | (set() if reason else {"cls"}))
 
 
 @pytest.mark.parametrize(

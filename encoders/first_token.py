@@ -15,7 +15,7 @@ from featurestore.spec import CONSTANT, SUMMARY, TEXT
 TOKENS = 3
 """Tokens of each of the two texts that are compared."""
 
-ROUNDING = 1e-5
+ROUNDING = 1e-6
 """Share of the largest number by which two vectors may differ and still be one."""
 
 

@@ -106,6 +106,7 @@ class Outcome:
 
 
 def _shape(experiment: Experiment) -> EncoderShape | None:
+    """The encoder's sizes; None where its settings do not say them."""
     try:
         return encoder_shape(experiment.request.encoder)
     except UsageError:

@@ -24,6 +24,10 @@ EXPERIMENTS = {
     "all-tasks": ("--steps", "2"),
     "finetune": ("--epochs", "1", "--starts", "plain"),
 }
+ONE_OF_EACH = ("t5", "llama")
+"""The first one whose first token is the text's, and the one whose first vector is constant."""
+
+RUNS = [*(("frozen", kind) for kind in FIRST_TOKENS), *((name, kind) for name in EXPERIMENTS for kind in ONE_OF_EACH)]
 JOINT = tuple(name for name in EXPERIMENTS if name != "frozen")
 
 
@@ -87,28 +91,33 @@ def test_train_refuses(tmp_path: Path, store: str, labels: str, kind: str, capsy
     assert run([*words, "--pooling", "mean"]) == 0
 
 
-def test_tradeoff_refuses_by_name_and_else_leaves_out_and_says_so(
+def tradeoff(store: str, labels: str, out: Path) -> list[str]:
+    words = ["tradeoff", "--store", store, "--labels", f"parity={labels}", "--out", str(out), "--layers", "last"]
+    return [*words, "--quantizer", "float16", "--seeds", "1", "--epochs", "1", "--workers", "1"]
+
+
+def test_tradeoff_refuses_by_name(
     tmp_path: Path, store: str, labels: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = tmp_path / "made"
-    words = ["tradeoff", "--store", store, "--labels", f"parity={labels}", "--out", str(made)]
-    words += ["--layers", "last", "--quantizer", "float16", "--seeds", "1", "--epochs", "1", "--workers", "1"]
-    assert_refused(
-        [*words, "--positions", "cls", "--positions", "mean"],
-        f"positions cls: {reason(kind)}; take mean",
-        made / "cells",
-        capsys,
-    )
-    assert run([*words, "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert {row["positions"] for row in document["settings"]} == {"tokens", "mean"}
-    assert document["left_out"] == f"positions cls: {reason(kind)}; take mean"
-    assert not any("--positions cls" in command for command in document["commands"])
-    assert run(words) == 0
-    assert document["left_out"] in " ".join(capsys.readouterr().out.split())
-    assert document["left_out"] in (made / "tradeoff.html").read_text()
-    assert run([*words, "--positions", "mean", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["left_out"] is None
+    words = [*tradeoff(store, labels, made), "--positions", "cls", "--positions", "mean"]
+    assert_refused(words, f"positions cls: {reason(kind)}; take mean", made / "cells", capsys)
+
+
+@pytest.mark.parametrize("kind", ONE_OF_EACH, indirect=True)
+def test_tradeoff_leaves_out_what_nobody_asked_for_and_says_so_everywhere(
+    tmp_path: Path, store: str, labels: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, message = tmp_path / "made", f"positions cls: {reason(kind)}; take mean"
+    capsys.readouterr()
+    assert run(tradeoff(store, labels, made)) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert message in printed
+    assert "--positions cls" not in printed
+    assert message in (made / "tradeoff.html").read_text()
+    table = pq.read_table(made / "settings.parquet")
+    assert set(table["positions"].to_pylist()) == {"tokens", "mean"}
+    assert json.loads(table.schema.metadata[b"encore"])["left_out"] == message
 
 
 def test_multitask_takes_the_mean_and_its_heads_say_so(
@@ -146,7 +155,7 @@ def test_predict_and_backfill_answer_alike_with_heads_that_read_the_mean(
     assert confusions == [expected, expected]
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize(("experiment", "kind"), dict.fromkeys(RUNS), indirect=["kind"])
 def test_experiments_run_without_cls(
     tmp_path: Path, kind: str, experiment: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,14 @@ def encode(
         ),
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete documents that have left the corpus.")] = False,
+    max_pruned: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT|SHARE",
+            help="Documents that --prune may delete; 0.1 of those stored unless given. Over it nothing is pruned.",
+            show_default=False,
+        ),
+    ] = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,6 +115,7 @@ def encode(
     from pipelines.encode_job import EncodeRequest  # noqa: PLC0415
     from pipelines.encode_job import encode as run_encode  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
+    from pipelines.pruning import PruneLimit  # noqa: PLC0415
 
     request = EncodeRequest(
         inputs=tuple(inputs),
@@ -129,6 +138,8 @@ def encode(
         dead_letters=dead_letters,
         like=like,
         prune=prune,
+        prune_limit=PruneLimit.parse(max_pruned),
+        report=report,
     )
     prepare_file(report, "--report")
     result = run_encode(request, beam_options=beam_options(context), display=display_for(error_console()))

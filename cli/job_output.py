@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
 
-from cli.output import human_bytes, print_json, print_pairs, write_report
+from cli.output import human_bytes, print_json, print_pairs, printable, write_report
 from pipelines.segment_job import JobReport
 
 SHOWN = 5
@@ -20,12 +20,12 @@ def finish_job(report: JobReport, path: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(report.document)
     else:
-        print_pairs(_summary(report.document))
+        print_pairs(_summary(report.document, report.left_corpus))
     if report.exit_code:
         raise typer.Exit(report.exit_code)
 
 
-def _summary(report: Mapping[str, Any]) -> list[tuple[str, object]]:
+def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, object]]:
     documents, snapshot, sizes, dead = (report[key] for key in ("documents", "snapshot", "bytes", "dead_letters"))
     lines: list[tuple[str, object]] = [
         (
@@ -33,6 +33,7 @@ def _summary(report: Mapping[str, Any]) -> list[tuple[str, object]]:
             f"{report['store']} at snapshot {snapshot['after']}" + ("" if report["committed"] else " (unchanged)"),
         ),
         ("documents in", f"{documents['in']:,}"),
+        *_unread(report.get("corpus", {}).get("unread", [])),
         ("encoded" if report["job"] == "encode" else "derived", f"{documents['encoded']:,}"),
     ]
     if documents["adopted"]:
@@ -42,8 +43,8 @@ def _summary(report: Mapping[str, Any]) -> list[tuple[str, object]]:
         lines.append(("blocked", f"{documents['blocked']:,} on the store's block list"))
     if documents["superseded"]:
         lines.append(("superseded", f"{documents['superseded']:,} whose text has changed"))
-    if report["pruned"]:
-        lines.append(("pruned", f"{report['pruned']:,} that have left the corpus"))
+    if "pruning" in report:
+        lines += _pruning(report, left)
     if documents["encoded"]:
         lines += [
             ("tokens", f"{report['tokens']:,}, padding {report['padding_share']:.1%}"),
@@ -66,4 +67,38 @@ def _summary(report: Mapping[str, Any]) -> list[tuple[str, object]]:
         lines.append(("", "--max-dead-letters the same command only commits."))
     lines.append(("took", f"{report['wall_seconds']:.1f} s"))
     lines.append(("report", f"{report['store']}/runs/{report['run']}/report.json"))
+    return lines
+
+
+def _unread(unread: Sequence[Mapping[str, str]]) -> list[tuple[str, object]]:
+    """What the folders that were named hold and is not read."""
+    if not unread:
+        return []
+    lines: list[tuple[str, object]] = [("not read", f"{len(unread):,} in the folders that were named")]
+    lines += [("", f"  {printable(it['file'])}: {it['reason']}") for it in unread[:SHOWN]]
+    if len(unread) > SHOWN:
+        lines.append(("", f"  {len(unread) - SHOWN:,} more, which the report lists"))
+    return lines
+
+
+def _pruning(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, object]]:
+    """What was pruned, or would have been, and why it was not."""
+    pruning = report["pruning"]
+    if not pruning["left"]:
+        return [("pruned", "0: nothing has left the corpus")]
+    lines: list[tuple[str, object]] = [
+        ("pruned", f"{report['pruned']:,} of {pruning['left']:,} that are not in the corpus (limit {pruning['limit']})")
+    ]
+    lines += [("", f"  {printable(doc_id)}") for doc_id in left]
+    more = pruning["left"] - len(left)
+    lines.append(("", f"  {f'and {more:,} more: ' if more else ''}all are listed in {pruning['list']}"))
+    if pruning["withheld"]:
+        if pruning["obstacles"]:
+            lines.append(("", "nothing was pruned, since it is not known what has left:"))
+            lines += [("", f"  {printable(obstacle)}") for obstacle in pruning["obstacles"]]
+        if not pruning["within"]:
+            lines.append(
+                ("", "nothing was pruned, since that is over the limit; if they are really gone, say so with a")
+            )
+            lines.append(("", "higher --max-pruned (a count or a share)."))
     return lines

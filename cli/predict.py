@@ -47,9 +47,11 @@ def predict(
     from cli.document_output import prepare_out  # noqa: PLC0415
     from cli.predict_output import print_predicted  # noqa: PLC0415
     from pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
     from pipelines.predict_job import PredictRequest  # noqa: PLC0415
     from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
 
+    refuse_outputs_among_inputs(inputs, {"--out": out})
     prepare_out(out)
     request = PredictRequest(
         inputs=tuple(inputs),

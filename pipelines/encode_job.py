@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import apache_beam as beam
-import numpy as np
-import numpy.typing as npt
 from apache_beam.ml.inference.base import RunInference
 
 from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
@@ -21,14 +19,16 @@ from pipelines.calibration import calibrate_with_encoder
 from pipelines.corpus import CorpusColumns, Plan, plan, read_sample, sample_units, smallest_keys
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.encoder_handler import EncoderHandler
+from pipelines.own_outputs import refuse_outputs_among_inputs
 from pipelines.progress import ProgressDisplay, Silent
+from pipelines.pruning import PruneLimit, Pruning
 from pipelines.read_stage import ReadUnits
 from pipelines.resident_encoder import resident_encoder
 from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
 from pipelines.store_spec import settle_spec, settled_spec
-from tables import find_files
+from tables import list_files
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class EncodeRequest:
         dead_letters: local directory that gets a copy of the dead letters.
         like: URI of a store whose calibration is taken over.
         prune: whether documents that have left the corpus leave the store.
+        prune_limit: how many of them may.
+        report: file that gets the report; it may not lie among the inputs. Whoever calls writes it.
     """
 
     inputs: tuple[str, ...]
@@ -74,6 +76,8 @@ class EncodeRequest:
     dead_letters: str | None = None
     like: str | None = None
     prune: bool = False
+    prune_limit: PruneLimit = field(default_factory=lambda: PruneLimit.parse(None))
+    report: str | None = None
 
 
 def encode(
@@ -87,7 +91,11 @@ def encode(
         JobError: the pipeline failed as a whole; finished segments are kept for the next run.
     """
     started = time.monotonic()
-    files = find_files(request.inputs)
+    refuse_outputs_among_inputs(
+        request.inputs, {"--dead-letters": request.dead_letters, "--report": request.report}, request.store
+    )
+    listing = list_files(request.inputs)
+    files = listing.files
     local = RunnerChoice.of(beam_options, units=1).workers is not None
     encoder = identify_encoder(request, local=local)
     requested = requested_spec(request, encoder)
@@ -122,12 +130,17 @@ def encode(
     if request.dead_letters is not None:
         _copy_dead_letters(run, request.dead_letters)
     details = {
-        "corpus": {"files": len(files), "documents": corpus.documents, "unit_rows": corpus.unit_rows},
+        "corpus": {
+            "files": len(files),
+            "documents": corpus.documents,
+            "unit_rows": corpus.unit_rows,
+            "unread": [{"file": it.uri, "reason": it.reason} for it in listing.unread],
+        },
         "codec": codec,
         "prepare_seconds": round(planned - started, 3),
     }
-    pruned = _left_corpus(store, corpus) if request.prune else None
-    return job.finish(totals, request.limit, started, pruned, details)
+    pruning = Pruning.find(store, corpus, listing.unread, request.prune_limit) if request.prune else None
+    return job.finish(totals, request.limit, started, pruning, details)
 
 
 class EncodeUnits(beam.PTransform):
@@ -176,11 +189,6 @@ def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
         raise UsageError("the corpus holds no document to calibrate the quantizer on")
     sample = read_sample(samples, columns)
     return [DocumentBlock(sample.table.slice(at, PART_DOCUMENTS)) for at in range(0, len(sample), PART_DOCUMENTS)]
-
-
-def _left_corpus(store: Store, corpus: Plan) -> dict[str, npt.NDArray[np.int64]]:
-    """Documents of the snapshot whose ids the corpus no longer has, as segment → positions."""
-    return store.locate(store.keys, store.keys.not_among(corpus.keys))
 
 
 def _make_folder(directory: str) -> None:

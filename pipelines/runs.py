@@ -80,6 +80,12 @@ class RunFolder:
         for path, _ in self.root.walk(f"{self.path}/dead-letters"):
             yield path.rpartition("/")[2], self.root.get(path)
 
+    def put_left_corpus(self, listing: bytes) -> str:
+        """Keep the list of the documents that have left the corpus; returns its full name."""
+        path = f"{self.path}/left-corpus.parquet"
+        self.root.put(path, listing)
+        return self.root.name(path)
+
     def put_report(self, report: Mapping[str, Any]) -> None:
         """Keep the run's report."""
         self.root.put(f"{self.path}/report.json", json.dumps(report, indent=1).encode())

@@ -19,6 +19,7 @@ from featurestore.block_list import blocked
 from featurestore.codecs import check_codec
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, watch_units
+from pipelines.pruning import EXAMPLES, Pruning, listing_to_parquet
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 from pipelines.totals import DeadLetterSummary, Totals
@@ -87,7 +88,7 @@ class SegmentJob:
         totals: Totals,
         limit: DeadLetterLimit,
         started: float,
-        pruned: Mapping[str, npt.NDArray[np.int64]] | None = None,
+        pruning: Pruning | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> JobReport:
         """Commit what may be committed, and write the run's report.
@@ -99,14 +100,15 @@ class SegmentJob:
             totals: what came of the units.
             limit: dead letters that are tolerated.
             started: `time.monotonic` at the start of the job.
-            pruned: segment of the base snapshot → positions of documents that have left the corpus.
+            pruning: what has left the corpus, where that is to be pruned; more than its limit is not.
             details: further entries of the report.
         """
         letters = DeadLetterSummary.collect(self.run)
         within = limit.allows(letters.count, self.documents)
         after = self.store
+        pruned = {} if pruning is None or pruning.withheld else pruning.left
         if within:
-            dropped = _joined(totals.superseded, pruned or {})
+            dropped = _joined(totals.superseded, pruned)
             after = commit(self.store, Change(self.store.version, self.name, totals.entries, dropped))
         report = {
             "job": self.name,
@@ -117,23 +119,35 @@ class SegmentJob:
             "snapshot": {"before": self.store.version, "after": after.version},
             "committed": after.version != self.store.version,
             **totals.to_dict(),
-            "pruned": sum(len(positions) for positions in (pruned or {}).values()) if within else 0,
+            "pruned": sum(len(positions) for positions in pruned.values()) if within else 0,
+            **({} if pruning is None else {"pruning": pruning.to_dict()}),
             "dead_letters": {"count": letters.count, "limit": str(limit), "within": within, "reasons": letters.reasons},
             "fingerprint": self.store.spec.fingerprint,
             "spec": self.store.spec.to_dict(),
             "versions": {name: version(name) for name in VERSIONED},
-            "exit_code": 0 if within and not totals.failures else 1,
+            "exit_code": 1 if not within or totals.failures or (pruning is not None and pruning.withheld) else 0,
             **(details or {}),
         }
+        left: list[str] = []
+        if pruning is not None and pruning.count:
+            listing = pruning.listing(self.store)
+            report["pruning"]["list"] = self.run.put_left_corpus(listing_to_parquet(listing))
+            left = listing["doc_id"].slice(0, EXAMPLES).to_pylist()
         self.run.put_report(report)
-        return JobReport(report)
+        return JobReport(report, tuple(left))
 
 
 @dataclass(frozen=True)
 class JobReport:
-    """The JSON report of a finished job."""
+    """The JSON report of a finished job.
+
+    Attributes:
+        document: the report.
+        left_corpus: ids of the first documents that have left the corpus; a report holds no ids.
+    """
 
     document: Mapping[str, Any]
+    left_corpus: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

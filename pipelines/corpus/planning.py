@@ -49,6 +49,8 @@ class Plan:
         unit_rows: rows of a full unit.
         text_bytes: estimate of the bytes of text.
         kept: schema of the kept columns.
+        without_id: rows whose id is missing or cannot be read.
+        first_without_id: file and row of the first of these; empty where there is none.
     """
 
     units: tuple[WorkUnit, ...]
@@ -58,6 +60,8 @@ class Plan:
     unit_rows: int
     text_bytes: int
     kept: pa.Schema
+    without_id: int = 0
+    first_without_id: str = ""
 
 
 def plan(
@@ -101,6 +105,8 @@ def plan(
         unit_rows=rows,
         text_bytes=sum(found.text_bytes for found in surveys),
         kept=kept,
+        without_id=sum(found.without_key for found in surveys),
+        first_without_id=next((f"{it.file.uri} row {it.first_without_key}" for it in surveys if it.without_key), ""),
     )
 
 

@@ -43,6 +43,18 @@ class Survey:
         """Row numbers in the file of these rows."""
         return rows if self.numbers is None else self.numbers[rows]
 
+    @property
+    def without_key(self) -> int:
+        """Rows without a valid id: it is missing, or could not be read."""
+        return self.count - len(self.keys)
+
+    @property
+    def first_without_key(self) -> int:
+        """Row number in the file of the first such row; there is one."""
+        keyed = np.arange(len(self.keys)) if self.keyed is None else self.keyed
+        row = np.searchsorted(keyed - np.arange(len(keyed)), 1)
+        return int(self.row_numbers(np.array([row]))[0])
+
     def keyed_rows(self, positions: Int64s) -> Int64s:
         """Rows that hold these keys."""
         return positions if self.keyed is None else self.keyed[positions]

@@ -203,7 +203,8 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(
 ) -> None:
     store, folder = tmp_path / "store", str(tmp_path)
     expect(encode_words(corpus, store, "--report", folder), 2, "--report", capsys)
-    expect(encode_words(corpus, store, "--dead-letters", corpus), 2, "cannot be made: File exists", capsys)
+    (tmp_path / "taken").touch()
+    expect(encode_words(corpus, store, "--dead-letters", f"{folder}/taken"), 2, "cannot be made: File exists", capsys)
     expect(["predict", corpus, "--head", "none", "--out", "answers.txt"], 2, ".parquet or .csv", capsys)
     assert not store.exists()
 

@@ -16,6 +16,7 @@ from featurestore import SpecMismatch, Store, UsageError
 from pipelines import encode_job, read_stage
 from pipelines.corpus import CorpusColumns
 from pipelines.dead_letters import DeadLetterLimit
+from pipelines.pruning import PruneLimit
 from pipelines.runs import RunFolder
 from tests.pipelines.jobs import documents, encoder, run_encode, texts, write_corpus
 
@@ -235,7 +236,7 @@ def test_documents_that_left_the_corpus_stay_until_they_are_pruned(tmp_path: Pat
     smaller = write_corpus(tmp_path / "a.parquet", texts(15))
     run_encode(tmp_path / "store", smaller)
     assert len(Store.open(str(tmp_path / "store"))) == 20
-    report = run_encode(tmp_path / "store", smaller, prune=True)
+    report = run_encode(tmp_path / "store", smaller, prune=True, prune_limit=PruneLimit.parse("5"))
     assert report.document["pruned"] == 5
     store = Store.open(str(tmp_path / "store"))
     assert set(store.documents()["doc_id"].to_pylist()) == {f"d{i}" for i in range(15)}

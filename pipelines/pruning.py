@@ -1,0 +1,104 @@
+"""Pruning: which documents have left the corpus, and whether that is known well enough to hide them.
+
+What cannot be read has not left: a night on which a file is half copied must not cost the documents behind the cut.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore import Store
+from pipelines.corpus import Plan
+from pipelines.limits import Limit
+from tables import Unread
+
+EXAMPLES = 20
+"""Ids that are shown; the run's list has all."""
+OBSTACLES_NAMED = 5
+
+LIST_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False)])
+
+
+class PruneLimit(Limit):
+    """How many documents a run may prune: 10 % of those in the store."""
+
+    NAME = "pruning limit"
+    OF = "the stored documents"
+    DEFAULT = (None, Decimal("0.1"))
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What a run with ``--prune`` finds.
+
+    Attributes:
+        left: segment of the snapshot → positions of the documents whose ids the corpus does not hold.
+        stored: documents of the snapshot.
+        limit: how many may go.
+        obstacles: why it cannot be known which documents have left; none where it is known.
+    """
+
+    left: dict[str, npt.NDArray[np.int64]]
+    stored: int
+    limit: PruneLimit
+    obstacles: tuple[str, ...]
+
+    @classmethod
+    def find(cls, store: Store, corpus: Plan, unread: Sequence[Unread], limit: PruneLimit) -> Pruning:
+        """Compare a snapshot with the corpus that a job has planned over."""
+        left = store.locate(store.keys, store.keys.not_among(corpus.keys))
+        return cls(left, len(store), limit, tuple(_obstacles(corpus, unread)))
+
+    @property
+    def count(self) -> int:
+        """Documents that are not in the corpus as it was read."""
+        return sum(map(len, self.left.values()))
+
+    @property
+    def withheld(self) -> bool:
+        """Whether documents seem to have left, and none of them is pruned."""
+        return bool(self.count and (self.obstacles or not self.limit.allows(self.count, self.stored)))
+
+    def listing(self, store: Store) -> pa.Table:
+        """Ids of these documents (`LIST_SCHEMA`), in the snapshot's order."""
+        parts = [
+            store.reader(entry).index(["doc_id"]).select(["doc_id"]).take(pa.array(self.left[entry.segment]))
+            for entry in store.entries
+            if entry.segment in self.left
+        ]
+        return pa.concat_tables([LIST_SCHEMA.empty_table(), *(part.cast(LIST_SCHEMA) for part in parts)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The part of a report."""
+        return {
+            "left": self.count,
+            "stored": self.stored,
+            "limit": str(self.limit),
+            "within": self.limit.allows(self.count, self.stored),
+            "obstacles": list(self.obstacles),
+            "withheld": self.withheld,
+        }
+
+
+def listing_to_parquet(listing: pa.Table) -> bytes:
+    """A Parquet file of the ids."""
+    sink = io.BytesIO()
+    pq.write_table(listing, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _obstacles(corpus: Plan, unread: Sequence[Unread]) -> Iterator[str]:
+    if corpus.without_id:
+        yield f"{corpus.without_id:,} rows have no id that can be read, the first in {corpus.first_without_id}"
+    yield from (f"not read: {it.uri}: {it.reason}" for it in unread[:OBSTACLES_NAMED])
+    if len(unread) > OBSTACLES_NAMED:
+        yield f"not read: {len(unread) - OBSTACLES_NAMED:,} more, which the report lists"

@@ -139,7 +139,7 @@ def encode(
         "codec": codec,
         "prepare_seconds": round(planned - started, 3),
     }
-    pruning = Pruning.find(store, corpus, listing.unread, request.prune_limit) if request.prune else None
+    pruning = Pruning.find(store, corpus, listing, request.prune_limit) if request.prune else None
     return job.finish(totals, request.limit, started, pruning, details)
 
 

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from featurestore import Store
 from pipelines.corpus import Plan
 from pipelines.limits import Limit
-from tables import Unread
+from tables import Listing
+from tables.text.csv_files import ends_in_line_end
 
 EXAMPLES = 20
 """Ids that are shown; the run's list has all."""
@@ -44,7 +45,7 @@ class Pruning:
         left: segment of the snapshot → positions of the documents whose ids the corpus does not hold.
         stored: documents of the snapshot.
         limit: how many may go.
-        obstacles: why it cannot be known which documents have left; none where it is known.
+        obstacles: why it cannot be known which documents have left; none where it is known, or none seems to have left.
     """
 
     left: dict[str, npt.NDArray[np.int64]]
@@ -53,10 +54,10 @@ class Pruning:
     obstacles: tuple[str, ...]
 
     @classmethod
-    def find(cls, store: Store, corpus: Plan, unread: Sequence[Unread], limit: PruneLimit) -> Pruning:
-        """Compare a snapshot with the corpus that a job has planned over."""
+    def find(cls, store: Store, corpus: Plan, listing: Listing, limit: PruneLimit) -> Pruning:
+        """Compare a snapshot with the corpus that a job has planned over, the files of a listing."""
         left = store.locate(store.keys, store.keys.not_among(corpus.keys))
-        return cls(left, len(store), limit, tuple(_obstacles(corpus, unread)))
+        return cls(left, len(store), limit, tuple(_obstacles(corpus, listing)) if left else ())
 
     @property
     def count(self) -> int:
@@ -96,9 +97,16 @@ def listing_to_parquet(listing: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _obstacles(corpus: Plan, unread: Sequence[Unread]) -> Iterator[str]:
+def _obstacles(corpus: Plan, listing: Listing) -> Iterator[str]:
     if corpus.without_id:
         yield f"{corpus.without_id:,} rows have no id that can be read, the first in {corpus.first_without_id}"
-    yield from (f"not read: {it.uri}: {it.reason}" for it in unread[:OBSTACLES_NAMED])
-    if len(unread) > OBSTACLES_NAMED:
-        yield f"not read: {len(unread) - OBSTACLES_NAMED:,} more, which the report lists"
+    yield from _first_few([f"not read: {it.uri}: {it.reason}" for it in listing.unread])
+    # Only there a cut can leave a row that looks whole: JSON has to close its braces, and Parquet its file.
+    cut = [file.uri for file in listing.files if file.format == "csv" and not ends_in_line_end(file)]
+    yield from _first_few([f"{uri}: ends in the midst of a line, so that rows may be missing" for uri in cut])
+
+
+def _first_few(obstacles: Sequence[str]) -> Iterator[str]:
+    yield from obstacles[:OBSTACLES_NAMED]
+    if len(obstacles) > OBSTACLES_NAMED:
+        yield f"{len(obstacles) - OBSTACLES_NAMED:,} more of these"

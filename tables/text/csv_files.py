@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 
 from featurestore.errors import DataError, UsageError
 from tables.contract import Fault, KeyBlock, Part, Rows, Wanted
-from tables.files import TableFile
+from tables.files import TableFile, open_input
 from tables.text.byte_ranges import BYTE_ORDER_MARK, ByteBlock, data_start, read_blocks
 from tables.text.csv_records import split_records
 
@@ -60,6 +60,13 @@ class CsvFiles:
         for part in parts:
             blocks = read_blocks(file, part.start, part.stop, part.first_row, split_records)
             yield Rows.concatenate([_read_block(block, header, wanted) for block in blocks])
+
+
+def ends_in_line_end(file: TableFile) -> bool:
+    """Whether the last record is ended: RFC 4180 does not ask for it, but a file that was cut need not show it else."""
+    with open_input(file) as stream:
+        stream.seek(file.bytes - 1)
+        return bytes(stream.read(1)) in (b"\n", b"\r")
 
 
 @dataclass(frozen=True)

@@ -88,12 +88,18 @@ def linked_to_nothing(corpus: Path) -> None:
     (corpus / "a.jsonl").symlink_to("/nowhere/a.jsonl")
 
 
+def cut_in_a_bare_cell(corpus: Path) -> None:
+    lines = (corpus / "b.csv").read_text().replace('"', "").splitlines()
+    (corpus / "b.csv").write_text("\n".join(lines[:9])[:-2])
+
+
 @pytest.mark.parametrize(
     "happens",
     [
         spoil_five_lines,
         lambda corpus: cut(corpus / "a.jsonl"),
         lambda corpus: cut(corpus / "b.csv"),
+        cut_in_a_bare_cell,
         stray_quote,
         bad_byte_in_an_id,
         missing_id,
@@ -101,7 +107,7 @@ def linked_to_nothing(corpus: Path) -> None:
         emptied,
         linked_to_nothing,
     ],
-    ids=["malformed", "cut JSON", "cut CSV", "quote", "byte", "no id", "zip", "empty", "link"],
+    ids=["malformed", "cut JSON", "cut CSV", "cut cell", "quote", "byte", "no id", "zip", "empty", "link"],
 )
 def test_nothing_is_pruned_while_a_row_or_a_file_cannot_be_read(corpus: Path, happens: Callable[[Path], None]) -> None:
     happens(corpus)
@@ -116,8 +122,11 @@ def test_nothing_is_pruned_while_a_row_or_a_file_cannot_be_read(corpus: Path, ha
 def test_an_obstacle_without_anything_to_prune_is_no_failure(corpus: Path) -> None:
     (corpus / "readme.md").write_text("about this folder")
     report = prune(corpus)
-    assert report.document["pruning"]["obstacles"] == [f"not read: {corpus}/readme.md: unknown ending"]
     assert (report.exit_code, report.document["pruning"]["withheld"]) == (0, False)
+    (corpus / "a.jsonl").unlink()
+    report = prune(corpus)
+    assert report.document["pruning"]["obstacles"] == [f"not read: {corpus}/readme.md: unknown ending"]
+    assert (report.exit_code, report.document["pruning"]["withheld"]) == (1, True)
 
 
 def test_the_first_row_without_an_id_is_named(corpus: Path) -> None:

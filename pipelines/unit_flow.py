@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,38 @@ class Failure:
         return cls(stage, f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "))
 
 
+@dataclass(frozen=True, eq=False)
+class Superseded:
+    """Rows of the snapshot whose documents have a new text in a unit.
+
+    Attributes:
+        candidates: (n,) int64, rising: which of the unit's candidates takes the place of each row.
+        names: segments that hold such rows.
+        segments: (n,) int64: in which of ``names`` each row lies.
+        positions: (n,) int64: where in its segment.
+    """
+
+    candidates: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    segments: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> Superseded:
+        """No rows."""
+        nothing = np.empty(0, np.int64)
+        return cls(nothing, (), nothing, nothing)
+
+    def by_segment(self, without: Sequence[int] = ()) -> dict[str, list[int]]:
+        """Segment → sorted positions of the rows, but for those of some candidates."""
+        taken = ~np.isin(self.candidates, np.asarray(without, np.int64))
+        found = {
+            name: np.sort(self.positions[taken & (self.segments == number)]).tolist()
+            for number, name in enumerate(self.names)
+        }
+        return {name: positions for name, positions in found.items() if positions}
+
+
 @dataclass(frozen=True)
 class UnitState:
     """What is known of a unit before its documents are encoded.
@@ -51,7 +83,7 @@ class UnitState:
         skipped: documents that the snapshot holds already.
         blocked: documents that are on the block list.
         dead: letters of what was rejected while reading.
-        superseded: segment of the snapshot → positions of the documents whose text has changed.
+        superseded: rows of the snapshot whose documents have a new text here.
         seconds: stage → time spent.
         failure: why the unit failed as a whole.
     """
@@ -66,7 +98,7 @@ class UnitState:
     skipped: int = 0
     blocked: int = 0
     dead: tuple[DeadLetter, ...] = ()
-    superseded: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    superseded: Superseded = field(default_factory=Superseded.none)
     seconds: Mapping[str, float] = field(default_factory=dict)
     failure: Failure | None = None
 

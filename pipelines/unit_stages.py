@@ -22,7 +22,7 @@ from featurestore.segments import write_segment
 from pipelines.dead_letters import DeadLetter
 from pipelines.memory import give_back_freed_memory
 from pipelines.runs import RunFolder
-from pipelines.unit_flow import Failure, UnitFeatures, UnitOutcome, UnitState
+from pipelines.unit_flow import Failure, Superseded, UnitFeatures, UnitOutcome, UnitState
 
 
 class Snapshot:
@@ -45,11 +45,12 @@ class Snapshot:
             index: key hashes and text digests of candidates.
 
         Returns:
-            (candidates,) bool: not stored with this text; and positions in `keys` of those stored with another text.
+            (candidates,) bool: not stored with this text; and for each of those its position in `keys`, −1 where it is
+            not stored at all.
         """
         found = self.keys.find(index["key_hash"])
         same = self.keys.same_text(found, index["text_digest"])
-        return ~same, found[(found >= 0) & ~same]
+        return ~same, found[~same]
 
 
 def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray[np.bool_]]:
@@ -64,7 +65,7 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
     """
     left = ~snapshot.blocked.mask(state.index["doc_id"])
     welcome = state.index.filter(pa.array(left))
-    missing, superseded = snapshot.remaining(welcome)
+    missing, stored = snapshot.remaining(welcome)
     index = welcome.filter(pa.array(missing))
     left[left] = missing
     dead = _without_blocked(state.dead, snapshot.blocked)
@@ -80,9 +81,17 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
         skipped=welcome.num_rows - index.num_rows,
         blocked=state.index.num_rows - welcome.num_rows + len(state.dead) - len(dead),
         dead=dead,
-        superseded=snapshot.store.locate(snapshot.keys, superseded),
+        superseded=_superseded(snapshot, stored),
     )
     return state, left
+
+
+def _superseded(snapshot: Snapshot, stored: npt.NDArray[np.int64]) -> Superseded:
+    """Rows whose place the candidates take; ``stored`` (candidates,) is where each is in `keys`, −1 for nowhere."""
+    candidates = np.flatnonzero(stored >= 0)
+    ordinals, segments = np.unique(snapshot.keys.segment[stored[candidates]], return_inverse=True)
+    names = tuple(snapshot.store.entries[ordinal].segment for ordinal in ordinals.tolist())
+    return Superseded(candidates, names, segments, snapshot.keys.document[stored[candidates]].astype(np.int64))
 
 
 def _without_blocked(dead: tuple[DeadLetter, ...], block_list: BlockList) -> tuple[DeadLetter, ...]:
@@ -126,7 +135,6 @@ def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutco
         skipped=state.skipped,
         blocked=state.blocked,
         dead=len(state.dead),
-        superseded={segment: positions.tolist() for segment, positions in state.superseded.items()},
         seconds=state.seconds,
     )
     if state.segment is None:
@@ -147,7 +155,9 @@ def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutco
         )
     dead = (*state.dead, *_rejected(state, record))
     entry = SegmentEntry.of(record) if record.documents else None
-    return replace(outcome, dead=len(dead), entry=entry), dead
+    # The old row of a document whose new text was refused stays, at whatever stage that was.
+    superseded = state.superseded.by_segment(without=[rejected.position for rejected in record.rejected])
+    return replace(outcome, dead=len(dead), entry=entry, superseded=superseded), dead
 
 
 def _write(objects: Objects, store: Store, unit: UnitFeatures, codec: str) -> SegmentRecord:

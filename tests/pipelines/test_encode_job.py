@@ -67,6 +67,22 @@ def test_only_new_and_changed_documents_are_encoded(tmp_path: Path) -> None:
     assert store.digest() == Store.open(str(tmp_path / "fresh")).digest()
 
 
+@pytest.mark.parametrize("refused", ["", "\u200b"], ids=["by validation", "by the tokenizer"])
+def test_a_document_whose_new_text_is_refused_keeps_its_old_features(tmp_path: Path, refused: str) -> None:
+    rows = texts(6)
+    run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows))
+    before = Store.open(str(tmp_path / "store")).gather(["d2"]).packed
+    changed = [{**row, "text": {"d2": refused, "d4": "another text"}.get(row["doc_id"], row["text"])} for row in rows]
+    write_corpus(tmp_path / "a.parquet", changed)
+    for superseded in (1, 0):
+        report = run_encode(tmp_path / "store", str(tmp_path / "a.parquet"), prune=True)
+        counts = documents(report)
+        assert (counts["dead"], counts["superseded"], report.document["pruned"]) == (1, superseded, 0)
+        store = Store.open(str(tmp_path / "store"))
+        assert len(store) == 6
+        np.testing.assert_array_equal(store.gather(["d2"]).packed, before)
+
+
 def test_a_text_that_changes_and_changes_back_is_stored_as_it_was(tmp_path: Path) -> None:
     corpus = tmp_path / "a.parquet"
     run_encode(tmp_path / "store", write_corpus(corpus, [{"doc_id": "x", "text": "one"}]))

@@ -105,7 +105,10 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
         return done.code if isinstance(done.code, int) else 1
     except BrokenPipeError:
         return 0
-    except Exception as error:  # noqa: BLE001 (whoever runs a command gets a line and an exit code, whatever it was)
+    except BaseException as error:  # whoever runs a command gets a line and an exit code, whatever it was
+        # As featurestore.panics tells them, which would be slow to import before --help.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         # Imported late: torch comes with it, and --help answers at once.
         from featurestore.errors import EncoreError  # noqa: PLC0415
 

@@ -22,6 +22,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPI
 from encoders.digest import UNUSED_WEIGHTS
 from encoders.sources import EncoderFiles
 from featurestore.errors import UsageError
+from featurestore.panics import panics_as_errors
 
 LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError, SafetensorError)
 """What transformers raises for files that it cannot make sense of."""
@@ -49,8 +50,12 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
         UsageError: there is none, or only a slow one.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, use_fast=True, trust_remote_code=False)
-    except LOAD_ERRORS as error:
+        with panics_as_errors():
+            tokenizer = AutoTokenizer.from_pretrained(files.folder, use_fast=True, trust_remote_code=False)
+            if tokenizer.is_fast:
+                # One that cannot do this fails later, and on every text.
+                tokenizer.backend_tokenizer.encode("a b c", "a")
+    except Exception as error:  # the tokenizers library raises Exception itself
         raise _refusal(files, "its tokenizer cannot be loaded", error) from error
     # Without any tokenizer file, transformers makes up a tokenizer of special tokens alone.
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):

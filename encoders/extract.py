@@ -166,15 +166,18 @@ class FeatureExtractor:
         )
 
     def _refused(self, tokens: TokenBlock) -> list[Rejection]:
-        empty = tokens.count(~tokens.special) == 0
+        failed = np.zeros(len(tokens), bool)
+        failed[list(tokens.failures)] = True
+        empty = (tokens.count(~tokens.special) == 0) & ~failed
         # Caught here, because an embedding look-up out of range ends all work on a CUDA device.
-        unknown = tokens.count(tokens.ids >= self.encoder.vocabulary) > 0
-        reasons = {"no tokens": empty, "a token that the encoder has no embedding for": unknown & ~empty}
-        return [
+        unknown = (tokens.count(tokens.ids >= self.encoder.vocabulary) > 0) & ~failed & ~empty
+        reasons = {"no tokens": empty, "a token that the encoder has no embedding for": unknown}
+        rejected = [
             Rejection(position, "tokenize", reason)
             for reason, flags in reasons.items()
             for position in np.flatnonzero(flags).tolist()
         ]
+        return rejected + [Rejection(at, "tokenize", reason) for at, reason in tokens.failures.items()]
 
     @torch.inference_mode()
     def _launch(self, tokens: TokenBlock, documents: Index) -> _Launched:

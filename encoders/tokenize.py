@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer
 from encoders.documents import DocumentBlock
 from encoders.ragged import Index, offsets_of, rows_of
 from encoders.template import Ids, Template, pair_separates
+from encoders.text_ids import TextTokenizer
 from encoders.tokens import TokenBlock
 from encoders.truncation import kept_of_pair, kept_of_single
 from featurestore.errors import UsageError
@@ -75,42 +77,43 @@ class BlockTokenizer:
         texts, pairs = documents.table["text"], documents.table["pair"]
         if pairs.null_count < len(pairs):
             self.check_pairs()
+        tokenizer = TextTokenizer.build(self.tokenizer, self.text.max_length, self.text.truncation_side)
         return TokenBlock.concatenate(
-            [self._slice(texts[start:stop], pairs[start:stop]) for start, stop in _slices(texts, pairs)]
+            [self._slice(tokenizer, texts[start:stop], pairs[start:stop]) for start, stop in _slices(texts, pairs)]
         )
 
-    def _slice(self, texts: pa.ChunkedArray, pairs: pa.ChunkedArray) -> TokenBlock:
+    def _slice(self, tokenizer: TextTokenizer, texts: pa.ChunkedArray, pairs: pa.ChunkedArray) -> TokenBlock:
         paired = pc.is_valid(pairs).to_numpy()
-        first, first_lengths = self._encode(texts)
-        second, second_lengths = self._encode(pairs.drop_null())
-        lengths = np.zeros((len(texts), 2), np.int64)
-        lengths[:, 0] = first_lengths
-        lengths[paired, 1] = second_lengths
+        first, second = tokenizer.encode(texts.to_pylist()), tokenizer.encode(pairs.drop_null().to_pylist())
+        lengths, held = np.zeros((2, len(texts), 2), np.int64)
+        lengths[:, 0], held[:, 0] = first.lengths, first.held
+        lengths[paired, 1], held[paired, 1] = second.lengths, second.held
         kept = lengths.copy()
         kept[~paired, 0] = kept_of_single(lengths[~paired, 0], self.text.max_length - self.single.added)
         if self.pair is not None:
             room = self.text.max_length - self.pair.added
             kept[paired, 0], kept[paired, 1] = kept_of_pair(lengths[paired, 0], lengths[paired, 1], room)
-        starts = np.stack([offsets_of(lengths[:, 0])[:-1], len(first) + offsets_of(lengths[:, 1])[:-1]], axis=1)
+        starts = np.stack([offsets_of(held[:, 0])[:-1], len(first.ids) + offsets_of(held[:, 1])[:-1]], axis=1)
         if self.text.truncation_side == "left":
-            starts += lengths - kept
-        return self._lay_out(np.concatenate([first, second]), lengths, starts, kept, paired)
-
-    def _encode(self, texts: pa.ChunkedArray) -> tuple[Ids, Index]:
-        """Ids of all tokens of the texts, one after another, and how many each text has; no special tokens."""
-        encodings = self.tokenizer.encode_batch_fast(texts.to_pylist(), add_special_tokens=False)
-        lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
-        ids = np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int32, int(lengths.sum()))
-        return ids, lengths
+            starts += held - kept
+        places = np.flatnonzero(paired)
+        failures = {**{int(places[at]): reason for at, reason in second.failures.items()}, **first.failures}
+        return self._lay_out(np.concatenate([first.ids, second.ids]), held, starts, kept, paired, failures)
 
     def _lay_out(
-        self, ids: Ids, lengths: Index, starts: Index, kept: Index, paired: npt.NDArray[np.bool_]
+        self,
+        ids: Ids,
+        held: Index,
+        starts: Index,
+        kept: Index,
+        paired: npt.NDArray[np.bool_],
+        failures: Mapping[int, str],
     ) -> TokenBlock:
         """Put special tokens around what is kept: runs of one pool, gathered in one go.
 
         The pool is the tokens ``ids`` of all first texts, of all second ones, then the special tokens of both
         templates. Each document is five runs of it: special, text, special, text, special; those of no second text are
-        empty. ``lengths``, ``starts`` and ``kept`` are (documents, 2), for both texts.
+        empty. ``held``, ``starts`` and ``kept`` are (documents, 2), for both texts.
         """
         pair = self.pair or self.single
         gaps = (*self.single.special, *pair.special)
@@ -126,16 +129,17 @@ class BlockTokenizer:
         rows = rows_of(run_starts.ravel(), run_lengths.ravel())
 
         first_types = np.where(paired, pair.text_types[0], self.single.text_types[0]).astype(np.int32)
-        second_types = np.full(int(lengths[:, 1].sum()), pair.text_types[-1], np.int32)
-        pool_types = (np.repeat(first_types, lengths[:, 0]), second_types)
+        second_types = np.full(int(held[:, 1].sum()), pair.text_types[-1], np.int32)
+        pool_types = (np.repeat(first_types, held[:, 0]), second_types)
         types = np.concatenate([*pool_types, *self.single.special_types, *pair.special_types])
         return TokenBlock(
             ids=np.concatenate([ids, *gaps])[rows],
             types=types[rows],
             special=rows >= len(ids),
             offsets=offsets_of(run_lengths.sum(axis=1)),
-            truncated=np.any(kept < lengths, axis=1),
+            truncated=np.any(kept < held, axis=1),
             first_lengths=run_lengths[:, :3].sum(axis=1),
+            failures=failures,
         )
 
 

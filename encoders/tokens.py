@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ class TokenBlock:
         offsets: (documents + 1,) int64.
         truncated: (documents,) bool: whether tokens were cut off.
         first_lengths: (documents,) int64: tokens before the second text's own; all of them where there is one text.
+        failures: position of a document that the tokenizer fails on → why; it has no tokens but special ones.
     """
 
     ids: npt.NDArray[np.int32]
@@ -30,6 +33,7 @@ class TokenBlock:
     offsets: Index
     truncated: npt.NDArray[np.bool_]
     first_lengths: Index
+    failures: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of documents."""
@@ -72,6 +76,7 @@ class TokenBlock:
     def concatenate(blocks: list[TokenBlock]) -> TokenBlock:
         """One block of all documents, in order; an empty list gives an empty block."""
         lengths = np.concatenate([np.zeros(0, np.int64), *(block.lengths for block in blocks)])
+        starts = accumulate((len(block) for block in blocks), initial=0)
         return TokenBlock(
             ids=np.concatenate([np.zeros(0, np.int32), *(block.ids for block in blocks)]),
             types=np.concatenate([np.zeros(0, np.int32), *(block.types for block in blocks)]),
@@ -79,4 +84,9 @@ class TokenBlock:
             offsets=offsets_of(lengths),
             truncated=np.concatenate([np.zeros(0, bool), *(block.truncated for block in blocks)]),
             first_lengths=np.concatenate([np.zeros(0, np.int64), *(block.first_lengths for block in blocks)]),
+            failures={
+                start + at: reason
+                for start, block in zip(starts, blocks, strict=False)
+                for at, reason in block.failures.items()
+            },
         )

@@ -20,7 +20,8 @@ def kept_of_pair(first: Index, second: Index, room: int) -> tuple[Index, Index]:
     """Tokens kept of both texts of pairs where ``room`` tokens fit together.
 
     The longer text is cut to what the shorter one leaves, and both to half the room where the shorter one is longer
-    than that; an odd token goes to the longer text, and to the second of two equally long ones.
+    than that; an odd token goes to the longer text, and to the second of two equally long ones. A text whose tokens
+    were not counted (`encoders.text_ids.UNCOUNTED`) is longer than any that were, and two such are equally long.
     """
     shorter, longer = np.minimum(first, second), np.maximum(first, second)
     both = 2 * shorter > room

@@ -15,6 +15,7 @@ from featurestore.calibration_sample import sample_activations
 from featurestore.codecs import check_codec
 from featurestore.derivation import Derivation
 from featurestore.entries import SegmentEntry
+from featurestore.panics import panics_as_errors
 from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts
 from pipelines.dead_letters import DeadLetterLimit
@@ -132,6 +133,7 @@ class DeriveUnit(beam.DoFn):
             yield UnitFeatures(_state(unit, self._source, failure=Failure.of("derive", error)))
 
 
+@panics_as_errors()
 def derive_unit(unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation) -> UnitFeatures:
     """The features of a source segment's documents that the snapshot lacks."""
     started = time.perf_counter()

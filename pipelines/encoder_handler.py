@@ -10,6 +10,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from encoders import FeatureExtractor
 from featurestore import FeatureSpec
+from featurestore.panics import panics_as_errors
 from featurestore.records import RejectedDocument
 from featurestore.segments import EncodingCounts
 from pipelines.resident_encoder import resident_encoder
@@ -67,6 +68,7 @@ class EncoderHandler(ExtractorHandler):
             return [UnitFeatures(replace(batch.state, failure=Failure.of("encode", error)))]
 
 
+@panics_as_errors()
 def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor) -> UnitFeatures:
     """Features of a unit's documents, with what was refused."""
     extraction = extractor.extract(unit.documents)

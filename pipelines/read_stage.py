@@ -12,6 +12,7 @@ from apache_beam.utils.shared import Shared
 
 from encoders import DocumentBlock
 from featurestore import INDEX_SCHEMA
+from featurestore.panics import panics_as_errors
 from pipelines.corpus import CorpusColumns, WorkUnit, read_unit
 from pipelines.unit_flow import Failure, UnitDocuments, UnitState
 from pipelines.unit_stages import Snapshot, settle
@@ -36,6 +37,7 @@ class ReadUnits(beam.DoFn):
             yield _failed(unit, Failure.of("read", error))
 
 
+@panics_as_errors()
 def read_documents(unit: WorkUnit, columns: CorpusColumns, snapshot: Snapshot) -> UnitDocuments:
     """The valid documents of a unit that the snapshot lacks; none where their segment is finished already."""
     started = time.perf_counter()

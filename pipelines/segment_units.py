@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from featurestore import FeatureBlock
 from featurestore.entries import SegmentEntry
+from featurestore.panics import panics_as_errors
 from pipelines.carried_predictions import Sources
 from pipelines.predictions import PredictionFile
 from pipelines.unit_flow import Failure
@@ -103,7 +104,8 @@ class UnitAtWork:
     def failing(self, stage: str) -> Iterator[None]:
         """Make whatever goes wrong in a stage the failure of the unit."""
         try:
-            yield
+            with panics_as_errors():
+                yield
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             self.failure = Failure.of(stage, error)
 

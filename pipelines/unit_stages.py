@@ -17,6 +17,7 @@ from featurestore.block_list import BlockList, blocked
 from featurestore.entries import SegmentEntry
 from featurestore.finished import find_finished
 from featurestore.objects import Objects
+from featurestore.panics import panics_as_errors
 from featurestore.records import SegmentRecord
 from featurestore.segments import write_segment
 from pipelines.dead_letters import DeadLetter
@@ -124,6 +125,7 @@ class WriteSegments(beam.DoFn):
         yield outcome
 
 
+@panics_as_errors()
 def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
     """Write a unit's segment, or take the one that is there; say what came of it and who was rejected."""
     state, started = unit.state, time.perf_counter()

@@ -51,7 +51,7 @@ class TaskExamples:
 
         Raises:
             UsageError: pairs that the tokenizer cannot join, or a length that the encoder has no positions for.
-            DataError: a token that the encoder has no embedding for.
+            DataError: a text that the tokenizer fails on, or a token that the encoder has no embedding for.
         """
         length = encoder.default_max_length if max_length is None else max_length
         encoder.check_max_length(length)
@@ -60,6 +60,8 @@ class TaskExamples:
             tokens = tokenizer.tokenize(documents)
         except UsageError as error:
             raise UsageError(f"task {task}: {error}") from error
+        if tokens.failures:
+            raise DataError(f"task {task}: a text cannot be used: {next(iter(tokens.failures.values()))}; leave it out")
         # Caught here, because an embedding look-up out of range ends all work on a CUDA device.
         if np.any(tokens.ids >= encoder.vocabulary):
             raise DataError(f"task {task}: a text has a token that {encoder.spec.name} has no embedding for")

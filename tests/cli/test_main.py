@@ -12,6 +12,7 @@ import pytest
 from cli.main import app, run
 from featurestore import Store
 from pipelines.predictions import Predictions
+from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 COMMANDS = (
@@ -196,6 +197,13 @@ def test_an_unforeseen_error_is_one_line_too(
 
     monkeypatch.setattr("featurestore.Store.open", broken)
     expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: ValueError: odd;", capsys)
+
+
+def test_a_panic_of_a_library_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("featurestore.Store.open", lambda *_: panic())
+    expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: PanicException: Onig", capsys)
 
 
 def test_files_that_cannot_be_written_are_refused_before_the_work(

@@ -31,11 +31,11 @@ def documents(
     """
     beam_options(context, taken=False)
     from cli.document_output import prepare_out, print_documents, write_documents  # noqa: PLC0415
-    from featurestore import Store  # noqa: PLC0415
+    from featurestore.newest import read_store  # noqa: PLC0415
 
     prepare_out(out)
-    opened = Store.open(store, snapshot)
-    table = opened.documents().drop_columns(["key_hash", "text_digest"])
+    index = read_store(store, snapshot, lambda opened: opened.documents())
+    table = index.drop_columns(["key_hash", "text_digest"])
     if out is None:
         # Of a pair alone this says anything that n_tokens does not.
         print_documents(table.drop_columns(["n_first_tokens"]), limit)

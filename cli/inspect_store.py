@@ -32,11 +32,12 @@ def inspect(
     beam_options(context, taken=False)
     from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from featurestore import Store  # noqa: PLC0415
+    from featurestore.newest import read_store  # noqa: PLC0415
 
-    opened = Store.open(store, snapshot)
     if digest:
-        print(opened.digest())
+        print(read_store(store, snapshot, lambda opened: opened.digest()))
         return
+    opened = Store.open(store, snapshot)
     counts, spec = dict(opened.manifest.counts), opened.spec
     documents = counts.get("documents", 0)
     if as_json:

@@ -89,7 +89,7 @@ def train(
     """
     beam_options(context, taken=False)
     from cli.train_output import print_epoch, print_training  # noqa: PLC0415
-    from featurestore import Store  # noqa: PLC0415
+    from featurestore.newest import read_store  # noqa: PLC0415
     from heads import TrainSettings, read_labels  # noqa: PLC0415
     from heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
 
@@ -113,6 +113,6 @@ def train(
         settings=settings,
         memory=parse_bytes(memory, "--memory"),
     )
-    result = train_from_store(Store.open(store, snapshot), request, progress=print_epoch)
+    result = read_store(store, snapshot, lambda opened: train_from_store(opened, request, progress=print_epoch))
     result.head.save(out)
     print_training(result, out, as_json=as_json)

@@ -5,6 +5,7 @@ EncoreError
 │   └── SpecMismatch      store, head and request disagree about what a feature is
 ├── DataError             the input is wrong: mend the data (exit code 1)
 ├── StoreError            what is stored is damaged or incomplete: verify the store (exit code 1)
+│   └── SnapshotGone      the snapshot was removed while it was read: open the store anew
 ├── CommitConflict        another writer's change contradicts this one: run again (exit code 1)
 └── JobError              the job failed or passed its dead-letter limit (exit code 1)
 """
@@ -52,6 +53,10 @@ class DataError(EncoreError):
 
 class StoreError(EncoreError):
     """A stored object is missing, damaged or contradicts its record."""
+
+
+class SnapshotGone(StoreError):
+    """A vacuum has removed the snapshot that is read since it was opened."""
 
 
 class CommitConflict(EncoreError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 
-from featurestore.errors import RESTORE, StoreError
+from featurestore.errors import RESTORE, SnapshotGone, StoreError
 from featurestore.objects import Objects
 from featurestore.removals import read_journals
 
@@ -63,7 +63,7 @@ def _is_kept(objects: Objects, manifest: str | None) -> bool:
 def missing(objects: Objects, path: str, manifest: str | None = None) -> StoreError:
     """What to raise for an object that is not there; a vacuum removes a snapshot's manifest before anything else."""
     if not _is_kept(objects, manifest):
-        return StoreError(
+        return SnapshotGone(
             f"{objects.name(path)}: gone with its snapshot, which a vacuum has removed since it was opened\n"
             "open the store anew (run the command again); a tag or the vacuum's age limit keeps a snapshot for longer"
         )

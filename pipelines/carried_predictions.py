@@ -103,6 +103,8 @@ def carried(
 ) -> pa.Table | None:
     """What a head predicted before for the live documents of a segment; None where that does not cover all of them.
 
+    A file that another backfill has meanwhile removed, having published the next version, covers nothing.
+
     Args:
         store: the snapshot that lists the segment.
         predictions: the folder.
@@ -112,7 +114,9 @@ def carried(
     """
     kept = None
     if older is not None:
-        old = predictions.read_file(older)
+        old = predictions.find_file(older)
+        if old is None:
+            return None
         live = store.live_index(entry, ["doc_id"])["doc_id"]
         kept = old.filter(pc.is_in(old["doc_id"], value_set=live.combine_chunks()))
     elif sources:
@@ -134,7 +138,9 @@ def compose(
         return None
     parts, start = [], 0
     for source, count in zip(sources, counts, strict=True):
-        table, wanted = predictions.read_file(source.path), ids.slice(start, count)
+        table, wanted = predictions.find_file(source.path), ids.slice(start, count)
+        if table is None:
+            return None
         part = table.filter(pc.is_in(table["doc_id"], value_set=wanted))
         if not part["doc_id"].combine_chunks().equals(wanted):
             return None

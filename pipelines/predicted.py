@@ -25,14 +25,7 @@ def read_predictions(source: str, head: str | None) -> tuple[str, pa.Table]:
     file = Path(source).expanduser()
     if "://" not in source and file.is_file():
         return _from_file(file, head)
-    predictions = Predictions.open(source)
-    there = predictions.heads()
-    if not there:
-        raise UsageError(f"{source}: lists no predictions yet; run encore backfill to its end")
-    if head is None and len(there) != 1:
-        raise UsageError(f"{source}: name the head with --head; heads there: {', '.join(there)}")
-    name = predictions.resolve(head or there[0])
-    return name, predictions.read(name)
+    return Predictions.open(source).read_one(head)
 
 
 def _from_file(file: Path, head: str | None) -> tuple[str, pa.Table]:

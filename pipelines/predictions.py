@@ -34,6 +34,8 @@ PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
 ATTEMPTS = 50
 READ_THREADS = 8
+LOOKS = 10
+"""Versions that a reader tries, one after another, while others publish the next."""
 
 FILE_SCHEMA = pa.schema(
     [
@@ -173,20 +175,50 @@ class Predictions:
 
         Raises:
             UsageError: no such head, or several of that task.
+            StoreError: a file of the newest version is missing or damaged.
         """
-        name = self.resolve(head)
-        paths = [file.path for file in self.files() if file.head == name]
+        return self.read_one(head)[1]
+
+    def read_one(self, head: str | None) -> tuple[str, pa.Table]:
+        """Full name of a head, and all its predictions; ``head`` as `read` has it, or None where there is one only.
+
+        A version's files go when the next one is published: where that happens meanwhile, the newest is read instead.
+
+        Raises:
+            UsageError, StoreError: as `read`.
+        """
+        manifest = self.log.latest()
+        for _ in range(LOOKS):
+            try:
+                return self._read_version(head, manifest)
+            except StoreError:
+                newest = self.log.latest()
+                if newest.version == manifest.version:
+                    raise
+                manifest = newest
+        raise StoreError(f"{self.objects.uri}: other jobs published {LOOKS} versions meanwhile; run again")
+
+    def _read_version(self, head: str | None, manifest: Manifest) -> tuple[str, pa.Table]:
+        # One look for all: a head of one version may have no files in the next.
+        files = self.files(manifest)
+        name = self._resolve(head, sorted({file.head for file in files}))
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            tables = list(pool.map(self.read_file, paths))
-        return pa.concat_tables(tables)
+            return name, pa.concat_tables(pool.map(self.read_file, (file.path for file in files if file.head == name)))
 
     def read_file(self, path: str) -> pa.Table:
         """One prediction file; raises StoreError where it is missing or damaged."""
+        found = self.find_file(path)
+        if found is None:
+            raise StoreError(f"{self.objects.name(path)}: missing; run the backfill again with another --out")
+        return found
+
+    def find_file(self, path: str) -> pa.Table | None:
+        """One prediction file; None where it is not there; raises StoreError where it is damaged."""
         name = self.objects.name(path)
         try:
             return pq.read_table(pa.BufferReader(self.objects.get(path)), page_checksum_verification=True)
-        except FileNotFoundError as error:
-            raise StoreError(f"{name}: missing; run the backfill again with another --out") from error
+        except FileNotFoundError:
+            return None
         except (pa.ArrowException, OSError) as error:
             raise StoreError(f"{name}: damaged: {str(error).splitlines()[0]}") from error
 
@@ -228,12 +260,18 @@ class Predictions:
 
     def resolve(self, head: str) -> str:
         """Full name of a head, given as ``task@digest`` or as a task that only one head has."""
-        there = self.heads()
-        matches = [name for name in there if head in (name, name.rpartition("@")[0])]
+        return self._resolve(head, self.heads())
+
+    def _resolve(self, head: str | None, there: Sequence[str]) -> str:
+        if not there:
+            raise UsageError(f"{self.objects.uri}: lists no predictions yet; run encore backfill to its end")
+        matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
         if len(matches) == 1:
             return matches[0]
+        if head is None:
+            raise UsageError(f"{self.objects.uri}: name the head with --head; heads there: {', '.join(there)}")
         problem = "several heads" if matches else "no head"
-        raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there) or 'none'}")
+        raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there)}")
 
 
 def _read_document(objects: Objects) -> Mapping[str, Any]:

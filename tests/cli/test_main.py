@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,9 @@ import pytest
 
 from cli.main import app, run
 from featurestore import Store
+from featurestore.maintenance.compact import compact
+from featurestore.maintenance.delete import delete
+from featurestore.maintenance.vacuum import vacuum
 from pipelines.predictions import Predictions
 from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
@@ -197,6 +201,32 @@ def test_an_unforeseen_error_is_one_line_too(
 
     monkeypatch.setattr("featurestore.Store.open", broken)
     expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: ValueError: odd;", capsys)
+
+
+def test_the_newest_snapshot_is_read_though_a_vacuum_removes_the_one_that_was(
+    tmp_path: Path, corpus: str, labels: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    assert run(encode_words(corpus, store, "--unit-rows", "20")) == 0
+    real, calls = Store.open, []
+
+    def then_compacted(uri: str, snapshot: int | str | None = None) -> Store:
+        opened = real(uri, snapshot)
+        calls.append(opened.version)
+        if len(calls) == 1:
+            delete(opened, [f"d{39 - opened.version}"])
+            compact(real(uri))
+            vacuum(opened.objects, age_limit=timedelta(0))
+        return opened
+
+    monkeypatch.setattr(Store, "open", then_compacted)
+    capsys.readouterr()
+    for words in (["documents"], ["inspect", "--digest"], ["train", labels, "--out", str(tmp_path / "head")]):
+        calls.clear()
+        assert run([*words, "--store", str(store)]) == 0
+        first, second = calls
+        assert second > first
+    assert "gone" not in capsys.readouterr().err
 
 
 def test_a_panic_of_a_library_is_one_line_too(

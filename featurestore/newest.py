@@ -1,0 +1,31 @@
+"""Reading the newest snapshot while others compact and vacuum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from featurestore.errors import SnapshotGone
+from featurestore.store import Store
+
+T = TypeVar("T")
+
+
+def read_store(uri: str, snapshot: int | str | None, read: Callable[[Store], T]) -> T:
+    """What ``read`` makes of a snapshot; of the newest, by default, once more where a vacuum removes it meanwhile.
+
+    Args:
+        uri: of the store.
+        snapshot: number or tag; whoever names one wants that one and no other.
+        read: reads the store from the start; it may be called twice.
+
+    Raises:
+        UsageError, StoreError: as `Store.open`, and what ``read`` raises; `SnapshotGone` where a named snapshot was
+            removed, or a second one.
+    """
+    try:
+        return read(Store.open(uri, snapshot))
+    except SnapshotGone:
+        if snapshot is not None:
+            raise
+    return read(Store.open(uri))

@@ -25,12 +25,11 @@ def demo(
     Example: encore demo
     """
     beam_options(context, taken=False)
-    from pathlib import Path  # noqa: PLC0415
-
     from cli.demo_output import print_demo, print_step  # noqa: PLC0415
     from cli.output import error_console  # noqa: PLC0415
     from experiments.demo import run_demo  # noqa: PLC0415
+    from featurestore.named_files import local_folder  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
-    result = run_demo(Path(out).expanduser(), encoder, print_step, display_for(error_console()))
+    result = run_demo(local_folder(out, "--out"), encoder, print_step, display_for(error_console()))
     print_demo(result)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
@@ -11,6 +10,10 @@ import pyarrow.parquet as pq
 
 from cli.output import error_console, prepare_file, print_table
 from featurestore import UsageError
+from featurestore.named_files import new_file
+
+PARQUET, CSV = ".parquet", ".csv"
+"""Endings, which say what is written."""
 
 
 def print_documents(table: pa.Table, limit: int) -> None:
@@ -29,19 +32,19 @@ def prepare_out(out: str | None) -> None:
     Raises:
         UsageError: its ending says nothing, or it cannot be written.
     """
-    if out is not None and Path(out).suffix not in (".parquet", ".csv"):
+    if out is not None and not out.endswith((PARQUET, CSV)):
         raise UsageError(f"{out}: expected a name that ends in .parquet or .csv")
     prepare_file(out, "--out")
 
 
 def write_documents(table: pa.Table, out: str) -> None:
     """All documents, as Parquet or CSV by the file's ending, which `prepare_out` has seen."""
-    target = Path(out).expanduser()
-    if target.suffix == ".csv":
-        pcsv.write_csv(_flat(table), str(target))
-    else:
-        pq.write_table(table, str(target), compression="zstd")
-    error_console().print(f"{table.num_rows:,} rows written to {target}", markup=False, soft_wrap=True)
+    with new_file(out) as file:
+        if out.endswith(CSV):
+            pcsv.write_csv(_flat(table), file)
+        else:
+            pq.write_table(table, file, compression="zstd")
+    error_console().print(f"{table.num_rows:,} rows written to {out}", markup=False, soft_wrap=True)
 
 
 def _flat(table: pa.Table) -> pa.Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature, signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -129,8 +128,10 @@ def experiment_command(
 def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
     from experiments.request import ExperimentRequest  # noqa: PLC0415
     from experiments.tasks import load_tasks  # noqa: PLC0415
+    from featurestore.named_files import local_folder  # noqa: PLC0415
 
-    return ExperimentRequest(tasks=load_tasks(tasks, data), out=Path(out).expanduser(), only=words(only), **sizes)
+    folder = local_folder(out, "--out")
+    return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=words(only), **sizes)
 
 
 def words(text: str | None) -> tuple[str, ...]:

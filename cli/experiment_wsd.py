@@ -57,15 +57,14 @@ def wsd(
     Example: encore experiment wsd train.parquet test.parquet --out results --layer 4 --layer 6
     """
     beam_options(context, taken=False)
-    from pathlib import Path  # noqa: PLC0415
-
     from cli.experiment_output import progress_line  # noqa: PLC0415
     from cli.experiment_wsd_output import print_probe  # noqa: PLC0415
     from cli.output import error_console  # noqa: PLC0415
     from experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
+    from featurestore.named_files import local_folder  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
-    folder = Path(out).expanduser()
+    folder = local_folder(out, "--out")
     request = ProbeRequest(
         train, test, folder, encoder, tuple(layer or ()), tuple(quantizer or ()), first_senses, device, dtype
     )

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore import UsageError
-from heads.label_files import READERS, read_bytes, read_columns
+from featurestore.named_files import read_file
+from heads.label_files import READERS, read_columns
 from heads.labels import text_column
 
 LINES = ".txt"
@@ -24,7 +25,7 @@ def read_ids(name: str, column: str) -> pa.Array:
     """
     if name.lower().endswith(LINES):
         try:
-            lines = read_bytes(name).decode("utf-8-sig").split("\n")
+            lines = read_file(name).decode("utf-8-sig").split("\n")
         except UnicodeDecodeError as error:
             raise UsageError(f"{name}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
         ids = pa.array((line.removesuffix("\r") for line in lines), pa.string())

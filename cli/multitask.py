@@ -68,19 +68,18 @@ def multitask(
     The same command resumes an interrupted training.
     """
     beam_options(context, taken=False)
-    from pathlib import Path  # noqa: PLC0415
-
     from cli.multitask_output import print_multitask  # noqa: PLC0415
     from cli.output import error_console  # noqa: PLC0415
     from encoders.training import TrainingSettings  # noqa: PLC0415
     from experiments.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
     from experiments.tasks import load_tasks  # noqa: PLC0415
     from experiments.training_display import training_display_for  # noqa: PLC0415
+    from featurestore.named_files import local_folder  # noqa: PLC0415
 
     registry = load_tasks(tasks, data)
     request = MultitaskRequest(
         tasks=registry.without([name.strip() for name in without.split(",") if name.strip()]),
-        out=Path(out),
+        out=local_folder(out, "--out"),
         encoder=encoder,
         train_rows=train_rows,
         dev_rows=dev_rows,

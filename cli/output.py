@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -13,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from featurestore import UsageError
+from featurestore.named_files import check_file, new_file
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
@@ -88,25 +86,17 @@ def human_bytes(count: float) -> str:
 
 
 def prepare_file(path: str | None, option: str) -> None:
-    """See that a file can be written, before the work whose result it is to hold.
+    """See that a file can be written, where one is asked for, before the work whose result it is to hold.
 
     Raises:
         UsageError: it cannot.
     """
-    if path is None:
-        return
-    target = Path(path).expanduser()
-    try:
-        if not path or target.is_dir():
-            raise IsADirectoryError("it names a folder, not a file")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(target if target.exists() else target.parent, os.W_OK):
-            raise PermissionError("not allowed")
-    except OSError as error:
-        raise UsageError(f"{option} {path!r}: cannot be written: {error.strerror or error}") from error
+    if path is not None:
+        check_file(path, option)
 
 
 def write_report(path: str | None, text: str) -> None:
     """Write a report where it was asked for."""
     if path is not None:
-        Path(path).expanduser().write_text(text + "\n")
+        with new_file(path) as file:
+            file.write(f"{text}\n".encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +26,7 @@ def tradeoff(
             help="TASK=TRAIN:DEV, or TASK=TRAIN, of which a share is set aside; may be given many times.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report and its cells go.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the report and its cells go.")],
     layers: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,11 +84,13 @@ def tradeoff(
     from experiments.tradeoff.report_files import check_folder, write_report_files  # noqa: PLC0415
     from experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
     from experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
+    from featurestore.named_files import local_folder  # noqa: PLC0415
 
+    folder = local_folder(out, "--out")
     request = TradeoffRequest(
         store=store,
         labels=tuple(LabelFiles.parse(text) for text in labels),
-        out=out,
+        out=folder,
         layers=tuple(layers or ()),
         positions=tuple(positions or ()),
         quantizers=tuple(quantizer or ()),
@@ -104,7 +105,7 @@ def tradeoff(
         snapshot=snapshot,
         workers=workers,
     )
-    check_folder(out)
+    check_folder(folder)
     with TradeoffProgress() as progress:
         report = run_tradeoff(request, progress.show)
     files = write_report_files(report)

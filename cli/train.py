@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -89,8 +88,10 @@ def train(
     """
     beam_options(context, taken=False)
     from cli.train_output import print_epoch, print_training  # noqa: PLC0415
+    from featurestore.addresses import Address  # noqa: PLC0415
     from featurestore.newest import read_store  # noqa: PLC0415
     from heads import TrainSettings, read_labels  # noqa: PLC0415
+    from heads.head_folder import check_folder  # noqa: PLC0415
     from heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
 
     settings = TrainSettings(
@@ -106,13 +107,14 @@ def train(
         patience=patience,
     )
     request = TrainRequest(
-        task=task or Path(out).name,
+        task=task or Address.parse(out).name,
         labels=read_labels(labels, id_column, label_column),
         dev=None if dev is None else read_labels(dev, id_column, label_column),
         dev_share=dev_share,
         settings=settings,
         memory=parse_bytes(memory, "--memory"),
     )
+    check_folder(out)
     result = read_store(store, snapshot, lambda opened: train_from_store(opened, request, progress=print_epoch))
     result.head.save(out)
     print_training(result, out, as_json=as_json)

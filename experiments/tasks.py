@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from featurestore import UsageError
+from featurestore.addresses import Address
+from featurestore.named_files import read_file
 from heads.artefact import check_task
 
 PAPER = "paper"
@@ -97,16 +99,17 @@ def load_tasks(source: str, data: str | None = None) -> TaskRegistry:
     """Read a registry.
 
     Args:
-        source: path of a TOML file, or ``paper`` for the paper's 14 tasks.
+        source: path or URL of a TOML file, or ``paper`` for the paper's 14 tasks.
         data: folder that relative paths start from; None takes the TOML file's own folder, and for ``paper`` what the
             environment variable ``ENCORE_DATA`` names.
 
     Raises:
         UsageError: no such file, or a registry that does not say what it must.
     """
-    path = Path(source).expanduser()
-    if path.is_file():
-        text, root = path.read_text(encoding="utf-8"), data or str(path.parent)
+    address = Address.parse(source)
+    path = address.local
+    if path is None or path.is_file():
+        text, root = _text(source), data or str(address.parent if path is None else path.parent)
     elif source == PAPER:
         text = resources.files("experiments").joinpath("paper_tasks.toml").read_text(encoding="utf-8")
         root = data or os.environ.get(DATA_VARIABLE, "")
@@ -142,5 +145,17 @@ def _task(source: str, name: str, table: Any, root: str) -> Task:
     return Task(**{"name": name, "title": name, **table, **paths})
 
 
+def _text(source: str) -> str:
+    try:
+        return read_file(source).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{source}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
 def _resolve(path: str, root: str) -> str:
-    return path if "://" in path else str(Path(root).expanduser() / Path(path).expanduser())
+    """The address of a task's file; a relative path starts from ``root``."""
+    file, folder = Address.parse(path), Address.parse(root or ".")
+    if file.scheme or not folder.scheme:
+        return str(file) if file.scheme else str(Path(folder.path).expanduser() / Path(file.path).expanduser())
+    absolute = Path(file.path).expanduser()
+    return str(absolute) if absolute.is_absolute() else f"{str(folder).rstrip('/')}/{file.path}"

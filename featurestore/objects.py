@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from io import FileIO
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +21,10 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
+from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
 from featurestore.refusals import refusal
 from featurestore.retries import PATIENCE, again
-
-ONE_SLASH = re.compile(r"(s3a?|gs|az|abfss?|https?):/?(?!/)")
-"""A URL with a slash too few: as a path it would make a folder named after the scheme."""
 
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
@@ -54,7 +50,7 @@ class Objects:
     """Objects under one root.
 
     Attributes:
-        uri: where the root is, as given to `open`, made absolute for local paths.
+        uri: where the root is: an absolute local path, or a URL as `Address` writes it.
         raw: the obstore store, for libraries that take one.
     """
 
@@ -68,18 +64,16 @@ class Objects:
         """The objects under ``uri``; ``make`` creates a local directory that is not there.
 
         Raises:
-            UsageError: no such local directory, a URL that names no known storage, or nothing at all.
+            UsageError: no such local directory, or no address at all.
         """
-        if not uri or ONE_SLASH.match(uri):
-            raise UsageError(f"{uri!r}: expected a folder, or a URL such as s3://bucket/folder")
-        if "://" in uri and not uri.startswith("file://"):
+        address = Address.parse(uri)
+        path = address.local
+        if path is None:
             try:
-                raw = from_url(uri, retry_config={"retry_timeout": PATIENCE})
-                return cls(raw, uri.rstrip("/"))
+                raw = from_url(address.request, retry_config={"retry_timeout": PATIENCE})
+                return cls(raw, str(address).rstrip("/"))
             except (BaseError, ValueError) as error:
-                raise UsageError(f"{uri}: cannot be opened as object storage: {_first_line(error)}") from error
-        named = unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
-        path = Path(named).expanduser().absolute()
+                raise UsageError(f"{address}: cannot be opened as object storage: {_first_line(error)}") from error
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, expected a directory")
         if not path.exists() and not make:

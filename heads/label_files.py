@@ -12,7 +12,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from featurestore.errors import UsageError
-from featurestore.objects import Objects
+from featurestore.named_files import read_file
 from heads.labels import Labels
 
 Reader = Callable[[bytes, tuple[str, ...]], pa.Table]
@@ -47,7 +47,7 @@ def read_columns(name: str, columns: tuple[str, ...]) -> pa.Table:
     reader = next((READERS[ending] for ending in READERS if name.lower().endswith(ending)), None)
     if reader is None:
         raise UsageError(f"{name}: unknown ending; label files end in {', '.join(READERS)}")
-    data = read_bytes(name)
+    data = read_file(name)
     if data.startswith(b"PAR1") and reader is not _read_parquet:
         raise UsageError(f"{name}: is a Parquet file; rename it so that it ends in .parquet")
     try:
@@ -56,15 +56,6 @@ def read_columns(name: str, columns: tuple[str, ...]) -> pa.Table:
         first_line = (str(error).splitlines() or ["unreadable"])[0]
         raise UsageError(f"{name}: cannot be read as {PurePosixPath(name).suffix[1:]}: {first_line}") from error
     return table
-
-
-def read_bytes(name: str) -> bytes:
-    """Bytes of a file: a local path, or an object by its URL; raises UsageError where there is none."""
-    folder, _, file = name.rpartition("/")
-    try:
-        return Objects.open(folder or ("/" if name.startswith("/") else ".")).get(file)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise UsageError(f"{name}: no such file") from error
 
 
 def _read_parquet(data: bytes, columns: tuple[str, ...]) -> pa.Table:

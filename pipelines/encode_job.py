@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
 from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
-from featurestore import FeatureSpec, Store, TextSpec, UsageError
+from featurestore import FeatureSpec, Store, StoreError, TextSpec, UsageError
 from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from featurestore.codecs import check_codec
+from featurestore.named_files import check_folder
 from featurestore.objects import Objects
 from pipelines.calibration import calibrate_with_encoder
 from pipelines.corpus import CorpusColumns, Plan, plan, read_sample, sample_units, smallest_keys
@@ -112,8 +112,7 @@ def encode(
     if request.prune and not corpus.documents:
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
     runner = RunnerChoice.of(beam_options, len(corpus.units))
-    if request.dead_letters is not None:
-        _make_folder(request.dead_letters)
+    copies = None if request.dead_letters is None else _folder(request.dead_letters)
     run = RunFolder.start(Objects.open(request.store, make=True))
 
     def measured(spec: FeatureSpec) -> FeatureSpec:
@@ -127,8 +126,9 @@ def encode(
     job = SegmentJob("encode", store, run, corpus.units, corpus.documents, codec, runner)
     handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores)
     totals = job.execute(EncodeUnits(store, request.columns, handler), display or Silent())
-    if request.dead_letters is not None:
-        _copy_dead_letters(run, request.dead_letters)
+    if copies is not None:
+        for name, data in run.dead_letter_files():
+            copies.put(f"{run.run_id}-{name}", data)
     details = {
         "corpus": {
             "files": len(files),
@@ -191,18 +191,11 @@ def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
     return [DocumentBlock(sample.table.slice(at, PART_DOCUMENTS)) for at in range(0, len(sample), PART_DOCUMENTS)]
 
 
-def _make_folder(directory: str) -> None:
-    """Before the work: a folder that cannot be made must not cost the commit."""
+def _folder(address: str) -> Objects:
+    """The folder of dead letters, made or reached before the work: one that cannot be must not cost the commit."""
     try:
-        if not directory:
-            raise FileNotFoundError("it has no name")
-        Path(directory).expanduser().mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"dead letters folder {directory!r}: cannot be made: {reason}") from error
-
-
-def _copy_dead_letters(run: RunFolder, directory: str) -> None:
-    target = Path(directory).expanduser()
-    for name, data in run.dead_letter_files():
-        (target / f"{run.run_id}-{name}").write_bytes(data)
+        folder = Objects.open(address, make=True)
+        check_folder(folder)
+    except (UsageError, StoreError) as error:
+        raise UsageError(f"--dead-letters {error}") from error
+    return folder

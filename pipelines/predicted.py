@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore import UsageError
+from featurestore.addresses import Address
+from featurestore.named_files import read_file
 from pipelines.predictions import Predictions
+
+ENDING = ".parquet"
+"""Of the files that `predict` writes and that are read again: it tells an object from a folder."""
 
 
 def read_predictions(source: str, head: str | None) -> tuple[str, pa.Table]:
     """Name of a head, and its predictions with at least ``doc_id`` and ``label``.
 
     Args:
-        source: URI of a predictions folder, or a Parquet file of `predict`.
+        source: address of a predictions folder, or of a Parquet file of `predict`.
         head: ``task@digest``, or the task; may be None where there is one head only.
 
     Raises:
         UsageError: no predictions there, or not exactly one head that is meant.
     """
-    file = Path(source).expanduser()
-    if "://" not in source and file.is_file():
-        return _from_file(file, head)
+    path = Address.parse(source).local
+    if source.endswith(ENDING) if path is None else path.is_file():
+        return _from_file(source, head)
     return Predictions.open(source).read_one(head)
 
 
-def _from_file(file: Path, head: str | None) -> tuple[str, pa.Table]:
+def _from_file(file: str, head: str | None) -> tuple[str, pa.Table]:
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(pa.BufferReader(read_file(file)))
     except pa.ArrowException as error:
         raise UsageError(f"{file}: not a Parquet file that encore predict wrote") from error
     lacking = {"doc_id", "head", "label"} - set(table.column_names)

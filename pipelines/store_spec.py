@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from featurestore import FeatureSpec, Store, UsageError
+from featurestore.addresses import Address
 from featurestore.objects import Objects
 from featurestore.store import read_spec
 from pipelines.predictions import PREDICTIONS_FILE
@@ -50,7 +50,8 @@ def settled_spec(uri: str, requested: FeatureSpec, like: str | None) -> FeatureS
 
 def existing_spec(uri: str) -> FeatureSpec | None:
     """The spec of the store at ``uri``; None where there is none yet."""
-    if "://" not in uri and not Path(uri).expanduser().exists():
+    path = Address.parse(uri).local
+    if path is not None and not path.exists():
         return None
     objects = Objects.open(uri)
     spec = read_spec(objects)

@@ -6,12 +6,12 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import obstore
 import pyarrow as pa
 from obstore.exceptions import BaseError
 
+from featurestore.addresses import Address
 from featurestore.errors import DataError
 from featurestore.objects import Objects
 
@@ -41,19 +41,12 @@ class TableFile:
 
 def is_url(text: str) -> bool:
     """Whether an input names object storage and not a local path."""
-    return "://" in text
+    return bool(Address.parse(text).scheme)
 
 
 def bytes_at_once(file: TableFile) -> int:
     """How much of a file to read at once."""
     return OBJECT_READ_BYTES if is_url(file.uri) else READ_BYTES
-
-
-def open_folder(url: str) -> Objects:
-    """The objects below a URL whose path is an object key as it is, with no percent-encoding."""
-    scheme, _, rest = url.partition("://")
-    host, _, path = rest.partition("/")
-    return Objects.open(f"{scheme}://{host}/{quote(path)}" if path else f"{scheme}://{host}")
 
 
 def open_input(file: TableFile) -> pa.NativeFile:
@@ -65,7 +58,7 @@ def open_input(file: TableFile) -> pa.NativeFile:
     try:
         if is_url(file.uri):
             folder, _, name = file.uri.rpartition("/")
-            raw = open_folder(folder).raw
+            raw = Objects.open(folder).raw
             found = obstore.head(raw, name)["size"]
             stream = pa.PythonFile(_ObjectReader(raw, name, file.bytes), mode="r")
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.cost.compute import CostLine, Methods, round_up
 from featurestore.errors import UsageError
+from featurestore.named_files import new_file
 
 if TYPE_CHECKING:
     import altair as alt
@@ -33,7 +33,7 @@ def check_figure(path: str | None) -> None:
     """
     if path is None:
         return
-    if Path(path).suffix.lower() != ".png":
+    if not path.lower().endswith(".png"):
         raise UsageError(f"--plot {path!r}: pictures are PNG; give a name that ends in .png")
     try:
         import altair  # noqa: F401, PLC0415 (an extra, looked for only where it is asked for)
@@ -50,7 +50,8 @@ def write_figure(path: str, methods: Methods, tasks: int, title: str) -> None:
     These crossings are marked. The line of the encoder fine-tuned per task leaves the picture at the top where it
     would flatten the others.
     """
-    _chart(methods, tasks, title).save(Path(path).expanduser(), format="png", scale_factor=SCALE)
+    with new_file(path) as file:
+        _chart(methods, tasks, title).save(file, format="png", scale_factor=SCALE)
 
 
 def _chart(methods: Methods, tasks: int, title: str) -> alt.LayerChart | alt.FacetChart:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore import DataError, UsageError
+from featurestore.named_files import read_file
 
 PARTS_OF_SPEECH = ("NOUN", "VERB", "ADJ", "ADV", "ADJ")
 """Names of WordNet's synset types 1 to 5, in the words of the instances; a satellite, type 5, is an adjective."""
@@ -31,8 +30,8 @@ def read_first_senses(path: str) -> pa.Table:
         DataError: a line is not one of ``index.sense``.
     """
     try:
-        lines = pa.array(Path(path).expanduser().read_text(encoding="utf-8").splitlines(), pa.string())
-    except (OSError, UnicodeDecodeError) as error:
+        lines = pa.array(read_file(path).decode().splitlines(), pa.string())
+    except (UsageError, UnicodeDecodeError) as error:
         raise UsageError(f"--first-senses {path}: cannot be read: {error}") from error
     fields = pc.extract_regex(lines, LINE)
     if fields.null_count or not len(fields):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from encoders.ragged import offsets_of
 from featurestore import DataError, UsageError
 from featurestore.identity import text_digests
+from featurestore.named_files import read_file
 
 SCHEMA = pa.schema(
     {
@@ -112,9 +112,7 @@ def distinct_sentences(*parts: WordInstances) -> pa.Table:
 
 
 def _read_columns(path: str) -> pa.Table:
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise UsageError(f"{path}: no such file")
+    file = pa.BufferReader(read_file(path))
     try:
         held = pq.read_schema(file)
         missing = [name for name in SCHEMA.names if name not in held.names]

@@ -6,7 +6,7 @@ import glob
 import os
 from pathlib import Path
 
-from tables.files import is_url
+from featurestore.addresses import Address
 from tables.listing.object_sources import matches
 
 
@@ -17,21 +17,18 @@ def covers(text: str, output: str) -> bool:
         text: an input, as `list_files` takes it.
         output: path or URL of what is to be written; it need not exist.
     """
-    if _is_remote(text) != _is_remote(output):
+    source, target = Address.parse(text), Address.parse(output)
+    if bool(source.scheme) != bool(target.scheme):
         return False
     is_glob = glob.has_magic(text)
-    pattern, parts = _parts(text, links=is_glob), _parts(output, links=is_glob)
+    pattern, parts = _parts(source, links=is_glob), _parts(target, links=is_glob)
     folders = [parts[:depth] for depth in range(1, len(parts) + 1)]
     return pattern in folders or (is_glob and any(matches(folder, pattern) for folder in folders))
 
 
-def _is_remote(text: str) -> bool:
-    return is_url(text) and not text.startswith("file://")
-
-
-def _parts(text: str, *, links: bool) -> list[str]:
+def _parts(address: Address, *, links: bool) -> list[str]:
     """Parts of an absolute path, or of a URL; ``links`` leaves links as they are: a glob names no place to resolve."""
-    if _is_remote(text):
-        return text.rstrip("/").split("/")
-    path = Path(os.path.abspath(os.path.expanduser(text.removeprefix("file://"))))  # noqa: PTH100, PTH111
+    if address.scheme:
+        return str(address).rstrip("/").split("/")
+    path = Path(os.path.abspath(os.path.expanduser(address.path)))  # noqa: PTH100, PTH111
     return list((path if links else path.resolve()).parts)

@@ -12,7 +12,7 @@ import obstore
 from obstore.exceptions import BaseError, InvalidPathError
 
 from featurestore.errors import StoreError, UsageError
-from tables.files import open_folder
+from featurestore.objects import Objects
 from tables.formats import format_of_name, require_format
 from tables.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
 from tables.names import list_names
@@ -87,7 +87,7 @@ def _matching(url: str) -> list[Found | Unread]:
 
 def _below(folder: str) -> tuple[list[Size], list[Unread]]:
     """The objects below a folder, and the folders among them that cannot be listed."""
-    objects = open_folder(folder)
+    objects = Objects.open(folder)
     try:
         return list(objects.walk()), []
     except StoreError as error:
@@ -118,7 +118,7 @@ def _size(url: str) -> int | None:
     if not name or folder.endswith("/"):
         return None
     try:
-        return int(obstore.head(open_folder(folder).raw, name)["size"])
+        return int(obstore.head(Objects.open(folder).raw, name)["size"])
     except FileNotFoundError:
         return None
     except BaseError as error:

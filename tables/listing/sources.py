@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
+from featurestore.addresses import Address
 from featurestore.errors import UsageError
 from tables.files import TableFile, is_url
 from tables.formats import require_format
@@ -54,6 +54,5 @@ def list_files(inputs: Sequence[str]) -> Listing:
 
 
 def _list(text: str) -> Sequence[Found | Unread]:
-    if is_url(text) and not text.startswith("file://"):
-        return list_objects(text)
-    return list_local(unquote(text.removeprefix("file://")) if text.startswith("file://") else text)
+    address = Address.parse(text)
+    return list_objects(str(address)) if address.scheme else list_local(address.path)

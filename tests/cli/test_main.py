@@ -242,7 +242,8 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(
     store, folder = tmp_path / "store", str(tmp_path)
     expect(encode_words(corpus, store, "--report", folder), 2, "--report", capsys)
     (tmp_path / "taken").touch()
-    expect(encode_words(corpus, store, "--dead-letters", f"{folder}/taken"), 2, "cannot be made: File exists", capsys)
+    taken = f"{folder}/taken"
+    expect(encode_words(corpus, store, "--dead-letters", taken), 2, "is a file, expected a directory", capsys)
     expect(["predict", corpus, "--head", "none", "--out", "answers.txt"], 2, ".parquet or .csv", capsys)
     assert not store.exists()
 

@@ -75,7 +75,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_is_no_label_file(tmp_path: Path) -> None:
     (tmp_path / "l.csv").mkdir()
-    with pytest.raises(UsageError, match="no such file"):
+    with pytest.raises(UsageError, match="is a directory, expected a file"):
         read_labels(tmp_path / "l.csv")
 
 

@@ -79,7 +79,7 @@ def test_relative_paths_and_file_urls_become_absolute_paths(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     expected = [str(tmp_path / "some folder/a.csv")]
     assert [file.uri for file in find_files(["some folder/a.csv"])] == expected
-    assert [file.uri for file in find_files([f"file://{tmp_path}/some%20folder/a.csv"])] == expected
+    assert [file.uri for file in find_files([f"file://{tmp_path}/some folder/a.csv"])] == expected
 
 
 def test_no_input_is_an_error():

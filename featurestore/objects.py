@@ -23,7 +23,7 @@ from obstore.store import LocalStore, from_url
 
 from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
-from featurestore.refusals import refusal
+from featurestore.refusals import NO_BUCKET, refusal
 from featurestore.retries import PATIENCE, again
 
 ONE_PUT_BYTES = 100 << 20
@@ -242,12 +242,14 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
+        if NO_BUCKET in str(error):
             raise UsageError(f"{name}: {refusal(error)}") from error
         raise FileNotFoundError(name) from error
     except AlreadyExistsError as error:
         raise FileExistsError(name) from error
     except BaseError as error:
+        if NO_BUCKET in str(error):
+            raise UsageError(f"{name}: {refusal(error)}") from error
         raise StoreError(f"{name}: storage refused: {refusal(error)}") from error
 
 

@@ -18,8 +18,10 @@ NOT_ALLOWED = (1, 13, 30)
 
 CREDENTIALS = "see that the environment holds credentials which may read and write there"
 
+NO_BUCKET = "NoSuchBucket"
+"""S3's code for a bucket that is not there; of a listing, the client gives it behind the first line."""
+
 MEANINGS = {
-    "NoSuchBucket": "no such bucket; correct the URI, or make the bucket",
     "redirect without LOCATION": "the bucket is in another region; set AWS_REGION to that one",
     "builder error": "{endpoint} is not asked; an endpoint of http:// needs AWS_ALLOW_HTTP=true",
     "error sending request": "no answer from {endpoint}; see that it is right and can be reached, and run again",
@@ -30,6 +32,8 @@ MEANINGS = {
 def refusal(error: Exception) -> str:
     """What storage refused and what to do about it, in one line."""
     text = (str(error).splitlines() or [type(error).__name__])[0]
+    if NO_BUCKET in str(error):
+        return "no such bucket; correct the URI, or make the bucket"
     url = urlsplit(found[0]) if (found := URL.search(text)) else urlsplit("")
     if url.hostname in METADATA_SERVICES:
         return f"no credentials; {CREDENTIALS}"

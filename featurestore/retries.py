@@ -20,8 +20,8 @@ PATIENCE = timedelta(seconds=60)
 """For so long a request is made again; the client's own three minutes are long where an endpoint is misspelt."""
 TRIES = 5
 """Times that a request is made which the client does not make again by itself."""
-GAVE_UP = re.compile(r"after (\d+) retries, max_retries: \1\b")
-"""What the client says where it has tried as often as it does."""
+GAVE_UP = re.compile(r"after (\d+) retries, max_retries: \1\b|status code: 404")
+"""What the client says where it has tried as often as it does, and where there is nothing to list."""
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ import pytest
 
 from experiments.tasks import PAPER, load_tasks
 from featurestore import UsageError
+from featurestore.objects import Objects
 
 ONE = '[tasks.tone]\ngroup = "SA"\ntrain = "a.parquet"\ndev = "b.parquet"\n'
 
@@ -104,3 +105,15 @@ def test_a_registry_that_does_not_say_what_it_must_is_refused(tmp_path: Path, te
 def test_a_missing_registry_is_named() -> None:
     with pytest.raises(UsageError, match=r"tasks 'nowhere.toml': no such file"):
         load_tasks("nowhere.toml")
+
+
+def test_relative_paths_start_from_a_folder_in_object_storage_too(tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(ONE)
+    (task,) = load_tasks(str(tmp_path / "t.toml"), "s3a://bucket/a%20b#/").tasks
+    assert (task.train, task.dev) == ("s3://bucket/a%20b#/a.parquet", "s3://bucket/a%20b#/b.parquet")
+
+
+def test_a_registry_in_object_storage_names_what_lies_beside_it(s3_bucket: str) -> None:
+    Objects.open(s3_bucket).put("tasks#1/t.toml", ONE.replace('"b.parquet"', '"file:///b.parquet"').encode())
+    (task,) = load_tasks(f"{s3_bucket}/tasks#1/t.toml").tasks
+    assert (task.train, task.dev) == (f"{s3_bucket}/tasks#1/a.parquet", "/b.parquet")

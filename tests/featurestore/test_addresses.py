@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -127,9 +128,8 @@ def test_a_name_with_a_colon_in_it_is_a_local_name() -> None:
     ],
 )
 def test_what_is_no_address_is_refused_by_name(text: str, message: str) -> None:
-    with pytest.raises(UsageError, match="^(?s:.*)") as raised:
+    with pytest.raises(UsageError, match=re.escape(message)):
         Address.parse(text)
-    assert message in str(raised.value)
 
 
 def test_a_secret_in_a_url_is_refused_and_not_repeated() -> None:

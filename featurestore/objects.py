@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from io import FileIO
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +24,8 @@ from obstore.store import LocalStore, from_url
 
 from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
-from featurestore.refusals import NO_BUCKET, refusal
+from featurestore.local_create import create_file, filled
+from featurestore.refusals import NO_BUCKET, disk_refusal, refusal
 from featurestore.retries import PATIENCE, again
 
 ONE_PUT_BYTES = 100 << 20
@@ -86,6 +88,8 @@ class Objects:
     def get(self, path: str) -> bytes:
         """Bytes of an object; raises FileNotFoundError where there is none."""
         found = self._from_file(path, 0, FileIO.readall)
+        if found == b"":
+            found = filled(self._file(path), lambda: self._from_file(path, 0, FileIO.readall))
         if found is not None:
             return found
         with _naming(self.name(path)):
@@ -127,6 +131,8 @@ class Objects:
             comes back for one's own bytes: whoever must know compares what is there.
         """
         with _naming(self.name(path)), self._writing():
+            if self._folder is not None:
+                return create_file(self._file(path), data)
             return self._again(lambda: self._create(path, data))
 
     def size(self, path: str) -> int | None:
@@ -158,6 +164,12 @@ class Objects:
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
         return f"{self.uri}/{path}" if path else self.uri
+
+    def _file(self, path: str) -> Path:
+        """The file of an object on a disk; raises ValueError for a path that no listing would show."""
+        if not {"", ".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError(f"{path!r}: not the path of an object")
+        return Path(f"{self._folder}/{path}")
 
     def _from_file(self, path: str, start: int, read: Callable[[FileIO], T]) -> T | None:
         """What ``read`` makes of the file of an object, from ``start``; None where there is no such file.
@@ -247,6 +259,8 @@ def _naming(name: str) -> Iterator[None]:
         raise FileNotFoundError(name) from error
     except AlreadyExistsError as error:
         raise FileExistsError(name) from error
+    except OSError as error:
+        raise StoreError(f"{name}: storage refused: {disk_refusal(error)}") from error
     except BaseError as error:
         if NO_BUCKET in str(error):
             raise UsageError(f"{name}: {refusal(error)}") from error

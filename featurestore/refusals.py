@@ -47,6 +47,11 @@ def refusal(error: Exception) -> str:
     return _of_disk(text)
 
 
+def disk_refusal(error: OSError) -> str:
+    """What the system refused and what to do about it, in one line."""
+    return _of_disk(f"{error.strerror or error} (os error {error.errno})")
+
+
 def _of_disk(text: str) -> str:
     """The system's own words, and what to do; any other text without the client's name for itself."""
     found = DISK.search(text)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+from io import TextIOWrapper
 from types import FrameType
 from typing import NoReturn
 
@@ -85,12 +86,20 @@ def main() -> NoReturn:
     own, beam_options = words[:split], words[split + 1 :]
     debug = "--debug" in own
     signal.signal(signal.SIGTERM, _interrupt)
+    take_every_character()
     set_up_logging(debug=debug)
     code = run([word for word in own if word != "--debug"], tuple(beam_options), debug=debug)
     sys.stdout.flush()
     sys.stderr.flush()
     # A runner's worker threads may still be at work on an interrupted unit; nobody waits for what is not wanted.
     os._exit(code)
+
+
+def take_every_character() -> None:
+    """Let standard output and error take any text: what their encoding lacks is written as its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = False) -> int:

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
+from featurestore.local_create import LEFT_EMPTY
 from featurestore.missing import find_named, get_named
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
@@ -80,6 +81,8 @@ class Manifest:
     @classmethod
     def from_bytes(cls, data: bytes, name: str) -> Manifest:
         """Inverse of `to_bytes`; ``name`` is the object's, for the StoreError that a damaged one raises."""
+        if not data:
+            raise StoreError(f"{name}: {LEFT_EMPTY}")
         try:
             document: dict[str, Any] = json.loads(data)
             if (version := document["format_version"]) != FORMAT_VERSION:

@@ -40,6 +40,9 @@ INTERRUPTED = 130
 RESUMING = ("encode", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
 """Commands that find what an interrupted run has finished."""
 
+NO_TEMPORARY_FOLDER = "No usable temporary directory found"
+"""What Python's tempfile says; torch asks for one as soon as it is loaded."""
+
 app = typer.Typer(
     name="encore",
     help=(
@@ -123,6 +126,8 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
 
         if debug:
             traceback.print_exception(error)
+        if isinstance(error, FileNotFoundError) and NO_TEMPORARY_FOLDER in str(error):
+            return _fail("there is no folder for temporary files that can be written to; set TMPDIR to one", 1)
         if isinstance(error, EncoreError | OSError):
             return _fail(str(error), error.exit_code if isinstance(error, EncoreError) else 1)
         first = (str(error).splitlines() or [""])[0]

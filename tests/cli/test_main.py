@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -303,3 +304,13 @@ def test_a_store_and_predictions_do_not_share_a_folder(
     expect([*words, "--device", "cpu", "--dtype", "float16"], 2, "dtype float16 on the CPU", capsys)
     assert run(["backfill", "--store", store, "--head", head, "--out", out]) == 0
     expect(encode_words(corpus, tmp_path / "out"), 2, "holds predictions", capsys)
+
+
+def test_no_folder_for_temporary_files_is_one_line(
+    tmp_path: Path, corpus: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(encode_words(corpus, tmp_path / "store"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "nowhere")])
+    capsys.readouterr()
+    expect(["verify", "--store", str(tmp_path / "store")], 1, "set TMPDIR to one", capsys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -335,3 +336,13 @@ def test_a_manifest_from_before_there_were_checksums_is_read(log: VersionLog) ->
     document = json.loads(manifest.to_bytes())
     del document["checksum"]
     assert Manifest.from_bytes(json.dumps(document, indent=1).encode(), "x") == manifest
+
+
+def test_a_manifest_that_a_kill_left_empty_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    objects = Objects.open(str(tmp_path))
+    objects.put(manifest_path(1), b"")
+    with pytest.raises(StoreError, match=r"0001\.json: empty: .*remove this file and run again"):
+        VersionLog(objects, SCHEMA, ("name",)).latest()

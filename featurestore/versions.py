@@ -82,7 +82,7 @@ class Manifest:
     def from_bytes(cls, data: bytes, name: str) -> Manifest:
         """Inverse of `to_bytes`; ``name`` is the object's, for the StoreError that a damaged one raises."""
         if not data:
-            raise StoreError(f"{name}: {LEFT_EMPTY}")
+            raise StoreError(f"{name}: not a manifest: {LEFT_EMPTY}")
         try:
             document: dict[str, Any] = json.loads(data)
             if (version := document["format_version"]) != FORMAT_VERSION:

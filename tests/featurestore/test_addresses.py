@@ -89,11 +89,11 @@ def test_every_kind_of_storage_is_opened_with_the_key_as_it_stands(
         ("FILE:///data/x", "/data/x"),
         ("file://localhost/data/x", "/data/x"),
         ("/data/s3:/x", "/data/s3:/x"),
-        ("~/x", "/home/me/x"),
+        ("~/x", "/homes/me/x"),
     ],
 )
 def test_local_paths_stay_as_they_are(text: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/homes/me")
     assert Address.parse(text).local == Path(path)
 
 

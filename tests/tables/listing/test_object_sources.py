@@ -148,3 +148,12 @@ def test_columns_in_the_names_of_prefixes_are_found(s3_bucket):
     assert whole == {"a.csv": (("section", "sport"), ("day", "1")), "b.csv": ()}
     (one,) = find_files([f"{s3_bucket}/in/section=sport/day=1/a.csv"])
     assert one.partitions == (("section", "sport"), ("day", "1"))
+
+
+def test_a_file_under_two_names_of_its_storage_counts_once_and_keys_stay_as_they_are(s3_bucket):
+    put_names(s3_bucket, "in%20#?/a.csv", "in #?/b.csv")
+    alias = s3_bucket.replace("s3://", "s3a://")
+    inputs = [f"{alias}/in%20#?/a.csv", f"{s3_bucket}/in%20#?/a.csv", f"{alias}/in%20#"]
+    assert names_of(find_files(inputs[:2]), s3_bucket) == ["in%20#?/a.csv"]
+    with pytest.raises(UsageError, match="no such object"):
+        find_files(inputs[2:])

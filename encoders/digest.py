@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
+
+from encoders.settings import feature_settings
 
 UNUSED_WEIGHTS = ("pooler.",)
 """Weights that an architecture holds but no hidden state depends on: BERT's pooler is for its training task."""
-
-IRRELEVANT_SETTINGS = re.compile(
-    r"_.*|architectures|transformers_version|model_type|dtype|id2label|label2id|problem_type|return_dict|use_cache"
-    r"|output_.*|chunk_size_feed_forward|tie_word_embeddings|.*dropout.*|initializer_.*|classifier_.*|pooler_.*"
-    r"|(bos|eos|cls|sep|mask|decoder_start)_token_id"
-)
-"""Settings that change no feature: labels, training, file keeping. ``pad_token_id`` is none: RoBERTa counts from it."""
 
 UNUSED_TOKENIZER_PARTS = ("version", "truncation", "padding", "decoder")
 """Parts of tokenizer.json that change no token: how it is cut and padded is the spec's and the batch's affair."""
@@ -44,25 +38,16 @@ def weights_digest(model: PreTrainedModel) -> str:
     return digest.hexdigest()
 
 
-def feature_settings(config: PreTrainedConfig) -> dict[str, Any]:
-    """Architecture, and those of its settings that differ from its defaults and can change a feature.
-
-    Only settings that the architecture itself declares count, so that leftovers in a config file, or a default that a
-    file spells out, make no other encoder.
-    """
-    settings, defaults = config.to_dict(), type(config)().to_dict()
-    changed = {
-        name: settings.get(name)
-        for name, default in defaults.items()
-        if not IRRELEVANT_SETTINGS.fullmatch(name) and settings.get(name) != default
-    }
-    return {"model_type": config.model_type, **changed}
-
-
 def tokenizer_digest(tokenizer: Tokenizer) -> str:
-    """sha256 (hex) of all that decides which tokens a text becomes: vocabulary, normalization, templates."""
+    """sha256 (hex) of all that decides which tokens a text becomes, and their types: vocabulary, rules, templates.
+
+    Whether special tokens that are written in a text are split like other text is no part of tokenizer.json; it counts
+    where they are.
+    """
     parts = json.loads(tokenizer.to_str())
     relevant = {name: part for name, part in parts.items() if name not in UNUSED_TOKENIZER_PARTS}
+    if tokenizer.encode_special_tokens:
+        relevant["split_special_tokens"] = True
     return hashlib.sha256(_canonical(relevant)).hexdigest()
 
 

@@ -1,0 +1,85 @@
+"""Which settings of an architecture can change a feature: all but those that are named here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+IRRELEVANT = re.compile(
+    # What the files are, and which library wrote them.
+    r"_?name_or_path|_commit_hash|architectures|auto_map|model_type|transformers_version|(torch_)?dtype|tokenizer_class"
+    r"|processor_class|custom_pipelines|language|name|base_model_prefix|transformers\.js_config|unsloth_.*"
+    # How the same numbers are computed, and what is returned beside them.
+    r"|_?(attn|experts)_implementation.*|_flash_attn_2_enabled|gradient_checkpointing|chunk_size_feed_forward|use_cache"
+    r"|torchscript|xla_device|return_dict|output_(attentions|hidden_states|past|intermediate|router_logits|retrieved)"
+    # Training, and the heads of training tasks.
+    r"|(?!.*token_dropout).*dropout.*|initializer_.*|classifier_.*|pooler_.*|output_embedding_size|tie_word_embeddings"
+    r"|tie_weights_|id2label|label2id|_?num_labels|problem_type|finetuning_task|task_specific_params"
+    r"|sentence_transformers|sbert_ce_default_.*|keys_to_ignore_at_inference|tf_legacy_loss"
+    # Generating text. The mask counts where a model scales by it: see MASKING.
+    r"|(bos|eos|cls|sep|mask|decoder_start|forced_bos|forced_eos)_token_id|(bos|eos|pad)_token_ids|prefix"
+)
+"""Settings that change no feature, whatever their value. ``pad_token_id`` is none: RoBERTa counts from it. Nor is
+``token_dropout``: ESM and NLLB-MoE scale by it whether they are trained or not."""
+
+MASKING = "token_dropout"
+"""Where an encoder has it, the embedding of the mask depends on ``mask_token_id``."""
+
+HARMLESS: dict[str, tuple[object, ...]] = {
+    "add_cross_attention": (False,),
+    "cell": ({},),
+    "cross_attention_hidden_size": (None,),
+    "directionality": ("bidi",),
+    "down_scale_factor": (1,),
+    "gap_size": (0,),
+    "is_decoder": (False,),
+    "net_structure_type": (0,),
+    "num_memory_blocks": (0,),
+    "position_embedding_type": ("absolute",),
+    "pre_trained": ("",),
+    "pruned_heads": ({}, None),
+    "structure": ([],),
+    "tie_encoder_decoder": (False,),
+    "training": ("",),
+    "use_bfloat16": (False,),
+    "use_return_dict": (True, False),
+}
+"""Settings that files still carry although their architecture knows them no more, with the values that say nothing.
+
+They are those of BERT and its kin, as earlier versions of transformers and TensorFlow wrote them.
+"""
+
+REMNANTS = re.compile(r"vocab_size_or_config_json_file|emb_size")
+"""Names that a setting once had, left beside the one of today; they say nothing where the architecture has none."""
+
+
+def feature_settings(config: PreTrainedConfig) -> dict[str, Any]:
+    """Architecture, and those of its settings that differ from its defaults and can change a feature.
+
+    A setting that nobody knows counts: models read settings that their architecture does not declare (``is_causal`` of
+    decoders, ``conv_act`` of DeBERTa). What a file spells out although it is the default makes no other encoder.
+    Settings of parts that have an architecture of their own are taken likewise.
+    """
+    settings, default = config.to_dict(), type(config)()
+    defaults = default.to_dict()
+    masks = bool(settings.get(MASKING))
+    changed = {}
+    for name in settings.keys() | defaults.keys():
+        value = settings.get(name)
+        if IRRELEVANT.fullmatch(name) and not (masks and name == "mask_token_id"):
+            continue
+        if name in defaults:
+            part = getattr(config, name, None)
+            if isinstance(part, PreTrainedConfig):
+                known = getattr(default, name, None)
+                value = feature_settings(part)
+                if isinstance(known, PreTrainedConfig) and feature_settings(known) == value:
+                    continue
+            elif value == defaults[name]:
+                continue
+        elif REMNANTS.fullmatch(name) or value in HARMLESS.get(name, ()):
+            continue
+        changed[name] = value
+    return {"model_type": config.model_type, **changed}

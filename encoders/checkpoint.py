@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
+from tokenizers.normalizers import Lowercase, Sequence
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -19,13 +20,17 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING
 
-from encoders.digest import UNUSED_WEIGHTS
+from encoders.json_files import check_objects
 from encoders.sources import EncoderFiles
+from encoders.unread import refuse_settings, refuse_weights
 from featurestore.errors import UsageError
 from featurestore.panics import panics_as_errors
 
-LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError, SafetensorError)
-"""What transformers raises for files that it cannot make sense of."""
+TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
+"""JSON files that a tokenizer is loaded from."""
+
+SENTENCEPIECE = "encore-featurestore[sentencepiece]"
+"""What installs a version of sentencepiece that runs beside the others' protobuf."""
 
 
 def load_config(files: EncoderFiles) -> PreTrainedConfig:
@@ -36,9 +41,10 @@ def load_config(files: EncoderFiles) -> PreTrainedConfig:
     """
     if not (files.folder / "config.json").is_file():
         raise UsageError(f"encoder {files.source}: no config.json there; give the directory of a saved Transformer")
+    check_objects(files, ("config.json",))
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
-    except LOAD_ERRORS as error:
+    except Exception as error:
         raise _refusal(files, "its config.json cannot be used", error) from error
     return config
 
@@ -52,10 +58,12 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
     try:
         with panics_as_errors():
             tokenizer = AutoTokenizer.from_pretrained(files.folder, use_fast=True, trust_remote_code=False)
-            if tokenizer.is_fast:
+            if getattr(tokenizer, "is_fast", False):
                 # One that cannot do this fails later, and on every text.
                 tokenizer.backend_tokenizer.encode("a b c", "a")
     except Exception as error:  # the tokenizers library raises Exception itself
+        check_objects(files, TOKENIZER_FILES)
+        _check_sentencepiece(files)
         raise _refusal(files, "its tokenizer cannot be loaded", error) from error
     # Without any tokenizer file, transformers makes up a tokenizer of special tokens alone.
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
@@ -63,12 +71,41 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def unlimited(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
-    """A copy of a fast tokenizer's backend that neither truncates nor pads, whatever its file says."""
+def _check_sentencepiece(files: EncoderFiles) -> None:
+    """Raise UsageError where the only tokenizer is a SentencePiece model, which takes a package to convert."""
+    models = sorted(path.name for path in files.folder.glob("*.model"))
+    if models and not (files.folder / "tokenizer.json").is_file():
+        raise UsageError(
+            f"encoder {files.source}: its tokenizer is {models[0]} alone, without a tokenizer.json, and could not be"
+            f' converted; pip install "{SENTENCEPIECE}",\nor save a tokenizer.json beside it where that is installed:'
+            " AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        )
+
+
+def unlimited(tokenizer: PreTrainedTokenizerBase, *, lower_case: bool = False) -> Tokenizer:
+    """A copy of a fast tokenizer's backend that neither truncates nor pads, whatever its file says.
+
+    Args:
+        tokenizer: as loaded.
+        lower_case: whether texts are lower-cased before anything else is done to them.
+    """
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    # This alone is no part of what a tokenizer is written as.
+    backend.encode_special_tokens = tokenizer.split_special_tokens
     backend.no_truncation()
     backend.no_padding()
+    if lower_case and not _lower_cases(json.loads(backend.to_str())["normalizer"]):
+        own = [] if backend.normalizer is None else [backend.normalizer]
+        backend.normalizer = Sequence([Lowercase(), *own])
     return backend
+
+
+def _lower_cases(normalizer: dict[str, Any] | None) -> bool:
+    if normalizer is None:
+        return False
+    if normalizer["type"] == "Sequence":
+        return any(map(_lower_cases, normalizer["normalizers"]))
+    return normalizer["type"] == "Lowercase" or normalizer.get("lowercase") is True
 
 
 def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
@@ -85,6 +122,7 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
     encoders = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
     mapping = MODEL_FOR_TEXT_ENCODING_MAPPING if encoders else MODEL_MAPPING
     architecture: Any = mapping.get(type(config), None)
+    refuse_settings(files, config)
     if architecture is None or (config.is_encoder_decoder and not encoders):
         raise UsageError(f"encoder {files.source}: a {config.model_type} model is no text encoder")
     options = {"add_pooling_layer": False} if _can_leave_out_pooler(architecture) else {}
@@ -98,16 +136,14 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            # Reported instead, with names and shapes.
+            ignore_mismatched_sizes=True,
             **options,
         )
-    except LOAD_ERRORS as error:
+    except Exception as error:
+        check_objects(files, ("model.safetensors.index.json",))
         raise _refusal(files, "its weights cannot be loaded", error) from error
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith(UNUSED_WEIGHTS))
-    if missing:
-        # transformers fills them with random numbers, which would be stored as features.
-        raise UsageError(
-            f"encoder {files.source}: {len(missing)} weights are not in its files, {missing[0]} among them"
-        )
+    refuse_weights(files, model, report)
     return model
 
 
@@ -122,4 +158,8 @@ def _refusal(files: EncoderFiles, what: str, error: Exception) -> UsageError:
             f"encoder {files.source}: needs code of its own, and remote code is never run; choose another"
         )
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return UsageError(f"encoder {files.source}: {what}: {lines[0]}")
+    # Some put what they speak of on lines of its own.
+    said = f"{lines[0]} {lines[-1].strip()}" if lines[0].endswith((":", "(")) else lines[0]
+    return UsageError(
+        f"encoder {files.source}: {what}: {'no such name: ' if isinstance(error, KeyError) else ''}{said}"
+    )

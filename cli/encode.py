@@ -53,8 +53,13 @@ def encode(
     ] = "sign",
     max_length: MaxLengthOption = None,
     truncation_side: Annotated[
-        str, typer.Option(metavar="right|left", help="Which end of a long text is cut.")
-    ] = "right",
+        str | None,
+        typer.Option(
+            metavar="right|left",
+            help="Which end of a long text is cut; the tokenizer's own, right for most, unless given.",
+            show_default=False,
+        ),
+    ] = None,
     no_special_tokens: Annotated[
         bool, typer.Option("--no-special-tokens", help="Leave out the vectors of special tokens.")
     ] = False,

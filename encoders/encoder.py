@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from encoders.batching import NO_PADDING, Padding
 from encoders.taps import LayerTaps
 from featurestore.errors import UsageError
-from featurestore.spec import EncoderSpec
+from featurestore.spec import EncoderSpec, TextSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,7 @@ class Encoder:
         tokenizer: fast tokenizer, without truncation and padding.
         device: where the model is.
         default_max_length: tokens of a document unless a spec says otherwise, special tokens included.
+        default_truncation_side: ``right`` or ``left``: what is cut unless a spec says otherwise.
         position_limit: most tokens that the model has positions for; None where it has no such limit.
         pad_id: token id that fills batches.
         vocabulary: rows of the embedding table; a token id at or above it cannot be encoded.
@@ -36,12 +37,24 @@ class Encoder:
     tokenizer: Tokenizer = field(repr=False)
     device: torch.device
     default_max_length: int
+    default_truncation_side: str
     position_limit: int | None
     pad_id: int
     vocabulary: int
     token_types: bool
     padding: Padding = NO_PADDING
     taps: LayerTaps | None = field(default=None, repr=False)
+
+    def text_spec(self, max_length: int | None = None, truncation_side: str | None = None) -> TextSpec:
+        """How this encoder takes text, special tokens stored: as its makers set it, where nothing else is asked for.
+
+        Raises:
+            UsageError: there is no such side, or not one token in that length.
+        """
+        return TextSpec(
+            self.default_max_length if max_length is None else max_length,
+            self.default_truncation_side if truncation_side is None else truncation_side,
+        )
 
     def check_max_length(self, max_length: int) -> None:
         """Raise UsageError unless the model has positions for documents of this many tokens."""

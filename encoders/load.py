@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import torch
 from transformers import PreTrainedTokenizerBase
 
@@ -17,8 +14,11 @@ from encoders.first_token import first_token_of
 from encoders.onednn import MULTIPLE, has_onednn, use_onednn
 from encoders.probe import has_token_types, hidden_shape, position_limit, run_probe, vocabulary_size
 from encoders.quiet import quiet_transformers
-from encoders.sources import find_files
+from encoders.sentence import SentenceSettings
+from encoders.sources import EncoderFiles, find_files
 from encoders.taps import LayerTaps
+from encoders.unread import refuse_adapter
+from featurestore.errors import UsageError
 from featurestore.spec import EncoderSpec
 
 LENGTH_WITHOUT_LIMIT = 512
@@ -44,6 +44,8 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
     target = resolve_device(device)
     compute = resolve_dtype(dtype, target)
     files = find_files(name)
+    refuse_adapter(files)
+    sentence = SentenceSettings.of(files)
     with quiet_transformers():
         config = load_config(files)
         tokenizer = load_tokenizer(files)
@@ -54,7 +56,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
             model = load_model(files, config, compute)
         torch.nn.Module.to(model, target)
         model.train(mode=False).requires_grad_(requires_grad=False)
-        backend = unlimited(tokenizer)
+        backend = unlimited(tokenizer, lower_case=sentence.lower_case)
         num_layers, hidden_size = hidden_shape(files, model, backend)
         first_token = first_token_of(model, backend)
         own_maps = target.type == "cpu" and not trainable and has_onednn()
@@ -79,7 +81,8 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         model=model,
         tokenizer=backend,
         device=target,
-        default_max_length=_default_max_length(files.folder, tokenizer, limit),
+        default_max_length=_default_max_length(files, sentence, tokenizer, limit),
+        default_truncation_side=tokenizer.truncation_side,
         position_limit=limit,
         pad_id=pad_id,
         vocabulary=vocabulary,
@@ -89,10 +92,15 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
     )
 
 
-def _default_max_length(folder: Path, tokenizer: PreTrainedTokenizerBase, limit: int | None) -> int:
+def _default_max_length(
+    files: EncoderFiles, sentence: SentenceSettings, tokenizer: PreTrainedTokenizerBase, limit: int | None
+) -> int:
     """The length its makers trained a sentence encoder with, else the tokenizer's and the model's own limit."""
-    settings = folder / "sentence_bert_config.json"
-    trained = json.loads(settings.read_text()).get("max_seq_length") if settings.is_file() else None
-    named = trained or (tokenizer.model_max_length if tokenizer.model_max_length < NO_LIMIT else None)
-    known = [length for length in (named, limit) if length is not None]
-    return min(known, default=LENGTH_WITHOUT_LIMIT)
+    named = tokenizer.model_max_length
+    if type(named) not in (int, float) or not named >= 1:
+        raise UsageError(
+            f"encoder {files.source}: its tokenizer_config.json has model_max_length {named!r};"
+            " write a number of tokens there, or null"
+        )
+    known = [sentence.max_length or (int(named) if named < NO_LIMIT else None), limit]
+    return min((length for length in known if length is not None), default=LENGTH_WITHOUT_LIMIT)

@@ -74,7 +74,7 @@ def joint_head(
     training: JointTraining,
     encoder: EncoderSpec,
     data: TaskData,
-    max_length: int,
+    text: TextSpec,
     evaluation: Evaluation,
     provenance: Mapping[str, Any],
 ) -> Head:
@@ -84,7 +84,7 @@ def joint_head(
         training: as it ended.
         encoder: identity of the encoder that was trained, as it will be found.
         data: the head's task.
-        max_length: tokens of a document.
+        text: how its texts became tokens.
         evaluation: on the dev documents.
         provenance: what `provenance_of` gave.
     """
@@ -95,7 +95,7 @@ def joint_head(
     return Head(
         task=data.task.name,
         classes=data.classes,
-        spec=FeatureSpec.build(encoder, TextSpec(max_length), "last", training.position, "float16"),
+        spec=FeatureSpec.build(encoder, text, "last", training.position, "float16"),
         model=HeadModel(None, pooling, classifier.cpu()).eval(),
         snapshot=None,
         training={

@@ -26,7 +26,7 @@ from experiments.joint_artefacts import joint_head, provenance_of
 from experiments.task_data import TaskData, TaskPart, read_task
 from experiments.tasks import TaskRegistry
 from experiments.training_display import SilentTraining, TrainingDisplay
-from featurestore import TextSpec, UsageError
+from featurestore import UsageError
 from featurestore.spec import EncoderSpec
 from heads import Evaluation, TrainSettings
 from heads.classifier import Classifier
@@ -112,10 +112,12 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     encoder = load_encoder(request.encoder, device=request.device, trainable=True)
     # Before the first task is tokenized, which takes minutes where tasks are large.
     settings = request.settings.settled(encoder.spec)
-    max_length = settings.max_length or encoder.default_max_length
+    text = encoder.text_spec(settings.max_length)
     if any(task.pair_column is not None for task in request.tasks.tasks):
-        BlockTokenizer.build(encoder.tokenizer, TextSpec(max_length)).check_pairs()
-    train, dev = ({name: _examples(encoder, found, part, max_length) for name, found in data.items()} for part in PARTS)
+        BlockTokenizer.build(encoder.tokenizer, text).check_pairs()
+    train, dev = (
+        {name: _examples(encoder, found, part, text.max_length) for name, found in data.items()} for part in PARTS
+    )
     heads = {name: fresh_head(encoder, found, settings.seed) for name, found in data.items()}
     training = JointTraining(encoder, heads, list(train.values()), settings)
     resume(training, request.checkpoint)
@@ -127,14 +129,14 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
         evaluations = {name: _measure(training, data[name], dev[name], shown) for name in heads}
     finally:
         shown.end()
-    provenance = provenance_of(training, data, max_length, evaluations)
+    provenance = provenance_of(training, data, text.max_length, evaluations)
     with new_folder(request.out) as folder:
         write_encoder(encoder, folder, provenance)
         # Loaded as any encoder is: what cannot be loaded again never gets its name.
         loaded = load_encoder(str(folder), device="cpu").spec
         spec = replace(loaded, name=request.out.name, source=str(request.out))
         for name in heads:
-            head = joint_head(training, spec, data[name], max_length, evaluations[name], provenance)
+            head = joint_head(training, spec, data[name], text, evaluations[name], provenance)
             head.save(folder / "heads" / name)
     request.checkpoint.unlink(missing_ok=True)
     return MultitaskResult(request.out, spec, evaluations, provenance, resumed_after)

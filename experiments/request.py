@@ -10,7 +10,7 @@ from encoders import FeatureExtractor, load_encoder
 from experiments.cells import CellStore
 from experiments.task_data import TaskData, read_task
 from experiments.tasks import TaskRegistry
-from featurestore import EncoderSpec, FeatureSpec, TextSpec, UsageError
+from featurestore import EncoderSpec, FeatureSpec, UsageError
 from featurestore.layers import LayerPooling
 
 
@@ -91,13 +91,13 @@ class Experiment:
         data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in registry.tasks}
         # On its device and in its dtype, so that what is not there or not possible is said before any work.
         encoder = load_encoder(request.encoder, device=request.device, dtype=request.dtype)
-        max_length = request.max_length or encoder.default_max_length
+        text = encoder.text_spec(request.max_length)
         LayerPooling("mean", 1 if request.mean_layers is None else request.mean_layers).check(encoder.spec.num_layers)
-        spec = FeatureSpec.build(encoder.spec, TextSpec(max_length), None, "tokens", "float16")
+        spec = FeatureSpec.build(encoder.spec, text, None, "tokens", "float16")
         extractor = FeatureExtractor(encoder, spec)
         if any(task.pair_column is not None for task in registry.tasks):
             extractor.check_pairs()
-        return cls(request, data, encoder.spec, max_length)
+        return cls(request, data, encoder.spec, text.max_length)
 
     @property
     def mean_layers(self) -> int:

@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
 from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
-from featurestore import FeatureSpec, Store, StoreError, TextSpec, UsageError
+from featurestore import FeatureSpec, Store, StoreError, UsageError
 from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from featurestore.codecs import check_codec
 from featurestore.named_files import check_folder
@@ -43,7 +43,7 @@ class EncodeRequest:
         positions: ``tokens``, ``cls`` or ``mean``.
         quantizer: ``float16``, ``uint8[:…]`` or ``sign``.
         max_length: tokens of a document; None takes the encoder's own limit.
-        truncation_side: ``right`` or ``left``.
+        truncation_side: ``right`` or ``left``; None takes the encoder's own.
         special_tokens: whether the vectors of special tokens are stored.
         device: ``auto``, ``cpu`` or ``cuda``.
         dtype: what the forward pass runs in.
@@ -65,7 +65,7 @@ class EncodeRequest:
     positions: str = "tokens"
     quantizer: str = "sign"
     max_length: int | None = None
-    truncation_side: str = "right"
+    truncation_side: str | None = None
     special_tokens: bool = True
     device: str = "auto"
     dtype: str = "float32"
@@ -171,10 +171,8 @@ def identify_encoder(request: EncodeRequest, *, local: bool) -> Encoder:
 
 def requested_spec(request: EncodeRequest, encoder: Encoder) -> FeatureSpec:
     """The feature spec that a request asks for, seen to be one that its encoder can give."""
-    text = TextSpec(
-        max_length=encoder.default_max_length if request.max_length is None else request.max_length,
-        truncation_side=request.truncation_side,
-        special_tokens=request.special_tokens,
+    text = replace(
+        encoder.text_spec(request.max_length, request.truncation_side), special_tokens=request.special_tokens
     )
     spec = FeatureSpec.build(encoder.spec, text, request.layers, request.positions, request.quantizer)
     extractor = FeatureExtractor(encoder, spec)

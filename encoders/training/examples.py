@@ -13,7 +13,6 @@ from encoders.ragged import Index
 from encoders.tokenize import BlockTokenizer
 from encoders.tokens import TokenBlock
 from featurestore.errors import DataError, UsageError
-from featurestore.spec import TextSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +52,9 @@ class TaskExamples:
             UsageError: pairs that the tokenizer cannot join, or a length that the encoder has no positions for.
             DataError: a text that the tokenizer fails on, or a token that the encoder has no embedding for.
         """
-        length = encoder.default_max_length if max_length is None else max_length
-        encoder.check_max_length(length)
-        tokenizer = BlockTokenizer.build(encoder.tokenizer, TextSpec(length))
+        text = encoder.text_spec(max_length)
+        encoder.check_max_length(text.max_length)
+        tokenizer = BlockTokenizer.build(encoder.tokenizer, text)
         try:
             tokens = tokenizer.tokenize(documents)
         except UsageError as error:

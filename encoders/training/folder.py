@@ -23,9 +23,9 @@ KEPT_FILES = (
     "vocab*",
     "merges.txt",
     "*.model",
-    "sentence_bert_config.json",
+    "sentence_*_config.json",
 )
-"""Files of the source that are kept as they are: the tokenizer's, and the max length of a sentence encoder."""
+"""Files of the source that are kept as they are: the tokenizer's, and the settings of a sentence encoder."""
 
 
 def require_free(out: Path) -> None:

@@ -53,7 +53,7 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
     """The encoder's fast tokenizer.
 
     Raises:
-        UsageError: there is none, or only a slow one.
+        UsageError: there is none, or only a slow one, or it gives a text other tokens each time.
     """
     try:
         with panics_as_errors():
@@ -63,18 +63,27 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
                 tokenizer.backend_tokenizer.encode("a b c", "a")
     except Exception as error:  # the tokenizers library raises Exception itself
         check_objects(files, TOKENIZER_FILES)
-        _check_sentencepiece(files)
+        _check_sentencepiece(files, error)
         raise _refusal(files, "its tokenizer cannot be loaded", error) from error
     # Without any tokenizer file, transformers makes up a tokenizer of special tokens alone.
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UsageError(f"encoder {files.source}: no fast tokenizer (tokenizer.json) there; save one beside the model")
+    if getattr(tokenizer.backend_tokenizer.model, "dropout", None):
+        raise UsageError(
+            f"encoder {files.source}: its tokenizer leaves out merges at random, as in training, so that a text has"
+            " other tokens each time; set dropout to null in tokenizer.json"
+        )
     return tokenizer
 
 
-def _check_sentencepiece(files: EncoderFiles) -> None:
-    """Raise UsageError where the only tokenizer is a SentencePiece model, which takes a package to convert."""
+def _check_sentencepiece(files: EncoderFiles, error: Exception) -> None:
+    """Raise UsageError where the only tokenizer is a SentencePiece model, and the package that converts it is missing.
+
+    transformers takes the file for one of another package's then.
+    """
     models = sorted(path.name for path in files.folder.glob("*.model"))
-    if models and not (files.folder / "tokenizer.json").is_file():
+    unread = any(package in str(error).lower() for package in ("sentencepiece", "tiktoken"))
+    if models and unread and not (files.folder / "tokenizer.json").is_file():
         raise UsageError(
             f"encoder {files.source}: its tokenizer is {models[0]} alone, without a tokenizer.json, and could not be"
             f' converted; pip install "{SENTENCEPIECE}",\nor save a tokenizer.json beside it where that is installed:'

@@ -65,8 +65,7 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
         check_objects(files, TOKENIZER_FILES)
         _check_sentencepiece(files, error)
         raise _refusal(files, "its tokenizer cannot be loaded", error) from error
-    # Without any tokenizer file, transformers makes up a tokenizer of special tokens alone.
-    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
+    if not getattr(tokenizer, "is_fast", False) or _made_up(files, tokenizer):
         raise UsageError(f"encoder {files.source}: no fast tokenizer (tokenizer.json) there; save one beside the model")
     if getattr(tokenizer.backend_tokenizer.model, "dropout", None):
         raise UsageError(
@@ -74,6 +73,13 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
             " other tokens each time; set dropout to null in tokenizer.json"
         )
     return tokenizer
+
+
+def _made_up(files: EncoderFiles, tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether transformers made a vocabulary up, of special tokens and hardly more, for lack of a file with one."""
+    names = tokenizer.vocab_files_names
+    there = any((files.folder / name).is_file() for name in ("tokenizer.json", *names.values()))
+    return len(tokenizer) <= len(tokenizer.all_special_ids) or ("vocab_file" in names and not there)
 
 
 def _check_sentencepiece(files: EncoderFiles, error: Exception) -> None:

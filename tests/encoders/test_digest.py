@@ -11,15 +11,12 @@ import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer, BertModel
 
 from encoders import Encoder, load_encoder
+from tests.encoders.editing import edit_json
 from tests.models import VOCABULARY, tiny_bert
 
 
 def loaded(path: Path, **options: Any) -> Encoder:
     return load_encoder(str(path), device="cpu", **options)
-
-
-def edit_json(path: Path, **changes: Any) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_the_same_model_made_twice_has_the_same_digests(bert: Encoder, tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from encoders import DocumentBlock, FeatureExtractor, load_encoder
-from featurestore import SpecMismatch, Store, UsageError
+from featurestore import SpecMismatch, Store, TextSpec, UsageError
 from pipelines import encode_job, read_stage
 from pipelines.corpus import CorpusColumns
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.pruning import PruneLimit
 from pipelines.runs import RunFolder
+from tests.encoders.editing import edit_json
+from tests.models import tiny_bert
 from tests.pipelines.jobs import documents, encoder, run_encode, texts, write_corpus
 
 
@@ -289,6 +291,17 @@ def test_long_texts_are_truncated_counted_and_flagged(tmp_path: Path) -> None:
         {"doc_id": "long", "n_tokens": 16, "truncated": True},
         {"doc_id": "short", "n_tokens": 3, "truncated": False},
     ]
+
+
+@pytest.mark.parametrize(("asked", "side"), [({}, "left"), ({"truncation_side": "right"}, "right")])
+def test_the_side_that_is_cut_is_the_tokenizer_s_own_unless_one_is_asked_for(
+    tmp_path: Path, asked: dict[str, str], side: str
+) -> None:
+    encoder = tiny_bert(tmp_path / "encoder")
+    edit_json(encoder / "tokenizer_config.json", truncation_side="left")
+    corpus = write_corpus(tmp_path / "a.parquet", texts(3))
+    run_encode(tmp_path / "store", corpus, encoder=str(encoder), quantizer="float16", **asked)
+    assert Store.open(str(tmp_path / "store")).spec.text == TextSpec(64, side)
 
 
 def test_a_store_lends_its_calibration(tmp_path: Path) -> None:

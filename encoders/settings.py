@@ -29,30 +29,50 @@ MASKING = "token_dropout"
 
 HARMLESS: dict[str, tuple[object, ...]] = {
     "add_cross_attention": (False,),
+    "attention_mode": ("longformer",),
     "cell": ({},),
     "cross_attention_hidden_size": (None,),
     "directionality": ("bidi",),
     "down_scale_factor": (1,),
+    "enable_recompute": (False,),
+    "fuse": (False,),
     "gap_size": (0,),
+    "ignore_attention_mask": (False,),
     "is_decoder": (False,),
+    "layers_to_keep": ([],),
     "net_structure_type": (0,),
     "num_memory_blocks": (0,),
     "position_embedding_type": ("absolute",),
     "pre_trained": ("",),
     "pruned_heads": ({}, None),
+    "rel_attn_type": ("factorized",),
+    "same_enc_dec": (True,),
+    "scalable_attention": (True,),
+    "share_inout_emb": (True,),
     "structure": ([],),
     "tie_encoder_decoder": (False,),
     "training": ("",),
+    "type_vocab_size": (2, 3),
+    "untie_r": (True,),
     "use_bfloat16": (False,),
+    "use_mrope": (False,),
     "use_return_dict": (True, False),
 }
 """Settings that files still carry although their architecture knows them no more, with the values that say nothing.
 
-They are those of BERT and its kin, as earlier versions of transformers and TensorFlow wrote them.
+They are those that the files of known encoders have, as their makers or earlier versions of transformers wrote them.
 """
 
-REMNANTS = re.compile(r"vocab_size_or_config_json_file|emb_size")
-"""Names that a setting once had, left beside the one of today; they say nothing where the architecture has none."""
+REMNANTS = re.compile(
+    # Names of earlier days beside those of today, and names of other architectures.
+    r"vocab_size_or_config_json_file|emb_size|n_ctx|n_positions|seq_length|max_position_embeddings|layer_norm_eps"
+    r"|padding_idx|summary_.*|id2lang|lang2id"
+    # What is turned into a setting that counts: which layers attend to a window.
+    r"|global_attn_every_n_layers|sliding_window_pattern"
+    # Of training and generating.
+    r"|label_names|padding|max_seq_length|model_max_length|tokenizer_type|cache_implementation|repad_logits_with_grad"
+)
+"""Settings that say nothing, whatever their value, where the architecture has none of that name: no model asks."""
 
 
 def feature_settings(config: PreTrainedConfig) -> dict[str, Any]:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 from transformers import (
     AlbertConfig,
     BertConfig,
     CLIPConfig,
+    DebertaConfig,
     DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
     EsmConfig,
+    FunnelConfig,
     GPT2Config,
+    LongformerConfig,
+    ModernBertConfig,
     OPTConfig,
     PreTrainedConfig,
     RobertaConfig,
     SqueezeBertConfig,
+    T5Config,
     XLMRobertaConfig,
+    XLNetConfig,
 )
 
-from encoders.settings import feature_settings
+from encoders.settings import REMNANTS, feature_settings
 
 LEFT_BY_TRANSFORMERS: dict[str, Any] = {
     "_name_or_path": "somebody/something",
@@ -110,6 +119,36 @@ def test_what_files_carry_along_makes_no_other_encoder(architecture: type[PreTra
     """The digest of an ordinary encoder is that of its weights and of nothing else in its config.json."""
     config = architecture(**LEFT_BY_TRANSFORMERS, **LEFT_BY_OTHERS)
     assert feature_settings(config) == {"model_type": architecture.model_type}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        (ModernBertConfig, {"layer_norm_eps": 1e-5, "global_attn_every_n_layers": 3, "repad_logits_with_grad": False}),
+        (GPT2Config, {"n_ctx": 1024, "summary_type": "cls_index", "summary_use_proj": True}),
+        (T5Config, {"n_positions": 512, "output_past": True, "task_specific_params": {"summarization": {}}}),
+        (AlbertConfig, {"layers_to_keep": [], "gap_size": 0, "net_structure_type": 0, "num_memory_blocks": 0}),
+        (XLNetConfig, {"untie_r": True, "summary_type": "last", "end_n_top": 5}),
+        (LongformerConfig, {"attention_mode": "longformer", "ignore_attention_mask": False, "sep_token_id": 2}),
+        (FunnelConfig, {"max_position_embeddings": 512, "rel_attn_type": "factorized", "type_vocab_size": 3}),
+        (DebertaConfig, {"padding_idx": 0, "pooler_dropout": 0}),
+        (BertConfig, {"max_seq_length": 128, "model_max_length": 512, "padding": "max_length", "label_names": ["a"]}),
+    ],
+)
+def test_what_the_files_of_known_encoders_carry_makes_no_other_one(
+    architecture: type[PreTrainedConfig], settings: dict[str, Any]
+) -> None:
+    assert feature_settings(architecture(**settings)) == {"model_type": architecture.model_type}
+
+
+def test_no_model_asks_for_a_setting_that_is_passed_over_without_a_declaration() -> None:
+    """Models ask for settings that their architecture need not have: ``getattr(config, "is_causal", True)``."""
+    sources = (Path(transformers.__file__).parent / "models").glob("*/modeling_*.py")
+    asked = re.compile(r'getattr\((?:self\.)?config, "(\w+)"')
+    names = {name for source in sources for name in asked.findall(source.read_text(encoding="utf-8"))}
+    assert {"conv_act", "position_buckets"} <= names
+    # A summary of a text is made by a head.
+    assert {name for name in names if REMNANTS.fullmatch(name)} <= {"summary_type", "summary_activation"}
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,10 @@ def _inside(model: PreTrainedModel, name: str) -> bool:
     children = tuple(f"{child}." for child, _ in model.named_children())
     if not name.startswith(children):
         name = name.removeprefix(f"{model.base_model_prefix}.")
-    table = next(path for path, module in model.named_modules() if module is model.get_input_embeddings())
-    embeddings = table.rpartition(".")[0] or table
-    return name.startswith(children) and not name.startswith((f"{embeddings}.", *UNUSED_WEIGHTS))
+    if not name.startswith(children) or name.startswith(UNUSED_WEIGHTS):
+        return False
+    tables = [path for path, module in model.named_modules() if module is model.get_input_embeddings()]
+    return not any(name.startswith(f"{path.rpartition('.')[0] or path}.") for path in tables)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.errors import StoreError
+from featurestore.kept_columns import promote, promoted
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -32,7 +32,7 @@ class FeatureBlock:
     """Packed features of some documents, ragged on the row axis.
 
     Attributes:
-        index: Arrow table, one row a document: `INDEX_SCHEMA` and the kept corpus columns.
+        index: Arrow table, one row a document: `INDEX_SCHEMA`, and kept corpus columns where they were asked for.
         packed: (rows, packed width) or (rows, m, packed width): the quantizer's stored numbers.
         offsets: (documents + 1,) int64; ``packed[offsets[i]:offsets[i + 1]]`` is document i.
 
@@ -134,36 +134,27 @@ class FeatureBlock:
 def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:
     """One document index of several, whose kept columns need not agree.
 
-    A column that one of them lacks is null there. Types that differ are promoted to one that holds both, and where
-    there is none, read as strings: those of lists and structs are JSON.
+    A column that one of them lacks is null there. Types are those of `featurestore.kept_columns.promoted`.
     """
-    try:
-        return pa.concat_tables(indexes, promote_options="permissive")
-    except pa.ArrowException:
-        return pa.concat_tables(_agreeing(indexes), promote_options="permissive")
+    schemas = list(dict.fromkeys(index.schema for index in indexes))
+    found: dict[str, list[pa.Field]] = {}
+    for field in (field for schema in schemas for field in schema):
+        found.setdefault(field.name, []).append(field)
+    schema = pa.schema(
+        pa.field(
+            name,
+            promoted(field.type for field in same),
+            any(field.nullable for field in same) or len(same) < len(schemas),
+        )
+        for name, same in found.items()
+    )
+    return pa.concat_tables([_of_schema(index, schema) for index in indexes])
 
 
-def _agreeing(indexes: Sequence[pa.Table]) -> list[pa.Table]:
-    """The indexes, each kept column of several types as strings."""
-    types: dict[str, set[pa.DataType]] = {}
-    for index in indexes:
-        for field in index.schema:
-            types.setdefault(field.name, set()).add(field.type)
-    agreeing = list(indexes)
-    for name in (name for name, found in types.items() if len(found) > 1):
-        agreeing = [
-            index.set_column(index.column_names.index(name), name, _as_strings(index[name]))
-            if name in index.column_names
-            else index
-            for index in agreeing
-        ]
-    return agreeing
-
-
-def _as_strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    try:
-        return column.cast(pa.string())
-    except pa.ArrowException:
-        values = column.to_pylist()
-        texts = [None if it is None else json.dumps(it, ensure_ascii=False, default=str) for it in values]
-        return pa.chunked_array([pa.array(texts, pa.string())])
+def _of_schema(index: pa.Table, schema: pa.Schema) -> pa.Table:
+    held = index.column_names
+    columns = [
+        promote(index[field.name], field.type) if field.name in held else pa.nulls(index.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.entries import SegmentEntry
 from featurestore.errors import RESTORE, StoreError
+from featurestore.kept_columns import plain
 from featurestore.lazy import lazy
 from featurestore.missing import get_named, missing
 from featurestore.objects import Objects
@@ -42,12 +43,12 @@ class IndexFile:
     name: str
     data: bytes
 
-    def read(self, columns: Sequence[str] | None = None, without: Collection[str] = ()) -> pa.Table:
-        """Every column, or some; a corpus column that it does not have is left out, and so are those ``without``."""
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Every column, or some; a corpus column that it does not have is left out, others have plain types."""
         try:
             file = pq.ParquetFile(pa.BufferReader(self.data))
             held = file.schema_arrow.names
-            wanted = [name for name in (held if columns is None else columns) if name in held and name not in without]
+            wanted = [name for name in (held if columns is None else columns) if name in held]
             # Threads are put to many segments, not to the columns of one.
             table = file.read(wanted, use_threads=False)
         except (pa.ArrowException, OSError) as error:
@@ -57,6 +58,10 @@ class IndexFile:
             if field.nullable and field.name not in held and (columns is None or field.name in columns):
                 nulls = pa.nulls(table.num_rows, field.type)
                 table = table.add_column(min(place, table.num_columns), field, nulls)
+        # Of types that older releases stored, pyarrow cannot even take rows of every one.
+        for place, name in enumerate(table.column_names):
+            if name not in INDEX_SCHEMA.names:
+                table = table.set_column(place, name, plain(table[name]))
         return table
 
 
@@ -82,9 +87,9 @@ class SegmentReader:
         """Id of the segment."""
         return self.entry.segment
 
-    def index(self, columns: Sequence[str] | None = None, without: Collection[str] = ()) -> pa.Table:
+    def index(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index, or some columns of it; a corpus column that it does not have is left out."""
-        return self._index_file.read(columns, without)
+        return self._index_file.read(columns)
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """(documents + 1,) int64: where each document's rows begin and end."""

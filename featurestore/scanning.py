@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -27,22 +27,22 @@ class OpenSegment:
         reader: reads them.
         offsets: (documents + 1,) int64: where each document's rows begin and end.
         deleted: positions of deleted documents, sorted.
-        without: columns that its index is read without.
+        columns: those that its index is read with; None for all, kept corpus columns among them.
     """
 
     reader: SegmentReader
     offsets: npt.NDArray[np.int64]
     deleted: npt.NDArray[np.int64]
-    without: Collection[str] = ()
+    columns: Sequence[str] | None
 
     @classmethod
-    def open(cls, reader: SegmentReader, deleted: npt.NDArray[np.int64], without: Collection[str] = ()) -> Self:
+    def open(cls, reader: SegmentReader, deleted: npt.NDArray[np.int64], columns: Sequence[str] | None) -> Self:
         """Read and verify all of a segment but its features; the index is not decoded yet.
 
         Raises:
             StoreError: it is not as long as its list says, or damaged.
         """
-        segment = cls(reader, reader.offsets(), deleted, without)
+        segment = cls(reader, reader.offsets(), deleted, columns)
         segment.require_length(len(segment.offsets) - 1)
         reader.fetch_index()
         return segment
@@ -50,7 +50,7 @@ class OpenSegment:
     @lazy
     def index(self) -> pa.Table:
         """Its document index, deleted documents included."""
-        index = self.reader.index(without=self.without)
+        index = self.reader.index(self.columns)
         self.require_length(index.num_rows)
         return index
 

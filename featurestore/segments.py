@@ -16,7 +16,7 @@ import zarr
 from zarr.codecs import BytesCodec
 from zarr.storage import MemoryStore
 
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
+from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from featurestore.codecs import codec_chain
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
@@ -155,18 +155,10 @@ def _segment_objects(block: FeatureBlock, spec: FeatureSpec, codec: str) -> Mapp
     written = {path: memoryview(buffer.as_numpy_array()) for path, buffer in memory.items()}
     sink = pa.BufferOutputStream()
     repeating = [name for name in block.index.column_names if name not in UNIQUE_COLUMNS]
-    index = _with_own_dictionaries(block.index)
+    # Plain types: dictionaries would be stored with values that no row has, and there are types that Parquet has not.
+    index = concatenate_indexes([block.index])
     pq.write_table(index, sink, compression="zstd", write_page_checksum=True, use_dictionary=repeating)
     return written | {INDEX_FILE: memoryview(sink.getvalue()).cast("B")}
-
-
-def _with_own_dictionaries(index: pa.Table) -> pa.Table:
-    """The index, its dictionary-encoded columns without values that no row has: Parquet would store those as well."""
-    for number, column in enumerate(index.schema):
-        if pa.types.is_dictionary(column.type):
-            values = index.column(number).cast(column.type.value_type)
-            index = index.set_column(number, column.name, values.dictionary_encode())
-    return index
 
 
 def _write_array(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,6 +34,8 @@ from featurestore.tags import snapshot_number
 from featurestore.versions import Manifest, VersionLog, manifest_path
 
 STORE_FILE = "store.json"
+OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
+"""Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""
 SCAN_BYTES = 64 << 20
 """Packed bytes of one scanned block: what a scan holds in memory."""
 READ_THREADS = 16
@@ -185,6 +187,8 @@ class Store:
     def documents(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index: one row a live document, with the corpus columns that were kept.
 
+        Kept columns whose types differ between segments have the type that `featurestore.kept_columns.promoted` finds.
+
         Raises:
             UsageError: no segment has one of the columns asked for.
         """
@@ -202,6 +206,8 @@ class Store:
 
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features.
+
+        Kept corpus columns are left alone: `documents` has them, in the same order.
 
         While a block is worked on, the indexes of the next segments are read, so that many small segments cost hardly
         more than the storage that they fill. From a disk there is nothing to wait for but other threads.
@@ -221,20 +227,31 @@ class Store:
                 yield from ahead.popleft().result().blocks(max_bytes, leases)
 
     def scan_segment(
-        self, entry: SegmentEntry, max_bytes: int = SCAN_BYTES, leases: Leases | None = None
+        self,
+        entry: SegmentEntry,
+        max_bytes: int = SCAN_BYTES,
+        leases: Leases | None = None,
+        columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features.
 
         Whoever goes through several segments gives the memory that all of them are to use.
+
+        Args:
+            entry: the segment.
+            max_bytes: packed bytes of a block.
+            leases: memory that blocks are read into.
+            columns: of the index; None for all, kept corpus columns among them.
         """
         if entry.live:
-            yield from self.open_segment(entry).blocks(max_bytes, leases or Leases())
+            yield from self.open_segment(entry, columns=columns).blocks(max_bytes, leases or Leases())
 
     def gather(self, doc_ids: Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.
 
         Looks at the key hashes of every segment, and reads only the chunks that hold the documents. Memory is that of
-        their packed features, twice while they are put in order.
+        their packed features, twice while they are put in order. Kept corpus columns are left alone: `documents` has
+        them.
 
         Raises:
             DataError: ids that are not stored: how many, and the first of them.
@@ -333,7 +350,8 @@ class Store:
         if not len(places):
             return None
         places = places[np.argsort(documents[places])]
-        block = self._gather_segment(entry, reader, documents[places], without=names.column_names)
+        rest = [name for name in OWN_COLUMNS if name not in names.column_names]
+        block = self._gather_segment(entry, reader, documents[places], rest)
         index = names.take(pa.array(places))
         for field in block.index.schema:
             index = index.append_column(field, block.index[field.name])
@@ -344,10 +362,10 @@ class Store:
         entry: SegmentEntry,
         reader: SegmentReader,
         documents: npt.NDArray[np.int64],
-        without: Collection[str] = (),
+        columns: Sequence[str] = OWN_COLUMNS,
     ) -> FeatureBlock:
-        """These documents of a segment, and all columns but some; positions are sorted, and one may come twice."""
-        segment = self.open_segment(entry, reader, without)
+        """These documents of a segment, and these columns; positions are sorted, and one may come twice."""
+        segment = self.open_segment(entry, reader, columns)
         offsets, index = segment.offsets, segment.index
         unique, back = np.unique(documents, return_inverse=True)
         lengths = (offsets[1:] - offsets[:-1])[unique]
@@ -357,10 +375,13 @@ class Store:
         return block if len(unique) == len(documents) else block.take(back)
 
     def open_segment(
-        self, entry: SegmentEntry, reader: SegmentReader | None = None, without: Collection[str] = ()
+        self,
+        entry: SegmentEntry,
+        reader: SegmentReader | None = None,
+        columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> OpenSegment:
-        """All of a segment but its features and some columns, seen to be as much as its entry says."""
-        return OpenSegment.open(reader or self.reader(entry), self.deletions(entry), without)
+        """All of a segment but its features, with some or all columns of its index, seen to be what its entry says."""
+        return OpenSegment.open(reader or self.reader(entry), self.deletions(entry), columns)
 
 
 def read_spec(objects: Objects) -> FeatureSpec | None:

@@ -18,6 +18,7 @@ from featurestore.entries import SegmentEntry
 from featurestore.panics import panics_as_errors
 from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts
+from featurestore.store import OWN_COLUMNS
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, Silent
 from pipelines.runner import RunnerChoice
@@ -141,7 +142,7 @@ def derive_unit(unit: SourceUnit, source: Store, snapshot: Snapshot, derivation:
     if not state.pending:
         return UnitFeatures(state)
     parts, saturated, start = [], 0, 0
-    for block in source.scan_segment(unit.entry):
+    for block in source.scan_segment(unit.entry, columns=None):
         kept = block.take(np.flatnonzero(left[start : start + len(block)]))
         start += len(block)
         if len(kept):
@@ -155,7 +156,7 @@ def derive_unit(unit: SourceUnit, source: Store, snapshot: Snapshot, derivation:
 
 
 def _state(unit: SourceUnit, source: Store, failure: Failure | None = None) -> UnitState:
-    index = source.live_index(unit.entry) if failure is None else source.empty_block().index
+    index = source.live_index(unit.entry, OWN_COLUMNS) if failure is None else source.empty_block().index
     return UnitState(
         unit=unit.number,
         segment=None,

@@ -82,7 +82,7 @@ class Source:
     @classmethod
     def open(cls, store: Store, entry: SegmentEntry) -> Source:
         """Read what there is beside the features."""
-        segment = store.open_segment(entry)
+        segment = store.open_segment(entry, columns=None)
         alive = np.ones(entry.documents, bool)
         alive[segment.deleted] = False
         return cls(segment.reader, segment.index, np.diff(segment.offsets), alive)

@@ -96,8 +96,13 @@ class TestKeptColumns:
         assert joined.to_pydict() == {"a": [1, 2, None], "b": ["x", None, "y"]}
 
     def test_numbers_are_promoted(self) -> None:
-        joined = concatenate_indexes([pa.table({"a": [1]}), pa.table({"a": [0.5]}), pa.table({"a": pa.nulls(1)})])
+        small = pa.array([1], pa.int32())
+        joined = concatenate_indexes([pa.table({"a": small}), pa.table({"a": [0.5]}), pa.table({"a": pa.nulls(1)})])
         assert joined["a"].to_pylist() == [1.0, 0.5, None]
+
+    def test_a_float_holds_no_long_integers_so_that_they_become_text(self) -> None:
+        joined = concatenate_indexes([pa.table({"a": [2**53 + 1]}), pa.table({"a": [0.5, 3.0]})])
+        assert joined["a"].to_pylist() == ["9007199254740993", "0.5", "3"]
 
     def test_types_with_nothing_in_common_are_read_as_strings(self) -> None:
         parts = [pa.table({"a": [2020], "b": [1]}), pa.table({"a": ["07"]}), pa.table({"b": [2]})]

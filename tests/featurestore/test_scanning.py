@@ -12,6 +12,7 @@ from featurestore import Store
 from featurestore.errors import StoreError
 from featurestore.reader import IndexFile
 from featurestore.scanning import ScannedBlock
+from featurestore.store import OWN_COLUMNS
 from tests.featurestore.building import put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" * (i + 1) for i in range(12)}
@@ -60,7 +61,7 @@ def test_ids_alone_are_decoded_alone(store: Store, monkeypatch: pytest.MonkeyPat
     assert [doc_id for block in blocks for doc_id in block.doc_ids.to_pylist()] == list(TEXTS)
     assert columns == [["doc_id"]]
     assert [block.index["doc_id"] for block in blocks] == [block.doc_ids for block in blocks]
-    assert columns == [["doc_id"], None]
+    assert columns == [["doc_id"], OWN_COLUMNS]
 
 
 def test_a_block_can_be_sliced_taken_from_and_changed(store: Store) -> None:

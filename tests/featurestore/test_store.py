@@ -344,7 +344,7 @@ class TestDocuments:
     def test_kept_columns_that_differ_between_segments_are_joined(self, store: Store) -> None:
         store = kept_store(
             store,
-            (TEXTS, {"year": pa.array([2020] * 12), "topic": pa.array(["a"] * 12)}),
+            (TEXTS, {"year": pa.array([2020] * 12, pa.int32()), "topic": pa.array(["a"] * 12)}),
             (MORE, {"year": pa.array([0.5] * 8)}),
             ({"x": "x"}, {"year": pa.nulls(1), "source": pa.array(["web"])}),
         )
@@ -354,14 +354,15 @@ class TestDocuments:
         assert table["topic"].to_pylist() == ["a"] * 12 + [None] * 9
         assert table["source"].to_pylist() == [None] * 20 + ["web"]
         assert store.documents(["source"]).num_rows == 21
-        block = store.gather(["x", "doc-19", "doc-0"])
-        assert block.index["year"].to_pylist() == [None, 0.5, 2020.0]
-        assert block.index["topic"].to_pylist() == [None, None, "a"]
 
     def test_types_with_nothing_in_common_are_read_as_strings(self, store: Store) -> None:
         store = kept_store(store, ({"a": "a"}, {"year": pa.array([2020])}), ({"b": "b"}, {"year": pa.array(["20xx"])}))
         assert store.documents()["year"].to_pylist() == ["2020", "20xx"]
-        assert store.gather(["b", "a"]).index["year"].to_pylist() == ["20xx", "2020"]
+
+    def test_features_are_read_without_the_kept_columns(self, store: Store) -> None:
+        store = kept_store(store, ({"a": "a"}, {"year": pa.array([2020])}), ({"b": "b"}, {"year": pa.array(["20xx"])}))
+        blocks = [store.gather(["b", "a"]), store.gather_positions(np.array([1, 0])), *store.scan()]
+        assert [block.index.column_names for block in blocks] == [INDEX_SCHEMA.names] * 4
 
     def test_a_column_that_no_segment_has_is_refused(self, store: Store) -> None:
         store = kept_store(store, (TEXTS, {"topic": pa.array(["a"] * 12)}))

@@ -185,7 +185,8 @@ def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
     samples = sample_units(corpus, smallest_keys(corpus, SAMPLE_DOCUMENTS))
     if not samples:
         raise UsageError("the corpus holds no document to calibrate the quantizer on")
-    sample = read_sample(samples, columns)
+    # Without what is kept beside the features, whose types need not agree between files.
+    sample = read_sample(samples, replace(columns, keep=()))
     return [DocumentBlock(sample.table.slice(at, PART_DOCUMENTS)) for at in range(0, len(sample), PART_DOCUMENTS)]
 
 

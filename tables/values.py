@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -29,8 +31,7 @@ def as_text(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, Mask]:
     invalid = np.zeros(len(values), bool)
     if _is_utf8(values):
         return values.cast(pa.large_string()), invalid
-    for row in _invalid_rows(values):
-        invalid[row] = True
+    invalid[_invalid_rows(values, _is_utf8)] = True
     # Taken, not masked: some of pyarrow's kernels look at the bytes below a null.
     cleared = values.take(pa.array(np.arange(len(values)), mask=invalid))
     return cleared.cast(pa.large_string()), invalid
@@ -63,12 +64,30 @@ def _is_utf8(values: pa.Array) -> bool:
     return True
 
 
-def _invalid_rows(values: pa.Array) -> list[int]:
+def invalid_inside(column: pa.Array | pa.ChunkedArray) -> Mask:
+    """(n,) bool: where a list, map or struct holds text that is invalid UTF-8."""
+    values = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    invalid = np.zeros(len(values), bool)
+    if not _is_sound(values):
+        invalid[_invalid_rows(values, _is_sound)] = True
+    return invalid
+
+
+def _is_sound(values: pa.Array) -> bool:
+    try:
+        # Of a slice, pyarrow looks at what lies beside it too.
+        values.take(pa.array(np.arange(len(values)))).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _invalid_rows(values: pa.Array, valid: Callable[[pa.Array], bool]) -> list[int]:
     """Halves what is known to hold an invalid row until it is found: a few looks a row at fault, none at others."""
     found, pending = [], [(0, len(values))]
     while pending:
         start, stop = pending.pop()
-        if _is_utf8(values.slice(start, stop - start)):
+        if valid(values.slice(start, stop - start)):
             continue
         if stop - start == 1:
             found.append(start)

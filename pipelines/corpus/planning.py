@@ -10,7 +10,6 @@ from itertools import count, pairwise
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from featurestore.errors import UsageError
 from pipelines.corpus.columns import CorpusColumns
@@ -48,7 +47,6 @@ class Plan:
             them. A document whose text turns out to be invalid is among them.
         unit_rows: rows of a full unit.
         text_bytes: estimate of the bytes of text.
-        kept: schema of the kept columns.
         without_id: rows whose id is missing or cannot be read.
         first_without_id: file and row of the first of these; empty where there is none.
     """
@@ -59,7 +57,6 @@ class Plan:
     keys: npt.NDArray[np.uint64]
     unit_rows: int
     text_bytes: int
-    kept: pa.Schema
     without_id: int = 0
     first_without_id: str = ""
 
@@ -85,14 +82,14 @@ def plan(
         max_vectors: vectors a document can have: the max length, or 1 where positions are pooled before storage.
 
     Raises:
-        UsageError: a file is not what its ending says or lacks a column, two files disagree about the type of a kept
-            column, or ``unit_rows`` is below 1. Every file is looked at before the ids of any are read.
+        UsageError: a file is not what its ending says or lacks a column, or ``unit_rows`` is below 1. Every file
+            is looked at before the ids of any are read.
         DataError: a file cannot be read.
     """
     if unit_rows is not None and unit_rows < 1:
         raise UsageError(f"unit rows {unit_rows}: expected at least 1")
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        kept = _agreed(files, list(pool.map(partial(_check, columns=columns), files)))
+        list(pool.map(partial(_check, columns=columns), files))
         surveys = list(pool.map(partial(survey, columns=columns), files))
     keys = np.concatenate([np.empty((0, 2), np.uint64), *(found.keys for found in surveys)])
     later, first = find_duplicates(keys)
@@ -104,7 +101,6 @@ def plan(
         keys=np.delete(keys, later, axis=0) if len(later) else keys,
         unit_rows=rows,
         text_bytes=sum(found.text_bytes for found in surveys),
-        kept=kept,
         without_id=sum(found.without_key for found in surveys),
         first_without_id=next((f"{it.file.uri} row {it.first_without_key}" for it in surveys if it.without_key), ""),
     )
@@ -125,19 +121,8 @@ def choose_unit_rows(surveys: Sequence[Survey], vector_bytes: int, max_vectors: 
     return rows
 
 
-def _check(file: TableFile, columns: CorpusColumns) -> pa.Schema:
-    return format_of(file).check(file, columns.wanted)
-
-
-def _agreed(files: Sequence[TableFile], schemas: list[pa.Schema]) -> pa.Schema:
-    for file, schema in zip(files, schemas, strict=True):
-        for mine, other in zip(schema, schemas[0], strict=True):
-            if mine.type != other.type:
-                raise UsageError(
-                    f"kept column {mine.name} is {other.type} in {files[0].uri} and {mine.type} in {file.uri}; "
-                    "give it one type, or do not keep it"
-                )
-    return schemas[0] if schemas else pa.schema([])
+def _check(file: TableFile, columns: CorpusColumns) -> None:
+    format_of(file).check(file, columns.wanted)
 
 
 def _cut(surveys: Sequence[Survey], unit_rows: int, later: Int64s, first: Int64s) -> Iterator[WorkUnit]:

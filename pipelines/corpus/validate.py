@@ -14,7 +14,7 @@ from featurestore.identity import text_digests
 from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import WorkUnit
 from pipelines.dead_letters import DeadLetter
-from tables.values import Mask, as_text, is_blank, is_empty, is_null
+from tables.values import Mask, as_text, invalid_inside, is_blank, is_empty, is_null
 
 DUPLICATE = "duplicate id"
 
@@ -74,7 +74,11 @@ def _kept_texts(raw: RawRows) -> tuple[pa.Table | None, list[tuple[str, Mask]]]:
         if pa.types.is_large_string(field.type):
             values, invalid = as_text(kept.column(position))
             kept = kept.set_column(position, field.name, values.cast(pa.string()))
-            tests.append((f"column {field.name} is invalid UTF-8", invalid))
+        elif pa.types.is_nested(field.type):
+            invalid = invalid_inside(kept.column(position))
+        else:
+            continue
+        tests.append((f"column {field.name} is invalid UTF-8", invalid))
     return kept, tests
 
 

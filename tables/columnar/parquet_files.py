@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore.errors import DataError, UsageError
+from featurestore.kept_columns import plain, promoted
 from tables.contract import KeyBlock, Part, Rows, Wanted
 from tables.files import READ_BYTES, TableFile, bytes_at_once, open_input
 from tables.values import as_bytes
@@ -36,7 +37,7 @@ class ParquetFiles:
         _require_type(file, schema.field(wanted.key), integers=True)
         for name in wanted.texts:
             _require_type(file, schema.field(name), integers=False)
-        return pa.schema([pa.field(name, _plain(schema.field(name).type)) for name in wanted.others])
+        return pa.schema([pa.field(name, promoted([schema.field(name).type])) for name in wanted.others])
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; reads the key column only."""
@@ -141,12 +142,11 @@ def _plain(value: pa.DataType) -> pa.DataType:
 def _others(table: pa.Table, wanted: Wanted) -> pa.Table:
     others = {}
     for name in wanted.others:
-        plain = _plain(table.schema.field(name).type)
-        if pa.types.is_string(plain):
+        if pa.types.is_string(_plain(table.schema.field(name).type)):
             # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
             others[name] = as_bytes(table[name]).view(pa.large_string())
         else:
-            others[name] = table[name].cast(plain)
+            others[name] = plain(table[name])
     return pa.table(others)
 
 

@@ -14,13 +14,14 @@ from tables.contract import Fault, KeyBlock, Part, Rows, Wanted
 from tables.files import TableFile
 from tables.text.byte_ranges import ByteBlock, data_start, read_blocks
 from tables.text.json_rows import parse_line, parse_rows, split_lines
+from tables.text.json_source import spelled_in
 
 
 @dataclass(frozen=True)
 class JsonLinesFiles:
     """JSON Lines: keys are strings or integers; a row is a line, and a blank line is no row.
 
-    Other columns are text: strings as they are, other values as their JSON text. Their type must not depend on which
+    Other columns are text: strings as they are, other values as they are written. Their type must not depend on which
     rows a unit, or tonight's corpus, happens to hold.
     """
 
@@ -33,7 +34,7 @@ class JsonLinesFiles:
         seen: dict[str, None] = {}
         missing = set(wanted.names)
         for number, block in enumerate(read_blocks(file, data_start(file), file.bytes, 0, split_lines)):
-            if number and not any(name.encode() in block.data for name in missing):
+            if number and not any(spelled_in(name, block.data) for name in missing):
                 continue
             lines = range(len(block.spans.starts))
             objects = (parse_line(block.row_bytes(line), wanted.key, wanted.names) for line in lines)

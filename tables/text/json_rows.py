@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from tables.text.byte_ranges import ByteBlock, Int64s, RowSpans
+from tables.text.json_source import value_sources
 from tables.values import as_bytes
 
 LF, CR, OPEN, CLOSE = b"\n\r{}"
@@ -79,7 +80,7 @@ def parse_rows(block: ByteBlock, key: str, texts: Sequence[str], others: Sequenc
         block: whole lines.
         key: column of keys: text or integers.
         texts: columns that hold text or null.
-        others: columns taken over as they are: text as itself, any other value as its JSON text.
+        others: columns taken over as they are: text as itself, any other value as it is written.
     """
     names = tuple(dict.fromkeys((key, *texts, *others)))
     if not len(block.spans.starts):
@@ -146,7 +147,8 @@ def _parse_lines(
             continue
         # A row without a usable key is found by validation, whatever its text is.
         cells = {name: _encode(row.get(name)) if _is_text(row.get(name)) else None for name in texts}
-        cells |= {name: _as_json(row.get(name)) for name in others if name not in cells} | {key: cell}
+        cells[key] = cell
+        cells |= _as_written(row, block.row_bytes(position), [name for name in others if name not in cells])
         positions.append(position)
         for name, value in cells.items():
             values[name].append(value)
@@ -196,5 +198,8 @@ def _decode(value: object) -> object:
     return value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
 
 
-def _as_json(value: object) -> bytes | None:
-    return _encode(value if _is_text(value) else json.dumps(value, ensure_ascii=False))
+def _as_written(row: Mapping[str, object], line: bytes, names: Sequence[str]) -> dict[str, bytes | None]:
+    """Bytes of some values of a row: text is itself, anything else as it is written in the line."""
+    texts = all(_is_text(row.get(name)) for name in names)
+    sources = {} if texts else value_sources(line.decode(errors="surrogateescape"))
+    return {name: _encode(row.get(name) if _is_text(row.get(name)) else sources[name]) for name in names}

@@ -61,7 +61,7 @@ PROMOTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("types", "expected"), PROMOTIONS, ids=lambda given: str(given))
+@pytest.mark.parametrize(("types", "expected"), PROMOTIONS, ids=str)
 def test_the_smallest_type_that_holds_all_values_stands_for_them(
     types: list[pa.DataType], expected: pa.DataType
 ) -> None:

@@ -132,11 +132,39 @@ def test_kept_columns_keep_their_type(tmp_path):
     table = pa.table({"doc_id": ["1"], "text": ["a"], "year": pa.array([2020], pa.int16()), "tags": [["x"]]})
     columns = CorpusColumns(keep=("year", "tags"))
     file = corpus_file(write_parquet(tmp_path / "x.parquet", table))
-    planned = plan([file], columns)
-    block, _, _ = read_unit(planned.units[0], columns)
-    assert planned.kept == pa.schema({"year": pa.int16(), "tags": table.schema.field("tags").type})
+    block, _, _ = read_unit(plan([file], columns).units[0], columns)
     assert block.table.schema.field("year").type == pa.int16()
     assert block.table["tags"].to_pylist() == [["x"]]
+
+
+def test_kept_columns_have_one_layout_whatever_that_of_the_file_is(tmp_path):
+    columns = {
+        "tags": pa.array([["x", None], None], pa.large_list(pa.string_view())),
+        "kind": pa.array([["x"], ["y"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        "number": pa.array([b"a" * 16, None], pa.uuid().storage_type).cast(pa.uuid()),
+    }
+    path = write_parquet(tmp_path / "x.parquet", pa.table({"doc_id": ["1", "2"], "text": ["a", "b"], **columns}))
+    wanted = CorpusColumns(keep=tuple(columns))
+    block, _, _ = read_unit(plan([corpus_file(path)], wanted).units[0], wanted)
+    assert [block.table.schema.field(name).type for name in columns] == [
+        pa.list_(pa.string()),
+        pa.list_(pa.string()),
+        pa.binary(16),
+    ]
+    assert block.table.select(list(columns)).to_pydict() == {
+        "tags": [["x", None], None],
+        "kind": [["x"], ["y"]],
+        "number": [b"a" * 16, None],
+    }
+
+
+def test_invalid_utf8_in_a_list_is_seen(tmp_path):
+    tags = pa.array([[b"fine"], None, [b"a", b"\xff"], []]).view(pa.list_(pa.string()))
+    table = pa.table({"doc_id": ["1", "2", "3", "4"], "text": ["a", "b", "c", "d"], "tags": tags})
+    path = write_parquet(tmp_path / "x.parquet", table)
+    documents, letters = read_all(path, columns=CorpusColumns(keep=("tags",)))
+    assert [document["tags"] for document in documents] == [["fine"], None, []]
+    assert reasons_of(letters) == [(2, "3", "column tags is invalid UTF-8")]
 
 
 def test_large_documents_are_decoded_a_few_at_a_time(tmp_path):

@@ -85,6 +85,25 @@ def test_a_key_that_first_appears_late_in_the_file_is_found(tmp_path, monkeypatc
         check(path, columns)
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("rubrique-é", "rubrique-\\u00E9"),
+        ("a/b", "a\\/b"),
+        ("year", "\\u0079ear"),
+        ("🙂", "\\ud83d\\uDE42"),
+        ('"', '\\"'),
+    ],
+)
+def test_a_key_with_escapes_that_first_appears_late_is_found(tmp_path, monkeypatch, name, written):
+    monkeypatch.setattr(files, "READ_BYTES", 64)
+    rows = [{"doc_id": str(i), "text": "x"} for i in range(50)]
+    path = write_lines(tmp_path / "x.jsonl", *rows)
+    with path.open("a") as file:
+        file.write(f'{{"doc_id":"z","text":"x","{written}":"y"}}\n')
+    check(path, CorpusColumns(keep=(name,)))
+
+
 def test_an_empty_file_holds_no_documents(tmp_path):
     (tmp_path / "x.jsonl").write_bytes(b"\n \n")
     (tmp_path / "y.jsonl").write_bytes(b"")

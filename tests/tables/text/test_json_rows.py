@@ -137,11 +137,35 @@ def test_objects_that_span_lines_or_share_one_do_not_shift_their_neighbours():
     assert [reason for _, _, reason in faults] == ["malformed JSON line"] * 3
 
 
-def test_kept_columns_are_text_strings_as_they_are_and_other_values_as_json():
+def test_kept_columns_are_text_strings_as_they_are_and_other_values_as_they_are_written():
     lines = [b'{"i":"a","t":"x","k":"s"}', b'{"i":"b","t":"x","k":{"n":[1,"\xc3\xa9"]}}', b'{"i":"c","t":"x","k":2}']
     values = parse(*lines, b'{"i":"d","t":"x"}', keep=("k",))[1]
-    assert values["k"] == [b"s", '{"n": [1, "é"]}'.encode(), b"2", None]
+    assert values["k"] == [b"s", '{"n":[1,"é"]}'.encode(), b"2", None]
     assert parse(lines[0], keep=("k",))[1]["k"] == [b"s"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"1.10",
+        b"1e400",
+        b"-0",
+        b"12345678901234567890.0",
+        b"98765432109876543210987654321",
+        b"true",
+        b"NaN",
+        b'{"b":1.10, "a" : [1e400,"\\u00e9\xc3\xa9\\ud800"],"b":2}',
+        b"[ ]",
+    ],
+)
+def test_a_kept_value_is_what_is_written_in_the_line(value):
+    lines = [
+        b'{"i":"a", "k\\u00e9" :%b\t,"t":"k\xc3\xa9: 7"}' % value,
+        b'{"k":7,"i":"b","k\xc3\xa9":0,"t":"","k\xc3\xa9": %b }' % value,
+    ]
+    for line in lines:
+        positions, values, faults = parse(line, keep=("ké",))
+        assert (positions, values["ké"], faults) == ([0], [value], [])
 
 
 def test_the_id_may_be_kept_too():

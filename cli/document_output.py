@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from cli.output import error_console, prepare_file, print_table
 from featurestore import UsageError
+from featurestore.kept_columns import TEXT, promote
 from featurestore.named_files import new_file
 
 PARQUET, CSV = ".parquet", ".csv"
@@ -18,12 +17,9 @@ PARQUET, CSV = ".parquet", ".csv"
 
 def print_documents(table: pa.Table, limit: int) -> None:
     """The first documents as a table, and how many there are."""
-    rows = table.slice(0, limit).to_pylist()
-    print_table(
-        f"{min(limit, table.num_rows):,} of {table.num_rows:,} documents",
-        table.column_names,
-        [r.values() for r in rows],
-    )
+    cells = [column.to_pylist() for column in _flat(table.slice(0, limit)).columns]
+    title = f"{min(limit, table.num_rows):,} of {table.num_rows:,} documents"
+    print_table(title, table.column_names, zip(*cells, strict=True))
 
 
 def prepare_out(out: str | None) -> None:
@@ -48,13 +44,8 @@ def write_documents(table: pa.Table, out: str) -> None:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """The table with lists and structs as JSON text and bytes as hex digits: CSV has no cells for them."""
+    """The table with everything but numbers and truth values as text: CSV has no cells for it, or several."""
     for position, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            texts = [None if cell is None else json.dumps(cell, default=str) for cell in table[position].to_pylist()]
-        elif pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
-            texts = [None if cell is None else cell.hex() for cell in table[position].to_pylist()]
-        else:
-            continue
-        table = table.set_column(position, field.name, pa.array(texts, pa.string()))
+        if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_boolean(field.type)):
+            table = table.set_column(position, field.name, promote(table[position], TEXT))
     return table

@@ -20,6 +20,14 @@ MAX_DIGITS = 76
 DIGITS_128 = 38
 """Of a decimal of 128 bits."""
 
+_LAYOUTS = {
+    pa.large_string(): TEXT,
+    pa.string_view(): TEXT,
+    pa.large_binary(): pa.binary(),
+    pa.binary_view(): pa.binary(),
+    pa.binary(0): pa.binary(),
+    pa.date64(): pa.date32(),
+}
 _UINTS = (pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())
 _INTS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
 _FLOATS = (pa.float16(), pa.float32(), pa.float64())
@@ -66,19 +74,17 @@ def _plain(value: pa.DataType) -> pa.DataType | None:
         return _plain(value.storage_type)
     if kinds.is_dictionary(value) or kinds.is_run_end_encoded(value):
         return _plain(value.value_type)
-    if kinds.is_large_string(value) or kinds.is_string_view(value):
-        return TEXT
-    if kinds.is_large_binary(value) or kinds.is_binary_view(value) or value == pa.binary(0):
-        return pa.binary()
-    if kinds.is_decimal(value):
-        return _decimal(value.precision - value.scale, value.scale)
-    if kinds.is_date64(value):
-        return pa.date32()
-    if kinds.is_nested(value):
-        return _plain_nested(value)
+    return _plain_nested(value) if kinds.is_nested(value) else _plain_leaf(value)
+
+
+def _plain_leaf(value: pa.DataType) -> pa.DataType | None:
     # Parquet has no seconds, and a count of them need not fit as milliseconds.
     in_seconds = (kinds.is_timestamp(value) or kinds.is_time(value)) and value.unit == "s"
-    return None if in_seconds or kinds.is_interval(value) else value
+    if in_seconds or kinds.is_interval(value):
+        return None
+    if kinds.is_decimal(value):
+        return _decimal(value.precision - value.scale, value.scale)
+    return _LAYOUTS.get(value, value)
 
 
 def _plain_nested(value: pa.DataType) -> pa.DataType | None:

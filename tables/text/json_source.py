@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import WHITESPACE, scanstring
 
-_scan = json.JSONDecoder(parse_float=str, parse_int=str).scan_once
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
+_SPACE = re.compile(r"[ \t\n\r]*+")
 
 
 def value_sources(text: str) -> dict[str, str]:
@@ -20,9 +20,9 @@ def value_sources(text: str) -> dict[str, str]:
         at = _skip(text, at + 1)
         if text[at] == "}":
             break
-        key, at = scanstring(text, at + 1)
+        key, at = _DECODER.raw_decode(text, at)
         start = _skip(text, _skip(text, at) + 1)
-        _, stop = _scan(text, start)
+        _, stop = _DECODER.raw_decode(text, start)
         found[key] = text[start:stop]
         at = _skip(text, stop)
     return found
@@ -47,4 +47,5 @@ def _forms(character: str) -> list[bytes]:
 
 def _skip(text: str, at: int) -> int:
     """Where white space ends."""
-    return WHITESPACE.match(text, at).end()  # type: ignore[union-attr]
+    found = _SPACE.match(text, at)
+    return found.end() if found else at

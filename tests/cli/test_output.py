@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pytest
 
-from cli.document_output import prepare_out, write_documents
+from cli.document_output import prepare_out, print_documents, write_documents
 from cli.output import prepare_file, print_table, printable
 from featurestore import UsageError
 
@@ -50,10 +51,37 @@ def test_an_ending_that_says_nothing_is_refused(tmp_path: Path) -> None:
         prepare_out(str(tmp_path / "x.txt"))
 
 
+EXOTIC = pa.table(
+    {
+        "doc_id": ["a", "b"],
+        "at": pa.array([1, None], pa.timestamp("ns", "Nowhere/Land")),
+        "price": pa.array([Decimal("1.10"), None], pa.decimal256(60, 2)),
+        "took": pa.array([1500, None], pa.duration("ms")),
+        "half": pa.array([1.5, None], pa.float16()),
+        "seen": [True, None],
+    }
+)
+
+
+def test_every_type_has_a_place_in_csv_and_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    write_documents(EXOTIC, str(tmp_path / "x.csv"))
+    assert (tmp_path / "x.csv").read_text().splitlines() == [
+        '"doc_id","at","price","took","half","seen"',
+        '"a","1970-01-01T00:00:00.000000001Z","1.10","PT1.5S",1.5,true',
+        '"b",,,,,',
+    ]
+    print_documents(EXOTIC, 20)
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ a"))
+    assert row.split()[1::2] == ["a", "1970-01-01T00:00:00.000000001Z", "1.10", "PT1.5S", "1.5", "True"]
+
+
 def test_csv_takes_lists_as_json_and_bytes_as_hex_digits(tmp_path: Path) -> None:
     table = pa.table({"doc_id": ["a", "b"], "l": [[1.5, 2.0], None], "b": [b"\xff", None]})
     write_documents(table, str(tmp_path / "x.csv"))
     assert pcsv.read_csv(tmp_path / "x.csv").to_pylist() == [
-        {"doc_id": "a", "l": "[1.5, 2.0]", "b": "ff"},
+        {"doc_id": "a", "l": "[1.5, 2]", "b": "ff"},
         {"doc_id": "b", "l": "", "b": ""},
     ]

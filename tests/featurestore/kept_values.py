@@ -84,7 +84,7 @@ def arrays(draw: st.DrawFn, value: pa.DataType) -> pa.Array:
     return array.slice(draw(st.integers(0, len(cells) - 1)))
 
 
-def _values(value: pa.DataType) -> st.SearchStrategy[Any]:  # noqa: PLR0911 (one line a kind)
+def _values(value: pa.DataType) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911, PLR0912 (one line a kind)
     if kinds.is_null(value):
         return st.none()
     if kinds.is_boolean(value):

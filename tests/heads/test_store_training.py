@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from featurestore import DataError, Store, UsageError
+from featurestore import INDEX_SCHEMA, Change, DataError, Store, UsageError, commit
+from featurestore.entries import SegmentEntry
+from featurestore.reader import IndexFile
 from heads import TrainSettings
 from heads.store_training import TrainRequest, train_from_store
-from tests.featurestore.building import put, spec_of
+from tests.featurestore.building import put, spec_of, write
 from tests.heads.building import labels_of
 
 QUICK = TrainSettings(epochs=2)
@@ -36,6 +40,21 @@ def test_a_head_records_the_snapshot_and_what_became_of_the_labels(store: Store)
     assert result.head.training["documents"] == 36
     assert result.head.evaluation is not None
     assert result.head.evaluation.documents == 4
+
+
+def test_no_kept_column_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they hold, they are none of training's business."""
+    kept = {"at": pa.array([1], pa.timestamp("ns")), "tags": pa.array([[Decimal("1.10")]])}
+    added = [write(store, {f"k{number}": "a text"}, kept) for number in range(2)]
+    store = commit(store, Change(store.version, "encode", [SegmentEntry.of(record) for record in added]))
+    read: set[str] = set()
+    decode = IndexFile.read
+    monkeypatch.setattr(
+        IndexFile, "read", lambda self, *given: read.update(given[0] or ["all"]) or decode(self, *given)
+    )
+    result = train_from_store(store, TrainRequest("topic", labels_of(CLASSES | {"k0": "x", "k1": "y"}), settings=QUICK))
+    assert result.train.used == 42
+    assert read <= set(INDEX_SCHEMA.names)
 
 
 def test_every_document_meets_its_own_label(store: Store) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,17 @@ import torch
 
 from encoders import DocumentBlock, FeatureExtractor, load_encoder
 from featurestore import SpecMismatch, Store, TextSpec, UsageError
+from featurestore.maintenance.compact import compact
+from featurestore.maintenance.verify import verify
 from pipelines import encode_job, read_stage
 from pipelines.corpus import CorpusColumns
 from pipelines.dead_letters import DeadLetterLimit
+from pipelines.derive_job import DeriveRequest, derive
 from pipelines.pruning import PruneLimit
 from pipelines.runs import RunFolder
 from tests.encoders.editing import edit_json
 from tests.models import tiny_bert
-from tests.pipelines.jobs import documents, encoder, run_encode, texts, write_corpus
+from tests.pipelines.jobs import ONE_WORKER, documents, encoder, run_encode, texts, write_corpus
 
 
 def test_every_document_is_stored_with_the_features_that_the_encoder_gives(tmp_path: Path) -> None:
@@ -267,6 +271,43 @@ def test_kept_columns_stay_beside_the_features(tmp_path: Path) -> None:
     table = Store.open(str(tmp_path / "store")).documents()
     assert table["year"].to_pylist() == [2000, 2001, 2002, 2003, 2004]
     assert table["source"].to_pylist() == ["wire"] * 5
+
+
+def test_kept_columns_of_one_run_and_of_many_need_not_agree_about_types(tmp_path: Path) -> None:
+    exact, rough = Decimal("12345678901234567890.10"), 0.5
+    folder, store = tmp_path / "corpus", tmp_path / "store"
+    folder.mkdir()
+    nights = {
+        "a.parquet": {"price": pa.array([exact]), "at": pa.array([1], pa.timestamp("ns")), "tags": pa.nulls(1)},
+        "b.parquet": {"price": pa.array([rough]), "at": pa.array([1], pa.timestamp("us")), "tags": [["x"]]},
+    }
+    for number, (name, columns) in enumerate(nights.items()):
+        table = pa.table({"doc_id": [f"d{number}"], "text": [f"text {number}"], **columns})
+        pq.write_table(table, folder / name)
+    keep = CorpusColumns(keep=("price", "at", "tags"))
+    run_encode(store, str(folder), columns=keep, quantizer="uint8")
+    line = '{"doc_id": "d2", "text": "text 2", "price": 1.10, "at": 1e400, "tags": {"b":[1.0],"a": 2}}'
+    (folder / "c.jsonl").write_text(line)
+    run_encode(store, str(folder), columns=keep, quantizer="uint8")
+    expected = {
+        "d0": ["12345678901234567890.10", "1970-01-01T00:00:00.000000001", None],
+        "d1": ["0.5", "1970-01-01T00:00:00.000001", '["x"]'],
+        "d2": ["1.10", "1e400", '{"b":[1.0],"a": 2}'],
+    }
+    derive(DeriveRequest(str(store), str(tmp_path / "poorer"), positions="cls"), beam_options=ONE_WORKER)
+    assert kept_of(Store.open(str(tmp_path / "poorer")), keep) == expected
+    for _ in range(2):
+        opened = Store.open(str(store))
+        assert kept_of(opened, keep) == expected
+        compact(opened)
+    assert len(Store.open(str(store)).entries) == 1
+    assert verify(str(store), deep=True).findings == ()
+
+
+def kept_of(store: Store, columns: CorpusColumns) -> dict[str, list[object]]:
+    """Id → kept values."""
+    rows = store.documents(["doc_id", *columns.keep]).to_pylist()
+    return {row.pop("doc_id"): list(row.values()) for row in rows}
 
 
 def test_pairs_and_single_texts_go_into_one_store(tmp_path: Path) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import permutations
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore import Change, Store, commit
+from featurestore import Change, Store, commit, segments
 from featurestore.entries import SegmentEntry
 from featurestore.kept_columns import TEXT, plain, promote, promoted
 from featurestore.kept_text import texts
 from featurestore.maintenance.compact import compact
+from featurestore.maintenance.delete import delete
 from tests.featurestore.building import spec_of, write
 from tests.featurestore.kept_values import arrays, arrow_types, raw, read, same
 
@@ -112,6 +114,41 @@ def test_a_store_gives_every_value_back_compacted_or_not(
     assert after.documents().schema == before.schema
     assert texts_of(after.documents()) == texts_of(before)
     assert len(after.gather(list(documents[0])).index) == len(documents[0])
+
+
+AS_STORED_BEFORE = {
+    "views in a list": pa.array([["a"], None, ["b", None]], pa.list_(pa.string_view())),
+    "a list of views": pa.array([[1], None, [2]], pa.list_view(pa.int8())),
+    "a dictionary": pa.array(["a", None, "b"]).dictionary_encode(),
+    "dictionaries in a list": pa.array([["a"], None, ["b"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+    "an extension type": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"a" * 16] * 3, pa.binary(16))),
+    "a small decimal": pa.array([Decimal("1.10"), None, None], pa.decimal32(5, 2)),
+    "nanoseconds": pa.array([1, None, 3], pa.timestamp("ns", "Nowhere/Land")),
+}
+
+
+@pytest.mark.parametrize("kept", AS_STORED_BEFORE.values(), ids=AS_STORED_BEFORE)
+def test_a_store_whose_types_were_stored_as_they_came_is_listed_and_compacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: pa.Array
+) -> None:
+    store = Store.create(str(tmp_path / "store"), spec_of())
+    other = pa.array([Decimal("0.5")])
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "concatenate_indexes", lambda indexes: indexes[0])
+        written = [
+            write(store, {"a": "x", "b": "x", "c": "x"}, {"kept": kept}),
+            write(store, {"d": "x"}, {"kept": other}),
+        ]
+    store = commit(store, Change(0, "encode", [SegmentEntry.of(record) for record in written]))
+    store = delete(store, ["b"]).store
+    before = store.documents(["doc_id", "kept"])
+    assert before["doc_id"].to_pylist() == ["a", "c", "d"]
+    promoted_type = promoted([kept.type, other.type])
+    assert before["kept"].combine_chunks() == pa.concat_arrays(
+        [promote(kept.slice(0, 1), promoted_type), promote(kept.slice(2), promoted_type), promote(other, promoted_type)]
+    )
+    compact(store)
+    assert Store.open(store.uri).documents(["doc_id", "kept"]).equals(before)
 
 
 def assert_holds(held: pa.Array, column: pa.Array) -> None:

@@ -63,10 +63,20 @@ def has_onednn() -> bool:
     return available and named and platform.machine() in PROCESSORS
 
 
+def computes_in(dtype: torch.dtype) -> bool:
+    """Whether oneDNN's products take this type on this processor: half precision needs instructions that few have."""
+    supported = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkldnn_fp16_supported"}
+    if dtype not in supported:
+        return dtype == torch.float32
+    asked = getattr(torch.ops.mkldnn, supported[dtype], None)
+    return asked is not None and bool(asked())
+
+
 def use_onednn(model: Module, probe: Callable[[], object]) -> bool:
     """Let oneDNN compute the affine maps of a frozen model, in place; it can then neither be trained nor saved.
 
-    Only `Linear` itself is replaced, not what is derived from it, and not a map whose weights another module holds too.
+    Only `Linear` itself is replaced, not what is derived from it, and not a map whose weights another module holds too,
+    or whose type oneDNN does not take here.
 
     Args:
         model: in evaluation mode, on the CPU.
@@ -80,7 +90,7 @@ def use_onednn(model: Module, probe: Callable[[], object]) -> bool:
     before: list[tuple[Module, str, Module]] = []
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
-            if type(child) is not Linear or id(child.weight) in shared:
+            if type(child) is not Linear or id(child.weight) in shared or not computes_in(child.weight.dtype):
                 continue
             gelu = _ends_in_gelu(module, name)
             if gelu:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,11 @@ import torch
 from torch.nn import GELU, Linear, Module, Sequential
 from transformers import AutoModel
 
+import encoders.onednn
 from encoders import FeatureExtractor, load_encoder
 from encoders.batching import NO_PADDING, Padding
-from encoders.onednn import OneDnnLinear, has_onednn, use_onednn
+from encoders.device import DTYPES
+from encoders.onednn import OneDnnLinear, computes_in, has_onednn, use_onednn
 from featurestore.errors import UsageError
 from tests.encoders.plain import block, spec_for
 from tests.models import tiny_bert, tiny_roberta
@@ -32,7 +37,7 @@ class Wide(Module):
         return self.intermediate_act_fn(self.dense(values))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [dtype for dtype in DTYPES.values() if computes_in(dtype)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("rows", [(1,), (7,), (2, 33), (0,)])
 @torch.inference_mode()
@@ -89,6 +94,31 @@ def test_a_map_whose_weights_are_shared_is_left_alone() -> None:
     model[2].weight = model[0].weight
     assert use_onednn(model, lambda: None)
     assert [type(layer) for layer in model] == [Linear, OneDnnLinear, Linear]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_map_of_a_type_that_this_processor_cannot_multiply_is_left_alone(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoders.onednn, "computes_in", lambda asked: asked == torch.float32)
+    model = Sequential(Linear(3, 3, dtype=dtype), Linear(3, 3))
+    assert use_onednn(model, lambda: None)
+    assert [type(layer) for layer in model] == [Linear, OneDnnLinear]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_an_encoder_runs_where_the_processor_has_no_half_precision(dtype: str, tmp_path: Path) -> None:
+    """oneDNN reads the variable once, when it is loaded."""
+    code = (
+        "import sys, torch; from encoders import load_encoder, FeatureExtractor;"
+        "from tests.encoders.plain import block, spec_for;"
+        "encoder = load_encoder(sys.argv[1], device='cpu', dtype=sys.argv[2]);"
+        "print(FeatureExtractor(encoder, spec_for(encoder)).extract(block(['the news'])).tokens)"
+    )
+    narrow = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    folder = str(tiny_bert(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code, folder, dtype], env=narrow, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"4\n"), done.stderr.decode()
 
 
 def test_products_of_a_whole_block_have_few_numbers_of_rows(tmp_path: Path) -> None:

@@ -32,10 +32,12 @@ class Padding:
     Attributes:
         multiple: of what the padded tokens of a batch are a multiple, where its encoder is the better for it.
         limit: tokens that no document is padded beyond; None for no limit.
+        equal_lengths: whether a batch has documents of one length alone, so that none is padded at all.
     """
 
     multiple: int = 1
     limit: int | None = None
+    equal_lengths: bool = False
 
     def shape(self, documents: int, longest: int) -> tuple[int, int]:
         """(rows, length) of the smallest batch that takes so many documents; rows beyond theirs hold nothing.
@@ -58,7 +60,7 @@ class Padding:
     def _lengths(self, longest: int) -> Iterator[tuple[int, int]]:
         """The lengths that documents can be padded to, and of what their number then has to be a multiple."""
         for length in range(longest, self._longest(longest) + 1):
-            if length == longest or self.limit is None or length <= self.limit:
+            if length == longest or (not self.equal_lengths and (self.limit is None or length <= self.limit)):
                 yield length, self.multiple // math.gcd(length, self.multiple)
 
     def _longest(self, longest: int) -> int:
@@ -68,6 +70,9 @@ class Padding:
 
 NO_PADDING = Padding()
 """None beyond the longest document."""
+
+EQUAL_LENGTHS = Padding(equal_lengths=True)
+"""None at all: for an encoder in whose features padding shows."""
 
 
 def default_budget(device: torch.device) -> int:
@@ -97,7 +102,10 @@ def split_by_budget(falling: npt.NDArray[np.integer], budget: int, padding: Padd
     batches = []
     start = 0
     while start < len(falling):
-        stop = min(start + padding.room(int(falling[start]), budget), len(falling))
+        longest = int(falling[start])
+        stop = min(start + padding.room(longest, budget), len(falling))
+        if padding.equal_lengths:
+            stop = start + int(np.count_nonzero(falling[start:stop] == longest))
         batches.append(slice(start, stop))
         start = stop
     return batches

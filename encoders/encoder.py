@@ -8,6 +8,7 @@ import torch
 from tokenizers import Tokenizer
 
 from encoders.batching import NO_PADDING, Padding
+from encoders.memo import Memo
 from encoders.taps import LayerTaps
 from featurestore.errors import UsageError
 from featurestore.spec import EncoderSpec, TextSpec
@@ -24,11 +25,13 @@ class Encoder:
         device: where the model is.
         default_max_length: tokens of a document unless a spec says otherwise, special tokens included.
         default_truncation_side: ``right`` or ``left``: what is cut unless a spec says otherwise.
-        position_limit: most tokens that the model has positions for; None where it has no such limit.
+        position_limit: most tokens that the model has positions for and attends to; None where it has no such limit.
         pad_id: token id that fills batches.
         vocabulary: rows of the embedding table; a token id at or above it cannot be encoded.
         token_types: whether the model tells the two texts of a pair apart by token types.
-        padding: how far batches are padded beyond their longest document.
+        padding: how far batches are padded beyond their longest document, or that they have equal lengths alone.
+        boundaries: numbers of tokens, rising, at which its settings say that it computes in another way.
+        memo: what was found out about it since.
         taps: hear the layers while the model runs; None where all that are wanted are asked for in the end.
     """
 
@@ -43,6 +46,8 @@ class Encoder:
     vocabulary: int
     token_types: bool
     padding: Padding = NO_PADDING
+    boundaries: tuple[int, ...] = ()
+    memo: Memo = field(default_factory=Memo, repr=False)
     taps: LayerTaps | None = field(default=None, repr=False)
 
     def text_spec(self, max_length: int | None = None, truncation_side: str | None = None) -> TextSpec:

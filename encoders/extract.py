@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from encoders.batch_effects import settled
 from encoders.batching import default_budget
 from encoders.cores import SharedCores
 from encoders.device import turns_on
@@ -76,7 +77,7 @@ class FeatureExtractor:
         own = replace(spec, encoder=encoder.spec)
         spec.require_request(own, "the feature spec", f"encoder {encoder.spec.name}")
         encoder.check_max_length(spec.text.max_length)
-        self.encoder = encoder
+        self.encoder = settled(encoder, spec.text.max_length)
         self.spec = spec
         self.token_budget = default_budget(encoder.device) if token_budget is None else token_budget
         if self.token_budget < 1:
@@ -84,6 +85,11 @@ class FeatureExtractor:
         self._cores = SharedCores(cores)
         self._turns = turns_on(encoder.device)
         self._tokenizer = BlockTokenizer.build(encoder.tokenizer, spec.text)
+
+    @property
+    def equal_lengths(self) -> bool:
+        """Whether a batch has documents of one length alone, since padding would show in their features."""
+        return self.encoder.padding.equal_lengths
 
     def check_pairs(self) -> None:
         """Raise UsageError unless pairs of texts can be encoded; for a job to ask before it starts."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import torch
-from transformers import PreTrainedTokenizerBase
+from collections.abc import Callable
+from dataclasses import replace
 
-from encoders.batching import NO_PADDING, Padding
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from encoders.batch_effects import SHORT, padding_shows
+from encoders.batching import EQUAL_LENGTHS, NO_PADDING, Padding
+from encoders.boundaries import boundaries
 from encoders.checkpoint import load_config, load_model, load_tokenizer, unlimited
 from encoders.device import resolve_device, resolve_dtype
 from encoders.digest import tokenizer_digest, weights_digest
 from encoders.encoder import Encoder
 from encoders.first_token import first_token_of
 from encoders.onednn import MULTIPLE, has_onednn, use_onednn
-from encoders.probe import has_token_types, hidden_shape, position_limit, run_probe, vocabulary_size
+from encoders.probe import hidden_shape, position_limit, run_probe, vocabulary_size
 from encoders.quiet import quiet_transformers
+from encoders.segments import tells_texts_apart
 from encoders.sentence import SentenceSettings
 from encoders.sources import EncoderFiles, find_files
 from encoders.taps import LayerTaps
@@ -39,7 +45,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
 
     Raises:
         UsageError: no such encoder or device, or files that hold no encoder which loads from safetensors, without
-            remote code, with a fast tokenizer.
+            remote code, with a fast tokenizer; or one whose features of a text depend on more than the text.
     """
     target = resolve_device(device)
     compute = resolve_dtype(dtype, target)
@@ -51,22 +57,16 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         tokenizer = load_tokenizer(files)
         model = load_model(files, config, torch.float32)
         weights = weights_digest(model)
-        if compute != torch.float32:
-            # Loaded anew and not cast: transformers knows which parts must keep their precision.
-            model = load_model(files, config, compute)
-        torch.nn.Module.to(model, target)
         model.train(mode=False).requires_grad_(requires_grad=False)
         backend = unlimited(tokenizer, lower_case=sentence.lower_case)
         num_layers, hidden_size = hidden_shape(files, model, backend)
         first_token = first_token_of(model, backend)
-        own_maps = target.type == "cpu" and not trainable and has_onednn()
-        own_maps = own_maps and use_onednn(model, lambda: hidden_shape(files, model, backend))
-        taps = None if trainable else LayerTaps.find(model, lambda: run_probe(model, backend))
+        token_types = tells_texts_apart(model, backend)
     limit, vocabulary = position_limit(model), vocabulary_size(model)
     # Whatever fills a batch is masked, but it must have an embedding: not every tokenizer's padding has.
     pad_ids = (getattr(config, "pad_token_id", None), tokenizer.pad_token_id)
     pad_id = next((pad_id for pad_id in pad_ids if pad_id is not None and 0 <= pad_id < vocabulary), 0)
-    return Encoder(
+    encoder = Encoder(
         spec=EncoderSpec(
             weights=weights,
             tokenizer=tokenizer_digest(backend),
@@ -80,16 +80,34 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         ),
         model=model,
         tokenizer=backend,
-        device=target,
+        device=torch.device("cpu"),
         default_max_length=_default_max_length(files, sentence, tokenizer, limit),
         default_truncation_side=tokenizer.truncation_side,
         position_limit=limit,
         pad_id=pad_id,
         vocabulary=vocabulary,
-        token_types=has_token_types(model, tokenizer),
-        padding=Padding(MULTIPLE, limit) if own_maps else NO_PADDING,
-        taps=taps,
+        token_types=token_types,
+        boundaries=boundaries(config.to_dict()),
     )
+    with quiet_transformers():
+        # Of the weights as they are, where rounding hides nothing.
+        if padding_shows(encoder, SHORT, layers=True):
+            encoder = replace(encoder, padding=EQUAL_LENGTHS)
+        if compute != torch.float32:
+            # Loaded anew and not cast: transformers knows which parts must keep their precision.
+            model = load_model(files, config, compute)
+            model.train(mode=False).requires_grad_(requires_grad=False)
+        torch.nn.Module.to(model, target)
+        encoder = replace(encoder, model=model, device=target)
+        return encoder if trainable else _for_inference(encoder, model, lambda: hidden_shape(files, model, backend))
+
+
+def _for_inference(encoder: Encoder, model: PreTrainedModel, probe: Callable[[], object]) -> Encoder:
+    """The encoder, its model made faster in a way that it cannot be trained in; ``probe`` runs it once."""
+    # oneDNN keeps code for each number of rows, of which batches of equal lengths have too many.
+    if encoder.device.type == "cpu" and encoder.padding == NO_PADDING and has_onednn() and use_onednn(model, probe):
+        encoder = replace(encoder, padding=Padding(MULTIPLE, encoder.position_limit))
+    return replace(encoder, taps=LayerTaps.find(model, lambda: run_probe(model, encoder.tokenizer)))
 
 
 def _default_max_length(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 from tokenizers import Tokenizer
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
+from encoders.boundaries import attended_limit
+from encoders.model_state import unchanged
 from encoders.sources import EncoderFiles
 from featurestore.errors import UsageError
 
@@ -36,35 +37,37 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
 
 
 def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
-    """The encoder's output, all hidden states among it, for a few tokens."""
+    """The encoder's output, all hidden states among it, for a few tokens; the model is left as it was."""
     return run_tokens(model, tokenizer.encode(PROBE).ids)
 
 
 @torch.inference_mode()
 def run_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> Any:
-    """The encoder's output, all hidden states among it, for one text of these token ids."""
+    """The same for one text of these token ids."""
     ids = torch.tensor([tokens], device=model.device)
-    return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
+    with unchanged(model):
+        return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
 
 
 def position_limit(model: PreTrainedModel) -> int | None:
-    """Most tokens that the model has positions for; None where positions are relative and without limit."""
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings"):
-            # RoBERTa and its kin count positions from the one after padding's.
-            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
-    limit = getattr(model.config, "max_position_embeddings", None)
-    return limit if limit is not None and limit > 0 else None
+    """Most tokens that the model has positions for and attends to; None where it has no such limit."""
+    settings = [getattr(model.config, name, None) for name in ("max_position_embeddings", "max_seq_len")]
+    limits = [limit for limit in [*settings, attended_limit(model.config.to_dict())] if limit is not None and limit > 0]
+    # By its weight and not by its class: I-BERT's table is a class of its own.
+    tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
+    table = next((table for table in tables if isinstance(getattr(table, "weight", None), torch.Tensor)), None)
+    if table is not None:
+        # RoBERTa and its kin count positions from the one after padding's.
+        padding = getattr(table, "padding_idx", None)
+        limits.append(len(table.weight) - (0 if padding is None else padding + 1))
+    return min(limits, default=None)
 
 
 def vocabulary_size(model: PreTrainedModel) -> int:
     """Rows of the table of token embeddings."""
-    table = model.get_input_embeddings().weight
+    try:
+        table = model.get_input_embeddings().weight
+    except NotImplementedError:
+        # Some architectures do not say which of their tables it is.
+        return int(model.config.vocab_size)
     return len(cast(torch.Tensor, table))
-
-
-def has_token_types(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether tokenizer and model tell the two texts of a pair apart by token types."""
-    name = "token_type_ids"
-    accepted = name in tokenizer.model_input_names and name in inspect.signature(model.forward).parameters
-    return accepted and getattr(model.config, "type_vocab_size", 2) > 1

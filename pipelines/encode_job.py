@@ -137,6 +137,7 @@ def encode(
             "unread": [{"file": it.uri, "reason": it.reason} for it in listing.unread],
         },
         "codec": codec,
+        "equal_lengths": FeatureExtractor(encoder, requested).equal_lengths,
         "prepare_seconds": round(planned - started, 3),
     }
     pruning = Pruning.find(store, corpus, listing, request.prune_limit) if request.prune else None

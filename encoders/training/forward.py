@@ -84,7 +84,7 @@ def predict(
     order = longest_first(tokens.lengths)
     predicted = np.empty(len(tokens), np.int64)
     try:
-        for part in split_by_budget(tokens.lengths[order], budget):
+        for part in split_by_budget(tokens.lengths[order], budget, encoder.padding):
             pooled = pooled_vectors(encoder, tokens, order[part], position, precision)
             predicted[order[part]] = head(pooled).argmax(dim=1).cpu().numpy()
     finally:

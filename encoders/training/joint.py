@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from encoders.batch_effects import settled
 from encoders.batching import longest_first, split_by_budget
 from encoders.encoder import Encoder
 from encoders.ragged import Index, offsets_of
@@ -86,7 +87,9 @@ class JointTraining:
         if [part.task for part in examples] != list(heads):
             raise ValueError(f"heads for {', '.join(heads)}; documents for {', '.join(p.task for p in examples)}")
         self.position = settle_position(settings.position, encoder.spec)
-        self.encoder, self.heads, self.settings = encoder, dict(heads), settings.settled(encoder.spec)
+        longest = max(int(part.tokens.lengths.max()) for part in examples)
+        self.encoder, self.heads = settled(encoder, longest), dict(heads)
+        self.settings = settings.settled(encoder.spec)
         self.sizes = {part.task: len(part) for part in examples}
         self.weights = task_weights(self.sizes, settings.temperature)
         self.digests = {part.task: part.digest for part in examples}
@@ -146,7 +149,7 @@ class JointTraining:
         self.optimizer.zero_grad()
         try:
             with seeded(self.encoder.device, self.settings.seed, "dropout", self.done):
-                for part in split_by_budget(lengths[order], self._budget):
+                for part in split_by_budget(lengths[order], self._budget, self.encoder.padding):
                     sums += self._accumulate(documents[order[part]], owners[order[part]])
         except torch.OutOfMemoryError as error:
             raise UsageError(

@@ -5,7 +5,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.batching import CPU_BUDGET, CUDA_BUDGET, Padding, default_budget, longest_first, split_by_budget
+from encoders.batching import (
+    CPU_BUDGET,
+    CUDA_BUDGET,
+    EQUAL_LENGTHS,
+    Padding,
+    default_budget,
+    longest_first,
+    split_by_budget,
+)
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=60).map(lambda lengths: np.array(lengths, np.int64))
 
@@ -82,3 +90,20 @@ def test_documents_of_one_length_keep_their_order() -> None:
 def test_the_budget_is_that_of_the_device() -> None:
     assert default_budget(torch.device("cpu")) == CPU_BUDGET
     assert default_budget(torch.device("cuda", 1)) == CUDA_BUDGET > CPU_BUDGET
+
+
+@given(LENGTHS, st.integers(1, 200), st.integers(1, 24))
+def test_batches_of_equal_lengths_pad_nothing_and_are_as_full_as_they_can_be(
+    lengths: np.ndarray, budget: int, multiple: int
+) -> None:
+    falling, padding = lengths[longest_first(lengths)], Padding(multiple, equal_lengths=True)
+    parts = split_by_budget(falling, budget, padding)
+    assert [at for part in parts for at in range(part.start, part.stop)] == list(range(len(lengths)))
+    for part in parts:
+        batch = falling[part]
+        assert len(set(batch.tolist())) == 1
+        assert padding.shape(len(batch), batch[0])[1] == batch[0]
+    for part in split_by_budget(falling, budget, EQUAL_LENGTHS):
+        length = falling[part.start]
+        full = (part.stop - part.start + 1) * length > budget
+        assert full or part.stop == len(falling) or falling[part.stop] < length

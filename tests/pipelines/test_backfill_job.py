@@ -22,6 +22,7 @@ from pipelines.corpus import CorpusColumns
 from pipelines.predict_job import PredictRequest, predict
 from pipelines.predictions import Predictions
 from pipelines.segment_job import JobReport
+from tests.encoders.architectures import named, save
 from tests.models import tiny_bert
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 
@@ -294,6 +295,24 @@ def test_predict_on_the_text_of_stored_documents_equals_backfill(store: Store, t
         assert {row["doc_id"]: row["label"] for row in rows} == {doc_id: label for doc_id, (label, _) in stored.items()}
         for row in rows:
             assert row["score"] == pytest.approx(stored[row["doc_id"]][1], abs=1e-5)
+
+
+@pytest.mark.parametrize(("name", "equal"), [("FNet", True), ("XLNet", False)])
+def test_one_text_at_a_time_equals_backfill_where_padding_could_show(name: str, equal: bool, tmp_path: Path) -> None:
+    row = named(name)
+    encoder = str(save(row, tmp_path / "encoder"))
+    rows = [{"doc_id": f"d{i}", "text": " ".join("abcdefgh"[i % 3 : 1 + i % 8] or "z")} for i in range(COUNT)]
+    encoding = {"encoder": encoder, "positions": "mean", "quantizer": "float16", "max_length": 40}
+    report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows), **encoding)
+    assert report.document["equal_lengths"] == equal
+    train(Store.open(str(tmp_path / "store")), tmp_path)
+    run_backfill(Store.open(str(tmp_path / "store")), tmp_path, "parity")
+    stored = answers(tmp_path, "parity")
+    for row_ in rows[:8]:
+        corpus = write_corpus(tmp_path / "one.parquet", [row_])
+        predicted = predict(PredictRequest((corpus,), (str(tmp_path / "parity"),), device="cpu")).table.to_pylist()
+        assert [(p["doc_id"], p["label"]) for p in predicted] == [(row_["doc_id"], stored[row_["doc_id"]][0])]
+        assert predicted[0]["score"] == pytest.approx(stored[row_["doc_id"]][1], abs=1e-4)
 
 
 def test_predict_names_what_it_rejects(store: Store, tmp_path: Path) -> None:

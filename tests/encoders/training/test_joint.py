@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 from encoders import load_encoder
 from encoders.training import JointTraining, StepDone, TaskExamples, TrainingSettings, predict, task_weights
 from featurestore.errors import JobError, UsageError
+from tests.encoders.architectures import named, save
 from tests.encoders.plain import block
 from tests.encoders.training.building import CODES, TEXTS, DroppingHead, build, examples, weights
 
@@ -223,3 +225,15 @@ def test_a_length_without_positions_is_refused(encoder_path: Path):
     encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
     with pytest.raises(UsageError, match="max length 65"):
         TaskExamples.tokenize(encoder, "tone", block(["a"]), np.zeros(1, np.int64), max_length=65)
+
+
+def test_a_step_of_an_encoder_in_which_padding_shows_does_not_depend_on_its_batches(tmp_path: Path) -> None:
+    row = named("FNet")
+    path = save(replace(row, settings={**row.settings, "hidden_size": 32}), tmp_path)
+    losses = []
+    for batch_tokens in (1, 40, 4000):
+        training = build(path, dropout=False, steps=2, batch_tokens=batch_tokens)
+        training.run()
+        losses.append([losses_ for _, losses_ in training.history.windows])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    np.testing.assert_allclose(losses[0], losses[2], rtol=1e-4)

@@ -1,0 +1,91 @@
+"""What a forward pass leaves behind in a model: seen, and taken back, so that a look at a model does not change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn import Module
+
+Settings = Mapping[str, Any]
+"""Name → value of each attribute of a simple type and of each buffer."""
+
+HOOKS = "hook"
+"""In the names of hooks, and of flags that say they are there: transformers adds its own in a model's first run, once,
+and hears hidden states by them."""
+
+SIMPLE = (bool, int, float, str, type(None))
+
+
+@contextmanager
+def unchanged(model: Module) -> Iterator[None]:
+    """Take back at the end whatever runs of the model inside did to it: attributes, submodules, buffers, settings.
+
+    BigBird replaces its attention for good when it meets a short text; others cache what they computed.
+    """
+    holders = list(_holders(model))
+    attributes = [(holder, _copy(vars(holder))) for holder in holders]
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        for holder, before in attributes:
+            _put_back(vars(holder), before)
+        for buffer, value in buffers:
+            if not torch.equal(buffer, value):
+                buffer.copy_(value)
+
+
+def settings(model: Module) -> Settings:
+    """The simple attributes and the buffers of all modules as they are now."""
+    found: dict[str, Any] = {}
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, SIMPLE):
+                found[f"{path}.{name}"] = value
+    found |= {name: buffer.clone() for name, buffer in model.named_buffers()}
+    return found
+
+
+def changed(before: Settings, after: Settings) -> list[str]:
+    """Names of what both have and is not the same in both."""
+    return [name for name, value in before.items() if name in after and not _same(value, after[name])]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    return bool(one is other or one == other)
+
+
+def _holders(model: Module) -> Iterator[Any]:
+    """The modules and their configurations."""
+    known: set[int] = set()
+    for module in model.modules():
+        yield module
+        config = getattr(module, "config", None)
+        if hasattr(config, "__dict__") and id(config) not in known:
+            known.add(id(config))
+            yield config
+
+
+def _copy(attributes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Each value, and a copy of it where it is a dict, as tables of submodules, buffers and parameters are."""
+    return {
+        name: (value, dict(value) if isinstance(value, dict) else None)
+        for name, value in attributes.items()
+        if HOOKS not in name
+    }
+
+
+def _put_back(attributes: dict[str, Any], before: dict[str, tuple[Any, Any]]) -> None:
+    for name in [name for name in attributes if name not in before and HOOKS not in name]:
+        del attributes[name]
+    for name, (value, content) in before.items():
+        attributes[name] = value
+        # Compared by identity: to compare tensors would compute.
+        if content is not None and [*map(id, value.values())] != [*map(id, content.values())]:
+            value.clear()
+            value.update(content)

@@ -54,9 +54,24 @@ def padding_shows(encoder: Encoder, lengths: Sequence[int], *, layers: bool = Fa
 
     Raises:
         UsageError: its features are random, or depend on what it encoded before, on other documents of the same length,
-            or on a setting that a longer document changes and threads would share.
+            or on a setting that a longer document changes and threads would share; or it fails.
     """
-    lengths = [n for n in lengths if encoder.position_limit is None or n <= encoder.position_limit]
+    limit = max(lengths) if encoder.position_limit is None else encoder.position_limit
+    asked = sorted({min(length, limit) for length in lengths})
+    try:
+        return _compare(encoder, asked, layers=layers)
+    except torch.OutOfMemoryError:
+        # What does not fit cannot be compared; batches of equal lengths are never wrong for want of room.
+        return True
+    except torch.AcceleratorError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        told = " or ".join(map(str, asked))
+        raise _refusal(encoder, f"fails at texts of {told} tokens; ask for a lower max length: {first}") from error
+
+
+def _compare(encoder: Encoder, lengths: Sequence[int], *, layers: bool) -> bool:
     runs = _Runs.of(encoder, lengths, layers=layers)
     with unchanged(encoder.model):
         encoder.model.eval()

@@ -128,6 +128,43 @@ def test_the_encoder_is_left_as_it_was_found(bert: Encoder) -> None:
         bert.model.eval()
 
 
+def test_an_encoder_that_fails_beyond_a_boundary_is_refused_before_all_documents_fail(bert: Encoder) -> None:
+    def fails(states: torch.Tensor, _: torch.nn.Module) -> torch.Tensor:
+        if states.shape[1] > 20:
+            raise RuntimeError("shape '[-1, 4]' is invalid\nand more")
+        return states
+
+    encoder = with_change(bert, fails)
+    assert settled(encoder, 20) is encoder
+    with pytest.raises(UsageError, match=r"fails at texts of 19 or 20 or 21 tokens; .*: shape '\[-1, 4\]' is invalid$"):
+        settled(encoder, 21)
+
+
+def test_what_does_not_fit_into_memory_is_batched_by_equal_lengths(bert: Encoder) -> None:
+    def no_room(states: torch.Tensor, _: torch.nn.Module) -> torch.Tensor:
+        if states.shape[0] * states.shape[1] > 40:
+            raise torch.OutOfMemoryError("no room")
+        return states
+
+    assert settled(with_change(bert, no_room), 30).padding == EQUAL_LENGTHS
+
+
+def test_an_encoder_of_few_positions_is_asked_about_shorter_texts(bert: Encoder) -> None:
+    lengths: set[int] = set()
+
+    def notes(states: torch.Tensor, _: torch.nn.Module) -> torch.Tensor:
+        lengths.add(states.shape[1])
+        return states
+
+    padding_shows(replace(with_change(bert, notes), position_limit=4), SHORT)
+    assert lengths == {4}
+
+
+def test_an_encoder_without_context_is_refused(bert: Encoder) -> None:
+    with pytest.raises(UsageError, match="gives a token the same features in any text: it needs kernels"):
+        padding_shows(with_change(bert, lambda states, _: torch.ones_like(states)), SHORT)
+
+
 def test_threads_ask_once(bert: Encoder) -> None:
     runs: list[int] = []
 

@@ -106,18 +106,17 @@ def test_a_map_of_a_type_that_this_processor_cannot_multiply_is_left_alone(
     assert [type(layer) for layer in model] == [Linear, OneDnnLinear]
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
-def test_an_encoder_runs_where_the_processor_has_no_half_precision(dtype: str, tmp_path: Path) -> None:
+def test_an_encoder_runs_where_the_processor_has_no_half_precision(tmp_path: Path) -> None:
     """oneDNN reads the variable once, when it is loaded."""
     code = (
         "import sys, torch; from encoders import load_encoder, FeatureExtractor;"
         "from tests.encoders.plain import block, spec_for;"
-        "encoder = load_encoder(sys.argv[1], device='cpu', dtype=sys.argv[2]);"
+        "encoder = load_encoder(sys.argv[1], device='cpu', dtype='bfloat16');"
         "print(FeatureExtractor(encoder, spec_for(encoder)).extract(block(['the news'])).tokens)"
     )
     narrow = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
     folder = str(tiny_bert(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code, folder, dtype], env=narrow, capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code, folder], env=narrow, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, b"4\n"), done.stderr.decode()
 
 

@@ -45,7 +45,7 @@ def settings(model: Module) -> Settings:
         for name, value in vars(module).items():
             if isinstance(value, SIMPLE):
                 found[f"{path}.{name}"] = value
-    found |= {name: buffer.clone() for name, buffer in model.named_buffers()}
+        found |= {f"{path}.{name}": buffer.clone() for name, buffer in module.named_buffers(recurse=False)}
     return found
 
 

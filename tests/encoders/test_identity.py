@@ -105,7 +105,6 @@ OTHER_FEATURES: list[tuple[Folder, Edit]] = [
     (tiny_bert, (CONFIG, {"num_attention_heads": 4})),
     (tiny_bert, (CONFIG, {"is_decoder": True})),
     (tiny_decoder, (CONFIG, {"is_causal": False})),
-    (tiny_decoder, (CONFIG, {"is_causal": None})),
     (tiny_decoder, (CONFIG, {"scale_attn_weights": False})),
     (tiny_deberta, (CONFIG, {"conv_act": "gelu"})),
 ]

@@ -1,7 +1,7 @@
 """Encoders in whose features padding shows, or worse."""
 
 from tests.encoders.architectures.architecture import EQUAL_LENGTHS, REFUSED, Architecture
-from tests.encoders.architectures.settings import COMMON
+from tests.encoders.architectures.settings import COMMON, OF_GPT
 
 UNMASKED: tuple[Architecture, ...] = (
     Architecture(
@@ -30,6 +30,14 @@ UNMASKED: tuple[Architecture, ...] = (
         remark="Each token reads the embedding of the next; in batches where padding's embedding is zero.",
     ),
     Architecture("YOSO", "yoso", {**COMMON, "num_hash": 4, "hash_code_len": 3}, taken=EQUAL_LENGTHS),
+    Architecture(
+        'GPT-2 with `"is_causal": null`',
+        "gpt2",
+        {**OF_GPT, "is_causal": None},
+        taken=EQUAL_LENGTHS,
+        template="gpt2",
+        remark="It attends to what comes before, and in padded batches to all.",
+    ),
     Architecture(
         "MRA",
         "mra",

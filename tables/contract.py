@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
@@ -25,16 +26,23 @@ class Wanted:
         key: column of ids: text or integers, read as bytes (integers as their decimal text).
         texts: columns of text, read as bytes.
         others: columns that are taken as they are; one may be the key or a text as well.
+        labels: columns of text, integers or booleans, read as bytes (integers as their decimal text).
     """
 
     key: str
     texts: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every column that a file must have, each once."""
-        return tuple(dict.fromkeys((self.key, *self.texts, *self.others)))
+        return tuple(dict.fromkeys((self.key, *self.texts, *self.labels, *self.others)))
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """Every column that is read as bytes."""
+        return tuple(dict.fromkeys((self.key, *self.texts, *self.labels)))
 
     def require(self, uri: str, present: Sequence[str]) -> None:
         """Raise UsageError unless all columns are among those of a file, and none of them twice."""
@@ -47,13 +55,18 @@ class Wanted:
             raise UsageError(f"{uri}: more than one column {', '.join(twice)}; columns there: {there}")
 
 
+TO_THE_END = sys.maxsize
+"""Stop of a part that ends where the file does: the length of a decoded stream is known only once it is read."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A stretch of a file.
 
     Attributes:
-        start: where it starts: a row (columnar formats) or a byte offset (text formats).
-        stop: where it ends, exclusive, in the same measure.
+        start: where it starts: a row (columnar formats) or a byte offset (text formats; of a compressed file, or one in
+            another encoding, in its decoded bytes).
+        stop: where it ends, exclusive, in the same measure; `TO_THE_END` in a text format for the last part.
         first_row: row number in the file of its first row.
     """
 
@@ -71,12 +84,15 @@ class KeyBlock:
         rows: (n,) int64: row numbers in the file, rising.
         starts: (n,) int64: byte offset of each row; None in a format whose parts are row ranges.
         text_bytes: estimate of the bytes of text in these rows.
+        seen: what was found that puts other rows of the file in doubt: `TableFile.seen` of the file that is read has to
+            hold what the blocks of the whole scan name.
     """
 
     keys: pa.Array
     rows: Int64s
     starts: Int64s | None
     text_bytes: int
+    seen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,7 @@ class Rows:
 
     Attributes:
         rows: (n,) int64: row numbers in the file, rising.
-        values: key and text columns: name → (n,) large binary, null where a row has no value.
+        values: key, text and label columns: name → (n,) large binary, null where a row has no value.
         others: table of the other columns, None where none are wanted; text columns may hold invalid UTF-8.
         faults: rows that could not be read at all; they are not among ``rows``.
     """
@@ -144,7 +160,10 @@ class TableFormat(Protocol):
         ...
 
     def split_points(self, file: TableFile) -> Int64s | None:
-        """(n,) int64: row numbers where reading can begin without reading what comes before; None: at every row."""
+        """(n,) int64: row numbers where reading can begin without reading what comes before; None: at every row.
+
+        The parts between two of them are best read in one call.
+        """
         ...
 
     def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:

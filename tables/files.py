@@ -14,6 +14,8 @@ from obstore.exceptions import BaseError
 from featurestore.addresses import Address
 from featurestore.errors import DataError
 from featurestore.objects import Objects
+from tables.compression import codec_of_name, plain_name
+from tables.text_options import UTF_8, TextOptions
 
 READ_BYTES = 1 << 20
 """Bytes of a local file held and parsed at once: small beside a model, and no slower than more."""
@@ -24,19 +26,38 @@ OBJECT_READ_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class TableFile:
-    """One file of a corpus.
+    """One file of a table.
 
     Attributes:
         uri: absolute local path, or URL of an object.
         format: ``parquet``, ``jsonl`` or ``csv``.
         bytes: size when it was listed.
         partitions: columns in the names of its folders: (name, value); see `tables.partitions`.
+        options: what is said of its text.
+        seen: what a scan found in the whole file that the reading of each part has to know (`KeyBlock.seen`).
     """
 
     uri: str
     format: str
     bytes: int
     partitions: tuple[tuple[str, str | None], ...] = ()
+    options: TextOptions = TextOptions()
+    seen: frozenset[str] = frozenset()
+
+    @property
+    def codec(self) -> str | None:
+        """What its bytes are compressed with, by its ending."""
+        return codec_of_name(self.uri)
+
+    @property
+    def plain_name(self) -> str:
+        """Its name without the ending of its compression, lowered."""
+        return plain_name(self.uri)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether its text comes only from its beginning on: it is compressed, or in another encoding than UTF-8."""
+        return self.codec is not None or self.options.encoding != UTF_8
 
 
 def is_url(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from featurestore.errors import UsageError
 from tables.columnar.parquet_files import ParquetFiles
+from tables.compression import ARCHIVES, CODECS, codec_of_name, plain_name
 from tables.contract import NamedFormat, TableFormat
 from tables.files import TableFile
 from tables.partitions import PartitionedFormat
@@ -16,7 +17,8 @@ FORMATS: dict[str, NamedFormat] = {reader.name: reader for reader in (ParquetFil
 ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() for ending in reader.endings}
 """File name ending → format name."""
 
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")
+_SELF_COMPRESSED = frozenset({"parquet"})
+"""Formats that compress by themselves, inside; the readers of text unpack nothing else."""
 
 
 def format_of(file: TableFile) -> TableFormat:
@@ -26,9 +28,10 @@ def format_of(file: TableFile) -> TableFormat:
 
 
 def format_of_name(name: str) -> str | None:
-    """Format of a file by the ending of its name; None for an ending that says nothing."""
-    lowered = name.lower()
-    return next((found for ending, found in ENDINGS.items() if lowered.endswith(ending)), None)
+    """Format of a file by the ending of its name; None for an ending that says nothing, or one that is not read."""
+    plain = plain_name(name)
+    found = next((found for ending, found in ENDINGS.items() if plain.endswith(ending)), None)
+    return None if found in _SELF_COMPRESSED and codec_of_name(name) else found
 
 
 def require_format(uri: str) -> str:
@@ -40,6 +43,9 @@ def require_format(uri: str) -> str:
     found = format_of_name(uri)
     if found is not None:
         return found
-    if uri.lower().endswith(COMPRESSED):
-        raise UsageError(f"{uri}: compressed files cannot be read in ranges; unpack it, or write Parquet")
-    raise UsageError(f"{uri}: unknown ending; files end in {', '.join(ENDINGS)}")
+    if uri.lower().endswith(ARCHIVES):
+        raise UsageError(f"{uri}: such archives are not read; unpack it, or compress it as {', '.join(CODECS)}")
+    if codec_of_name(uri) and format_of_name(plain_name(uri)):
+        raise UsageError(f"{uri}: {format_of_name(plain_name(uri))} files compress inside; unpack it")
+    packed = ", ".join(CODECS)
+    raise UsageError(f"{uri}: unknown ending; files end in {', '.join(ENDINGS)}, text also compressed ({packed})")

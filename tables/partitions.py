@@ -67,6 +67,7 @@ def _inside(wanted: Wanted, values: dict[str, str | None]) -> Wanted:
     return replace(
         wanted,
         texts=tuple(name for name in wanted.texts if name not in values),
+        labels=tuple(name for name in wanted.labels if name not in values),
         others=tuple(name for name in wanted.others if name not in values),
     )
 
@@ -75,7 +76,7 @@ def _with_folders(rows: Rows, wanted: Wanted, values: dict[str, str | None]) -> 
     count = len(rows.rows)
     texts = {
         name: pa.repeat(pa.scalar(values[name], pa.string()), count).cast(pa.large_binary())
-        for name in wanted.texts
+        for name in (*wanted.texts, *wanted.labels)
         if name in values
     }
     if not wanted.others:

@@ -16,7 +16,7 @@ from pipelines.corpus.columns import CorpusColumns
 from pipelines.corpus.duplicates import find_duplicates
 from pipelines.corpus.survey import Survey, survey
 from pipelines.corpus.units import Duplicates, WorkUnit
-from tables import TableFile, format_of
+from tables import TO_THE_END, TableFile, format_of
 
 Int64s = npt.NDArray[np.int64]
 
@@ -163,4 +163,4 @@ def _offsets(found: Survey, bounds: Int64s) -> list[int]:
     """Where units start and stop, in the measure of the file's format."""
     if found.starts is None:
         return [int(bound) for bound in bounds]
-    return [*found.starts[bounds[:-1]].tolist(), found.file.bytes]
+    return [*found.starts[bounds[:-1]].tolist(), TO_THE_END]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ class Survey:
     """What is known of one file after a pass over its ids.
 
     Attributes:
-        file: the corpus file.
+        file: the corpus file, with what the pass has seen of it.
         count: rows; blank lines of a text file are none.
         text_bytes: estimate of their bytes of text.
         numbers: (count,) int64: row number of each row; None where row i is number i.
@@ -75,6 +75,7 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
     keyed: list[Int64s | range] = []
     numbers: list[Int64s | range] = []
     starts: list[Int64s] = []
+    seen: frozenset[str] = frozenset()
     count = text_bytes = 0
     for block in format_of(file).scan(file, columns.wanted):
         valid = _valid(block.keys)
@@ -85,8 +86,9 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
         starts += [] if block.starts is None else [block.starts]
         count += len(valid)
         text_bytes += block.text_bytes
+        seen |= block.seen
     return Survey(
-        file=file,
+        file=replace(file, seen=seen),
         count=count,
         text_bytes=text_bytes,
         numbers=_expand(numbers, count),

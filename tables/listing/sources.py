@@ -13,20 +13,27 @@ from tables.listing.listing import EMPTY, Found, Listing, Unread
 from tables.listing.local_sources import list_local
 from tables.listing.object_sources import list_objects
 from tables.partitions import partitions_of
+from tables.text_options import TextOptions
+
+AS_THEY_ARE = TextOptions()
 
 
-def find_files(inputs: Sequence[str]) -> tuple[TableFile, ...]:
+def find_files(inputs: Sequence[str], options: TextOptions = AS_THEY_ARE) -> tuple[TableFile, ...]:
     """The files of `list_files`, for those to whom it does not matter what lies beside them."""
-    return list_files(inputs).files
+    return list_files(inputs, options).files
 
 
-def list_files(inputs: Sequence[str]) -> Listing:
+def list_files(inputs: Sequence[str], options: TextOptions = AS_THEY_ARE) -> Listing:
     """What files, folders and globs stand for.
 
     Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a
     known ending count, at any depth; a file that is named, or matched by a glob, must have one. A file named twice, or
     by a link, counts once. Columns may stand in the names of folders (``section=sport/``): below a folder that is
     named, or in the path of a file that is. Empty files hold no rows; a night that brings nothing is no error.
+
+    Args:
+        inputs: names.
+        options: what is said of the text in them.
 
     Raises:
         UsageError: nothing is there, or an ending is unknown; the text lists what is there.
@@ -46,7 +53,8 @@ def list_files(inputs: Sequence[str]) -> Listing:
             unread.setdefault(it.uri, Unread(it.uri, EMPTY))
         else:
             identity = it.uri if is_url(it.uri) else str(Path(it.uri).resolve())
-            files.setdefault(identity, TableFile(it.uri, require_format(it.uri), it.bytes, partitions_of(it.folder)))
+            file = TableFile(it.uri, require_format(it.uri), it.bytes, partitions_of(it.folder), options)
+            files.setdefault(identity, file)
     bad = next((it for it in unread.values() if it.reason != EMPTY), None)
     if not files and bad is not None:
         raise UsageError(f"{bad.uri}: nothing to read: {bad.reason}")

@@ -1,4 +1,4 @@
-"""Corpus files in JSON Lines: one object a line; units are byte ranges."""
+"""Files of JSON objects: one a line (JSON Lines), over several lines, or in an array; parts are byte ranges."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.errors import UsageError
-from tables.contract import Fault, KeyBlock, Part, Rows, Wanted
+from featurestore.errors import DataError, UsageError
+from tables.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
 from tables.files import TableFile
 from tables.text.byte_ranges import ByteBlock, data_start, read_blocks
-from tables.text.json_rows import parse_line, parse_rows, split_lines
+from tables.text.json_layout import Elements, Layout, Objects
+from tables.text.json_rows import parse_line, parse_rows
 from tables.text.json_source import spelled_in
+from tables.text.signs import HEAD_BYTES, first_bytes, read_head
+from tables.text.streams import open_text
 
 
 @dataclass(frozen=True)
 class JsonLinesFiles:
-    """JSON Lines: keys are strings or integers; a row is a line, and a blank line is no row.
+    """JSON: keys are strings or integers; a row is an object, wherever it ends.
 
-    Other columns are text: strings as they are, other values as they are written. Their type must not depend on which
-    rows a unit, or tonight's corpus, happens to hold.
+    Rows are numbered by the lines that they begin in, blank lines counted; elements of an array from 0. Other columns
+    are text: strings as they are, other values as they are written. Their type must not depend on which rows a unit, or
+    tonight's corpus, happens to hold.
     """
 
     name: ClassVar[str] = "jsonl"
@@ -31,12 +36,14 @@ class JsonLinesFiles:
     def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
         """See `TableFormat.check`; reads on while a column has not been seen, since any row may leave keys out."""
         kept = pa.schema([pa.field(name, pa.string()) for name in wanted.others])
+        head = read_head(file)
+        _refuse_other_lines(file, head)
         seen: dict[str, None] = {}
         missing = set(wanted.names)
-        for number, block in enumerate(read_blocks(file, data_start(file), file.bytes, 0, split_lines)):
+        for number, block in enumerate(_blocks(file, head, Layout.of(head).splitter())):
             if number and not any(spelled_in(name, block.data) for name in missing):
                 continue
-            lines = range(len(block.spans.starts))
+            lines = range(0 if block.too_long else len(block.spans.starts))
             objects = (parse_line(block.row_bytes(line), wanted.key, wanted.names) for line in lines)
             for row in objects:
                 seen |= dict.fromkeys(row or ())
@@ -50,8 +57,10 @@ class JsonLinesFiles:
         return kept
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
-        """See `TableFormat.scan`; parses every line, and keeps the keys and where the lines start."""
-        for block in read_blocks(file, data_start(file), file.bytes, 0, split_lines):
+        """See `TableFormat.scan`; parses every row, and keeps the keys and where the rows start."""
+        head = read_head(file)
+        splitter = Layout.of(head).splitter()
+        for block in _blocks(file, head, splitter):
             parsed = parse_rows(block, wanted.key, ())
             ids = parsed.values[wanted.key]
             if parsed.faults:
@@ -59,29 +68,47 @@ class JsonLinesFiles:
                 origin[parsed.positions] = np.arange(len(parsed.positions))
                 ids = ids.take(pa.array(origin, mask=origin < 0))
             yield KeyBlock(ids, block.rows, block.starts, len(block.data))
+        if isinstance(splitter, Elements) and not splitter.closed:
+            raise DataError(f"{file.uri}: its JSON array is not closed: the file is cut short")
 
-    def split_points(self, file: TableFile) -> None:
+    def split_points(self, file: TableFile) -> npt.NDArray[np.int64] | None:
         """See `TableFormat.split_points`."""
+        return np.zeros(1, np.int64) if file.is_stream else None
 
     def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
         """See `TableFormat.read`."""
-        for part in parts:
-            blocks = read_blocks(file, part.start, part.stop, part.first_row, split_lines)
-            yield Rows.concatenate([_read_block(block, wanted) for block in blocks])
+        with open_text(file) as stream:
+            splitter = Layout.of(first_bytes(file) if file.is_stream else stream.read(HEAD_BYTES)).splitter()
+            for part in parts:
+                blocks = read_blocks(stream, file, part.start, part.stop, part.first_row, splitter)
+                yield Rows.concatenate([_read_block(block, wanted) for block in blocks])
+
+
+def _blocks(file: TableFile, head: bytes, splitter: Objects | Elements) -> Iterator[ByteBlock]:
+    with open_text(file) as stream:
+        yield from read_blocks(stream, file, data_start(head), TO_THE_END, 0, splitter)
 
 
 def _read_block(block: ByteBlock, wanted: Wanted) -> Rows:
-    parsed = parse_rows(block, wanted.key, wanted.texts, wanted.others)
+    parsed = parse_rows(block, wanted.key, wanted.texts, wanted.others, wanted.labels)
     rows = block.rows
     others = {name: parsed.values[name].view(pa.large_string()) for name in wanted.others}
     return Rows(
         rows=rows[parsed.positions],
-        values={name: parsed.values[name] for name in (wanted.key, *wanted.texts)},
+        values={name: parsed.values[name] for name in wanted.plain},
         others=pa.table(others) if wanted.others else None,
         faults=tuple(Fault(int(rows[fault.position]), fault.key, fault.reason) for fault in parsed.faults),
     )
 
 
+def _refuse_other_lines(file: TableFile, head: bytes) -> None:
+    """Objects that another line end than LF parts, if the first two show it."""
+    for end, name in ((b"\r", "CR alone"), ("\u2028".encode(), "U+2028"), ("\u0085".encode(), "NEL (U+0085)")):
+        first, between, rest = head.partition(b"}" + end)
+        if between and rest[:1] == b"{" and b"\n" not in first:
+            raise UsageError(f"{file.uri}: its lines end in {name}; end them in LF")
+
+
 def _first_thing(block: ByteBlock) -> str:
     array = block.row_bytes(0).startswith(b"[")
-    return "it holds a JSON array" if array else "no line of its first block is an object"
+    return "its array holds no object" if array else "no line of its first block is an object"

@@ -4,8 +4,8 @@ pyarrow's CSV reader takes a cell such as ``"a"b``, and the lines between one qu
 Here such a record is broken, and what may belong to it is in doubt: the lines up to the next quote that shows, by
 opening a cell or closing one, whether they lie inside quotes. Where they may, all of them are one fault, and none a row.
 
-So it is with a record that holds ``\"`` where nobody has said what escapes: as RFC 4180 has it that quote closes, as
-Spark writes it does not.
+So it is with a record that can be read with ``\"`` for a quote inside a cell, as Spark writes it, where nobody has said
+what escapes. Where only RFC 4180's reading is well-formed, as after a path that ends in a backslash, that one holds.
 """
 
 from __future__ import annotations
@@ -112,18 +112,22 @@ class CsvRecords:
         at = 0
         while at < len(data):
             stop, cells, ended = self._record(data, at)
+            well = cells > 0
             if not ended and not final:
                 # A quote that nothing closes in so many rows closes nowhere.
                 if len(data) - at <= MAX_ROW_BYTES or not self._are_rows(data, _after_line(data, at), None, SOME_LINES):
                     break
-            if cells > 0 and self.dialect.strict and b'\\"' in data[at:stop]:
-                cells = ESCAPED
+            if self.dialect.strict and (cells == 0 or b'\\"' in data[at:stop]):
+                escaped = self._reads_escaped(data, at, final)
+                if escaped is None:
+                    break
+                cells = ESCAPED if escaped else cells
             if cells > 0 and self._escapes_line_end(data, at, stop):
                 continues = self._continues(data, cells, stop, final)
                 if continues is None:
                     break
                 cells = BROKEN if continues else cells
-            safe = stop + 1 if cells > 0 else self._resume(data, at, stop if cells == ESCAPED else None, final)
+            safe = stop + 1 if cells > 0 else self._resume(data, at, stop if well else None, final)
             if safe is None:
                 break
             end = stop if cells > 0 else _without_line_end(data, at, safe)
@@ -148,6 +152,13 @@ class CsvRecords:
                 # A quote that nothing closes yet, or something other than a delimiter behind a closing quote.
                 return len(data), 0, stop > at
             at, cells = stop + 1, cells + 1
+
+    def _reads_escaped(self, data: bytes, at: int, final: bool) -> bool | None:
+        """Whether a record is well-formed, too, if a backslash escapes the quotes in it."""
+        stop, cells, ended = self._readings[-1]._record(data, at)  # noqa: SLF001 (of its own class)
+        if not ended and not final and len(data) - at <= MAX_ROW_BYTES:
+            return None
+        return cells > 0 and cells == (self.columns or cells) and b'\\"' in data[at:stop]
 
     def _escapes_line_end(self, data: bytes, at: int, stop: int) -> bool:
         """Whether an escape stands before the line end, outside quotes: Python's writer may escape it so."""

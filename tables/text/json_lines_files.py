@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,6 +22,9 @@ from tables.text.signs import HEAD_BYTES, first_bytes, read_head
 from tables.text.streams import open_text
 
 
+_LINE_ENDS = {"\r": "CR alone", "\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
+
+
 @dataclass(frozen=True)
 class JsonLinesFiles:
     """JSON: keys are strings or integers; a row is an object, wherever it ends.
@@ -38,9 +42,10 @@ class JsonLinesFiles:
         kept = pa.schema([pa.field(name, pa.string()) for name in wanted.others])
         head = read_head(file)
         _refuse_other_lines(file, head)
+        layout = Layout.of(head)
         seen: dict[str, None] = {}
         missing = set(wanted.names)
-        for number, block in enumerate(_blocks(file, head, Layout.of(head).splitter())):
+        for number, block in enumerate(_blocks(file, head, layout.splitter())):
             if number and not any(spelled_in(name, block.data) for name in missing):
                 continue
             lines = range(0 if block.too_long else len(block.spans.starts))
@@ -51,7 +56,8 @@ class JsonLinesFiles:
                 if not missing:
                     return kept
             if lines and not seen:
-                raise UsageError(f"{file.uri}: not JSON Lines: {_first_thing(block)}; write one object a line")
+                what = "its array holds no object" if layout.array else "no line of its first block is an object"
+                raise UsageError(f"{file.uri}: not JSON Lines: {what}; write one object a line")
         if seen:
             wanted.require(file.uri, list(seen))
         return kept
@@ -102,13 +108,12 @@ def _read_block(block: ByteBlock, wanted: Wanted) -> Rows:
 
 
 def _refuse_other_lines(file: TableFile, head: bytes) -> None:
-    """Objects that another line end than LF parts, if the first two show it."""
-    for end, name in ((b"\r", "CR alone"), ("\u2028".encode(), "U+2028"), ("\u0085".encode(), "NEL (U+0085)")):
-        first, between, rest = head.partition(b"}" + end)
-        if between and rest[:1] == b"{" and b"\n" not in first:
-            raise UsageError(f"{file.uri}: its lines end in {name}; end them in LF")
-
-
-def _first_thing(block: ByteBlock) -> str:
-    array = block.row_bytes(0).startswith(b"[")
-    return "its array holds no object" if array else "no line of its first block is an object"
+    """Objects that another line end than LF parts, where the first two show it."""
+    text = head.decode(errors="replace").lstrip("\ufeff \t\r\n")
+    try:
+        behind = text[json.JSONDecoder().raw_decode(text)[1] :]
+    except (ValueError, RecursionError):
+        return
+    end = _LINE_ENDS.get(behind[:1])
+    if end is not None and behind[1:2] == "{":
+        raise UsageError(f"{file.uri}: its lines end in {end}; end them in LF")

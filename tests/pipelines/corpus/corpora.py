@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.dead_letters import DeadLetter
-from tables import TableFile, find_files
+from tables import TableFile, TextOptions, find_files
 
 DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 """Real corpora, where there are any."""
@@ -37,13 +37,16 @@ def corpus_file(path: Path) -> TableFile:
 
 
 def read_all(
-    *paths: Path, columns: CorpusColumns | None = None, unit_rows: int | None = None
+    *paths: Path,
+    columns: CorpusColumns | None = None,
+    unit_rows: int | None = None,
+    options: TextOptions | None = None,
 ) -> tuple[list[dict[str, Any]], list[DeadLetter]]:
     """Documents and dead letters of all units, in order."""
     columns = columns or CorpusColumns()
     documents: list[dict[str, Any]] = []
     letters: list[DeadLetter] = []
-    for unit in plan(find_files([str(path) for path in paths]), columns, unit_rows).units:
+    for unit in plan(find_files([str(path) for path in paths], options or TextOptions()), columns, unit_rows).units:
         block, dead, _ = read_unit(unit, columns)
         documents += block.table.to_pylist()
         letters += dead

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import io
 import json
 from unittest.mock import patch
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.corpus import CorpusColumns
-from tables import files
+from tables import TextOptions, files
 from tests.pipelines.corpus.corpora import read_all, write_parquet
 
 TEXT = st.text(alphabet='ab é😀,"\n\r\\{}\u2028\0', min_size=1, max_size=8).map(lambda text: f".{text}")
@@ -20,12 +22,18 @@ ROWS = st.lists(st.tuples(TEXT, TEXT, st.none() | TEXT), max_size=25, unique_by=
 SIZES = st.integers(1, 30)
 COLUMNS = CorpusColumns(pair="pair")
 
+
+
+def zstd(data):
+    return pa.compress(data, codec="zstd", asbytes=True)
+
+
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
-def read(path, unit_rows, read_bytes):
+def read(path, unit_rows, read_bytes, **options):
     with patch.object(files, "READ_BYTES", read_bytes):
-        documents, letters = read_all(path, columns=COLUMNS, unit_rows=unit_rows)
+        documents, letters = read_all(path, columns=COLUMNS, unit_rows=unit_rows, options=TextOptions(**options))
     return [(row["doc_id"], row["text"], row["pair"]) for row in documents], letters
 
 
@@ -60,7 +68,62 @@ def test_in_csv(tmp_path, rows, unit_rows, read_bytes, end, blank_lines):
         sink.write(end * blank_lines)
     path = tmp_path / "x.csv"
     path.write_bytes(sink.getvalue().encode())
-    assert read(path, unit_rows, read_bytes) == ([(*row[:2], row[2] or "-") for row in rows], [])
+    # Without a word on backslashes, a text that ends in two of them may be one that ends in one.
+    assert read(path, unit_rows, read_bytes, escape='"') == ([(*row[:2], row[2] or "-") for row in rows], [])
+    documents, letters = read(path, unit_rows, read_bytes)
+    assert set(documents) <= {(*row[:2], row[2] or "-") for row in rows}
+    assert all(letter.reason.startswith("CSV row in doubt") for letter in letters)
+
+
+@same_folder
+@given(ROWS, SIZES, st.integers(1, 60), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(",;\t"))
+def test_in_csv_with_backslashes_that_escape(tmp_path, rows, unit_rows, read_bytes, quoting, delimiter):
+    sink = io.StringIO()
+    end = "\r\n" if quoting == csv.QUOTE_MINIMAL else "\n"
+    writer = csv.writer(
+        sink, delimiter=delimiter, lineterminator=end, quoting=quoting, escapechar="\\", doublequote=False
+    )
+    writer.writerows([["doc_id", "text", "pair"], *((*row[:2], row[2] or "-") for row in rows)])
+    path = tmp_path / "x.csv"
+    path.write_bytes(sink.getvalue().encode())
+    expected = {(*row[:2], row[2] or "-") for row in rows}
+    documents, letters = read(path, unit_rows, read_bytes, escape="\\", delimiter=delimiter)
+    assert set(documents) <= expected
+    assert all("outside quotes" in letter.reason for letter in letters)
+    assert not letters or quoting == csv.QUOTE_MINIMAL
+    if any('"' in text for row in expected for text in row):
+        # One escaped quote shows that no backslash of the file is to be believed.
+        assert set(read(path, unit_rows, read_bytes, delimiter=delimiter)[0]) <= expected
+
+
+TABLES = st.sampled_from(["lines", "array", "indented array", "objects over lines", "csv"])
+PACKED = st.sampled_from([("", lambda data: data), (".gz", gzip.compress), (".zst", zstd), (".bz2", bz2.compress)])
+ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-7"])
+
+
+def written(layout, rows):
+    objects = [dict(zip(("doc_id", "text", "pair"), row, strict=True)) for row in rows]
+    if layout == "array":
+        return json.dumps(objects, ensure_ascii=False)
+    if layout == "indented array":
+        return json.dumps(objects, indent=1)
+    if layout == "objects over lines":
+        return "\n".join(json.dumps(each, indent=2, ensure_ascii=False) for each in objects)
+    if layout == "lines":
+        return "\n".join(json.dumps(each) for each in objects)
+    sink = io.StringIO()
+    csv.writer(sink, lineterminator="\r\n").writerows([["doc_id", "text", "pair"], *rows])
+    return sink.getvalue()
+
+
+@same_folder
+@given(ROWS, SIZES, st.integers(1, 60), TABLES, PACKED, ENCODINGS)
+def test_in_every_layout_compression_and_encoding(tmp_path, rows, unit_rows, read_bytes, layout, packed, encoding):
+    rows = [(*row[:2], row[2] or "-") for row in rows]
+    ending, pack = packed
+    path = tmp_path / f"x.{'csv' if layout == 'csv' else 'json'}{ending}"
+    path.write_bytes(pack(written(layout, rows).encode(encoding)))
+    assert read(path, unit_rows, read_bytes, encoding=encoding, escape='"') == (rows, [])
 
 
 MESSY_LINES = st.lists(

@@ -114,10 +114,28 @@ def test_an_unknown_ending_is_an_error_that_lists_the_known_ones(tmp_path):
             find_files([text])
 
 
-def test_a_compressed_file_is_refused_with_what_to_do(tmp_path):
-    touch(tmp_path, "a.jsonl.gz")
-    with pytest.raises(UsageError, match=r"a.jsonl.gz: compressed files cannot be read in ranges; unpack it"):
-        find_files([f"{tmp_path}/a.jsonl.gz"])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("a.jsonl.zip", "such archives are not read; unpack it, or compress it as .gz, .zst, .bz2, .lz4"),
+        ("a.csv.xz", "such archives are not read"),
+        ("a.tar.gz", "unknown ending"),
+        ("a.gz", "unknown ending"),
+        ("a.parquet.gz", "parquet files compress inside; unpack it"),
+    ],
+)
+def test_what_is_packed_in_a_way_that_is_not_read_is_refused_with_what_to_do(tmp_path, name, what):
+    touch(tmp_path, name)
+    with pytest.raises(UsageError, match=f"{name}: {what}"):
+        find_files([f"{tmp_path}/{name}"])
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "ndjson", "json", "csv", "tsv"])
+@pytest.mark.parametrize("packed", [".gz", ".zst", ".bz2", ".lz4", ".GZ"])
+def test_compressed_text_is_read_under_its_two_endings(tmp_path, ending, packed):
+    touch(tmp_path, f"a.{ending}{packed}")
+    (file,) = find_files([str(tmp_path)])
+    assert (file.format, file.is_stream) == ("csv" if ending in ("csv", "tsv") else "jsonl", True)
 
 
 def test_a_file_that_changed_or_went_since_it_was_listed_is_an_error(tmp_path):

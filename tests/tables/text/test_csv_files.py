@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from featurestore.errors import UsageError
@@ -79,12 +81,18 @@ def test_a_header_alone_holds_no_documents(tmp_path):
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"\n\n", "no CSV header: the file is empty"),
-        ("doc_id,text\na,x\n".encode("utf-16"), "not CSV in UTF-8"),
+        ("doc_id,text\na,x\n".encode("utf-16"), "is UTF-16; say --encoding utf-16"),
+        ("doc_id,text\na,x\n".encode("utf-32-be"), "is UTF-32-BE; say --encoding utf-32-be"),
+        (gzip.compress(b"doc_id,text\na,x\n"), "is gzip-compressed; rename it so that it ends in .csv.gz"),
+        (b"PK\x03\x04....", "is a zip archive .or a spreadsheet.; unpack it, or export it as CSV"),
+        ("doc_id,text\u2028a,x\u2028".encode(), r"its lines end in U\+2028; end them in LF or CR LF"),
+        ("doc_id,text\x85a,x\x85".encode(), r"its lines end in NEL \(U\+0085\)"),
+        (b"sep=;\r\ndoc_id;text\r\n", "its first line says that ';' separates cells; say --csv-delimiter ';'"),
         (b'doc_id,"text\na,x\n', "not CSV in UTF-8"),
-        (b"PAR1\x15\x04\x15\n", "not CSV in UTF-8: its first line holds binary data"),
-        (b"doc_id;text\na;x\n", "the header 'doc_id;text' has no comma; separate cells by commas"),
-        (b"doc_id\ttext\na\tx\n", "has no comma"),
+        (b"PAR1\x15\x04\x15\n", "is a Parquet file; rename it so that it ends in .parquet"),
+        (b"doc_id\0,text\n", "not CSV in UTF-8: its first line holds binary data"),
+        (b"doc_id;text\na;x\n", "the header 'doc_id;text' has no comma; say --csv-delimiter ';'"),
+        (b"doc_id\ttext\na\tx\n", "has no comma; say --csv-delimiter tab"),
         (b"id,body\na,x\n", "no column doc_id, text; columns there: id, body"),
         (b"doc_id,text,text\na,x,y\n", "more than one column text"),
     ],

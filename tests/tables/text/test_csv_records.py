@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,25 +10,31 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tables.text import csv_records
-from tables.text.csv_records import split_records
+from tables.text.csv_dialect import Dialect
+from tables.text.csv_records import CsvRecords
+
+COMMA, BACKSLASH = b",\\"
+PLAIN = CsvRecords(Dialect(COMMA))
+ESCAPED = CsvRecords(Dialect(COMMA, BACKSLASH, strict=False), 2)
 
 CELLS = st.lists(st.text(alphabet='ab,"\r\n é', max_size=5), min_size=2, max_size=2)
-MESSY = st.binary().map(lambda data: bytes(b'ab,"\r\n\n"'[byte % 8] for byte in data))
+MESSY = st.binary().map(lambda data: bytes(b'ab,"\r\n\n"\\'[byte % 9] for byte in data))
+READINGS = st.sampled_from([PLAIN, replace(PLAIN, columns=2), ESCAPED])
 
 
-def records_of(data, final=True):
-    spans, used = split_records(data, final)
+def records_of(data, final=True, records=PLAIN):
+    spans, used = records.split(data, final)
     rows = [data[start:stop] for start, stop in zip(spans.starts.tolist(), spans.stops.tolist(), strict=True)]
     return rows, spans.cells.tolist(), used
 
 
-def piecewise(data, sizes):
+def piecewise(data, sizes, records=PLAIN):
     """The records found when the data arrive in pieces, with what is left over carried on."""
     found, cells, rest, at = [], [], b"", 0
     for size in [*sizes, len(data)]:
         rest += data[at : at + size]
         at = min(at + size, len(data))
-        rows, counts, used = records_of(rest, at == len(data))
+        rows, counts, used = records_of(rest, at == len(data), records)
         found, cells, rest = found + rows, cells + counts, rest[used:]
         if at == len(data):
             break
@@ -49,26 +56,26 @@ def test_what_a_csv_writer_writes_is_found_record_by_record(rows, end):
     assert used == len(data)
 
 
-@given(MESSY, st.lists(st.integers(1, 9), max_size=30))
-@example(b'a,"b"\n"c"', [6])
-@example(b'a,"b""c"\n', [5])
-@example(b'a,"b\nc\nd,e\n', [3])
-@example(b'a,5"\nb,"c\nd"\n', [9])
-def test_where_records_are_found_does_not_depend_on_how_the_data_arrive(data, sizes):
-    assert piecewise(data, sizes) == records_of(data)[:2]
+@given(MESSY, st.lists(st.integers(1, 9), max_size=30), READINGS)
+@example(b'a,"b"\n"c"', [6], PLAIN)
+@example(b'a,"b""c"\n', [5], PLAIN)
+@example(b'a,"b\nc\nd,e\n', [3], PLAIN)
+@example(b'a,5"\nb,"c\nd"\n', [9], PLAIN)
+def test_where_records_are_found_does_not_depend_on_how_the_data_arrive(data, sizes, records):
+    assert piecewise(data, sizes, records) == records_of(data, records=records)[:2]
 
 
-@given(MESSY)
-def test_counting_quotes_and_reading_cell_by_cell_agree(data):
-    fast, slow = split_records(data, True), csv_records._split_slowly(data, True)
+@given(MESSY, READINGS)
+def test_counting_quotes_and_reading_cell_by_cell_agree(data, records):
+    fast, slow = records.split(data, True), records._split_slowly(data, True)
     for name in ("starts", "stops", "numbers", "cells"):
         np.testing.assert_array_equal(getattr(fast[0], name), getattr(slow[0], name))
     assert fast[1] == slow[1] == len(data)
 
 
-@given(MESSY)
-def test_every_byte_that_is_no_line_end_belongs_to_one_record(data):
-    spans, _ = split_records(data, True)
+@given(MESSY, READINGS)
+def test_every_byte_that_is_no_line_end_belongs_to_one_record(data, records):
+    spans, _ = records.split(data, True)
     covered = np.zeros(len(data), int)
     for start, stop in zip(spans.starts, spans.stops, strict=True):
         covered[start:stop] += 1
@@ -92,12 +99,3 @@ def test_every_byte_that_is_no_line_end_belongs_to_one_record(data):
 )
 def test_a_record_with_broken_quotes_loses_its_first_line_only(data, records, cells):
     assert records_of(data)[:2] == (records, cells)
-
-
-def test_a_record_longer_than_the_limit_is_broken_however_it_arrives(monkeypatch):
-    monkeypatch.setattr(csv_records, "MAX_ROW_BYTES", 8)
-    data = b'a,"b\nc\nd\ne\nf"\ng,h\n'
-    expected = [b'a,"b', b"c", b"d", b"e", b'f"', b"g,h"]
-    assert records_of(data)[:2] == (expected, [0, 1, 1, 1, 1, 2])
-    for size in range(1, len(data)):
-        assert piecewise(data, [size] * len(data)) == records_of(data)[:2]

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import bz2
+import gzip
+
+import pyarrow as pa
 import pytest
 
 from featurestore.errors import UsageError
 from pipelines.corpus import CorpusColumns, plan
 from tables import files
-from tables.text import byte_ranges
 from tables.text.json_lines_files import JsonLinesFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines
+
+
+LINE = '{"doc_id": "a", "text": "x"}\n'
 
 
 def check(path, columns=CorpusColumns()):  # noqa: B008 - a frozen value
@@ -47,11 +53,8 @@ def test_a_malformed_line_is_a_dead_letter_even_if_it_is_the_first(tmp_path):
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b'[{"doc_id": "a", "text": "x"}]', "it holds a JSON array"),
-        (b'{\n  "doc_id": "a",\n  "text": "x"\n}\n', "no line of its first block is an object"),
         (b"doc_id,text\na,x\n", "no line of its first block is an object"),
-        (b"PAR1\x00\x01\xff\n", "no line of its first block is an object"),
-        ('{"doc_id": "a", "text": "x"}\n'.encode("utf-16"), "no line of its first block is an object"),
+        (b"[1, 2, 3]", "its array holds no object"),
     ],
 )
 def test_a_file_that_is_not_json_lines_is_a_usage_error(tmp_path, data, what):
@@ -60,12 +63,23 @@ def test_a_file_that_is_not_json_lines_is_a_usage_error(tmp_path, data, what):
         check(tmp_path / "x.jsonl")
 
 
-def test_a_line_without_end_is_a_usage_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(byte_ranges, "MAX_ROW_BYTES", 100)
-    monkeypatch.setattr(files, "READ_BYTES", 10)
-    path = write_lines(tmp_path / "x.jsonl", {"doc_id": "a", "text": "x"}, {"doc_id": "b", "text": "y" * 200})
-    with pytest.raises(UsageError, match="the row at byte 29 has no end within"):
-        plan([corpus_file(path)], CorpusColumns())
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"PAR1\x00\x01\xff\n", "is a Parquet file; rename it so that it ends in .parquet"),
+        (LINE.encode("utf-16"), "is UTF-16; say --encoding utf-16"),
+        (LINE.encode("utf-16-le"), "is UTF-16-LE; say --encoding utf-16-le"),
+        (gzip.compress(LINE.encode()), "is gzip-compressed; rename it so that it ends in .jsonl.gz"),
+        (bz2.compress(LINE.encode()), "is bz2-compressed; rename it so that it ends in .jsonl.bz2"),
+        (pa.compress(LINE.encode(), codec="zstd", asbytes=True), "is zstd-compressed; rename it so that it ends in .jsonl.zst"),
+        (LINE.replace("\n", "\r").encode() * 2, "its lines end in CR alone; end them in LF"),
+        (LINE.replace("\n", "\u2028").encode() * 2, r"its lines end in U\+2028; end them in LF"),
+    ],
+)
+def test_another_kind_of_file_is_named(tmp_path, data, what):
+    (tmp_path / "x.jsonl").write_bytes(data)
+    with pytest.raises(UsageError, match=f"x.jsonl: {what}"):
+        check(tmp_path / "x.jsonl")
 
 
 def test_a_missing_column_is_a_usage_error_that_lists_those_there(tmp_path):

@@ -1,36 +1,56 @@
-"""Files of document ids: one id a line, or a column of Parquet, JSON Lines or CSV."""
+"""Files of document ids: one id a line, or a column of any table that encode reads."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore import UsageError
+from featurestore import DataError, UsageError
 from featurestore.named_files import read_file
-from heads.label_files import READERS, read_columns
-from heads.labels import text_column
+from heads.label_files import read_columns
+from tables import TextOptions
+from tables.compression import codec_of_name, plain_name
+from tables.formats import ENDINGS, format_of_name
 
 LINES = ".txt"
 
 
-def read_ids(name: str, column: str) -> pa.Array:
+def read_ids(name: str, column: str, options: TextOptions | None = None) -> pa.Array:
     """The ids of a file, in its order; rows and lines without one are left out.
 
     Args:
-        name: path or URL; its ending says what it is.
+        name: path or URL; its ending says what it is. Folders and globs stand for the tables in them.
         column: name of the column of ids; not for a .txt, which has an id a line.
+        options: what is said of the text.
 
     Raises:
         UsageError: no such file, an unknown ending, a file that is not what its ending says, or no such column.
+        DataError: a row cannot be read.
     """
-    if name.lower().endswith(LINES):
-        try:
-            lines = read_file(name).decode("utf-8-sig").split("\n")
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{name}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
-        ids = pa.array((line.removesuffix("\r") for line in lines), pa.string())
-    elif name.lower().endswith(tuple(READERS)):
-        ids = text_column(read_columns(name, (column,)), column, name).drop_null().combine_chunks()
+    if plain_name(name).endswith(LINES):
+        ids = _lines(name, options or TextOptions())
+    elif "." in name.rpartition("/")[2] and format_of_name(name) is None:
+        raise UsageError(f"{name}: unknown ending; files of ids end in {LINES}, {', '.join(ENDINGS)}")
     else:
-        raise UsageError(f"{name}: unknown ending; files of ids end in {LINES}, {', '.join(READERS)}")
+        ids = read_columns(name, column, (column,), options)[column].drop_null().combine_chunks()
     return ids.filter(pc.not_equal(ids, ""))
+
+
+def _lines(name: str, options: TextOptions) -> pa.Array:
+    try:
+        text = _unpacked(name).decode(options.encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        encoding = options.encoding.upper()
+        raise UsageError(f"{name}: is not {encoding} text: {error.reason} at byte {error.start}") from error
+    return pa.array((line.removesuffix("\r") for line in text.split("\n")), pa.string())
+
+
+def _unpacked(name: str) -> bytes:
+    data = read_file(name)
+    codec = codec_of_name(name)
+    if codec is None:
+        return data
+    try:
+        return bytes(pa.CompressedInputStream(pa.BufferReader(data), codec).read())
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{name}: cannot be unpacked as {codec}: {error}") from error

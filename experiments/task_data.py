@@ -16,7 +16,7 @@ from experiments.tasks import Task
 from featurestore import DataError, UsageError
 from featurestore.identity import key_hashes, text_digests
 from heads.label_files import read_columns
-from heads.labels import Labels, named, text_column
+from heads.labels import Labels, named
 
 COLUMNS = ("doc_id", "text", "text_pair", "label")
 
@@ -127,10 +127,8 @@ def _read_part(task: Task, part: str, path: str, rows: int | None) -> TaskPart:
     names = {"doc_id": task.id_column, "text": task.text_column, "label": task.label_column}
     if task.pair_column is not None:
         names["text_pair"] = task.pair_column
-    table = read_columns(path, tuple(names.values()))
-    columns: dict[str, Any] = {
-        name: text_column(table, column, f"task {task.name}: {path}").combine_chunks() for name, column in names.items()
-    }
+    table = read_columns(path, task.id_column, tuple(names.values()))
+    columns: dict[str, Any] = {name: table[column].combine_chunks() for name, column in names.items()}
     pairs = columns.get("text_pair", pa.nulls(table.num_rows, pa.string()))
     columns["text_pair"] = pc.if_else(pc.equal(pairs, ""), pa.scalar(None, pa.string()), pairs)
     _refuse_unusable(task, path, columns)

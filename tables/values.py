@@ -13,10 +13,10 @@ Mask = npt.NDArray[np.bool_]
 
 
 def as_bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Text, binary, dictionary-encoded or integer values as large binary; integers become their decimal text."""
+    """Text, binary, dictionary-encoded or integer values as large binary; integers become their decimal text, booleans true or false."""
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    if pa.types.is_integer(column.type):
+    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         column = column.cast(pa.string())
     return column.cast(pa.large_binary())
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from featurestore import DataError, Store, UsageError
 from heads import Labels, Split, check_task, read_labels
-from heads.label_files import READERS
 from heads.store_training import DEV_SHARE
+from tables import TextOptions
+from tables.formats import format_of_name
 
 SPLIT_SEED = 0
 """Of the dev share: every setting and every seed of a head is measured on the same documents."""
@@ -43,7 +44,7 @@ class LabelFiles:
         if not found or not task or not files:
             raise UsageError(f"--labels {text!r}: expected TASK=TRAIN or TASK=TRAIN:DEV, for example topic=a.parquet")
         check_task(task)
-        colons = [at for at, sign in enumerate(files) if sign == ":" and files[:at].lower().endswith(tuple(READERS))]
+        colons = [at for at, sign in enumerate(files) if sign == ":" and format_of_name(files[:at]) is not None]
         if len(colons) > 1:
             raise UsageError(f"--labels {text!r}: names more than two files; give TRAIN and DEV, and rename others")
         if not colons:
@@ -92,7 +93,11 @@ class LabelledTask:
 
 
 def read_tasks(
-    files: Sequence[LabelFiles], store: Store, id_column: str = "doc_id", label_column: str = "label"
+    files: Sequence[LabelFiles],
+    store: Store,
+    id_column: str = "doc_id",
+    label_column: str = "label",
+    options: TextOptions | None = None,
 ) -> tuple[LabelledTask, ...]:
     """Read and check the labels of every task.
 
@@ -107,14 +112,14 @@ def read_tasks(
     if twice:
         raise UsageError(f"--labels: task {twice[0]} is named twice; give each task a name of its own")
     read = [
-        (each, read_labels(each.train, id_column, label_column), _read_dev(each, id_column, label_column))
+        (
+            each,
+            read_labels(each.train, id_column, label_column, options),
+            None if each.dev is None else read_labels(each.dev, id_column, label_column, options),
+        )
         for each in files
     ]
     return tuple(_stored(each, train, dev, store) for each, train, dev in read)
-
-
-def _read_dev(files: LabelFiles, id_column: str, label_column: str) -> Labels | None:
-    return None if files.dev is None else read_labels(files.dev, id_column, label_column)
 
 
 def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Store) -> LabelledTask:

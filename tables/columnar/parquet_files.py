@@ -37,6 +37,8 @@ class ParquetFiles:
         _require_type(file, schema.field(wanted.key), integers=True)
         for name in wanted.texts:
             _require_type(file, schema.field(name), integers=False)
+        for name in wanted.labels:
+            _require_type(file, schema.field(name), integers=True, booleans=True)
         return pa.schema([pa.field(name, promoted([schema.field(name).type])) for name in wanted.others])
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
@@ -79,7 +81,7 @@ def _read_part(file: TableFile, part: Part, wanted: Wanted) -> Rows:
     table = pa.Table.from_batches(batches)
     return Rows(
         rows=np.arange(part.start, part.stop),
-        values={name: as_bytes(table[name]) for name in (wanted.key, *wanted.texts)},
+        values={name: as_bytes(table[name]) for name in wanted.plain},
         others=_others(table, wanted) if wanted.others else None,
     )
 
@@ -120,10 +122,11 @@ def _column_bytes(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, 
     return total
 
 
-def _require_type(file: TableFile, field: pa.Field, *, integers: bool) -> None:
+def _require_type(file: TableFile, field: pa.Field, *, integers: bool, booleans: bool = False) -> None:
     value = _plain(field.type)
     text = pa.types.is_string(value) or pa.types.is_binary(value) or pa.types.is_null(value)
-    if not text and not (integers and pa.types.is_integer(value)):
+    taken = text or (integers and pa.types.is_integer(value)) or (booleans and pa.types.is_boolean(value))
+    if not taken:
         expected = "text or integers" if integers else "text"
         raise UsageError(f"{file.uri}: column {field.name} holds {field.type}, expected {expected}")
 

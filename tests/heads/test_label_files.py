@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import UsageError
+from featurestore import DataError, UsageError
 from featurestore.objects import Objects
-from heads import read_labels
+from heads import Labels, read_labels
+from tables import TextOptions, whole
 
 CSV = "doc_id,label\n007,NA\n8,yes\n"
 JSON_LINES = '{"doc_id": "007", "label": "NA"}\n{"doc_id": "8", "label": "yes", "note": [1]}\n'
+
+
+def pairs(labels: Labels) -> tuple[list[str], list[str]]:
+    return labels.doc_ids.to_pylist(), labels.labels.to_pylist()
 
 
 def write_parquet(path: Path) -> None:
@@ -73,32 +79,36 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
         read_labels(tmp_path / name)
 
 
-def test_a_folder_is_no_label_file(tmp_path: Path) -> None:
-    (tmp_path / "l.csv").mkdir()
-    with pytest.raises(UsageError, match="is a directory, expected a file"):
-        read_labels(tmp_path / "l.csv")
+def test_a_folder_of_label_files_is_read_and_one_without_any_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    with pytest.raises(UsageError, match="labels: no file to read below this directory"):
+        read_labels(folder)
+    (folder / "a.csv").write_text("doc_id,label\n1,x\n")
+    (folder / "b.jsonl.gz").write_bytes(gzip.compress(b'{"doc_id": 2, "label": "y"}\n'))
+    (folder / "c.csv").write_bytes(b"")
+    assert dict(zip(*pairs(read_labels(folder)), strict=True)) == {"1": "x", "2": "y"}
+    assert len(read_labels(f"{folder}/*.csv")) == 1
 
 
 def test_an_unknown_ending_lists_those_that_are_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"l\.xlsx: unknown ending; label files end in \.parquet, \.pq, \.jsonl"):
+    (tmp_path / "l.xlsx").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"l\.xlsx: unknown ending; files end in \.parquet, \.pq, .*\.jsonl"):
         read_labels(tmp_path / "l.xlsx")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("l.parquet", b"doc_id,label\n", "cannot be read as parquet"),
-        ("l.parquet", b"", "cannot be read as parquet"),
-        ("l.jsonl", b"doc_id,label\na,x\n", "cannot be read as jsonl"),
-        ("l.jsonl", b'{"doc_id": "a", "label": "x"}\n{"doc_id": 7, "label": "x"}\n', "cannot be read as jsonl"),
-        ("l.csv", b"", "cannot be read as csv"),
-        ("l.csv", b"doc_id,label\na,x\nb\n", "cannot be read as csv"),
-        ("l.csv", b"doc_id,label\na,\xff\n", "cannot be read as csv"),
+        ("l.parquet", b"doc_id,label\n", "not a Parquet file"),
+        ("l.parquet", b"", "is empty: 0 bytes"),
+        ("l.csv", b"", "is empty: 0 bytes"),
+        ("l.jsonl", b"doc_id,label\na,x\n", "not JSON Lines"),
         ("l.csv", b"PAR1\x00\x01", "is a Parquet file"),
-        ("l.jsonl", b"", "no column doc_id; columns there: none"),
         ("l.csv", b"doc_id,topic\na,x\n", "no column label; columns there: doc_id, topic"),
+        ("l.csv", b"doc_id;label\na;x\n", "say --csv-delimiter ';'"),
+        ("l.csv", "doc_id,label\na,x\n".encode("utf-16"), "is UTF-16; say --encoding utf-16"),
         ("l.jsonl", b'{"doc_id": "a", "topic": "x"}', "no column label; columns there: doc_id, topic"),
-        ("l.jsonl", b'{"doc_id": "a", "label": {"x": 1}}', "column label holds struct"),
     ],
 )
 def test_a_file_that_is_not_what_its_ending_says_is_refused(
@@ -107,6 +117,62 @@ def test_a_file_that_is_not_what_its_ending_says_is_refused(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError, match=message):
         read_labels(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("l.csv", b"doc_id,label\na,x\nb\nc\n", "row 1 cannot be read: malformed CSV row: 1 cells, expected 2; 1 rows near it"),
+        ("l.csv", b"doc_id,label\na,\xff\n", "row 0 cannot be read: column label is invalid UTF-8"),
+        ("l.csv", b'doc_id,label\na,"x \\"y\\""\n', "row 0 cannot be read: CSV row in doubt: a backslash may escape; say --csv-e"),
+        ("l.jsonl", b'{"doc_id": "a", "label": "x"}\n\n{"doc_id": "b"\n', "row 2 cannot be read: malformed JSON line"),
+        ("l.jsonl", b'{"doc_id": "a", "label": {"x": 1}}', "row 0 cannot be read: label is an object"),
+        ("l.jsonl", b'{"doc_id": "a", "label": 1.5}', "row 0 cannot be read: label is a number"),
+        ("l.jsonl", b'{"doc_id": true, "label": "x"}', "row 0 cannot be read: id is a boolean"),
+        ("l.json", b'[{"doc_id": "a", "label": "x"}', "its JSON array is not closed: the file is cut short"),
+        ("l.csv.gz", gzip.compress(b"doc_id,label\na,x\n")[:-2], "cannot be unpacked as gzip"),
+    ],
+)
+def test_a_row_that_is_a_dead_letter_in_a_corpus_is_an_error_that_names_it(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_labels(tmp_path / name)
+
+
+def test_the_rules_of_a_corpus_hold_for_labels(tmp_path: Path) -> None:
+    rows = [
+        '{"doc_id": 9223372036854775808, "label": true, "note": 1}',
+        '{"doc_id": "007", "label": 3, "note": "x"}',
+        '{"doc_id": 7, "label": "", "note": [2]}',
+        '{"doc_id": "b", "label": "old", "label": "new"}',
+        '{"doc_id": "c", "label": null}',
+    ]
+    for name, text in [("l.jsonl", "\n".join(rows)), ("l.json", f"[{', '.join(rows)}]")]:
+        (tmp_path / name).write_text(text)
+        labels = read_labels(tmp_path / name)
+        assert pairs(labels) == (["9223372036854775808", "007", "b"], ["true", "3", "new"])
+        assert labels.blank == 2
+
+
+def test_booleans_and_large_integers_of_parquet_are_text(tmp_path: Path) -> None:
+    ids = pa.array([2**64 - 1, 1], pa.uint64())
+    pq.write_table(pa.table({"doc_id": ids, "label": [True, False]}), tmp_path / "l.parquet", row_group_size=1)
+    assert pairs(read_labels(tmp_path / "l.parquet")) == (["18446744073709551615", "1"], ["true", "false"])
+
+
+def test_long_cells_and_many_rows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "PART_ROWS", 3)
+    lines = [f'{number},{"z" * (3 << 20) if number == 2 else "z"},l{number % 2}' for number in range(20)]
+    (tmp_path / "l.csv").write_text("\n".join(["doc_id,text,label", *lines]))
+    assert pairs(read_labels(tmp_path / "l.csv")) == ([str(n) for n in range(20)], [f"l{n % 2}" for n in range(20)])
+
+
+def test_labels_in_other_encodings_and_dialects_are_read_with_the_options_that_say_so(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_bytes('sep=;\r\ndoc_id;label\r\n1;"caf\xe9 \\"q\\""\r\n'.encode("cp1252"))
+    options = TextOptions(encoding="windows-1252", delimiter=";", escape="\\")
+    assert pairs(read_labels(tmp_path / "l.csv", options=options)) == (["1"], ['café "q"'])
 
 
 def test_a_parquet_file_without_the_column_lists_all_it_has(tmp_path: Path) -> None:

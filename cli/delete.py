@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import IdColumnOption, JsonOption, StoreOption
+from cli.options import (
+    CsvDelimiterOption,
+    CsvEscapeOption,
+    EncodingOption,
+    IdColumnOption,
+    JsonOption,
+    StoreOption,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +38,9 @@ def delete(
         ),
     ] = None,
     id_column: IdColumnOption = "doc_id",
+    encoding: EncodingOption = "utf-8",
+    csv_delimiter: CsvDelimiterOption = None,
+    csv_escape: CsvEscapeOption = None,
     block: Annotated[
         bool,
         typer.Option("--block", help="Keep a salted hash of each id, so that encode skips it and it never comes back."),
@@ -54,8 +64,10 @@ def delete(
     named = list(ids or ())
     if ids_file is not None:
         from cli.id_files import read_ids  # noqa: PLC0415
+        from tables import TextOptions  # noqa: PLC0415
 
-        named += read_ids(ids_file, id_column).to_pylist()
+        text = TextOptions(encoding, csv_delimiter, csv_escape)
+        named += read_ids(ids_file, id_column, text).to_pylist()
     elif not named:
         raise UsageError("nothing to delete: name ids, or a file of them with --ids-file")
     if "" in named:

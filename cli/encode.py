@@ -9,9 +9,12 @@ import typer
 from cli.beam_options import beam_options
 from cli.options import (
     CodecOption,
+    CsvDelimiterOption,
+    CsvEscapeOption,
     DeviceOption,
     DtypeOption,
     EncoderOption,
+    EncodingOption,
     IdColumnOption,
     JsonOption,
     MaxLengthOption,
@@ -68,6 +71,9 @@ def encode(
     id_column: IdColumnOption = "doc_id",
     text_column: TextColumnOption = "text",
     pair_column: PairColumnOption = None,
+    encoding: EncodingOption = "utf-8",
+    csv_delimiter: CsvDelimiterOption = None,
+    csv_escape: CsvEscapeOption = None,
     keep_columns: Annotated[
         str, typer.Option(metavar="A,B", help="Corpus columns to keep in the document index.", show_default=False)
     ] = "",
@@ -121,6 +127,7 @@ def encode(
     from pipelines.encode_job import encode as run_encode  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
     from pipelines.pruning import PruneLimit  # noqa: PLC0415
+    from tables import TextOptions  # noqa: PLC0415
 
     request = EncodeRequest(
         inputs=tuple(inputs),
@@ -137,6 +144,7 @@ def encode(
         columns=CorpusColumns(
             id_column, text_column, pair_column, tuple(name.strip() for name in keep_columns.split(",") if name.strip())
         ),
+        text=TextOptions(encoding, csv_delimiter, csv_escape),
         codec=codec,
         unit_rows=unit_rows,
         limit=DeadLetterLimit.parse(max_dead_letters),

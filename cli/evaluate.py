@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import IdColumnOption, JsonOption, LabelColumnOption
+from cli.options import (
+    CsvDelimiterOption,
+    CsvEscapeOption,
+    EncodingOption,
+    IdColumnOption,
+    JsonOption,
+    LabelColumnOption,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +34,9 @@ def evaluate(
     ] = None,
     id_column: IdColumnOption = "doc_id",
     label_column: LabelColumnOption = "label",
+    encoding: EncodingOption = "utf-8",
+    csv_delimiter: CsvDelimiterOption = None,
+    csv_escape: CsvEscapeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare predictions with labels: accuracy, macro F1, MCC, confusion, with 95 % intervals.
@@ -38,9 +48,12 @@ def evaluate(
     from cli.output import print_json  # noqa: PLC0415
     from heads import evaluate_predictions, read_labels  # noqa: PLC0415
     from pipelines.predicted import read_predictions  # noqa: PLC0415
+    from tables import TextOptions  # noqa: PLC0415
 
+    text = TextOptions(encoding, csv_delimiter, csv_escape)
     name, table = read_predictions(predictions, head)
-    evaluation = evaluate_predictions(read_labels(labels, id_column, label_column), table["doc_id"], table["label"])
+    given = read_labels(labels, id_column, label_column, text)
+    evaluation = evaluate_predictions(given, table["doc_id"], table["label"])
     if as_json:
         print_json({"head": name, **evaluation.to_dict()})
     else:

@@ -8,14 +8,14 @@ import pyarrow.compute as pc
 from featurestore import DataError, UsageError
 from featurestore.named_files import read_file
 from heads.label_files import read_columns
-from tables import TextOptions
+from tables import PLAIN_TEXT, TextOptions
 from tables.compression import codec_of_name, plain_name
 from tables.formats import ENDINGS, format_of_name
 
 LINES = ".txt"
 
 
-def read_ids(name: str, column: str, options: TextOptions | None = None) -> pa.Array:
+def read_ids(name: str, column: str, options: TextOptions = PLAIN_TEXT) -> pa.Array:
     """The ids of a file, in its order; rows and lines without one are left out.
 
     Args:
@@ -28,7 +28,7 @@ def read_ids(name: str, column: str, options: TextOptions | None = None) -> pa.A
         DataError: a row cannot be read.
     """
     if plain_name(name).endswith(LINES):
-        ids = _lines(name, options or TextOptions())
+        ids = _lines(name, options)
     elif "." in name.rpartition("/")[2] and format_of_name(name) is None:
         raise UsageError(f"{name}: unknown ending; files of ids end in {LINES}, {', '.join(ENDINGS)}")
     else:

@@ -24,6 +24,29 @@ PairColumnOption = Annotated[
         show_default=False,
     ),
 ]
+EncodingOption = Annotated[
+    str,
+    typer.Option("--encoding", metavar="NAME", help="Of JSON and CSV files: utf-16, cp1252, … as Python names it."),
+]
+CsvDelimiterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--csv-delimiter",
+        metavar="CHAR|tab",
+        help="Between the cells of CSV; a comma, or in .tsv files a tab, unless given.",
+        show_default=False,
+    ),
+]
+CsvEscapeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--csv-escape",
+        metavar="CHAR",
+        help='What makes a quote part of a quoted CSV cell: \\ as Spark writes, or " where quotes are doubled and '
+        "backslashes are data. Unless given, rows where it matters are rejected.",
+        show_default=False,
+    ),
+]
 LabelColumnOption = Annotated[str, typer.Option("--label-column", metavar="NAME", help="Column of the labels.")]
 HeadOption = Annotated[
     list[str], typer.Option("--head", metavar="HEAD_DIR", help="A trained head; may be given many times.")

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import DeviceOption, HeadOption, IdColumnOption, JsonOption, PairColumnOption, TextColumnOption
+from cli.options import (
+    CsvDelimiterOption,
+    CsvEscapeOption,
+    DeviceOption,
+    EncodingOption,
+    HeadOption,
+    IdColumnOption,
+    JsonOption,
+    PairColumnOption,
+    TextColumnOption,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +43,9 @@ def predict(
     id_column: IdColumnOption = "doc_id",
     text_column: TextColumnOption = "text",
     pair_column: PairColumnOption = None,
+    encoding: EncodingOption = "utf-8",
+    csv_delimiter: CsvDelimiterOption = None,
+    csv_escape: CsvEscapeOption = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Keep every class's probability beside the label.")
     ] = False,
@@ -50,8 +63,10 @@ def predict(
     from pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
     from pipelines.predict_job import PredictRequest  # noqa: PLC0415
     from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
+    from tables import TextOptions  # noqa: PLC0415
 
     refuse_outputs_among_inputs(inputs, {"--out": out})
+
     prepare_out(out)
     request = PredictRequest(
         inputs=tuple(inputs),
@@ -60,6 +75,7 @@ def predict(
         device=device,
         columns=CorpusColumns(id_column, text_column, pair_column),
         probabilities=probabilities,
+        text=TextOptions(encoding, csv_delimiter, csv_escape),
     )
     predicted = run_predict(request)
     print_predicted(predicted, out, limit, as_json=as_json)

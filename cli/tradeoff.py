@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import IdColumnOption, JsonOption, LabelColumnOption, SnapshotOption
+from cli.options import (
+    CsvDelimiterOption,
+    CsvEscapeOption,
+    EncodingOption,
+    IdColumnOption,
+    JsonOption,
+    LabelColumnOption,
+    SnapshotOption,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +76,9 @@ def tradeoff(
     ] = None,
     id_column: IdColumnOption = "doc_id",
     label_column: LabelColumnOption = "label",
+    encoding: EncodingOption = "utf-8",
+    csv_delimiter: CsvDelimiterOption = None,
+    csv_escape: CsvEscapeOption = None,
     snapshot: SnapshotOption = None,
     workers: Annotated[int, typer.Option(metavar="N", help="Processes that train; each holds a task's features.")] = 2,
     as_json: JsonOption = False,
@@ -85,6 +96,7 @@ def tradeoff(
     from experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
     from experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
     from featurestore.named_files import local_folder  # noqa: PLC0415
+    from tables import TextOptions  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
     request = TradeoffRequest(
@@ -102,6 +114,7 @@ def tradeoff(
         documents=documents,
         id_column=id_column,
         label_column=label_column,
+        text=TextOptions(encoding, csv_delimiter, csv_escape),
         snapshot=snapshot,
         workers=workers,
     )

@@ -8,7 +8,16 @@ import typer
 
 from cli.beam_options import beam_options
 from cli.byte_sizes import parse_bytes
-from cli.options import IdColumnOption, JsonOption, LabelColumnOption, SnapshotOption, StoreOption
+from cli.options import (
+    CsvDelimiterOption,
+    CsvEscapeOption,
+    EncodingOption,
+    IdColumnOption,
+    JsonOption,
+    LabelColumnOption,
+    SnapshotOption,
+    StoreOption,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +41,9 @@ def train(
     ] = None,
     id_column: IdColumnOption = "doc_id",
     label_column: LabelColumnOption = "label",
+    encoding: EncodingOption = "utf-8",
+    csv_delimiter: CsvDelimiterOption = None,
+    csv_escape: CsvEscapeOption = None,
     pooling: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,7 +105,9 @@ def train(
     from heads import TrainSettings, read_labels  # noqa: PLC0415
     from heads.head_folder import check_folder  # noqa: PLC0415
     from heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
+    from tables import TextOptions  # noqa: PLC0415
 
+    text = TextOptions(encoding, csv_delimiter, csv_escape)
     settings = TrainSettings(
         poolings=tuple(pooling or ()),
         attention_heads=attention_heads,
@@ -108,8 +122,8 @@ def train(
     )
     request = TrainRequest(
         task=task or Address.parse(out).name,
-        labels=read_labels(labels, id_column, label_column),
-        dev=None if dev is None else read_labels(dev, id_column, label_column),
+        labels=read_labels(labels, id_column, label_column, text),
+        dev=None if dev is None else read_labels(dev, id_column, label_column, text),
         dev_share=dev_share,
         settings=settings,
         memory=parse_bytes(memory, "--memory"),

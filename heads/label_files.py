@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from featurestore.errors import UsageError
 from heads.labels import Labels
-from tables import TextOptions, Wanted, find_files
+from tables import PLAIN_TEXT, TextOptions, Wanted, find_files
 from tables.whole import read_table
 
 
@@ -16,7 +16,7 @@ def read_labels(
     path: str | os.PathLike[str],
     id_column: str = "doc_id",
     label_column: str = "label",
-    options: TextOptions | None = None,
+    options: TextOptions = PLAIN_TEXT,
 ) -> Labels:
     """Labels from a table: a file, a folder or a glob, local or in object storage.
 
@@ -35,7 +35,7 @@ def read_labels(
     return Labels.from_table(table, id_column, label_column, name)
 
 
-def read_columns(name: str, key: str, columns: tuple[str, ...], options: TextOptions | None = None) -> pa.Table:
+def read_columns(name: str, key: str, columns: tuple[str, ...], options: TextOptions = PLAIN_TEXT) -> pa.Table:
     """Columns of a table as strings, null where a row has none; nothing else of it is held.
 
     Args:
@@ -50,7 +50,7 @@ def read_columns(name: str, key: str, columns: tuple[str, ...], options: TextOpt
     """
     wanted = Wanted(key, labels=tuple(dict.fromkeys(column for column in columns if column != key)))
     parts: dict[str, list[pa.Array]] = {column: [] for column in columns}
-    files = find_files([name], options or TextOptions())
+    files = find_files([name], options)
     if not files:
         raise UsageError(f"{name}: is empty: 0 bytes")
     for file in files:

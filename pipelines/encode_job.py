@@ -28,7 +28,7 @@ from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
 from pipelines.store_spec import settle_spec, settled_spec
-from tables import list_files
+from tables import PLAIN_TEXT, TextOptions, list_files
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class EncodeRequest:
         device: ``auto``, ``cpu`` or ``cuda``.
         dtype: what the forward pass runs in.
         columns: names of the corpus columns.
+        text: what is said of the text of its files.
         codec: lossless codec; None takes the quantizer's own.
         unit_rows: rows of a work unit; None chooses by the size of the corpus.
         limit: dead letters that are tolerated.
@@ -70,6 +71,7 @@ class EncodeRequest:
     device: str = "auto"
     dtype: str = "float32"
     columns: CorpusColumns = field(default_factory=CorpusColumns)
+    text: TextOptions = PLAIN_TEXT
     codec: str | None = None
     unit_rows: int | None = None
     limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit.parse(None))
@@ -94,7 +96,7 @@ def encode(
     refuse_outputs_among_inputs(
         request.inputs, {"--dead-letters": request.dead_letters, "--report": request.report}, request.store
     )
-    listing = list_files(request.inputs)
+    listing = list_files(request.inputs, request.text)
     files = listing.files
     local = RunnerChoice.of(beam_options, units=1).workers is not None
     encoder = identify_encoder(request, local=local)
@@ -134,6 +136,7 @@ def encode(
             "files": len(files),
             "documents": corpus.documents,
             "unit_rows": corpus.unit_rows,
+            **request.text.to_dict(),
             "unread": [{"file": it.uri, "reason": it.reason} for it in listing.unread],
         },
         "codec": codec,

@@ -14,7 +14,7 @@ from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.dead_letters import DeadLetter
 from pipelines.predictions import prediction_table
 from pipelines.staged_heads import head_name
-from tables import find_files
+from tables import PLAIN_TEXT, TextOptions, find_files
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class PredictRequest:
     columns: CorpusColumns = field(default_factory=CorpusColumns)
     unit_rows: int | None = None
     probabilities: bool = False
+    text: TextOptions = PLAIN_TEXT
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def predict(request: PredictRequest) -> Predicted:
         head.require(spec, f"head {directory}", f"head {request.heads[0]}")
         if head.model.of_pairs and request.columns.pair is None:
             raise UsageError(f"head {directory} compares the two texts of pairs; name the second's with --pair-column")
-    files = find_files(request.inputs)
+    files = find_files(request.inputs, request.text)
     max_vectors = spec.text.max_length if spec.positions == "tokens" else 1
     corpus = plan(files, request.columns, request.unit_rows, vector_bytes=spec.row_bytes, max_vectors=max_vectors)
     source = request.encoder or spec.encoder.source

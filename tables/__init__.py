@@ -5,9 +5,10 @@ from tables.files import TableFile
 from tables.formats import format_of
 from tables.listing.listing import Listing, Unread
 from tables.listing.sources import find_files, list_files
-from tables.text_options import TextOptions
+from tables.text_options import PLAIN_TEXT, TextOptions
 
 __all__ = [
+    "PLAIN_TEXT",
     "TO_THE_END",
     "KeyBlock",
     "Listing",

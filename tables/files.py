@@ -15,7 +15,7 @@ from featurestore.addresses import Address
 from featurestore.errors import DataError
 from featurestore.objects import Objects
 from tables.compression import codec_of_name, plain_name
-from tables.text_options import UTF_8, TextOptions
+from tables.text_options import PLAIN_TEXT, UTF_8, TextOptions
 
 READ_BYTES = 1 << 20
 """Bytes of a local file held and parsed at once: small beside a model, and no slower than more."""
@@ -41,7 +41,7 @@ class TableFile:
     format: str
     bytes: int
     partitions: tuple[tuple[str, str | None], ...] = ()
-    options: TextOptions = TextOptions()
+    options: TextOptions = PLAIN_TEXT
     seen: frozenset[str] = frozenset()
 
     @property

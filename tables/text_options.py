@@ -64,3 +64,7 @@ def _character(text: str, what: str, never: str) -> str:
     if len(text) != 1 or not text.isascii() or text in never or text.isalnum():
         raise UsageError(f"CSV {what} {text!r}: expected one ASCII character that is no letter, digit or line end")
     return text
+
+
+PLAIN_TEXT = TextOptions()
+"""Nothing is said."""

@@ -13,7 +13,10 @@ Mask = npt.NDArray[np.bool_]
 
 
 def as_bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Text, binary, dictionary-encoded or integer values as large binary; integers become their decimal text, booleans true or false."""
+    """Text, binary, dictionary-encoded, integer or boolean values as large binary.
+
+    Integers become their decimal text, booleans ``true`` or ``false``.
+    """
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):

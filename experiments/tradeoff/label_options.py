@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from featurestore import DataError, Store, UsageError
 from heads import Labels, Split, check_task, read_labels
 from heads.store_training import DEV_SHARE
-from tables import TextOptions
+from tables import PLAIN_TEXT, TextOptions
 from tables.formats import format_of_name
 
 SPLIT_SEED = 0
@@ -97,7 +97,7 @@ def read_tasks(
     store: Store,
     id_column: str = "doc_id",
     label_column: str = "label",
-    options: TextOptions | None = None,
+    options: TextOptions = PLAIN_TEXT,
 ) -> tuple[LabelledTask, ...]:
     """Read and check the labels of every task.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from experiments.tradeoff.label_options import LabelFiles
 from featurestore import UsageError
+from tables import PLAIN_TEXT, TextOptions
 
 SEEDS = 3
 
@@ -29,6 +30,7 @@ class TradeoffRequest:
         max_loss: points of accuracy that may be lost against the most accurate setting.
         documents: documents to project the store's size for; None takes the store's own.
         id_column, label_column: of the label files.
+        text: what is said of their text.
         snapshot: of the store, by number or tag; None takes the newest.
         workers: processes that train side by side.
 
@@ -50,6 +52,7 @@ class TradeoffRequest:
     documents: int | None = None
     id_column: str = "doc_id"
     label_column: str = "label"
+    text: TextOptions = PLAIN_TEXT
     snapshot: int | str | None = None
     workers: int = 2
 

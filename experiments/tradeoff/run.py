@@ -96,7 +96,7 @@ def run_tradeoff(request: TradeoffRequest, progress: Progress) -> TradeoffReport
     bench = _bench(request, store)
     for setting in grid:
         bench.train_settings(setting, 0)
-    tasks = read_tasks(request.labels, store, request.id_column, request.label_column)
+    tasks = read_tasks(request.labels, store, request.id_column, request.label_column, request.text)
     sizes = DocumentSizes.measure(store)
     _ = bench.heads, bench.calibrations
     _calibrate(bench, grid, request.workers, progress)

@@ -13,17 +13,15 @@ from tables.listing.listing import EMPTY, Found, Listing, Unread
 from tables.listing.local_sources import list_local
 from tables.listing.object_sources import list_objects
 from tables.partitions import partitions_of
-from tables.text_options import TextOptions
-
-AS_THEY_ARE = TextOptions()
+from tables.text_options import PLAIN_TEXT, TextOptions
 
 
-def find_files(inputs: Sequence[str], options: TextOptions = AS_THEY_ARE) -> tuple[TableFile, ...]:
+def find_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> tuple[TableFile, ...]:
     """The files of `list_files`, for those to whom it does not matter what lies beside them."""
     return list_files(inputs, options).files
 
 
-def list_files(inputs: Sequence[str], options: TextOptions = AS_THEY_ARE) -> Listing:
+def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> Listing:
     """What files, folders and globs stand for.
 
     Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from featurestore.errors import DataError
-from tables.text.byte_ranges import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, Int64s
+from tables.text.byte_ranges import TOO_LONG, ByteBlock, Int64s
 from tables.text.csv_dialect import ESCAPED_QUOTE, IN_DOUBT
 from tables.text.csv_header import Header
 from tables.text.csv_records import BROKEN, ESCAPED
+from tables.text.streams import BYTE_ORDER_MARK
 
 Mask = npt.NDArray[np.bool_]
 

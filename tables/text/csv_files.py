@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from featurestore.errors import DataError, UsageError
 from tables.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
-from tables.files import TableFile
+from tables.files import READ_BYTES, TableFile
 from tables.text.byte_ranges import ByteBlock, read_blocks
 from tables.text.csv_cells import read_cells
 from tables.text.csv_header import Header, read_header

@@ -2,7 +2,7 @@ r"""Records of CSV, found in blocks of bytes: quotes and line ends after RFC 418
 
 pyarrow's CSV reader takes a cell such as ``"a"b``, and the lines between one quote too many and the next, for data.
 Here such a record is broken, and what may belong to it is in doubt: the lines up to the next quote that shows, by
-opening a cell or closing one, whether they lie inside quotes. Where they may, all of them are one fault, and none a row.
+opening a cell or closing one, whether they lie inside quotes. Where they may, all of them are one fault, none is a row.
 
 So it is with a record that can be read with ``\"`` for a quote inside a cell, as Spark writes it, where nobody has said
 what escapes. Where only RFC 4180's reading is well-formed, as after a path that ends in a backslash, that one holds.
@@ -48,8 +48,7 @@ class CsvRecords:
     def split(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
         """Whole records of a block; blank lines are none and take no number."""
         buffer = np.frombuffer(data, np.uint8)
-        quotes = np.flatnonzero(buffer == QUOTE)
-        quotes = self._unescaped(buffer, quotes)
+        quotes = self._unescaped(buffer, np.flatnonzero(buffer == QUOTE))
         if quotes is None or not self._regular(buffer, quotes, final):
             return self._split_slowly(data, final)
         # A CR LF is two line ends with an empty record between them, which is none.
@@ -88,7 +87,7 @@ class CsvRecords:
             going = going[(at >= 0) & (buffer[np.maximum(at, 0)] == mark)]
             escaped[going] ^= True
             distance += 1
-        return quotes[~escaped]
+        return np.asarray(quotes[~escaped])
 
     def _regular(self, buffer: npt.NDArray[np.uint8], quotes: Int64s, final: bool) -> bool:
         """Whether counting quotes is enough: each opens a cell, closes one, or is half of a doubled one."""
@@ -113,10 +112,8 @@ class CsvRecords:
         while at < len(data):
             stop, cells, ended = self._record(data, at)
             well = cells > 0
-            if not ended and not final:
-                # A quote that nothing closes in so many rows closes nowhere.
-                if len(data) - at <= MAX_ROW_BYTES or not self._are_rows(data, _after_line(data, at), None, SOME_LINES):
-                    break
+            if not ended and not final and not self._stays_open(data, at):
+                break
             if self.dialect.strict and (cells == 0 or b'\\"' in data[at:stop]):
                 escaped = self._reads_escaped(data, at, final)
                 if escaped is None:
@@ -138,7 +135,7 @@ class CsvRecords:
         return _spans(found[:, 0], found[:, 1], found[:, 2]), min(at, len(data))
 
     def _record(self, data: bytes, at: int) -> tuple[int, int, bool]:
-        """The record at an offset: (its stop, its cells or 0 for broken quotes, whether that holds whatever follows)."""
+        """The record at an offset: (stop, cells or 0 for broken quotes, whether that holds whatever follows)."""
         cells = 1
         cell, delimiter = self.dialect.cell, self.dialect.delimiter
         while True:
@@ -177,37 +174,48 @@ class CsvRecords:
             return None
         return cells != self.columns or more == 1
 
+    def _stays_open(self, data: bytes, at: int) -> bool:
+        """Whether so many rows follow a quote that nothing closes that nothing will."""
+        return len(data) - at > MAX_ROW_BYTES and self._are_rows(data, _after_line(data, at), None, SOME_LINES)
+
     def _resume(self, data: bytes, at: int, stop: int | None, final: bool) -> int | None:
-        """Where a record can begin again behind a broken one, or a doubtful one with a stop; None: more has to be seen."""
+        """Where a record can begin again behind a broken or doubtful one; None if more has to be seen."""
+        behind = self._least(data, at, stop, final)
+        if behind is None:
+            return None
+        for run in _QUOTES.finditer(data, behind):
+            opens, closes = self._signs(data, run.start(), run.end(), final)
+            if opens is None:
+                return None
+            if opens or (closes and self._are_rows(data, behind, run.start(), SOME_LINES)):
+                return behind
+            if closes:
+                return self._behind_cell(data, run.end(), final)
+        if not final:
+            return None
+        closed = stop is None and len(self._unescaped_in(data, at, behind)) % 2 == 0
+        return min(behind, len(data)) if closed or self._are_rows(data, behind, None, FEW_LINES) else len(data)
+
+    def _least(self, data: bytes, at: int, stop: int | None, final: bool) -> int | None:
+        """Behind the line that a broken record begins in, and behind what it may be by either reading."""
         behind = _after_line(data, at) if stop is None else stop + 1
         for reading in self._readings[1:]:
             other, cells, ended = reading._record(data, at)  # noqa: SLF001 (of its own class)
             if not ended and not final and len(data) - at <= MAX_ROW_BYTES:
                 return None
-            if cells > 0:
-                behind = max(behind, other + 1)
-        for run in _QUOTES.finditer(data, behind):
-            after = run.end()
-            if after == len(data) and not final:
-                return None
-            escaped = self._is_escaped(data, run.start())
-            if (len(run.group()) - escaped) % 2 == 0:
-                continue
-            if self._is_end(data, run.start() - 1) and not self._is_end(data, after):
-                opened = self._opens(data, run.start(), final)
-                if opened is None:
-                    return None
-                if opened:
-                    return behind
-            elif self._is_end(data, after):
-                rows = self._are_rows(data, behind, run.start(), SOME_LINES)
-                return behind if rows else self._behind_cell(data, after, final)
-        if not final:
-            return None
-        closed = stop is None and len(self._unescaped_in(data, at, behind)) % 2 == 0
-        if closed or self._are_rows(data, behind, None, FEW_LINES):
-            return min(behind, len(data))
-        return len(data)
+            behind = max(behind, other + 1 if cells > 0 else 0)
+        return behind
+
+    def _signs(self, data: bytes, start: int, stop: int, final: bool) -> tuple[bool | None, bool]:
+        """Whether some successive quotes show that they open a cell (None: more has to be seen), or close one."""
+        if stop == len(data) and not final:
+            return None, False
+        if (stop - start - self._is_escaped(data, start)) % 2 == 0:
+            return False, False
+        ends = self._is_end(data, stop)
+        if self._is_end(data, start - 1) and not ends:
+            return self._opens(data, start, final), False
+        return False, ends
 
     def _behind_cell(self, data: bytes, at: int, final: bool) -> int | None:
         """Where a record can begin behind one whose cell ends here."""

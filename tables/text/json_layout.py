@@ -121,7 +121,7 @@ class Objects:
         if complete:
             return stop if stop > end else 0
         follows = end + _beginning(data[end:])
-        if stop <= follows and follows < len(data):
+        if stop <= follows < len(data):
             return 0
         if _needs_more(text, stop) and not final:
             return None
@@ -164,7 +164,7 @@ class Elements:
             at, self.closed = stop, False
         return _spans(rows, len(rows)), at
 
-    def skip(self, head: bytes) -> Skip:
+    def skip(self, head: bytes) -> Skip:  # noqa: ARG002 (of the protocol)
         """See `byte_ranges.Splitter`; in an array without line ends nothing tells where the next element begins."""
         self.closed = True
         return _SkipLines(self._next or re.compile(rb"\n"), 1)

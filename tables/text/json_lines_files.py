@@ -21,7 +21,6 @@ from tables.text.json_source import spelled_in
 from tables.text.signs import HEAD_BYTES, first_bytes, read_head
 from tables.text.streams import open_text
 
-
 _LINE_ENDS = {"\r": "CR alone", "\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
 
 

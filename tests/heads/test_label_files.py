@@ -122,9 +122,17 @@ def test_a_file_that_is_not_what_its_ending_says_is_refused(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("l.csv", b"doc_id,label\na,x\nb\nc\n", "row 1 cannot be read: malformed CSV row: 1 cells, expected 2; 1 rows near it"),
+        (
+            "l.csv",
+            b"doc_id,label\na,x\nb\nc\n",
+            "row 1 cannot be read: malformed CSV row: 1 cells, expected 2; 1 rows near it",
+        ),
         ("l.csv", b"doc_id,label\na,\xff\n", "row 0 cannot be read: column label is invalid UTF-8"),
-        ("l.csv", b'doc_id,label\na,"x \\"y\\""\n', "row 0 cannot be read: CSV row in doubt: a backslash may escape; say --csv-e"),
+        (
+            "l.csv",
+            b'doc_id,label\na,"x \\"y\\""\n',
+            "row 0 cannot be read: CSV row in doubt: a backslash may escape; say --csv-e",
+        ),
         ("l.jsonl", b'{"doc_id": "a", "label": "x"}\n\n{"doc_id": "b"\n', "row 2 cannot be read: malformed JSON line"),
         ("l.jsonl", b'{"doc_id": "a", "label": {"x": 1}}', "row 0 cannot be read: label is an object"),
         ("l.jsonl", b'{"doc_id": "a", "label": 1.5}', "row 0 cannot be read: label is a number"),
@@ -164,7 +172,7 @@ def test_booleans_and_large_integers_of_parquet_are_text(tmp_path: Path) -> None
 
 def test_long_cells_and_many_rows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "PART_ROWS", 3)
-    lines = [f'{number},{"z" * (3 << 20) if number == 2 else "z"},l{number % 2}' for number in range(20)]
+    lines = [f"{number},{'z' * (3 << 20) if number == 2 else 'z'},l{number % 2}" for number in range(20)]
     (tmp_path / "l.csv").write_text("\n".join(["doc_id,text,label", *lines]))
     assert pairs(read_labels(tmp_path / "l.csv")) == ([str(n) for n in range(20)], [f"l{n % 2}" for n in range(20)])
 

@@ -23,7 +23,6 @@ SIZES = st.integers(1, 30)
 COLUMNS = CorpusColumns(pair="pair")
 
 
-
 def zstd(data):
     return pa.compress(data, codec="zstd", asbytes=True)
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tables.text import csv_records
 from tables.text.csv_dialect import Dialect
 from tables.text.csv_records import CsvRecords
 

@@ -12,7 +12,6 @@ from tables import files
 from tables.text.json_lines_files import JsonLinesFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines
 
-
 LINE = '{"doc_id": "a", "text": "x"}\n'
 
 
@@ -71,7 +70,10 @@ def test_a_file_that_is_not_json_lines_is_a_usage_error(tmp_path, data, what):
         (LINE.encode("utf-16-le"), "is UTF-16-LE; say --encoding utf-16-le"),
         (gzip.compress(LINE.encode()), "is gzip-compressed; rename it so that it ends in .jsonl.gz"),
         (bz2.compress(LINE.encode()), "is bz2-compressed; rename it so that it ends in .jsonl.bz2"),
-        (pa.compress(LINE.encode(), codec="zstd", asbytes=True), "is zstd-compressed; rename it so that it ends in .jsonl.zst"),
+        (
+            pa.compress(LINE.encode(), codec="zstd", asbytes=True),
+            "is zstd-compressed; rename it so that it ends in .jsonl.zst",
+        ),
         (LINE.replace("\n", "\r").encode() * 2, "its lines end in CR alone; end them in LF"),
         (LINE.replace("\n", "\u2028").encode() * 2, r"its lines end in U\+2028; end them in LF"),
     ],

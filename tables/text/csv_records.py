@@ -57,6 +57,8 @@ class CsvRecords:
         if self.dialect.escape is not None and (buffer[ends[ends > 0] - 1] == self.dialect.escape).any():
             return self._split_slowly(data, final)
         used = int(ends[-1]) + 1 if len(ends) else 0
+        if not final and len(data) - used > MAX_ROW_BYTES:
+            return self._split_slowly(data, final)
         if final and used < len(data):
             ends, used = np.append(ends, len(data)), len(data)
         starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
@@ -192,7 +194,7 @@ class CsvRecords:
             if closes:
                 return self._behind_cell(data, run.end(), final)
         if not final:
-            return None
+            return behind if self._stays_open(data, at) else None
         closed = stop is None and len(self._unescaped_in(data, at, behind)) % 2 == 0
         return min(behind, len(data)) if closed or self._are_rows(data, behind, None, FEW_LINES) else len(data)
 

@@ -154,10 +154,8 @@ class Elements:
             between = _BETWEEN.match(data, at)
             start = at if between is None else between.end()
             self.closed |= b"]" in data[at:start]
-            if start == len(data):
-                at = start
-                break
-            stop = self._element(data, text, start, final)
+            at = start
+            stop = None if start == len(data) else self._element(data, text, start, final)
             if stop is None:
                 break
             rows.append((start, stop, len(rows)))
@@ -180,7 +178,8 @@ class Elements:
             return stop
         if data[start] != OPEN:
             scalar = _SCALAR.match(data, start)
-            return max(start + 1, start if scalar is None else scalar.end())
+            end = max(start + 1, start if scalar is None else scalar.end())
+            return None if end == len(data) and not final else end
         if self._next is not None:
             following = self._next.search(data, start)
             found = None if following is None else following.start()

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import csv
 import gzip
+import io
+import random
 
 import pytest
 
 from featurestore.errors import UsageError
 from pipelines.corpus import CorpusColumns, plan
+from tables import TextOptions
 from tables.text.csv_files import CsvFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
@@ -101,3 +105,84 @@ def test_a_file_that_is_no_csv_or_lacks_a_column_is_a_usage_error(tmp_path, data
     file = corpus_file(csv_file(tmp_path, data))
     with pytest.raises(UsageError, match=f"x.csv: .*{what}|x.csv: {what}"):
         CsvFiles().check(file, CorpusColumns().wanted)
+
+
+def test_a_tsv_file_has_tabs_and_other_delimiters_are_said(tmp_path):
+    for name, mark, given in [("x.tsv", "\t", None), ("x.csv", ";", ";"), ("x.csv", "|", "pipe"), ("x.tsv", ",", ",")]:
+        path = csv_file(tmp_path, f'sep={mark}\r\ndoc_id{mark}text\r\na{mark}"x{mark}y"\r\n'.encode(), name)
+        assert texts_of(read_all(path, options=TextOptions(delimiter=given))[0]) == {"a": f"x{mark}y"}
+
+
+def test_lines_may_end_in_cr_alone_and_other_line_ends_in_cells_are_data(tmp_path):
+    text = "x\u2028y\x85z\u2029\0\x0b"
+    path = csv_file(tmp_path, f"doc_id,text\ra,{text}\rb,y\r".encode())
+    assert read_all(path) == read_all(path, unit_rows=1)
+    assert texts_of(read_all(path)[0]) == {"a": text, "b": "y"}
+
+
+def test_lines_that_may_lie_inside_a_broken_cell_are_no_rows(tmp_path):
+    path = csv_file(tmp_path, b'doc_id,text\na,"he said "hi" to\nfoo,bar\nand left"\nb,y\n')
+    for unit_rows in (1, None):
+        documents, letters = read_all(path, unit_rows=unit_rows)
+        assert texts_of(documents) == {"b": "y"}
+        what = "malformed CSV row: its quotes do not match, and 2 lines behind it that may belong to it"
+        assert reasons_of(letters) == [(0, None, what)]
+
+
+def spark(rows):
+    """As Spark writes: quoted where it must be, and only there a backslash before quotes and backslashes."""
+    return "".join(",".join(map(spark_cell, row)) + "\n" for row in [("doc_id", "text"), *rows])
+
+
+def spark_cell(text):
+    if not any(mark in text for mark in ',"\n\r'):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def python(rows):
+    sink = io.StringIO()
+    csv.writer(sink, escapechar="\\", doublequote=False, lineterminator="\n").writerows([("doc_id", "text"), *rows])
+    return sink.getvalue()
+
+
+PHRASES = [
+    'say "hi"',
+    "a, b",
+    "x\ny",
+    "C:\\dir",
+    "\\",
+    '"q"',
+    "plain",
+    "foo,bar",
+    'end."',
+    '\\"',
+    "\\\\s",
+    'two\n"three"\nfour',
+]
+
+
+@pytest.mark.parametrize("write", [spark, python])
+@pytest.mark.parametrize("seed", range(3))
+def test_of_rows_with_backslash_escapes_none_is_stored_with_another_text(tmp_path, write, seed):
+    chance = random.Random(seed)
+    rows = [(str(row), " ".join(chance.choices(PHRASES, k=chance.randint(1, 6)))) for row in range(473)]
+    path = csv_file(tmp_path, write(rows).encode())
+    for unit_rows in (7, None):
+        documents, letters = read_all(path, unit_rows=unit_rows)
+        assert set(texts_of(documents).items()) <= set(rows)
+        assert len(letters) > 300
+        assert all("say --csv-escape '\\'" in letter.reason for letter in letters)
+        documents, letters = read_all(path, unit_rows=unit_rows, options=TextOptions(escape="\\"))
+        assert (list(texts_of(documents).items()), letters) == (rows, [])
+    quoted = io.StringIO()
+    csv.writer(quoted, lineterminator="\n").writerows([("doc_id", "text"), *rows])
+    path = csv_file(tmp_path, quoted.getvalue().encode())
+    documents, letters = read_all(path, options=TextOptions(escape='"'))
+    assert (list(texts_of(documents).items()), letters) == (rows, [])
+
+
+def test_a_path_that_ends_in_a_backslash_is_no_doubt_where_only_one_reading_is_well_formed(tmp_path):
+    path = csv_file(tmp_path, b'doc_id,text\n1,"C:\\temp\\"\n2,"x, y"\n')
+    documents, letters = read_all(path)
+    assert (texts_of(documents), letters) == ({"1": "C:\\temp\\", "2": "x, y"}, [])

@@ -142,6 +142,8 @@ def _lines(block: ByteBlock) -> bytes:
 def _deep_rows(block: ByteBlock) -> frozenset[int]:
     """Positions of the rows that are nested too deeply for a parser."""
     data, starts, stops = block.data, block.spans.starts, block.spans.stops
+    if int((stops - starts).max()) <= 2 * MAX_DEPTH:
+        return frozenset()
     if data.count(b"{") + data.count(b"[") <= MAX_DEPTH + len(starts):
         return frozenset()
     buffer = np.frombuffer(data, np.uint8)

@@ -26,7 +26,9 @@ PairColumnOption = Annotated[
 ]
 EncodingOption = Annotated[
     str,
-    typer.Option("--encoding", metavar="NAME", help="Of JSON and CSV files: utf-16, cp1252, … as Python names it."),
+    typer.Option(
+        "--encoding", metavar="NAME", help="Of JSON and CSV files, as Python names it, for example utf-16 or cp1252."
+    ),
 ]
 CsvDelimiterOption = Annotated[
     str | None,

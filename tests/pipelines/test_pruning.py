@@ -158,7 +158,7 @@ def test_an_export_of_one_row_of_forty_prunes_nothing_and_lists_what_would_go(co
     assert set(pq.read_table(pruning["list"])["doc_id"].to_pylist()) == others
     assert len(report.left_corpus) == 20
     assert set(report.left_corpus) < others
-    assert "d3" not in report.to_json()
+    assert '"d3"' not in report.to_json()
     again = prune(corpus, limit="39")
     assert (again.exit_code, again.document["pruned"]) == (0, 39)
     assert stored(corpus) == {"d7"}

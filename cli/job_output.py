@@ -59,7 +59,7 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
     failures = report["failures"]
     if failures:
         lines.append(
-            ("failed units", f"{len(failures)} of {report['units']['planned']}; the same command tries them again")
+            ("failed units", f"{len(failures)} of {report['units']['planned']}; {failed_units_advice(failures)}")
         )
         lines += [("", f"  unit {unit}, {f['stage']}: {f['reason']}") for unit, f in list(failures.items())[:SHOWN]]
     if not dead["within"]:
@@ -102,3 +102,13 @@ def _pruning(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
             )
             lines.append(("", "higher --max-pruned (a count or a share)."))
     return lines
+
+
+def failed_units_advice(failures: Mapping[str, Mapping[str, Any]]) -> str:
+    """What to do about units that failed."""
+    lasting = sum(failure.get("lasting", False) for failure in failures.values())
+    if not lasting:
+        return "the same command tries them again"
+    if lasting == len(failures):
+        return "mend their files first: the same command fails again"
+    return f"mend the files of {lasting} first; the same command tries the others again"

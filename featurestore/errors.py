@@ -4,6 +4,7 @@ EncoreError
 ├── UsageError            the request is wrong: change the command (exit code 2)
 │   └── SpecMismatch      store, head and request disagree about what a feature is
 ├── DataError             the input is wrong: mend the data (exit code 1)
+│   └── UnreadableFile    a file is damaged or holds what cannot be read: running again does not help
 ├── StoreError            what is stored is damaged or incomplete: verify the store (exit code 1)
 │   └── SnapshotGone      the snapshot was removed while it was read: open the store anew
 ├── CommitConflict        another writer's change contradicts this one: run again (exit code 1)
@@ -49,6 +50,10 @@ class SpecMismatch(UsageError):
 
 class DataError(EncoreError):
     """The input data cannot be used; the text names what is wrong with it."""
+
+
+class UnreadableFile(DataError):
+    """A corpus file is damaged or holds what cannot be read, and will tomorrow: the file has to be mended."""
 
 
 class StoreError(EncoreError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from featurestore.errors import DataError
@@ -32,7 +33,9 @@ def key_hashes(doc_ids: pa.Array | pa.ChunkedArray) -> pa.Array:
     128 bits, so that among 10⁹ documents equal hashes can be taken for equal ids.
     """
     # One hash call a document is the price of a cryptographic digest: about 1 µs, where encoding takes milliseconds.
-    hashes = [hashlib.blake2b(value, digest_size=KEY_BYTES).digest() for value in _bytes(doc_ids)]
+    hashes = [
+        hashlib.blake2b(value, digest_size=KEY_BYTES).digest() for value in doc_ids.cast(pa.large_binary()).to_pylist()
+    ]
     return pa.array(hashes, type=pa.binary(KEY_BYTES))
 
 
@@ -41,19 +44,28 @@ def text_digests(texts: pa.Array | pa.ChunkedArray, pairs: pa.Array | pa.Chunked
 
     A null pair and no pair at all are the same document; an empty pair is another.
     """
-    if pairs is None:
-        digests = [hashlib.sha256(_prefixed(text)).digest() for text in _bytes(texts)]
-    else:
-        digests = [
-            hashlib.sha256(_prefixed(text) if pair is None else _prefixed(text) + _prefixed(pair)).digest()
-            for text, pair in zip(_bytes(texts), _bytes(pairs), strict=True)
-        ]
-    return pa.array(digests, type=pa.binary(DIGEST_BYTES))
+    columns = [_bytes(texts)] if pairs is None else [_bytes(texts), _bytes(pairs)]
+    return pa.array([_digest(row) for row in zip(*columns, strict=True)], type=pa.binary(DIGEST_BYTES))
 
 
-def _bytes(values: pa.Array | pa.ChunkedArray) -> Iterable[bytes]:
-    return values.cast(pa.large_binary()).to_pylist()  # type: ignore[no-any-return]
+def _bytes(values: pa.Array | pa.ChunkedArray) -> Iterator[memoryview | None]:
+    """Each value where it lies, None for a null: copies of all of them would take up as much again."""
+    for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
+        array = chunk.cast(pa.large_binary())
+        _, places, data = array.buffers()
+        if not len(array):
+            continue
+        offsets = np.frombuffer(places, np.int64, len(array) + 1, array.offset * 8).tolist()
+        view = memoryview(data if data is not None else b"")
+        missing = array.is_null().to_pylist() if array.null_count else [False] * len(array)
+        for start, stop, null in zip(offsets[:-1], offsets[1:], missing, strict=True):
+            yield None if null else view[start:stop]
 
 
-def _prefixed(text: bytes) -> bytes:
-    return len(text).to_bytes(8, "big") + text
+def _digest(texts: Iterable[memoryview | None]) -> bytes:
+    digest = hashlib.sha256()
+    for text in texts:
+        if text is not None:
+            digest.update(len(text).to_bytes(8, "big"))
+            digest.update(text)
+    return digest.digest()

@@ -93,6 +93,7 @@ def derive(
         store=store,
         run=RunFolder.start(store.objects),
         units=units,
+        elements=units,
         documents=len(source),
         codec=codec,
         runner=RunnerChoice.of(beam_options, len(units)),

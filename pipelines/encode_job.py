@@ -16,7 +16,17 @@ from featurestore.codecs import check_codec
 from featurestore.named_files import check_folder
 from featurestore.objects import Objects
 from pipelines.calibration import calibrate_with_encoder
-from pipelines.corpus import CorpusColumns, Plan, plan, read_sample, sample_units, smallest_keys
+from pipelines.corpus import (
+    UNITS_AIMED_AT,
+    CorpusColumns,
+    DocumentSize,
+    Plan,
+    group_by_split,
+    plan,
+    read_sample,
+    sample_units,
+    smallest_keys,
+)
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.encoder_handler import EncoderHandler
 from pipelines.own_outputs import refuse_outputs_among_inputs
@@ -108,8 +118,7 @@ def encode(
         files,
         request.columns,
         request.unit_rows,
-        vector_bytes=requested.row_bytes,
-        max_vectors=requested.text.max_length if requested.positions == "tokens" else 1,
+        DocumentSize.of(requested),
     )
     if request.prune and not corpus.documents:
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
@@ -125,7 +134,8 @@ def encode(
 
     store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
     planned = time.monotonic()
-    job = SegmentJob("encode", store, run, corpus.units, corpus.documents, codec, runner)
+    elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
+    job = SegmentJob("encode", store, run, corpus.units, elements, corpus.documents, codec, runner)
     handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores)
     totals = job.execute(EncodeUnits(store, request.columns, handler), display or Silent())
     if copies is not None:
@@ -148,7 +158,7 @@ def encode(
 
 
 class EncodeUnits(beam.PTransform):
-    """WorkUnit → UnitFeatures."""
+    """Work units, grouped by split → UnitFeatures."""
 
     def __init__(self, store: Store, columns: CorpusColumns, handler: EncoderHandler) -> None:
         super().__init__()
@@ -159,6 +169,16 @@ class EncodeUnits(beam.PTransform):
         """Read what the store lacks and encode it."""
         handler = self._handler.with_no_batching()
         return units | "ReadUnits" >> beam.ParDo(self._read) | "Encode" >> RunInference(handler)
+
+
+def readers_wanted(corpus: Plan, store: Store, runner: RunnerChoice) -> int:
+    """Into how many groups the units are to be parted at least.
+
+    As many as there are workers, or units with something to encode. Where little is new, as on most nights, each split
+    is read once; where much is, encoding it takes far longer than reading a split again.
+    """
+    units = -(-(len(corpus.keys) - len(store)) // corpus.unit_rows)
+    return max(min(runner.workers or UNITS_AIMED_AT, units), 1)
 
 
 def identify_encoder(request: EncodeRequest, *, local: bool) -> Encoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 import pyarrow as pa
 
@@ -10,7 +11,7 @@ from encoders import FeatureExtractor, load_encoder
 from featurestore import UsageError
 from heads import Scorer
 from pipelines.backfill_job import load_heads
-from pipelines.corpus import CorpusColumns, plan, read_unit
+from pipelines.corpus import CorpusColumns, DocumentSize, group_by_split, plan, read_units
 from pipelines.dead_letters import DeadLetter
 from pipelines.predictions import prediction_table
 from pipelines.staged_heads import head_name
@@ -68,16 +69,16 @@ def predict(request: PredictRequest) -> Predicted:
         if head.model.of_pairs and request.columns.pair is None:
             raise UsageError(f"head {directory} compares the two texts of pairs; name the second's with --pair-column")
     files = find_files(request.inputs, request.text)
-    max_vectors = spec.text.max_length if spec.positions == "tokens" else 1
-    corpus = plan(files, request.columns, request.unit_rows, vector_bytes=spec.row_bytes, max_vectors=max_vectors)
+    corpus = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec))
     source = request.encoder or spec.encoder.source
     encoder = load_encoder(source, device=request.device, dtype=spec.encoder.compute_dtype)
     extractor = FeatureExtractor(encoder, spec)
     scorer = Scorer(heads, spec)
     tables: list[pa.Table] = []
     dead: list[DeadLetter] = []
-    for unit in corpus.units:
-        documents, letters, rows = read_unit(unit, request.columns)
+    groups = group_by_split(corpus.units)
+    reads = chain.from_iterable(read_units(units, request.columns) for units in groups)
+    for unit, (documents, letters, rows) in zip(corpus.units, reads, strict=True):
         ids = documents.table["doc_id"]
         extraction = extractor.extract(documents)
         dead += letters

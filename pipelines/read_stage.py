@@ -1,4 +1,4 @@
-"""The first stage of an encode job: read a work unit, validate it, and leave out what is stored."""
+"""The first stage of an encode job: read work units, validate them, and leave out what is stored."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from apache_beam.utils.shared import Shared
 from encoders import DocumentBlock
 from featurestore import INDEX_SCHEMA
 from featurestore.panics import panics_as_errors
-from pipelines.corpus import CorpusColumns, WorkUnit, read_unit
+from pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
 from pipelines.unit_flow import Failure, UnitDocuments, UnitState
 from pipelines.unit_stages import Snapshot, settle
 
 
 class ReadUnits(beam.DoFn):
-    """WorkUnit → UnitDocuments: the documents of a unit that the snapshot lacks."""
+    """Work units of one split → UnitDocuments: the documents of each unit that the snapshot lacks."""
 
     def __init__(self, uri: str, version: int, columns: CorpusColumns) -> None:
         self._uri, self._version, self._columns = uri, version, columns
@@ -29,19 +29,38 @@ class ReadUnits(beam.DoFn):
         """Open the snapshot once a worker; its key index is shared by the threads of a process."""
         self._snapshot = Snapshot.shared(self._handle, self._uri, self._version)
 
-    def process(self, unit: WorkUnit) -> Iterator[UnitDocuments]:
-        """Read one unit; whatever goes wrong becomes its failure, and other units go on."""
-        try:
-            yield read_documents(unit, self._columns, self._snapshot)
-        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-            yield _failed(unit, Failure.of("read", error))
+    def process(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments]:
+        """Read units that share a split; each goes on to the encoder before the next one is read.
+
+        Whatever goes wrong with a unit becomes its failure; the rest are then read from anew.
+        """
+        done = 0
+        while done < len(units):
+            for unit in self._read(units[done:]):
+                done += 1
+                yield unit
+                # Not held while the next one is read.
+                del unit
+
+    def _read(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments]:
+        """Up to the first that fails, and that one."""
+        reads: Iterator[UnitRead] | None = None
+        for unit in units:
+            started = time.perf_counter()
+            try:
+                with panics_as_errors():
+                    reads = reads or read_units(units, self._columns)
+                    documents = what_is_left(unit, next(reads), self._snapshot, started)
+            except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+                yield _failed(unit, Failure.of("read", error))
+                return
+            yield documents
+            del documents
 
 
-@panics_as_errors()
-def read_documents(unit: WorkUnit, columns: CorpusColumns, snapshot: Snapshot) -> UnitDocuments:
+def what_is_left(unit: WorkUnit, read: UnitRead, snapshot: Snapshot, started: float) -> UnitDocuments:
     """The valid documents of a unit that the snapshot lacks; none where their segment is finished already."""
-    started = time.perf_counter()
-    documents, dead, rows = read_unit(unit, columns)
+    documents, dead, rows = read
     state = UnitState(
         unit=unit.number,
         segment=None,
@@ -53,8 +72,10 @@ def read_documents(unit: WorkUnit, columns: CorpusColumns, snapshot: Snapshot) -
         dead=dead,
     )
     state, left = settle(state, snapshot)
-    remaining = DocumentBlock(documents.table.filter(pa.array(left)) if state.pending else documents.table.slice(0, 0))
-    return UnitDocuments(state.spent("read", time.perf_counter() - started), remaining)
+    table = documents.table if state.pending else documents.table.slice(0, 0)
+    if state.pending and not left.all():
+        table = table.filter(pa.array(left))
+    return UnitDocuments(state.spent("read", time.perf_counter() - started), DocumentBlock(table))
 
 
 def _failed(unit: WorkUnit, failure: Failure) -> UnitDocuments:

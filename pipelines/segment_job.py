@@ -37,7 +37,8 @@ class SegmentJob:
         name: ``encode`` or ``derive``.
         store: the store, at the snapshot that the job works from.
         run: folder of this run.
-        units: what flows into the graph; each has a ``number``.
+        units: what is worked on; each has a ``number``.
+        elements: what flows into the graph: the units, or groups of them.
         documents: rows that the units cover.
         codec: lossless codec of the features.
         runner: which runner runs it.
@@ -47,6 +48,7 @@ class SegmentJob:
     store: Store
     run: RunFolder
     units: Sequence[Any]
+    elements: Sequence[Any]
     documents: int
     codec: str
     runner: RunnerChoice
@@ -55,7 +57,7 @@ class SegmentJob:
         check_codec(self.codec)
 
     def execute(self, to_features: beam.PTransform, display: ProgressDisplay) -> Totals:
-        """Run ``to_features`` (work units → UnitFeatures) and write what comes out.
+        """Run ``to_features`` (elements → UnitFeatures) and write what comes out.
 
         The graph is one line, so that every runner computes it alike; only the small units are shuffled.
 
@@ -71,7 +73,7 @@ class SegmentJob:
             pipeline = self.runner.pipeline()
             _ = (
                 pipeline
-                | "Plan" >> beam.Create(list(self.units))
+                | "Plan" >> beam.Create(list(self.elements))
                 | "Spread" >> beam.Reshuffle()
                 | to_features
                 | "WriteSegments"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ class Totals:
                 "stored_per_payload": round(stored / payload, 4) if payload else None,
             },
             "seconds": self.seconds,
-            "failures": {str(unit): {"stage": f.stage, "reason": f.reason} for unit, f in self.failures.items()},
+            "failures": {str(unit): asdict(failure) for unit, failure in self.failures.items()},
         }
 
 

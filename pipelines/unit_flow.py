@@ -14,6 +14,7 @@ import pyarrow as pa
 from encoders import DocumentBlock
 from featurestore import FeatureBlock
 from featurestore.entries import SegmentEntry
+from featurestore.errors import UnreadableFile
 from featurestore.records import RejectedDocument, SegmentRecord
 from featurestore.segments import EncodingCounts
 from pipelines.dead_letters import DeadLetter
@@ -23,17 +24,25 @@ logger = logging.getLogger("encore")
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a unit failed as a whole: the stage, and the error in one line."""
+    """Why a unit failed as a whole.
+
+    Attributes:
+        stage: what was being done.
+        reason: the error in one line.
+        lasting: whether the same command would meet it again: a file has to be mended first.
+    """
 
     stage: str
     reason: str
+    lasting: bool = False
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> Failure:
         """From the error that ended the unit; its traceback goes to the debug log."""
         logger.debug("unit failed in %s", stage, exc_info=error)
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return cls(stage, f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "))
+        reason = f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")
+        return cls(stage, reason, lasting=isinstance(error, UnreadableFile))
 
 
 @dataclass(frozen=True, eq=False)

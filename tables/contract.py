@@ -83,7 +83,8 @@ class KeyBlock:
         keys: large binary, as they are in the file (integers as decimal text); null where the row has none.
         rows: (n,) int64: row numbers in the file, rising.
         starts: (n,) int64: byte offset of each row; None in a format whose parts are row ranges.
-        text_bytes: estimate of the bytes of text in these rows.
+        text_bytes: bytes of the wanted values of these rows; a block of more than 256 MiB has one row, or is of a
+            format with ``starts``.
         seen: what was found that puts other rows of the file in doubt: `TableFile.seen` of the file that is read has to
             hold what the blocks of the whole scan name.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from featurestore.errors import UsageError
+from tables.columnar.arrow_files import ArrowFiles
 from tables.columnar.parquet_files import ParquetFiles
 from tables.compression import ARCHIVES, CODECS, codec_of_name, plain_name
 from tables.contract import NamedFormat, TableFormat
@@ -11,13 +12,15 @@ from tables.partitions import PartitionedFormat
 from tables.text.csv_files import CsvFiles
 from tables.text.json_lines_files import JsonLinesFiles
 
-FORMATS: dict[str, NamedFormat] = {reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles())}
+FORMATS: dict[str, NamedFormat] = {
+    reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles(), ArrowFiles())
+}
 """Format name → its strategy."""
 
 ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() for ending in reader.endings}
 """File name ending → format name."""
 
-_SELF_COMPRESSED = frozenset({"parquet"})
+_SELF_COMPRESSED = frozenset({"parquet", "arrow"})
 """Formats that compress by themselves, inside; the readers of text unpack nothing else."""
 
 

@@ -12,16 +12,60 @@ import pyarrow.compute as pc
 Mask = npt.NDArray[np.bool_]
 
 
+MAX_VALUE_BYTES = 64 << 20
+"""A longer id or text is a fault of its row."""
+
+
 def as_bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Text, binary, dictionary-encoded, integer or boolean values as large binary.
+    """Text, binary, integer or boolean values of any layout as large binary.
 
     Integers become their decimal text, booleans ``true`` or ``false``.
     """
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
-        column = column.cast(pa.string())
-    return column.cast(pa.large_binary())
+    # Chunk by chunk: their dictionaries may differ, and joined ones overflow small indices and 32-bit offsets.
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [_large(chunk) for chunk in chunks]
+    if len(parts) == 1:
+        return parts[0]
+    return pa.concat_arrays(parts) if parts else pa.array([], pa.large_binary())
+
+
+def _large(values: pa.Array) -> pa.Array:
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _large(values.storage)
+    if pa.types.is_dictionary(kind):
+        return _large(values.dictionary).take(values.indices)
+    if pa.types.is_run_end_encoded(kind):
+        return _large(values.values).take(pa.array(_run_of_each(values)))
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        values = values.cast(pa.string())
+    return values.cast(pa.large_binary())
+
+
+def _run_of_each(values: pa.RunEndEncodedArray) -> npt.NDArray[np.int64]:
+    """(n,) int64: which run each value lies in."""
+    places = np.arange(values.offset, values.offset + len(values))
+    return np.searchsorted(values.run_ends.to_numpy(), places, side="right").astype(np.int64)
+
+
+def byte_lengths(values: pa.Array) -> npt.NDArray[np.int64]:
+    """(n,) int64: bytes of each text or binary value, 0 for nulls; repeated values are not decoded."""
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return byte_lengths(values.storage)
+    if pa.types.is_dictionary(kind):
+        places = values.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+        # A null has no place in the dictionary: −1, the last, stands for it.
+        return np.asarray(np.append(byte_lengths(values.dictionary), 0)[places])
+    if pa.types.is_run_end_encoded(kind):
+        return byte_lengths(values.values)[_run_of_each(values)]
+    if pa.types.is_null(kind):
+        return np.zeros(len(values), np.int64)
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        # No kernel knows them; a view is 16 bytes, of which the first four are the length.
+        views = np.frombuffer(values.buffers()[1], np.int32).reshape(-1, 4)[values.offset :][: len(values)]
+        return np.where(is_null(values), 0, views[:, 0]).astype(np.int64)
+    return np.asarray(pc.binary_length(values).fill_null(0).to_numpy(zero_copy_only=False), np.int64)
 
 
 def as_text(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, Mask]:

@@ -1,21 +1,26 @@
 """Reading a corpus: files to work units, work units to documents and dead letters. Plain functions, no Beam."""
 
 from pipelines.corpus.columns import CorpusColumns
+from pipelines.corpus.cutting import UNITS_AIMED_AT, DocumentSize
 from pipelines.corpus.planning import Plan, plan
-from pipelines.corpus.read import read_unit
-from pipelines.corpus.sample import SampleUnit, order_by_key, read_sample, read_sample_unit, sample_units, smallest_keys
-from pipelines.corpus.units import WorkUnit
+from pipelines.corpus.read import UnitRead, read_unit, read_units
+from pipelines.corpus.sample import SampleUnit, order_by_key, read_sample, sample_units, smallest_keys
+from pipelines.corpus.units import WorkUnit, group_by_split
 
 __all__ = [
+    "UNITS_AIMED_AT",
     "CorpusColumns",
+    "DocumentSize",
     "Plan",
     "SampleUnit",
+    "UnitRead",
     "WorkUnit",
+    "group_by_split",
     "order_by_key",
     "plan",
     "read_sample",
-    "read_sample_unit",
     "read_unit",
+    "read_units",
     "sample_units",
     "smallest_keys",
 ]

@@ -13,23 +13,13 @@ import numpy.typing as npt
 
 from featurestore.errors import UsageError
 from pipelines.corpus.columns import CorpusColumns
+from pipelines.corpus.cutting import DocumentSize, Piece, choose_unit_rows, cut
 from pipelines.corpus.duplicates import find_duplicates
 from pipelines.corpus.survey import Survey, survey
 from pipelines.corpus.units import Duplicates, WorkUnit
 from tables import TO_THE_END, TableFile, format_of
 
 Int64s = npt.NDArray[np.int64]
-
-SMALLEST_UNIT = 1 << 10
-LARGEST_UNIT = 1 << 16
-UNITS_AIMED_AT = 64
-"""Enough to keep every worker of a small cluster busy, and to show progress."""
-
-UNIT_BYTES = 256 << 20
-"""What the features, or the texts, of one unit may take up in memory."""
-
-BYTES_PER_TOKEN = 4
-"""Bytes of English text a word-piece token: an estimate, for memory only."""
 
 FILES_AT_ONCE = 8
 """Object storage answers slowly and in parallel."""
@@ -45,8 +35,8 @@ class Plan:
         duplicates: rows whose id was seen earlier.
         keys: (ids, 2) uint64 in corpus order: key hashes of all distinct valid ids, as `featurestore.keys.words` gives
             them. A document whose text turns out to be invalid is among them.
-        unit_rows: rows of a full unit.
-        text_bytes: estimate of the bytes of text.
+        unit_rows: rows that a unit may have.
+        text_bytes: bytes of text.
         without_id: rows whose id is missing or cannot be read.
         first_without_id: file and row of the first of these; empty where there is none.
     """
@@ -65,9 +55,7 @@ def plan(
     files: Sequence[TableFile],
     columns: CorpusColumns,
     unit_rows: int | None = None,
-    *,
-    vector_bytes: int = 0,
-    max_vectors: int = 1,
+    size: DocumentSize | None = None,
 ) -> Plan:
     """Read the ids of a corpus and cut it into units.
 
@@ -77,9 +65,8 @@ def plan(
     Args:
         files: as `find_files` gives them, sorted by uri.
         columns: names of the columns.
-        unit_rows: rows of a unit; None chooses a power of two by the size of the corpus and of its features.
-        vector_bytes: payload bytes of one stored vector (`FeatureSpec.row_bytes`).
-        max_vectors: vectors a document can have: the max length, or 1 where positions are pooled before storage.
+        unit_rows: rows of a unit at most; None chooses a power of two by the size of the corpus and of its features.
+        size: what a document's features take up; None where there are none.
 
     Raises:
         UsageError: a file is not what its ending says or lacks a column, or ``unit_rows`` is below 1. Every file
@@ -93,9 +80,11 @@ def plan(
         surveys = list(pool.map(partial(survey, columns=columns), files))
     keys = np.concatenate([np.empty((0, 2), np.uint64), *(found.keys for found in surveys)])
     later, first = find_duplicates(keys)
-    rows = unit_rows or choose_unit_rows(surveys, vector_bytes, max_vectors)
+    size = size or DocumentSize()
+    rows = unit_rows or choose_unit_rows(surveys, size)
+    pieces = [cut(found, rows, size) for found in surveys]
     return Plan(
-        units=tuple(_cut(surveys, rows, later, first)),
+        units=tuple(_units(surveys, pieces, later, first)),
         documents=sum(found.count for found in surveys),
         duplicates=len(later),
         keys=np.delete(keys, later, axis=0) if len(later) else keys,
@@ -106,26 +95,13 @@ def plan(
     )
 
 
-def choose_unit_rows(surveys: Sequence[Survey], vector_bytes: int, max_vectors: int) -> int:
-    """Rows of a unit: a power of two between 1,024 and 65,536, or fewer where a unit would not fit in memory."""
-    share = max(sum(found.count for found in surveys) // UNITS_AIMED_AT, 1)
-    rows = min(max(1 << share.bit_length() - 1, SMALLEST_UNIT), LARGEST_UNIT)
-
-    def fits(found: Survey) -> bool:
-        text = found.text_bytes / max(found.count, 1)
-        features = vector_bytes * min(max_vectors, text / BYTES_PER_TOKEN + 2)
-        return min(rows, found.count) * max(text, features) <= UNIT_BYTES
-
-    while rows > 1 and not all(map(fits, surveys)):
-        rows //= 2
-    return rows
-
-
 def _check(file: TableFile, columns: CorpusColumns) -> None:
     format_of(file).check(file, columns.wanted)
 
 
-def _cut(surveys: Sequence[Survey], unit_rows: int, later: Int64s, first: Int64s) -> Iterator[WorkUnit]:
+def _units(
+    surveys: Sequence[Survey], pieces: Sequence[list[Piece]], later: Int64s, first: Int64s
+) -> Iterator[WorkUnit]:
     """Units of every file; ``later`` and ``first`` are positions among all keys of the corpus."""
     uris = tuple(found.file.uri for found in surveys)
     origins = np.cumsum([0, *(len(found.keys) for found in surveys)])
@@ -136,13 +112,13 @@ def _cut(surveys: Sequence[Survey], unit_rows: int, later: Int64s, first: Int64s
         found = surveys[ordinal]
         first_rows[here] = found.row_numbers(found.keyed_rows(first[here] - origins[ordinal]))
     numbers = count()
-    for found, origin in zip(surveys, origins.tolist(), strict=False):
-        bounds = np.append(np.arange(0, found.count, unit_rows), found.count)
+    for ordinal, (found, here, origin) in enumerate(zip(surveys, pieces, origins.tolist(), strict=False)):
+        bounds = np.array([0, *(piece.stop for piece in here)])
         keys = found.keys_before(bounds) + origin
         doubles = np.searchsorted(later, keys)
         offsets = _offsets(found, bounds)
-        for unit, ((start, stop), (key, next_key), (double, next_double)) in enumerate(
-            zip(pairwise(bounds.tolist()), pairwise(keys.tolist()), pairwise(doubles.tolist()), strict=True)
+        for unit, (piece, (key, next_key), (double, next_double)) in enumerate(
+            zip(here, pairwise(keys.tolist()), pairwise(doubles.tolist()), strict=True)
         ):
             mine = slice(double, next_double)
             yield WorkUnit(
@@ -150,12 +126,13 @@ def _cut(surveys: Sequence[Survey], unit_rows: int, later: Int64s, first: Int64s
                 file=found.file,
                 start=offsets[unit],
                 stop=offsets[unit + 1],
-                first_row=int(found.row_numbers(np.array([start]))[0]),
-                rows=stop - start,
+                first_row=int(found.row_numbers(np.array([piece.start]))[0]),
+                rows=piece.stop - piece.start,
                 documents=next_key - key - (next_double - double),
                 duplicates=Duplicates.build(
                     found.row_numbers(found.keyed_rows(later[mine] - origin)), first_rows[mine], first_files[mine], uris
                 ),
+                split=(ordinal, piece.split),
             )
 
 

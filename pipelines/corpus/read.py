@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,17 +32,32 @@ class UnitRead(NamedTuple):
 
 
 def read_unit(unit: WorkUnit, columns: CorpusColumns) -> UnitRead:
-    """Read a work unit and part its rows.
+    """Read a work unit alone; see `read_units`."""
+    (found,) = read_units([unit], columns)
+    return found
+
+
+def read_units(units: Sequence[WorkUnit], columns: CorpusColumns) -> Iterator[UnitRead]:
+    """Read work units of one file in one pass and part their rows; what is held is one unit's.
 
     Raises:
-        DataError: the file is gone, damaged, or not what was planned over.
+        DataError: the file is gone, damaged, or not what was planned over; the units after that can be asked for anew.
     """
-    raw = read_raw(unit, columns)
+    found = read_raw(units, columns)
+    for unit in units:
+        # No name is given to its rows: it would hold them while the next unit is read.
+        yield _part(unit, next(found))
+
+
+def read_raw(units: Sequence[WorkUnit], columns: CorpusColumns) -> Iterator[RawRows]:
+    """The rows of work units of one file, as they are; raises DataError as `read_units` does."""
+    file = units[0].file
+    reader = format_of(file)
+    return (
+        RawRows.of(rows, columns, file.uri) for rows in reader.read(file, [unit.part for unit in units], columns.wanted)
+    )
+
+
+def _part(unit: WorkUnit, raw: RawRows) -> UnitRead:
     documents, dead = validate(raw, unit)
     return UnitRead(documents, dead, raw.rows[~np.isin(raw.rows, [letter.row for letter in dead])])
-
-
-def read_raw(unit: WorkUnit, columns: CorpusColumns) -> RawRows:
-    """The rows of a work unit, as they are; raises DataError as `read_unit` does."""
-    (rows,) = format_of(unit.file).read(unit.file, [unit.part], columns.wanted)
-    return RawRows.of(rows, columns, unit.file.uri)

@@ -5,7 +5,7 @@ It is the same on every machine, for every number of workers and for every size 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,9 @@ from encoders.documents import DocumentBlock
 from featurestore.identity import KEY_BYTES, key_hashes
 from pipelines.corpus.columns import CorpusColumns
 from pipelines.corpus.planning import Plan
+from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.read import read_raw
-from pipelines.corpus.units import WorkUnit
+from pipelines.corpus.units import WorkUnit, group_by_split
 from pipelines.corpus.validate import validate
 
 Keys = npt.NDArray[np.uint64]
@@ -60,21 +61,25 @@ def sample_units(plan: Plan, keys: Keys) -> tuple[SampleUnit, ...]:
     )
 
 
-def read_sample_unit(sample: SampleUnit, columns: CorpusColumns) -> DocumentBlock:
-    """The valid documents among a unit's sampled ones, in file order."""
-    raw = read_raw(sample.unit, columns)
-    present = np.flatnonzero(raw.ids.is_valid().to_numpy(zero_copy_only=False))
-    hashes = key_hashes(raw.ids.take(pa.array(present)))
-    wanted = pa.Array.from_buffers(
-        pa.binary(KEY_BYTES), len(sample.keys) // KEY_BYTES, [None, pa.py_buffer(sample.keys)]
-    )
-    chosen = pc.is_in(hashes, value_set=wanted).to_numpy(zero_copy_only=False)
-    return validate(raw.take(present[chosen]), sample.unit)[0]
-
-
 def read_sample(samples: Sequence[SampleUnit], columns: CorpusColumns) -> DocumentBlock:
     """All valid documents of a sample, sorted by key hash; ``samples`` holds at least one unit."""
-    return order_by_key([read_sample_unit(sample, columns) for sample in samples])
+    return order_by_key(list(read_sample_units(samples, columns)))
+
+
+def read_sample_units(samples: Sequence[SampleUnit], columns: CorpusColumns) -> Iterator[DocumentBlock]:
+    """The valid documents among each unit's sampled ones, in file order."""
+    keys = {sample.unit.number: sample.keys for sample in samples}
+    for units in group_by_split([sample.unit for sample in samples]):
+        for unit, raw in zip(units, read_raw(units, columns), strict=True):
+            yield _sampled(unit, raw, keys[unit.number])
+
+
+def _sampled(unit: WorkUnit, raw: RawRows, keys: bytes) -> DocumentBlock:
+    present = np.flatnonzero(raw.ids.is_valid().to_numpy(zero_copy_only=False))
+    hashes = key_hashes(raw.ids.take(pa.array(present)))
+    wanted = pa.Array.from_buffers(pa.binary(KEY_BYTES), len(keys) // KEY_BYTES, [None, pa.py_buffer(keys)])
+    chosen = pc.is_in(hashes, value_set=wanted).to_numpy(zero_copy_only=False)
+    return validate(raw.take(present[chosen]), unit)[0]
 
 
 def order_by_key(blocks: Sequence[DocumentBlock]) -> DocumentBlock:

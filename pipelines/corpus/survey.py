@@ -24,11 +24,14 @@ class Survey:
     Attributes:
         file: the corpus file, with what the pass has seen of it.
         count: rows; blank lines of a text file are none.
-        text_bytes: estimate of their bytes of text.
+        text_bytes: their bytes of text.
         numbers: (count,) int64: row number of each row; None where row i is number i.
         starts: (count,) int64: byte offset of each row; None where units are row ranges.
         keys: (keyed rows, 2) uint64: key hashes of the rows with a valid id, in file order.
         keyed: (keyed rows,) int64: which rows these are; None where all are.
+        splits: (n,) int64: rows where reading can begin without what comes before; None where it can at every row.
+        ends: (blocks,) int64: where the blocks end whose bytes are told apart, rising; None where ``starts`` tells.
+        bytes_before_ends: (blocks,) int64: bytes of text before each of these rows.
     """
 
     file: TableFile
@@ -38,6 +41,20 @@ class Survey:
     starts: Int64s | None
     keys: npt.NDArray[np.uint64]
     keyed: Int64s | None
+    splits: Int64s | None = None
+    ends: Int64s | None = None
+    bytes_before_ends: Int64s | None = None
+
+    def bytes_within(self, start: int, stop: int) -> int:
+        """At most so many bytes of text do these rows hold: all of the blocks that they touch."""
+        if self.starts is not None:
+            size = self.starts[0] + self.text_bytes if stop >= self.count else self.starts[stop]
+            return int(size - self.starts[start])
+        if self.ends is None or self.bytes_before_ends is None:
+            return self.text_bytes
+        first = int(np.searchsorted(self.ends, start, side="right"))
+        last = int(np.searchsorted(self.ends, stop, side="left"))
+        return int(self.bytes_before_ends[last] - (self.bytes_before_ends[first - 1] if first else 0))
 
     def row_numbers(self, rows: Int64s) -> Int64s:
         """Row numbers in the file of these rows."""
@@ -76,8 +93,11 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
     numbers: list[Int64s | range] = []
     starts: list[Int64s] = []
     seen: frozenset[str] = frozenset()
+    ends: list[int] = []
+    before: list[int] = []
     count = text_bytes = 0
-    for block in format_of(file).scan(file, columns.wanted):
+    reader = format_of(file)
+    for block in reader.scan(file, columns.wanted):
         valid = _valid(block.keys)
         ids = block.keys if valid.all() else block.keys.filter(pa.array(valid))
         keys.append(words(key_hashes(ids)))
@@ -87,15 +107,29 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
         count += len(valid)
         text_bytes += block.text_bytes
         seen |= block.seen
+        if block.starts is None:
+            ends.append(count)
+            before.append(text_bytes)
+    row_numbers = _expand(numbers, count)
+    points = reader.split_points(file)
     return Survey(
         file=replace(file, seen=seen),
         count=count,
         text_bytes=text_bytes,
-        numbers=_expand(numbers, count),
+        numbers=row_numbers,
         starts=np.concatenate(starts) if starts else None,
         keys=np.concatenate(keys) if keys else np.empty((0, 2), np.uint64),
         keyed=_expand(keyed, count),
+        splits=None if points is None else _rows_at(points, row_numbers, count),
+        ends=np.array(ends, np.int64) if ends else None,
+        bytes_before_ends=np.array(before, np.int64) if ends else None,
     )
+
+
+def _rows_at(points: Int64s, numbers: Int64s | None, count: int) -> Int64s:
+    """The rows that begin at row numbers, each once."""
+    rows = points if numbers is None else np.searchsorted(numbers, points)
+    return np.unique(rows[rows < count])
 
 
 def _valid(ids: pa.Array) -> Mask:

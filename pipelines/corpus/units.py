@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +68,8 @@ class WorkUnit:
         rows: rows in the slice; blank lines of a text file are none.
         documents: rows with a valid id that was not seen earlier in the corpus.
         duplicates: rows left out because their id was seen earlier.
+        split: file and split that it lies in. Units that share one, such as a row group of Parquet, cannot be read
+            apart without reading it again.
     """
 
     number: int
@@ -76,8 +80,23 @@ class WorkUnit:
     rows: int
     documents: int
     duplicates: Duplicates = Duplicates()
+    split: tuple[int, int] = (0, 0)
 
     @property
     def part(self) -> Part:
         """The slice as formats read it."""
         return Part(self.start, self.stop, self.first_row)
+
+
+def group_by_split(units: Sequence[WorkUnit], at_least: int = 1) -> list[tuple[WorkUnit, ...]]:
+    """Units that share a split, together; in the plan's order.
+
+    Args:
+        units: some of a plan's, in its order.
+        at_least: how many groups are wanted, even if some splits are then read more than once.
+    """
+    groups = [tuple(group) for _, group in groupby(units, key=lambda unit: unit.split)]
+    if len(groups) >= at_least:
+        return groups
+    most = -(-len(units) // at_least)
+    return [group[at : at + most] for group in groups for at in range(0, len(group), most)]

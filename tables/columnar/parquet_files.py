@@ -12,146 +12,114 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.errors import DataError, UsageError
-from featurestore.kept_columns import plain, promoted
+from featurestore.errors import UsageError
+from tables.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
+from tables.columnar.parquet_footer import read_footer
+from tables.columnar.parquet_sizes import GroupSizes, group_sizes, rows_at_once, text_columns
+from tables.columnar.types import check_schema
 from tables.contract import KeyBlock, Part, Rows, Wanted
-from tables.files import READ_BYTES, TableFile, bytes_at_once, open_input
+from tables.files import TableFile, bytes_at_once, open_input
 from tables.values import as_bytes
+
+Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class ParquetFiles:
-    """Parquet: keys are text or integers, texts are text or binary, dictionary-encoded or not."""
+    """Parquet: keys are text or integers, texts are text or binary, in any layout."""
 
     name: ClassVar[str] = "parquet"
     endings: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
     def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
         """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
-        with open_input(file) as stream:
+        with open_input(file):
             try:
-                schema = pq.ParquetFile(stream).schema_arrow
-            except (pa.ArrowException, OSError) as error:
-                raise UsageError(f"{file.uri}: not a Parquet file, or a damaged one: {_first_line(error)}") from error
-        wanted.require(file.uri, schema.names)
-        _require_type(file, schema.field(wanted.key), integers=True)
-        for name in wanted.texts:
-            _require_type(file, schema.field(name), integers=False)
-        for name in wanted.labels:
-            _require_type(file, schema.field(name), integers=True, booleans=True)
-        return pa.schema([pa.field(name, promoted([schema.field(name).type])) for name in wanted.others])
+                schema = read_footer(file).metadata.schema.to_arrow_schema()
+                _ = schema.names
+            except DAMAGE as error:
+                raise UsageError(f"{file.uri}: not a Parquet file, or a damaged one: {first_line(error)}") from error
+        return check_schema(file.uri, schema, wanted)
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
-        """See `TableFormat.scan`; reads the key column only."""
-        with _opened(file) as parquet:
+        """See `TableFormat.scan`; reads the key column, and others where their decoded size is not in the footer."""
+        with _opened(file, wanted) as parquet:
             row = 0
-            share = _text_bytes(parquet, wanted) / max(parquet.metadata.num_rows, 1)
-            for batch in _batches(parquet, list(range(parquet.num_row_groups)), (wanted.key,)):
-                rows = np.arange(row, row + batch.num_rows)
-                row += batch.num_rows
-                yield KeyBlock(as_bytes(batch[wanted.key]), rows, None, round(share * batch.num_rows))
+            decoded = read_footer(file).decoded
+            for group in range(parquet.num_row_groups):
+                sizes = group_sizes(parquet, group, wanted.names, decoded[group])
+                for block in _key_blocks(parquet, group, wanted.key, sizes):
+                    yield KeyBlock(block.keys, block.rows + row, None, block.text_bytes)
+                row += parquet.metadata.row_group(group).num_rows
 
-    def split_points(self, file: TableFile) -> npt.NDArray[np.int64]:
+    def split_points(self, file: TableFile) -> Int64s:
         """See `TableFormat.split_points`; a row group is decoded from its start."""
-        with _opened(file) as parquet:
-            counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
-        return np.cumsum([0, *counts[:-1]])
+        with _opened(file, None) as parquet:
+            return np.cumsum([0, *_group_rows(parquet)[:-1]])
 
     def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
-        """See `TableFormat.read`; decodes the row groups that a part touches, batch by batch."""
-        for part in parts:
-            yield _read_part(file, part, wanted)
+        """See `TableFormat.read`; decodes the row groups that the parts touch, each once, batch by batch."""
+        with _opened(file, wanted) as parquet:
+            yield from read_parts(file, _batches_of(parquet, parts, wanted.names), parts, wanted)
 
 
-def _read_part(file: TableFile, part: Part, wanted: Wanted) -> Rows:
-    with _opened(file) as parquet:
-        counts = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
-        ends = np.cumsum(counts)
-        first = int(np.searchsorted(ends, part.start, side="right"))
-        last = int(np.searchsorted(ends, part.stop, side="left"))
-        row = int(ends[first]) - counts[first]
-        batches = []
-        for batch in _batches(parquet, list(range(first, last + 1)), wanted.names):
-            start, stop = max(part.start - row, 0), min(part.stop - row, batch.num_rows)
-            if start < stop:
-                batches.append(batch.slice(start, stop - start))
+def _key_blocks(parquet: pq.ParquetFile, group: int, key: str, sizes: GroupSizes) -> Iterator[KeyBlock]:
+    """Keys of a row group, cut where its sizes are told apart; rows are counted within the group."""
+    row = 0
+    for batch in _batches(parquet, group, (key,)):
+        cuts = sizes.ends[(sizes.ends > row) & (sizes.ends < row + batch.num_rows)]
+        bounds = np.concatenate([[row], cuts, [row + batch.num_rows]])
+        before = np.interp(bounds, np.append(0, sizes.ends), np.append(0, np.cumsum(sizes.bytes)))
+        keys = as_bytes(batch[key])
+        for start, stop, size in zip(bounds[:-1].tolist(), bounds[1:].tolist(), np.diff(before).tolist(), strict=True):
+            yield KeyBlock(keys.slice(start - row, stop - start), np.arange(start, stop), None, round(size))
+        row += batch.num_rows
+
+
+def _batches_of(parquet: pq.ParquetFile, parts: Sequence[Part], names: tuple[str, ...]) -> NumberedBatches:
+    """Batches of the row groups that parts touch."""
+    # The plan makes units small where texts are large: a batch is not to hold more rows than the smallest.
+    most = min(part.stop - part.start for part in parts)
+    ends = np.cumsum(_group_rows(parquet))
+    touched = {
+        group
+        for part in parts
+        for group in range(
+            int(np.searchsorted(ends, part.start, side="right")), int(np.searchsorted(ends, part.stop, side="left")) + 1
+        )
+    }
+    for group in sorted(touched.intersection(range(len(ends)))):
+        row = int(ends[group - 1]) if group else 0
+        for batch in _batches(parquet, group, names, most):
+            yield row, batch
             row += batch.num_rows
-            if row >= part.stop:
-                break
-    table = pa.Table.from_batches(batches)
-    return Rows(
-        rows=np.arange(part.start, part.stop),
-        values={name: as_bytes(table[name]) for name in wanted.plain},
-        others=_others(table, wanted) if wanted.others else None,
-    )
+
+
+def _batches(
+    parquet: pq.ParquetFile, group: int, names: tuple[str, ...], most: int = 1 << 16
+) -> Iterator[pa.RecordBatch]:
+    size = min(rows_at_once(parquet.metadata, group, names), most)
+    return parquet.iter_batches(size, [group], list(names), use_threads=False)  # type: ignore[no-any-return]
+
+
+def _group_rows(parquet: pq.ParquetFile) -> list[int]:
+    return [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
 
 
 @contextmanager
-def _opened(file: TableFile) -> Iterator[pq.ParquetFile]:
-    with open_input(file) as stream:
+def _opened(file: TableFile, wanted: Wanted | None) -> Iterator[pq.ParquetFile]:
+    with damage_named(file), open_input(file) as stream:
         try:
-            # A buffered stream holds one buffer a column; without it a whole row group would be fetched at once.
-            yield pq.ParquetFile(stream, buffer_size=bytes_at_once(file), pre_buffer=False)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{file.uri}: damaged: {_first_line(error)}") from error
+            metadata = read_footer(file).metadata
+            yield pq.ParquetFile(
+                stream,
+                metadata=metadata,
+                read_dictionary=[] if wanted is None else text_columns(metadata, wanted.names),
+                # A buffered stream holds one buffer a column; without it a whole row group would be fetched at once.
+                buffer_size=bytes_at_once(file),
+                pre_buffer=False,
+                page_checksum_verification=True,
+            )
         finally:
             # pyarrow's allocator keeps the freed pages of every column chunk: tens of megabytes more at the peak.
             pa.default_memory_pool().release_unused()
-
-
-def _batches(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-    rows = sum(parquet.metadata.row_group(group).num_rows for group in groups)
-    mean = max(_column_bytes(parquet, groups, names) // max(rows, 1), 64)
-    size = max(READ_BYTES // mean, 1)
-    return parquet.iter_batches(size, groups, list(names), use_threads=False)  # type: ignore[no-any-return]
-
-
-def _text_bytes(parquet: pq.ParquetFile, wanted: Wanted) -> int:
-    return _column_bytes(parquet, list(range(parquet.num_row_groups)), wanted.texts)
-
-
-def _column_bytes(parquet: pq.ParquetFile, groups: list[int], names: tuple[str, ...]) -> int:
-    """Bytes before compression; less than the decoded values where a dictionary repeats them."""
-    total = 0
-    for group in groups:
-        metadata = parquet.metadata.row_group(group)
-        for position in range(metadata.num_columns):
-            column = metadata.column(position)
-            if column.path_in_schema.partition(".")[0] in names or column.path_in_schema in names:
-                total += column.total_uncompressed_size
-    return total
-
-
-def _require_type(file: TableFile, field: pa.Field, *, integers: bool, booleans: bool = False) -> None:
-    value = _plain(field.type)
-    text = pa.types.is_string(value) or pa.types.is_binary(value) or pa.types.is_null(value)
-    taken = text or (integers and pa.types.is_integer(value)) or (booleans and pa.types.is_boolean(value))
-    if not taken:
-        expected = "text or integers" if integers else "text"
-        raise UsageError(f"{file.uri}: column {field.name} holds {field.type}, expected {expected}")
-
-
-def _plain(value: pa.DataType) -> pa.DataType:
-    """The one type that stands for all ways to lay out the same values: what files of one corpus agree on."""
-    if pa.types.is_dictionary(value):
-        return _plain(value.value_type)
-    if pa.types.is_large_string(value) or pa.types.is_string_view(value):
-        return pa.string()
-    if pa.types.is_large_binary(value) or pa.types.is_binary_view(value):
-        return pa.binary()
-    return value
-
-
-def _others(table: pa.Table, wanted: Wanted) -> pa.Table:
-    others = {}
-    for name in wanted.others:
-        if pa.types.is_string(_plain(table.schema.field(name).type)):
-            # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
-            others[name] = as_bytes(table[name]).view(pa.large_string())
-        else:
-            others[name] = plain(table[name])
-    return pa.table(others)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

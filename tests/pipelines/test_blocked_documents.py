@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from featurestore import Store
 from featurestore.block_list import block
 from featurestore.maintenance.delete import delete
 from pipelines import read_stage
-from pipelines.corpus import CorpusColumns
+from pipelines.corpus import CorpusColumns, UnitRead, WorkUnit
 from pipelines.derive_job import DeriveRequest, derive
 from tests.pipelines.jobs import ONE_WORKER, documents, encoder, run_encode, texts, write_corpus
 
@@ -67,14 +68,14 @@ def test_a_document_that_is_blocked_while_encode_runs_is_not_committed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(10)))
-    read_unit = read_stage.read_unit
+    read_units = read_stage.read_units
 
-    def blocked_meanwhile(unit: object, columns: CorpusColumns) -> object:
-        found = read_unit(unit, columns)
-        delete(Store.open(str(tmp_path / "store")), BLOCKED, block=True)
-        return found
+    def blocked_meanwhile(units: Sequence[WorkUnit], columns: CorpusColumns) -> Iterator[UnitRead]:
+        for found in read_units(units, columns):
+            delete(Store.open(str(tmp_path / "store")), BLOCKED, block=True)
+            yield found
 
-    monkeypatch.setattr(read_stage, "read_unit", blocked_meanwhile)
+    monkeypatch.setattr(read_stage, "read_units", blocked_meanwhile)
     run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(30)))
     assert stored(tmp_path / "store") == ids(30) - set(BLOCKED)
 

@@ -188,17 +188,19 @@ def test_a_unit_that_cannot_be_read_fails_alone_and_is_done_by_the_same_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (write_corpus(tmp_path / f"{n}.parquet", texts(10, start=s)) for n, s in (("a", 0), ("b", 10)))
-    whole = read_stage.read_documents
+    whole = read_stage.read_units
 
-    def broken(unit, columns, snapshot):  # type: ignore[no-untyped-def]
-        if unit.file.uri == second:
+    def broken(units, columns):  # type: ignore[no-untyped-def]
+        if units[0].file.uri == second:
             raise OSError("the disk is gone")
-        return whole(unit, columns, snapshot)
+        return whole(units, columns)
 
-    monkeypatch.setattr(read_stage, "read_documents", broken)
+    monkeypatch.setattr(read_stage, "read_units", broken)
     report = run_encode(tmp_path / "store", first, second)
     assert report.exit_code == 1
-    assert report.document["failures"] == {"1": {"stage": "read", "reason": "OSError: the disk is gone"}}
+    assert report.document["failures"] == {
+        "1": {"stage": "read", "reason": "OSError: the disk is gone", "lasting": False}
+    }
     assert len(Store.open(str(tmp_path / "store"))) == 10
     monkeypatch.undo()
     report = run_encode(tmp_path / "store", first, second)

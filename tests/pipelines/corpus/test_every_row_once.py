@@ -13,9 +13,10 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.corpus import CorpusColumns
+from pipelines.corpus import CorpusColumns, cutting
 from tables import TextOptions, files
 from tests.pipelines.corpus.corpora import read_all, write_parquet
+from tests.tables.columnar.arrow_tables import write_arrow
 
 TEXT = st.text(alphabet='ab é😀,"\n\r\\{}\u2028\0', min_size=1, max_size=8).map(lambda text: f".{text}")
 ROWS = st.lists(st.tuples(TEXT, TEXT, st.none() | TEXT), max_size=25, unique_by=lambda row: row[0])
@@ -36,15 +37,51 @@ def read(path, unit_rows, read_bytes, **options):
     return [(row["doc_id"], row["text"], row["pair"]) for row in documents], letters
 
 
-@same_folder
-@given(ROWS, SIZES, st.integers(1, 10))
-def test_in_parquet(tmp_path, rows, unit_rows, group):
+def text_table(rows, kind=None):
+    kind = kind or pa.string()
     ids, texts, pairs = zip(*rows, strict=True) if rows else ((), (), ())
-    table = pa.table(
-        {name: pa.array(c, pa.string()) for name, c in {"doc_id": ids, "text": texts, "pair": pairs}.items()}
-    )
-    path = write_parquet(tmp_path / "x.parquet", table, row_group_size=group)
-    assert read(path, unit_rows, 8) == (rows, [])
+    columns = {"doc_id": ids, "text": texts, "pair": pairs}
+    return pa.table({name: pa.array(column, pa.string()).cast(kind) for name, column in columns.items()})
+
+
+ENCODINGS = [
+    {"use_dictionary": True},
+    {"use_dictionary": False},
+    {"use_dictionary": ["text"]},
+    {"dictionary_pagesize_limit": 4},
+    {"use_dictionary": False, "column_encoding": "DELTA_BYTE_ARRAY"},
+    {"use_dictionary": False, "column_encoding": "DELTA_LENGTH_BYTE_ARRAY"},
+    {"data_page_version": "2.0", "write_page_checksum": True},
+]
+KINDS = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int16(), pa.string())]
+
+
+@same_folder
+@given(
+    ROWS,
+    SIZES,
+    st.integers(1, 10),
+    st.sampled_from(ENCODINGS),
+    st.sampled_from(KINDS),
+    st.integers(1, 40),
+    st.sampled_from(["none", "zstd"]),
+    st.sampled_from([1, 40, 1 << 30]),
+)
+def test_in_parquet(tmp_path, rows, unit_rows, group, encoding, kind, page, compression, unit_bytes):
+    # A column of categories in delta encoding is written by pyarrow, and not read.
+    kind = pa.string() if "column_encoding" in encoding else kind
+    layout = {"row_group_size": group, "data_page_size": page, "write_batch_size": 1, "compression": compression}
+    path = write_parquet(tmp_path / "x.parquet", text_table(rows, kind), **layout, **encoding)
+    with patch.object(cutting, "UNIT_BYTES", unit_bytes):
+        assert read(path, unit_rows, 8) == (rows, [])
+
+
+@same_folder
+@given(ROWS, SIZES, st.integers(1, 10), st.booleans(), st.sampled_from(KINDS), st.sampled_from([1, 40, 1 << 30]))
+def test_in_arrow_ipc(tmp_path, rows, unit_rows, batch, stream, kind, unit_bytes):
+    path = write_arrow(tmp_path / "x.arrow", text_table(rows, kind), stream=stream, rows=batch)
+    with patch.object(cutting, "UNIT_BYTES", unit_bytes):
+        assert read(path, unit_rows, 8) == (rows, [])
 
 
 @same_folder

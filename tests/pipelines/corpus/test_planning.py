@@ -8,7 +8,7 @@ from featurestore.errors import DataError, UsageError
 from featurestore.identity import key_hashes
 from featurestore.keys import words
 from pipelines.corpus import CorpusColumns, plan, read_unit
-from pipelines.corpus.planning import choose_unit_rows
+from pipelines.corpus.cutting import DocumentSize, choose_unit_rows
 from pipelines.corpus.survey import Survey, survey
 from tables import find_files
 from tables.files import TableFile
@@ -134,13 +134,15 @@ def test_a_unit_has_at_least_one_row(unit_rows):
     ],
 )
 def test_the_rows_of_a_unit_are_a_power_of_two_chosen_by_the_size_of_the_corpus(documents, expected):
-    assert choose_unit_rows([made_up(documents // 2), made_up(documents - documents // 2)], 48, 1) == expected
+    assert (
+        choose_unit_rows([made_up(documents // 2), made_up(documents - documents // 2)], DocumentSize(48)) == expected
+    )
 
 
 @pytest.mark.parametrize(
     ("vector_bytes", "max_vectors", "text_bytes", "expected"),
     [
-        (48, 256, 400, 32_768),
+        (48, 256, 400, 16_384),
         (1024 * 2 * 24, 512, 4_000, 8),
         (48, 256, 10**6, 256),
         (48, 1, 400, 65_536),
@@ -150,11 +152,11 @@ def test_the_rows_of_a_unit_are_a_power_of_two_chosen_by_the_size_of_the_corpus(
 def test_units_whose_features_or_texts_would_fill_the_memory_are_smaller(
     vector_bytes, max_vectors, text_bytes, expected
 ):
-    assert choose_unit_rows([made_up(10**7, text_bytes)], vector_bytes, max_vectors) == expected
+    assert choose_unit_rows([made_up(10**7, text_bytes)], DocumentSize(vector_bytes, max_vectors)) == expected
 
 
 def test_a_small_file_of_long_texts_does_not_make_all_units_small():
-    assert choose_unit_rows([made_up(10**7), made_up(3, 10**7)], 48, 1) == 65_536
+    assert choose_unit_rows([made_up(10**7), made_up(3, 10**7)], DocumentSize(48)) == 65_536
 
 
 def test_a_survey_remembers_row_numbers_only_where_there_are_gaps(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from featurestore.identity import key_hashes
 from featurestore.keys import words
 from pipelines.corpus import CorpusColumns, order_by_key, plan
-from pipelines.corpus.sample import read_sample, read_sample_unit, sample_units, smallest_keys
+from pipelines.corpus.sample import read_sample, read_sample_units, sample_units, smallest_keys
 from tables import find_files
 from tests.pipelines.corpus.corpora import write_lines, write_parquet
 
@@ -44,7 +44,7 @@ def test_only_units_that_hold_a_sampled_document_are_read(corpus):
     planned = plan(corpus, COLUMNS, 10)
     samples = sample_units(planned, smallest_keys(planned, 3))
     assert 1 <= len(samples) <= 3
-    assert [len(read_sample_unit(sample, COLUMNS)) for sample in samples] == [
+    assert [len(block) for block in read_sample_units(samples, COLUMNS)] == [
         len(sample.keys) // 16 for sample in samples
     ]
     assert pickle.loads(pickle.dumps(samples)) == samples
@@ -65,5 +65,5 @@ def test_an_empty_sample_has_no_units(corpus):
 def test_blocks_in_any_order_come_out_in_the_order_of_their_keys(corpus):
     planned = plan(corpus, COLUMNS, 5)
     samples = sample_units(planned, smallest_keys(planned, 40))
-    blocks = [read_sample_unit(sample, COLUMNS) for sample in samples]
+    blocks = list(read_sample_units(samples, COLUMNS))
     assert order_by_key(blocks).table.equals(order_by_key(blocks[::-1]).table)

@@ -10,6 +10,7 @@ from featurestore.errors import DataError, UsageError
 from pipelines.corpus import CorpusColumns, plan, read_unit
 from tables.columnar import parquet_files
 from tables.columnar.parquet_files import ParquetFiles
+from tables.files import READ_BYTES
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_parquet
 
 LAYOUTS = [
@@ -93,11 +94,13 @@ def test_only_the_row_groups_and_columns_of_a_unit_are_decoded(tmp_path, monkeyp
     unit = plan([corpus_file(path)], CorpusColumns(), 10).units[2]
     asked = []
     batches = parquet_files._batches
-    monkeypatch.setattr(parquet_files, "_batches", lambda p, g, n: asked.append((g, n)) or batches(p, g, n))
+    monkeypatch.setattr(
+        parquet_files, "_batches", lambda p, g, n, *most: asked.append((g, n)) or batches(p, g, n, *most)
+    )
     assert [row["doc_id"] for row in read_unit(unit, CorpusColumns())[0].table.to_pylist()] == [
         row["doc_id"] for row in rows[20:30]
     ]
-    assert asked == [([2], ("doc_id", "text"))]
+    assert asked == [(2, ("doc_id", "text"))]
 
 
 def test_empty_files_and_empty_row_groups_hold_no_documents(tmp_path):
@@ -170,7 +173,7 @@ def test_invalid_utf8_in_a_list_is_seen(tmp_path):
 def test_large_documents_are_decoded_a_few_at_a_time(tmp_path):
     rows = [{"doc_id": str(i), "text": os.urandom(50_000).hex()} for i in range(200)]
     path = write_parquet(tmp_path / "x.parquet", rows, use_dictionary=False)
-    with parquet_files._opened(corpus_file(path)) as parquet:
-        batches = list(parquet_files._batches(parquet, [0], ("doc_id", "text")))
-    assert max(batch.nbytes for batch in batches) < 2 * parquet_files.READ_BYTES
+    with parquet_files._opened(corpus_file(path), None) as parquet:
+        batches = list(parquet_files._batches(parquet, 0, ("doc_id", "text")))
+    assert max(batch.nbytes for batch in batches) < 2 * READ_BYTES
     assert sum(batch.num_rows for batch in batches) == 200

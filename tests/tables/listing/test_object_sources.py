@@ -77,7 +77,7 @@ def test_an_unknown_kind_of_storage_is_an_error():
 def test_a_corpus_reads_alike_from_object_storage_and_from_disk(s3_bucket, tmp_path):
     texts = "".join(f'{row["doc_id"]},"{row["text"]}"\n' for row in ROWS)
     (tmp_path / "odd name #1 %.csv").write_bytes(f"doc_id,text\n{texts}".encode())
-    write_parquet(tmp_path / "b.parquet", ROWS, row_group_size=70)
+    write_parquet(tmp_path / "b.parquet", ROWS, row_group_size=64)
     write_lines(tmp_path / "c.jsonl", *ROWS)
     for path in tmp_path.iterdir():
         name = f"in #1 %41/{path.name}"

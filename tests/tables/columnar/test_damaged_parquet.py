@@ -1,0 +1,61 @@
+"""Parquet whose bytes were changed: a failure that names the file, and never another text."""
+
+from __future__ import annotations
+
+import pyarrow.parquet as pq
+import pytest
+
+from featurestore.errors import UnreadableFile
+from pipelines.corpus import CorpusColumns, plan, read_unit
+from pipelines.unit_flow import Failure
+from tests.pipelines.corpus.corpora import corpus_file, write_parquet
+
+ROWS = [{"doc_id": str(i), "text": f"the text number {i}"} for i in range(60)]
+LAYOUTS = {
+    "plain": {"use_dictionary": False},
+    "dictionary": {"use_dictionary": True},
+    "delta": {"use_dictionary": False, "column_encoding": {"doc_id": "PLAIN", "text": "DELTA_BYTE_ARRAY"}},
+    "version 2 pages": {"data_page_version": "2.0"},
+    "zstd": {"compression": "zstd"},
+}
+
+
+def pages(path, column):
+    """First and last byte of a column's pages in each row group."""
+    metadata = pq.read_metadata(path)
+    for group in range(metadata.num_row_groups):
+        chunk = metadata.row_group(group).column(column)
+        start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+        yield start, start + chunk.total_compressed_size
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_flipped_byte_fails_its_unit_and_no_text_is_silently_another(tmp_path, layout):
+    path = write_parquet(tmp_path / "x.parquet", ROWS, row_group_size=20, write_page_checksum=True, **layout)
+    whole = path.read_bytes()
+    units = plan([corpus_file(path)], CorpusColumns(), 20).units
+    expected = [read_unit(unit, CorpusColumns()).documents.table for unit in units]
+    (start, stop), *_ = pages(path, 1)
+    failures = []
+    for at in range(start, stop, 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        planned = plan([corpus_file(path)], CorpusColumns(), 20).units
+        assert [unit.rows for unit in planned] == [20, 20, 20]
+        for number, unit in enumerate(planned):
+            try:
+                documents = read_unit(unit, CorpusColumns()).documents
+            except UnreadableFile as error:
+                failures.append((number, str(error).partition("damaged")[0], Failure.of("read", error).lasting))
+            else:
+                assert documents.table.equals(expected[number])
+    assert set(failures) == {(0, f"{path}: ", True)}
+
+
+def test_a_file_that_was_replaced_by_one_of_the_same_size_is_read_anew(tmp_path):
+    path = write_parquet(tmp_path / "x.parquet", ROWS, compression="none")
+    before = plan([corpus_file(path)], CorpusColumns()).units
+    texts = read_unit(before[0], CorpusColumns()).documents.table["text"].to_pylist()
+    path.unlink()
+    write_parquet(path, ROWS[::-1], compression="none", row_group_size=30)
+    (unit,) = plan([corpus_file(path)], CorpusColumns()).units
+    assert read_unit(unit, CorpusColumns()).documents.table["text"].to_pylist() == texts[::-1]

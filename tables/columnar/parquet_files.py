@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from featurestore.errors import UsageError
 from tables.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
-from tables.columnar.parquet_footer import read_footer
+from tables.columnar.parquet_footer import Footer, read_footer
 from tables.columnar.parquet_sizes import GroupSizes, group_sizes, rows_at_once, text_columns
 from tables.columnar.types import check_schema
 from tables.contract import KeyBlock, Part, Rows, Wanted
@@ -45,10 +45,11 @@ class ParquetFiles:
         """See `TableFormat.scan`; reads the key column, and others where their decoded size is not in the footer."""
         with _opened(file, wanted) as parquet:
             row = 0
-            decoded = read_footer(file).decoded
+            footer = read_footer(file)
+            dictionaries = text_columns(footer, wanted.names)
             for group in range(parquet.num_row_groups):
-                sizes = group_sizes(parquet, group, wanted.names, decoded[group])
-                for block in _key_blocks(parquet, group, wanted.key, sizes):
+                sizes = group_sizes(parquet, footer, group, wanted.names, dictionaries)
+                for block in _key_blocks(parquet, footer, group, wanted.key, sizes):
                     yield KeyBlock(block.keys, block.rows + row, None, block.text_bytes)
                 row += parquet.metadata.row_group(group).num_rows
 
@@ -60,13 +61,13 @@ class ParquetFiles:
     def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
         """See `TableFormat.read`; decodes the row groups that the parts touch, each once, batch by batch."""
         with _opened(file, wanted) as parquet:
-            yield from read_parts(file, _batches_of(parquet, parts, wanted.names), parts, wanted)
+            yield from read_parts(file, _batches_of(parquet, read_footer(file), parts, wanted.names), parts, wanted)
 
 
-def _key_blocks(parquet: pq.ParquetFile, group: int, key: str, sizes: GroupSizes) -> Iterator[KeyBlock]:
+def _key_blocks(parquet: pq.ParquetFile, footer: Footer, group: int, key: str, sizes: GroupSizes) -> Iterator[KeyBlock]:
     """Keys of a row group, cut where its sizes are told apart; rows are counted within the group."""
     row = 0
-    for batch in _batches(parquet, group, (key,)):
+    for batch in _batches(parquet, footer, group, (key,)):
         cuts = sizes.ends[(sizes.ends > row) & (sizes.ends < row + batch.num_rows)]
         bounds = np.concatenate([[row], cuts, [row + batch.num_rows]])
         before = np.interp(bounds, np.append(0, sizes.ends), np.append(0, np.cumsum(sizes.bytes)))
@@ -76,7 +77,9 @@ def _key_blocks(parquet: pq.ParquetFile, group: int, key: str, sizes: GroupSizes
         row += batch.num_rows
 
 
-def _batches_of(parquet: pq.ParquetFile, parts: Sequence[Part], names: tuple[str, ...]) -> NumberedBatches:
+def _batches_of(
+    parquet: pq.ParquetFile, footer: Footer, parts: Sequence[Part], names: tuple[str, ...]
+) -> NumberedBatches:
     """Batches of the row groups that parts touch."""
     # The plan makes units small where texts are large: a batch is not to hold more rows than the smallest.
     most = min(part.stop - part.start for part in parts)
@@ -90,15 +93,15 @@ def _batches_of(parquet: pq.ParquetFile, parts: Sequence[Part], names: tuple[str
     }
     for group in sorted(touched.intersection(range(len(ends)))):
         row = int(ends[group - 1]) if group else 0
-        for batch in _batches(parquet, group, names, most):
+        for batch in _batches(parquet, footer, group, names, most):
             yield row, batch
             row += batch.num_rows
 
 
 def _batches(
-    parquet: pq.ParquetFile, group: int, names: tuple[str, ...], most: int = 1 << 16
+    parquet: pq.ParquetFile, footer: Footer, group: int, names: tuple[str, ...], most: int = 1 << 16
 ) -> Iterator[pa.RecordBatch]:
-    size = min(rows_at_once(parquet.metadata, group, names), most)
+    size = min(rows_at_once(footer, group, names, text_columns(footer, names)), most)
     return parquet.iter_batches(size, [group], list(names), use_threads=False)  # type: ignore[no-any-return]
 
 
@@ -110,11 +113,11 @@ def _group_rows(parquet: pq.ParquetFile) -> list[int]:
 def _opened(file: TableFile, wanted: Wanted | None) -> Iterator[pq.ParquetFile]:
     with damage_named(file), open_input(file) as stream:
         try:
-            metadata = read_footer(file).metadata
+            footer = read_footer(file)
             yield pq.ParquetFile(
                 stream,
-                metadata=metadata,
-                read_dictionary=[] if wanted is None else text_columns(metadata, wanted.names),
+                metadata=footer.metadata,
+                read_dictionary=[] if wanted is None else text_columns(footer, wanted.names),
                 # A buffered stream holds one buffer a column; without it a whole row group would be fetched at once.
                 buffer_size=bytes_at_once(file),
                 pre_buffer=False,

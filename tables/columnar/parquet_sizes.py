@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tables.columnar.parquet_footer import Footer
 from tables.columnar.types import is_text, plain
 from tables.files import READ_BYTES
 from tables.values import byte_lengths
@@ -25,7 +26,10 @@ COARSE_BYTES = 256 << 20
 FINE_BYTES = 1 << 20
 """Within a larger one, how many bytes are told apart."""
 
-FEW_ROWS = 16
+DICTIONARY_BYTES = 16 << 20
+"""Encoded bytes of a column chunk that may be read as a dictionary."""
+
+FEW_ROWS = 64
 """Rows that are decoded together where some may be large, and nothing tells which."""
 
 
@@ -47,28 +51,45 @@ class GroupSizes:
         return cls(np.array([rows]), np.array([size]))
 
 
-def text_columns(metadata: pq.FileMetaData, names: Sequence[str]) -> list[str]:
-    """Columns of text that can be read as dictionaries, so that no repeated value is decoded before it is needed."""
-    chunks = [chunk for group in range(metadata.num_row_groups) for chunk, _ in _chunks(metadata, group, names)]
-    delta = {chunk.path_in_schema for chunk in chunks if _is_delta(chunk)}
-    repeated = {chunk.path_in_schema for chunk in chunks if _is_text(chunk) and chunk.has_dictionary_page}
-    return sorted(name for name in repeated - delta if name in names)
+def text_columns(footer: Footer, names: Sequence[str]) -> list[str]:
+    """Columns of text that are read as dictionaries, so that no repeated value is decoded before it is needed.
+
+    Only where their chunks are small: pyarrow keeps the values of pages that are encoded as they are in one dictionary
+    that grows to the end of the chunk.
+    """
+    groups = range(footer.metadata.num_row_groups)
+    chunks = [(c, footer.decoded[group][at]) for group in groups for c, at in _chunks(footer.metadata, group, names)]
+    unfit = {c.path_in_schema for c, _ in chunks if _is_delta(c) or c.total_uncompressed_size > DICTIONARY_BYTES}
+    repeated = {
+        chunk.path_in_schema
+        for chunk, decoded in chunks
+        if _may_grow(chunk, decoded) or (decoded or 0) > 2 * chunk.total_uncompressed_size
+    }
+    return sorted(name for name in repeated - unfit if name in names)
 
 
-def rows_at_once(metadata: pq.FileMetaData, group: int, names: Sequence[str]) -> int:
-    """Rows of a batch that takes up some `READ_BYTES`, repeated values counted once."""
-    chunks = [chunk for chunk, _ in _chunks(metadata, group, names)]
-    mean: int = sum(chunk.total_uncompressed_size for chunk in chunks) // max(metadata.row_group(group).num_rows, 1)
-    rows = max(READ_BYTES // max(mean, 16), 1)
-    return min(rows, FEW_ROWS) if any(map(_is_delta, chunks)) else rows
+def rows_at_once(footer: Footer, group: int, names: Sequence[str], dictionaries: Sequence[str]) -> int:
+    """Rows of a batch that takes up some `READ_BYTES`; in ``dictionaries`` repeated values are counted once."""
+    size: int = 0
+    unknown = False
+    for chunk, at in _chunks(footer.metadata, group, names):
+        size += chunk.total_uncompressed_size
+        if chunk.path_in_schema not in dictionaries:
+            size += max((footer.decoded[group][at] or 0) - chunk.total_uncompressed_size, 0)
+            unknown = unknown or _may_grow(chunk, footer.decoded[group][at])
+    rows: int = max(READ_BYTES // max(size // max(footer.metadata.row_group(group).num_rows, 1), 16), 1)
+    return min(rows, FEW_ROWS) if unknown else rows
 
 
-def group_sizes(parquet: pq.ParquetFile, group: int, names: Sequence[str], decoded: Sequence[int | None]) -> GroupSizes:
+def group_sizes(
+    parquet: pq.ParquetFile, footer: Footer, group: int, names: Sequence[str], dictionaries: Sequence[str]
+) -> GroupSizes:
     """Decoded bytes of these columns of a row group, all together.
 
-    The footer tells, where the group is not too large and its texts are encoded as they are or ``decoded`` has their
-    size. Elsewhere the columns are read, as dictionaries where `text_columns` names them.
+    The footer tells, where the group is not too large and its texts are encoded as they are or their size was noted.
+    Elsewhere the columns are read; ``dictionaries`` are those that ``parquet`` reads as such.
     """
+    decoded = footer.decoded[group]
     rows = parquet.metadata.row_group(group).num_rows
     chunks = _chunks(parquet.metadata, group, names)
     least = {chunk.path_in_schema: _least_bytes(chunk, decoded[at]) for chunk, at in chunks}
@@ -77,7 +98,7 @@ def group_sizes(parquet: pq.ParquetFile, group: int, names: Sequence[str], decod
     texts = [field.name for field in parquet.schema_arrow if field.name in unknown and is_text(plain(field.type))]
     if not texts or not rows:
         return GroupSizes.even(rows, known)
-    at_once = rows_at_once(parquet.metadata, group, texts)
+    at_once = rows_at_once(footer, group, texts, dictionaries)
     if known > COARSE_BYTES:
         at_once = min(at_once, FEW_ROWS)
     rest = sum(size for name, size in least.items() if name not in texts)

@@ -95,7 +95,7 @@ def test_only_the_row_groups_and_columns_of_a_unit_are_decoded(tmp_path, monkeyp
     asked = []
     batches = parquet_files._batches
     monkeypatch.setattr(
-        parquet_files, "_batches", lambda p, g, n, *most: asked.append((g, n)) or batches(p, g, n, *most)
+        parquet_files, "_batches", lambda p, f, g, n, *most: asked.append((g, n)) or batches(p, f, g, n, *most)
     )
     assert [row["doc_id"] for row in read_unit(unit, CorpusColumns())[0].table.to_pylist()] == [
         row["doc_id"] for row in rows[20:30]
@@ -174,6 +174,7 @@ def test_large_documents_are_decoded_a_few_at_a_time(tmp_path):
     rows = [{"doc_id": str(i), "text": os.urandom(50_000).hex()} for i in range(200)]
     path = write_parquet(tmp_path / "x.parquet", rows, use_dictionary=False)
     with parquet_files._opened(corpus_file(path), None) as parquet:
-        batches = list(parquet_files._batches(parquet, 0, ("doc_id", "text")))
+        footer = parquet_files.read_footer(corpus_file(path))
+        batches = list(parquet_files._batches(parquet, footer, 0, ("doc_id", "text")))
     assert max(batch.nbytes for batch in batches) < 2 * READ_BYTES
     assert sum(batch.num_rows for batch in batches) == 200

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.corpus import CorpusColumns
 from tables.columnar import parquet_sizes
 from tables.columnar.parquet_files import ParquetFiles
-from tables.columnar.parquet_footer import read_footer
+from tables.columnar.parquet_footer import Footer, read_footer
 from tables.columnar.parquet_sizes import GroupSizes
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet
 
@@ -45,7 +45,7 @@ def test_where_the_footer_does_not_tell_the_texts_are_measured(tmp_path, options
     file = repeated(tmp_path / "x.parquet", row_group_size=200, **options)
     silent = [[None, None]] * 2
     with patch("tables.columnar.parquet_files.read_footer") as footer:
-        footer.return_value.metadata, footer.return_value.decoded = pq.read_metadata(file.uri), silent
+        footer.return_value = Footer(pq.read_metadata(file.uri), silent)
         rows, sizes = scanned(file)
     assert (rows[-1], sizes[-1]) == (400, 400 * 200_003)
     assert np.abs(sizes - rows * 200_003).max() <= 1
@@ -87,10 +87,12 @@ def test_sizes_are_those_of_the_values_whatever_the_layout(texts, group, diction
     table = pa.table({"doc_id": ids, "text": pa.array([None if t is None else t.encode() for t in texts]).cast(kind)})
     pq.write_table(table, sink, row_group_size=group, use_dictionary=dictionary)
     parquet = pq.ParquetFile(pa.BufferReader(sink.getvalue()), read_dictionary=["doc_id", "text"] if dictionary else [])
+    names = ["doc_id", "text"]
     expected = [len(str(i)) + len((text or "").encode()) for i, text in enumerate(texts)]
     with patch.multiple(parquet_sizes, COARSE_BYTES=coarse, FINE_BYTES=2):
         for number in range(parquet.num_row_groups):
-            found = parquet_sizes.group_sizes(parquet, number, ("doc_id", "text"), [None, None])
+            silent = Footer(parquet.metadata, [[None, None]] * parquet.num_row_groups)
+            found = parquet_sizes.group_sizes(parquet, silent, number, names, names if dictionary else [])
             mine = np.cumsum(expected[number * group : (number + 1) * group])
             assert isinstance(found, GroupSizes)
             assert found.ends[-1] == len(mine)

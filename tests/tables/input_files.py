@@ -79,6 +79,13 @@ def parquet(**options: object) -> bytes:
     return sink.getvalue()
 
 
+def arrow(new: Callable[..., pa.RecordBatchWriter], **options: object) -> bytes:
+    sink = pa.BufferOutputStream()
+    with new(sink, table().schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(table())
+    return bytes(sink.getvalue())
+
+
 def _utf16(data: bytes) -> bytes:
     return data.decode().encode("utf-16")
 
@@ -86,6 +93,9 @@ def _utf16(data: bytes) -> bytes:
 INPUT_FILES: tuple[InputFile, ...] = (
     InputFile("Parquet", "a.parquet", parquet()),
     InputFile("Parquet, dictionary-encoded or compressed", "a.pq", parquet(compression="zstd", use_dictionary=True)),
+    InputFile("Arrow IPC, file format", "a.arrow", arrow(pa.ipc.new_file)),
+    InputFile("Arrow IPC, stream format", "a.ipc", arrow(pa.ipc.new_stream)),
+    InputFile("Feather (version 2)", "a.feather", arrow(pa.ipc.new_file, compression="lz4")),
     InputFile("JSON Lines", "a.jsonl", json_lines()),
     InputFile("JSON Lines, other endings", "a.ndjson", json_lines()),
     InputFile("JSON Lines, CR LF", "a.json", json_lines().replace(b"\n", b"\r\n")),

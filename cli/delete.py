@@ -33,7 +33,7 @@ def delete(
         typer.Option(
             "--ids-file",
             metavar="FILE",
-            help="Ids from a file: .txt with one a line, or a column of Parquet, JSON Lines or CSV.",
+            help="Ids from a file: .txt with one a line, or a column of Parquet, Arrow, JSON or CSV.",
             show_default=False,
         ),
     ] = None,

@@ -27,7 +27,7 @@ def evaluate(
     predictions: Annotated[
         str, typer.Argument(metavar="PREDICTIONS", help="A folder that backfill wrote, or a file that predict wrote.")
     ],
-    labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, JSON Lines or CSV with ids and labels.")],
+    labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, Arrow, JSON or CSV with ids and labels.")],
     head: Annotated[
         str | None,
         typer.Option("--head", metavar="TASK", help="Which head, where there are several.", show_default=False),

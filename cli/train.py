@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     context: typer.Context,
-    labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, JSON Lines or CSV with ids and labels.")],
+    labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, Arrow, JSON or CSV with ids and labels.")],
     store: StoreOption,
     out: Annotated[str, typer.Option("--out", metavar="HEAD_DIR", help="Where the head goes.")],
     dev: Annotated[

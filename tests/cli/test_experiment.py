@@ -73,7 +73,7 @@ def test_options_reach_the_experiment(tmp_path: Path, capsys: pytest.CaptureFixt
         (["finetune", tasks, *out, "--starts", "x"], "start x"),
         (["quantization", tasks, *out, "--placements", "x"], "placement x"),
         (["frozen", "nowhere.toml", *out], "no such file"),
-        (["frozen", tasks, *out, "--data", "/nowhere"], "no such directory"),
+        (["frozen", tasks, *out, "--data", "/nowhere"], "no such file or directory"),
     ):
         assert run(["experiment", *words]) == 2, words
         assert message in " ".join(capsys.readouterr().err.split()), words

@@ -112,9 +112,9 @@ def test_the_report_says_where_the_time_went(store: Store, tmp_path: Path, monke
     train(store, tmp_path)
 
     def slowed(step: Callable[..., object], seconds: float) -> Callable[..., object]:
-        def slow(*words: object) -> object:
+        def slow(*words: object, **named: object) -> object:
             time.sleep(seconds)
-            return step(*words)
+            return step(*words, **named)
 
         return slow
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from featurestore import Store
 from pipelines import read_stage
-from pipelines.corpus import CorpusColumns, WorkUnit, read_unit
+from pipelines.corpus import CorpusColumns, WorkUnit, read_units
+from pipelines.corpus.read import UnitRead
 from pipelines.dead_letters import dead_letters_from_parquet
 from tests.panics import GIVES_UP, REASON, panic, tiny_bert_giving_up
 from tests.pipelines.jobs import documents, run_encode, texts, write_corpus
@@ -53,13 +54,14 @@ def test_a_text_that_the_tokenizer_panics_on_is_a_dead_letter_in_every_run(
 
 
 def test_a_unit_whose_reading_panics_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def panicking(unit: WorkUnit, columns: CorpusColumns) -> Any:
-        if unit.number == 1:
-            panic()
-        return read_unit(unit, columns)
+    def panicking(units: Sequence[WorkUnit], columns: CorpusColumns) -> Iterator[UnitRead]:
+        for unit, read in zip(units, read_units(units, columns), strict=True):
+            if unit.number == 1:
+                panic()
+            yield read
 
     store, corpus = tmp_path / "store", write_corpus(tmp_path / "corpus.parquet", texts(COUNT))
-    monkeypatch.setattr(read_stage, "read_unit", panicking)
+    monkeypatch.setattr(read_stage, "read_units", panicking)
     report = run_encode(store, corpus, quantizer="uint8", unit_rows=COUNT // 3)
     assert report.exit_code == 1
     assert len(Store.open(str(store))) == COUNT - COUNT // 3

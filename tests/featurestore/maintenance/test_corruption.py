@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Store, StoreError, UsageError
+from featurestore import Store, StoreError, UsageError, local_create
 from featurestore.block_list import block, blocked
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
@@ -85,6 +85,12 @@ DAMAGES = [
 
 CASES = [(kind, change) for kind in KINDS for change in DAMAGES if (kind, change.name) != ("tag", "delete")]
 """Nothing refers to a tag: that it is gone says nothing."""
+
+
+@pytest.fixture(autouse=True)
+def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file is damage here, and not a name that somebody takes just now."""
+    monkeypatch.setattr(local_create, "PAUSE", 0)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from encoders.digest import tokenizer_digest, weights_digest
 from encoders.encoder import Encoder
 from encoders.first_token import first_token_of
 from encoders.onednn import MULTIPLE, has_onednn, use_onednn
-from encoders.probe import hidden_shape, position_limit, run_probe, vocabulary_size
+from encoders.probe import check_runs, hidden_shape, position_limit, run_probe, vocabulary_size
 from encoders.quiet import quiet_transformers
 from encoders.segments import tells_texts_apart
 from encoders.sentence import SentenceSettings
@@ -98,6 +98,8 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
             model = load_model(files, config, compute)
             model.train(mode=False).requires_grad_(requires_grad=False)
         torch.nn.Module.to(model, target)
+        if compute != torch.float32:
+            check_runs(files, model, backend, dtype)
         encoder = replace(encoder, model=model, device=target)
         return encoder if trainable else _for_inference(encoder, model, lambda: hidden_shape(files, model, backend))
 

@@ -49,6 +49,23 @@ def run_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> Any:
         return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
 
 
+def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer, dtype: str) -> None:
+    """Raise UsageError where a model that runs in float32 does not run as it is now, its weights in this ``dtype``.
+
+    Some make float32 numbers of their own whatever the weights are (DeBERTa, XLNet); FNet's transform has no bfloat16.
+    """
+    try:
+        run_probe(model, tokenizer)
+    except torch.AcceleratorError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        kind = type(model).__name__
+        raise UsageError(
+            f"encoder {files.source}: {kind} does not run in {dtype} here; ask for --dtype float32 ({first})"
+        ) from error
+
+
 def position_limit(model: PreTrainedModel) -> int | None:
     """Most tokens that the model has positions for and attends to; None where it has no such limit."""
     settings = [getattr(model.config, name, None) for name in ("max_position_embeddings", "max_seq_len")]

@@ -91,9 +91,9 @@ def feature_settings(config: PreTrainedConfig) -> dict[str, Any]:
         if IRRELEVANT.fullmatch(name) and not (masks and name == "mask_token_id"):
             continue
         if name in defaults:
-            part = getattr(config, name, None)
+            part = vars(config).get(name)
             if isinstance(part, PreTrainedConfig):
-                known = getattr(default, name, None)
+                known = vars(default).get(name)
                 value = feature_settings(part)
                 if isinstance(known, PreTrainedConfig) and feature_settings(known) == value:
                     continue

@@ -27,6 +27,7 @@ from transformers.utils import logging
 from encoders import Encoder, FeatureExtractor, load_encoder
 from featurestore.errors import UsageError
 from featurestore.spec import TextSpec
+from tests.encoders.architectures import named, save
 from tests.encoders.editing import edit_json
 from tests.encoders.plain import block, spec_for
 from tests.models import VOCABULARY, tiny_bert
@@ -143,6 +144,13 @@ def test_bfloat16_gives_features_near_those_of_float32(bert: Encoder, bert_path:
     (reference,) = FeatureExtractor(bert, spec_for(bert)).activations(documents)
     assert own.dtype == torch.float32
     assert 0 < (own - reference).abs().mean() < 0.05 * reference.abs().mean()
+
+
+@pytest.mark.parametrize("name", ["FNet", "XLNet", "DeBERTa"])
+def test_an_encoder_that_does_not_run_in_bfloat16_is_refused_by_that_name(name: str, tmp_path: Path) -> None:
+    where = str(save(named(name), tmp_path))
+    with pytest.raises(UsageError, match=r"does not run in bfloat16 here; ask for --dtype float32 \(.+\)$"):
+        load_encoder(where, device="cpu", dtype="bfloat16")
 
 
 def test_a_directory_that_is_not_there_or_holds_no_model_is_refused(tmp_path: Path) -> None:

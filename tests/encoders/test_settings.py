@@ -18,6 +18,7 @@ from transformers import (
     ElectraConfig,
     EsmConfig,
     FunnelConfig,
+    Gemma4TextConfig,
     GPT2Config,
     LongformerConfig,
     ModernBertConfig,
@@ -180,3 +181,15 @@ def test_settings_of_a_part_count_as_if_it_stood_alone() -> None:
         "text_config": {"model_type": "clip_text_model", "x": 1},
     }
     assert feature_settings(CLIPConfig(text_config={"attention_dropout": 0.5, "_name_or_path": "here"})) == plain
+
+
+def test_settings_that_differ_from_layer_to_layer_count() -> None:
+    """Gemma 4's heads are wider in some layers; asked for one by one, such a setting is an error of transformers."""
+    config = Gemma4TextConfig(num_hidden_layers=6, sliding_window=8)
+    counted = feature_settings(config)
+    assert {name: counted[name] for name in ("num_hidden_layers", "sliding_window")} == {
+        "num_hidden_layers": 6,
+        "sliding_window": 8,
+    }
+    other = Gemma4TextConfig(num_hidden_layers=6, sliding_window=8, global_head_dim=128)
+    assert feature_settings(other)["per_layer_config"] != counted["per_layer_config"]

@@ -112,6 +112,17 @@ DECODERS: tuple[Architecture, ...] = (
         {**WINDOW, "use_bidirectional_attention": True},
         template="llama",
     ),
+    Architecture(
+        "Gemma 4",
+        "gemma4_text",
+        {
+            **WINDOW,
+            "layer_types": ["sliding_attention", "full_attention"],
+            "hidden_size_per_layer_input": 8,
+            "vocab_size_per_layer_input": VOCABULARY,
+        },
+        template="llama",
+    ),
     Architecture("Phi", "phi", COMMON, template="gpt2"),
     Architecture("OLMo 2", "olmo2", GROUPED, template="gpt2"),
     Architecture("OLMo 3", "olmo3", WINDOW, template="gpt2"),

@@ -29,7 +29,9 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
         shapes = {layer.shape for layer in layers}
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         kind = type(model).__name__
-        raise UsageError(f"encoder {files.source}: {kind} gives no hidden states of text; choose an encoder") from error
+        raise UsageError(
+            f"encoder {files.source}: {kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
+        ) from error
     width = layers[-1].shape[-1]
     if shapes != {(1, len(tokenizer.encode(PROBE).ids), width)}:
         raise UsageError(f"encoder {files.source}: its layers do not all hold one vector of one width for each token")
@@ -59,11 +61,15 @@ def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer
     except torch.AcceleratorError:
         raise
     except (RuntimeError, TypeError, ValueError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        kind = type(model).__name__
+        kind, said = type(model).__name__, first_line(error)
         raise UsageError(
-            f"encoder {files.source}: {kind} does not run in {dtype} here; ask for --dtype float32 ({first})"
+            f"encoder {files.source}: {kind} does not run in {dtype} here; ask for --dtype float32 ({said})"
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What a library says of an error, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def position_limit(model: PreTrainedModel) -> int | None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from encoders import Encoder, FeatureExtractor
+from encoders import Encoder, FeatureExtractor, load_encoder
 from encoders.batch_effects import SHORT, padding_shows, settled
 from encoders.batching import EQUAL_LENGTHS
 from encoders.memo import Memo
 from featurestore.errors import UsageError
+from tests.encoders.architectures import named, save
+from tests.encoders.editing import edit_json
 from tests.encoders.plain import block, spec_for
 
 Change = Callable[[torch.Tensor, torch.nn.Module], torch.Tensor]
@@ -111,6 +115,17 @@ def test_settings_that_long_texts_switch_for_all_threads_are_refused_with_a_leng
     with pytest.raises(UsageError, match=r"changes scale for texts of 21 or more tokens, .* below 21"):
         FeatureExtractor(encoder, spec_for(encoder))
     assert FeatureExtractor(encoder, spec_for(encoder, max_length=20)).extract(block(["the news"])).rejected == ()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_positions_that_long_texts_stretch_by_less_than_rounding_shows_are_refused(dtype: str, tmp_path: Path) -> None:
+    path = save(named("Llama with longrope, beyond the original length"), tmp_path)
+    rope = json.loads((path / "config.json").read_text())["rope_parameters"]
+    edit_json(path / "config.json", rope_parameters={**rope, "long_factor": [1.02] * 4})
+    encoder = load_encoder(str(path), device="cpu", dtype=dtype)
+    assert settled(encoder, 16) is encoder
+    with pytest.raises(UsageError, match=r"changes rotary_emb.inv_freq .*; ask for a max length below 17$"):
+        settled(encoder, 40)
 
 
 def test_the_encoder_is_left_as_it_was_found(bert: Encoder) -> None:

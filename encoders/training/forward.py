@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from encoders.batch_effects import settled
 from encoders.batching import default_budget, longest_first, split_by_budget
 from encoders.encoder import Encoder
 from encoders.inputs import BatchInputs, batch_inputs
@@ -76,7 +77,11 @@ def predict(
 
     Returns:
         (documents,) int64 positions of the classes.
+
+    Raises:
+        UsageError: the encoder cannot give documents of such lengths the features that they have alone.
     """
+    encoder = settled(encoder, int(tokens.lengths.max(initial=0)))
     budget = default_budget(encoder.device) if batch_tokens is None else batch_tokens
     modes = encoder.model.training, head.training
     encoder.model.eval()

@@ -237,3 +237,18 @@ def test_a_step_of_an_encoder_in_which_padding_shows_does_not_depend_on_its_batc
         losses.append([losses_ for _, losses_ in training.history.windows])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
     np.testing.assert_allclose(losses[0], losses[2], rtol=1e-4)
+
+
+def test_documents_to_predict_that_are_longer_than_those_trained_on_may_be_refused(tmp_path: Path):
+    path = save(named("Llama with longrope, beyond the original length"), tmp_path)
+    encoder = load_encoder(str(path), device="cpu", trainable=True)
+    short, long = (
+        TaskExamples.tokenize(encoder, "tone", block(["a b c", "d e f " * n]), CODES["tone"][:2], 40) for n in (2, 9)
+    )
+    head = nn.Linear(16, 2)
+    training = JointTraining(encoder, {"tone": head}, [short], TrainingSettings(steps=1, samples=2, position="mean"))
+    training.run()
+    assert len(predict(encoder, head, short.tokens, "mean")) == 2
+    with pytest.raises(UsageError, match="ask for a max length below 17"):
+        predict(encoder, head, long.tokens, "mean")
+    assert encoder.model.training

@@ -16,7 +16,7 @@ ADAPTER_FILE = "adapter_config.json"
 MERGE = "merge it into the weights (peft: merge_and_unload), and give a folder with the merged encoder"
 
 ADAPTER_WEIGHT = re.compile(
-    r"(^|[._])(adapters?|lora|loha|lokr|ia3|prefix_tuning|prompt_embeddings?|base_layer)([._]|$)"
+    r"(^|[._])(adapters?|lora|loha|lokr|ia3|prefix_(tuning|encoder)|prompt_embeddings?|base_layer)([._]|$)"
 )
 """Parts of the names that peft and adapters give to weights of theirs."""
 

@@ -75,6 +75,7 @@ def test_layers_that_the_settings_leave_out_are_refused(path: Path) -> None:
         "base_model.model.encoder.layer.0.attention.self.query.lora_B.weight",
         "invertible_adapters.lang.F.0.weight",
         "prefix_tuning.prefix_tunings.p.self_prefix.wte.weight",
+        "prefix_encoder.embedding.weight",
         "embeddings.word_embeddings.base_layer.weight",
         "encoder.layer.0.output.ia3_l",
     ],

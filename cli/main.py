@@ -107,6 +107,10 @@ def take_every_character() -> None:
 
 def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = False) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    unreadable = next((word for word in words if not _is_text(word)), None)
+    if unreadable is not None:
+        shown = unreadable.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        return _fail(f"{shown}: is not text in the encoding of this locale; rename it, or set LC_ALL=C.UTF-8", 2)
     try:
         app(args=words, prog_name="encore", obj=BeamOptions(beam_options), standalone_mode=True)
     except SystemExit as done:
@@ -133,6 +137,11 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
         first = (str(error).splitlines() or [""])[0]
         return _fail(f"a mistake of Encore's own: {type(error).__name__}: {first}; please report it with --debug", 1)
     return 0
+
+
+def _is_text(word: str) -> bool:
+    """Whether a word could be decoded; Python keeps the bytes of others as lone surrogates, which nothing can write."""
+    return not any("\ud800" <= character <= "\udfff" for character in word)
 
 
 def _fail(message: str, code: int) -> int:

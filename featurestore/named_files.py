@@ -9,6 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from obstore.exceptions import InvalidPathError
+
 from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
@@ -93,7 +95,12 @@ def check_folder(folder: Objects) -> None:
         StoreError: object storage refuses to list it.
     """
     if not folder.on_disk:
-        next(folder.walk(), None)
+        try:
+            next(folder.walk(), None)
+        except StoreError as error:
+            # A key in it that is no path (``a//b``): it answers, and takes other keys all the same.
+            if not isinstance(error.__cause__, InvalidPathError):
+                raise
     elif not os.access(folder.uri, os.W_OK):
         raise UsageError(f"{folder.uri}: not allowed; see who may write there")
 

@@ -29,7 +29,8 @@ def read_table(file: TableFile, wanted: Wanted) -> Iterator[dict[str, pa.Array]]
     reader = format_of(file)
     reader.check(file, wanted)
     file, parts = _parts(reader, file, wanted)
-    for rows in reader.read(file, parts, wanted):
+    # A file without rows may have no header and no record batch to begin at.
+    for rows in reader.read(file, parts, wanted) if parts else ():
         _refuse_faults(file, rows)
         yield {name: _text(file, rows, name) for name in wanted.plain}
 

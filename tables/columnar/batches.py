@@ -41,6 +41,8 @@ def read_parts(file: TableFile, batches: NumberedBatches, parts: Sequence[Part],
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What pyarrow raises over a damaged file; the last over names of columns."""
 
+NULLS_IN_FIXED_LISTS = "Expected all lists to be of size="
+
 
 @contextmanager
 def damage_named(file: TableFile) -> Iterator[None]:
@@ -55,7 +57,13 @@ def damage_named(file: TableFile) -> Iterator[None]:
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise DataError(f"{file.uri}: cannot be read: {first_line(error)}") from error
-        raise UnreadableFile(f"{file.uri}: damaged: {first_line(error)}") from error
+        raise UnreadableFile(f"{file.uri}: {_unreadable(error)}") from error
+
+
+def _unreadable(error: Exception) -> str:
+    if NULLS_IN_FIXED_LISTS in str(error):
+        return "a list of fixed size is null in it, which pyarrow does not read of Parquet; write it as a plain list"
+    return f"damaged: {first_line(error)}"
 
 
 def first_line(error: Exception) -> str:

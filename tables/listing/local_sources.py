@@ -19,6 +19,7 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+NOT_UTF_8 = "its name is not UTF-8"
 
 
 def list_local(text: str) -> list[Found | Unread]:
@@ -28,6 +29,8 @@ def list_local(text: str) -> list[Found | Unread]:
         UsageError: there is no such file, or it is none that can be read; the text lists what is there.
     """
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111  resolve() would follow links
+    if _printable(str(path)) != str(path):
+        raise UsageError(f"{_printable(text)}: {NOT_UTF_8}; rename it")
     if path.exists():
         return _expand(path)
     if path.is_symlink():
@@ -52,6 +55,8 @@ def _expand(path: Path, *, strict: bool = True) -> list[Found | Unread]:
 
 def _named(path: Path) -> Found | Unread:
     """A file that was named, or matched by a glob."""
+    if _printable(str(path)) != str(path):
+        return Unread(_printable(str(path)), NOT_UTF_8)
     try:
         status = path.stat()
     except OSError as error:
@@ -82,7 +87,7 @@ def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterato
 def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Found | Unread]:
     shown = _printable(str(path))
     if shown != str(path):
-        yield Unread(shown, "its name is not UTF-8")
+        yield Unread(shown, NOT_UTF_8)
         return
     try:
         status = path.stat()

@@ -17,6 +17,8 @@ from tables.formats import format_of_name, require_format
 from tables.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
 from tables.names import list_names
 
+HADOOP_FOLDER = "_$folder$"
+
 Size = tuple[str, int]
 """Path of an object below some folder, and its bytes."""
 
@@ -46,10 +48,11 @@ def list_objects(url: str) -> list[Found | Unread]:
 def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
     """What there is to read of a folder's objects, and what is not read."""
     own = _own_folders(below)
+    folders = {path[:at] for path, _ in below for at, character in enumerate(path) if character == "/"}
     for path, size in below:
         parts = path.split("/")
         ancestors = {"/".join(parts[:depth]) for depth in range(len(parts))}
-        if any(map(is_bookkeeping, parts)) or ancestors & own:
+        if any(map(is_bookkeeping, parts)) or ancestors & own or (not size and _is_marker(path, folders)):
             continue
         uri, parent = f"{folder}/{path}", "/".join(parts[:-1])
         if format_of_name(path) is None:
@@ -59,6 +62,11 @@ def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
             yield Unread(uri, EMPTY)
         else:
             yield Found(uri, size, parent)
+
+
+def _is_marker(path: str, folders: set[str]) -> bool:
+    """Whether an empty object stands for a folder: consoles and Hadoop write one, and it holds no rows."""
+    return path in folders or "." not in path.rpartition("/")[2] or path.endswith(HADOOP_FOLDER)
 
 
 def _own_folders(below: list[Size]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +16,19 @@ from tables.listing.object_sources import list_objects
 from tables.partitions import partitions_of
 from tables.text_options import PLAIN_TEXT, TextOptions
 
+logger = logging.getLogger("encore")
+
+UNREAD_NAMED = 5
+
 
 def find_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> tuple[TableFile, ...]:
-    """The files of `list_files`, for those to whom it does not matter what lies beside them."""
-    return list_files(inputs, options).files
+    """The files of `list_files`; what lies beside them and is not read is named in a warning, a line each."""
+    listing = list_files(inputs, options)
+    for it in listing.unread[:UNREAD_NAMED]:
+        logger.warning("not read: %s: %s", it.uri, it.reason)
+    if len(listing.unread) > UNREAD_NAMED:
+        logger.warning("not read: %d more", len(listing.unread) - UNREAD_NAMED)
+    return listing.files
 
 
 def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> Listing:
@@ -53,8 +63,8 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
             identity = it.uri if is_url(it.uri) else str(Path(it.uri).resolve())
             file = TableFile(it.uri, require_format(it.uri), it.bytes, partitions_of(it.folder), options)
             files.setdefault(identity, file)
-    bad = next((it for it in unread.values() if it.reason != EMPTY), None)
-    if not files and bad is not None:
+    bad = next(iter(unread.values()), None)
+    if not files and bad is not None and all(it.reason != EMPTY for it in unread.values()):
         raise UsageError(f"{bad.uri}: nothing to read: {bad.reason}")
     return Listing(tuple(files.values()), tuple(unread.values()))
 

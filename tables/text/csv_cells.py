@@ -109,7 +109,7 @@ def _parse(block: ByteBlock, whole: Mask, header: Header, names: Sequence[str]) 
     if not whole.any():
         return {name: pa.array([], pa.large_binary()) for name in names}
     data = block.data
-    if not whole.all():
+    if not whole.all() or not block.spans.plain:
         data = b"\n".join(block.row_bytes(position) for position in np.flatnonzero(whole).tolist())
     # Positions stand for names: other columns may share one. pyarrow skips a byte order mark, which here is data.
     labels = [str(position) for position in range(len(header.names))]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from tables.text.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans, Skip
 from tables.text.csv_dialect import BACKSLASH, QUOTE, Dialect
+from tables.text.streams import BYTE_ORDER_MARK
 
 LF, CR = b"\n\r"
 
@@ -27,6 +28,8 @@ BROKEN, ESCAPED = 0, -1
 
 _LINE_END = re.compile(rb"[\r\n]")
 _QUOTES = re.compile(rb'"+')
+_MARKED = re.compile(rb"(?:\A|[\r\n])" + BYTE_ORDER_MARK)
+_MARKS = re.compile(b"(?:" + BYTE_ORDER_MARK + b")*")
 
 FEW_LINES, SOME_LINES, SHARE_OF_ROWS = 3, 10, 0.9
 """So many lines with as many cells as the header are no text by chance: where nothing else is known, and against a
@@ -46,7 +49,12 @@ class CsvRecords:
     columns: int = 0
 
     def split(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
-        """Whole records of a block; blank lines are none and take no number."""
+        """Whole records of a block; blank lines are none and take no number.
+
+        Files that were joined have a byte order mark where one of them begins; it is no part of the record.
+        """
+        if BYTE_ORDER_MARK in data and _MARKED.search(data):
+            return self._split_slowly(data, final)
         buffer = np.frombuffer(data, np.uint8)
         quotes = self._unescaped(buffer, np.flatnonzero(buffer == QUOTE))
         if quotes is None or not self._regular(buffer, quotes, final):
@@ -111,7 +119,13 @@ class CsvRecords:
         """The same cell by cell, for a block that has stray, broken or doubtful quotes."""
         records: list[tuple[int, int, int]] = []
         at = 0
+        marked = False
         while at < len(data):
+            behind = _behind_marks(data, at)
+            marked |= behind > at
+            at = behind
+            if at == len(data):
+                break
             stop, cells, ended = self._record(data, at)
             well = cells > 0
             if not ended and not final and not self._stays_open(data, at):
@@ -134,7 +148,7 @@ class CsvRecords:
                 records.append((at, end, cells))
             at = safe
         found = np.array(records, np.int64).reshape(-1, 3)
-        return _spans(found[:, 0], found[:, 1], found[:, 2]), min(at, len(data))
+        return replace(_spans(found[:, 0], found[:, 1], found[:, 2]), plain=not marked), min(at, len(data))
 
     def _record(self, data: bytes, at: int) -> tuple[int, int, bool]:
         """The record at an offset: (stop, cells or 0 for broken quotes, whether that holds whatever follows)."""
@@ -298,6 +312,11 @@ def _spans(starts: Int64s, stops: Int64s, cells: Int64s) -> RowSpans:
 def _outside(positions: Int64s, quotes: Int64s) -> Int64s:
     """The positions with an even number of quotes before them."""
     return positions[np.searchsorted(quotes, positions) % 2 == 0] if len(quotes) else positions
+
+
+def _behind_marks(data: bytes, at: int) -> int:
+    match = _MARKS.match(data, at)
+    return at if match is None else match.end()
 
 
 def _after_line(data: bytes, at: int) -> int:

@@ -204,6 +204,19 @@ def test_an_unforeseen_error_is_one_line_too(
     expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: ValueError: odd;", capsys)
 
 
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_a_word_that_is_no_text_is_named_whatever_it_stands_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], at: int
+) -> None:
+    words = ["encode", str(tmp_path), "--store", str(tmp_path / "s"), "--id-column", "id"]
+    words[at] += "caf\udce9"
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "caf\\xe9: is not text in the encoding of this locale; rename it, or set LC_ALL=C.UTF-8" in said
+    assert not (tmp_path / "s").exists()
+
+
 def test_the_newest_snapshot_is_read_though_a_vacuum_removes_the_one_that_was(
     tmp_path: Path, corpus: str, labels: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,15 @@ def test_a_bucket_that_is_not_there_is_refused_before_the_work(s3_bucket: str) -
         read_file(f"{s3_bucket}-other/x.json")
     with pytest.raises(UsageError, match="-other: no such bucket"):
         list(Objects.open(f"{s3_bucket}-other").walk())
+
+
+def test_a_key_that_is_no_path_keeps_no_file_from_being_written_beside_it(s3_bucket: str) -> None:
+    endpoint, bucket = os.environ["AWS_ENDPOINT"], s3_bucket.removeprefix("s3://")
+    request = urllib.request.Request(f"{endpoint}/{bucket}/a//b", data=b"x", method="PUT")
+    urllib.request.urlopen(request, timeout=30).close()
+    check_file(f"{s3_bucket}/x.json", "--out")
+    write(f"{s3_bucket}/x.json", b"{}")
+    assert read_file(f"{s3_bucket}/x.json") == b"{}"
 
 
 def test_a_folder_that_has_to_be_local_is_no_url(tmp_path: Path) -> None:

@@ -91,6 +91,22 @@ def test_a_folder_of_label_files_is_read_and_one_without_any_is_refused(tmp_path
     assert len(read_labels(f"{folder}/*.csv")) == 1
 
 
+@pytest.mark.parametrize("name", ["l.arrow", "l.ipc", "l.parquet", "l.csv", "l.csv.gz", "l.jsonl.gz"])
+def test_a_file_without_rows_beside_others_holds_no_labels(tmp_path: Path, name: str) -> None:
+    none = pa.table({"doc_id": pa.array([], pa.string()), "label": pa.array([], pa.string())})
+    (tmp_path / "a.csv").write_text(CSV)
+    path = tmp_path / name
+    if name == "l.parquet":
+        pq.write_table(none, path)
+    elif name in ("l.arrow", "l.ipc"):
+        new = pa.ipc.new_file if name == "l.arrow" else pa.ipc.new_stream
+        with new(str(path), none.schema) as file:
+            file.write_table(none)
+    else:
+        path.write_bytes(gzip.compress(b"") if name.endswith("gz") else b"\n\n")
+    assert pairs(read_labels(tmp_path)) == (["007", "8"], ["NA", "yes"])
+
+
 def test_an_unknown_ending_lists_those_that_are_read(tmp_path: Path) -> None:
     (tmp_path / "l.xlsx").write_bytes(b"x")
     with pytest.raises(UsageError, match=r"l\.xlsx: unknown ending; files end in \.parquet, \.pq, .*\.jsonl"):

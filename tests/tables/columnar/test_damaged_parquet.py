@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -59,3 +60,18 @@ def test_a_file_that_was_replaced_by_one_of_the_same_size_is_read_anew(tmp_path)
     write_parquet(path, ROWS[::-1], compression="none", row_group_size=30)
     (unit,) = plan([corpus_file(path)], CorpusColumns()).units
     assert read_unit(unit, CorpusColumns()).documents.table["text"].to_pylist() == texts[::-1]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_null_list_of_fixed_size_is_named_and_is_no_damage(tmp_path, inside):
+    lists = pa.array([[1, 2], None], pa.list_(pa.int64(), 2))
+    column = pa.StructArray.from_arrays([lists], ["x"]) if inside else lists
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"doc_id": ["a", "b"], "text": ["x", "y"], "k": column}), path)
+    columns = CorpusColumns(keep=("k",))
+    (unit,) = plan([corpus_file(path)], columns).units
+    with pytest.raises(
+        UnreadableFile, match=r"x.parquet: a list of fixed size is null in it, .* a plain list"
+    ) as caught:
+        read_unit(unit, columns)
+    assert Failure.of("read", caught.value).lasting

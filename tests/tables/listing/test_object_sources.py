@@ -126,6 +126,16 @@ def test_keys_that_storage_allows_and_paths_do_not_are_skipped_with_their_folder
     assert unread["in/dot"] == "it cannot be listed: keys in it begin with in/dot/./, which is no path: rename them"
 
 
+def test_empty_objects_that_stand_for_folders_are_neither_read_nor_named(s3_bucket):
+    put(
+        s3_bucket,
+        **{"in/a.csv": b"doc_id,text\n", "in/v1.0/b.csv": b"doc_id,text\n", "in/c_$folder$": b"", "in/d.md": b""},
+    )
+    for key in ("in/", "in/v1.0/", "in/empty/"):
+        put_any_key(s3_bucket, key, b"")
+    assert listed(f"{s3_bucket}/in", s3_bucket) == (["in/a.csv", "in/v1.0/b.csv"], {"in/d.md": "unknown ending"})
+
+
 def test_a_key_whose_name_looks_like_a_glob_is_itself(s3_bucket):
     put_names(s3_bucket, "data[1].csv", "data1.csv", "odd[x]/a.csv")
     assert names_of(find_files([f"{s3_bucket}/data[1].csv"]), s3_bucket) == ["data[1].csv"]

@@ -209,6 +209,32 @@ def test_an_empty_file_alone_holds_no_rows_and_is_no_error(tmp_path, name):
         assert list_files([str(text)]) == Listing((), (Unread(str(tmp_path / name), EMPTY),))
 
 
+def test_a_night_of_empty_files_beside_a_note_is_no_error(tmp_path):
+    touch(tmp_path, "readme.md")
+    (tmp_path / "part-1.csv").touch()
+    assert listed(tmp_path) == ([], {"part-1.csv": EMPTY, "readme.md": "unknown ending"})
+
+
+def test_a_name_that_is_not_utf_8_is_refused_where_it_is_named_and_skipped_where_a_glob_matches_it(tmp_path):
+    touch(tmp_path, "a.csv")
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")
+    Path(name).write_bytes(b"doc_id,text\n")
+    with pytest.raises(UsageError, match=r"caf\\xe9.csv: its name is not UTF-8; rename it"):
+        list_files([name])
+    found = list_files([f"{tmp_path}/*.csv"])
+    assert names_of(found.files, tmp_path) == ["a.csv"]
+    assert found.unread == (Unread(f"{tmp_path}/caf\\xe9.csv", "its name is not UTF-8"),)
+
+
+def test_those_who_ask_for_files_alone_are_warned_of_what_is_not_read(tmp_path, caplog):
+    touch(tmp_path, "a.csv", *(f"{number}.xz" for number in range(7)))
+    assert names_of(find_files([str(tmp_path)]), tmp_path) == ["a.csv"]
+    assert caplog.messages == [
+        *(f"not read: {tmp_path}/{number}.xz: unknown ending" for number in range(5)),
+        "not read: 2 more",
+    ]
+
+
 def test_what_encore_wrote_itself_below_a_folder_is_no_input(tmp_path):
     touch(tmp_path, "a.csv", "features/store.json", "features/manifests/1.json", "features/lists/x.parquet")
     touch(tmp_path, "scores/predictions.json", "scores/manifests/1.json", "scores/head=a/x.parquet")

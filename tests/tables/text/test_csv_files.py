@@ -71,10 +71,29 @@ def test_columns_are_found_by_name_in_any_order_and_others_may_share_one(tmp_pat
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("header", [b"doc_id,text", b'"doc_id","text"'])
-def test_a_byte_order_mark_is_no_part_of_the_header_and_inside_the_file_it_is_data(tmp_path, mark, header):
-    path = csv_file(tmp_path, mark + header + b"\n\xef\xbb\xbfa,x\n\xef\xbb\xbfb,y")
-    for unit_rows in (1, 2):
-        assert texts_of(read_all(path, unit_rows=unit_rows)[0]) == {"\ufeffa": "x", "\ufeffb": "y"}
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path, mark, header):
+    path = csv_file(tmp_path, mark + header + b"\na,x\nb,y")
+    assert texts_of(read_all(path)[0]) == {"a": "x", "b": "y"}
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("unit_rows", [1, 2, None])
+def test_a_byte_order_mark_before_a_row_is_skipped_and_inside_a_cell_it_is_data(tmp_path, end, unit_rows):
+    rows = [b"doc_id,text", b"a,x", MARK + b"b,y", MARK + b'"c","z, ""z""' + end + MARK + b'z"', MARK, b"d," + MARK]
+    path = csv_file(tmp_path, MARK + end.join(rows) + end)
+    documents, letters = read_all(path, unit_rows=unit_rows)
+    assert texts_of(documents) == {"a": "x", "b": "y", "c": f'z, "z"{end.decode()}\ufeffz', "d": "\ufeff"}
+    assert not letters
+
+
+@pytest.mark.parametrize("bytes_at_once", range(1, 12))
+def test_a_byte_order_mark_may_arrive_in_pieces(tmp_path, monkeypatch, bytes_at_once):
+    monkeypatch.setattr("tables.text.byte_ranges.bytes_at_once", lambda file: bytes_at_once)
+    path = csv_file(tmp_path, b"doc_id,text\na,x\n" + MARK + b"b,y\n" + MARK + b'"c",z\n')
+    assert texts_of(read_all(path, unit_rows=1)[0]) == {"a": "x", "b": "y", "c": "z"}
 
 
 def test_a_header_alone_holds_no_documents(tmp_path):

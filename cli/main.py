@@ -107,11 +107,8 @@ def take_every_character() -> None:
 
 def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = False) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
-    unreadable = next((word for word in words if not _is_text(word)), None)
-    if unreadable is not None:
-        shown = unreadable.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        return _fail(f"{shown}: is not text in the encoding of this locale; rename it, or set LC_ALL=C.UTF-8", 2)
     try:
+        _require_text(words)
         app(args=words, prog_name="encore", obj=BeamOptions(beam_options), standalone_mode=True)
     except SystemExit as done:
         # Typer turns Ctrl-C into this exit code.
@@ -139,9 +136,14 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
     return 0
 
 
-def _is_text(word: str) -> bool:
-    """Whether a word could be decoded; Python keeps the bytes of others as lone surrogates, which nothing can write."""
-    return not any("\ud800" <= character <= "\udfff" for character in word)
+def _require_text(words: list[str]) -> None:
+    """See that every word could be decoded: Python keeps other bytes as lone surrogates, which nothing can write."""
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            from featurestore.errors import UsageError  # noqa: PLC0415
+
+            shown = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
+            raise UsageError(f"{shown}: is not text in the encoding of this locale; rename it, or set LC_ALL=C.UTF-8")
 
 
 def _fail(message: str, code: int) -> int:

@@ -92,6 +92,16 @@ def open_input(file: TableFile) -> pa.NativeFile:
     return stream
 
 
+def version_of(file: TableFile) -> str:
+    """What changes when a file of the same name and size is another one."""
+    if is_url(file.uri):
+        folder, _, name = file.uri.rpartition("/")
+        found = obstore.head(Objects.open(folder).raw, name)
+        return f"{found['e_tag']} {found['last_modified']}"
+    status = Path(file.uri).stat()
+    return f"{status.st_mtime_ns} {status.st_ino}"
+
+
 class _ObjectReader(io.RawIOBase):
     """An object as a file; every read is one range request, so callers read in large pieces."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -16,13 +17,15 @@ from tables.columnar.batches import DAMAGE, NumberedBatches, damage_named, first
 from tables.columnar.parquet_sizes import FINE_BYTES
 from tables.columnar.types import check_schema, is_text, plain
 from tables.contract import KeyBlock, Part, Rows, Wanted
-from tables.files import TableFile, open_input
+from tables.files import TableFile, open_input, version_of
 from tables.values import as_bytes, byte_lengths
 
 Int64s = npt.NDArray[np.int64]
 
 FILE_MAGIC = b"ARROW1"
 FEATHER_1_MAGIC = b"FEA1"
+FILES_KEPT = 64
+"""Of a process: how many rows the record batches of so many files have."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +95,22 @@ def _batches(file: TableFile, names: tuple[str, ...], start: int = 0) -> Numbere
             row += batch.num_rows
 
 
-def _batch_rows(file: TableFile) -> list[int]:
-    """Rows of each record batch, read off the column that is the least to read."""
+def _batch_rows(file: TableFile) -> tuple[int, ...]:
+    """Rows of each record batch; from memory where this process has seen the file before, as each unit of it asks."""
+    with damage_named(file):
+        return _count_rows(file, version_of(file))
+
+
+@lru_cache(FILES_KEPT)
+def _count_rows(file: TableFile, version: str) -> tuple[int, ...]:
+    """Read off the column that is the least to read."""
+    del version
     with damage_named(file), open_input(file) as stream:
         fields = list(_open(stream, None).schema)
         position = next((at for at, field in enumerate(fields) if pa.types.is_primitive(field.type)), 0)
         stream.seek(0)
         reader = _open(stream, [position])
-        return [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
+        return tuple(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
 
 
 def _open(stream: pa.NativeFile, fields: list[int] | None) -> pa.RecordBatchReader | pa.RecordBatchFileReader:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.objects import Objects
-from tables.files import TableFile, is_url, open_input
+from tables.files import TableFile, open_input, version_of
 
 FOOTERS_KEPT = 64
 """Of a process; most take up some kilobytes, those of many columns and row groups megabytes."""
@@ -42,17 +39,7 @@ class Footer:
 
 def read_footer(file: TableFile) -> Footer:
     """The footer of a file that is there; from memory where this process has seen it before."""
-    return _footer(file, _version(file))
-
-
-def _version(file: TableFile) -> str:
-    """What changes when a file of the same name and size is another one."""
-    if is_url(file.uri):
-        folder, _, name = file.uri.rpartition("/")
-        found = obstore.head(Objects.open(folder).raw, name)
-        return f"{found['e_tag']} {found['last_modified']}"
-    status = Path(file.uri).stat()
-    return f"{status.st_mtime_ns} {status.st_ino}"
+    return _footer(file, version_of(file))
 
 
 @lru_cache(FOOTERS_KEPT)

@@ -37,7 +37,7 @@ class TextStream:
 
     def __init__(self, file: TableFile, raw: pa.NativeFile) -> None:
         self._file, self._raw, self._at = file, raw, 0
-        self._packed = raw if file.codec is None else pa.CompressedInputStream(raw, file.codec)
+        self._packed = raw if file.codec is None else _unpacking(file, raw)
         self._decoder = None
         if file.options.encoding != UTF_8:
             self._decoder = codecs.getincrementaldecoder(file.options.encoding)(_INVALID)
@@ -105,6 +105,11 @@ class TextStream:
         whole = b"".join(pieces)
         self._decoded = whole[length:]
         return whole[:length]
+
+
+def _unpacking(file: TableFile, raw: pa.NativeFile) -> pa.NativeFile:
+    """Large pieces: of 64 KiB, which is what pyarrow asks for, each would be a request to object storage."""
+    return pa.CompressedInputStream(pa.BufferedInputStream(raw, bytes_at_once(file)), file.codec)
 
 
 @contextmanager

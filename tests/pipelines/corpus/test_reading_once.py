@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import random
 from dataclasses import replace
 
 import numpy as np
 import obstore
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from obstore.store import from_url
@@ -14,8 +17,9 @@ from obstore.store import from_url
 from featurestore.errors import UnreadableFile
 from pipelines.corpus import CorpusColumns, group_by_split, plan, read_sample, read_units, sample_units, smallest_keys
 from tables import files, find_files
-from tables.columnar import batches
+from tables.columnar import arrow_files, batches
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet
+from tests.tables.columnar.arrow_tables import write_arrow
 
 COLUMNS = CorpusColumns()
 WORDS = [f"{number:x}" * 3 for number in random.Random(1).choices(range(1 << 30), k=4000)]
@@ -76,6 +80,30 @@ def test_a_footer_is_read_once_for_all_units(s3_bucket, tmp_path, requests):
         list(read_units(group, COLUMNS))
     assert len(planned.units) == 30
     assert max(stop for _, stop in requests) <= path.stat().st_size - 8 - pq.read_metadata(path).serialized_size
+
+
+def test_a_compressed_file_in_object_storage_is_read_in_large_pieces(s3_bucket, requests):
+    packed = gzip.compress("".join(json.dumps(row) + "\n" for row in rows(2400)).encode())
+    assert len(packed) > 6 << 16
+    obstore.put(from_url(s3_bucket), "a.jsonl.gz", packed)
+    planned = plan(find_files([f"{s3_bucket}/a.jsonl.gz"]), COLUMNS, 100)
+    requests.clear()
+    (group,) = group_by_split(planned.units)
+    assert sum(len(read.documents) for read in read_units(group, COLUMNS)) == 2400
+    # Its first bytes, which tell the layout; then the file, in one piece, and its end.
+    assert len(requests) <= 4
+
+
+def test_record_batches_are_counted_once_for_all_units(tmp_path, monkeypatch):
+    table = pa.table({"doc_id": [str(i) for i in range(300)], "text": ["t"] * 300})
+    file = corpus_file(write_arrow(tmp_path / "a.arrow", table, rows=10))
+    planned = plan([file], COLUMNS, 10)
+    opened = []
+    original = arrow_files.open_input
+    monkeypatch.setattr(arrow_files, "open_input", lambda file: opened.append(file) or original(file))
+    groups = group_by_split(planned.units)
+    assert sum(len(read.documents) for group in groups for read in read_units(group, COLUMNS)) == 300
+    assert len(opened) == len(groups) == 30
 
 
 def test_units_are_grouped_by_what_they_share_and_parted_further_where_more_are_wanted(tmp_path):

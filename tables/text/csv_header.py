@@ -41,9 +41,9 @@ def read_header(file: TableFile) -> Header | None:
         DataError: the file cannot be read.
     """
     dialect = Dialect.of(file)
-    with open_text(file) as stream:
+    with open_text(file, HEAD_BYTES) as stream:
         start = data_start(stream.read(len(BYTE_ORDER_MARK)))
-    with open_text(file) as stream:
+    with open_text(file, HEAD_BYTES) as stream:
         blocks = read_blocks(stream, file, start, TO_THE_END, 0, CsvRecords(dialect), HEAD_BYTES)
         found = ((block, record) for block in blocks for record in range(len(block.spans.starts)))
         first = next(found, None)

@@ -51,7 +51,7 @@ def read_head(file: TableFile) -> bytes:
 
 def first_bytes(file: TableFile) -> bytes:
     """The same without a look at what they are."""
-    with open_text(file) as stream:
+    with open_text(file, HEAD_BYTES) as stream:
         return stream.read(HEAD_BYTES)
 
 

@@ -35,9 +35,9 @@ class TextStream:
         size: bytes there are; `TO_THE_END` where that is known only at the end.
     """
 
-    def __init__(self, file: TableFile, raw: pa.NativeFile) -> None:
+    def __init__(self, file: TableFile, raw: pa.NativeFile, at_once: int) -> None:
         self._file, self._raw, self._at = file, raw, 0
-        self._packed = raw if file.codec is None else _unpacking(file, raw)
+        self._packed = raw if file.codec is None else _unpacking(file, raw, at_once)
         self._decoder = None
         if file.options.encoding != UTF_8:
             self._decoder = codecs.getincrementaldecoder(file.options.encoding)(_INVALID)
@@ -107,17 +107,21 @@ class TextStream:
         return whole[:length]
 
 
-def _unpacking(file: TableFile, raw: pa.NativeFile) -> pa.NativeFile:
+def _unpacking(file: TableFile, raw: pa.NativeFile, at_once: int) -> pa.NativeFile:
     """Large pieces: of 64 KiB, which is what pyarrow asks for, each would be a request to object storage."""
-    return pa.CompressedInputStream(pa.BufferedInputStream(raw, bytes_at_once(file)), file.codec)
+    return pa.CompressedInputStream(pa.BufferedInputStream(raw, at_once), file.codec)
 
 
 @contextmanager
-def open_text(file: TableFile) -> Iterator[TextStream]:
+def open_text(file: TableFile, at_once: int = 0) -> Iterator[TextStream]:
     """The text of a file, from its beginning.
+
+    Args:
+        file: the file.
+        at_once: bytes of a compressed file that are fetched at once; `bytes_at_once` unless given.
 
     Raises:
         DataError: the file is gone, unreadable, or has another size than when it was listed.
     """
     with open_input(file) as raw:
-        yield TextStream(file, raw)
+        yield TextStream(file, raw, at_once or bytes_at_once(file))

@@ -28,7 +28,8 @@ def register(app: typer.Typer) -> None:
 def predict(
     context: typer.Context,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs.")
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs."),
     ],
     head: HeadOption,
     out: Annotated[

@@ -51,7 +51,8 @@ def padding_shows(encoder: Encoder, lengths: Sequence[int], *, layers: bool = Fa
     Args:
         encoder: is left as it was found.
         lengths: tokens of the documents, rising.
-        layers: compare all layers, which takes the memory of all, and not the last one alone.
+        layers: compare all layers, which takes the memory of all, and not the last one alone: so it is asked when the
+            encoder is loaded.
 
     Raises:
         UsageError: its features are random, or depend on what it encoded before, on other documents of the same length,
@@ -69,7 +70,8 @@ def padding_shows(encoder: Encoder, lengths: Sequence[int], *, layers: bool = Fa
     except (RuntimeError, ValueError, IndexError) as error:
         told = " or ".join(map(str, asked))
         said = first_line(error)
-        raise _refusal(encoder, f"fails at texts of {told} tokens; ask for a lower max length: {said}") from error
+        advice = "choose another" if layers else "ask for a lower max length"
+        raise _refusal(encoder, f"fails at texts of {told} tokens; {advice}: {said}") from error
 
 
 def _compare(encoder: Encoder, lengths: Sequence[int], *, layers: bool) -> bool:

@@ -54,7 +54,9 @@ class TextTokenizer:
         """For documents of up to ``max_length`` tokens whose texts are cut on this side."""
         wanted = max_length + 1
         longest_word = getattr(tokenizer.model, "max_input_chars_per_word", 0)
-        return cls(tokenizer, Windows(wanted, wanted + longest_word, side))
+        special = tokenizer.get_added_tokens_decoder().values()
+        swallows = any(token.lstrip if side == "right" else token.rstrip for token in special)
+        return cls(tokenizer, Windows(wanted, wanted + longest_word, side, swallows))
 
     def encode(self, texts: list[str]) -> TextIds:
         """Ids of the texts, in order."""

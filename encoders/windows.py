@@ -21,7 +21,7 @@ class Windows:
     Where a window ends, it may end a word, a run or a normalized character that goes on, and a tokenizer without words
     may carry that far back. So a window is tokenized `EDGES` times, each time one character shorter. Its tokens count
     if all of them agree on those that are wanted, and if enough others lie between these and the edge; else it doubles,
-    up to the whole text. So it does where its outer half is white space, which a special token behind it may swallow.
+    up to the whole text. So it does where its outer half is white space that a special token behind it may swallow.
     Agreement is what is needed: what a BPE, a Unigram model or a scan by a regular expression
     makes of a text is, on either side of a boundary of its tokens, what it makes of that side alone; and the whole text
     has such a boundary within a token's length of the window's edge.
@@ -31,11 +31,13 @@ class Windows:
         between: other tokens that have to lie between them and the window's edge: at least as many as a word has
             characters that is not unknown for its length alone.
         side: ``right`` where the end of the text is cut off, ``left`` where its start is.
+        swallows: whether a special token behind the edge takes the white space before it into itself.
     """
 
     wanted: int
     between: int
     side: str
+    swallows: bool = True
 
     @property
     def shortest(self) -> int:
@@ -57,7 +59,8 @@ class Windows:
         window = self.shortest
         while len(text) > EDGES * window:
             (longest,) = tokenize([self._end(text, window)])
-            if len(longest) >= self.wanted + self.between and not self._outer_half(text, window).isspace():
+            swallowed = self.swallows and self._outer_half(text, window).isspace()
+            if len(longest) >= self.wanted + self.between and not swallowed:
                 shorter = tokenize([self._end(text, window - edge) for edge in range(1, EDGES)])
                 found = self._wanted(longest)
                 if all(self._wanted(ids) == found for ids in shorter):

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers import AddedToken, Tokenizer, pre_tokenizers
+from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.trainers import BpeTrainer
 
 from encoders import Encoder, FeatureExtractor, windows
 from encoders.text_ids import UNCOUNTED, TextIds, TextTokenizer
@@ -56,6 +57,9 @@ class Quoting:
     """A tokenizer that says what it worked on."""
 
     model = None
+
+    def get_added_tokens_decoder(self) -> dict[int, AddedToken]:
+        return {}
 
     def encode_batch_fast(self, texts: list[str], *, add_special_tokens: bool) -> None:
         raise ValueError(f"not a boundary: it is inside `{texts[0]}`")
@@ -144,3 +148,21 @@ def test_an_encoder_is_not_trained_on_a_text_that_its_tokenizer_fails_on(bert: E
         DataError, match=r"task t: a text cannot be used: the tokenizer fails on it: Onig.*leave it out"
     ):
         TaskExamples.tokenize(encoder, "t", block(["a", GIVES_UP]), np.array([0, 1]))
+
+
+@pytest.mark.parametrize(("side", "strips"), [("right", "lstrip"), ("left", "rstrip")])
+def test_white_space_is_cut_short_unless_a_special_token_behind_it_may_take_it_in(
+    short_windows: None, side: str, strips: str
+) -> None:
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(["the dog"], BpeTrainer(initial_alphabet=alphabet, show_progress=False))
+    text = "the dog" + " " * 40_000 + "the dog"
+    whole = tokenizer.encode(text, add_special_tokens=False).ids
+    ends = {"right": whole[:17], "left": whole[-17:]}
+    found = TextTokenizer.build(tokenizer, 16, side).encode([text])
+    assert (of_each(found), found.lengths.tolist()) == ([ends[side]], [UNCOUNTED])
+    tokenizer.add_special_tokens([AddedToken("<mask>", **{strips: True})])
+    found = TextTokenizer.build(tokenizer, 16, side).encode([text])
+    assert (of_each(found), found.lengths.tolist()) == ([whole], [len(whole)])

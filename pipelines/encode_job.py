@@ -119,7 +119,9 @@ def encode(
         request.columns,
         request.unit_rows,
         DocumentSize.of(requested),
+        without_damaged=True,
     )
+    listing = replace(listing, unread=(*listing.unread, *corpus.damaged))
     if request.prune and not corpus.documents:
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
     runner = RunnerChoice.of(beam_options, len(corpus.units))
@@ -143,7 +145,8 @@ def encode(
             copies.put(f"{run.run_id}-{name}", data)
     details = {
         "corpus": {
-            "files": len(files),
+            "files": len(files) - len(corpus.damaged),
+            "damaged": len(corpus.damaged),
             "documents": corpus.documents,
             "unit_rows": corpus.unit_rows,
             **request.text.to_dict(),
@@ -154,7 +157,7 @@ def encode(
         "prepare_seconds": round(planned - started, 3),
     }
     pruning = Pruning.find(store, corpus, listing, request.prune_limit) if request.prune else None
-    return job.finish(totals, request.limit, started, pruning, details)
+    return job.finish(totals, request.limit, started, pruning, details, complete=not corpus.damaged)
 
 
 class EncodeUnits(beam.PTransform):

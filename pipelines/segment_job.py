@@ -92,6 +92,8 @@ class SegmentJob:
         started: float,
         pruning: Pruning | None = None,
         details: Mapping[str, Any] | None = None,
+        *,
+        complete: bool = True,
     ) -> JobReport:
         """Commit what may be committed, and write the run's report.
 
@@ -104,6 +106,7 @@ class SegmentJob:
             started: `time.monotonic` at the start of the job.
             pruning: what has left the corpus, where that is to be pruned; more than its limit is not.
             details: further entries of the report.
+            complete: whether the units are all that there was to do; the exit code is 1 if not.
         """
         letters = DeadLetterSummary.collect(self.run)
         within = limit.allows(letters.count, self.documents)
@@ -112,6 +115,7 @@ class SegmentJob:
         if within:
             dropped = _joined(totals.superseded, pruned)
             after = commit(self.store, Change(self.store.version, self.name, totals.entries, dropped))
+        withheld = pruning is not None and pruning.withheld
         report = {
             "job": self.name,
             "run": self.run.run_id,
@@ -127,7 +131,7 @@ class SegmentJob:
             "fingerprint": self.store.spec.fingerprint,
             "spec": self.store.spec.to_dict(),
             "versions": {name: version(name) for name in VERSIONED},
-            "exit_code": 1 if not within or totals.failures or (pruning is not None and pruning.withheld) else 0,
+            "exit_code": 1 if withheld or not (within and complete) or totals.failures else 0,
             **(details or {}),
         }
         left: list[str] = []

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.errors import UsageError
+from featurestore.errors import DataError, UsageError
 from pipelines.corpus.columns import CorpusColumns
 from pipelines.corpus.cutting import DocumentSize, Piece, choose_unit_rows, cut
 from pipelines.corpus.duplicates import find_duplicates
 from pipelines.corpus.survey import Survey, survey
 from pipelines.corpus.units import Duplicates, WorkUnit
-from tables import TO_THE_END, TableFile, format_of
+from tables import TO_THE_END, TableFile, Unread, format_of
 
 Int64s = npt.NDArray[np.int64]
+
+T = TypeVar("T")
 
 FILES_AT_ONCE = 8
 """Object storage answers slowly and in parallel."""
@@ -39,6 +42,7 @@ class Plan:
         text_bytes: bytes of text.
         without_id: rows whose id is missing or cannot be read.
         first_without_id: file and row of the first of these; empty where there is none.
+        damaged: files that cannot be read, and why; nothing of them is planned.
     """
 
     units: tuple[WorkUnit, ...]
@@ -49,6 +53,7 @@ class Plan:
     text_bytes: int
     without_id: int = 0
     first_without_id: str = ""
+    damaged: tuple[Unread, ...] = ()
 
 
 def plan(
@@ -56,6 +61,8 @@ def plan(
     columns: CorpusColumns,
     unit_rows: int | None = None,
     size: DocumentSize | None = None,
+    *,
+    without_damaged: bool = False,
 ) -> Plan:
     """Read the ids of a corpus and cut it into units.
 
@@ -67,6 +74,7 @@ def plan(
         columns: names of the columns.
         unit_rows: rows of a unit at most; None chooses a power of two by the size of the corpus and of its features.
         size: what a document's features take up; None where there are none.
+        without_damaged: leave out and name a file that cannot be read, unless that is all of them.
 
     Raises:
         UsageError: a file is not what its ending says or lacks a column, or ``unit_rows`` is below 1. Every file
@@ -76,8 +84,14 @@ def plan(
     if unit_rows is not None and unit_rows < 1:
         raise UsageError(f"unit rows {unit_rows}: expected at least 1")
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        list(pool.map(partial(_check, columns=columns), files))
-        surveys = list(pool.map(partial(survey, columns=columns), files))
+        checked = list(pool.map(partial(_tried, partial(_check, columns=columns)), files))
+        sound = [file for file, found in zip(files, checked, strict=True) if not isinstance(found, DataError)]
+        tried = list(pool.map(partial(_tried, partial(survey, columns=columns)), sound))
+    surveys = [found for found in tried if not isinstance(found, DataError)]
+    errors = {file: found for file, found in zip(files, checked, strict=True) if isinstance(found, DataError)}
+    errors |= {file: found for file, found in zip(sound, tried, strict=True) if isinstance(found, DataError)}
+    if errors and not (without_damaged and surveys):
+        raise next(iter(errors.values()))
     keys = np.concatenate([np.empty((0, 2), np.uint64), *(found.keys for found in surveys)])
     later, first = find_duplicates(keys)
     size = size or DocumentSize()
@@ -92,7 +106,16 @@ def plan(
         text_bytes=sum(found.text_bytes for found in surveys),
         without_id=sum(found.without_key for found in surveys),
         first_without_id=next((f"{it.file.uri} row {it.first_without_key}" for it in surveys if it.without_key), ""),
+        damaged=tuple(Unread(file.uri, str(error).removeprefix(f"{file.uri}: ")) for file, error in errors.items()),
     )
+
+
+def _tried(work: Callable[[TableFile], T], file: TableFile) -> T | DataError:
+    """What some work on a file gives, or what is wrong with the file."""
+    try:
+        return work(file)
+    except DataError as error:
+        return error
 
 
 def _check(file: TableFile, columns: CorpusColumns) -> None:

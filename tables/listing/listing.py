@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tables.files import TableFile
@@ -9,14 +10,15 @@ from tables.files import TableFile
 HIDDEN = (".", "_")
 """What begins so in a folder is bookkeeping (``_SUCCESS``, ``.crc``), as in Arrow's and Spark's data sets."""
 
-BOOKKEEPING = frozenset({"dataset_info.json", "dataset_dict.json", "state.json"})
+BOOKKEEPING = frozenset({"dataset_info.json", "dataset_dict.json"})
 """What the Hugging Face ``datasets`` library writes beside its files: it describes rows and holds none."""
+STATE = "state.json"
+"""The same, where it lies beside these; elsewhere it may be anybody's."""
 
 OWN_FOLDERS: dict[frozenset[str], str] = {
     frozenset({"store.json", "manifests"}): "a feature store",
     frozenset({"predictions.json", "manifests"}): "predictions",
     frozenset({"head.json", "weights.safetensors"}): "a trained head",
-    frozenset({"config.json", "model.safetensors"}): "an encoder",
 }
 """Names that a folder holds → what it then is: nothing below it is a table of the user's."""
 
@@ -66,9 +68,9 @@ class Found:
     folder: str
 
 
-def is_bookkeeping(name: str) -> bool:
-    """Whether a file or folder of this name in a folder that is listed holds no rows."""
-    return name.startswith(HIDDEN) or name in BOOKKEEPING
+def is_bookkeeping(name: str, beside: Collection[str]) -> bool:
+    """Whether a file or folder of this name, in a folder of these names that is listed, holds no rows."""
+    return name.startswith(HIDDEN) or name in BOOKKEEPING or (name == STATE and not BOOKKEEPING.isdisjoint(beside))
 
 
 def is_own_folder(names: frozenset[str]) -> bool:

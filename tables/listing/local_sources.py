@@ -80,7 +80,7 @@ def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterato
         return
     visited.add((status.st_dev, status.st_ino))
     for name in names:
-        if not is_bookkeeping(name):
+        if not is_bookkeeping(name, names):
             yield from _entry(directory / name, below, visited)
 
 

@@ -47,12 +47,14 @@ def list_objects(url: str) -> list[Found | Unread]:
 
 def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
     """What there is to read of a folder's objects, and what is not read."""
-    own = _own_folders(below)
+    names = _names(below)
+    own = {path for path, held in names.items() if is_own_folder(frozenset(held))}
     folders = {path[:at] for path, _ in below for at, character in enumerate(path) if character == "/"}
     for path, size in below:
         parts = path.split("/")
-        ancestors = {"/".join(parts[:depth]) for depth in range(len(parts))}
-        if any(map(is_bookkeeping, parts)) or ancestors & own or (not size and _is_marker(path, folders)):
+        ancestors = ["/".join(parts[:depth]) for depth in range(len(parts))]
+        kept = (is_bookkeeping(part, names[above]) for part, above in zip(parts, ancestors, strict=True))
+        if any(kept) or not own.isdisjoint(ancestors) or (not size and _is_marker(path, folders)):
             continue
         uri, parent = f"{folder}/{path}", "/".join(parts[:-1])
         if format_of_name(path) is None:
@@ -69,14 +71,14 @@ def _is_marker(path: str, folders: set[str]) -> bool:
     return path in folders or "." not in path.rpartition("/")[2] or path.endswith(HADOOP_FOLDER)
 
 
-def _own_folders(below: list[Size]) -> set[str]:
-    """Paths of the folders that hold something of Encore's own; ``""`` is the folder that is listed."""
+def _names(below: list[Size]) -> dict[str, set[str]]:
+    """Path of each folder → the names in it; ``""`` is the folder that is listed."""
     names: dict[str, set[str]] = {}
     for path, _ in below:
         parts = path.split("/")
         for depth, part in enumerate(parts):
             names.setdefault("/".join(parts[:depth]), set()).add(part)
-    return {folder for folder, held in names.items() if is_own_folder(frozenset(held))}
+    return names
 
 
 def _matching(url: str) -> list[Found | Unread]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from encoders import DocumentBlock, FeatureExtractor, load_encoder
-from featurestore import SpecMismatch, Store, TextSpec, UsageError
+from featurestore import DataError, SpecMismatch, Store, TextSpec, UsageError
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.verify import verify
 from pipelines import encode_job, read_stage
@@ -460,3 +461,30 @@ def test_a_unit_that_the_runner_lost_is_found_out(tmp_path: Path, monkeypatch: p
     assert report.exit_code == 1
     assert set(report.document["failures"]) == {"1"}
     assert len(Store.open(str(tmp_path / "store"))) == 10
+
+
+def test_a_file_that_cannot_be_read_costs_no_other_and_is_named(tmp_path: Path) -> None:
+    rows = [json.dumps(row).encode() + b"\n" for row in texts(30)]
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(b"".join(rows[:10]))
+    (folder / "b.jsonl.gz").write_bytes(gzip.compress(b"".join(rows[10:20]))[:-9])
+    (folder / "c.jsonl").write_bytes(b"".join(rows[20:]))
+    report = run_encode(tmp_path / "store", str(folder))
+    unread = report.document["corpus"]["unread"]
+    assert (report.exit_code, report.document["corpus"]["files"], report.document["corpus"]["damaged"]) == (1, 2, 1)
+    assert [(Path(it["file"]).name, "cut short" in it["reason"]) for it in unread] == [("b.jsonl.gz", True)]
+    assert len(Store.open(str(tmp_path / "store"))) == 20
+    (folder / "a.jsonl").write_bytes(b"".join(rows[:9]))
+    report = run_encode(tmp_path / "store", str(folder), prune=True, prune_limit=PruneLimit.parse("1.0"))
+    assert (report.exit_code, report.document["pruned"], report.document["pruning"]["withheld"]) == (1, 0, True)
+    (folder / "b.jsonl.gz").write_bytes(gzip.compress(b"".join(rows[10:20])))
+    report = run_encode(tmp_path / "store", str(folder), prune=True, prune_limit=PruneLimit.parse("1.0"))
+    assert (report.exit_code, report.document["pruned"], documents(report)["encoded"]) == (0, 1, 10)
+
+
+def test_a_corpus_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"{}")[:-9])
+    with pytest.raises(DataError, match=r"a.jsonl.gz: .* cut short"):
+        run_encode(tmp_path / "store", str(tmp_path / "a.jsonl.gz"))
+    assert not (tmp_path / "store").exists()

@@ -108,7 +108,9 @@ def listed(uri, bucket):
 
 
 def test_what_a_prefix_holds_and_is_not_read_is_named(s3_bucket):
-    put_names(s3_bucket, "in/a.csv", "in/readme.md", "in/sub/b.jsonl", "in/_SUCCESS", "in/dataset_info.json")
+    put_names(
+        s3_bucket, "in/a.csv", "in/readme.md", "in/sub/b.jsonl", "in/_SUCCESS", "in/dataset_info.json", "in/state.json"
+    )
     put(s3_bucket, **{"in/empty.csv": b""})
     assert listed(f"{s3_bucket}/in", s3_bucket) == (
         ["in/a.csv", "in/sub/b.jsonl"],

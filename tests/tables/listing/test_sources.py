@@ -239,8 +239,12 @@ def test_what_encore_wrote_itself_below_a_folder_is_no_input(tmp_path):
     touch(tmp_path, "a.csv", "features/store.json", "features/manifests/1.json", "features/lists/x.parquet")
     touch(tmp_path, "scores/predictions.json", "scores/manifests/1.json", "scores/head=a/x.parquet")
     touch(tmp_path, "heads/topic/head.json", "heads/topic/weights.safetensors")
-    touch(tmp_path, "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer.json")
     assert listed(tmp_path) == (["a.csv"], {})
+
+
+def test_a_state_file_is_bookkeeping_beside_what_a_data_set_says_of_itself_alone(tmp_path):
+    touch(tmp_path, "saved/dataset_info.json", "saved/state.json", "saved/data-0.arrow", "mine/state.json")
+    assert listed(tmp_path) == (["mine/state.json", "saved/data-0.arrow"], {})
 
 
 def test_columns_in_the_names_of_folders_are_found(tmp_path):

@@ -64,7 +64,7 @@ def delete(
     named = list(ids or ())
     if ids_file is not None:
         from cli.id_files import read_ids  # noqa: PLC0415
-        from tables import TextOptions  # noqa: PLC0415
+        from tablefiles import TextOptions  # noqa: PLC0415
 
         text = TextOptions(encoding, csv_delimiter, csv_escape)
         named += read_ids(ids_file, id_column, text).to_pylist()

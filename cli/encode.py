@@ -127,7 +127,7 @@ def encode(
     from pipelines.encode_job import encode as run_encode  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
     from pipelines.pruning import PruneLimit  # noqa: PLC0415
-    from tables import TextOptions  # noqa: PLC0415
+    from tablefiles import TextOptions  # noqa: PLC0415
 
     request = EncodeRequest(
         inputs=tuple(inputs),

@@ -48,7 +48,7 @@ def evaluate(
     from cli.output import print_json  # noqa: PLC0415
     from heads import evaluate_predictions, read_labels  # noqa: PLC0415
     from pipelines.predicted import read_predictions  # noqa: PLC0415
-    from tables import TextOptions  # noqa: PLC0415
+    from tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
     name, table = read_predictions(predictions, head)

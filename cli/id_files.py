@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from featurestore import DataError, UsageError
 from featurestore.named_files import read_file
 from heads.label_files import read_columns
-from tables import PLAIN_TEXT, TextOptions
-from tables.compression import codec_of_name, plain_name
-from tables.formats import ENDINGS, format_of_name
+from tablefiles import PLAIN_TEXT, TextOptions
+from tablefiles.compression import codec_of_name, plain_name
+from tablefiles.formats import ENDINGS, format_of_name
 
 LINES = ".txt"
 

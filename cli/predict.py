@@ -64,7 +64,7 @@ def predict(
     from pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
     from pipelines.predict_job import PredictRequest  # noqa: PLC0415
     from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
-    from tables import TextOptions  # noqa: PLC0415
+    from tablefiles import TextOptions  # noqa: PLC0415
 
     refuse_outputs_among_inputs(inputs, {"--out": out})
 

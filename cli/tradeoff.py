@@ -96,7 +96,7 @@ def tradeoff(
     from experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
     from experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
     from featurestore.named_files import local_folder  # noqa: PLC0415
-    from tables import TextOptions  # noqa: PLC0415
+    from tablefiles import TextOptions  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
     request = TradeoffRequest(

@@ -105,7 +105,7 @@ def train(
     from heads import TrainSettings, read_labels  # noqa: PLC0415
     from heads.head_folder import check_folder  # noqa: PLC0415
     from heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
-    from tables import TextOptions  # noqa: PLC0415
+    from tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
     settings = TrainSettings(

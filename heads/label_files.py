@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from featurestore.errors import UsageError
 from heads.labels import Labels
-from tables import PLAIN_TEXT, TextOptions, Wanted, find_files
-from tables.whole import read_table
+from tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_files
+from tablefiles.whole import read_table
 
 
 def read_labels(

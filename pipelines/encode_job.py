@@ -38,7 +38,7 @@ from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
 from pipelines.store_spec import settle_spec, settled_spec
-from tables import PLAIN_TEXT, TextOptions, list_files
+from tablefiles import PLAIN_TEXT, TextOptions, list_files
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from featurestore import UsageError
-from tables.listing.covering import covers
+from tablefiles.listing.covering import covers
 
 
 def refuse_outputs_among_inputs(

@@ -15,7 +15,7 @@ from pipelines.corpus import CorpusColumns, DocumentSize, group_by_split, plan, 
 from pipelines.dead_letters import DeadLetter
 from pipelines.predictions import prediction_table
 from pipelines.staged_heads import head_name
-from tables import PLAIN_TEXT, TextOptions, find_files
+from tablefiles import PLAIN_TEXT, TextOptions, find_files
 
 
 @dataclass(frozen=True)

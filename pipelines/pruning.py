@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from featurestore import Store
 from pipelines.corpus import Plan
 from pipelines.limits import Limit
-from tables import Listing
-from tables.text.csv_files import ends_in_line_end
+from tablefiles import Listing
+from tablefiles.text.csv_files import ends_in_line_end
 
 EXAMPLES = 20
 """Ids that are shown; the run's list has all."""

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = ("cli", "encoders", "experiments", "featurestore", "heads", "pipelines", "tables")
+PACKAGES = ("cli", "encoders", "experiments", "featurestore", "heads", "pipelines", "tablefiles")
 PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().lower().splitlines() if "==" in line)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from featurestore import DataError, Store, UsageError
 from heads import Labels, Split, check_task, read_labels
 from heads.store_training import DEV_SHARE
-from tables import PLAIN_TEXT, TextOptions
-from tables.formats import format_of_name
+from tablefiles import PLAIN_TEXT, TextOptions
+from tablefiles.formats import format_of_name
 
 SPLIT_SEED = 0
 """Of the dev share: every setting and every seed of a head is measured on the same documents."""

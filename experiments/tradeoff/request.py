@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.tradeoff.label_options import LabelFiles
 from featurestore import UsageError
-from tables import PLAIN_TEXT, TextOptions
+from tablefiles import PLAIN_TEXT, TextOptions
 
 SEEDS = 3
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from encoders.documents import DOCUMENT_COLUMNS
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.errors import UsageError
-from tables import Wanted
+from tablefiles import Wanted
 
 RESERVED_COLUMNS = frozenset((*INDEX_SCHEMA.names, *DOCUMENT_COLUMNS))
 """Names that the index and the document block give a meaning of their own."""

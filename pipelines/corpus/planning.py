@@ -18,7 +18,7 @@ from pipelines.corpus.cutting import DocumentSize, Piece, choose_unit_rows, cut
 from pipelines.corpus.duplicates import find_duplicates
 from pipelines.corpus.survey import Survey, survey
 from pipelines.corpus.units import Duplicates, WorkUnit
-from tables import TO_THE_END, TableFile, Unread, format_of
+from tablefiles import TO_THE_END, TableFile, Unread, format_of
 
 Int64s = npt.NDArray[np.int64]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.corpus.columns import CorpusColumns
 from pipelines.dead_letters import DeadLetter
-from tables import Rows
+from tablefiles import Rows
 
 Int64s = npt.NDArray[np.int64]
 

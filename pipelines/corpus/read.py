@@ -14,7 +14,7 @@ from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import WorkUnit
 from pipelines.corpus.validate import validate
 from pipelines.dead_letters import DeadLetter
-from tables import format_of
+from tablefiles import format_of
 
 
 class UnitRead(NamedTuple):

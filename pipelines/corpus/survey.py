@@ -11,8 +11,8 @@ import pyarrow as pa
 from featurestore.identity import key_hashes
 from featurestore.keys import words
 from pipelines.corpus.columns import CorpusColumns
-from tables import TableFile, format_of
-from tables.values import Mask, as_text, is_empty, is_null
+from tablefiles import TableFile, format_of
+from tablefiles.values import Mask, as_text, is_empty, is_null
 
 Int64s = npt.NDArray[np.int64]
 

@@ -14,7 +14,7 @@ from featurestore.identity import text_digests
 from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import WorkUnit
 from pipelines.dead_letters import DeadLetter
-from tables.values import Mask, as_text, invalid_inside, is_blank, is_empty, is_null
+from tablefiles.values import Mask, as_text, invalid_inside, is_blank, is_empty, is_null
 
 DUPLICATE = "duplicate id"
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.id_files import read_ids
 from featurestore import DataError, UsageError
-from tables import TextOptions
+from tablefiles import TextOptions
 
 IDS = ["007", "7", "9223372036854775808", "é"]
 

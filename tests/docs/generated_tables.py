@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.encoders.architectures import ARCHITECTURES, REFUSED
 from tests.encoders.architectures.architecture import EQUAL_LENGTHS, Architecture
-from tests.tables.input_files import INPUT_FILES
+from tests.tablefiles.input_files import INPUT_FILES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "what-encore-takes.md"
 

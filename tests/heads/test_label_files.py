@@ -12,7 +12,7 @@ import pytest
 from featurestore import DataError, UsageError
 from featurestore.objects import Objects
 from heads import Labels, read_labels
-from tables import TextOptions, whole
+from tablefiles import TextOptions, whole
 
 CSV = "doc_id,label\n007,NA\n8,yes\n"
 JSON_LINES = '{"doc_id": "007", "label": "NA"}\n{"doc_id": "8", "label": "yes", "note": [1]}\n'

@@ -20,7 +20,7 @@ from featurestore import Change, DataError, Store, UsageError, commit
 from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.pruning import PruneLimit, Pruning
-from tables import list_files
+from tablefiles import list_files
 from tests.featurestore.building import change_to, spec_of
 from tests.pipelines.jobs import run_encode
 

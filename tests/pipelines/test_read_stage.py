@@ -15,7 +15,7 @@ from pipelines.corpus import CorpusColumns, group_by_split, plan
 from pipelines.encode_job import readers_wanted
 from pipelines.runner import RunnerChoice
 from pipelines.unit_flow import Failure
-from tables.columnar import batches
+from tablefiles.columnar import batches
 from tests.pipelines.corpus.corpora import corpus_file
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 

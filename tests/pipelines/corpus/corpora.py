@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.dead_letters import DeadLetter
-from tables import TableFile, TextOptions, find_files
+from tablefiles import TableFile, TextOptions, find_files
 
 DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 """Real corpora, where there are any."""

@@ -4,7 +4,7 @@ import pytest
 
 from featurestore.errors import UsageError
 from pipelines.corpus.columns import CorpusColumns
-from tables.names import list_names
+from tablefiles.names import list_names
 
 
 def test_the_default_columns_are_doc_id_and_text():

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pipelines.corpus import cutting
 from pipelines.corpus.cutting import DocumentSize, Piece, cut
 from pipelines.corpus.survey import Survey
-from tables.columnar.parquet_sizes import COARSE_BYTES
-from tables.files import TableFile
+from tablefiles.columnar.parquet_sizes import COARSE_BYTES
+from tablefiles.files import TableFile
 
 NO_KEYS = np.empty((0, 2), np.uint64)
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.corpus import CorpusColumns, cutting
-from tables import TextOptions, files
+from tablefiles import TextOptions, files
 from tests.pipelines.corpus.corpora import read_all, write_parquet
-from tests.tables.columnar.arrow_tables import write_arrow
+from tests.tablefiles.columnar.arrow_tables import write_arrow
 
 TEXT = st.text(alphabet='ab é😀,"\n\r\\{}\u2028\0', min_size=1, max_size=8).map(lambda text: f".{text}")
 ROWS = st.lists(st.tuples(TEXT, TEXT, st.none() | TEXT), max_size=25, unique_by=lambda row: row[0])

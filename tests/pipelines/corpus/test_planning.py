@@ -10,8 +10,8 @@ from featurestore.keys import words
 from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.corpus.cutting import DocumentSize, choose_unit_rows
 from pipelines.corpus.survey import Survey, survey
-from tables import find_files
-from tables.files import TableFile
+from tablefiles import find_files
+from tablefiles.files import TableFile
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines, write_parquet
 
 COLUMNS = CorpusColumns()

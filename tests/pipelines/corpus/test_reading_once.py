@@ -16,10 +16,10 @@ from obstore.store import from_url
 
 from featurestore.errors import UnreadableFile
 from pipelines.corpus import CorpusColumns, group_by_split, plan, read_sample, read_units, sample_units, smallest_keys
-from tables import files, find_files
-from tables.columnar import arrow_files, batches
+from tablefiles import files, find_files
+from tablefiles.columnar import arrow_files, batches
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet
-from tests.tables.columnar.arrow_tables import write_arrow
+from tests.tablefiles.columnar.arrow_tables import write_arrow
 
 COLUMNS = CorpusColumns()
 WORDS = [f"{number:x}" * 3 for number in random.Random(1).choices(range(1 << 30), k=4000)]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.corpus import CorpusColumns, plan, read_sample, sample_units, smallest_keys
-from tables import find_files
+from tablefiles import find_files
 from tests.pipelines.corpus.corpora import DATA, corpus_file, read_all
 
 pytestmark = pytest.mark.skipif(not (DATA / "corpus").is_dir(), reason="needs the real corpora: set ENCORE_DATA")

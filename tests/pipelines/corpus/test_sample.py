@@ -10,7 +10,7 @@ from featurestore.identity import key_hashes
 from featurestore.keys import words
 from pipelines.corpus import CorpusColumns, order_by_key, plan
 from pipelines.corpus.sample import read_sample, read_sample_units, sample_units, smallest_keys
-from tables import find_files
+from tablefiles import find_files
 from tests.pipelines.corpus.corpora import write_lines, write_parquet
 
 COLUMNS = CorpusColumns()

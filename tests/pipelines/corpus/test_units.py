@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 
 from pipelines.corpus.units import Duplicates, WorkUnit
-from tables.files import TableFile
+from tablefiles.files import TableFile
 
 FILES = ("/a.csv", "/b.csv", "/c.csv")
 

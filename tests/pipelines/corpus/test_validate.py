@@ -8,7 +8,7 @@ from pipelines.corpus.raw_rows import RawRows
 from pipelines.corpus.units import Duplicates, WorkUnit
 from pipelines.corpus.validate import validate
 from pipelines.dead_letters import DeadLetter
-from tables.files import TableFile
+from tablefiles.files import TableFile
 from tests.pipelines.corpus.corpora import reasons_of
 
 FILE = TableFile("/x.jsonl", "jsonl", 100)

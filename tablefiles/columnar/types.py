@@ -1,0 +1,57 @@
+"""Which types of columns are taken for ids, texts and other values, whatever their layout."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from featurestore.errors import UsageError
+from featurestore.kept_columns import promoted
+from tablefiles.contract import Wanted
+
+LAYOUTS = {
+    pa.large_string(): pa.string(),
+    pa.string_view(): pa.string(),
+    pa.large_binary(): pa.binary(),
+    pa.binary_view(): pa.binary(),
+}
+
+
+def check_schema(uri: str, schema: pa.Schema, wanted: Wanted) -> pa.Schema:
+    """See that a file has the wanted columns, and that ids and texts are such.
+
+    Returns:
+        Schema of the other columns, each of the type that it has in a store.
+
+    Raises:
+        UsageError: a column is missing, or holds something else.
+    """
+    wanted.require(uri, schema.names)
+    _require(uri, schema.field(wanted.key), integers=True)
+    for name in wanted.texts:
+        _require(uri, schema.field(name), integers=False)
+    for name in wanted.labels:
+        _require(uri, schema.field(name), integers=True, booleans=True)
+    return pa.schema([pa.field(name, promoted([schema.field(name).type])) for name in wanted.others])
+
+
+def plain(kind: pa.DataType) -> pa.DataType:
+    """The one type that stands for all ways to lay out the same text; of other types, the type itself."""
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return plain(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        stored = plain(kind.storage_type)
+        return stored if is_text(stored) else kind
+    return LAYOUTS.get(kind, kind)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a plain type is text or binary, or has nulls only."""
+    return kind in (pa.string(), pa.binary(), pa.null())
+
+
+def _require(uri: str, field: pa.Field, *, integers: bool, booleans: bool = False) -> None:
+    kind = plain(field.type)
+    taken = is_text(kind) or (integers and pa.types.is_integer(kind)) or (booleans and pa.types.is_boolean(kind))
+    if not taken:
+        expected = "text or integers" if integers else "text"
+        raise UsageError(f"{uri}: column {field.name} holds {field.type}, expected {expected}")

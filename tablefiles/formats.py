@@ -1,0 +1,54 @@
+"""The table formats; a new one is a file of its own and a line here."""
+
+from __future__ import annotations
+
+from featurestore.errors import UsageError
+from tablefiles.columnar.arrow_files import ArrowFiles
+from tablefiles.columnar.parquet_files import ParquetFiles
+from tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain_name
+from tablefiles.contract import NamedFormat, TableFormat
+from tablefiles.files import TableFile
+from tablefiles.partitions import PartitionedFormat
+from tablefiles.text.csv_files import CsvFiles
+from tablefiles.text.json_lines_files import JsonLinesFiles
+
+FORMATS: dict[str, NamedFormat] = {
+    reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles(), ArrowFiles())
+}
+"""Format name → its strategy."""
+
+ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() for ending in reader.endings}
+"""File name ending → format name."""
+
+_SELF_COMPRESSED = frozenset({"parquet", "arrow"})
+"""Formats that compress by themselves, inside; the readers of text unpack nothing else."""
+
+
+def format_of(file: TableFile) -> TableFormat:
+    """The strategy that reads a file."""
+    plain = FORMATS[file.format]
+    return PartitionedFormat(plain) if file.partitions else plain
+
+
+def format_of_name(name: str) -> str | None:
+    """Format of a file by the ending of its name; None for an ending that says nothing, or one that is not read."""
+    plain = plain_name(name)
+    found = next((found for ending, found in ENDINGS.items() if plain.endswith(ending)), None)
+    return None if found in _SELF_COMPRESSED and codec_of_name(name) else found
+
+
+def require_format(uri: str) -> str:
+    """Format of a file that was asked for.
+
+    Raises:
+        UsageError: its ending is unknown.
+    """
+    found = format_of_name(uri)
+    if found is not None:
+        return found
+    if uri.lower().endswith(ARCHIVES):
+        raise UsageError(f"{uri}: such archives are not read; unpack it, or compress it as {', '.join(CODECS)}")
+    if codec_of_name(uri) and format_of_name(plain_name(uri)):
+        raise UsageError(f"{uri}: {format_of_name(plain_name(uri))} files compress inside; unpack it")
+    packed = ", ".join(CODECS)
+    raise UsageError(f"{uri}: unknown ending; files end in {', '.join(ENDINGS)}, text also compressed ({packed})")

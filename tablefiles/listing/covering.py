@@ -1,0 +1,34 @@
+"""Whether what a job writes would be among what it reads the next time."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+
+from featurestore.addresses import Address
+from tablefiles.listing.object_sources import matches
+
+
+def covers(text: str, output: str) -> bool:
+    """Whether an input (a file, a folder or a glob) stands for a file or a folder at ``output`` as well.
+
+    Args:
+        text: an input, as `list_files` takes it.
+        output: path or URL of what is to be written; it need not exist.
+    """
+    source, target = Address.parse(text), Address.parse(output)
+    if bool(source.scheme) != bool(target.scheme):
+        return False
+    is_glob = glob.has_magic(text)
+    pattern, parts = _parts(source, links=is_glob), _parts(target, links=is_glob)
+    folders = [parts[:depth] for depth in range(1, len(parts) + 1)]
+    return pattern in folders or (is_glob and any(matches(folder, pattern) for folder in folders))
+
+
+def _parts(address: Address, *, links: bool) -> list[str]:
+    """Parts of an absolute path, or of a URL; ``links`` leaves links as they are: a glob names no place to resolve."""
+    if address.scheme:
+        return str(address).rstrip("/").split("/")
+    path = Path(os.path.abspath(os.path.expanduser(address.path)))  # noqa: PTH100, PTH111
+    return list((path if links else path.resolve()).parts)

@@ -1,0 +1,131 @@
+"""Listing files on local disks."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from featurestore.errors import UsageError
+from tablefiles.formats import format_of_name, require_format
+from tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
+from tablefiles.names import list_names
+
+KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+NOT_UTF_8 = "its name is not UTF-8"
+
+
+def list_local(text: str) -> list[Found | Unread]:
+    """What a file name, a folder or a glob stands for; paths are absolute, and links are followed but not resolved.
+
+    Raises:
+        UsageError: there is no such file, or it is none that can be read; the text lists what is there.
+    """
+    path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111  resolve() would follow links
+    if _printable(str(path)) != str(path):
+        raise UsageError(f"{_printable(text)}: {NOT_UTF_8}; rename it")
+    if path.exists():
+        return _expand(path)
+    if path.is_symlink():
+        raise UsageError(f"{text}: a link to nothing; correct or remove it")
+    if not glob.has_magic(text):
+        raise UsageError(f"{text}: no such file or directory; {_surroundings(path)}")
+    matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  Path.glob takes no absolute patterns
+    if not matches:
+        raise UsageError(f"{text}: no file matches; {_surroundings(path)}")
+    return [found for match in matches for found in _expand(Path(match), strict=len(matches) == 1)]
+
+
+def _expand(path: Path, *, strict: bool = True) -> list[Found | Unread]:
+    """A file itself, or what lies below a folder; ``strict`` refuses a folder without any file to read."""
+    if not path.is_dir():
+        return [_named(path)]
+    found = sorted(_walk(path, "", set()), key=lambda it: it.uri)
+    if strict and not any(isinstance(it, Found) or it.reason == EMPTY for it in found):
+        raise UsageError(f"{path}: no file to read below this directory; {_contents(path)}")
+    return found
+
+
+def _named(path: Path) -> Found | Unread:
+    """A file that was named, or matched by a glob."""
+    if _printable(str(path)) != str(path):
+        return Unread(_printable(str(path)), NOT_UTF_8)
+    try:
+        status = path.stat()
+    except OSError as error:
+        return Unread(_printable(str(path)), _why(error))
+    kind = _kind(status.st_mode)
+    if kind is not None:
+        raise UsageError(f"{path}: is {kind}; files are read in parts, so write it to a file first")
+    require_format(str(path))
+    return Found(str(path), status.st_size, str(path.parent))
+
+
+def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Found | Unread]:
+    """What lies in a folder whose path below the input is ``below``; one that links lead to twice counts once."""
+    try:
+        status = directory.stat()
+        names = sorted(os.listdir(directory))  # noqa: PTH208  names, not paths
+    except OSError as error:
+        yield Unread(_printable(str(directory)), _why(error))
+        return
+    if (status.st_dev, status.st_ino) in visited or is_own_folder(frozenset(names)):
+        return
+    visited.add((status.st_dev, status.st_ino))
+    for name in names:
+        if not is_bookkeeping(name, names):
+            yield from _entry(directory / name, below, visited)
+
+
+def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Found | Unread]:
+    shown = _printable(str(path))
+    if shown != str(path):
+        yield Unread(shown, NOT_UTF_8)
+        return
+    try:
+        status = path.stat()
+    except OSError as error:
+        yield Unread(shown, "a link to nothing" if isinstance(error, FileNotFoundError) else _why(error))
+        return
+    kind = _kind(status.st_mode)
+    if stat.S_ISDIR(status.st_mode):
+        yield from _walk(path, f"{below}/{path.name}", visited)
+    elif kind is not None:
+        yield Unread(shown, kind)
+    elif format_of_name(path.name) is None:
+        yield Unread(shown, UNKNOWN_ENDING)
+    elif not status.st_size:
+        yield Unread(shown, EMPTY)
+    else:
+        yield Found(str(path), status.st_size, below)
+
+
+def _kind(mode: int) -> str | None:
+    """What else than a file or a folder something is."""
+    return next((name for test, name in KINDS if test(mode)), None)
+
+
+def _printable(path: str) -> str:
+    """A path as text: bytes of its name that are no UTF-8 are escaped."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _why(error: OSError) -> str:
+    return f"it cannot be opened: {error.strerror or error}"
+
+
+def _surroundings(path: Path) -> str:
+    """What there is in the nearest directory above a path that does not exist."""
+    return _contents(next(parent for parent in path.parents if parent.is_dir()))
+
+
+def _contents(directory: Path) -> str:
+    names = sorted(_printable(entry.name) + "/" * entry.is_dir() for entry in directory.iterdir())
+    return f"{directory} holds: {list_names(names)}"

@@ -1,0 +1,74 @@
+"""From what a user names as input to the files that it stands for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from featurestore.addresses import Address
+from featurestore.errors import UsageError
+from tablefiles.files import TableFile, is_url
+from tablefiles.formats import require_format
+from tablefiles.listing.listing import EMPTY, Found, Listing, Unread
+from tablefiles.listing.local_sources import list_local
+from tablefiles.listing.object_sources import list_objects
+from tablefiles.partitions import partitions_of
+from tablefiles.text_options import PLAIN_TEXT, TextOptions
+
+logger = logging.getLogger("encore")
+
+UNREAD_NAMED = 5
+
+
+def find_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> tuple[TableFile, ...]:
+    """The files of `list_files`; what lies beside them and is not read is named in a warning, a line each."""
+    listing = list_files(inputs, options)
+    for it in listing.unread[:UNREAD_NAMED]:
+        logger.warning("not read: %s: %s", it.uri, it.reason)
+    if len(listing.unread) > UNREAD_NAMED:
+        logger.warning("not read: %d more", len(listing.unread) - UNREAD_NAMED)
+    return listing.files
+
+
+def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> Listing:
+    """What files, folders and globs stand for.
+
+    Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a
+    known ending count, at any depth; a file that is named, or matched by a glob, must have one. A file named twice, or
+    by a link, counts once. Columns may stand in the names of folders (``section=sport/``): below a folder that is
+    named, or in the path of a file that is. Empty files hold no rows; a night that brings nothing is no error.
+
+    Args:
+        inputs: names.
+        options: what is said of the text in them.
+
+    Raises:
+        UsageError: nothing is there, or an ending is unknown; the text lists what is there.
+    """
+    if not inputs:
+        raise UsageError("no input: name files, directories or globs")
+    if not all(inputs):
+        raise UsageError("an input is an empty name, as of a shell variable that is not set; name a file or directory")
+    files: dict[str, TableFile] = {}
+    unread: dict[str, Unread] = {}
+    # The longest path of folders first: a file that is named with its folders and found below one keeps its columns.
+    found = [it for text in inputs for it in _list(text)]
+    for it in sorted(found, key=lambda it: (it.uri, -len(it.folder) if isinstance(it, Found) else 0)):
+        if isinstance(it, Unread):
+            unread.setdefault(it.uri, it)
+        elif not it.bytes:
+            unread.setdefault(it.uri, Unread(it.uri, EMPTY))
+        else:
+            identity = it.uri if is_url(it.uri) else str(Path(it.uri).resolve())
+            file = TableFile(it.uri, require_format(it.uri), it.bytes, partitions_of(it.folder), options)
+            files.setdefault(identity, file)
+    bad = next(iter(unread.values()), None)
+    if not files and bad is not None and all(it.reason != EMPTY for it in unread.values()):
+        raise UsageError(f"{bad.uri}: nothing to read: {bad.reason}")
+    return Listing(tuple(files.values()), tuple(unread.values()))
+
+
+def _list(text: str) -> Sequence[Found | Unread]:
+    address = Address.parse(text)
+    return list_objects(str(address)) if address.scheme else list_local(address.path)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
@@ -58,20 +58,25 @@ def make_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(device_heads, "TOGETHER", 2)
 
 
+@pytest.mark.parametrize("examples", [25, pytest.param(400, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("quantizer", QUANTIZERS)
 @pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
-@given(lengths=LENGTHS, seed=st.integers(0, 99))
-def test_every_head_says_what_its_module_says(quantizer: str, layers: str, lengths: list[int], seed: int) -> None:
-    spec = spec_of(quantizer, layers)
-    block = block_of(spec, lengths, seed, np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist())
-    heads = family(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        make_small(patch)
-        results = on_device(heads, spec, block)
-    for head, probabilities in zip(heads, results, strict=True):
-        assert probabilities.shape == (len(lengths), len(CLASSES))
-        assert probabilities.dtype == np.float32
-        np.testing.assert_allclose(probabilities, by_module(head, spec, block), atol=1e-5)
+def test_every_head_says_what_its_module_says(quantizer: str, layers: str, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(lengths=LENGTHS, seed=st.integers(0, 99))
+    def says(lengths: list[int], seed: int) -> None:
+        spec = spec_of(quantizer, layers)
+        block = block_of(spec, lengths, seed, np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist())
+        heads = family(spec)
+        with pytest.MonkeyPatch.context() as patch:
+            make_small(patch)
+            results = on_device(heads, spec, block)
+        for head, probabilities in zip(heads, results, strict=True):
+            assert probabilities.shape == (len(lengths), len(CLASSES))
+            assert probabilities.dtype == np.float32
+            np.testing.assert_allclose(probabilities, by_module(head, spec, block), atol=1e-5)
+
+    says()
 
 
 @pytest.mark.parametrize("positions", ["cls", "mean"])

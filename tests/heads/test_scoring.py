@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore import SpecMismatch, StoreError, UsageError
@@ -29,30 +29,33 @@ def small(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("examples", [25, pytest.param(400, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("quantizer", QUANTIZERS)
 @pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
-@given(lengths=LENGTHS, seed=st.integers(0, 99))
-def test_every_head_of_one_pass_says_what_its_module_says(
-    quantizer: str, layers: str, lengths: list[int], seed: int
-) -> None:
-    spec = spec_of(quantizer, layers)
-    # Pairs of any split, and single texts among them.
-    block = block_of(spec, lengths, seed, np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist())
-    heads = family(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        # Budgets so small that every block is many batches and groups.
-        patch.setattr(batches, "BATCH_FLOATS", 16 * 40)
-        patch.setattr(scoring, "GROUP_DOCUMENTS", 7)
-        patch.setattr(scoring, "KEPT_FLOATS", 2 * 16 * 40)
-        # Attention heads are pooled a few at a time, and one of them alone.
-        patch.setattr(pooled, "TOGETHER", 2)
-        results = Scorer(heads, spec).score(block)
-    assert [scores.head for scores in results] == heads
-    for head, scores in zip(heads, results, strict=True):
-        assert scores.probabilities.shape == (len(lengths), len(CLASSES))
-        assert scores.probabilities.dtype == np.float32
-        np.testing.assert_allclose(scores.probabilities, by_module(head, spec, block), atol=1e-5)
-        np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1, atol=1e-6)
+def test_every_head_of_one_pass_says_what_its_module_says(quantizer: str, layers: str, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(lengths=LENGTHS, seed=st.integers(0, 99))
+    def says(lengths: list[int], seed: int) -> None:
+        spec = spec_of(quantizer, layers)
+        # Pairs of any split, and single texts among them.
+        block = block_of(spec, lengths, seed, np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist())
+        heads = family(spec)
+        with pytest.MonkeyPatch.context() as patch:
+            # Budgets so small that every block is many batches and groups.
+            patch.setattr(batches, "BATCH_FLOATS", 16 * 40)
+            patch.setattr(scoring, "GROUP_DOCUMENTS", 7)
+            patch.setattr(scoring, "KEPT_FLOATS", 2 * 16 * 40)
+            # Attention heads are pooled a few at a time, and one of them alone.
+            patch.setattr(pooled, "TOGETHER", 2)
+            results = Scorer(heads, spec).score(block)
+        assert [scores.head for scores in results] == heads
+        for head, scores in zip(heads, results, strict=True):
+            assert scores.probabilities.shape == (len(lengths), len(CLASSES))
+            assert scores.probabilities.dtype == np.float32
+            np.testing.assert_allclose(scores.probabilities, by_module(head, spec, block), atol=1e-5)
+            np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1, atol=1e-6)
+
+    says()
 
 
 @pytest.mark.parametrize("positions", ["cls", "mean"])

@@ -51,6 +51,8 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
             ("truncated", f"{report['truncated']:,} documents"),
             ("bytes", f"{human_bytes(sizes['payload'])} of features, {human_bytes(sizes['stored'])} stored"),
         ]
+    if report.get("equal_lengths"):
+        lines.append(("batches", "of equal lengths alone: padding would show in this encoder's features"))
     lines.append(("dead letters", f"{dead['count']:,} (limit {dead['limit']})"))
     lines += [("", f"  {count:,} × {reason}") for reason, count in list(dead["reasons"].items())[:SHOWN]]
     others = sum(list(dead["reasons"].values())[SHOWN:])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from encoders import Encoder, load_encoder
-from featurestore.errors import UsageError
 from tests.encoders.editing import edit_json
+from tests.encoders.refusal import refused
 from tests.models import tiny_bert, tiny_roberta
 
 READ = (
@@ -42,13 +42,6 @@ BROKEN = {
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tiny_bert(tmp_path / "model")
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(UsageError) as caught:
-        load_encoder(str(path), device="cpu")
-    assert len(str(caught.value).splitlines()) <= 2
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("kind", BROKEN)

@@ -10,8 +10,8 @@ from tokenizers.normalizers import BertNormalizer, Lowercase, Sequence
 
 from encoders import Encoder, load_encoder
 from encoders.sentence import SETTINGS_FILES
-from featurestore.errors import UsageError
 from tests.encoders.editing import edit_json
+from tests.encoders.refusal import refused
 from tests.models import tiny_bert, tiny_roberta
 
 SETTINGS, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
@@ -20,13 +20,6 @@ SETTINGS, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.j
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tiny_bert(tmp_path / "model")
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(UsageError) as caught:
-        load_encoder(str(path), device="cpu")
-    assert len(str(caught.value).splitlines()) <= 2
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("name", SETTINGS_FILES)

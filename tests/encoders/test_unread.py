@@ -23,8 +23,8 @@ from transformers import (
 )
 
 from encoders import Encoder, load_encoder
-from featurestore.errors import UsageError
 from tests.encoders.editing import add_weights, edit_json
+from tests.encoders.refusal import refused
 from tests.models import VOCABULARY, tiny_bert
 
 SMALL = {
@@ -39,13 +39,6 @@ SMALL = {
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tiny_bert(tmp_path / "model")
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(UsageError) as caught:
-        load_encoder(str(path), device="cpu")
-    assert len(str(caught.value).splitlines()) <= 2
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -145,11 +145,8 @@ class Rows:
 class TableFormat(Protocol):
     """A frozen strategy."""
 
-    def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
+    def check(self, file: TableFile, wanted: Wanted) -> None:
         """Look whether a file is what its ending says and has the columns, at the cost of its first block.
-
-        Returns:
-            Schema of the other columns.
 
         Raises:
             UsageError: it is another kind of file, or lacks a column: the text lists the columns there are.

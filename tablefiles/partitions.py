@@ -40,12 +40,9 @@ class PartitionedFormat:
 
     inner: TableFormat
 
-    def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
+    def check(self, file: TableFile, wanted: Wanted) -> None:
         """See `TableFormat.check`."""
-        values = dict(file.partitions)
-        fields = {field.name: field for field in self.inner.check(file, _inside(wanted, values))}
-        fields |= {name: pa.field(name, pa.string()) for name in wanted.others if name in values}
-        return pa.schema([fields[name] for name in wanted.others])
+        self.inner.check(file, _inside(wanted, dict(file.partitions)))
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`."""

@@ -38,7 +38,7 @@ class ArrowFiles:
     name: ClassVar[str] = "arrow"
     endings: ClassVar[tuple[str, ...]] = (".arrow", ".feather", ".ipc")
 
-    def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
+    def check(self, file: TableFile, wanted: Wanted) -> None:
         """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
         with open_input(file) as stream:
             if stream.read(len(FEATHER_1_MAGIC)) == FEATHER_1_MAGIC:
@@ -49,7 +49,7 @@ class ArrowFiles:
                 _ = schema.names
             except DAMAGE as error:
                 raise UsageError(f"{file.uri}: not an Arrow IPC file, or a damaged one: {first_line(error)}") from error
-        return check_schema(file.uri, schema, wanted)
+        check_schema(file.uri, schema, wanted)
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; reads the wanted columns, whose sizes no header tells."""

@@ -31,7 +31,7 @@ class ParquetFiles:
     name: ClassVar[str] = "parquet"
     endings: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
-    def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
+    def check(self, file: TableFile, wanted: Wanted) -> None:
         """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
         with open_input(file):
             try:
@@ -39,7 +39,7 @@ class ParquetFiles:
                 _ = schema.names
             except DAMAGE as error:
                 raise UsageError(f"{file.uri}: not a Parquet file, or a damaged one: {first_line(error)}") from error
-        return check_schema(file.uri, schema, wanted)
+        check_schema(file.uri, schema, wanted)
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; reads the key column, and others where their decoded size is not in the footer."""

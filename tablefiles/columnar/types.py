@@ -5,7 +5,6 @@ from __future__ import annotations
 import pyarrow as pa
 
 from featurestore.errors import UsageError
-from featurestore.kept_columns import promoted
 from tablefiles.contract import Wanted
 
 LAYOUTS = {
@@ -16,11 +15,8 @@ LAYOUTS = {
 }
 
 
-def check_schema(uri: str, schema: pa.Schema, wanted: Wanted) -> pa.Schema:
+def check_schema(uri: str, schema: pa.Schema, wanted: Wanted) -> None:
     """See that a file has the wanted columns, and that ids and texts are such.
-
-    Returns:
-        Schema of the other columns, each of the type that it has in a store.
 
     Raises:
         UsageError: a column is missing, or holds something else.
@@ -31,7 +27,6 @@ def check_schema(uri: str, schema: pa.Schema, wanted: Wanted) -> pa.Schema:
         _require(uri, schema.field(name), integers=False)
     for name in wanted.labels:
         _require(uri, schema.field(name), integers=True, booleans=True)
-    return pa.schema([pa.field(name, promoted([schema.field(name).type])) for name in wanted.others])
 
 
 def plain(kind: pa.DataType) -> pa.DataType:

@@ -36,9 +36,8 @@ class JsonLinesFiles:
     name: ClassVar[str] = "jsonl"
     endings: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".json")
 
-    def check(self, file: TableFile, wanted: Wanted) -> pa.Schema:
+    def check(self, file: TableFile, wanted: Wanted) -> None:
         """See `TableFormat.check`; reads on while a column has not been seen, since any row may leave keys out."""
-        kept = pa.schema([pa.field(name, pa.string()) for name in wanted.others])
         head = read_head(file)
         _refuse_other_lines(file, head)
         layout = Layout.of(head)
@@ -53,13 +52,12 @@ class JsonLinesFiles:
                 seen |= dict.fromkeys(row or ())
                 missing -= seen.keys()
                 if not missing:
-                    return kept
+                    return
             if lines and not seen:
                 what = "its array holds no object" if layout.array else "no line of its first block is an object"
                 raise UsageError(f"{file.uri}: not JSON Lines: {what}; write one object a line")
         if seen:
             wanted.require(file.uri, list(seen))
-        return kept
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; parses every row, and keeps the keys and where the rows start."""

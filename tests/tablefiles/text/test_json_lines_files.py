@@ -16,7 +16,7 @@ LINE = '{"doc_id": "a", "text": "x"}\n'
 
 
 def check(path, columns=CorpusColumns()):  # noqa: B008 - a frozen value
-    return JsonLinesFiles().check(corpus_file(path), columns.wanted)
+    JsonLinesFiles().check(corpus_file(path), columns.wanted)
 
 
 def test_rows_are_lines_and_blank_lines_are_none(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +14,21 @@ from featurestore.errors import RESTORE, StoreError
 from featurestore.missing import get_named
 from featurestore.objects import Objects
 
+WRITE_ID = b"write_id"
+"""Metadata of a vector: it makes every write's bytes, and so its name, its own."""
+
 
 def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
-    """Store the positions of deleted documents (sorted, unique) and return the digest that names the vector."""
+    """Store the positions of deleted documents (sorted, unique) and return the digest that names the vector.
+
+    No two writes have the same name: a vacuum may be taking the one of an earlier write of the same positions.
+    """
     sink = pa.BufferOutputStream()
     table = pa.table({"document": documents.astype(np.int64, copy=False)})
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    marked = table.replace_schema_metadata({WRITE_ID: uuid.uuid4().hex})
+    pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
     data = sink.getvalue().to_pybytes()
     digest = _digest(data)
-    # Over one of the same bytes that a crash left: it is then too young for a vacuum.
     objects.put(vector_path(digest), data)
     return digest
 

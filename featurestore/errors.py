@@ -6,6 +6,7 @@ EncoreError
 ├── DataError             the input is wrong: mend the data (exit code 1)
 │   └── UnreadableFile    a file is damaged or holds what cannot be read: running again does not help
 ├── StoreError            what is stored is damaged or incomplete: verify the store (exit code 1)
+│   ├── NewerFormat       it is of a newer format than this release reads: upgrade Encore
 │   └── SnapshotGone      the snapshot was removed while it was read: open the store anew
 ├── CommitConflict        another writer's change contradicts this one: run again (exit code 1)
 └── JobError              the job failed or passed its dead-letter limit (exit code 1)
@@ -58,6 +59,10 @@ class UnreadableFile(DataError):
 
 class StoreError(EncoreError):
     """A stored object is missing, damaged or contradicts its record."""
+
+
+class NewerFormat(StoreError):
+    """A stored object is of a newer format than this release reads."""
 
 
 class SnapshotGone(StoreError):

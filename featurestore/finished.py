@@ -3,57 +3,72 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
+from featurestore.errors import NewerFormat, StoreError
 from featurestore.objects import Objects
-from featurestore.records import SegmentRecord, attempt_path, record_path
-from featurestore.removals import Names, read_journals
-from featurestore.segments import read_record
+from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
 from featurestore.store import Store
+from featurestore.tombstones import START
 
 
 def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
     """The name under which a segment is to be stored, and its record where an earlier attempt has finished it.
 
-    A name that a removal is taking away, or was when it was interrupted, is not used, so that it never takes what is
-    written meanwhile; nor is that of a segment whose objects are gone, whose record may be somebody's who is about to
-    list it, nor one that the snapshot lists. The name that is had instead follows from what is in the way, so that all
-    who want these documents and see the same arrive at it. Two who see different things store the documents twice, as
-    two do whose units begin elsewhere, and their commits settle which is listed.
+    What an earlier attempt left is not trusted: every byte of it is compared with its checksum. A name is used up where
+    a removal has retired it, where its record or an object of it is damaged or gone, and where the snapshot lists it.
+    The name that is had instead follows from it, so that all who want these documents and see the same arrive at it.
+    Two who see different things store the documents twice, as two do whose units begin elsewhere, and their commits
+    settle which is listed.
 
     Args:
         store: the snapshot that a job works from.
         segment: the name that the documents ask for.
+
+    Raises:
+        StoreError: a record is of a newer format.
     """
     while True:
-        removing = list(read_journals(store.objects).values())
-        taken = [names[record_path(segment)] for names in removing if record_path(segment) in names]
-        if segment in store.listed:
-            segment = _instead_of(segment, store.listed[segment].record)
-        elif taken:
-            segment = _instead_of(segment, min(hashlib.sha256(data).hexdigest() for data in taken))
-        else:
-            record = read_record(store.objects, segment)
-            if record is None or is_whole(store.objects, record, removing):
+        if segment not in store.listed:
+            try:
+                record = _parsed(store.objects, segment)
+            except FileNotFoundError:
+                return segment, None
+            if record is not None and is_whole(store.objects, record):
                 return segment, record
-            segment = _instead_of(segment, record.checksum)
+        segment = hashlib.sha256(f"{segment} is taken".encode()).hexdigest()[:32]
 
 
-def is_whole(objects: Objects, record: SegmentRecord, removing: Iterable[Names]) -> bool:
-    """Whether a segment has every object that its record names, and no removal takes this record away.
-
-    Args:
-        objects: of the store.
-        record: of the segment; one that was written since a removal took another under its name is not taken.
-        removing: what removals at work take; they are over only when the objects are gone, so read this before.
-    """
-    path = record_path(record.segment)
-    if any(hashlib.sha256(names[path]).hexdigest() == record.checksum for names in removing if path in names):
-        return False
+def is_there(objects: Objects, record: SegmentRecord) -> bool:
+    """Whether a segment has every object that its record names, as far as their sizes tell."""
     folder = attempt_path(record.segment, record.attempt)
     there = dict(objects.walk(folder))
     return all(there.get(f"{folder}/{stored.path}") == stored.size for stored in record.objects)
 
 
-def _instead_of(segment: str, why: str) -> str:
-    return hashlib.sha256(f"{segment}{why}".encode()).hexdigest()[:32]
+def is_whole(objects: Objects, record: SegmentRecord) -> bool:
+    """Whether every object that a segment's record names is there, and holds what was written."""
+    folder = attempt_path(record.segment, record.attempt)
+
+    def is_sound(stored: StoredObject) -> bool:
+        try:
+            return objects.sha256(f"{folder}/{stored.path}", stored.size) == stored.sha256
+        except FileNotFoundError:
+            return False
+
+    return is_there(objects, record) and all(map(is_sound, record.objects))
+
+
+def _parsed(objects: Objects, segment: str) -> SegmentRecord | None:
+    """A segment's record; None where it is retired, or damaged, as one that lost its bytes with the power."""
+    path = record_path(segment)
+    data = objects.get(path)
+    try:
+        record = SegmentRecord.from_bytes(data, objects.name(path))
+    except NewerFormat:
+        # A tombstone is of a newer format to releases that know none.
+        if not data.startswith(START):
+            raise
+        return None
+    except StoreError:
+        return None
+    return record if record.segment == segment else None

@@ -6,6 +6,7 @@ Requests that storage fails in passing are made again (`featurestore.retries`).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,9 @@ from featurestore.retries import PATIENCE, again
 
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
+
+PIECE = 8 << 20
+"""Bytes of a large object that are held at a time where it is only compared."""
 
 OWN_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 """Paths that are file names as they stand: storage escapes other characters, and no part leads out of the root."""
@@ -103,6 +107,13 @@ class Objects:
         with _naming(self.name(path)):
             return self._again(lambda: bytes(obstore.get_range(self.raw, path, start=start, length=length)))
 
+    def sha256(self, path: str, size: int) -> str:
+        """sha256 (hex) of an object of ``size`` bytes, read in pieces; raises FileNotFoundError where there is none."""
+        digest = hashlib.sha256()
+        for start in range(0, size, PIECE):
+            digest.update(self.get_range(path, start, min(PIECE, size - start)))
+        return digest.hexdigest()
+
     @property
     def on_disk(self) -> bool:
         """Whether objects are files of this machine, of which a request costs next to nothing."""
@@ -122,6 +133,10 @@ class Objects:
         """Write an object, over whatever was there."""
         with _naming(self.name(path)), self._writing():
             self._again(lambda: self._put(path, data))
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write an object over one that somebody may need until this one is there."""
+        self.put(path, data)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write an object unless there is one: atomic among any number of writers.

@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from featurestore.entries import SegmentEntry
 from featurestore.errors import CommitConflict
-from featurestore.finished import is_whole
+from featurestore.finished import is_there
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, record_path
-from featurestore.removals import read_journals
 
 THREADS = 16
 
@@ -25,11 +24,8 @@ def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
     if not entries:
         return
     with ThreadPoolExecutor(THREADS) as pool:
-        records = list(pool.map(lambda entry: _record(objects, entry), entries))
-        # Before the looks at the objects: a removal's journal goes when they are gone.
-        removing = list(read_journals(objects).values())
-        whole = pool.map(lambda record: record is not None and is_whole(objects, record, removing), records)
-        gone = [entry.segment for entry, there in zip(entries, whole, strict=True) if not there]
+        there = pool.map(lambda entry: _is_there(objects, entry), entries)
+        gone = [entry.segment for entry, whole in zip(entries, there, strict=True) if not whole]
     if gone:
         raise CommitConflict(
             f"{objects.uri}: segments that were to be listed are gone: {len(gone)}, for example {gone[0]}; "
@@ -37,14 +33,13 @@ def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
         )
 
 
-def _record(objects: Objects, entry: SegmentEntry) -> SegmentRecord | None:
-    """The record that is to be listed; None where it is gone.
-
-    A record of other bytes is that of a job which wrote the segment anew after a vacuum.
-    """
+def _is_there(objects: Objects, entry: SegmentEntry) -> bool:
+    """Whether the record is the one that is to be listed, not a removal's tombstone, and its objects are there."""
     path = record_path(entry.segment)
     try:
         data = objects.get(path)
     except FileNotFoundError:
-        return None
-    return SegmentRecord.parse(data, objects.name(path)) if hashlib.sha256(data).hexdigest() == entry.record else None
+        return False
+    if hashlib.sha256(data).hexdigest() != entry.record:
+        return False
+    return is_there(objects, SegmentRecord.parse(data, objects.name(path)))

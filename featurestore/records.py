@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore.errors import UPGRADE, StoreError
+from featurestore.errors import UPGRADE, NewerFormat, StoreError
 
 FORMAT_VERSION = 1
 
@@ -104,7 +104,7 @@ class SegmentRecord:
             document: dict[str, Any] = json.loads(data)
             version = document.pop("format_version")
             if version != FORMAT_VERSION:
-                raise StoreError(
+                raise NewerFormat(
                     f"{name}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}"
                 )
             del document["checksum"]

@@ -29,6 +29,7 @@ from featurestore.records import (
     record_path,
 )
 from featurestore.spec import FeatureSpec
+from featurestore.tombstones import look
 
 CHUNK_BYTES = 1 << 20
 """Packed features of one Zarr chunk: what a random read costs, and what one crc32c covers."""
@@ -98,19 +99,19 @@ def write_segment(
         return record
     first = read_record(objects, segment)
     if first is None:
-        raise StoreError(f"{objects.name(record_path(segment))}: exists and cannot be read; run encode again")
+        raise StoreError(f"{objects.name(record_path(segment))}: a vacuum has retired this name meanwhile; run again")
     if first.attempt != attempt:
         objects.delete([f"{folder}/{path}" for path in written])
     return first
 
 
 def read_record(objects: Objects, segment: str) -> SegmentRecord | None:
-    """The completion record of a segment; None while it is unfinished."""
+    """The completion record of a segment; None while it is unfinished, and once its name is retired."""
     path = record_path(segment)
-    try:
-        return SegmentRecord.from_bytes(objects.get(path), objects.name(path))
-    except FileNotFoundError:
+    found = look(objects, path)
+    if found is None or found.retired or found.content is None:
         return None
+    return SegmentRecord.from_bytes(found.content, objects.name(path))
 
 
 def _check_block(block: FeatureBlock, spec: FeatureSpec) -> None:

@@ -71,7 +71,12 @@ class Store:
         if spec is None:
             raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
         log = version_log(objects)
-        return cls(objects, spec, log.latest() if snapshot is None else log.at(snapshot_number(objects, snapshot)))
+        if snapshot is None:
+            return cls(objects, spec, log.latest())
+        number = snapshot_number(objects, snapshot)
+        # Of a tagged one, what an interrupted removal had begun to take is all there.
+        by_tag = isinstance(snapshot, str) and not snapshot.isdigit()
+        return cls(objects, spec, log.at(number, taken=by_tag))
 
     @classmethod
     def create(cls, uri: str, spec: FeatureSpec) -> Store:

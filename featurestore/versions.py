@@ -12,9 +12,8 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,9 +25,10 @@ import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
 from featurestore.local_create import LEFT_EMPTY
-from featurestore.missing import find_named, get_named
+from featurestore.missing import get_named
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal
+from featurestore.tombstones import is_emptied, look
 
 FORMAT_VERSION = 1
 MANIFEST = re.compile(r"manifests/(\d{20})\.json")
@@ -37,8 +37,8 @@ READ_THREADS = 16
 """Manifests of a history that are read at a time."""
 LOOKS = 100
 """Times that the newest version is looked for: a vacuum may take it once it has followers."""
-ANCESTORS = 64
-"""Versions before it that a manifest knows: so many may follow a commit before it looks whether it is in force."""
+WRITE_ID = b"write_id"
+"""Metadata of a list: it makes every write's bytes, and so its name, its own."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,6 @@ class Manifest:
         operation: what made it: ``encode``, ``backfill``, …
         lists: what it consists of, oldest first.
         counts: totals of the version, for people and for a look that reads no list.
-        ancestors: write ids of the versions before it, the parent's first, at most `ANCESTORS`; none in manifests from
-            before they were kept.
     """
 
     version: int
@@ -72,7 +70,6 @@ class Manifest:
     operation: str
     lists: tuple[EntryList, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
-    ancestors: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """JSON that `from_bytes` reads back."""
@@ -92,7 +89,8 @@ class Manifest:
             document = unseal(document, data, name)
             del document["format_version"]
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
-            document["ancestors"] = tuple(document.get("ancestors", ()))
+            # Kept while numbers were used again; numbers are retired now.
+            document.pop("ancestors", None)
             return cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a manifest: {error}") from error
@@ -119,36 +117,31 @@ class VersionLog:
         """The newest version; `EMPTY` before the first commit."""
         for _ in range(LOOKS):
             # A folder is not listed in one go: that it is empty is believed when it is so twice.
-            newest = max(self._published(), default=0) or max(self._published(), default=0)
+            newest = max(self.published(), default=0) or max(self.published(), default=0)
             found = EMPTY if newest == 0 else self.find(newest)
             if found is not None:
                 return found
         raise StoreError(f"{self.objects.name(manifest_path(newest))}: listed and not there; {RESTORE}")
 
-    def at(self, version: int) -> Manifest:
-        """A version by number; raises UsageError where there is none."""
-        found = EMPTY if version == 0 else self.find(version)
+    def at(self, version: int, *, taken: bool = False) -> Manifest:
+        """A version by number; raises UsageError where there is none; ``taken`` as `find` has it."""
+        found = EMPTY if version == 0 else self.find(version, taken=taken)
         if found is None:
             raise UsageError(f"{self.objects.uri}: no snapshot {version}; the newest is {self.latest().version}")
         return found
 
     def find(self, version: int, *, taken: bool = False) -> Manifest | None:
-        """A version by number; None where it is not there.
+        """A version by number; None where it is not there, or was removed.
 
         Args:
             version: its number, from 1.
-            taken: also one that a removal is taking away, since it comes back if it has a tag.
+            taken: also one that a removal is taking away, since it is put back if it has a tag.
         """
         path = manifest_path(version)
-        data: bytes | None = None
-        if taken:
-            data = find_named(self.objects, path)
-        else:
-            with suppress(FileNotFoundError):
-                data = self.objects.get(path)
-        if data is None:
+        found = look(self.objects, path)
+        if found is None or found.content is None or (found.retired and not taken):
             return None
-        manifest = Manifest.from_bytes(data, self.objects.name(path))
+        manifest = Manifest.from_bytes(found.content, self.objects.name(path))
         if manifest.version != version:
             name = self.objects.name(path)
             raise StoreError(f"{name}: damaged: says that it is version {manifest.version}; {RESTORE}")
@@ -156,9 +149,7 @@ class VersionLog:
 
     def history(self) -> list[Manifest]:
         """Every version that is kept, oldest first."""
-        found = self.those(self._published())
-        never = strays(found)
-        return [manifest for manifest in found if manifest.version not in never]
+        return self.those(self.published())
 
     def those(self, versions: Iterable[int], *, taken: bool = False) -> list[Manifest]:
         """Versions by number, oldest first, but for those that are not there; ``taken`` as `find` has it."""
@@ -198,21 +189,24 @@ class VersionLog:
             change = pa.concat_tables(
                 [change, _flagged(removed.select(self.schema.names).cast(self.schema), removed=True)]
             )
-        lists = self._with_list(parent, change)
+        write_id = uuid.uuid4().hex
+        lists = self._with_list(parent, change, write_id) if len(change) else parent.lists
         manifest = Manifest(
             version=parent.version + 1,
             parent=parent.version,
-            write_id=uuid.uuid4().hex,
+            write_id=write_id,
             committed_at=datetime.now(UTC).isoformat(timespec="seconds"),
             operation=operation,
             lists=lists,
             counts=dict(counts),
-            ancestors=(parent.write_id, *parent.ancestors)[:ANCESTORS] if parent.version else (),
         )
-        return manifest if self._create(manifest) and self._in_force(manifest) else None
+        return manifest if self._create(manifest) else None
 
     def _create(self, manifest: Manifest) -> bool:
-        """Whether the manifest is in force; a write whose answer was lost is known by its write id."""
+        """Whether the manifest is in force; a write whose answer was lost is known by its write id.
+
+        A number is never free again once it was taken, so that whoever slept over others' commits is too late.
+        """
         path = manifest_path(manifest.version)
         try:
             if self.objects.create(path, manifest.to_bytes()):
@@ -220,39 +214,16 @@ class VersionLog:
         except StoreError:
             if self.objects.size(path) is None:
                 raise
-        there = self.find(manifest.version)
+        there = self.find(manifest.version, taken=True)
         return there is not None and there.write_id == manifest.write_id
 
-    def _in_force(self, manifest: Manifest) -> bool:
-        """Whether a manifest that was written follows its parent.
-
-        Others may have been first after all, and a removal have taken what they wrote under this number. The newest is
-        never taken, and knows its ancestors. Where too many have followed to tell, the answer is no: the commit then
-        finds its change in what followed. A manifest that is not in force stays for the next vacuum (`strays`).
-        """
-        for _ in range(LOOKS):
-            there = set(self._published(after=manifest_path(manifest.version - 1)))
-            if there == {manifest.version}:
-                return True
-            if there:
-                break
-        newest = self.latest()
-        distance = newest.version - manifest.version
-        # A release from before there were ancestors has followed it.
-        unknowing = not newest.ancestors and distance > 0
-        return unknowing or (manifest.write_id,) == newest.ancestors[max(0, distance - 1) : distance]
-
-    def _published(self, *, after: str | None = None) -> Iterator[int]:
-        """Numbers of the manifests that are there, in any order.
-
-        Args:
-            after: path of a manifest: only what sorts behind it.
-        """
-        for path, _ in self.objects.walk("manifests", after=after):
-            if match := MANIFEST.fullmatch(path):
+    def published(self) -> Iterator[int]:
+        """Numbers of the manifests that are there, in any order; one that a removal is taking may be among them."""
+        for path, size in self.objects.walk("manifests"):
+            if (match := MANIFEST.fullmatch(path)) and not is_emptied(path, size):
                 yield int(match[1])
 
-    def _with_list(self, parent: Manifest, change: pa.Table) -> tuple[EntryList, ...]:
+    def _with_list(self, parent: Manifest, change: pa.Table, write_id: str) -> tuple[EntryList, ...]:
         """The parent's lists and one more, merged with those before it that are not at least twice as long."""
         kept = list(parent.lists)
         parts = [change]
@@ -262,10 +233,10 @@ class VersionLog:
         if not kept:
             merged = merged.filter(pc.field("removed") == False)  # noqa: E712
         sink = pa.BufferOutputStream()
-        pq.write_table(merged, sink, compression="zstd", write_page_checksum=True)
+        marked = merged.replace_schema_metadata({WRITE_ID: write_id})
+        pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
         data = sink.getvalue().to_pybytes()
         digest = hashlib.sha256(data).hexdigest()
-        # Over one of the same bytes that a crash left: it is then too young for a vacuum.
         self.objects.put(list_path(digest), data)
         return (*kept, EntryList(digest, merged.num_rows))
 
@@ -284,26 +255,6 @@ class VersionLog:
             name = self.objects.name(list_path(digest))
             raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
         return pq.read_table(pa.BufferReader(data))
-
-
-def strays(versions: Sequence[Manifest]) -> set[int]:
-    """Numbers of manifests that were never in force: what they are said to be followed by does not know them.
-
-    A commit leaves one that slept while others took its number, and a removal then took theirs. Of one whose follower
-    is too far to know it, or from before ancestors were kept, nothing is said.
-
-    Args:
-        versions: manifests of one log, oldest first, the newest among them.
-    """
-    found: set[int] = set()
-    above: Manifest | None = None
-    for manifest in reversed(versions):
-        known = () if above is None else above.ancestors[above.version - manifest.version - 1 :]
-        if known and known[0] != manifest.write_id:
-            found.add(manifest.version)
-        else:
-            above = manifest
-    return found
 
 
 def _flagged(table: pa.Table, *, removed: bool) -> pa.Table:

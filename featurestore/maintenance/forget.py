@@ -14,12 +14,6 @@ from pathlib import Path
 
 from featurestore.errors import UsageError
 from featurestore.maintenance.compact import Compaction, compact
-from featurestore.maintenance.fenced_removal import (
-    Doomed,
-    interrupted_removal,
-    remove_fenced,
-    undo_interrupted_removals,
-)
 from featurestore.maintenance.forget_at_work import (
     AtWork,
     attempts_at_work,
@@ -28,13 +22,13 @@ from featurestore.maintenance.forget_at_work import (
     signs_of_work,
 )
 from featurestore.maintenance.forget_tags import held_by_tags
-from featurestore.maintenance.needs import KeepRule, Needs, without_strays
-from featurestore.maintenance.removal import SegmentFolder, remove_manifests
-from featurestore.maintenance.vacuum import AGE_LIMIT, LIST, VECTOR, named_objects, segment_folders
+from featurestore.maintenance.needs import KeepRule, Needs
+from featurestore.maintenance.removal import put_back_tagged, remove
+from featurestore.maintenance.removal_plan import Stock
+from featurestore.maintenance.vacuum import AGE_LIMIT
 from featurestore.objects import Listed, Objects
 from featurestore.store import Store, version_log
 from featurestore.tags import tags
-from featurestore.versions import MANIFEST
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -105,21 +99,15 @@ def remove_forgotten(
         StoreError: the manifest or a list of a snapshot that is kept is missing or damaged; nothing is removed.
     """
     objects, cutoff = store.objects, age_cutoff(age_limit)
-    removing = interrupted_removal(objects)
     if not dry_run:
-        undo_interrupted_removals(objects, cutoff)
-    # Before the manifests: what is committed meanwhile is then seen to be listed.
-    folders = segment_folders(objects)
-    lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
-    manifests = {int(number): it for number, it in named_objects(objects, "manifests", MANIFEST).items()}
-    head = newest(store)
+        put_back_tagged(objects)
+    stock = Stock.of(objects)
+    head, tagged = newest(store), tags(objects)
     at_work = [sign for root in (objects, *others) for sign in signs_of_work(root, cutoff)]
-    at_work += attempts_at_work(objects, folders, head.listed.keys() | removing, cutoff)
+    at_work += attempts_at_work(objects, stock.segments, head.listed, cutoff)
     at_work.sort(key=lambda sign: sign.since)
     since = min((sign.since for sign in at_work), default=FAR)
-    tagged = tags(objects)
-    kept = KeepRule(1, since).kept({n: it.written_at for n, it in manifests.items()}, tagged.values())
-    kept = without_strays(objects, kept, tagged.values())
+    kept = KeepRule(1, since).kept({n: it.written_at for n, it in stock.manifests.items()}, tagged.values())
     needs = Needs()
     if dry_run:
         _as_if_rewritten(head, needs)
@@ -128,29 +116,20 @@ def remove_forgotten(
     else:
         kept |= {head.version} - {0}
     needs.add(objects, {*kept, *tagged.values()})
-    doomed = {number: it for number, it in sorted(manifests.items()) if number not in kept}
+    doomed = stock.doomed(kept, needs, since, cutoff)
     if not dry_run:
-        spared = remove_manifests(objects, doomed)
-        needs.add(objects, sorted(spared))
-        kept |= spared
-    segments = {s: left for s, folder in folders.items() if (left := _removable(s, folder, needs, since)).objects}
-    gone = Doomed(
-        segments,
-        {digest: it for digest, it in lists.items() if digest not in needs.lists and it.written_at < cutoff},
-        {digest: it for digest, it in vectors.items() if digest not in needs.vectors and it.written_at < cutoff},
-    )
-    if not dry_run:
-        gone = remove_fenced(objects, gone, needs, "forget")
+        planned, doomed = doomed, remove(objects, doomed, needs, "forget")
+        kept |= planned.manifests.keys() - doomed.manifests.keys()
     after = newest(store)
     return Removal(
         kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),
         at_work=at_work,
         removed={
-            "manifests": [it for number, it in doomed.items() if number not in kept],
-            "segment lists": list(gone.lists.values()),
-            "deletion vectors": list(gone.vectors.values()),
-            "completion records": [it.record for it in gone.segments.values() if it.record is not None],
-            "segment objects": [it for f in gone.segments.values() for part in f.attempts.values() for it in part],
+            "manifests": list(doomed.manifests.values()),
+            "segment lists": list(doomed.lists.values()),
+            "deletion vectors": list(doomed.vectors.values()),
+            "completion records": doomed.records,
+            "segment objects": doomed.attempts,
             "objects of runs": remove_runs(objects, cutoff, dry_run=dry_run),
         },
         staged=remove_staged(objects, since, dry_run=dry_run),
@@ -163,18 +142,6 @@ def _as_if_rewritten(head: Store, needs: Needs) -> None:
     """What the newest snapshot needs once its segments with deleted rows are written anew."""
     if head.version:
         needs.add(head.objects, [head.version])
-    needs.attempts -= {(entry.segment, entry.attempt) for entry in head.entries if entry.deleted}
-
-
-def _removable(segment: str, folder: SegmentFolder, needs: Needs, since: datetime) -> SegmentFolder:
-    """What may go of a segment: of a listed one, attempts that lost; else all, where nothing of it is as young."""
-    if segment in needs.segments:
-        return SegmentFolder(
-            None,
-            {
-                attempt: found
-                for attempt, found in folder.attempts.items()
-                if (segment, attempt) not in needs.attempts and all(it.written_at < since for it in found)
-            },
-        )
-    return folder if all(it.written_at < since for it in folder.objects) else SegmentFolder()
+    for entry in head.entries:
+        if entry.deleted:
+            needs.attempts.pop(entry.segment)

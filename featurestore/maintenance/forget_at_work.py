@@ -14,7 +14,8 @@ from pathlib import Path
 from obstore.store import LocalStore
 
 from featurestore.errors import StoreError
-from featurestore.maintenance.removal import THREADS, SegmentFolder
+from featurestore.maintenance.removal import THREADS
+from featurestore.maintenance.removal_plan import SegmentFolder
 from featurestore.objects import Listed, Objects
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
@@ -93,6 +94,7 @@ def attempts_at_work(
         AtWork(objects.name(f"segments/{segment}"), min(stored.written_at for stored in folder.objects))
         for segment, folder in folders.items()
         if segment not in listed
+        and not folder.retired
         and (folder.record is None or len(folder.attempts) > 1)
         and any(stored.written_at >= limit for stored in folder.objects)
     ]

@@ -10,10 +10,9 @@ from itertools import pairwise
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
 from featurestore.store import version_log
-from featurestore.versions import MANIFEST, strays
 
 REMOVALS = frozenset({"vacuum", "forget"})
-"""Operations whose snapshots change nothing (`featurestore.maintenance.fenced_removal`)."""
+"""Operations whose snapshots change nothing (`featurestore.maintenance.removal`)."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,6 @@ def spanning(objects: Objects, numbers: Collection[int], states: int) -> int:
     return len(newest_first)
 
 
-def without_strays(objects: Objects, kept: Collection[int], tagged: Collection[int]) -> set[int]:
-    """Snapshots to keep, but for untagged manifests that were never in force (`featurestore.versions.strays`)."""
-    never = strays(version_log(objects).those(kept, taken=True))
-    return set(kept) - (never - set(tagged))
-
-
 @dataclass
 class Needs:
     """Objects that some snapshots need.
@@ -83,37 +76,27 @@ class Needs:
         newest: the highest snapshot that was looked at.
         lists: digests of segment lists.
         vectors: digests of deletion vectors.
-        attempts: (segment, attempt).
+        attempts: segment → its attempts that are listed.
         records: sha256 (hex) of completion records.
     """
 
     newest: int = 0
     lists: set[str] = field(default_factory=set)
     vectors: set[str] = field(default_factory=set)
-    attempts: set[tuple[str, str]] = field(default_factory=set)
+    attempts: dict[str, set[str]] = field(default_factory=dict)
     records: set[str] = field(default_factory=set)
-
-    @property
-    def segments(self) -> set[str]:
-        """Ids of the segments that are listed."""
-        return {segment for segment, _ in self.attempts}
 
     def add(self, objects: Objects, snapshots: Iterable[int]) -> None:
         """What these snapshots need as well.
 
-        One that another removal has taken since it was listed needs nothing, nor does a manifest that was never in
-        force: what it names may be gone.
+        One that another removal has taken since it was listed needs nothing.
 
         Raises:
             StoreError: a manifest or a list of them is damaged, or a list missing, so that nobody knows what they need.
         """
         log = version_log(objects)
-        manifests = log.those(set(snapshots), taken=True)
-        never = strays(manifests)
-        for manifest in manifests:
+        for manifest in log.those(set(snapshots), taken=True):
             self.newest = max(self.newest, manifest.version)
-            if manifest.version in never:
-                continue
             try:
                 entries = log.entries(manifest) if manifest.lists else None
             except StoreError:
@@ -124,9 +107,11 @@ class Needs:
             if entries is not None:
                 self.vectors.update(digest for digest in entries["deletions"].to_pylist() if digest is not None)
                 self.records.update(entries["record"].to_pylist())
-                self.attempts.update(zip(entries["segment"].to_pylist(), entries["attempt"].to_pylist(), strict=True))
+                for segment, attempt in zip(
+                    *(entries[name].to_pylist() for name in ("segment", "attempt")), strict=True
+                ):
+                    self.attempts.setdefault(segment, set()).add(attempt)
 
     def add_published_since(self, objects: Objects) -> None:
         """What snapshots need that were published since the last look."""
-        published = (MANIFEST.fullmatch(path) for path, _ in objects.walk("manifests"))
-        self.add(objects, [int(match[1]) for match in published if match is not None and int(match[1]) > self.newest])
+        self.add(objects, [number for number in version_log(objects).published() if number > self.newest])

@@ -1,66 +1,126 @@
-"""What lies in storage of a segment, and removing manifests so that no tag at the same time names one that is gone."""
+"""Removing what no kept snapshot needs, so that no commit, tag or removal at the same time loses anything.
+
+What can be found by its name and taken up again (manifests, by tags; completion records, by jobs that want the same
+documents) is retired first: a tombstone takes its place and holds it. Then comes the fence, a snapshot that changes
+nothing: a commit that had seen a name before runs into it, looks again, and finds the tombstone. One that was faster is
+seen, and what it names is put back. Only then are the tombstones emptied, and the objects go that they led to. Segment
+lists and deletion vectors have a name of their own for every write: nobody takes up one that he has not written, and
+the fence is enough.
+
+Stopped anywhere, a removal leaves what is needed where it is, or held by a tombstone through which it is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
 
-from featurestore.objects import Listed, Objects
-from featurestore.removals import Names, write_journal
+from featurestore.commit import ATTEMPTS
+from featurestore.entries import entry_table, snapshot_counts
+from featurestore.errors import CommitConflict
+from featurestore.maintenance.needs import Needs
+from featurestore.maintenance.removal_plan import Doomed
+from featurestore.objects import Objects
+from featurestore.records import record_path
+from featurestore.store import version_log
 from featurestore.tags import tags
+from featurestore.tombstones import EMPTIED, look, retire
 from featurestore.versions import manifest_path
 
 THREADS = 16
 
 
-@dataclass
-class SegmentFolder:
-    """What lies in storage of one segment.
+def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Doomed:
+    """Remove what is doomed, and say what went.
 
-    Attributes:
-        record: its completion record, if it has one.
-        attempts: attempt → its objects.
+    Args:
+        objects: of the store.
+        doomed: what may go, as it was listed.
+        needs: what the kept snapshots need; what is published or tagged meanwhile is added.
+        operation: name of the fence in the history.
+
+    Raises:
+        StoreError: a snapshot that was published or tagged meanwhile cannot be read; nothing that is needed is lost.
+        CommitConflict: other writers were first too many times in a row; nothing that is needed is lost.
     """
+    held = _retire(objects, [it.path for it in doomed.manifests.values()])
+    doomed = _without_tagged(objects, doomed, held, needs)
+    if doomed.segments or doomed.lists or doomed.vectors:
+        needs.add_published_since(objects)
+        doomed = doomed.without(needs)
+        claimed = _claimed(objects, doomed, needs)
+        records = _retire(objects, [it.path for it in doomed.records])
+        _publish_nothing(objects, operation)
+        needs.add_published_since(objects)
+        doomed = _without_tagged(objects, doomed, held, needs)
+        _put_back(objects, {path: it for path, it in records.items() if sha256(it).hexdigest() in needs.records})
+        doomed = doomed.without(needs, claimed)
+    # First: a tombstone that holds something says that all is there which that leads to.
+    emptied = [it.path for it in (*doomed.manifests.values(), *doomed.records)]
+    gone = [it.path for it in (*doomed.attempts, *doomed.lists.values(), *doomed.vectors.values())]
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(lambda path: objects.replace(path, EMPTIED), emptied))
+        list(pool.map(lambda path: objects.delete([path]), gone))
+    return doomed
 
-    record: Listed | None = None
-    attempts: dict[str, list[Listed]] = field(default_factory=dict)
 
-    @property
-    def objects(self) -> list[Listed]:
-        """All of its objects, the record first."""
-        own = [] if self.record is None else [self.record]
-        return [*own, *(stored for attempt in self.attempts.values() for stored in attempt)]
+def put_back_tagged(objects: Objects) -> None:
+    """Put back manifests that tags name and an interrupted removal had begun to take."""
+    for number in sorted(set(tags(objects).values())):
+        found = look(objects, manifest_path(number))
+        if found is not None and found.retired and found.content is not None:
+            objects.replace(manifest_path(number), found.content)
 
 
-def remove_manifests(objects: Objects, doomed: Mapping[int, Listed]) -> set[int]:
-    """Remove manifests, in this order; those that were tagged meanwhile come back, and the tagged ones are returned.
+def _without_tagged(objects: Objects, doomed: Doomed, held: Mapping[str, bytes], needs: Needs) -> Doomed:
+    """The rest, where tags name some of the manifests: these are put back, and what they need stays.
 
     Whoever tags a snapshot looks for it again afterwards, so that one of the two sees the other.
     """
-    held = {}
-    for stored in doomed.values():
-        # Another removal may have been here first.
-        with suppress(FileNotFoundError):
-            held[stored.path] = objects.get(stored.path)
-    if held:
-        journal = write_journal(objects, held)
-        objects.delete(held)
-        restore_tagged(objects, held)
-        objects.delete([journal])
-    # Also those that another removal is putting back.
-    return doomed.keys() & set(tags(objects).values())
+    tagged = set(tags(objects).values())
+    _put_back(objects, {path: it for path, it in held.items() if path in set(map(manifest_path, tagged))})
+    needs.add(objects, tagged)
+    return replace(doomed, manifests={n: it for n, it in doomed.manifests.items() if n not in tagged})
 
 
-def restore_tagged(objects: Objects, held: Names) -> None:
-    """Put back the manifests that tags name, over one of a commit that took the number and will see it was too late."""
-    for path in held.keys() & set(map(manifest_path, tags(objects).values())):
-        restore(objects, path, held[path])
+def _retire(objects: Objects, paths: Sequence[str]) -> dict[str, bytes]:
+    """Path → what its tombstone holds, of those that this removal has put one over."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = zip(paths, pool.map(lambda path: retire(objects, path), paths), strict=True)
+        return {path: content for path, content in found if content is not None}
 
 
-def restore(objects: Objects, path: str, content: bytes) -> None:
-    """See that an object has this content; one that has it keeps its age."""
-    with suppress(FileNotFoundError):
-        if objects.get(path) == content:
+def _claimed(objects: Objects, doomed: Doomed, needs: Needs) -> set[str]:
+    """Unfinished segments that somebody has finished since they were listed; the names of the others are taken."""
+    unfinished = [
+        segment
+        for segment, it in doomed.segments.items()
+        if it.record is None and not it.retired and segment not in needs.attempts
+    ]
+
+    def is_claimed(segment: str) -> bool:
+        path = record_path(segment)
+        if objects.create(path, EMPTIED):
+            return False
+        found = look(objects, path)
+        return found is not None and not found.retired
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return {segment for segment, taken in zip(unfinished, pool.map(is_claimed, unfinished), strict=True) if taken}
+
+
+def _put_back(objects: Objects, held: Mapping[str, bytes]) -> None:
+    for path, content in held.items():
+        objects.replace(path, content)
+
+
+def _publish_nothing(objects: Objects, operation: str) -> None:
+    """A snapshot that changes nothing."""
+    log = version_log(objects)
+    for _ in range(ATTEMPTS):
+        head = log.latest()
+        if log.publish(head, operation, head.counts or snapshot_counts(()), entry_table([])) is not None:
             return
-    objects.put(path, content)
+    raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")

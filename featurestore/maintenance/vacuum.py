@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,21 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import UsageError
-from featurestore.maintenance.fenced_removal import Doomed, remove_fenced, undo_interrupted_removals
 from featurestore.maintenance.forget_at_work import staged_files
-from featurestore.maintenance.needs import KeepRule, Needs, spanning, without_strays
-from featurestore.maintenance.removal import SegmentFolder, remove_manifests
+from featurestore.maintenance.needs import KeepRule, Needs, spanning
+from featurestore.maintenance.removal import put_back_tagged, remove
+from featurestore.maintenance.removal_plan import Stock
 from featurestore.objects import Listed, Objects
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import tags
-from featurestore.versions import MANIFEST
 
 AGE_LIMIT = timedelta(days=7)
 """Nothing younger is removed. It is to be longer than the longest job, which commits at its end what it wrote first."""
-LIST = re.compile(r"lists/([0-9a-f]{64})\.parquet")
-VECTOR = re.compile(r"deletions/([0-9a-f]{32})")
-RECORD = re.compile(r"segments/([0-9a-f]{32})\.json")
-ATTEMPT = re.compile(r"segments/([0-9a-f]{32})/([^/]+)/.+")
 
 
 @dataclass(frozen=True)
@@ -82,9 +76,9 @@ def vacuum(
     """Remove old snapshots, and then the objects that no snapshot needs any more.
 
     The newest snapshot, tagged ones, and those that were the newest within the age limit stay in any case; so do
-    `store.json`, tags, the block list and the reports below ``runs/``. Manifests go first: wherever it stops, what is
-    kept is whole, and the next vacuum removes the rest. Where more than manifests goes, a snapshot that changes nothing
-    keeps commits at the same time from listing what is gone (`featurestore.maintenance.fenced_removal`).
+    `store.json`, tags, the block list and the reports below ``runs/``. Wherever it stops, what is kept is whole, and
+    the next vacuum removes the rest. Where more than manifests goes, a snapshot that changes nothing keeps commits at
+    the same time from listing what is gone (`featurestore.maintenance.removal`).
 
     Args:
         objects: where the store lies.
@@ -106,50 +100,30 @@ def vacuum(
     now = datetime.now(UTC)
     cutoff = now - age_limit
     if not dry_run:
-        undo_interrupted_removals(objects, cutoff)
-    # Before the manifests: what is committed meanwhile is then seen to be listed.
-    folders = segment_folders(objects)
-    lists, vectors = named_objects(objects, "lists", LIST), named_objects(objects, "deletions", VECTOR)
-    manifests = {int(number): stored for number, stored in named_objects(objects, "manifests", MANIFEST).items()}
-    rule = KeepRule(spanning(objects, manifests, keep_snapshots), min(cutoff, now - timedelta(days=keep_days)))
-    tagged = set(tags(objects).values())
-    kept = rule.kept({number: stored.written_at for number, stored in manifests.items()}, tagged)
-    kept = without_strays(objects, kept, tagged)
+        put_back_tagged(objects)
+    stock, tagged = Stock.of(objects), set(tags(objects).values())
+    rule = KeepRule(spanning(objects, stock.manifests, keep_snapshots), min(cutoff, now - timedelta(days=keep_days)))
+    kept = rule.kept({number: stored.written_at for number, stored in stock.manifests.items()}, tagged)
     needs = Needs()
     needs.add(objects, kept | tagged)
-    doomed = {number: stored for number, stored in sorted(manifests.items()) if number not in kept}
-    old_lists = {name: it for name, it in lists.items() if name not in needs.lists and it.written_at < cutoff}
-    old_vectors = {name: it for name, it in vectors.items() if name not in needs.vectors and it.written_at < cutoff}
-    removable = {s: left for s, folder in folders.items() if (left := _removable(s, folder, needs, cutoff)).objects}
-    gone = Doomed(removable, old_lists, old_vectors)
+    doomed = stock.doomed(kept, needs, cutoff, cutoff)
     staged = _staged(objects, cutoff)
     if not dry_run:
-        spared = remove_manifests(objects, doomed)
-        if spared:
-            # Tagged meanwhile: what these snapshots need is for the next vacuum to work out.
-            return Vacuum(
-                kept=tuple(sorted(kept | spared)),
-                manifests=[stored for number, stored in doomed.items() if number not in spared],
-            )
         for path in staged:
             path.unlink(missing_ok=True)
         newest = needs.newest
-        gone = remove_fenced(objects, gone, needs, "vacuum", since=cutoff)
-        kept |= set(range(newest + 1, needs.newest + 1))
+        planned, doomed = doomed, remove(objects, doomed, needs, "vacuum")
+        spared = planned.manifests.keys() - doomed.manifests.keys()
+        kept |= spared | set(range(newest + 1, needs.newest + 1))
     return Vacuum(
         kept=tuple(sorted(kept)),
-        manifests=list(doomed.values()),
-        lists=list(gone.lists.values()),
-        vectors=list(gone.vectors.values()),
-        records=[folder.record for folder in gone.segments.values() if folder.record is not None],
-        attempts=[stored for folder in gone.segments.values() for part in folder.attempts.values() for stored in part],
+        manifests=list(doomed.manifests.values()),
+        lists=list(doomed.lists.values()),
+        vectors=list(doomed.vectors.values()),
+        records=doomed.records,
+        attempts=doomed.attempts,
         staged=list(staged.values()),
     )
-
-
-def named_objects(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, Listed]:
-    """Name → object, of those below a folder that are called as ours are; others stay."""
-    return {match[1]: stored for stored in objects.listing(prefix) if (match := pattern.fullmatch(stored.path))}
 
 
 def _staged(objects: Objects, cutoff: datetime) -> dict[Path, Listed]:
@@ -160,34 +134,3 @@ def _staged(objects: Objects, cutoff: datetime) -> dict[Path, Listed]:
             if written < cutoff:
                 found[path] = Listed(path.relative_to(objects.uri).as_posix(), path.stat().st_size, written)
     return found
-
-
-def segment_folders(objects: Objects) -> dict[str, SegmentFolder]:
-    """Segment → what lies in storage of it."""
-    folders: dict[str, SegmentFolder] = {}
-    for stored in objects.listing("segments"):
-        if match := RECORD.fullmatch(stored.path):
-            folders.setdefault(match[1], SegmentFolder()).record = stored
-        elif match := ATTEMPT.fullmatch(stored.path):
-            folders.setdefault(match[1], SegmentFolder()).attempts.setdefault(match[2], []).append(stored)
-    return folders
-
-
-def _removable(segment: str, folder: SegmentFolder, needs: Needs, cutoff: datetime) -> SegmentFolder:
-    """What may go of a segment.
-
-    Of a listed one, old attempts that lost. One that is not listed goes as a whole, when all of it is old: a job may be
-    writing an attempt, or have found the record of one that finished.
-    """
-    if segment in needs.segments:
-        lost = {
-            attempt: found
-            for attempt, found in folder.attempts.items()
-            if (segment, attempt) not in needs.attempts and _all_old(found, cutoff)
-        }
-        return SegmentFolder(None, lost)
-    return folder if _all_old(folder.objects, cutoff) else SegmentFolder()
-
-
-def _all_old(found: Iterable[Listed], cutoff: datetime) -> bool:
-    return all(stored.written_at < cutoff for stored in found)

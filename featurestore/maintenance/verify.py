@@ -13,18 +13,15 @@ from featurestore.maintenance.verify_block_list import check_block_list
 from featurestore.maintenance.verify_findings import Audit, Finding
 from featurestore.maintenance.verify_keys import Duplicate, LifeFiles
 from featurestore.maintenance.verify_lists import Listing, Span, read_listing
-from featurestore.maintenance.verify_removals import check_journals
 from featurestore.maintenance.verify_segment import check_segment
 from featurestore.maintenance.verify_snapshots import check_manifests, check_store_file
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import attempt_path, record_path
-from featurestore.removals import FOLDER
 from featurestore.segments import INDEX_FILE
 from featurestore.spec import FeatureSpec
-from featurestore.store import READ_THREADS
+from featurestore.store import READ_THREADS, version_log
 from featurestore.tags import snapshot_number
-from featurestore.versions import manifest_path
 
 Progress = Callable[[int, int], None]
 """Told how many segments of how many are checked."""
@@ -65,7 +62,7 @@ def verify(
 ) -> Verification:
     """Check a store: every snapshot that is there, or one alone.
 
-    Where a removal is at work, or has taken snapshots meanwhile, problems are looked at again: they may be gone too.
+    Where a removal has taken snapshots meanwhile, problems are looked at again: they may be gone too.
 
     Args:
         uri: of the store.
@@ -92,7 +89,6 @@ def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Pr
     """One look at everything."""
     audit = Audit(objects, deep)
     spec = check_store_file(audit)
-    check_journals(audit)
     only = None if snapshot is None else snapshot_number(objects, snapshot)
     manifests = check_manifests(audit, only)
     listing = read_listing(audit, manifests)
@@ -112,9 +108,8 @@ def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Pr
 
 
 def _is_removed_from(objects: Objects, snapshots: Sequence[int]) -> bool:
-    """Whether a removal is at work, or has taken some of these snapshots."""
-    there = {path for path, _ in objects.walk("manifests")}
-    return any(manifest_path(number) not in there for number in snapshots) or any(objects.walk(FOLDER))
+    """Whether a removal has taken some of these snapshots."""
+    return len(version_log(objects).those(snapshots)) < len(snapshots)
 
 
 def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, progress: Progress) -> None:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError
 from featurestore.objects import Objects
-from featurestore.removals import read_journals
-
-PUT_BACK = "run encore vacuum, which puts it back"
-PIECE = 8 << 20
-"""Bytes of a large object that are held at a time."""
+from featurestore.tombstones import is_emptied
 
 
 @dataclass(frozen=True)
@@ -63,8 +57,14 @@ class Audit:
         return sum(self._sizes.values())
 
     def unreferenced(self) -> int:
-        """Objects of the store that were not looked at, those of runs left out: nothing that was checked needs them."""
-        return sum(path not in self._sizes and not path.startswith("runs/") for path, _ in self.objects.walk())
+        """Objects of the store that were not looked at: nothing that was checked needs them.
+
+        Those of runs are left out, and emptied tombstones: they are there to stay.
+        """
+        return sum(
+            path not in self._sizes and not path.startswith("runs/") and not is_emptied(path, size)
+            for path, size in self.objects.walk()
+        )
 
     @property
     def read_bytes(self) -> int:
@@ -77,18 +77,8 @@ class Audit:
             self._findings.append(Finding(self.objects.name(path), problem, action))
 
     def missing(self, path: str) -> None:
-        """Note that an object is not there; what an interrupted removal was taking is not lost."""
-        if self.is_taken(path):
-            self.report(path, "missing: an interrupted vacuum was taking it", PUT_BACK)
-        else:
-            self.report(path, "missing")
-
-    def is_taken(self, path: str) -> bool:
-        """Whether a removal was taking an object."""
-        # A journal that cannot be read is a finding of its own.
-        with suppress(StoreError):
-            return any(path in names for names in read_journals(self.objects).values())
-        return False
+        """Note that an object is not there."""
+        self.report(path, "missing")
 
     def seen(self, path: str, size: int) -> None:
         """Count an object as looked at."""
@@ -118,10 +108,8 @@ class Audit:
 
     def digest(self, path: str, size: int) -> str | None:
         """sha256 (hex) of an object of ``size`` bytes, read a piece at a time; None, and a finding, where it fails."""
-        digest = hashlib.sha256()
         try:
-            for start in range(0, size, PIECE):
-                digest.update(self.objects.get_range(path, start, min(PIECE, size - start)))
+            digest = self.objects.sha256(path, size)
         except FileNotFoundError:
             self.missing(path)
             return None
@@ -129,7 +117,7 @@ class Audit:
             self.report(path, _unnamed(error, self.objects.name(path)), "see that storage lets it be read")
             return None
         self.compared(path, size)
-        return digest.hexdigest()
+        return digest
 
     def refused(self, path: str, error: StoreError, action: str = RESTORE) -> None:
         """Note what reading an object raised; one of a newer format is as it should be, for a newer Encore."""

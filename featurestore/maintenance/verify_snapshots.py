@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from featurestore.errors import RESTORE, StoreError, UsageError
-from featurestore.maintenance.verify_findings import PUT_BACK, Audit
+from featurestore.maintenance.verify_findings import Audit
 from featurestore.records import FORMAT_VERSION
 from featurestore.spec import FeatureSpec
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import TAG_NAME, snapshot_number
-from featurestore.versions import MANIFEST, Manifest, manifest_path, strays
+from featurestore.tombstones import is_emptied, opened
+from featurestore.versions import MANIFEST, Manifest, manifest_path
 
 STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
 
@@ -62,7 +63,12 @@ def check_manifests(audit: Audit, only: int | None) -> list[Manifest]:
     Raises:
         UsageError: the snapshot that is named is not there.
     """
-    there = sorted(int(match[1]) for path, _ in audit.objects.walk("manifests") if (match := MANIFEST.fullmatch(path)))
+    listed = {
+        int(match[1]): is_emptied(path, size)
+        for path, size in audit.objects.walk("manifests")
+        if (match := MANIFEST.fullmatch(path))
+    }
+    numbers, there = sorted(listed), sorted(number for number, emptied in listed.items() if not emptied)
     if only is not None and only not in there:
         newest = max(there, default=0)
         raise UsageError(f"{audit.objects.uri}: no snapshot {only}; the newest is {newest}")
@@ -71,14 +77,15 @@ def check_manifests(audit: Audit, only: int | None) -> list[Manifest]:
     manifests = [manifest for manifest in read if manifest is not None]
     if only is not None:
         return manifests
-    # What a commit that came too late left is no snapshot, and goes with the next vacuum.
-    never = strays(manifests) - tagged
-    _check_gaps(audit, [version for version in there if version not in never], tagged)
-    return [manifest for manifest in manifests if manifest.version not in never]
+    _check_gaps(audit, numbers, tagged)
+    return manifests
 
 
 def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
-    """Numbers rise by one, but for what a vacuum took from between the snapshots that tags keep."""
+    """Numbers rise by one; those of snapshots that were removed are taken by tombstones.
+
+    Releases from before there were tombstones left gaps between the snapshots that tags kept.
+    """
     for below, above in itertools.pairwise(there):
         if above - below > 1 and below not in tagged:
             missing = f"{below + 1}" if above - below == 2 else f"{below + 1} and those up to {above - 1}"
@@ -89,21 +96,16 @@ def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
             )
 
 
-def _report_dangling(audit: Audit, path: str, snapshot: int) -> None:
-    """Note a tag whose snapshot is not there: vacuum may put it back."""
-    problem = f"names snapshot {snapshot}, whose manifest is missing"
-    if audit.is_taken(manifest_path(snapshot)):
-        audit.report(path, f"{problem}: an interrupted vacuum was taking it", PUT_BACK)
-    else:
-        audit.report(path, problem, f"{RESTORE}, or remove the tag")
-
-
 def _read_manifest(audit: Audit, version: int) -> Manifest | None:
     path = manifest_path(version)
     data = audit.read(path)
     if data is None:
         return None
     try:
+        found = opened(data, audit.objects.name(path))
+        if found.retired:
+            # Taken by a removal that is at work, or was interrupted.
+            return None
         manifest = Manifest.from_bytes(data, audit.objects.name(path))
     except StoreError as error:
         audit.refused(path, error)
@@ -136,5 +138,6 @@ def _check_tags(audit: Audit, there: set[int], only: int | None) -> set[int]:
             audit.compared(path, size)
             tagged.add(snapshot)
         if only is None and snapshot not in there:
-            _report_dangling(audit, path, snapshot)
+            problem = f"names snapshot {snapshot}, whose manifest is missing"
+            audit.report(path, problem, f"{RESTORE}, or remove the tag")
     return tagged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ from featurestore.deletions import vector_path
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
-from featurestore.missing import find_named
-from featurestore.objects import Objects
+from featurestore.missing import get_named
 from featurestore.records import record_path
-from featurestore.removals import write_journal
+from featurestore.tombstones import EMPTIED, retire
 from featurestore.versions import list_path
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -37,21 +37,18 @@ def names(store: Store) -> list[str]:
     return [record_path(entry.segment), vector_path(entry.deletions), list_path(store.manifest.lists[-1].digest)]
 
 
-@pytest.mark.parametrize("kind", range(3))
-def test_what_an_interrupted_removal_took_is_read_from_its_journal_until_a_vacuum_puts_it_back(
-    store: Store, kind: int
-) -> None:
-    path = names(store)[kind]
-    journal = write_journal(store.objects, {path: store.objects.get(path)})
-    store.objects.delete([path])
+def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone(store: Store) -> None:
+    path = names(store)[0]
+    data = retire(store.objects, path)
+    assert get_named(store.objects, path, None, sha256(data).hexdigest()) == data
     assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
-    (finding,) = [it for it in verify(store.uri).findings if it.object == store.objects.name(path)]
-    assert finding.problem == "missing: an interrupted vacuum was taking it"
-    assert finding.action == "run encore vacuum, which puts it back"
-    vacuum(store.objects)
     assert verify(store.uri, deep=True).findings == ()
-    store.objects.delete([journal])
+    vacuum(store.objects, age_limit=timedelta(0))
     assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
+    store.objects.replace(path, EMPTIED)
+    with pytest.raises(StoreError, match=f"{path}: missing; restore it from a copy of the store"):
+        held(Store.open(store.uri))
+    assert [finding.object for finding in verify(store.uri).findings] == [store.objects.name(path)]
 
 
 @pytest.mark.parametrize("kind", range(3))
@@ -79,19 +76,3 @@ def test_a_reader_of_a_snapshot_that_was_vacuumed_meanwhile_is_told_so(store: St
     }
     with pytest.raises(StoreError, match=r"gone with its snapshot, .*\nopen the store anew"):
         reads[what]()
-
-
-def test_what_comes_back_between_the_two_looks_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = names(store)[0]
-    data = store.objects.get(path)
-    journal = write_journal(store.objects, {path: data})
-    store.objects.delete([path])
-    walk = Objects.walk
-
-    def ended(self: Objects, prefix: str = "", **named: Any) -> Any:
-        self.put(path, data)
-        self.delete([journal])
-        return walk(self, prefix, **named)
-
-    monkeypatch.setattr(Objects, "walk", ended)
-    assert find_named(store.objects, path) == data

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from featurestore import CommitConflict, Store, UsageError, commit
-from featurestore.maintenance import fenced_removal, removal
+from featurestore.entries import entry_table
+from featurestore.maintenance import removal
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.forget import remove_forgotten
@@ -20,10 +21,10 @@ from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
-from featurestore.removals import write_journal
 from featurestore.store import version_log
-from featurestore.tags import add_tag, remove_tag
-from featurestore.versions import VersionLog, list_path, manifest_path
+from featurestore.tags import add_tag, remove_tag, tags
+from featurestore.tombstones import EMPTIED
+from featurestore.versions import VersionLog, manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 NOW = timedelta(0)
@@ -63,47 +64,26 @@ def sound(store: Store, texts: dict[str, str], snapshot: int | str | None = None
     )
 
 
-def test_what_is_listed_comes_back_over_what_another_attempt_wrote_meanwhile(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A commit lists the record that a vacuum has just taken; a second copy of the job finds the name free."""
-    first = change_to(store, {"a": "1"})
-    age(store, 8)
-    record = record_path(first.added[0].segment)
-
-    def listed_and_written() -> None:
-        monkeypatch.setattr(commits, "require_present", lambda *_: None)
-        commit(store, first)
-        monkeypatch.undo()
-        # Its name was had before the journal was there.
-        store.objects.create(record, b"the record of another attempt")
-
-    at_first(monkeypatch, fenced_removal, "_publish_nothing", listed_and_written)
-    vacuum(store.objects)
-    assert sound(store, {"a": "1"})
-
-
 def vacuumed_and_made_again(store: Store) -> None:
     """A vacuum takes a segment that nobody has listed, and a second copy of its job makes and lists it."""
     vacuum(store.objects)
     put(Store.open(store.uri), {"a": "1"})
 
 
-def test_a_record_that_was_written_since_it_was_read_is_not_removed(
+def test_a_second_copy_of_a_job_makes_a_segment_under_another_name_while_its_record_goes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That happens between another vacuum's look at the names and its journal."""
+    """Another vacuum runs to its end between this one's look at the store and its first change of it."""
     change_to(store, {"a": "1"})
     age(store, 8)
-    at_first(monkeypatch, fenced_removal, "write_journal", lambda: vacuumed_and_made_again(store))
+    at_first(monkeypatch, vacuums, "remove", lambda: vacuumed_and_made_again(store))
     vacuum(store.objects)
     assert sound(store, {"a": "1"})
 
 
-def test_a_commit_puts_no_record_over_one_that_was_listed_meanwhile(
+def test_a_commit_whose_record_is_retired_right_after_it_was_read_lists_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That happens when the commit has just read the record which it is about to list."""
     slow = change_to(store, {"a": "1"})
     age(store, 8)
     get, record = Objects.get, record_path(slow.added[0].segment)
@@ -138,114 +118,61 @@ SECOND = {"d0": "0", "d1": "1"}
 def test_a_snapshot_that_is_tagged_while_two_vacuums_remove_it_is_whole(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second finds its manifest gone, since the first has just taken it, and is about to put it back."""
-    store = three_and_one(store)
-    real = vacuums.remove_manifests
-    spared: list[set[int]] = []
-
-    def second_removes(objects: Objects, doomed: Any) -> set[int]:
-        add_tag(objects, "keep", 2)
-
-        def first_removes(objects: Objects, doomed_by_first: Any) -> set[int]:
-            at_first(monkeypatch, removal, "restore_tagged", lambda: spared.append(real(objects, doomed)))
-            found: set[int] = real(objects, doomed_by_first)
-            return found
-
-        monkeypatch.setattr(vacuums, "remove_manifests", first_removes)
-        # The first had looked at the tags before there was one.
-        with monkeypatch.context() as before:
-            before.setattr(vacuums, "tags", lambda _: {})
-            vacuum(objects)
-        monkeypatch.setattr(vacuums, "remove_manifests", real)
-        return spared[0]
-
-    monkeypatch.setattr(vacuums, "remove_manifests", second_removes)
-    vacuum(store.objects)
-    assert spared == [{2}]
-    assert sound(store, SECOND, "keep")
-
-
-def test_a_tagged_snapshot_that_another_vacuum_is_about_to_put_back_is_kept(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is in no listing then, but in a journal."""
+    """The second finds its manifest taken by the first, which is about to put it back."""
     store = three_and_one(store)
 
     def tagged() -> None:
+        at_first(monkeypatch, removal, "_without_tagged", lambda: vacuum(store.objects))
         add_tag(store.objects, "keep", 2)
-        at_first(monkeypatch, removal, "restore_tagged", meanwhile)
 
-    def meanwhile() -> None:
-        # Its own look for interrupted removals was over before that journal was there.
-        with monkeypatch.context() as before:
-            before.setattr(vacuums, "undo_interrupted_removals", lambda *_: None)
-            vacuum(store.objects)
-
-    at_first(monkeypatch, vacuums, "remove_manifests", tagged)
+    at_first(monkeypatch, vacuums, "remove", tagged)
     vacuum(store.objects)
     assert sound(store, SECOND, "keep")
 
 
-@pytest.mark.parametrize("followers", [2, 3])
-@pytest.mark.parametrize("killed", [False, True])
-def test_a_commit_that_slept_while_its_number_was_taken_and_freed(
-    store: Store, monkeypatch: pytest.MonkeyPatch, followers: int, killed: bool
-) -> None:
-    """Its manifest is no snapshot: nobody lists it, verify is silent, and the next vacuum takes it away."""
-    store = put(store, {"a": "1", "b": "2"})
-
-    def meanwhile() -> None:
-        for n in range(followers):
-            put(Store.open(store.uri), {f"c{n}": "3"})
-        remove_forgotten(Store.open(store.uri))
-        if killed:
-            at_first(monkeypatch, VersionLog, "_in_force", stop)
-
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    at_first(monkeypatch, VersionLog, "_create", meanwhile)
-    if killed:
-        with pytest.raises(KeyboardInterrupt):
-            delete(store, ["b"])
-    else:
-        assert delete(store, ["b"]).deleted == 1
-    texts = {"a": "1"} | ({"b": "2"} if killed else {}) | {f"c{n}": "3" for n in range(followers)}
-    assert sound(store, texts)
-    assert version_log(store.objects).find(2) is not None
-    assert 2 not in [manifest.version for manifest in version_log(store.objects).history()]
-    # An interrupted removal is looked at first; what the manifest names may be gone by then.
-    write_journal(store.objects, {"lists/other": b"x"})
-    late = version_log(store.objects).at(2)
-    newest = {part.digest for part in version_log(store.objects).latest().lists}
-    store.objects.delete(list_path(part.digest) for part in late.lists if part.digest not in newest)
-    vacuum(store.objects)
-    assert version_log(store.objects).find(2) is None
-    assert sound(store, texts)
-
-
-def test_a_tagged_snapshot_comes_back_over_a_manifest_that_came_too_late(
+def test_a_tag_that_comes_while_the_fence_is_published_is_told_that_its_snapshot_is_gone(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for n in range(4):
-        store = put(store, {f"d{n}": str(n)})
+    store = three_and_one(store)
+    told = []
+
+    def tag() -> None:
+        with pytest.raises(UsageError, match="no snapshot 2"):
+            add_tag(store.objects, "keep", 2)
+        told.append(True)
+
+    at_first(monkeypatch, removal, "_publish_nothing", tag)
+    vacuum(store.objects)
+    assert told == [True]
+    assert tags(store.objects) == {}
+    assert sound(store, {**SECOND, "d2": "2", "new": "n"})
+
+
+@pytest.mark.parametrize("followers", [2, 3, 70])
+def test_a_commit_that_slept_while_its_number_was_taken_and_retired(
+    store: Store, monkeypatch: pytest.MonkeyPatch, followers: int
+) -> None:
+    """It is too late, and makes its change in what followed."""
+    store = put(store, {"a": "1", "b": "2"})
+    log = version_log(store.objects)
 
     def meanwhile() -> None:
-        add_tag(store.objects, "keep", 2)
-        at_first(monkeypatch, removal, "restore_tagged", late)
+        for _ in range(followers):
+            head = log.latest()
+            assert log.publish(head, "other", head.counts, entry_table([])) is not None
+        remove_forgotten(Store.open(store.uri))
+        vacuum(store.objects, age_limit=NOW)
 
-    def late() -> None:
-        assert store.objects.create(manifest_path(2), version_log(store.objects).latest().to_bytes())
-
-    at_first(monkeypatch, vacuums, "remove_manifests", meanwhile)
-    vacuum(store.objects, age_limit=NOW)
-    assert sound(store, SECOND, "keep")
+    at_first(monkeypatch, VersionLog, "_create", meanwhile)
+    assert delete(store, ["b"]).deleted == 1
+    assert sound(store, {"a": "1"})
+    assert log.find(2) is None
 
 
 def test_a_tag_whose_snapshot_is_gone_stops_no_forgetting(store: Store) -> None:
     store = put(put(store, {"a": "1", "b": "2"}), {}, prune=frozenset({"b"}))
     add_tag(store.objects, "broken", 1)
-    store.objects.delete([manifest_path(1)])
+    store.objects.replace(manifest_path(1), EMPTIED)
     compact(store, target_bytes=1)
     done = remove_forgotten(Store.open(store.uri), age_limit=NOW)
     assert (done.complete, done.tags) == (True, {})

@@ -16,7 +16,8 @@ import pytest
 from obstore.store import LocalStore
 
 from featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
-from featurestore.maintenance import fenced_removal
+from featurestore.entries import entry_table
+from featurestore.maintenance import removal
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.needs import KeepRule
@@ -24,9 +25,11 @@ from featurestore.maintenance.vacuum import Vacuum, vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
-from featurestore.removals import write_journal
+from featurestore.sealed import seal
 from featurestore.store import version_log
 from featurestore.tags import add_tag
+from featurestore.tombstones import EMPTIED, is_emptied, look, retire
+from featurestore.versions import manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
 
@@ -54,7 +57,8 @@ def busy(store: Store) -> Store:
 
 
 def paths(store: Store) -> set[str]:
-    return {path for path, _ in store.objects.walk()}
+    """Objects of a store, but for emptied tombstones."""
+    return {path for path, size in store.objects.walk() if not is_emptied(path, size)}
 
 
 def age(store: Store, hours: float, *prefixes: str) -> None:
@@ -67,7 +71,7 @@ def age(store: Store, hours: float, *prefixes: str) -> None:
 
 def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], object], times: int = 1) -> None:
     """Let somebody act right before a step of a removal, which is told the path that it is about."""
-    go_on, left = getattr(fenced_removal, step), [None] * times
+    go_on, left = getattr(removal, step), [None] * times
 
     def raced(objects: Objects, path: str, *arguments: Any) -> Any:
         if left:
@@ -75,7 +79,7 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
             act(path)
         return go_on(objects, path, *arguments)
 
-    monkeypatch.setattr(fenced_removal, step, raced)
+    monkeypatch.setattr(removal, step, raced)
 
 
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
@@ -83,6 +87,11 @@ def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> Non
     with monkeypatch.context() as patch:
         patch.setattr(import_module("featurestore.commit"), "require_present", lambda *_: None)
         commit(store, change)
+
+
+def add_tag_late(store: Store) -> None:
+    """Tag snapshot 2 as somebody does who looked for it before it was taken, and is about to look again."""
+    store.objects.create("tags/late.json", seal({"format_version": 1, "snapshot": 2, "created_at": "2026-01-01"}))
 
 
 def digests(store: Store, *versions: int) -> dict[int, str]:
@@ -309,27 +318,62 @@ class TestTogether:
     ) -> None:
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
-        before(monkeypatch, "_read", lambda _: commit(store, change))
+        before(monkeypatch, "retire", lambda _: commit(store, change))
         assert vacuum(store.objects).attempts == []
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+        assert verify(store.uri, deep=True).findings == ()
 
-    def test_what_a_job_has_just_claimed_stays(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        record = write(store, {"a": "1"})
-        age(store, 24 * 8)
-        there = paths(store)
-        before(monkeypatch, "_read", lambda path: store.objects.put(path, store.objects.get(path)))
-        assert vacuum(store.objects).records == []
-        assert there < paths(store)
-        assert put(Store.open(store.uri), {"a": "1"}).entries[0].attempt == record.attempt
-
-    def test_what_is_listed_while_its_record_goes_gets_it_back(
+    def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_then_put_back(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
-        before(monkeypatch, "_remove", lambda _: unseen(monkeypatch, store, change))
+        path, seen = record_path(change.added[0].segment), []
+        fence = removal._publish_nothing
+
+        def listed(*arguments: Any) -> None:
+            unseen(monkeypatch, store, change)
+            seen.append((look(store.objects, path).retired, held(Store.open(store.uri))))
+            assert verify(store.uri, deep=True).findings == ()
+            fence(*arguments)
+
+        monkeypatch.setattr(removal, "_publish_nothing", listed)
         assert vacuum(store.objects).attempts == []
+        assert seen == [(True, expected({"a": "1"}, store.spec))]
+        assert not look(store.objects, path).retired
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+
+    def test_an_unfinished_segment_that_is_finished_while_a_vacuum_runs_stays(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A job that slept for longer than the age limit puts its record after the vacuum has listed all."""
+        record = write(store, {"a": "1"})
+        path = record_path(record.segment)
+        data = store.objects.get(path)
+        store.objects.delete([path])
+        age(store, 24 * 8)
+        listed = removal._claimed
+
+        def finished(*arguments: Any) -> Any:
+            assert store.objects.create(path, data)
+            return listed(*arguments)
+
+        monkeypatch.setattr(removal, "_claimed", finished)
+        assert vacuum(store.objects).attempts == []
+        assert put(Store.open(store.uri), {"a": "1"}).entries[0].attempt == record.attempt
+
+    def test_a_job_that_finishes_a_segment_which_a_vacuum_has_removed_is_told_so(self, store: Store) -> None:
+        record = write(store, {"a": "1"})
+        path = record_path(record.segment)
+        data = store.objects.get(path)
+        store.objects.delete([path])
+        age(store, 24 * 8)
+        assert len(vacuum(store.objects).attempts) == len(record.objects)
+        assert not store.objects.create(path, data)
+        assert store.objects.get(path) == EMPTIED
+        again = put(Store.open(store.uri), {"a": "1"})
+        assert record.segment not in again.listed
+        assert held(again) == expected({"a": "1"}, store.spec)
 
     def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -351,55 +395,54 @@ class TestTogether:
         assert verify(store.uri, deep=True).findings == ()
         assert held(put(Store.open(store.uri), {"a": "1"})) == expected({"a": "1"}, store.spec)
 
-    def test_a_deletion_vector_that_is_needed_again_while_it_goes_comes_back(
+    def test_a_deletion_vector_is_never_written_under_a_name_that_a_vacuum_may_be_taking(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Vectors are named by their content: that of the first position has been needed before."""
+        """The same position is deleted again, in a segment that a compaction has made."""
         delete(put(store, {"a": "1", "b": "2", "c": "3"}), ["a"])
         (vector,) = (path for path in paths(store) if path.startswith("deletions/"))
         compact(Store.open(store.uri))
-        taken = []
+        fence = removal._publish_nothing
 
-        def deleted(path: str) -> None:
-            if path == vector and not taken:
-                taken.append(path)
-                delete(Store.open(store.uri), ["b"])
+        def deleted(*arguments: Any) -> None:
+            monkeypatch.undo()
+            delete(Store.open(store.uri), ["b"])
+            fence(*arguments)
 
-        before(monkeypatch, "_remove", deleted, times=99)
+        monkeypatch.setattr(removal, "_publish_nothing", deleted)
         vacuum(store.objects, age_limit=NOW)
         newest = Store.open(store.uri)
-        assert [f"deletions/{entry.deletions}" for entry in newest.entries] == taken == [vector]
+        (needed_now,) = (f"deletions/{entry.deletions}" for entry in newest.entries)
+        assert needed_now != vector
+        assert vector not in paths(store)
         assert held(newest) == expected({"c": "3"}, store.spec)
         assert verify(store.uri, deep=True).findings == ()
 
-    def test_a_record_that_is_being_taken_is_gone_to_a_commit_though_somebody_puts_it_back(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_record_that_is_being_taken_is_gone_to_a_commit(self, store: Store) -> None:
         change = change_to(store, {"a": "1"})
-        age(store, 24 * 8)
-        write_journal(store.objects, {(path := record_path(change.added[0].segment)): store.objects.get(path)})
+        retire(store.objects, record_path(change.added[0].segment))
         with pytest.raises(CommitConflict, match="gone: 1"):
             commit(store, change)
-        monkeypatch.undo()
 
-    def test_a_second_vacuum_leaves_alone_what_the_first_has_taken_and_put_back(
+    def test_two_vacuums_that_take_the_same_record_leave_what_is_listed(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The second finds no record; the first then puts it back for a commit; the second goes on."""
+        """The first puts it back for a commit; the second, which found it taken, goes on."""
         change = change_to(store, {"a": "1"})
         age(store, 24 * 8)
-        path, read = record_path(change.added[0].segment), fenced_removal._read
+        fence = removal._publish_nothing
 
-        def first(objects: Objects, name: str, *arguments: Any) -> Any:
-            record = read(objects, name, None)
-            objects.delete([path])
-            found = read(objects, name, *arguments)
-            assert (name, found) == (path, None)
-            objects.put(path, record)
+        def second_and_commit(*arguments: Any) -> None:
+            monkeypatch.setattr(removal, "_publish_nothing", listed)
+            vacuum(store.objects, age_limit=NOW)
+            fence(*arguments)
+
+        def listed(*arguments: Any) -> None:
+            monkeypatch.setattr(removal, "_publish_nothing", fence)
             unseen(monkeypatch, store, change)
-            return found
+            fence(*arguments)
 
-        monkeypatch.setattr(fenced_removal, "_read", first)
+        monkeypatch.setattr(removal, "_publish_nothing", second_and_commit)
         vacuum(store.objects)
         assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
         assert verify(store.uri, deep=True).findings == ()
@@ -407,19 +450,19 @@ class TestTogether:
     def test_a_tagged_snapshot_survives_a_vacuum_that_is_killed_before_it_puts_it_back(
         self, busy: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        delete, want = Objects.delete, digests(busy, 2, 7)
+        want = digests(busy, 2, 7)
 
-        def killed(self: Objects, doomed: Any) -> None:
-            monkeypatch.setattr(Objects, "delete", delete)
-            add_tag(self, "late", 2)
-            delete(self, doomed)
+        def killed(*_: Any) -> None:
+            add_tag_late(busy)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(Objects, "delete", killed)
-        with pytest.raises(KeyboardInterrupt):
-            vacuum(busy.objects, age_limit=NOW)
+        with monkeypatch.context() as patch:
+            patch.setattr(removal, "_without_tagged", killed)
+            with pytest.raises(KeyboardInterrupt):
+                vacuum(busy.objects, age_limit=NOW)
         with pytest.raises(UsageError, match="no snapshot 2"):
-            Store.open(busy.uri, "late")
+            Store.open(busy.uri, 2)
+        assert Store.open(busy.uri, "late").digest() == want[2]
         vacuum(busy.objects)
         assert digests(busy, 2, 7) == want
 
@@ -433,19 +476,27 @@ class TestTogether:
     def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(
         self, busy: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        delete, before = Objects.delete, digests(busy, 2, 7)
-
-        def tagged(self: Objects, doomed: Any) -> None:
-            monkeypatch.setattr(Objects, "delete", delete)
-            add_tag(self, "late", 2)
-            delete(self, doomed)
-
-        monkeypatch.setattr(Objects, "delete", tagged)
-        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7)
-        assert digests(busy, 2, 7) == before
+        before_it = digests(busy, 2, 7)
+        monkeypatch.setattr(removal, "THREADS", 1)
+        before(monkeypatch, "retire", lambda _: add_tag(busy.objects, "late", 2))
         assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7, 8)
-        assert digests(busy, 2, 7) == before
-        assert paths(busy) == needed(busy, 2, 7, 8)
+        assert digests(busy, 2, 7) == before_it
+        assert vacuum(busy.objects, age_limit=NOW).kept == (2, 8)
+        assert digests(busy, 2, 8) == {2: before_it[2], 8: before_it[7]}
+        assert paths(busy) == needed(busy, 2, 8)
+
+    def test_a_number_is_never_taken_again(self, busy: Store) -> None:
+        """A commit that slept over 70 others and two vacuums comes too late, and is told so."""
+        late = version_log(busy.objects).latest()
+        store = busy
+        for n in range(70):
+            store = put(store, {f"more-{n}": str(n)})
+        for _ in range(2):
+            vacuum(store.objects, age_limit=NOW)
+        assert version_log(busy.objects).publish(late, "late", late.counts, entry_table([])) is None
+        assert not store.objects.create(manifest_path(late.version + 1), b"x")
+        assert verify(store.uri, deep=True).findings == ()
+        assert vacuum(store.objects, age_limit=NOW).kept == (78,)
 
 
 class TestCrash:
@@ -470,8 +521,6 @@ class TestCrash:
             assert verify(copy.uri, deep=True).findings == ()
             newest = vacuum(storage, age_limit=NOW).kept[-1]
             assert digests(copy, 2, newest) == {2: want[2], newest: want[7]}
-            vacuum(storage, age_limit=NOW)
-            storage.hour += 25
             vacuum(storage, age_limit=NOW)
             assert paths(copy) == needed(copy, 2, Store.open(copy.uri).version)
             shutil.rmtree(folder)

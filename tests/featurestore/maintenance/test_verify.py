@@ -29,7 +29,6 @@ from featurestore.maintenance.verify_findings import Audit
 from featurestore.maintenance.verify_lists import Listing
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
-from featurestore.removals import write_journal
 from featurestore.segments import EncodingCounts, read_record, write_segment
 from featurestore.store import version_log
 from featurestore.tags import add_tag
@@ -105,7 +104,6 @@ class TestBesideARemoval:
         store = put(put(store, TEXTS), MORE)
         compact(store)
         vacuum(store.objects, age_limit=timedelta(0))
-        write_journal(store.objects, {"lists/other": b"x"})
         record = record_path(Store.open(store.uri).entries[0].segment)
         store.objects.delete([record])
         assert problems(store) == {record: "missing"}

@@ -96,9 +96,6 @@ def _check_deletions(audit: Audit, entry: SegmentEntry) -> npt.NDArray[np.int64]
     except StoreError as error:
         audit.refused(path, error)
         return None
-    if size is None:
-        # It was read from the journal of the removal that took it.
-        audit.missing(path)
     if len(positions) != entry.deleted:
         says = f"deletes {len(positions)} documents of segment {entry.segment}, its list says {entry.deleted}"
         audit.report(path, says)

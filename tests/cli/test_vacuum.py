@@ -10,8 +10,8 @@ from cli.main import run
 from cli.vacuum_output import numbers
 from featurestore import Store
 from featurestore.maintenance.delete import delete
-from featurestore.tombstones import is_emptied
 from featurestore.tags import add_tag
+from featurestore.tombstones import is_emptied
 from tests.featurestore.building import put, spec_of
 
 

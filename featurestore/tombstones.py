@@ -68,23 +68,20 @@ def look(objects: Objects, path: str) -> Named | None:
         return None
 
 
-def retire(objects: Objects, path: str) -> bytes | None:
-    """Put a tombstone over an object, which holds it; what it holds.
+def retire(objects: Objects, path: str) -> None:
+    """Put a tombstone over an object, which holds it; what another removal has retired is left as it is.
 
-    None where there was nothing to hold: another removal was first, there is no such object, or it is damaged. An
-    emptied tombstone then has the name, unless another removal's is there, or somebody has just written the object.
+    Where there is no object, or one that is no text, which nobody can need, an emptied tombstone takes the name.
     """
     try:
         data = objects.get(path)
     except FileNotFoundError:
         objects.create(path, EMPTIED)
-        return None
+        return
     if data.startswith(START):
-        return None
+        return
     try:
         grave = tombstone(data)
     except UnicodeDecodeError:
-        objects.replace(path, EMPTIED)
-        return None
+        grave = EMPTIED
     objects.replace(path, grave)
-    return data

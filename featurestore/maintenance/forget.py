@@ -23,7 +23,7 @@ from featurestore.maintenance.forget_at_work import (
 )
 from featurestore.maintenance.forget_tags import held_by_tags
 from featurestore.maintenance.needs import KeepRule, Needs
-from featurestore.maintenance.removal import put_back_tagged, remove
+from featurestore.maintenance.removal import remove
 from featurestore.maintenance.removal_plan import Stock
 from featurestore.maintenance.vacuum import AGE_LIMIT
 from featurestore.objects import Listed, Objects
@@ -99,8 +99,6 @@ def remove_forgotten(
         StoreError: the manifest or a list of a snapshot that is kept is missing or damaged; nothing is removed.
     """
     objects, cutoff = store.objects, age_cutoff(age_limit)
-    if not dry_run:
-        put_back_tagged(objects)
     stock = Stock.of(objects)
     head, tagged = newest(store), tags(objects)
     at_work = [sign for root in (objects, *others) for sign in signs_of_work(root, cutoff)]

@@ -77,14 +77,12 @@ class Needs:
         lists: digests of segment lists.
         vectors: digests of deletion vectors.
         attempts: segment → its attempts that are listed.
-        records: sha256 (hex) of completion records.
     """
 
     newest: int = 0
     lists: set[str] = field(default_factory=set)
     vectors: set[str] = field(default_factory=set)
     attempts: dict[str, set[str]] = field(default_factory=dict)
-    records: set[str] = field(default_factory=set)
 
     def add(self, objects: Objects, snapshots: Iterable[int]) -> None:
         """What these snapshots need as well.
@@ -106,7 +104,6 @@ class Needs:
             self.lists.update(part.digest for part in manifest.lists)
             if entries is not None:
                 self.vectors.update(digest for digest in entries["deletions"].to_pylist() if digest is not None)
-                self.records.update(entries["record"].to_pylist())
                 for segment, attempt in zip(
                     *(entries[name].to_pylist() for name in ("segment", "attempt")), strict=True
                 ):

@@ -12,22 +12,20 @@ Stopped anywhere, a removal leaves what is needed where it is, or held by a tomb
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from hashlib import sha256
 
 from featurestore.commit import ATTEMPTS
 from featurestore.entries import entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
 from featurestore.maintenance.needs import Needs
 from featurestore.maintenance.removal_plan import Doomed
-from featurestore.objects import Objects
+from featurestore.objects import Listed, Objects
 from featurestore.records import record_path
 from featurestore.store import version_log
 from featurestore.tags import tags
 from featurestore.tombstones import EMPTIED, look, retire
-from featurestore.versions import manifest_path
 
 THREADS = 16
 
@@ -45,17 +43,17 @@ def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Do
         StoreError: a snapshot that was published or tagged meanwhile cannot be read; nothing that is needed is lost.
         CommitConflict: other writers were first too many times in a row; nothing that is needed is lost.
     """
-    held = _retire(objects, [it.path for it in doomed.manifests.values()])
-    doomed = _without_tagged(objects, doomed, held, needs)
+    _retire(objects, doomed.manifests.values())
+    doomed = _without_tagged(objects, doomed, needs)
     if doomed.segments or doomed.lists or doomed.vectors:
         needs.add_published_since(objects)
         doomed = doomed.without(needs)
         claimed = _claimed(objects, doomed, needs)
-        records = _retire(objects, [it.path for it in doomed.records])
+        _retire(objects, doomed.records)
         _publish_nothing(objects, operation)
         needs.add_published_since(objects)
-        doomed = _without_tagged(objects, doomed, held, needs)
-        _put_back(objects, {path: it for path, it in records.items() if sha256(it).hexdigest() in needs.records})
+        doomed = _without_tagged(objects, doomed, needs)
+        _put_back(objects, [record_path(segment) for segment in doomed.segments if segment in needs.attempts])
         doomed = doomed.without(needs, claimed)
     # First: a tombstone that holds something says that all is there which that leads to.
     emptied = [it.path for it in (*doomed.manifests.values(), *doomed.records)]
@@ -66,30 +64,28 @@ def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Do
     return doomed
 
 
-def put_back_tagged(objects: Objects) -> None:
-    """Put back manifests that tags name and an interrupted removal had begun to take."""
-    for number in sorted(set(tags(objects).values())):
-        found = look(objects, manifest_path(number))
-        if found is not None and found.retired and found.content is not None:
-            objects.replace(manifest_path(number), found.content)
-
-
-def _without_tagged(objects: Objects, doomed: Doomed, held: Mapping[str, bytes], needs: Needs) -> Doomed:
+def _without_tagged(objects: Objects, doomed: Doomed, needs: Needs) -> Doomed:
     """The rest, where tags name some of the manifests: these are put back, and what they need stays.
 
     Whoever tags a snapshot looks for it again afterwards, so that one of the two sees the other.
     """
     tagged = set(tags(objects).values())
-    _put_back(objects, {path: it for path, it in held.items() if path in set(map(manifest_path, tagged))})
+    _put_back(objects, [it.path for number, it in doomed.manifests.items() if number in tagged])
     needs.add(objects, tagged)
     return replace(doomed, manifests={n: it for n, it in doomed.manifests.items() if n not in tagged})
 
 
-def _retire(objects: Objects, paths: Sequence[str]) -> dict[str, bytes]:
-    """Path → what its tombstone holds, of those that this removal has put one over."""
+def _retire(objects: Objects, doomed: Iterable[Listed]) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
-        found = zip(paths, pool.map(lambda path: retire(objects, path), paths), strict=True)
-        return {path: content for path, content in found if content is not None}
+        list(pool.map(lambda it: retire(objects, it.path), doomed))
+
+
+def _put_back(objects: Objects, paths: Iterable[str]) -> None:
+    """What tombstones hold takes their places again."""
+    for path in paths:
+        found = look(objects, path)
+        if found is not None and found.retired and found.content is not None:
+            objects.replace(path, found.content)
 
 
 def _claimed(objects: Objects, doomed: Doomed, needs: Needs) -> set[str]:
@@ -109,11 +105,6 @@ def _claimed(objects: Objects, doomed: Doomed, needs: Needs) -> set[str]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         return {segment for segment, taken in zip(unfinished, pool.map(is_claimed, unfinished), strict=True) if taken}
-
-
-def _put_back(objects: Objects, held: Mapping[str, bytes]) -> None:
-    for path, content in held.items():
-        objects.replace(path, content)
 
 
 def _publish_nothing(objects: Objects, operation: str) -> None:

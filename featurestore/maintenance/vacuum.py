@@ -12,7 +12,7 @@ from typing import Any
 from featurestore.errors import UsageError
 from featurestore.maintenance.forget_at_work import staged_files
 from featurestore.maintenance.needs import KeepRule, Needs, spanning
-from featurestore.maintenance.removal import put_back_tagged, remove
+from featurestore.maintenance.removal import remove
 from featurestore.maintenance.removal_plan import Stock
 from featurestore.objects import Listed, Objects
 from featurestore.store import STORE_FILE, read_spec
@@ -99,8 +99,6 @@ def vacuum(
         raise UsageError("vacuum: at least one snapshot is kept, and neither days nor the age limit are negative")
     now = datetime.now(UTC)
     cutoff = now - age_limit
-    if not dry_run:
-        put_back_tagged(objects)
     stock, tagged = Stock.of(objects), set(tags(objects).values())
     rule = KeepRule(spanning(objects, stock.manifests, keep_snapshots), min(cutoff, now - timedelta(days=keep_days)))
     kept = rule.kept({number: stored.written_at for number, stored in stock.manifests.items()}, tagged)

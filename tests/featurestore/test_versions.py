@@ -134,7 +134,7 @@ class TestRaces:
         newest = publish(either_log, {"c": 3})
         objects = either_log.objects
         for manifest in (parent, second):
-            assert retire(objects, manifest_path(manifest.version)) == manifest.to_bytes()
+            retire(objects, manifest_path(manifest.version))
         assert either_log.history() == [newest]
         assert either_log.find(2) is None
         assert either_log.find(2, taken=True) == second, "until the removal is done"

@@ -464,6 +464,8 @@ class TestTogether:
             Store.open(busy.uri, 2)
         assert Store.open(busy.uri, "late").digest() == want[2]
         vacuum(busy.objects)
+        assert Store.open(busy.uri, "late").digest() == want[2], "it may be in the hands of who took it"
+        vacuum(busy.objects, age_limit=NOW)
         assert digests(busy, 2, 7) == want
 
     def test_a_segment_that_lacks_any_object_is_not_listed(self, store: Store) -> None:

@@ -25,7 +25,7 @@ from obstore.store import LocalStore, from_url
 
 from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
-from featurestore.local_create import create_file, filled
+from featurestore.local_files import create_file, filled
 from featurestore.refusals import NO_BUCKET, disk_refusal, refusal
 from featurestore.retries import PATIENCE, again
 

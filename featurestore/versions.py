@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
-from featurestore.local_create import LEFT_EMPTY
+from featurestore.local_files import LEFT_EMPTY
 from featurestore.missing import get_named
 from featurestore.objects import Objects
 from featurestore.sealed import seal, unseal

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Store, StoreError, UsageError, local_create
+from featurestore import Store, StoreError, UsageError, local_files
 from featurestore.block_list import block, blocked
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
@@ -89,7 +89,7 @@ CASES = [(kind, change) for kind in KINDS for change in DAMAGES if (kind, change
 @pytest.fixture(autouse=True)
 def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty file is damage here, and not a name that somebody takes just now."""
-    monkeypatch.setattr(local_create, "PAUSE", 0)
+    monkeypatch.setattr(local_files, "PAUSE", 0)
 
 
 @pytest.fixture(scope="module")

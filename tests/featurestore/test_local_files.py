@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import local_create
+from featurestore import local_files
 from featurestore.errors import StoreError
-from featurestore.local_create import create_file
+from featurestore.local_files import create_file
 from featurestore.objects import Objects
 
 WAYS = ("links", "renames", "claims")
@@ -27,7 +27,7 @@ def without_links(monkeypatch: pytest.MonkeyPatch, number: int = errno.EPERM, *,
 
     monkeypatch.setattr(os, "link", refused)
     if not renames:
-        monkeypatch.setattr(local_create, "_renameat2", lambda: None)
+        monkeypatch.setattr(local_files, "_renameat2", lambda: None)
 
 
 @pytest.fixture(params=WAYS)
@@ -81,7 +81,7 @@ def test_an_interrupted_create_leaves_no_file(step: str, tmp_path: Path, monkeyp
 
     objects = Objects.open(str(tmp_path))
     monkeypatch.setattr(os, step, interrupted)
-    monkeypatch.setattr(local_create, "_renameat2", lambda: None)
+    monkeypatch.setattr(local_files, "_renameat2", lambda: None)
     if step == "replace":
         without_links(monkeypatch, renames=False)
     with pytest.raises(KeyboardInterrupt):
@@ -95,7 +95,7 @@ def test_a_full_disk_is_said_and_leaves_no_file(objects: Objects, monkeypatch: p
 
     for name in ("link", "replace"):
         monkeypatch.setattr(os, name, full)
-    monkeypatch.setattr(local_create, "_renameat2", lambda: None)
+    monkeypatch.setattr(local_files, "_renameat2", lambda: None)
     with pytest.raises(StoreError, match=r"manifests/1.json: .*No space left on device; make room"):
         objects.create("manifests/1.json", b"whole")
     assert list(Path(objects.uri, "manifests").iterdir()) == []

@@ -22,6 +22,7 @@ from featurestore.errors import CommitConflict
 from featurestore.keys import KeyArray
 from featurestore.objects import Objects
 from featurestore.presence import require_present
+from featurestore.records import record_path
 from featurestore.remembered import RememberedObjects
 from featurestore.store import READ_THREADS, Store, version_log
 from featurestore.versions import Manifest
@@ -97,7 +98,8 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         listed = {segment: entry for segment, entry in listed.items() if segment not in change.replaced}
         counts = snapshot_counts(listed.values()) | ({"blocked": len(block_list)} if len(block_list) else {})
         removed = entry_table(change.replaced.values())
-        manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed), removed)
+        records = [record_path(entry.segment) for entry in changed if entry.segment not in head.listed]
+        manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed), removed, records)
         if manifest is not None:
             return _of(store.objects, head), Store(store.objects, store.spec, manifest)
         if attempt == 0:

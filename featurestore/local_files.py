@@ -1,6 +1,7 @@
-"""Creating a local file whole, unless there is one: atomic among writers, also where there are no hard links.
+"""Writing local files whole: over what was there, or unless there is one, also where there are no hard links.
 
-The bytes are written under another name first. A hard link then gives them theirs, which fails where something has it.
+The bytes are written under another name first. A rename gives them theirs over whatever has it. To create a file, a
+hard link does, which fails where something has the name.
 Some file systems have no links (FAT; many that FUSE or SMB bring). There a rename that replaces nothing does the same,
 and where that is missing too, an empty file takes the name and is replaced (docs/design/0037).
 """
@@ -18,13 +19,14 @@ from functools import cache
 from pathlib import Path
 
 from featurestore.errors import StoreError
+from featurestore.syncing import sync_descriptor, syncing
 
 NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK, errno.EXDEV}
 )
 """What file systems say that have no hard links; one that allows no writing says so again at the next step."""
 AT_FDCWD = -100
-RENAME_NOREPLACE = 1
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
 LOOKS, PAUSE = 100, 0.01
 """An empty file may be a name that another process takes just now: so often it is looked at again, and after so many
@@ -33,16 +35,41 @@ LEFT_EMPTY = "empty: its writer was stopped, or is at work; if no job is, remove
 """What an empty file means where a name is taken by one."""
 
 
-def create_file(path: Path, data: bytes) -> bool:
+def put_file(path: Path, data: bytes | memoryview, *, synced: bool = False) -> None:
+    """Write a file over whatever was there, with the folders above it; nobody ever reads a part of it.
+
+    Args:
+        path: of the file.
+        data: its content.
+        synced: whether the content is on the disk before it has the name: a power cut leaves the old one or the new.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    staged = _staged(path, data, synced=synced)
+    try:
+        staged.replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            staged.unlink()
+        raise
+
+
+def create_file(path: Path, data: bytes, *, synced: bool = False) -> bool:
     """Write a file unless there is one, with the folders above it; whether this call wrote it.
 
     Nobody ever reads a part of it: it is there whole, or (without links and such renames) empty for a moment.
+
+    Args:
+        path: of the file.
+        data: its content.
+        synced: whether the content is on the disk before it has the name.
 
     Raises:
         StoreError: an empty file has the name and stays empty: a process was killed within that moment.
         OSError: it cannot be written.
     """
-    staged = _staged(path, data)
+    staged = _staged(path, data, synced=synced)
     try:
         return _named(staged, path)
     finally:
@@ -61,13 +88,23 @@ def filled(path: Path, read: Callable[[], bytes | None]) -> bytes | None:
     return found
 
 
-def _staged(path: Path, data: bytes) -> Path:
+def exchange(path: Path, other: Path) -> bool:
+    """Give two names to each other's files or folders in one step; False where the system cannot."""
+    rename = _renameat2()
+    there = AT_FDCWD, os.fsencode(path), AT_FDCWD, os.fsencode(other)
+    return rename is not None and rename(*there, RENAME_EXCHANGE) == 0
+
+
+def _staged(path: Path, data: bytes | memoryview, *, synced: bool) -> Path:
     """Name of a new file of these bytes beside ``path``; a vacuum knows such names and removes what a kill left."""
     staged = path.with_name(f"{path.name}#{secrets.randbelow(1 << 62)}")
     for look in range(LOOKS):
         try:
             with staged.open("xb") as file:
                 file.write(data)
+                if synced and syncing():
+                    file.flush()
+                    sync_descriptor(file.fileno())
             break
         except FileNotFoundError:
             # A folder goes with the last object in it, even between these two steps.

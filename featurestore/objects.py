@@ -25,15 +25,19 @@ from obstore.store import LocalStore, from_url
 
 from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
-from featurestore.local_files import create_file, filled
+from featurestore.local_files import create_file, filled, put_file
 from featurestore.refusals import NO_BUCKET, disk_refusal, refusal
 from featurestore.retries import PATIENCE, again
+from featurestore.syncing import Unsynced, make_folder
 
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
 
 PIECE = 8 << 20
 """Bytes of a large object that are held at a time where it is only compared."""
+
+NO_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
+"""Paths that the client does not take on a disk: control characters, and the ends of names that are at work."""
 
 OWN_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 """Paths that are file names as they stand: storage escapes other characters, and no part leads out of the root."""
@@ -55,15 +59,20 @@ class Listed:
 class Objects:
     """Objects under one root.
 
+    On a disk what was written lasts through a power cut from the next `barrier` on, and what was created from the
+    start. Object storage has written what it says it has.
+
     Attributes:
         uri: where the root is: an absolute local path, or a URL as `Address` writes it.
         raw: the obstore store, for libraries that take one.
+        unsynced: what is not known to be on the disk yet; None in object storage.
     """
 
-    def __init__(self, raw: Any, uri: str) -> None:
+    def __init__(self, raw: Any, uri: str, unsynced: Unsynced | None = None) -> None:
         self.raw = raw
         self.uri = uri
         self._folder = str(raw.prefix or "/") if isinstance(raw, LocalStore) else None
+        self.unsynced = Unsynced(Path(self._folder)) if unsynced is None and self._folder else unsynced
 
     @classmethod
     def open(cls, uri: str, *, make: bool = False) -> Objects:
@@ -85,7 +94,9 @@ class Objects:
         if not path.exists() and not make:
             raise UsageError(f"{path}: no such directory; correct the path")
         try:
-            return cls(LocalStore(path, mkdir=make, automatic_cleanup=True), str(path))
+            if make:
+                make_folder(path)
+            return cls(LocalStore(path, automatic_cleanup=True), str(path))
         except (OSError, BaseError) as error:
             raise UsageError(f"{path}: cannot be opened: {_first_line(error)}") from error
 
@@ -129,26 +140,62 @@ class Objects:
         taken = self._from_file(path, start, lambda file: sum(int(file.readinto(view) or 0) for view in views))
         return taken == sum(len(buffer) for buffer in buffers)
 
-    def put(self, path: str, data: bytes | memoryview) -> None:
-        """Write an object, over whatever was there."""
+    def put(self, path: str, data: bytes | memoryview, *, lasting: bool = True) -> None:
+        """Write an object, over whatever was there.
+
+        Args:
+            path: of the object.
+            data: its content.
+            lasting: whether a barrier is to wait for it; what nobody reads after a power cut need not last.
+        """
         with _naming(self.name(path)), self._writing():
-            self._again(lambda: self._put(path, data))
+            if self.unsynced is None:
+                self._again(lambda: self._put(path, data))
+                return
+            put_file(self._file(path), data)
+            if lasting:
+                self.unsynced.written(self._file(path))
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write an object over one that somebody may need until this one is there."""
-        self.put(path, data)
+        """Write an object over one that is needed: a power cut before the next `barrier` leaves one of the two."""
+        if self.unsynced is None:
+            self.put(path, data)
+            return
+        with _naming(self.name(path)), self._writing():
+            put_file(self._file(path), data, synced=True)
+            self.unsynced.written(self._file(path))
 
-    def create(self, path: str, data: bytes) -> bool:
+    def barrier(self, also: Iterable[str] = ()) -> None:
+        """Return when everything that was written and removed here so far outlasts a power cut.
+
+        A name that a commit writes next never refers to what is lost (docs/design/0044).
+
+        Args:
+            also: paths that others may have written; one that is not there is no error.
+
+        Raises:
+            StoreError: something may be lost. Later barriers say so again.
+        """
+        if self.unsynced is not None:
+            self.unsynced.sync(map(self._file, also))
+
+    def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
         """Write an object unless there is one: atomic among any number of writers.
+
+        It outlasts a power cut, unless it is not ``lasting``; what it refers to is for a `barrier` before.
 
         Returns:
             Whether this call wrote it. When the answer to a successful write is lost and the client tries again, False
             comes back for one's own bytes: whoever must know compares what is there.
         """
         with _naming(self.name(path)), self._writing():
-            if self._folder is not None:
-                return create_file(self._file(path), data)
-            return self._again(lambda: self._create(path, data))
+            if self.unsynced is None:
+                return self._again(lambda: self._create(path, data))
+            created = create_file(self._file(path), data, synced=lasting)
+            if lasting:
+                # Another writer's name too, who may have been stopped before this.
+                self.unsynced.sync_names(self._file(path))
+            return created
 
     def size(self, path: str) -> int | None:
         """Bytes of an object; None where there is none."""
@@ -175,6 +222,8 @@ class Objects:
         with _naming(self.uri):
             for path in paths:
                 self._again(partial(self._delete, path))
+                if self.unsynced is not None:
+                    self.unsynced.removed(self._file(path))
 
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
@@ -182,7 +231,7 @@ class Objects:
 
     def _file(self, path: str) -> Path:
         """The file of an object on a disk; raises ValueError for a path that no listing would show."""
-        if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        if NO_NAME.search(path) or not {"", ".", ".."}.isdisjoint(path.split("/")):
             raise ValueError(f"{path!r}: not the path of an object")
         return Path(f"{self._folder}/{path}")
 
@@ -283,4 +332,5 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (said.splitlines() or [type(error).__name__])[0]

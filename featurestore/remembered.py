@@ -19,7 +19,7 @@ class RememberedObjects(Objects):
     """
 
     def __init__(self, objects: Objects, limit: int = LIMIT) -> None:
-        super().__init__(objects.raw, objects.uri)
+        super().__init__(objects.raw, objects.uri, objects.unsynced)
         self._held: dict[str, bytes] = {}
         self._left = limit
         self._lock = threading.Lock()

@@ -95,6 +95,7 @@ def write_segment(
         rejected=tuple(rejected),
         sources=tuple(sources),
     )
+    objects.barrier()
     if objects.create(record_path(segment), record.to_bytes()):
         return record
     first = read_record(objects, segment)

@@ -171,6 +171,7 @@ class VersionLog:
         counts: Mapping[str, int],
         changed: pa.Table,
         removed: pa.Table | None = None,
+        also: Iterable[str] = (),
     ) -> Manifest | None:
         """Try to publish the version after ``parent``.
 
@@ -180,6 +181,7 @@ class VersionLog:
             counts: totals of the new version.
             changed: entries that are new or replace others.
             removed: entries (of the schema) whose keys are gone.
+            also: paths of what the new entries name, which other processes may have written.
 
         Returns:
             The manifest in force under the new number if it is this call's; None where another writer was first.
@@ -200,6 +202,7 @@ class VersionLog:
             lists=lists,
             counts=dict(counts),
         )
+        self.objects.barrier(also)
         return manifest if self._create(manifest) else None
 
     def _create(self, manifest: Manifest) -> bool:
@@ -214,6 +217,8 @@ class VersionLog:
         except StoreError:
             if self.objects.size(path) is None:
                 raise
+            # Says so where it is there and may not last.
+            self.objects.barrier()
         there = self.find(manifest.version, taken=True)
         return there is not None and there.write_id == manifest.write_id
 

@@ -249,7 +249,9 @@ class Predictions:
             after = {(f.head, f.segment): f for f in (*before, *new)}
             for file in gone:
                 del after[file.head, file.segment]
-            manifest = self.log.publish(latest, "backfill", _counts(after.values()), _table(new), _table(gone))
+            manifest = self.log.publish(
+                latest, "backfill", _counts(after.values()), _table(new), _table(gone), [f.path for f in new]
+            )
             if manifest is not None:
                 listed = {file.path for file in after.values()}
                 self.objects.delete(file.path for file in before if file.path not in listed)

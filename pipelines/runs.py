@@ -23,6 +23,8 @@ from pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
 class RunFolder:
     """``runs/<run id>`` below a store or a predictions folder.
 
+    What only its own job reads need not last: no job goes on after a power cut.
+
     Attributes:
         root: the store's or the predictions folder's objects.
         run_id: time and a random word, so that runs sort by their start and never meet.
@@ -43,7 +45,8 @@ class RunFolder:
 
     def begin(self, job: str, snapshot: int) -> None:
         """Say that the run is at work, and from which snapshot of the store: until there is a report, it may commit."""
-        self.root.put(f"{self.path}/started.json", json.dumps({"job": job, "snapshot": snapshot}).encode())
+        started = json.dumps({"job": job, "snapshot": snapshot}).encode()
+        self.root.put(f"{self.path}/started.json", started, lasting=False)
 
     def put_outcome(self, unit: int, outcome: Mapping[str, Any]) -> None:
         """Say what came of a work unit.
@@ -51,8 +54,8 @@ class RunFolder:
         A runner may run a unit again: what the first successful attempt said stands, so that work is counted once.
         """
         path, data = f"{self.path}/outcomes/{unit:08d}.json", json.dumps(outcome).encode()
-        if not self.root.create(path, data) and self.outcome(unit)["failure"] is not None:
-            self.root.put(path, data)
+        if not self.root.create(path, data, lasting=False) and self.outcome(unit)["failure"] is not None:
+            self.root.put(path, data, lasting=False)
 
     def outcomes(self, units: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
         """Unit → outcome of these finished units, or of every one, in the order of their numbers."""
@@ -87,5 +90,6 @@ class RunFolder:
         return self.root.name(path)
 
     def put_report(self, report: Mapping[str, Any]) -> None:
-        """Keep the run's report."""
+        """Keep the run's report, and the dead letters that it counts."""
         self.root.put(f"{self.path}/report.json", json.dumps(report, indent=1).encode())
+        self.root.barrier(path for path, _ in self.root.walk(f"{self.path}/dead-letters"))

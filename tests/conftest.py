@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from hypothesis import settings
 
+from featurestore.syncing import NO_SYNC
 from tests.s3 import s3_bucket, s3_endpoint
 
 __all__ = ["s3_bucket", "s3_endpoint"]
@@ -15,3 +18,6 @@ settings.load_profile("encore")
 
 # The tensors of tests are tiny: threads would spend their time waiting for each other.
 torch.set_num_threads(1)
+
+# No test but those of durability, which take it back, outlives a power cut; worker processes see it too.
+os.environ[NO_SYNC] = "1"

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
+from featurestore.local_files import exchange
 from featurestore.named_files import check_folder as check_open_folder
 from featurestore.objects import Objects
+from featurestore.syncing import make_folder, sync_folder, sync_tree
 
 HEAD_FILE = "head.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -43,9 +45,10 @@ def check_folder(directory: str | PathLike[str]) -> None:
 def replace_folder(directory: str | PathLike[str], files: Mapping[str, bytes]) -> None:
     """Write files to a directory so that nobody ever finds some of the old ones beside some of the new.
 
-    They are written to a folder beside it, which then takes its name. Two renames replace a folder that is there; a
-    kill between them leaves the old one beside it, under a hidden name. Object storage has no renames: there the files
-    are put one after the other, and whoever reads between two of them is told that they do not belong together.
+    They are written to a folder beside it, and are on the disk before it takes the name. One step replaces a folder
+    that is there; where the system has no such step two renames do, and a kill or a power cut between them leaves the
+    old one beside it, under a hidden name. Object storage has no renames: there the files are put one after the other,
+    and whoever reads between two of them is told that they do not belong together.
 
     Raises:
         UsageError: something is there that is not a head's directory.
@@ -60,21 +63,18 @@ def replace_folder(directory: str | PathLike[str], files: Mapping[str, bytes]) -
         return
     _refuse_foreign(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             made = beside / "new"
             made.mkdir()
             for name, content in files.items():
                 (made / name).write_bytes(content)
-            if target.exists():
-                target.rename(beside / "old")
-            try:
-                made.rename(target)
-            except BaseException:
-                if (beside / "old").exists():
-                    (beside / "old").rename(target)
-                raise
+            sync_tree(made)
+            if not (target.exists() and exchange(made, target)):
+                _rename(made, target, beside / "old")
+            # Before the old one goes.
+            sync_folder(target.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
@@ -107,6 +107,18 @@ def read_folder(directory: str | PathLike[str]) -> tuple[str, dict[str, bytes]]:
     if not files:
         raise UsageError(f"{name}: not a head: no {HEAD_FILE} in it")
     return name.rstrip("/"), files
+
+
+def _rename(made: Path, target: Path, old: Path) -> None:
+    """Give a folder a name; one that has it is called ``old`` from then on."""
+    if target.exists():
+        target.rename(old)
+    try:
+        made.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
 
 
 def _open_free(url: str) -> Objects:

@@ -17,6 +17,7 @@ from torch import nn
 
 from encoders.training.joint import JointTraining
 from featurestore.errors import StoreError, UsageError
+from featurestore.syncing import sync_file, sync_folder
 
 FORMAT_VERSION = 1
 METADATA = "encore"
@@ -40,9 +41,9 @@ def save_checkpoint(training: JointTraining, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         safetensors.torch.save_file(_tensors(training), beside, {METADATA: json.dumps(document)})
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(beside)
         beside.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"checkpoint {path}: cannot be written: {error.strerror or error}") from error
     finally:

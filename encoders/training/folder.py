@@ -14,6 +14,7 @@ from encoders.encoder import Encoder
 from encoders.quiet import quiet_transformers
 from encoders.sources import find_files
 from featurestore.errors import StoreError, UsageError
+from featurestore.syncing import make_folder, sync_folder, sync_tree
 
 PROVENANCE_FILE = "provenance.json"
 KEPT_FILES = (
@@ -38,19 +39,23 @@ def require_free(out: Path) -> None:
 def new_folder(out: Path) -> Iterator[Path]:
     """A directory beside ``out`` to write into, which takes its name at the end: nobody finds a half-written encoder.
 
+    It is on the disk before.
+
     Raises:
         UsageError: something is there already.
         StoreError: it cannot be written.
     """
     require_free(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
         beside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
         try:
             folder = beside / out.name
             folder.mkdir()
             yield folder
+            sync_tree(folder)
             folder.rename(out)
+            sync_folder(out.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:

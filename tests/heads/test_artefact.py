@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from featurestore import SpecMismatch, StoreError, UsageError
-from heads import POOLINGS, Evaluation, Head, HeadModel, Scorer, TrainSettings, train_head
+from heads import POOLINGS, Evaluation, Head, HeadModel, Scorer, TrainSettings, head_folder, train_head
 from tests.heads.building import block_of, head_of, learnable, spec_of
 
 
@@ -171,6 +171,33 @@ def test_saving_replaces_a_head_that_is_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["h"]
 
 
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_a_head_is_on_the_disk_before_it_has_its_name_and_the_old_one_goes_last(
+    exchanges: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (head_of(spec_of(), seed=seed) for seed in (0, 1))
+    old.save(tmp_path / "h")
+    named: list[tuple[str, list[str]]] = []
+
+    def synced(folder: Path) -> None:
+        at = "the old" if Head.load(tmp_path / "h").digest == old.digest else "the new"
+        beside = sorted(path.name for path in tmp_path.rglob("*") if path.name in {"old", "new"})
+        named.append((f"{folder.name} while {at} has the name", beside))
+
+    if not exchanges:
+        monkeypatch.setattr(head_folder, "exchange", lambda *_: False)
+    monkeypatch.setattr(head_folder, "sync_tree", synced)
+    monkeypatch.setattr(head_folder, "sync_folder", synced)
+    new.save(tmp_path / "h")
+    kept = "new" if exchanges else "old"
+    assert named == [
+        ("new while the old has the name", ["new"]),
+        (f"{tmp_path.name} while the new has the name", [kept]),
+    ]
+    assert Head.load(tmp_path / "h").digest == new.digest
+    assert [path.name for path in tmp_path.iterdir()] == ["h"]
+
+
 def test_an_empty_directory_may_be_filled(tmp_path: Path) -> None:
     (tmp_path / "h").mkdir()
     head_of(spec_of()).save(tmp_path / "h")
@@ -198,6 +225,7 @@ def test_a_folder_that_cannot_take_the_name_gives_the_old_head_back(
             raise KeyboardInterrupt
         return rename(self, target)
 
+    monkeypatch.setattr(head_folder, "exchange", lambda *_: False)
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(KeyboardInterrupt):
         head_of(spec_of(), seed=1).save(tmp_path / "h")

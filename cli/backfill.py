@@ -8,11 +8,12 @@ import typer
 
 from cli.beam_options import beam_options
 from cli.options import DeviceOption, HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("backfill")(backfill)
+    app.command("backfill")(writing(backfill))
 
 
 def backfill(

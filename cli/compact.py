@@ -9,11 +9,12 @@ import typer
 from cli.beam_options import beam_options
 from cli.byte_sizes import parse_bytes
 from cli.options import JsonOption, StoreOption
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("compact")(compact)
+    app.command("compact")(writing(compact))
 
 
 def compact(

@@ -15,11 +15,12 @@ from cli.options import (
     JsonOption,
     StoreOption,
 )
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("delete")(delete)
+    app.command("delete")(writing(delete))
 
 
 def delete(

@@ -8,11 +8,12 @@ import typer
 
 from cli.beam_options import beam_options
 from cli.options import EncoderOption
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("demo")(demo)
+    app.command("demo")(writing(demo))
 
 
 def demo(

@@ -23,11 +23,12 @@ from cli.options import (
     StoreOption,
     TextColumnOption,
 )
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("encode")(encode)
+    app.command("encode")(writing(encode))
 
 
 def encode(

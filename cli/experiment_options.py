@@ -10,6 +10,7 @@ import typer
 
 from cli.beam_options import beam_options
 from cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption
+from cli.writing import writing
 
 if TYPE_CHECKING:
     from experiments.request import ExperimentRequest
@@ -119,7 +120,7 @@ def experiment_command(
             for key, (kind, default) in options.items()
         ]
         vars(run)["__signature__"] = Signature([*first, *others])
-        app.command(name)(run)
+        app.command(name)(writing(run))
         return command
 
     return register

@@ -8,11 +8,12 @@ import typer
 
 from cli.beam_options import beam_options
 from cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("wsd")(wsd)
+    app.command("wsd")(writing(wsd))
 
 
 def wsd(

@@ -9,11 +9,12 @@ import typer
 from cli.beam_options import beam_options
 from cli.experiment_training import JointPoolingOption
 from cli.options import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("multitask")(multitask)
+    app.command("multitask")(writing(multitask))
 
 
 def multitask(

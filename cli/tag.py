@@ -8,11 +8,12 @@ import typer
 
 from cli.beam_options import beam_options
 from cli.options import StoreOption
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("tag")(tag)
+    app.command("tag")(writing(tag))
 
 
 def tag(

@@ -16,11 +16,12 @@ from cli.options import (
     LabelColumnOption,
     SnapshotOption,
 )
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("tradeoff")(tradeoff)
+    app.command("tradeoff")(writing(tradeoff))
 
 
 def tradeoff(

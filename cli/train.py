@@ -18,11 +18,12 @@ from cli.options import (
     SnapshotOption,
     StoreOption,
 )
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("train")(train)
+    app.command("train")(writing(train))
 
 
 def train(

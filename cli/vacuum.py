@@ -8,11 +8,12 @@ import typer
 
 from cli.beam_options import beam_options
 from cli.options import JsonOption, StoreOption
+from cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("vacuum")(vacuum)
+    app.command("vacuum")(writing(vacuum))
 
 
 def vacuum(

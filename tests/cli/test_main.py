@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,12 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 
 from cli.main import app, run
 from featurestore import Store
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.vacuum import vacuum
+from featurestore.syncing import NO_SYNC
 from pipelines.predictions import Predictions
 from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
@@ -46,6 +49,33 @@ def labels(tmp_path: Path) -> str:
 def test_every_command_has_an_example_in_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert f"Example: encore {command}" in " ".join(capsys.readouterr().out.split())
+
+
+WRITERS = set(COMMANDS) - {"predict", "evaluate", "inspect", "documents", "cost", "snapshots", "verify"}
+
+
+def test_every_command_that_writes_what_is_to_last_can_leave_it_to_the_system() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    found = {name for name, command in commands.items() if "--no-sync" in {o for p in command.params for o in p.opts}}
+    assert found == WRITERS
+    experiments = commands["experiment"].commands.values()
+    assert all("--no-sync" in {o for p in command.params for o in p.opts} for command in experiments)
+
+
+def test_what_is_synced_is_chosen_by_the_command_and_by_the_environment(
+    corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    monkeypatch.setenv(NO_SYNC, "1")
+    assert run(encode_words(corpus, tmp_path / "a")) == 0
+    monkeypatch.setenv(NO_SYNC, "0")
+    assert run(encode_words(corpus, tmp_path / "b", "--no-sync")) == 0
+    assert os.environ[NO_SYNC] == "1"
+    assert synced == []
+    monkeypatch.setenv(NO_SYNC, "")
+    assert run(encode_words(corpus, tmp_path / "c")) == 0
+    assert synced
 
 
 def test_help_loads_neither_torch_nor_beam() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from featurestore import StoreError, UsageError
+from featurestore.whole_files import whole_file
 
 SETTINGS_FILE = "settings.json"
 
@@ -17,8 +17,8 @@ SETTINGS_FILE = "settings.json"
 class CellStore:
     """Results by key, in a folder that belongs to one experiment with one set of settings.
 
-    A cell is written aside and renamed, so that a file is there whole or not at all. Several processes may share a
-    folder: the same cell measured twice is the same cell.
+    A cell is there whole or not at all. Several processes may share a folder: the same cell measured twice is the same
+    cell.
 
     Args:
         folder: made where it is not there yet.
@@ -80,9 +80,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
-    aside.replace(path)
+    with whole_file(path) as file:
+        file.write((json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
 def _short(value: object) -> str:

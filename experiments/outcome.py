@@ -18,6 +18,7 @@ from experiments.result_tables import MISSING, ResultRow, cell_table, group_tabl
 from experiments.settings import FeatureSetting
 from experiments.tasks import TaskRegistry
 from featurestore import UsageError
+from featurestore.whole_files import whole_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +89,10 @@ class Outcome:
             parquet=out / f"{name}.parquet",
             report=out / f"{name}.md",
         )
-        pq.write_table(cell_table(found), outcome.parquet)
-        outcome.report.write_text(outcome.markdown, encoding="utf-8")
+        with whole_file(outcome.parquet) as file:
+            pq.write_table(cell_table(found), file)
+        with whole_file(outcome.report) as file:
+            file.write(outcome.markdown.encode())
         return outcome
 
     @property

@@ -14,6 +14,7 @@ from obstore.exceptions import InvalidPathError
 from featurestore.addresses import Address
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
+from featurestore.whole_files import whole_file
 
 
 def read_file(text: str) -> bytes:
@@ -59,15 +60,15 @@ def check_file(text: str, option: str) -> None:
 
 @contextmanager
 def new_file(text: str) -> Iterator[BinaryIO]:
-    """A file to write to, over whatever was there; an object is put when it is complete.
+    """A file to write to, over whatever was there once it is complete (`featurestore.whole_files`).
 
     Raises:
-        StoreError: object storage refuses.
+        StoreError: it cannot be written, or object storage refuses.
     """
     address = Address.parse(text)
     path = address.local
     if path is not None:
-        with path.open("wb") as file:
+        with whole_file(path) as file:
             yield file
         return
     buffer = BytesIO()

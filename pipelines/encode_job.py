@@ -143,6 +143,7 @@ def encode(
     if copies is not None:
         for name, data in run.dead_letter_files():
             copies.put(f"{run.run_id}-{name}", data)
+        copies.barrier()
     details = {
         "corpus": {
             "files": len(files) - len(corpus.damaged),

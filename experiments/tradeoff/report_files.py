@@ -9,6 +9,7 @@ from experiments.tradeoff.page import build_page
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.tables import CELLS_FILE, SETTINGS_FILE, write_tables
 from featurestore import UsageError
+from featurestore.whole_files import whole_file
 
 PICTURE_FILE = "tradeoff.png"
 PAGE_FILE = "tradeoff.html"
@@ -29,7 +30,8 @@ def write_report_files(report: TradeoffReport) -> tuple[Path, ...]:
     """Write tables, picture and page to the folder that was asked for; their paths."""
     folder = report.request.out
     write_tables(report, folder)
-    (folder / PICTURE_FILE).write_bytes(png_of(build_chart(report, interactive=False)))
-    page = build_page(report, build_chart(report, interactive=True))
-    (folder / PAGE_FILE).write_text(page, encoding="utf-8")
+    with whole_file(folder / PICTURE_FILE) as file:
+        file.write(png_of(build_chart(report, interactive=False)))
+    with whole_file(folder / PAGE_FILE) as file:
+        file.write(build_page(report, build_chart(report, interactive=True)).encode())
     return tuple(folder / name for name in (PAGE_FILE, PICTURE_FILE, SETTINGS_FILE, CELLS_FILE))

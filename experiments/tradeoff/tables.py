@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from experiments.tradeoff.cells import head_key
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point
+from featurestore.whole_files import whole_file
 
 CELLS_FILE = "cells.parquet"
 SETTINGS_FILE = "settings.parquet"
@@ -68,7 +69,8 @@ def write_tables(report: TradeoffReport, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     origin = {b"encore": json.dumps(provenance(report)).encode()}
     for name, table in ((CELLS_FILE, cell_table(report)), (SETTINGS_FILE, setting_table(report))):
-        pq.write_table(table.replace_schema_metadata(origin), folder / name)
+        with whole_file(folder / name) as file:
+            pq.write_table(table.replace_schema_metadata(origin), file)
 
 
 def cell_table(report: TradeoffReport) -> pa.Table:

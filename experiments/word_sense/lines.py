@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from experiments.result_tables import MISSING, markdown
 from experiments.word_sense.scores import Coverage, Interval, PairedIntervals, SenseScore
+from featurestore.whole_files import whole_file
 
 BASELINE = "most frequent sense"
 WHOLE = "all"
@@ -218,18 +219,16 @@ class ProbeResult:
     def write(self, out: Path) -> tuple[Path, Path]:
         """Write ``wsd.parquet`` and ``wsd.md``; returns their paths."""
         parquet, report = out / "wsd.parquet", out / "wsd.md"
-        pq.write_table(pa.Table.from_pylist([line.to_dict() for line in self.lines]), parquet)
+        with whole_file(parquet) as file:
+            pq.write_table(pa.Table.from_pylist([line.to_dict() for line in self.lines]), file)
         covered = [f"{part} ({self.line(self.whole[0], part).score.covered:,})" for part in self.parts]
-        report.write_text(
-            "\n".join(
-                [
-                    self.summary + "\n",
-                    markdown(self.head, self.table),
-                    markdown(["F1, covered (instances)", *covered], self.table_of_parts),
-                ]
-            ),
-            encoding="utf-8",
-        )
+        parts = [
+            self.summary + "\n",
+            markdown(self.head, self.table),
+            markdown(["F1, covered (instances)", *covered], self.table_of_parts),
+        ]
+        with whole_file(report) as file:
+            file.write("\n".join(parts).encode())
         return parquet, report
 
 

@@ -55,11 +55,12 @@ def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Do
         doomed = _without_tagged(objects, doomed, needs)
         _put_back(objects, [record_path(segment) for segment in doomed.segments if segment in needs.attempts])
         doomed = doomed.without(needs, claimed)
-    # First: a tombstone that holds something says that all is there which that leads to.
+    # First, after a power cut too: a tombstone that holds something says that all is there which that leads to.
     emptied = [it.path for it in (*doomed.manifests.values(), *doomed.records)]
     gone = [it.path for it in (*doomed.attempts, *doomed.lists.values(), *doomed.vectors.values())]
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda path: objects.replace(path, EMPTIED), emptied))
+        objects.barrier()
         list(pool.map(lambda path: objects.delete([path]), gone))
     return doomed
 

@@ -43,14 +43,23 @@ class SimulatedStorage(Objects):
         finally:
             self._writes_left = None
 
-    def put(self, path: str, data: bytes | memoryview) -> None:
+    def put(self, path: str, data: bytes | memoryview, *, lasting: bool = True) -> None:
         with self._write():
-            super().put(path, data)
+            super().put(path, data, lasting=lasting)
             self.written[path] = self.hour
 
-    def create(self, path: str, data: bytes) -> bool:
+    def replace(self, path: str, data: bytes) -> None:
+        if self.unsynced is None:
+            # Object storage puts it.
+            super().replace(path, data)
+            return
         with self._write():
-            created = super().create(path, data)
+            super().replace(path, data)
+            self.written[path] = self.hour
+
+    def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
+        with self._write():
+            created = super().create(path, data, lasting=lasting)
             if created:
                 self.written[path] = self.hour
             return created

@@ -155,7 +155,7 @@ def test_a_publish_syncs_all_that_was_written_before_the_manifest_has_its_name(
     objects.put("segments/y", b"theirs", lasting=False)
     events.clear()
     log = VersionLog(RememberedObjects(objects), SCHEMA, ("key",))
-    assert log.publish(EMPTY, "encode", {}, SCHEMA.empty_table(), also=["segments/y"]) is not None
+    assert log.publish(EMPTY, "encode", {}, pa.table({"key": ["a"]}, SCHEMA), also=["segments/y"]) is not None
     order = {event: place for place, event in enumerate(events)}
     named = order["link root/manifests/00000000000000000001.json"]
     lists = [event for event in events if event.startswith("sync root/lists/")]

@@ -411,13 +411,17 @@ class Interrupted(Objects):
         if self.left < 0:
             raise KeyboardInterrupt
 
-    def put(self, path: str, data: bytes | memoryview) -> None:
+    def put(self, path: str, data: bytes | memoryview, *, lasting: bool = True) -> None:
         self._count()
-        super().put(path, data)
+        super().put(path, data, lasting=lasting)
 
-    def create(self, path: str, data: bytes) -> bool:
+    def replace(self, path: str, data: bytes) -> None:
         self._count()
-        return super().create(path, data)
+        super().replace(path, data)
+
+    def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
+        self._count()
+        return super().create(path, data, lasting=lasting)
 
     def delete(self, paths: Iterable[str]) -> None:
         for path in paths:

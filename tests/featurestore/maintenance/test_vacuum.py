@@ -535,13 +535,13 @@ class TestRefusals:
     def test_a_disk_that_is_full_stops_it_before_anything_goes(
         self, busy: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It writes down what it is about to take before it takes it."""
+        """Tombstones hold what it is about to take before it takes it."""
 
         def full(self: Objects, path: str, data: bytes | memoryview) -> None:
             raise StoreError(f"{self.name(path)}: storage refused: No space left on device")
 
         there, want = paths(busy), digests(busy, 7)
-        monkeypatch.setattr(Objects, "put", full)
+        monkeypatch.setattr(Objects, "replace", full)
         with pytest.raises(StoreError, match="No space left"):
             vacuum(busy.objects, age_limit=NOW)
         assert (paths(busy), digests(busy, 7)) == (there, want)

@@ -20,7 +20,9 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING
 
+from encoders.inside import check_names, check_weights
 from encoders.json_files import check_objects
+from encoders.own_choice import choose_kernels
 from encoders.sources import EncoderFiles
 from encoders.unread import refuse_settings, refuse_weights
 from featurestore.errors import UsageError
@@ -42,10 +44,12 @@ def load_config(files: EncoderFiles) -> PreTrainedConfig:
     if not (files.folder / "config.json").is_file():
         raise UsageError(f"encoder {files.source}: no config.json there; give the directory of a saved Transformer")
     check_objects(files, ("config.json",))
+    check_names(files)
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
     except Exception as error:
         raise _refusal(files, "its config.json cannot be used", error) from error
+    choose_kernels(config)
     return config
 
 
@@ -127,13 +131,9 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
     """The encoder part of the model, on the CPU, without heads and pooler.
 
     Raises:
-        UsageError: no safetensors, weights missing or damaged, or no encoder.
+        UsageError: no safetensors in its folder, weights missing or damaged, or no encoder.
     """
-    if not any((files.folder / f"model.safetensors{suffix}").is_file() for suffix in ("", ".index.json")):
-        raise UsageError(
-            f"encoder {files.source}: no model.safetensors there; pickled weights are never loaded,"
-            " so load them once where you trust them and save_pretrained them again"
-        )
+    check_weights(files)
     encoders = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
     mapping = MODEL_FOR_TEXT_ENCODING_MAPPING if encoders else MODEL_MAPPING
     architecture: Any = mapping.get(type(config), None)
@@ -156,7 +156,6 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
             **options,
         )
     except Exception as error:
-        check_objects(files, ("model.safetensors.index.json",))
         raise _refusal(files, "its weights cannot be loaded", error) from error
     refuse_weights(files, model, report)
     return model

@@ -17,6 +17,7 @@ from encoders.digest import tokenizer_digest, weights_digest
 from encoders.encoder import Encoder
 from encoders.first_token import first_token_of
 from encoders.onednn import MULTIPLE, has_onednn, use_onednn
+from encoders.own_choice import without_hub
 from encoders.probe import check_runs, hidden_shape, position_limit, run_probe, vocabulary_size
 from encoders.quiet import quiet_transformers
 from encoders.segments import tells_texts_apart
@@ -52,7 +53,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
     files = find_files(name)
     refuse_adapter(files)
     sentence = SentenceSettings.of(files)
-    with quiet_transformers():
+    with quiet_transformers(), without_hub():
         config = load_config(files)
         tokenizer = load_tokenizer(files)
         model = load_model(files, config, torch.float32)
@@ -89,7 +90,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         token_types=token_types,
         boundaries=boundaries(config.to_dict()),
     )
-    with quiet_transformers():
+    with quiet_transformers(), without_hub():
         # Of the weights as they are, where rounding hides nothing.
         if padding_shows(encoder, SHORT, layers=True):
             encoder = replace(encoder, padding=EQUAL_LENGTHS)

@@ -9,10 +9,15 @@ from typing import Any
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from encoders.digest import UNUSED_WEIGHTS
+from encoders.own_choice import parts_of
 from encoders.sources import EncoderFiles
 from featurestore.errors import UsageError
 
 ADAPTER_FILE = "adapter_config.json"
+DETOURS = ("transformers_weights", "fusion_config")
+"""Settings that name another file of weights, pickled ones too, or layers of transformers that are to be replaced."""
+FETCHED = ("timm_backbone", "timm_wrapper")
+"""Architectures of another library, which looks them up by a name that may be one of a repository."""
 MERGE = "merge it into the weights (peft: merge_and_unload), and give a folder with the merged encoder"
 
 ADAPTER_WEIGHT = re.compile(
@@ -31,7 +36,10 @@ def refuse_adapter(files: EncoderFiles) -> None:
 
 
 def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
-    """Raise UsageError for settings that earlier versions of transformers went by, and this one does not."""
+    """Raise UsageError for settings that earlier versions of transformers went by, and this one does not.
+
+    Also for those by which this one would read other files than the encoder's, or change how it reads them.
+    """
     source = f"encoder {files.source}: its config.json"
     positions = getattr(config, "position_embedding_type", None)
     if positions not in (None, "absolute") and "position_embedding_type" not in type(config)().to_dict():
@@ -43,11 +51,20 @@ def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
         raise UsageError(
             f"{source} names pruned_heads, which transformers no longer leaves out; choose an encoder without them"
         )
-    if getattr(config, "quantization_config", None):
-        raise UsageError(
-            f"{source} has a quantization_config: quantized weights are not read;"
-            " give the encoder with float16, bfloat16 or float32 weights (--dtype says what it runs in)"
-        )
+    for part in parts_of(config):
+        if getattr(part, "quantization_config", None):
+            raise UsageError(
+                f"{source} has a quantization_config: quantized weights are not read;"
+                " give the encoder with float16, bfloat16 or float32 weights (--dtype says what it runs in)"
+            )
+        for setting in DETOURS:
+            if getattr(part, setting, None):
+                raise UsageError(
+                    f"{source} has {setting}, which is not followed; load the encoder with it where you trust it,"
+                    " save_pretrained it without, and give that folder"
+                )
+        if part.model_type in FETCHED:
+            raise UsageError(f"{source} names a {part.model_type} model, which is no text encoder; choose another")
 
 
 def refuse_weights(files: EncoderFiles, model: PreTrainedModel, report: Mapping[str, Any]) -> None:

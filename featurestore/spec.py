@@ -19,6 +19,9 @@ from featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_d
 POSITIONS = ("tokens", "cls", "mean")
 """Which positions are stored: every token, the first one, or their mean."""
 
+MOST_LAYERS, MOST_FLOATS = 10_000, 1_000_000
+"""Layers, and floats of a vector, that an encoder may have: a hundred times those of the largest."""
+
 SUMMARY, CONSTANT, TEXT = "summary", "constant", "text"
 """What an encoder's first token is: a special one that sees the text, one that never does, or the text's own."""
 
@@ -38,6 +41,9 @@ class EncoderSpec:
         revision: hub revision or package version; provenance.
         first_token: `SUMMARY`, `CONSTANT` or `TEXT`; None where nobody has looked. It follows from weights and
             tokenizer.
+
+    Raises:
+        UsageError: sizes that no encoder has.
     """
 
     weights: str
@@ -51,6 +57,17 @@ class EncoderSpec:
     first_token: str | None = field(default=None, compare=False)
 
     NO_IDENTITY = ("name", "source", "revision", "first_token")
+
+    def __post_init__(self) -> None:
+        # A spec comes from a file too: what is made by these numbers must not be larger than any encoder.
+        for what, size, most in (
+            ("hidden size", self.hidden_size, MOST_FLOATS),
+            ("number of layers", self.num_layers, MOST_LAYERS),
+        ):
+            if type(size) is not int or not 1 <= size <= most:
+                raise UsageError(f"{what} {size!r}: expected 1 to {most:,}")
+        if not isinstance(self.name, str) or not isinstance(self.source, str):
+            raise UsageError("encoder: its name and its source are not text")
 
     @property
     def no_summary(self) -> str | None:

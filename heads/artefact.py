@@ -15,20 +15,19 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from featurestore.errors import EncoreError, StoreError, UsageError
 from featurestore.lazy import lazy
 from featurestore.spec import FeatureSpec
 from heads.attention import AttentionPooling
 from heads.evaluate import Evaluation
+from heads.head_document import FORMAT_VERSION, damaged, read_document, read_weights
 from heads.head_folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
 from heads.model import HeadModel
 from heads.pair import PairPooling
 from heads.pooling import kind_of
 from heads.training import TrainedHead
 
-FORMAT_VERSION = 1
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
 
@@ -137,12 +136,12 @@ class Head:
             name: of the folder, for messages.
 
         Raises:
-            StoreError: a file is missing, damaged, or does not fit the other.
+            StoreError: a file is missing, damaged, or does not fit the other; or they are of no head that can score.
         """
         for file in (HEAD_FILE, WEIGHTS_FILE):
             if file not in files:
                 raise StoreError(f"{name}/{file}: missing; train the head again")
-        document = _read_document(files[HEAD_FILE], f"{name}/{HEAD_FILE}")
+        document = read_document(files[HEAD_FILE], f"{name}/{HEAD_FILE}")
         try:
             head = cls(
                 task=document["task"],
@@ -155,11 +154,14 @@ class Head:
                 versions=document["versions"],
                 created_at=document["created_at"],
             )
+            if head.evaluation is not None:
+                head.evaluation.to_dict()
+            digest = head.digest
         except StoreError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, EncoreError) as error:
-            raise StoreError(f"{name}/{HEAD_FILE}: damaged: {_described(error)}; train the head again") from error
-        if head.digest != document.get("digest"):
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, EncoreError) as error:
+            raise damaged(f"{name}/{HEAD_FILE}", error) from error
+        if digest != document.get("digest"):
             raise StoreError(f"{name}: damaged: {HEAD_FILE} and {WEIGHTS_FILE} are not those that were saved together")
         return head
 
@@ -220,32 +222,18 @@ def _digest(
     return digest.hexdigest()
 
 
-def _read_document(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        document = json.loads(data)
-        found = document["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{name}: damaged: {_described(error)}; train the head again") from error
-    if found != FORMAT_VERSION:
-        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}")
-    return document  # type: ignore[no-any-return]
-
-
 def _read_model(document: Mapping[str, Any], data: bytes, name: str) -> HeadModel:
     """The module that ``head.json`` describes, with the weights of ``weights.safetensors``."""
+    spec, classes = FeatureSpec.from_dict(document["spec"]), len(document["classes"])
+    weights = read_weights(data, name, classes, spec.width)
     # Without memory: first weights would be drawn for nothing, and from torch's global generator.
     with torch.device("meta"):
-        model = HeadModel.build(FeatureSpec.from_dict(document["spec"]), len(document["classes"]), **document["design"])
+        model = HeadModel.build(spec, classes, **document["design"])
     try:
-        model.load_state_dict(safetensors.torch.load(data), assign=True)
-    except (SafetensorError, RuntimeError) as error:
-        raise StoreError(f"{name}: damaged: {_described(error)}; train the head again") from error
+        model.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise damaged(name, error) from error
     return model.eval()
-
-
-def _described(error: Exception) -> str:
-    first = (str(error).splitlines() or [""])[0]
-    return f"no {first}" if isinstance(error, KeyError) else first
 
 
 def _versions() -> dict[str, str]:

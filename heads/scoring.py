@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from featurestore.blocks import FeatureBlock
-from featurestore.errors import UsageError
+from featurestore.errors import StoreError, UsageError
 from featurestore.spec import FeatureSpec
 from heads.artefact import Head
 from heads.attention import AttentionPooling
@@ -107,12 +107,24 @@ class Scorer:
 
         Raises:
             StoreError: features that are not of the spec; a head of pairs, and documents encoded by a version that did
-                not keep where their second text begins.
+                not keep where their second text begins; probabilities that are no numbers.
         """
         check_block(block, self.spec)
         first_lengths = block.first_lengths if self._of_pairs else None
         results = self._scoring.probabilities(block, first_lengths)
+        for head, result in zip(self.heads, results, strict=True):
+            _require_numbers(head, result)
         return [Scores(head, result) for head, result in zip(self.heads, results, strict=True)]
+
+
+def _require_numbers(head: Head, probabilities: npt.NDArray[np.float32]) -> None:
+    """Raise StoreError where documents have no probability: the class that comes first would be taken for theirs."""
+    lost = int((~np.isfinite(probabilities)).any(axis=1).sum())
+    if lost:
+        raise StoreError(
+            f"head {head.task}: gives {lost} of {len(probabilities)} documents no probability (NaN): its weights are"
+            " too large to compute with, or the features are damaged; leave the head out, or verify the store"
+        )
 
 
 def check_dtype(dtype: torch.dtype, device: torch.device) -> None:

@@ -175,3 +175,27 @@ def test_documents_of_which_nobody_counted_the_first_text_are_refused_by_a_head_
 def test_no_heads_are_refused() -> None:
     with pytest.raises(UsageError, match="no head to score with"):
         Scorer([], spec_of())
+
+
+def too_large(head: Head) -> Head:
+    """A head of finite weights whose products are not."""
+    weights = {name: tensor * 1e30 for name, tensor in head.model.state_dict().items()}
+    head.model.load_state_dict(weights)
+    return head
+
+
+@pytest.mark.parametrize("pooling", ["attention", "pair"])
+def test_weights_that_are_too_large_to_compute_with_give_an_error_and_not_the_first_class(pooling: str) -> None:
+    spec = spec_of("float16")
+    block = block_of(spec, [3, 1, 4], first_lengths=[2, 1, 1])
+    heads = [head_of(spec, task="good"), too_large(head_of(spec, pooling, task="huge"))]
+    with pytest.raises(StoreError, match=r"head huge: gives 3 of 3 documents no probability \(NaN\)"):
+        Scorer(heads, spec).score(block)
+
+
+def test_damaged_features_give_an_error_and_not_the_first_class() -> None:
+    spec = spec_of("float16")
+    block = block_of(spec, [3, 1, 4])
+    block.packed[3] = np.nan
+    with pytest.raises(StoreError, match=r"head task: gives \d of 3 documents no probability \(NaN\)"):
+        Scorer([head_of(spec)], spec).score(block)

@@ -1,0 +1,107 @@
+"""The files of a head as they are read: whoever wrote them, what is taken is a head that can score, or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from featurestore.errors import StoreError
+
+FORMAT_VERSION = 1
+DESIGN = {"pooling": str, "attention_heads": int, "layer_mix": str, "queries": int}
+"""What a design may say, each of this type or null."""
+
+MESSAGE_LENGTH = 300
+"""Characters of what is wrong with a head: its files may hold names of any length."""
+
+OUTPUT = "classifier.output.weight"
+"""(classes, d): the weights that every head has, which say how large all others are."""
+
+
+def read_document(data: bytes, name: str) -> dict[str, Any]:
+    """What ``head.json`` holds.
+
+    Raises:
+        StoreError: it is damaged, of another format, or says what no head does.
+    """
+    try:
+        document = json.loads(data, parse_constant=_refuse_number, parse_float=_finite)
+        found = document["format_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(name, error) from error
+    if found != FORMAT_VERSION:
+        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}")
+    try:
+        _check_classes(document["classes"])
+        _check_design(document["design"])
+        for field, kinds in {"training": dict, "versions": dict, "snapshot": int | None, "created_at": str}.items():
+            if not isinstance(document[field], kinds):
+                raise TypeError(f"{field} is of the wrong kind")  # noqa: TRY301 (one place says that it is damaged)
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(name, error) from error
+    return document  # type: ignore[no-any-return]
+
+
+def read_weights(data: bytes, name: str, classes: int, width: int) -> dict[str, torch.Tensor]:
+    """What ``weights.safetensors`` holds: finite float32 numbers, for so many classes and features of this width.
+
+    Nothing is made by the sizes that a head claims before its weights, which are there, are seen to have them.
+
+    Raises:
+        StoreError: it is damaged, or holds anything else.
+    """
+    try:
+        weights: dict[str, torch.Tensor] = safetensors.torch.load(data)
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        raise damaged(name, error) from error
+    shape = tuple(weights[OUTPUT].shape) if OUTPUT in weights else "none"
+    if shape != (classes, width):
+        raise damaged(name, ValueError(f"{OUTPUT} has shape {shape}, head.json says {(classes, width)}"))
+    for tensor, values in sorted(weights.items()):
+        if values.dtype != torch.float32:
+            kind = str(values.dtype).removeprefix("torch.")
+            raise damaged(name, ValueError(f"{tensor} is {kind}, expected float32"))
+        if not values.isfinite().all():
+            raise damaged(name, ValueError(f"{tensor} holds numbers that are not finite"))
+    return weights
+
+
+def damaged(name: str, error: Exception) -> StoreError:
+    """What is said of a file of a head that cannot be taken."""
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    described = (f"no {first}" if isinstance(error, KeyError) else first)[:MESSAGE_LENGTH]
+    return StoreError(f"{name}: damaged: {described}; train the head again")
+
+
+def _check_classes(classes: object) -> None:
+    if not isinstance(classes, list) or not all(isinstance(one, str) and one for one in classes):
+        raise ValueError("its classes are not names")
+    # A lone surrogate is no text: nothing could write the label.
+    "".join(classes).encode()
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise ValueError("its classes are not two names or more, each once")
+
+
+def _check_design(design: object) -> None:
+    if not isinstance(design, Mapping):
+        raise TypeError("its design is no JSON object")
+    for part, value in design.items():
+        kind = DESIGN.get(part)
+        # By its very type: True is an int too.
+        if kind is None or (value is not None and type(value) is not kind):
+            raise ValueError(f"its design says {part} {value!r}")
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_number(text)

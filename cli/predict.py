@@ -40,6 +40,9 @@ def predict(
         str | None,
         typer.Option(metavar="NAME|hf:ID|PATH", help="Where the encoder is, if it has moved.", show_default=False),
     ] = None,
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Fetch the encoder from the hub if the heads name one there.")
+    ] = False,
     device: DeviceOption = "auto",
     id_column: IdColumnOption = "doc_id",
     text_column: TextColumnOption = "text",
@@ -73,6 +76,7 @@ def predict(
         inputs=tuple(inputs),
         heads=tuple(head),
         encoder=encoder,
+        allow_download=allow_download,
         device=device,
         columns=CorpusColumns(id_column, text_column, pair_column),
         probabilities=probabilities,

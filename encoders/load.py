@@ -35,7 +35,9 @@ NO_LIMIT = 1 << 30
 """transformers writes lengths above this where a tokenizer names no limit."""
 
 
-def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", trainable: bool = False) -> Encoder:
+def load_encoder(
+    name: str, *, device: str = "auto", dtype: str = "float32", trainable: bool = False, download: bool = True
+) -> Encoder:
     """Load a frozen encoder.
 
     Args:
@@ -43,6 +45,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: ``float32``, ``bfloat16`` or ``float16``: what the forward pass runs in.
         trainable: keep the model such that it can be trained and saved; inference alone is faster without that.
+        download: whether the hub may be asked for it; not for a name that comes out of a file.
 
     Raises:
         UsageError: no such encoder or device, or files that hold no encoder which loads from safetensors, without
@@ -50,7 +53,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "float32", tra
     """
     target = resolve_device(device)
     compute = resolve_dtype(dtype, target)
-    files = find_files(name)
+    files = find_files(name, download=download)
     refuse_adapter(files)
     sentence = SentenceSettings.of(files)
     with quiet_transformers(), without_hub():

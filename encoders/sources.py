@@ -13,6 +13,7 @@ import huggingface_hub
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
 from encoders.quiet import quiet_transformers
+from featurestore.addresses import without_credentials
 from featurestore.errors import UsageError
 
 HUB_FILES = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors")
@@ -79,13 +80,16 @@ def find_files(name: str, wanted: Sequence[str] = HUB_FILES, *, download: bool =
     if name and folder.is_dir():
         return EncoderFiles(folder.resolve(), folder.resolve().name, str(folder.resolve()), None)
     if not HUB_ID.fullmatch(name) or name.startswith("."):
-        raise UsageError(f"encoder {name!r}: no such directory; give one, a hub id as hf:ID, or {', '.join(PACKAGED)}")
+        shown = without_credentials(name)
+        raise UsageError(f"encoder {shown!r}: no such directory; give one, a hub id as hf:ID, or {', '.join(PACKAGED)}")
     return _from_hub(name, wanted, download=download)
 
 
 def _packaged(name: str) -> EncoderFiles:
     if name not in PACKAGED:
-        raise UsageError(f"encoder package:{name}: no such package; there is {', '.join(PACKAGED)}")
+        raise UsageError(
+            f"encoder package:{without_credentials(name)}: no such package; there is {', '.join(PACKAGED)}"
+        )
     package = PACKAGED[name]
     # Finding a top-level package does not import it, nor what it would pull in.
     spec = importlib.util.find_spec(package.module)
@@ -106,8 +110,9 @@ def _from_hub(model_id: str, wanted: Sequence[str], *, download: bool) -> Encode
             folder = Path(
                 huggingface_hub.snapshot_download(model_id, allow_patterns=list(wanted), local_files_only=not download)
             )
-    except HFValidationError as error:
-        raise UsageError(f"encoder {model_id!r}: neither a directory nor a hub id") from error
+    except HFValidationError:
+        # Its text repeats the whole name, whatever that holds.
+        raise UsageError(f"encoder {without_credentials(model_id)!r}: neither a directory nor a hub id") from None
     except RepositoryNotFoundError as error:
         raise UsageError(
             f"encoder hf:{model_id}: not on the hub, or not open to you; check the id, set HF_TOKEN if it is private"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from featurestore.errors import UsageError
 
@@ -24,6 +24,16 @@ ALIASES = {
     "http": "http", "https": "https",
 }  # fmt: skip
 """Scheme → the one that it is another name of."""
+
+USER = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*:/*)?.*(?:@|%40)", re.DOTALL | re.IGNORECASE)
+SECRET = re.compile(
+    r"([?#;](?:[^\s?]*?[&;])?"
+    r"(?:[\w.-]*(?:signature|credential|token|secret|passw|access-?_?key|api-?_?key)[\w.-]*|sig|pwd|auth|key)=)"
+    r"[^\s'\")]+",
+    re.IGNORECASE,
+)
+"""Parameters of signed URLs, and others that grant access. Any other ``?`` is part of a name."""
+IN_ENVIRONMENT = "credentials belong in the environment, where no log or report repeats them"
 
 KNOWN = "known are s3://, gs://, az://, https:// and local paths"
 ADVICE = {
@@ -56,7 +66,7 @@ class Address:
 
         Raises:
             UsageError: nothing, a scheme that is not known or lacks a slash, no bucket, credentials in the URL, or a
-                key that is not UTF-8.
+                key that is not UTF-8. The text repeats no credentials.
         """
         if not text:
             raise UsageError("'': an empty name; expected a local path, or a URL such as s3://bucket/folder")
@@ -67,19 +77,23 @@ class Address:
         if not slashes and scheme not in {*ALIASES, *ADVICE, "file"}:
             # A name with a colon in it.
             return cls("", "", text)
+        shown = without_credentials(text)
         if scheme == "file":
             return cls("", "", _local_path(text, slashes, rest))
         if scheme not in ALIASES:
-            advice = ADVICE.get(scheme, f"unknown scheme; {KNOWN} (a local name with a colon as ./{text})")
-            raise UsageError(f"{text}: {advice.format(rest=rest)}")
+            advice = ADVICE.get(scheme, f"unknown scheme; {KNOWN} (a local name with a colon as ./{shown})")
+            raise UsageError(f"{shown}: {advice.replace('{rest}', without_credentials(rest))}")
+        if SECRET.search(unquote(rest)):
+            raise UsageError(f"{shown}: holds a key or a signature; {IN_ENVIRONMENT}")
         if len(slashes) != 2:
-            raise UsageError(f"{text}: expected two slashes, as in {scheme}://{rest or 'bucket/folder'}")
+            place = without_credentials(rest) or "bucket/folder"
+            raise UsageError(f"{shown}: expected two slashes, as in {scheme}://{place}")
         bucket, _, path = rest.partition("/")
-        scheme, bucket = _named(text, scheme, bucket, path)
+        scheme, bucket = _named(text, scheme, bucket)
         try:
             path.encode()
         except UnicodeEncodeError as error:
-            raise UsageError(f"{text!r}: is not UTF-8, which keys of objects are") from error
+            raise UsageError(f"{shown!r}: is not UTF-8, which keys of objects are") from error
         return cls(scheme, bucket, path)
 
     @property
@@ -126,6 +140,18 @@ class Address:
         return f"{self.scheme}://{self.bucket}" + (f"/{self.path}" if self.path else "")
 
 
+def without_credentials(word: str) -> str:
+    """A user's word as a message may repeat it: nothing in front of an ``@``, and no signature behind a ``?``."""
+    if secret := SECRET.search(unquote(word)):
+        word = f"{unquote(word)[: secret.start() + 1]}…"
+    return USER.sub(r"\1…@", word)
+
+
+def masked(text: str) -> str:
+    """A library's words without the credentials in the URLs among them."""
+    return SECRET.sub(r"\1…", re.sub(r"(?<=://)[^\s/@]+@", "…@", text))
+
+
 def _local_path(text: str, slashes: str, rest: str) -> str:
     """The path of a ``file:`` URL."""
     host, slash, path = rest.partition("/")
@@ -133,17 +159,17 @@ def _local_path(text: str, slashes: str, rest: str) -> str:
         return f"/{rest}"
     if len(slashes) == 2 and slash and host == "localhost":
         return f"/{path}"
-    raise UsageError(f"{text}: expected three slashes and a path, as in file:///{rest or 'folder'}")
+    place = without_credentials(rest) or "folder"
+    raise UsageError(f"{without_credentials(text)}: expected three slashes and a path, as in file:///{place}")
 
 
-def _named(text: str, scheme: str, bucket: str, path: str) -> tuple[str, str]:
+def _named(text: str, scheme: str, bucket: str) -> tuple[str, str]:
     """Scheme and bucket under the names that the storage client knows."""
     first = ALIASES[scheme]
     if first == "az" and (account := AZURE_ACCOUNT.fullmatch(bucket)):
         return "abfss", f"{account[1]}@{account[2]}.dfs.{account[3]}"
     if "@" in bucket:
-        host = bucket.rpartition("@")[2]
-        raise UsageError(f"{scheme}://…@{host}/{path}: names an account; credentials belong in the environment")
+        raise UsageError(f"{without_credentials(text)}: names an account; {IN_ENVIRONMENT}")
     if not (HOST if first.startswith("http") else BUCKET).fullmatch(bucket):
-        raise UsageError(f"{text}: names no bucket; expected {scheme}://bucket/folder")
+        raise UsageError(f"{without_credentials(text)}: names no bucket; expected {scheme}://bucket/folder")
     return first, bucket

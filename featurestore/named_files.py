@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from obstore.exceptions import InvalidPathError
 
-from featurestore.addresses import Address
+from featurestore.addresses import Address, without_credentials
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
 from featurestore.whole_files import whole_file
@@ -44,6 +44,9 @@ def check_file(text: str, option: str) -> None:
     """
     try:
         address = Address.parse(text)
+    except UsageError as error:
+        raise UsageError(f"{option} {without_credentials(text)!r}: cannot be written: {error}") from error
+    try:
         path = address.local
         if not address.name or text.endswith("/") or (path and path.is_dir()):
             raise IsADirectoryError("it names a folder, not a file")

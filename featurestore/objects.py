@@ -7,6 +7,7 @@ Requests that storage fails in passing are made again (`featurestore.retries`).
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,10 +24,10 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
-from featurestore.addresses import Address
+from featurestore.addresses import Address, masked
 from featurestore.errors import StoreError, UsageError
 from featurestore.local_files import create_file, filled, put_file
-from featurestore.refusals import NO_BUCKET, disk_refusal, refusal
+from featurestore.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
 from featurestore.retries import PATIENCE, again
 from featurestore.syncing import Unsynced, make_folder
 
@@ -79,11 +80,12 @@ class Objects:
         """The objects under ``uri``; ``make`` creates a local directory that is not there.
 
         Raises:
-            UsageError: no such local directory, or no address at all.
+            UsageError: no such local directory, no address at all, or an endpoint with credentials in it.
         """
         address = Address.parse(uri)
         path = address.local
         if path is None:
+            require_plain_endpoint(os.environ)
             try:
                 raw = from_url(address.request, retry_config={"retry_timeout": PATIENCE})
                 return cls(raw, str(address).rstrip("/"))
@@ -333,4 +335,4 @@ def _naming(name: str) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (said.splitlines() or [type(error).__name__])[0]
+    return masked((said.splitlines() or [type(error).__name__])[0])

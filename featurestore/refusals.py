@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+from featurestore.addresses import masked, without_credentials
+from featurestore.errors import UsageError
 
 URL = re.compile(r"https?://[^\s?]+")
 STATUS = re.compile(r"status code: (\d+)")
@@ -15,6 +19,9 @@ METADATA_SERVICES = ("169.254.169.254", "169.254.170.2", "metadata.google.intern
 """Where clients look for credentials that the environment does not give."""
 FULL_DISK = (28, 122)
 NOT_ALLOWED = (1, 13, 30)
+
+ENDPOINT = re.compile(r"(?:AWS|AZURE|GOOGLE)_(?:\w*ENDPOINT\w*|(?:BASE_)?URL)", re.IGNORECASE)
+KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 CREDENTIALS = "see that the environment holds credentials which may read and write there"
 
@@ -29,9 +36,20 @@ MEANINGS = {
 """Words of the client → what they mean."""
 
 
+def require_plain_endpoint(environment: Mapping[str, str]) -> None:
+    """See that no endpoint of the environment holds credentials: the client's messages would repeat them.
+
+    Raises:
+        UsageError: one does; the text names the variable alone.
+    """
+    for name, value in environment.items():
+        if ENDPOINT.fullmatch(name) and without_credentials(value) != value:
+            raise UsageError(f"{name}: has credentials in it; give them by variables of their own, such as {KEYS}")
+
+
 def refusal(error: Exception) -> str:
     """What storage refused and what to do about it, in one line."""
-    text = (str(error).splitlines() or [type(error).__name__])[0]
+    text = masked((str(error).splitlines() or [type(error).__name__])[0])
     if NO_BUCKET in str(error):
         return "no such bucket; correct the URI, or make the bucket"
     url = urlsplit(found[0]) if (found := URL.search(text)) else urlsplit("")

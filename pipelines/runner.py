@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import create_runner
 
+from featurestore.addresses import masked
 from featurestore.errors import JobError, UsageError
 from pipelines.memory import share_heaps
 
@@ -89,7 +90,7 @@ def parse_options(options: Sequence[str]) -> PipelineOptions:
     except SystemExit as ending:
         if not ending.code:
             raise
-        reason = said.getvalue().strip().rpartition("error: ")[2]
+        reason = masked(said.getvalue().strip().rpartition("error: ")[2])
         raise UsageError(f"Beam options, which follow --: {reason}") from ending
     unknown = sorted(known - PipelineOptions([]).get_all_options().keys())
     if unknown and _embedded(parsed):

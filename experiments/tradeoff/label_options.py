@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from featurestore import DataError, Store, UsageError
+from featurestore.addresses import without_credentials
 from heads import Labels, Split, check_task, read_labels
 from heads.store_training import DEV_SHARE
 from tablefiles import PLAIN_TEXT, TextOptions
@@ -40,18 +41,19 @@ class LabelFiles:
         Raises:
             UsageError: no task, no file, or more than one colon that may be meant.
         """
+        shown = without_credentials(text)
         task, found, files = text.partition("=")
         if not found or not task or not files:
-            raise UsageError(f"--labels {text!r}: expected TASK=TRAIN or TASK=TRAIN:DEV, for example topic=a.parquet")
+            raise UsageError(f"--labels {shown!r}: expected TASK=TRAIN or TASK=TRAIN:DEV, for example topic=a.parquet")
         check_task(task)
         colons = [at for at, sign in enumerate(files) if sign == ":" and format_of_name(files[:at]) is not None]
         if len(colons) > 1:
-            raise UsageError(f"--labels {text!r}: names more than two files; give TRAIN and DEV, and rename others")
+            raise UsageError(f"--labels {shown!r}: names more than two files; give TRAIN and DEV, and rename others")
         if not colons:
             return cls(task, files)
         train, dev = files[: colons[0]], files[colons[0] + 1 :]
         if not dev:
-            raise UsageError(f"--labels {text!r}: no file after the colon; leave it out to set a share of TRAIN aside")
+            raise UsageError(f"--labels {shown!r}: no file after the colon; leave it out to set a share of TRAIN aside")
         return cls(task, train, dev)
 
     def __str__(self) -> str:

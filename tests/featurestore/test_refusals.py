@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
 
-from featurestore.refusals import refusal
+from featurestore.errors import UsageError
+from featurestore.refusals import refusal, require_plain_endpoint
 
 CREDENTIALS = "see that the environment holds credentials which may read and write there"
 GET = "Generic S3 error: Error performing GET http://host:1/bucket/store.json?x=1 in 1.1ms"
@@ -70,3 +71,26 @@ DISK = "Generic LocalFileSystem error: Unable to copy data to file: "
 )
 def test_a_refusal_is_one_line_that_says_what_to_do(error: BaseError, meaning: str) -> None:
     assert refusal(error) == meaning
+
+
+def test_a_refusal_repeats_no_signature_of_the_client() -> None:
+    url = "https://u:TOPSECRET@host/c/x?sv=1&sig=TOPSECRET&token=TOPSECRET"
+    assert "TOPSECRET" not in refusal(
+        GenericError(f"Generic MicrosoftAzure error: Error performing GET {url} in 1ms - odd")
+    )
+    assert "TOPSECRET" not in refusal(GenericError(f"x error: https://host/x?sig=TOPSECRET{SEND}"))
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT", "aws_endpoint_url_s3", "AZURE_STORAGE_ENDPOINT", "GOOGLE_BASE_URL"]
+)
+def test_an_endpoint_with_credentials_in_it_is_refused_by_the_name_of_its_variable(name: str) -> None:
+    for value in ("http://user:TOPSECRET@host:1", "https://host/?sig=TOPSECRET", "user:TOPSECRET@host"):
+        with pytest.raises(UsageError, match=f"^{name}: has credentials in it") as raised:
+            require_plain_endpoint({name: value})
+        assert "TOPSECRET" not in str(raised.value)
+
+
+def test_other_endpoints_and_variables_are_left_alone() -> None:
+    proxy = {"AWS_PROXY_URL": "http://user:pw@host", "HTTPS_PROXY": "http://u:p@h", "AWS_CONTAINER_CREDENTIALS": "a@b"}
+    require_plain_endpoint({**proxy, "AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "AZURE_ENDPOINT": "https://h/x"})

@@ -13,6 +13,7 @@ import torch
 
 from encoders.batching import NO_PADDING, Padding, longest_first, split_by_budget
 from encoders.ragged import Index
+from featurestore.panics import without_quotes
 
 Result = TypeVar("Result")
 
@@ -95,5 +96,5 @@ def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _Failure:
     except torch.AcceleratorError:
         raise
     except (RuntimeError, ValueError, IndexError) as error:
-        lines = [type(error).__name__, *str(error).strip().splitlines()]
+        lines = [type(error).__name__, *without_quotes(error).strip().splitlines()]
         return _Failure(": ".join(lines[:2])[:REASON_LENGTH])

@@ -16,7 +16,8 @@ from experiments.tasks import Task
 from featurestore import DataError, UsageError
 from featurestore.identity import key_hashes, text_digests
 from heads.label_files import read_columns
-from heads.labels import Labels, named
+from heads.labels import Labels, named, named_classes
+from tablefiles.names import shown_name
 
 COLUMNS = ("doc_id", "text", "text_pair", "label")
 
@@ -111,11 +112,13 @@ def read_task(task: Task, train_rows: int | None = None, dev_rows: int | None = 
     dev = _read_part(task, "dev", task.dev, dev_rows)
     classes = train.labels.classes
     if len(classes) < 2:
-        raise DataError(f"task {task.name}: every training document is {classes[0]!r}; a task needs two classes")
+        raise DataError(
+            f"task {task.name}: every training document is {shown_name(classes[0])!r}; a task needs two classes"
+        )
     unseen = sorted(set(dev.labels.classes) - set(classes))
     if unseen:
         raise DataError(
-            f"task {task.name}: dev classes {named(pa.array(unseen))} have no training document; label some, take more "
+            f"task {task.name}: dev classes {named_classes(unseen)} have no training document; label some, take more "
             "training rows, or leave them out"
         )
     return TaskData(task, classes, train, dev)

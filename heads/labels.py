@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.errors import DataError, UsageError
+from tablefiles.names import shown_name
 
 NAMES_LISTED = 5
 
@@ -78,7 +79,7 @@ class Labels:
         codes = pc.index_in(self.labels, value_set=pa.array(classes, pa.string()))
         if codes.null_count:
             strange = pc.unique(self.labels.filter(codes.is_null()))
-            raise DataError(f"{self.source}: classes {named(strange)} are not among {named(pa.array(classes))}")
+            raise DataError(f"{self.source}: classes {named_classes(strange)} are not among {named_classes(classes)}")
         return codes.to_numpy().astype(np.int64)  # type: ignore[no-any-return]
 
     def filter(self, mask: npt.NDArray[np.bool_] | pa.BooleanArray) -> Labels:
@@ -97,6 +98,11 @@ def named(values: pa.Array | pa.ChunkedArray) -> str:
     return first if len(values) <= NAMES_LISTED else f"{first} and {len(values) - NAMES_LISTED:,} more"
 
 
+def named_classes(classes: Iterable[object]) -> str:
+    """The same of classes, which are texts where a column of texts was named for the labels."""
+    return named(pa.array([shown_name(str(each)) for each in classes], pa.string()))
+
+
 def _refuse_contradictions(doc_ids: pa.StringArray, labels: pa.StringArray, source: str) -> None:
     counts = pc.value_counts(doc_ids)
     torn = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
@@ -105,7 +111,7 @@ def _refuse_contradictions(doc_ids: pa.StringArray, labels: pa.StringArray, sour
         given = labels.filter(pc.equal(doc_ids, example)).to_pylist()
         raise DataError(
             f"{source}: {len(torn)} documents have more than one label ({named(torn)}; {example} is "
-            f"{' and '.join(given)}); keep one label for each"
+            f"{' and '.join(map(shown_name, given))}); keep one label for each"
         )
 
 

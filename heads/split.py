@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from featurestore.errors import DataError, UsageError
 from featurestore.identity import key_hashes
-from heads.labels import Labels, named
+from heads.labels import Labels, named, named_classes
+from tablefiles.names import shown_name
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class Split:
         if not len(self.train):
             raise DataError(f"{self.train.source}: no document to train on; are its labelled documents stored?")
         if len(self.train.classes) < 2:
-            only = ", ".join(self.train.classes)
-            raise DataError(f"{self.train.source}: every document to train on is {only!r}; a head needs two classes")
+            (only,) = self.train.classes
+            raise DataError(
+                f"{self.train.source}: every document to train on is {shown_name(only)!r}; a head needs two classes"
+            )
         if self.dev is None:
             return
         if not len(self.dev):
@@ -45,7 +48,7 @@ class Split:
         unseen = sorted(set(self.dev.classes) - set(self.train.classes))
         if unseen:
             raise DataError(
-                f"{self.dev.source}: classes {named(pa.array(unseen))} have no document to train on; "
+                f"{self.dev.source}: classes {named_classes(unseen)} have no document to train on; "
                 f"label some, or leave them out"
             )
         shared = self.dev.doc_ids.filter(pc.is_in(self.dev.doc_ids, value_set=self.train.doc_ids))

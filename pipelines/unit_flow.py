@@ -14,7 +14,8 @@ import pyarrow as pa
 from encoders import DocumentBlock
 from featurestore import FeatureBlock
 from featurestore.entries import SegmentEntry
-from featurestore.errors import UnreadableFile
+from featurestore.errors import EncoreError, UnreadableFile
+from featurestore.panics import without_quotes
 from featurestore.records import RejectedDocument, SegmentRecord
 from featurestore.segments import EncodingCounts
 from pipelines.dead_letters import DeadLetter
@@ -40,7 +41,8 @@ class Failure:
     def of(cls, stage: str, error: BaseException) -> Failure:
         """From the error that ended the unit; its traceback goes to the debug log."""
         logger.debug("unit failed in %s", stage, exc_info=error)
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = str(error) if isinstance(error, EncoreError | OSError) else without_quotes(error)
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
         reason = f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")
         return cls(stage, reason, lasting=isinstance(error, UnreadableFile))
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from featurestore.errors import UsageError
 from tablefiles.files import TableFile
-from tablefiles.names import list_names
+from tablefiles.names import list_names, shown_name
 
 Int64s = npt.NDArray[np.int64]
 
@@ -47,7 +47,7 @@ class Wanted:
     def require(self, uri: str, present: Sequence[str]) -> None:
         """Raise UsageError unless all columns are among those of a file, and none of them twice."""
         missing = [name for name in self.names if name not in present]
-        there = list_names(present)
+        there = list_names([shown_name(name) for name in present])
         if missing:
             raise UsageError(f"{uri}: no column {', '.join(missing)}; columns there: {there}")
         twice = [name for name in self.names if present.count(name) > 1]

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 NAMES_LISTED = 20
+NAME_LENGTH, NAME_WORDS = 40, 4
+"""What is longer reads like a text: the first row of a file without a header, or labels from a column of texts."""
+
+
+def shown_name(name: str) -> str:
+    """The name of a column or a class for a message; of what is rather a text, which no message repeats, its length."""
+    short = len(name) <= NAME_LENGTH and len(name.split()) <= NAME_WORDS
+    return name if short else f"({len(name):,} characters)"
 
 
 def list_names(names: Sequence[str]) -> str:

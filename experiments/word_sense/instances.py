@@ -15,6 +15,7 @@ from encoders.ragged import offsets_of
 from featurestore import DataError, UsageError
 from featurestore.identity import text_digests
 from featurestore.named_files import read_file
+from featurestore.panics import without_quotes
 
 SCHEMA = pa.schema(
     {
@@ -126,7 +127,7 @@ def _read_columns(path: str) -> pa.Table:
         table = table.cast(SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         wanted = ", ".join(f"{field.name} {field.type}" for field in SCHEMA)
-        raise UsageError(f"{path}: columns of other types than expected ({wanted}): {error}") from error
+        raise UsageError(f"{path}: columns of other types than expected ({wanted}): {without_quotes(error)}") from error
     if not table.num_rows:
         raise UsageError(f"{path}: holds no instances")
     return table

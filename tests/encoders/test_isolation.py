@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from encoders.isolation import REASON_LENGTH, Done, Failed, run_batches
 from encoders.ragged import Index
+from featurestore.panics import RustPanic
 
 LENGTHS = np.array([5, 1, 3, 5, 2])
 
@@ -55,6 +56,14 @@ def test_a_reason_is_one_line_of_bounded_length() -> None:
     (outcome,) = run_batches(np.array([1]), 1, run)
     assert isinstance(outcome, Failed)
     assert outcome.reason == ("ValueError: " + "x" * 1000)[:REASON_LENGTH]
+
+
+def test_a_reason_quotes_no_text() -> None:
+    def run(_batch: Index) -> None:
+        raise RustPanic("byte index 5 is not a char boundary of `a secret text`")
+
+    (failed,) = run_batches(np.array([1]), 8, run)
+    assert failed == Failed(0, "RustPanic: byte index 5 is not a char boundary of …")
 
 
 def test_an_error_without_text_still_has_a_reason() -> None:

@@ -114,7 +114,7 @@ def test_a_header_alone_holds_no_documents(tmp_path):
         (b'doc_id,"text\na,x\n', "not CSV in UTF-8"),
         (b"PAR1\x15\x04\x15\n", "is a Parquet file; rename it so that it ends in .parquet"),
         (b"doc_id\0,text\n", "not CSV in UTF-8: its first line holds binary data"),
-        (b"doc_id;text\na;x\n", "the header 'doc_id;text' has no comma; say --csv-delimiter ';'"),
+        (b"doc_id;text\na;x\n", "its header has no comma; say --csv-delimiter ';'"),
         (b"doc_id\ttext\na\tx\n", "has no comma; say --csv-delimiter tab"),
         (b"id,body\na,x\n", "no column doc_id, text; columns there: id, body"),
         (b"doc_id,text,text\na,x,y\n", "more than one column text"),

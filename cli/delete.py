@@ -58,7 +58,7 @@ def delete(
     Example: encore delete --store features review-17 review-23 --block
     """
     beam_options(context, taken=False)
-    from cli.output import print_json, print_pairs, printable  # noqa: PLC0415
+    from cli.output import print_json, print_pairs  # noqa: PLC0415
     from featurestore import Store, UsageError  # noqa: PLC0415
     from featurestore.maintenance import delete as deletion  # noqa: PLC0415
 
@@ -86,7 +86,7 @@ def delete(
             }
         )
         return
-    shown = ", ".join(map(printable, done.missing[: deletion.EXAMPLES]))
+    shown = ", ".join(done.missing[: deletion.EXAMPLES])
     more = "; --json lists all" if len(done.missing) > deletion.EXAMPLES else ""
     listed = f": {shown}{' …' if more else ''}{more}" if shown else ""
     print_pairs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from cli.output import console, human_bytes, print_table
+from cli.output import console, human_bytes, print_line, print_table
 from experiments.demo import DemoResult
 
 
@@ -57,4 +57,4 @@ def print_demo(result: DemoResult) -> None:
         f"encore encode {folder}/docstrings.parquet --store {folder}/features  # all stored: encodes nothing",
         "encore encode YOUR.parquet --store features",
     ):
-        console().print(f"  {command}", markup=False, soft_wrap=True)
+        print_line(f"  {command}")

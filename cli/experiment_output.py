@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cli.output import console, error_console, print_json, print_table
+from cli.output import error_console, print_json, print_line, print_table
 from experiments.outcome import Difference, Outcome
 from experiments.result_tables import MISSING, ResultRow
 
@@ -36,10 +36,11 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         ],
         many_columns=True,
     )
-    console().print("bytes: of a document's features; ±: half the 95 % interval over seeds", soft_wrap=True)
+    print_line("bytes: of a document's features; ±: half the 95 % interval over seeds")
     if outcome.paired is not None and outcome.paired in outcome.rows:
         _print_differences(outcome, outcome.paired)
-    console().print(f"cells: {outcome.parquet}\ntables: {outcome.report}", markup=False, soft_wrap=True)
+    print_line(f"cells: {outcome.parquet}")
+    print_line(f"tables: {outcome.report}")
 
 
 def _print_differences(outcome: Outcome, paired: str) -> None:

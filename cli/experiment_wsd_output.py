@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.output import console, print_json, print_table
+from cli.output import print_json, print_line, print_table
 from experiments.word_sense.lines import ProbeResult
 
 
@@ -27,4 +27,5 @@ def print_probe(result: ProbeResult, files: tuple[Path, Path], *, as_json: bool)
         return
     print_table("Word senses by the nearest centroid, in %", result.head, result.table)
     print_table("F1 in % on the covered instances, by data set", ["features", *result.parts], result.table_of_parts)
-    console().print(f"{result.summary}\nfigures: {parquet}\ntables: {report}", markup=False, soft_wrap=True)
+    for line in (*result.summary.split("\n"), f"figures: {parquet}", f"tables: {report}"):
+        print_line(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from cli.output import human_bytes, print_json, print_pairs, printable
+from cli.output import human_bytes, print_json, print_pairs
 from cli.vacuum_output import counted, numbers
 from featurestore.maintenance.forget import Removal
 from pipelines.forget_job import FolderForgotten, Forgetting
@@ -61,7 +61,7 @@ def _left(done: Forgetting, age_limit: timedelta, *, dry_run: bool) -> Iterator[
     for sign in removal.at_work:
         began, until = f"{sign.since:%Y-%m-%d %H:%M} UTC", f"{sign.since + age_limit:%Y-%m-%d %H:%M} UTC"
         remedy = f"forget again when it has, or after {until}; where no job runs, at once with --older-than 0"
-        yield "left", f"what was there at {began} or came later: {printable(sign.name)} has not ended; {remedy}"
+        yield "left", f"what was there at {began} or came later: {sign.name} has not ended; {remedy}"
     if removal.deleted_meanwhile:
         yield "left", f"{counted(removal.deleted_meanwhile, 'rows')} deleted while this ran: forget again"
     if done.complete:

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from cli.output import human_bytes, print_json, print_pairs, printable, write_report
+from cli.output import human_bytes, print_json, print_pairs, write_report
 from pipelines.segment_job import JobReport
 
 SHOWN = 5
@@ -77,7 +77,7 @@ def _unread(unread: Sequence[Mapping[str, str]]) -> list[tuple[str, object]]:
     if not unread:
         return []
     lines: list[tuple[str, object]] = [("not read", f"{len(unread):,} in the folders that were named")]
-    lines += [("", f"  {printable(it['file'])}: {it['reason']}") for it in unread[:SHOWN]]
+    lines += [("", f"  {it['file']}: {it['reason']}") for it in unread[:SHOWN]]
     if len(unread) > SHOWN:
         lines.append(("", f"  {len(unread) - SHOWN:,} more, which the report lists"))
     return lines
@@ -91,13 +91,13 @@ def _pruning(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
     lines: list[tuple[str, object]] = [
         ("pruned", f"{report['pruned']:,} of {pruning['left']:,} that are not in the corpus (limit {pruning['limit']})")
     ]
-    lines += [("", f"  {printable(doc_id)}") for doc_id in left]
+    lines += [("", f"  {doc_id}") for doc_id in left]
     more = pruning["left"] - len(left)
     lines.append(("", f"  {f'and {more:,} more: ' if more else ''}all are listed in {pruning['list']}"))
     if pruning["withheld"]:
         if pruning["obstacles"]:
             lines.append(("", "nothing was pruned, since it is not known what has left:"))
-            lines += [("", f"  {printable(obstacle)}") for obstacle in pruning["obstacles"]]
+            lines += [("", f"  {obstacle}") for obstacle in pruning["obstacles"]]
         if not pruning["within"]:
             lines.append(
                 ("", "nothing was pruned, since that is over the limit; if they are really gone, say so with a")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from cli.terminal import printable, without_secrets
+
 IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK")
 """Remarks of Beam's about what an import did not find, which say nothing to somebody who did not ask for it."""
 
@@ -18,13 +20,21 @@ class OneLine(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             error = (str(record.exc_info[1]).splitlines() or [""])[0]
             said = f"{said}: {type(record.exc_info[1]).__name__}: {error}"
-        return f"{record.levelname} {record.name}: {said}"
+        return printable(without_secrets(f"{record.levelname} {record.name}: {said}"))
+
+
+class Whole(logging.Formatter):
+    """A record with its traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """All of its lines."""
+        return printable(without_secrets(super().format(record)), keep="\n")
 
 
 def set_up_logging(*, debug: bool) -> None:
     """Send warnings to standard error, but for remarks that concern nobody here; ``debug`` adds all details."""
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: not record.getMessage().startswith(IMPORT_REMARKS))
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if debug else OneLine())
+    handler.setFormatter(Whole("%(levelname)s %(name)s: %(message)s") if debug else OneLine())
     logging.getLogger("encore").setLevel(logging.DEBUG if debug else logging.WARNING)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import traceback
-from io import TextIOWrapper
+from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from cli import (
     backfill,
@@ -35,6 +36,8 @@ from cli import (
 )
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
+from cli.streams import flush_streams, guard_streams
+from cli.terminal import printable, without_secrets
 
 INTERRUPTED = 130
 RESUMING = ("encode", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
@@ -89,51 +92,65 @@ def main() -> NoReturn:
     own, beam_options = words[:split], words[split + 1 :]
     debug = "--debug" in own
     signal.signal(signal.SIGTERM, _interrupt)
-    take_every_character()
+    guard_streams()
     set_up_logging(debug=debug)
     code = run([word for word in own if word != "--debug"], tuple(beam_options), debug=debug)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    if refused := flush_streams():
+        code = _fail(f"standard output: {refused.strerror}; what was to be done is done, and not all of it is shown", 1)
     # A runner's worker threads may still be at work on an interrupted unit; nobody waits for what is not wanted.
     os._exit(code)
-
-
-def take_every_character() -> None:
-    """Let standard output and error take any text: what their encoding lacks is written as its number."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = False) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
     try:
         _require_text(words)
-        app(args=words, prog_name="encore", obj=BeamOptions(beam_options), standalone_mode=True)
-    except SystemExit as done:
-        # Typer turns Ctrl-C into this exit code.
-        if done.code == INTERRUPTED:
-            kept = "; finished units are kept: the same command resumes" if words[0] in RESUMING else ""
-            print(f"encore: interrupted{kept}", file=sys.stderr)
-        return done.code if isinstance(done.code, int) else 1
-    except BrokenPipeError:
-        return 0
+        _invoke(words, beam_options)
+    except typer.Exit as done:
+        return done.exit_code
+    except KeyboardInterrupt:
+        kept = "; finished units are kept: the same command resumes" if words[0] in RESUMING else ""
+        return _fail(f"interrupted{kept}", INTERRUPTED)
     except BaseException as error:  # whoever runs a command gets a line and an exit code, whatever it was
         # As featurestore.panics tells them, which would be slow to import before --help.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        # Imported late: torch comes with it, and --help answers at once.
-        from featurestore.errors import EncoreError  # noqa: PLC0415
-
-        if debug:
-            traceback.print_exception(error)
-        if isinstance(error, FileNotFoundError) and NO_TEMPORARY_FOLDER in str(error):
-            return _fail("there is no folder for temporary files that can be written to; set TMPDIR to one", 1)
-        if isinstance(error, EncoreError | OSError):
-            return _fail(str(error), error.exit_code if isinstance(error, EncoreError) else 1)
-        first = (str(error).splitlines() or [""])[0]
-        return _fail(f"a mistake of Encore's own: {type(error).__name__}: {first}; please report it with --debug", 1)
+        return _report(error, (*words, *beam_options), debug=debug)
     return 0
+
+
+def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
+    """Say in a line or two what ended the command; its exit code."""
+    if isinstance(error, TyperException):
+        # Help that nobody asked for is printed by now.
+        return error.exit_code if type(error).__name__ == "NoArgsIsHelpError" else _fail(_usage(error), 2, words)
+    # Imported late: torch comes with it, and --help answers at once.
+    from featurestore.errors import EncoreError  # noqa: PLC0415
+
+    if debug:
+        _show("".join(traceback.format_exception(error)), words)
+    if isinstance(error, EncoreError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, FileNotFoundError) and NO_TEMPORARY_FOLDER in str(error):
+        return _fail("there is no folder for temporary files that can be written to; set TMPDIR to one", 1)
+    if isinstance(error, OSError):
+        return _fail(str(error), 1, words)
+    first = (str(error).splitlines() or [""])[0]
+    return _fail(f"a mistake of Encore's own: {type(error).__name__}: {first}; please report it with --debug", 1, words)
+
+
+def _invoke(words: list[str], beam_options: tuple[str, ...]) -> None:
+    """Run the command that these words name."""
+    # Typer's own way to run it would turn any broken connection into a silent exit, and print words as they are.
+    with typer.main.get_command(app).make_context("encore", words, obj=BeamOptions(beam_options)) as context:
+        context.command.invoke(context)
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with the words, and where to read what is taken."""
+    context = getattr(error, "ctx", None)
+    command = "encore" if context is None else context.command_path
+    return f"{error.format_message().strip().removesuffix('.')}; {command} --help tells what it takes"
 
 
 def _require_text(words: list[str]) -> None:
@@ -146,11 +163,15 @@ def _require_text(words: list[str]) -> None:
             raise UsageError(f"{shown}: is not text in the encoding of this locale; rename it, or set LC_ALL=C.UTF-8")
 
 
-def _fail(message: str, code: int) -> int:
-    from cli.output import printable  # noqa: PLC0415
-
-    print(f"encore: {printable(message, keep=chr(10))}", file=sys.stderr)
+def _fail(message: str, code: int, words: Sequence[str] = ()) -> int:
+    _show(f"encore: {message}\n", words)
     return code
+
+
+def _show(text: str, words: Sequence[str] = ()) -> None:
+    """Write to standard error what a terminal may show, without the credentials in these words and in URLs."""
+    urls = [part for word in words for part in (word, word.partition("=")[2]) if ":/" in part]
+    print(printable(without_secrets(text, urls) if words else text, keep="\n"), end="", file=sys.stderr)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

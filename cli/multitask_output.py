@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.output import console, print_json, print_pairs, print_table
+from cli.output import console, print_json, print_line, print_pairs, print_table
 from experiments.multitask import MultitaskResult
 
 READS = {"cls": "first position (cls)", "mean": "mean"}
@@ -57,4 +57,4 @@ def print_multitask(result: MultitaskResult, *, as_json: bool) -> None:
         f"encore encode YOUR.parquet --store features --encoder {result.out}",
         f"encore predict YOUR.parquet --head {result.out}/heads/{task}",
     ):
-        console().print(f"  {command}", markup=False, soft_wrap=True)
+        print_line(f"  {command}")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.terminal import SafeConsole, printable
 from featurestore.named_files import check_file, new_file
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -18,12 +19,12 @@ UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 def console() -> Console:
     """Standard output, for results."""
-    return Console(highlight=False)
+    return SafeConsole(highlight=False)
 
 
 def error_console() -> Console:
     """Standard error, for progress and remarks."""
-    return Console(stderr=True, highlight=False)
+    return SafeConsole(stderr=True, highlight=False)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -59,22 +60,17 @@ def print_table(
     console().print(table)
 
 
-def printable(text: str, keep: str = "") -> str:
-    """A text as a terminal may show it: an id or a label is data, and its control characters are not for the terminal.
-
-    Args:
-        text: any text.
-        keep: control characters that stay.
-    """
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
-
-
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     """Name and value, one pair a line."""
     listed = list(pairs)
     width = max((len(name) for name, _ in listed), default=0)
     for name, value in listed:
-        console().print(f"{name:<{width}}  {value}", markup=False, soft_wrap=True)
+        print_line(f"{name:<{width}}  {printable(str(value))}")
+
+
+def print_line(text: str) -> None:
+    """A line for results, as wide as it is."""
+    console().print(printable(text), markup=False, soft_wrap=True)
 
 
 def human_bytes(count: float) -> str:

@@ -31,6 +31,7 @@ def tag(
     Example: encore tag release-3 --store features
     """
     beam_options(context, taken=False)
+    from cli.output import print_line  # noqa: PLC0415
     from featurestore import Store, UsageError  # noqa: PLC0415
     from featurestore.tags import add_tag, remove_tag  # noqa: PLC0415
 
@@ -39,7 +40,7 @@ def tag(
     opened = Store.open(store, snapshot)
     if remove:
         remove_tag(opened.objects, name)
-        print(f"{opened.uri}: tag {name} is removed")
+        print_line(f"{opened.uri}: tag {name} is removed")
     else:
         add_tag(opened.objects, name, opened.version)
-        print(f"{opened.uri}: tag {name} is snapshot {opened.version}")
+        print_line(f"{opened.uri}: tag {name} is snapshot {opened.version}")

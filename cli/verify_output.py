@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.output import console, error_console, human_bytes, print_json, printable
+from cli.output import error_console, human_bytes, print_json, print_line
 from featurestore.maintenance.verify import Verification
 
 LOG_SECONDS = 5.0
@@ -48,8 +48,8 @@ def print_verification(found: Verification, *, as_json: bool) -> None:
         return
     for finding in found.findings:
         for line in (finding.object, f"  {finding.problem}", f"  {finding.action}"):
-            console().print(printable(line), markup=False, soft_wrap=True)
-    console().print(_summary(found), markup=False, soft_wrap=True)
+            print_line(line)
+    print_line(_summary(found))
 
 
 def _summary(found: Verification) -> str:

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from cli.main import run, take_every_character
+from cli.main import run
 from cli.output import console, error_console, print_json, print_pairs, print_table
+from cli.streams import guarded
+from cli.terminal import printable
 from tests.pipelines.jobs import encoder
 
 TEXT = "é × 10⁹ … ☃ \udcff"
@@ -23,23 +25,26 @@ TEXT = "é × 10⁹ … ☃ \udcff"
 ENCODINGS = ["ascii", "latin-1", "cp1252", "utf-8"]
 
 
-def written_in(encoding: str, monkeypatch: pytest.MonkeyPatch) -> list[TextIOWrapper]:
-    """Standard output and error from here on."""
-    found = [TextIOWrapper(BytesIO(), encoding, write_through=True) for _ in range(2)]
-    for name, stream in zip(("stdout", "stderr"), found, strict=True):
-        monkeypatch.setattr(sys, name, stream)
-    take_every_character()
+def written_in(encoding: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[TextIOWrapper]:
+    """Standard output and error from here on, as the command sets them up."""
+    found = []
+    for name in ("stdout", "stderr"):
+        file = os.open(folder / name, os.O_RDWR | os.O_CREAT)
+        found.append(guarded(TextIOWrapper(BytesIO(), encoding), file))
+        monkeypatch.setattr(sys, name, found[-1])
     return found
 
 
 def bytes_of(stream: TextIOWrapper) -> bytes:
-    assert isinstance(stream.buffer, BytesIO)
-    return stream.buffer.getvalue()
+    stream.flush()
+    return os.pread(stream.fileno(), 1 << 20, 0)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_tables_lines_json_and_progress_take_every_character(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    streams = written_in(encoding, monkeypatch)
+def test_tables_lines_json_and_progress_take_every_character(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = written_in(encoding, tmp_path, monkeypatch)
     print_table(TEXT, [TEXT], [[TEXT]])
     print_table(TEXT, [TEXT], [[TEXT]], many_columns=True)
     print_pairs([("é", TEXT)])
@@ -47,14 +52,14 @@ def test_tables_lines_json_and_progress_take_every_character(encoding: str, monk
     console().print(TEXT, markup=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
     with Progress(*columns, console=error_console()) as bar:
-        bar.add_task(TEXT, total=1)
+        bar.add_task(printable(TEXT), total=1)
     for stream in streams:
         assert TEXT.encode(encoding, "backslashreplace") in bytes_of(stream)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS[:2])
 def test_the_jobs_take_every_character(encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out, error = written_in(encoding, monkeypatch)
+    out, error = written_in(encoding, tmp_path, monkeypatch)
     rows = [{"doc_id": f"☃{i}", "text": f"news {i}"} for i in range(4)] + [{"doc_id": "é", "text": " "}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "☃.parquet")
     words = ["--store", str(tmp_path / "☃")]

@@ -8,7 +8,8 @@ import pyarrow.csv as pcsv
 import pytest
 
 from cli.document_output import prepare_out, print_documents, write_documents
-from cli.output import prepare_file, print_table, printable
+from cli.output import prepare_file, print_table
+from cli.terminal import printable
 from featurestore import UsageError
 
 

@@ -31,7 +31,8 @@ $(READY): pyproject.toml $(wildcard requirements/*.txt)
 	exit 1
 	$(PIP) install $(LOCKED) requirements/develop.txt
 	@# The CPU build, where pip is told of a place that has it; else the package index's, on Linux with CUDA's libraries.
-	$(PIP) install $(LOCKED) requirements/torch-cpu.txt 2>/dev/null || $(PIP) install $(LOCKED) requirements/torch.txt
+	@$(PIP) install $(LOCKED) requirements/torch-cpu.txt || \
+	{ echo "No CPU build of torch here: the package index's is installed"; $(PIP) install $(LOCKED) requirements/torch.txt; }
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	$(PIP) check
 	@touch $(READY)

@@ -109,6 +109,13 @@ def test_the_cpu_build_of_torch_is_of_the_version_that_is_locked():
     assert f"torch=={PINS['torch'].partition('+')[0]}+cpu " in LOCKS["torch-cpu"]
 
 
+def test_the_constraints_are_the_versions_that_are_locked():
+    constraints = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    held = {canonicalize_name(name): version for name, version in constraints.items()}
+    beside = {name for name in PINS if re.match(r"(?:cuda|nvidia|triton)\b", name)}
+    assert held == {name: version.removesuffix("+cpu") for name, version in PINS.items() if name not in beside}
+
+
 def test_what_the_locked_packages_require_is_locked_too():
     # pip looks for nothing by itself: it installs with --no-deps.
     missing = set()
@@ -125,7 +132,7 @@ def test_what_the_locked_packages_require_is_locked_too():
 def test_make_installs_nothing_whose_hash_is_not_locked():
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(r"^LOCKED := --no-deps --require-hashes --requirement$", makefile, flags=re.MULTILINE)
-    installs = re.findall(r"(?:pip|\(PIP\)) install +(.*?)(?= 2>| \|\||\n)", makefile)
+    installs = re.findall(r"(?:pip|\(PIP\)) install +(.*?)(?= \|\||;|\n)", makefile)
     own = "--no-deps --no-build-isolation --editable ."
     assert [words for words in installs if words != own and not words.startswith("$(LOCKED) requirements/")] == []
     assert len(installs) == 4

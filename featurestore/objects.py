@@ -26,6 +26,7 @@ from obstore.store import LocalStore, from_url
 
 from featurestore.addresses import Address, masked
 from featurestore.errors import StoreError, UsageError
+from featurestore.links import ADVICE, find_links, require_no_link
 from featurestore.local_files import create_file, filled, put_file
 from featurestore.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
 from featurestore.retries import PATIENCE, again
@@ -150,6 +151,7 @@ class Objects:
             data: its content.
             lasting: whether a barrier is to wait for it; what nobody reads after a power cut need not last.
         """
+        self._require_inside(path)
         with _naming(self.name(path)), self._writing():
             if self.unsynced is None:
                 self._again(lambda: self._put(path, data))
@@ -163,6 +165,7 @@ class Objects:
         if self.unsynced is None:
             self.put(path, data)
             return
+        self._require_inside(path)
         with _naming(self.name(path)), self._writing():
             put_file(self._file(path), data, synced=True)
             self.unsynced.written(self._file(path))
@@ -190,6 +193,7 @@ class Objects:
             Whether this call wrote it. When the answer to a successful write is lost and the client tries again, False
             comes back for one's own bytes: whoever must know compares what is there.
         """
+        self._require_inside(path)
         with _naming(self.name(path)), self._writing():
             if self.unsynced is None:
                 return self._again(lambda: self._create(path, data))
@@ -223,13 +227,32 @@ class Objects:
         """Remove these objects; one that is not there is no error."""
         with _naming(self.uri):
             for path in paths:
+                self._require_inside(path)
                 self._again(partial(self._delete, path))
                 if self.unsynced is not None:
                     self.unsynced.removed(self._file(path))
 
+    def links(self) -> Iterator[str]:
+        """Full names of the symbolic links below a local root; object storage has none."""
+        return iter(()) if self._folder is None else find_links(self._folder)
+
+    def require_no_links(self) -> None:
+        """Look at every folder below a local root, so that a removal ends before it begins where one is a link.
+
+        Raises:
+            StoreError: names the first link that is found.
+        """
+        for link in self.links():
+            raise StoreError(f"{link}: is a symbolic link: {ADVICE}")
+
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
         return f"{self.uri}/{path}" if path else self.uri
+
+    def _require_inside(self, path: str) -> None:
+        """Raise StoreError where a local object would be reached through a link, or is one."""
+        if self._folder is not None:
+            require_no_link(self._folder, path)
 
     def _file(self, path: str) -> Path:
         """The file of an object on a disk; raises ValueError for a path that no listing would show."""

@@ -86,8 +86,10 @@ class Store:
 
         Raises:
             SpecMismatch: a store with another request is there.
+            StoreError: it is damaged, or a link lies in it.
         """
         objects = Objects.open(uri, make=True)
+        objects.require_no_links()
         document = {
             "format": "encore-store",
             "format_version": FORMAT_VERSION,

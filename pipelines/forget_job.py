@@ -103,11 +103,13 @@ def forget(
 
     Raises:
         UsageError: a folder holds another store's predictions, or the limit is negative; nothing is changed.
-        StoreError: an object that stays is missing or damaged.
+        StoreError: an object that stays is missing or damaged; or a link lies in a folder, and nothing is changed.
         CommitConflict: other writers were first too many times in a row; what was done stays done.
     """
     for folder in predictions:
         folder.require_store(store)
+    for objects in (store.objects, *(folder.objects for folder in predictions)):
+        objects.require_no_links()
     cutoff = age_cutoff(age_limit)
     compaction = rewrite(store, dry_run=dry_run)
     head = newest(store)

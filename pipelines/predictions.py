@@ -119,10 +119,12 @@ class Predictions:
 
         Raises:
             UsageError: the folder holds another store's predictions, or files of another kind.
+            StoreError: a link lies in it.
         """
         objects = Objects.open(uri, make=True)
         if objects.size("store.json") is not None:
             raise UsageError(f"{objects.uri}: is a feature store; predictions need a folder of their own")
+        objects.require_no_links()
         document = {
             "format": "encore-predictions",
             "format_version": FORMAT_VERSION,

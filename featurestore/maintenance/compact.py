@@ -96,10 +96,12 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
 
     Raises:
         UsageError: the target is not positive.
+        StoreError: a link lies in the store; nothing is changed.
         CommitConflict: others changed all that was copied, every time.
     """
     if target_bytes < 1:
         raise UsageError(f"target of {target_bytes} bytes: expected at least 1")
+    store.objects.require_no_links()
     head = first = Store(store.objects, store.spec, version_log(store.objects).latest())
     done = Compaction(first.version, first.version, (len(first.entries),) * 2)
     ours: set[str] = set()

@@ -63,8 +63,10 @@ def delete(
 
     Raises:
         DataError: an id is null; or, under ``strict``, an id is not stored.
+        StoreError: a link lies in the store; nothing is changed.
         CommitConflict: other writers were first too many times in a row.
     """
+    store.objects.require_no_links()
     ids = pc.unique(id_array(doc_ids))
     keys = words(key_hashes(ids))
     missing = np.flatnonzero(~store.contains_keys(keys))

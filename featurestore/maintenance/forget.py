@@ -96,9 +96,11 @@ def remove_forgotten(
 
     Raises:
         UsageError: the limit is negative.
-        StoreError: the manifest or a list of a snapshot that is kept is missing or damaged; nothing is removed.
+        StoreError: the manifest or a list of a snapshot that is kept is missing or damaged, or a link lies in the
+            store; nothing is removed.
     """
     objects, cutoff = store.objects, age_cutoff(age_limit)
+    objects.require_no_links()
     stock = Stock.of(objects)
     head, tagged = newest(store), tags(objects)
     at_work = [sign for root in (objects, *others) for sign in signs_of_work(root, cutoff)]

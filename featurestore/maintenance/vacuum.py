@@ -89,7 +89,8 @@ def vacuum(
 
     Raises:
         UsageError: there is no store, or a limit is negative.
-        StoreError: a kept snapshot's manifest or list is missing or damaged; nothing is removed.
+        StoreError: a kept snapshot's manifest or list is missing or damaged, or a link lies in the store; nothing is
+            removed.
         CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
     """
     # Read, not only looked for: what a newer format needs is not for this release to say.
@@ -97,6 +98,7 @@ def vacuum(
         raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE})")
     if keep_snapshots < 1 or keep_days < 0 or age_limit < timedelta(0):
         raise UsageError("vacuum: at least one snapshot is kept, and neither days nor the age limit are negative")
+    objects.require_no_links()
     now = datetime.now(UTC)
     cutoff = now - age_limit
     stock, tagged = Stock.of(objects), set(tags(objects).values())

@@ -88,6 +88,8 @@ def verify(
 def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Progress | None) -> Verification:
     """One look at everything."""
     audit = Audit(objects, deep)
+    for link in objects.links():
+        audit.report_link(link)
     spec = check_store_file(audit)
     only = None if snapshot is None else snapshot_number(objects, snapshot)
     manifests = check_manifests(audit, only)

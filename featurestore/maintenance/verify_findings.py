@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError
+from featurestore.links import ADVICE
 from featurestore.objects import Objects
 from featurestore.tombstones import is_emptied
 
@@ -75,6 +76,11 @@ class Audit:
         """Note a finding."""
         with self._lock:
             self._findings.append(Finding(self.objects.name(path), problem, action))
+
+    def report_link(self, name: str) -> None:
+        """Note a symbolic link, given by its full name."""
+        with self._lock:
+            self._findings.append(Finding(name, "is a symbolic link", ADVICE))
 
     def missing(self, path: str) -> None:
         """Note that an object is not there."""

@@ -151,12 +151,13 @@ def decode_of(store: Store) -> Callable[[], None]:
     shard = store.reader(store.entries[0])._features  # noqa: SLF001 (what a scan does with a chunk, without the reading)
     data = np.fromfile(Path(store.uri, shard.path), np.uint8)
     chunks = [data[begin : end - 4] for begin, end in shard._index.tolist()]  # noqa: SLF001 (as above)
-    decode, out = decoder(shard.layout.codec), np.empty(shard.layout.chunk_bytes, np.uint8)
+    size = shard.layout.chunk_bytes
+    decode, out = decoder(shard.layout.codec), np.empty(size, np.uint8)
     times = round(packed_bytes(store) / store.entries[0].payload_bytes)
 
     def run() -> None:
         for chunk in chunks * times:
-            decode(chunk, out)
+            decode(chunk, size, out)
 
     return run
 

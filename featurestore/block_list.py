@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from featurestore.errors import RESTORE, StoreError
 from featurestore.identity import id_array
 from featurestore.objects import Objects
+from featurestore.parquet import DIGEST_BYTES, read_parquet
 
 SALT_PATH = "blocked/salt"
 SALT_BYTES = 32
@@ -138,7 +139,9 @@ def _read_list(objects: Objects, digest: str, salt: bytes) -> pa.Array:
         raise StoreError(f"{name}: missing; {RESTORE}") from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
-    table = pq.read_table(pa.BufferReader(data))
+    table = read_parquet(data, name, row_bytes=DIGEST_BYTES)
+    if table.schema.names != ["hash"] or table["hash"].type != HASH_TYPE or table["hash"].null_count:
+        raise StoreError(f"{name}: damaged: holds no hashes; {RESTORE}")
     if (table.schema.metadata or {}).get(SALT_CHECK) != hashlib.sha256(salt).hexdigest().encode():
         raise StoreError(f"{objects.name(SALT_PATH)}: damaged: the block lists were made with another salt; {RESTORE}")
     return table["hash"].combine_chunks()

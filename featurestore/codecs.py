@@ -17,8 +17,8 @@ Bytes = npt.NDArray[np.uint8]
 class Decoder(Protocol):
     """What `decoder` gives."""
 
-    def __call__(self, data: Bytes, out: Bytes | None = None) -> Bytes:
-        """The decoded bytes of one chunk, in ``out`` where it is given."""
+    def __call__(self, data: Bytes, size: int, out: Bytes | None = None) -> Bytes:
+        """The ``size`` decoded bytes of one chunk, in ``out`` where it is given."""
 
 
 ZSTD, BLOSC = Zstd(), Blosc()
@@ -52,9 +52,9 @@ def codec_chain(name: str, itemsize: int) -> list[Any]:
 def decoder(name: str) -> Decoder:
     """What takes the bytes of a chunk, without their crc32c, back to those that the codec was given.
 
-    Called with the bytes alone, it gives the decoded ones. Called with an array too, it fills that one, and raises
-    ValueError or RuntimeError where there are more or fewer bytes than it has. Compressed bytes say themselves at which
-    level and with which shuffle they were made.
+    It raises ValueError or RuntimeError where there are more or fewer bytes than it is told: what compressed bytes say
+    that they decode to is never taken for memory. They say themselves at which level and with which shuffle they were
+    made.
 
     Raises:
         ValueError: not one of `CODECS`.
@@ -70,20 +70,27 @@ def decoder(name: str) -> Decoder:
             raise ValueError(f"codec {name!r}: expected one of {', '.join(CODECS)}")
 
 
-def _as_they_are(data: Bytes, out: Bytes | None = None) -> Bytes:
+def _as_they_are(data: Bytes, size: int, out: Bytes | None = None) -> Bytes:
+    if len(data) != size:
+        raise ValueError(f"{len(data)} bytes, expected {size}")
     if out is None:
         return data
-    if len(data) != len(out):
-        raise ValueError(f"{len(data)} bytes, expected {len(out)}")
     out[:] = data
     return out
 
 
-def _decode_zstd(data: Bytes, out: Bytes | None = None) -> Bytes:
-    # Decoding into an array does not tell how much of it was filled. The frame does, and is held to it.
-    if out is None or _zstd_size(data) != len(out):
-        return _as_they_are(np.frombuffer(ZSTD.decode(data), np.uint8), out)
-    return np.frombuffer(ZSTD.decode(data, out), np.uint8)
+def _decode_zstd(data: Bytes, size: int, out: Bytes | None = None) -> Bytes:
+    out = np.empty(size, np.uint8) if out is None else out
+    found = np.frombuffer(ZSTD.decode(data, out), np.uint8)
+    # Decoding into an array does not tell how much of it was filled. The frame does, and is held to it; of several
+    # frames, and of one that tells no size, what was not filled is still what the array held before.
+    if _zstd_size(data) != size:
+        first = out.copy()
+        np.invert(out, out=out)
+        ZSTD.decode(data, out)
+        if not np.array_equal(first, out):
+            raise ValueError(f"fewer than {size} bytes")
+    return found
 
 
 def _zstd_size(data: Bytes) -> int | None:
@@ -101,12 +108,12 @@ def _zstd_size(data: Bytes) -> int | None:
     return size + 256 if length == 2 else size
 
 
-def _decode_blosc(data: Bytes, out: Bytes | None = None) -> Bytes:
+def _decode_blosc(data: Bytes, size: int, out: Bytes | None = None) -> Bytes:
     # Bytes 4 to 8 of a Blosc chunk are its decoded size; decoding leaves what is beyond it as it was.
-    size = int.from_bytes(data[4:8].tobytes(), "little")
-    if out is not None and size != len(out):
-        raise ValueError(f"{size} bytes, expected {len(out)}")
-    return np.frombuffer(BLOSC.decode(data, out), np.uint8)
+    found = int.from_bytes(data[4:8].tobytes(), "little")
+    if found != size:
+        raise ValueError(f"{found} bytes, expected {size}")
+    return np.frombuffer(BLOSC.decode(data, np.empty(size, np.uint8) if out is None else out), np.uint8)
 
 
 def check_codec(name: str) -> None:

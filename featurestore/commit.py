@@ -245,7 +245,7 @@ def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) 
 
 def _less(head: Store, entry: SegmentEntry, gone: Sequence[Positions]) -> SegmentEntry:
     """The entry without the documents at these positions as well."""
-    old = read_deletions(head.objects, entry.deletions)
+    old = read_deletions(head.objects, entry.deletions, documents=entry.documents)
     new = np.unique(np.concatenate([old, *gone]))
     if len(new) == len(old):
         return entry

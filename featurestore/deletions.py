@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from featurestore.errors import RESTORE, StoreError
 from featurestore.missing import get_named
 from featurestore.objects import Objects
+from featurestore.parquet import read_parquet
 
 WRITE_ID = b"write_id"
 """Metadata of a vector: it makes every write's bytes, and so its name, its own."""
@@ -33,13 +34,16 @@ def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
     return digest
 
 
-def read_deletions(objects: Objects, digest: str | None, manifest: str | None = None) -> npt.NDArray[np.int64]:
+def read_deletions(
+    objects: Objects, digest: str | None, manifest: str | None = None, *, documents: int | None = None
+) -> npt.NDArray[np.int64]:
     """Positions of deleted documents, sorted; none for None.
 
     Args:
         objects: of the store.
         digest: names the vector.
         manifest: path of the manifest of the snapshot that names it, to tell whether that is gone too.
+        documents: of the segment, where the positions are to be its own.
 
     Raises:
         StoreError: the vector is missing, damaged, or not the one that its name says.
@@ -48,16 +52,21 @@ def read_deletions(objects: Objects, digest: str | None, manifest: str | None = 
         return np.empty(0, np.int64)
     name = objects.name(vector_path(digest))
     data = get_named(objects, vector_path(digest), manifest)
-    try:
-        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-        documents = table["document"].to_numpy().astype(np.int64, copy=False)
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise StoreError(f"{name}: damaged: {first_line}; {RESTORE}") from error
+    table = read_parquet(data, name)
+    if table.schema.names != ["document"] or table["document"].type != pa.int64() or table["document"].null_count:
+        raise StoreError(f"{name}: damaged: holds no positions; {RESTORE}")
+    positions: npt.NDArray[np.int64] = table["document"].to_numpy()
     # The first vectors were named after the positions, not after the bytes that hold them.
-    if digest not in (_digest(data), _digest(documents.astype("<i8", copy=False).tobytes())):
+    if digest not in (_digest(data), _digest(positions.astype("<i8", copy=False).tobytes())):
         raise StoreError(f"{name}: damaged: holds other rows than its name says; {RESTORE}")
-    return documents  # type: ignore[no-any-return]
+    if documents is not None and not _are_positions(positions, documents):
+        raise StoreError(f"{name}: damaged: holds positions that {documents} documents do not have; {RESTORE}")
+    return positions
+
+
+def _are_positions(positions: npt.NDArray[np.int64], documents: int) -> bool:
+    ends = len(positions) == 0 or (positions[0] >= 0 and positions[-1] < documents)
+    return bool(ends and (positions[1:] > positions[:-1]).all())
 
 
 def live_positions(documents: int, deleted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from featurestore.names import LONG, SHORT, all_counts, all_match
 from featurestore.records import SegmentRecord
 
 ENTRY_SCHEMA = pa.schema(
@@ -83,6 +85,21 @@ def entry_table(entries: Iterable[SegmentEntry]) -> pa.Table:
     listed = list(entries)
     columns = [pa.array(map(attrgetter(field.name), listed), field.type) for field in ENTRY_SCHEMA]
     return pa.Table.from_arrays(columns, schema=ENTRY_SCHEMA)
+
+
+def entry_problem(table: pa.Table) -> str | None:
+    """What is wrong with rows of a segment list that paths and sizes are taken from; None where nothing is."""
+    patterns = {"segment": SHORT, "attempt": SHORT, "record": LONG, "deletions": SHORT}
+    wrong = [name for name, pattern in patterns.items() if not all_match(table[name], pattern)]
+    counts = [field.name for field in ENTRY_SCHEMA if field.type == pa.int64()]
+    wrong += [name for name in counts if not all_counts(table[name])]
+    if wrong:
+        return f"names or numbers that no list has, in {', '.join(wrong)}"
+    if pc.any(pc.greater(table["deleted"], table["documents"]), min_count=0).as_py():
+        return "more documents deleted than there are"
+    if pc.any(pc.greater(table["documents"], table["rows"]), min_count=0).as_py():
+        return "more documents than rows"
+    return None
 
 
 def entries_of(table: pa.Table) -> list[SegmentEntry]:

@@ -41,7 +41,7 @@ def plain_values(array: pa.Array) -> pa.Array:
         if isinstance(array, pa.ExtensionArray):
             array = array.storage
         elif isinstance(array, pa.DictionaryArray):
-            array = plain_values(array.dictionary).take(array.indices)
+            array = _wide(plain_values(array.dictionary)).take(array.indices)
         elif isinstance(array, pa.RunEndEncodedArray):
             array = pc.run_end_decode(array)
         elif kinds.is_string_view(array.type) or kinds.is_binary_view(array.type):
@@ -49,6 +49,12 @@ def plain_values(array: pa.Array) -> pa.Array:
             array = array.cast(pa.large_string() if kinds.is_string_view(array.type) else pa.large_binary())
         else:
             return array
+
+
+def _wide(values: pa.Array) -> pa.Array:
+    """Text and bytes whose offsets have 64 bits: those of 32 overflow where values are repeated, and nobody looks."""
+    wide = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}.get(values.type)
+    return values if wide is None else values.cast(wide)
 
 
 def is_list(value: pa.DataType) -> bool:

@@ -41,7 +41,7 @@ class LayerPooling:
     @classmethod
     def parse(cls, text: str) -> LayerPooling:
         """Read ``last``, ``layer:4``, ``mean:6`` or ``stack:6``."""
-        match = re.fullmatch(r"(last)|(layer|mean|stack):(\d+)", text)
+        match = re.fullmatch(r"(last)|(layer|mean|stack):([0-9]{1,9})", text)
         if match is None:
             raise UsageError(f"layers {text!r}: expected last, layer:k, mean:m or stack:m, for example mean:6")
         return cls("last") if match[1] else cls(match[2], int(match[3]))

@@ -115,7 +115,7 @@ class Objects:
 
     def get_range(self, path: str, start: int, length: int) -> bytes:
         """``length`` bytes from ``start``; raises FileNotFoundError where there is no object."""
-        found = self._from_file(path, start, lambda file: file.read(length))
+        found = self._from_file(path, start, lambda file: _read_there(file, start, length))
         if found is not None and len(found) == length:
             return found
         with _naming(self.name(path)):
@@ -354,6 +354,11 @@ def _naming(name: str) -> Iterator[None]:
         if NO_BUCKET in str(error):
             raise UsageError(f"{name}: {refusal(error)}") from error
         raise StoreError(f"{name}: storage refused: {refusal(error)}") from error
+
+
+def _read_there(file: FileIO, start: int, length: int) -> bytes:
+    """Bytes of a file from where it stands; none where it is shorter: memory is taken before it is read."""
+    return file.read(length) if start + length <= os.fstat(file.fileno()).st_size else b""
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.entries import SegmentEntry
@@ -21,10 +20,14 @@ from featurestore.kept_columns import plain
 from featurestore.lazy import lazy
 from featurestore.missing import get_named, missing
 from featurestore.objects import Objects
+from featurestore.parquet import DIGEST_BYTES, read_parquet
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from featurestore.sealed import parse_json
 from featurestore.segments import INDEX_FILE
 from featurestore.shards import Layout, Shard
 
+LARGEST_CHUNK = 64 << 20
+"""Decoded bytes of a chunk beyond its last row: 1 MiB is what this release writes."""
 RUN_CHUNKS = 4
 """Neighbouring chunks that a random read fetches by one request."""
 RUN_THREADS = 4
@@ -38,31 +41,51 @@ class IndexFile:
     Attributes:
         name: of the object, for errors.
         data: its bytes.
+        documents: rows that it is listed with.
     """
 
     name: str
     data: bytes
+    documents: int
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Every column, or some; a corpus column that it does not have is left out, others have plain types."""
-        try:
-            file = pq.ParquetFile(pa.BufferReader(self.data))
-            held = file.schema_arrow.names
-            wanted = [name for name in (held if columns is None else columns) if name in held]
-            # Threads are put to many segments, not to the columns of one.
-            table = file.read(wanted, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{self.name}: damaged: {_first_line(error)}; {RESTORE}") from error
-        # A segment from before there was such a column: nulls say that nobody knows.
+        # Threads are put to many segments, not to the columns of one.
+        table = read_parquet(
+            self.data, self.name, columns=columns, rows=self.documents, row_bytes=DIGEST_BYTES, threads=False
+        )
         for place, field in enumerate(INDEX_SCHEMA):
-            if field.nullable and field.name not in held and (columns is None or field.name in columns):
+            if columns is not None and field.name not in columns:
+                continue
+            if field.name in table.column_names:
+                self._require_own(field, table[field.name])
+            elif field.nullable:
+                # A segment from before there was such a column: nulls say that nobody knows.
                 nulls = pa.nulls(table.num_rows, field.type)
                 table = table.add_column(min(place, table.num_columns), field, nulls)
+            else:
+                raise self._damaged(f"no column {field.name}")
         # Of types that older releases stored, pyarrow cannot even take rows of every one.
         for place, name in enumerate(table.column_names):
             if name not in INDEX_SCHEMA.names:
-                table = table.set_column(place, name, plain(table[name]))
+                table = table.set_column(place, name, self._plain(table[name]))
         return table
+
+    def _require_own(self, field: pa.Field, column: pa.ChunkedArray) -> None:
+        """Raise StoreError where a column of the store's own is not as it is written."""
+        if column.type != field.type:
+            raise self._damaged(f"column {field.name} is of {column.type}, expected {field.type}")
+        if column.null_count and not field.nullable:
+            raise self._damaged(f"column {field.name} has nulls")
+
+    def _plain(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        try:
+            return plain(column)
+        except pa.ArrowException as error:
+            raise self._damaged(_first_line(error)) from error
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(f"{self.name}: damaged: {what}; {RESTORE}")
 
 
 @dataclass(frozen=True)
@@ -141,7 +164,7 @@ class SegmentReader:
     @lazy
     def _index_file(self) -> IndexFile:
         """Kept, so that who looks at key hashes first and takes documents then reads it once."""
-        return IndexFile(self._name(INDEX_FILE), self._verified(INDEX_FILE))
+        return IndexFile(self._name(INDEX_FILE), self._verified(INDEX_FILE), self.entry.documents)
 
     @lazy
     def _features(self) -> Shard:
@@ -177,14 +200,28 @@ class SegmentReader:
     def _shard(self, name: str) -> Shard:
         """One array; the completion record knows how long its object is."""
         path = f"{name}/zarr.json"
-        metadata = json.loads(self._verified(path))
+        data = self._verified(path)
         shards = [stored for stored in self._recorded.values() if stored.path.startswith(f"{name}/c/")]
         try:
             (shard,) = shards
-            layout = Layout.of(metadata)
+            layout = Layout.of(parse_json(data))
+            self._require_listed(name, layout, shard.size)
         except ValueError as error:
             raise StoreError(f"{self._name(path)}: not an array of this format: {error}; {RESTORE}") from error
         return Shard(self.objects, f"{self._folder}/{shard.path}", shard.size, layout, self.manifest)
+
+    def _require_listed(self, name: str, layout: Layout, size: int) -> None:
+        """Raise ValueError unless an array is as large as the list says: memory is taken by its layout."""
+        rows, bytes_ = layout.shape[0], math.prod(layout.shape) * layout.dtype.itemsize
+        expected = (self.entry.rows, self.entry.payload_bytes)
+        if name == "offsets":
+            expected = (self.entry.documents + 1, 8 * (self.entry.documents + 1))
+        if (rows, bytes_) != expected:
+            raise ValueError(f"{rows} rows of {bytes_} bytes, its list says {expected[0]} of {expected[1]}")
+        if layout.chunk_rows > max(1, rows) or layout.chunk_bytes > LARGEST_CHUNK + bytes_ // max(1, rows):
+            raise ValueError(f"chunks of {layout.chunk_bytes} bytes")
+        if layout.index_bytes > size:
+            raise ValueError(f"{layout.chunks} chunks in {size} bytes")
 
     @property
     def _folder(self) -> str:

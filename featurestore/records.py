@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from featurestore.errors import UPGRADE, NewerFormat, StoreError
+from featurestore.names import is_below_attempt, is_count, is_long, is_short
+from featurestore.sealed import parse_json
 
 FORMAT_VERSION = 1
 
@@ -101,7 +103,7 @@ class SegmentRecord:
     def parse(cls, data: bytes, name: str) -> SegmentRecord:
         """`from_bytes` for bytes that a list vouches for: the checksum inside them is not computed again."""
         try:
-            document: dict[str, Any] = json.loads(data)
+            document: dict[str, Any] = parse_json(data)
             version = document.pop("format_version")
             if version != FORMAT_VERSION:
                 raise NewerFormat(
@@ -111,9 +113,30 @@ class SegmentRecord:
             document["objects"] = tuple(StoredObject(**entry) for entry in document["objects"])
             document["rejected"] = tuple(RejectedDocument(**entry) for entry in document["rejected"])
             document["sources"] = tuple((segment, vector) for segment, vector in document.get("sources", ()))
-            return cls(**document)
+            record = cls(**document)
+            record._require_sound()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a completion record: {error}") from error
+        return record
+
+    def _require_sound(self) -> None:
+        """Raise ValueError where a name or a number is none that a record has."""
+        names = (self.segment, self.attempt, *(segment for segment, _ in self.sources))
+        vectors = (vector for _, vector in self.sources if vector is not None)
+        if not all(map(is_short, (*names, *vectors))) or not is_long(self.spec):
+            raise ValueError("a name that no segment has")
+        for stored in self.objects:
+            if not is_below_attempt(stored.path) or not is_count(stored.size) or not is_long(stored.sha256):
+                raise ValueError(f"an object of no segment: {str(stored.path)[:80]!r}")
+        if len({stored.path for stored in self.objects}) < len(self.objects):
+            raise ValueError("an object comes twice")
+        counts = (self.documents, self.rows, self.tokens, self.padded_tokens, self.truncated, self.saturated)
+        if not all(map(is_count, (*counts, self.payload_bytes, self.stored_bytes))):
+            raise ValueError("a number that counts nothing")
+        for refused in self.rejected:
+            texts = isinstance(refused.stage, str) and isinstance(refused.reason, str)
+            if not is_count(refused.position) or not texts:
+                raise ValueError("a rejected document without a position, a stage or a reason")
 
 
 def _canonical(document: dict[str, Any]) -> bytes:

@@ -112,7 +112,10 @@ def read_record(objects: Objects, segment: str) -> SegmentRecord | None:
     found = look(objects, path)
     if found is None or found.retired or found.content is None:
         return None
-    return SegmentRecord.from_bytes(found.content, objects.name(path))
+    record = SegmentRecord.from_bytes(found.content, objects.name(path))
+    if record.segment != segment:
+        raise StoreError(f"{objects.name(path)}: damaged: says that it is the record of segment {record.segment}")
+    return record
 
 
 def _check_block(block: FeatureBlock, spec: FeatureSpec) -> None:

@@ -26,6 +26,8 @@ PIECE_BYTES = 4 << 20
 """Stored bytes that one request asks for: a shard no larger comes whole, its index included."""
 CRC_BYTES = 4
 """Bytes of the crc32c behind each chunk and behind the index."""
+TYPES = {"uint8": np.dtype("u1"), "float16": np.dtype("<f2"), "int64": np.dtype("<i8")}
+"""Of numbers in a store, by Zarr's names."""
 THREADS = 4
 """Pieces of one array that are read at a time."""
 
@@ -70,7 +72,11 @@ class Layout:
                 and order["name"] == "bytes"
                 and order.get("configuration", {}).get("endian", "little") == "little"
             )
-            dtype = np.dtype(metadata["data_type"]).newbyteorder("<")
+            lengths = (rows, *rest, shard_rows, chunk_rows)
+            regular = regular and all(type(length) is int and length >= 0 for length in lengths)
+            # One chunk more than its rows take up is one that nobody has written.
+            regular = regular and shard_rows - rows < chunk_rows
+            dtype = TYPES[metadata["data_type"]]
             names = tuple(codec["name"] for codec in chain)
         except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
             raise ValueError(f"not the metadata of a sharded array: {error!r}") from error
@@ -243,9 +249,10 @@ class Shard:
             rows = out[low - start : high - start]
             try:
                 if high - low == size and rows.flags.c_contiguous:
-                    decode(payload, rows.reshape(-1).view(np.uint8))
+                    decode(payload, self.layout.chunk_bytes, rows.reshape(-1).view(np.uint8))
                     continue
-                values = decode(payload).view(self.layout.dtype).reshape(size, *self.layout.shape[1:])
+                decoded = decode(payload, self.layout.chunk_bytes)
+                values = decoded.view(self.layout.dtype).reshape(size, *self.layout.shape[1:])
             except (ValueError, RuntimeError) as error:
                 raise self._damaged(f"chunk {chunk} cannot be decoded: {error}") from error
             rows[:] = values[low - chunk * size : high - chunk * size]

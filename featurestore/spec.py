@@ -14,6 +14,7 @@ from typing import Any
 
 from featurestore.errors import SpecMismatch, UsageError
 from featurestore.layers import LayerPooling
+from featurestore.names import is_count
 from featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_dict
 
 POSITIONS = ("tokens", "cls", "mean")
@@ -21,6 +22,9 @@ POSITIONS = ("tokens", "cls", "mean")
 
 MOST_LAYERS, MOST_FLOATS = 10_000, 1_000_000
 """Layers, and floats of a vector, that an encoder may have: a hundred times those of the largest."""
+
+PER_DIMENSION = ("scale", "zero_point", "mean", "deviation", "median")
+"""What a quantizer measures: one number, or one for each dimension."""
 
 SUMMARY, CONSTANT, TEXT = "summary", "constant", "text"
 """What an encoder's first token is: a special one that sees the text, one that never does, or the text's own."""
@@ -68,6 +72,9 @@ class EncoderSpec:
                 raise UsageError(f"{what} {size!r}: expected 1 to {most:,}")
         if not isinstance(self.name, str) or not isinstance(self.source, str):
             raise UsageError("encoder: its name and its source are not text")
+        texts = (self.weights, self.tokenizer, self.compute_dtype, self.revision or "", self.first_token or "")
+        if not all(isinstance(text, str) for text in texts):
+            raise UsageError("encoder: its digests, its type, its revision and its first token are not text")
 
     @property
     def no_summary(self) -> str | None:
@@ -97,8 +104,10 @@ class TextSpec:
     special_tokens: bool = True
 
     def __post_init__(self) -> None:
-        if self.max_length < 1:
-            raise UsageError(f"max length {self.max_length}: expected at least 1 token")
+        if not is_count(self.max_length) or self.max_length < 1:
+            raise UsageError(f"max length {str(self.max_length)[:20]}: expected at least 1 token")
+        if not isinstance(self.special_tokens, bool):
+            raise UsageError("special tokens: expected true or false")
         if self.truncation_side not in ("right", "left"):
             raise UsageError(f"truncation side {self.truncation_side!r}: expected right or left")
         if self.pair != "template":
@@ -130,6 +139,11 @@ class FeatureSpec:
 
     def __post_init__(self) -> None:
         self.layers.check(self.encoder.num_layers)
+        measured = {name: it for name, it in self.quantizer.to_dict().items() if name in PER_DIMENSION}
+        if any(len(values) not in (1, self.width) for values in measured.values()):
+            raise UsageError(f"quantizer {self.quantizer.request}: expected {self.width} of each of {list(measured)}")
+        if not (self.derived_from is None or isinstance(self.derived_from, str)):
+            raise UsageError("derived from: expected a fingerprint")
         if self.positions not in POSITIONS:
             raise UsageError(f"positions {self.positions!r}: expected one of {', '.join(POSITIONS)}")
         if self.positions == "cls":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ import pyarrow as pa
 from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
-from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of
+from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
 from featurestore.errors import RESTORE, DataError, StoreError, UsageError
 from featurestore.identity import id_array, key_hashes
 from featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
@@ -28,7 +27,7 @@ from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import FORMAT_VERSION, segment_id
 from featurestore.scanning import OpenSegment
-from featurestore.sealed import seal, unseal
+from featurestore.sealed import parse_json, seal, unseal
 from featurestore.spec import FeatureSpec
 from featurestore.tags import snapshot_number
 from featurestore.versions import Manifest, VersionLog, manifest_path
@@ -304,7 +303,7 @@ class Store:
 
     def deletions(self, entry: SegmentEntry) -> npt.NDArray[np.int64]:
         """Positions of one segment's deleted documents, sorted."""
-        return read_deletions(self.objects, entry.deletions, manifest_path(self.version))
+        return read_deletions(self.objects, entry.deletions, manifest_path(self.version), documents=entry.documents)
 
     def live_index(self, entry: SegmentEntry, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index of one segment without its deleted rows."""
@@ -403,7 +402,7 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
     try:
         spec = FeatureSpec.from_dict(document["spec"])
         fingerprint = spec.fingerprint
-    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError, UsageError) as error:
         raise StoreError(f"{name}: damaged: the spec cannot be read: {error}; {RESTORE}") from error
     if fingerprint != document.get("fingerprint"):
         raise StoreError(f"{name}: damaged: the spec does not match its fingerprint; {RESTORE}")
@@ -414,7 +413,7 @@ def _read_document(objects: Objects) -> dict[str, Any] | None:
     name = objects.name(STORE_FILE)
     try:
         data = objects.get(STORE_FILE)
-        document = json.loads(data)
+        document = parse_json(data)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -429,4 +428,4 @@ def _read_document(objects: Objects) -> dict[str, Any] | None:
 
 def version_log(objects: Objects) -> VersionLog:
     """The versions of a store's segment list."""
-    return VersionLog(objects, ENTRY_SCHEMA, ("segment",))
+    return VersionLog(objects, ENTRY_SCHEMA, ("segment",), entry_problem)

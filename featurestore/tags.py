@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,8 +10,9 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from featurestore.errors import UPGRADE, StoreError, UsageError
+from featurestore.names import is_count
 from featurestore.objects import Objects
-from featurestore.sealed import seal, unseal
+from featurestore.sealed import parse_json, seal, unseal
 from featurestore.versions import VersionLog
 
 FORMAT_VERSION = 1
@@ -98,7 +98,7 @@ def _read(objects: Objects, name: str) -> int | None:
     where = objects.name(_path(name))
     try:
         data = objects.get(_path(name))
-        document = json.loads(data)
+        document = parse_json(data)
         version, snapshot = document["format_version"], document["snapshot"]
     except FileNotFoundError:
         return None
@@ -107,7 +107,7 @@ def _read(objects: Objects, name: str) -> int | None:
     if version != FORMAT_VERSION:
         raise StoreError(f"{where}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}")
     unseal(document, data, where)
-    if "checksum" not in document or not isinstance(snapshot, int) or snapshot < 1:
+    if "checksum" not in document or not is_count(snapshot) or snapshot < 1:
         raise StoreError(f"{where}: damaged: names no snapshot; remove it and tag the snapshot again")
     return snapshot
 

@@ -6,12 +6,11 @@ put back. Only an emptied tombstone says that what the name led to may be gone (
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
-from featurestore.sealed import seal, unseal
+from featurestore.sealed import parse_json, seal, unseal
 
 FORMAT_VERSION = 2
 """Releases from before there were tombstones refuse this one, and say so."""
@@ -50,7 +49,7 @@ def opened(data: bytes, name: str) -> Named:
     if not data.startswith(START):
         return Named(data, retired=False)
     try:
-        held = unseal(json.loads(data), data, name)["retired"]
+        held = unseal(parse_json(data), data, name)["retired"]
         return Named(None if held is None else held.encode(), retired=True)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{name}: damaged: not a tombstone: {error}") from error

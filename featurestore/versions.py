@@ -9,10 +9,9 @@ both such tables.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -26,12 +25,14 @@ import pyarrow.parquet as pq
 from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
 from featurestore.local_files import LEFT_EMPTY
 from featurestore.missing import get_named
+from featurestore.names import is_count, is_long
 from featurestore.objects import Objects
-from featurestore.sealed import seal, unseal
+from featurestore.parquet import read_parquet
+from featurestore.sealed import parse_json, seal, unseal
 from featurestore.tombstones import is_emptied, look
 
 FORMAT_VERSION = 1
-MANIFEST = re.compile(r"manifests/(\d{20})\.json")
+MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")
 """Paths of manifests; other objects beside them are none of ours."""
 READ_THREADS = 16
 """Manifests of a history that are read at a time."""
@@ -47,6 +48,10 @@ class EntryList:
 
     digest: str
     entries: int
+
+    def __post_init__(self) -> None:
+        if not is_long(self.digest) or not is_count(self.entries):
+            raise ValueError(f"a list named {str(self.digest)[:80]!r} of {str(self.entries)[:80]} entries")
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Manifest:
         if not data:
             raise StoreError(f"{name}: not a manifest: {LEFT_EMPTY}")
         try:
-            document: dict[str, Any] = json.loads(data)
+            document: dict[str, Any] = parse_json(data)
             if (version := document["format_version"]) != FORMAT_VERSION:
                 raise StoreError(
                     f"{name}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}"
@@ -91,9 +96,25 @@ class Manifest:
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
             # Kept while numbers were used again; numbers are retired now.
             document.pop("ancestors", None)
-            return cls(**document)
+            manifest = cls(**document)
+            manifest._require_sound()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{name}: not a manifest: {error}") from error
+        return manifest
+
+    def _require_sound(self) -> None:
+        """Raise ValueError where a value is none that a manifest has."""
+        texts = (self.write_id, self.committed_at, self.operation)
+        numbers = (self.version, self.parent, *self.counts.values())
+        if not all(isinstance(text, str) for text in texts) or not all(map(is_count, numbers)):
+            raise ValueError("a text or a number of another kind than it should be")
+        if len({part.digest for part in self.lists}) < len(self.lists):
+            raise ValueError("a list comes twice")
+
+
+def _no_problem(table: pa.Table) -> None:
+    """Rows of which nothing is asked."""
+    del table
 
 
 EMPTY = Manifest(0, 0, "", "", "", ())
@@ -107,11 +128,13 @@ class VersionLog:
         objects: where ``manifests/`` and ``lists/`` lie.
         schema: columns of an entry, without the ``removed`` flag that a list adds.
         key: columns that name an entry.
+        problem: what is wrong with the rows of a list that was read, or None.
     """
 
     objects: Objects
     schema: pa.Schema
     key: tuple[str, ...]
+    problem: Callable[[pa.Table], str | None] = _no_problem
 
     def latest(self) -> Manifest:
         """The newest version; `EMPTY` before the first commit."""
@@ -159,8 +182,8 @@ class VersionLog:
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""
-        with ThreadPoolExecutor(max(1, len(manifest.lists))) as pool:
-            lists = list(pool.map(lambda part: self._read_list(part.digest, manifest), manifest.lists))
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            lists = list(pool.map(lambda part: self._read_list(part, manifest), manifest.lists))
         merged = lists[0] if len(lists) == 1 else self._merge(lists)
         return merged.filter(pc.field("removed") == False).drop_columns(["removed"])  # noqa: E712
 
@@ -233,7 +256,7 @@ class VersionLog:
         kept = list(parent.lists)
         parts = [change]
         while kept and kept[-1].entries <= 2 * sum(part.num_rows for part in parts):
-            parts.insert(0, self._read_list(kept.pop().digest, parent))
+            parts.insert(0, self._read_list(kept.pop(), parent))
         merged = self._merge(parts)
         if not kept:
             merged = merged.filter(pc.field("removed") == False)  # noqa: E712
@@ -247,19 +270,44 @@ class VersionLog:
 
     def _merge(self, lists: list[pa.Table]) -> pa.Table:
         """One table of the last entry for each key, ordered by the first."""
-        flagged = self.schema.append(pa.field("removed", pa.bool_(), nullable=False))
-        table = pa.concat_tables([flagged.empty_table(), *lists])
+        table = pa.concat_tables([self._flagged_schema.empty_table(), *lists])
         place = pa.array(np.arange(table.num_rows))
         grouped = table.select(self.key).append_column("place", place).group_by(list(self.key))
         ends = grouped.aggregate([("place", "min"), ("place", "max")]).sort_by("place_min")
         return table.take(ends["place_max"])
 
-    def _read_list(self, digest: str, manifest: Manifest) -> pa.Table:
-        data = get_named(self.objects, list_path(digest), manifest_path(manifest.version))
+    def _read_list(self, part: EntryList, manifest: Manifest) -> pa.Table:
+        path = list_path(part.digest)
+        data = get_named(self.objects, path, manifest_path(manifest.version))
+        return self.parse_list(data, part.digest, self.objects.name(path), part.entries)
+
+    def parse_list(self, data: bytes, digest: str, name: str, entries: int | None = None) -> pa.Table:
+        """The rows of a list, the ``removed`` flag among them.
+
+        Args:
+            data: its bytes.
+            digest: that names it.
+            name: of the object, for errors.
+            entries: how many a manifest says that it has; None where another number is to be told apart from damage.
+
+        Raises:
+            StoreError: they are not those that its name says, or no list of such entries.
+        """
         if hashlib.sha256(data).hexdigest() != digest:
-            name = self.objects.name(list_path(digest))
             raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
-        return pq.read_table(pa.BufferReader(data))
+        table = read_parquet(data, name, rows=entries)
+        flagged = self._flagged_schema
+        if table.schema.names != flagged.names or table.schema.types != flagged.types:
+            raise StoreError(f"{name}: damaged: has other columns than a list of these; {RESTORE}")
+        nulls = [field.name for field in flagged if not field.nullable and table[field.name].null_count]
+        problem = f"nulls in {', '.join(nulls)}" if nulls else self.problem(table)
+        if problem is not None:
+            raise StoreError(f"{name}: damaged: {problem}; {RESTORE}")
+        return table
+
+    @property
+    def _flagged_schema(self) -> pa.Schema:
+        return self.schema.append(pa.field("removed", pa.bool_(), nullable=False))
 
 
 def _flagged(table: pa.Table, *, removed: bool) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore.identity import DIGEST_BYTES
+from featurestore.parquet import read_parquet
 from pipelines.limits import Limit
 
 DEAD_LETTER_SCHEMA = pa.schema(
@@ -64,9 +65,9 @@ def dead_letters_to_parquet(letters: Iterable[DeadLetter]) -> bytes:
     return sink.getvalue()
 
 
-def dead_letters_from_parquet(data: bytes) -> tuple[DeadLetter, ...]:
-    """Inverse of `dead_letters_to_parquet`."""
-    return tuple(DeadLetter(**row) for row in pq.read_table(pa.BufferReader(data)).to_pylist())
+def dead_letters_from_parquet(data: bytes, name: str = "dead letters") -> tuple[DeadLetter, ...]:
+    """Inverse of `dead_letters_to_parquet`; ``name`` is the object's, for the StoreError that a damaged one raises."""
+    return tuple(DeadLetter(**row) for row in read_parquet(data, name).to_pylist())
 
 
 class DeadLetterLimit(Limit):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from featurestore import UsageError
+from featurestore import StoreError, UsageError
 from featurestore.addresses import Address
 from featurestore.named_files import read_file
+from featurestore.parquet import read_parquet
 from pipelines.predictions import Predictions
 
 ENDING = ".parquet"
@@ -33,8 +33,8 @@ def read_predictions(source: str, head: str | None) -> tuple[str, pa.Table]:
 
 def _from_file(file: str, head: str | None) -> tuple[str, pa.Table]:
     try:
-        table = pq.read_table(pa.BufferReader(read_file(file)))
-    except pa.ArrowException as error:
+        table = read_parquet(read_file(file), file)
+    except StoreError as error:
         raise UsageError(f"{file}: not a Parquet file that encore predict wrote") from error
     lacking = {"doc_id", "head", "label"} - set(table.column_names)
     if lacking:

@@ -20,18 +20,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore import CommitConflict, Store, StoreError, UsageError
 from featurestore.commit import LONGEST_WAIT
 from featurestore.entries import SegmentEntry
 from featurestore.errors import UPGRADE
+from featurestore.names import SHORT, all_counts, all_match
 from featurestore.objects import Objects
+from featurestore.parquet import read_parquet
+from featurestore.sealed import parse_json
 from featurestore.versions import Manifest, VersionLog
 from heads import Scores
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
+HEAD = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[0-9a-f]{8,64}"
+PATH = rf"head=(?P<head>{HEAD})/(?P<segment>{SHORT})-[A-Za-z0-9-]+\.parquet"
 ATTEMPTS = 50
 READ_THREADS = 8
 LOOKS = 10
@@ -74,6 +80,20 @@ class PredictionFile:
     bytes: int
     snapshot: int
     fingerprint: str
+
+
+def file_problem(table: pa.Table) -> str | None:
+    """What is wrong with rows of a list of files, which are read and removed by their paths; None where nothing is."""
+    patterns = {"head": HEAD, "segment": SHORT, "deletions": SHORT, "path": PATH}
+    wrong = [name for name, pattern in patterns.items() if not all_match(table[name], pattern)]
+    wrong += [name for name in ("documents", "bytes", "snapshot") if not all_counts(table[name])]
+    if wrong:
+        return f"names or numbers that no list has, in {', '.join(wrong)}"
+    parts = pc.extract_regex(table["path"], rf"^{PATH}$")
+    for name in ("head", "segment"):
+        if not pc.all(pc.equal(pc.struct_field(parts, name), table[name]), min_count=0).as_py():
+            return f"paths of another {name}"
+    return None
 
 
 def prediction_path(head: str, entry: SegmentEntry) -> str:
@@ -161,7 +181,7 @@ class Predictions:
     @property
     def log(self) -> VersionLog:
         """The versions of the table of files."""
-        return VersionLog(self.objects, FILE_SCHEMA, ("head", "segment"))
+        return VersionLog(self.objects, FILE_SCHEMA, ("head", "segment"), file_problem)
 
     def files(self, manifest: Manifest | None = None) -> list[PredictionFile]:
         """The files of a version, the newest unless given."""
@@ -205,24 +225,28 @@ class Predictions:
         files = self.files(manifest)
         name = self._resolve(head, sorted({file.head for file in files}))
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            return name, pa.concat_tables(pool.map(self.read_file, (file.path for file in files if file.head == name)))
+            mine = [file for file in files if file.head == name]
+            return name, pa.concat_tables(pool.map(lambda file: self.read_file(file.path, file.documents), mine))
 
-    def read_file(self, path: str) -> pa.Table:
-        """One prediction file; raises StoreError where it is missing or damaged."""
-        found = self.find_file(path)
+    def read_file(self, path: str, rows: int | None = None) -> pa.Table:
+        """One prediction file, of so many rows where that is known; StoreError where it is missing or damaged."""
+        found = self.find_file(path, rows)
         if found is None:
             raise StoreError(f"{self.objects.name(path)}: missing; run the backfill again with another --out")
         return found
 
-    def find_file(self, path: str) -> pa.Table | None:
-        """One prediction file; None where it is not there; raises StoreError where it is damaged."""
+    def find_file(self, path: str, rows: int | None = None) -> pa.Table | None:
+        """One prediction file, of so many rows where that is known; None where it is not there.
+
+        Raises:
+            StoreError: it is damaged, or has other rows.
+        """
         name = self.objects.name(path)
         try:
-            return pq.read_table(pa.BufferReader(self.objects.get(path)), page_checksum_verification=True)
+            data = self.objects.get(path)
         except FileNotFoundError:
             return None
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{name}: damaged: {str(error).splitlines()[0]}") from error
+        return read_parquet(data, name, rows=rows, advice="run the backfill again with another --out")
 
     def write_file(self, path: str, table: pa.Table) -> int:
         """Write a prediction file and return its size in bytes."""
@@ -281,13 +305,16 @@ class Predictions:
 def _read_document(objects: Objects) -> Mapping[str, Any]:
     name = objects.name(PREDICTIONS_FILE)
     try:
-        document: dict[str, Any] = json.loads(objects.get(PREDICTIONS_FILE))
+        document: dict[str, Any] = parse_json(objects.get(PREDICTIONS_FILE))
     except FileNotFoundError as error:
         raise UsageError(f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE})") from error
     except ValueError as error:
         raise StoreError(f"{name}: damaged: {error}") from error
-    if document.get("format_version") != FORMAT_VERSION:
-        found = document.get("format_version")
+    found = document.get("format_version") if isinstance(document, dict) else None
+    probabilities = document.get("probabilities") if isinstance(document, dict) else None
+    if not isinstance(found, int) or not isinstance(probabilities, bool):
+        raise StoreError(f"{name}: damaged: not the description of a predictions folder")
+    if found != FORMAT_VERSION:
         raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: {UPGRADE}")
     return document
 

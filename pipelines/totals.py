@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from featurestore.entries import SegmentEntry
+from featurestore.parquet import read_parquet
 from pipelines.runs import RunFolder
 from pipelines.unit_flow import Failure, UnitOutcome
 
@@ -110,8 +109,8 @@ class DeadLetterSummary:
     def collect(cls, run: RunFolder) -> DeadLetterSummary:
         """Count what the units wrote."""
         reasons: Counter[str] = Counter()
-        for _, data in run.dead_letter_files():
-            table = pq.read_table(pa.BufferReader(data), columns=["stage", "reason"])
+        for name, data in run.dead_letter_files():
+            table = read_parquet(data, name, columns=["stage", "reason"])
             kinds = pc.list_element(pc.split_pattern(table["reason"], ":", max_splits=1), 0)
             table = table.append_column("kind", kinds)
             for row in table.group_by(["stage", "kind"]).aggregate([([], "count_all")]).to_pylist():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from featurestore.errors import StoreError
 from featurestore.maintenance.removal import THREADS
 from featurestore.maintenance.removal_plan import SegmentFolder
 from featurestore.objects import Listed, Objects
+from featurestore.sealed import parse_json
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
 RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
@@ -61,7 +62,9 @@ def runs_at_work(objects: Objects, folders: Mapping[str, list[Listed]], limit: d
     for run, found in folders.items():
         since = min(stored.written_at for stored in found)
         if match := RUN_START.fullmatch(run):
-            since = min(since, datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
+            # A name of no time is none that a run has.
+            with suppress(ValueError):
+                since = min(since, datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
         if since >= limit and _may_commit(objects, run):
             signs[run] = AtWork(objects.name(f"runs/{run}"), since)
     return signs
@@ -69,7 +72,7 @@ def runs_at_work(objects: Objects, folders: Mapping[str, list[Listed]], limit: d
 
 def _may_commit(objects: Objects, run: str) -> bool:
     try:
-        report = json.loads(objects.get(f"runs/{run}/report.json"))
+        report = parse_json(objects.get(f"runs/{run}/report.json"))
     except FileNotFoundError:
         return True
     except ValueError:

@@ -36,8 +36,8 @@ def check_arrays(segment: SegmentObjects, spec: FeatureSpec | None) -> None:
 
 
 def _check_group(segment: SegmentObjects, spec: FeatureSpec | None) -> None:
-    attributes = segment.json(GROUP_FILE).get("attributes", {})
-    if attributes.get("format") != "encore-segment":
+    attributes = segment.json(GROUP_FILE).get("attributes")
+    if not isinstance(attributes, dict) or attributes.get("format") != "encore-segment":
         segment.wrong(GROUP_FILE, "does not say that it is a segment")
     elif spec is not None and attributes.get("fingerprint") != spec.fingerprint:
         segment.wrong(GROUP_FILE, "says that it holds features of another spec")
@@ -64,7 +64,11 @@ def _is_readable(
     if path in segment.bad:
         return False
     metadata = segment.json(path)
-    problem = _metadata_problem(metadata, shape, dtype, attributes) or _shard_problem(metadata, segment.shards(name))
+    shards = segment.shards(name)
+    try:
+        problem = _metadata_problem(metadata, shape, dtype, attributes) or _shard_problem(metadata, shards)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        problem = f"is not the metadata of an array: {error!r}"
     if problem is not None:
         segment.wrong(path, problem)
     return problem is None and segment.bad.isdisjoint(segment.shards(name))

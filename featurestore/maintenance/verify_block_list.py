@@ -6,10 +6,11 @@ import hashlib
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from featurestore.block_list import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
+from featurestore.errors import StoreError
 from featurestore.maintenance.verify_findings import Audit
+from featurestore.parquet import DIGEST_BYTES, read_parquet
 
 
 def check_block_list(audit: Audit, counted: int) -> None:
@@ -47,11 +48,11 @@ def _list(audit: Audit, path: str) -> pa.Table | None:
         audit.report(path, "damaged: its bytes are not those that its name says")
         return None
     try:
-        table = pq.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        audit.report(path, f"is not a block list: {str(error).splitlines()[0]}")
+        table = read_parquet(data, audit.objects.name(path), row_bytes=DIGEST_BYTES)
+    except StoreError as error:
+        audit.refused(path, error)
         return None
-    if table.schema.names != ["hash"] or table["hash"].type != HASH_TYPE:
+    if table.schema.names != ["hash"] or table["hash"].type != HASH_TYPE or table["hash"].null_count:
         audit.report(path, "is not a block list: expected one column of hashes")
         return None
     return table

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from featurestore.entries import SegmentEntry, entries_of, snapshot_counts
+from featurestore.errors import StoreError
 from featurestore.maintenance.verify_findings import Audit
+from featurestore.store import version_log
 from featurestore.versions import Manifest, list_path, manifest_path
 
 EntryRows = Sequence[tuple[SegmentEntry, bool]]
@@ -122,12 +120,9 @@ def _read_list(audit: Audit, digest: str) -> EntryRows | None:
     data = audit.read(path)
     if data is None:
         return None
-    if hashlib.sha256(data).hexdigest() != digest:
-        audit.report(path, "damaged: its bytes are not those that its name says")
-        return None
     try:
-        table = pq.read_table(pa.BufferReader(data))
-        return list(zip(entries_of(table), table["removed"].to_pylist(), strict=True))
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        audit.report(path, f"is not a segment list: {str(error).splitlines()[0]}")
+        table = version_log(audit.objects).parse_list(data, digest, audit.objects.name(path))
+    except StoreError as error:
+        audit.refused(path, error)
         return None
+    return list(zip(entries_of(table), table["removed"].to_pylist(), strict=True))

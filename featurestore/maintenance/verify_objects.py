@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from featurestore.maintenance.verify_findings import Audit
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from featurestore.sealed import parse_json
 from featurestore.segments import INDEX_FILE
 from featurestore.spec import FeatureSpec
 from featurestore.tombstones import opened
@@ -70,9 +70,12 @@ class SegmentObjects:
         return f"{attempt_path(self.entry.segment, self.entry.attempt)}/{below}"
 
     def json(self, below: str) -> dict[str, Any]:
-        """One of `READ_WHOLE` that is not bad, as JSON."""
-        document: dict[str, Any] = json.loads(self.objects.get(self.path(below)))
-        return document
+        """One of `READ_WHOLE` that is not bad, as JSON; an empty object where it is none."""
+        try:
+            document = parse_json(self.objects.get(self.path(below)))
+        except ValueError:
+            return {}
+        return document if isinstance(document, dict) else {}
 
     def shards(self, array: str) -> list[str]:
         """Paths below the attempt of the objects that hold an array's chunks."""

@@ -57,23 +57,14 @@ def _check_index(segment: SegmentObjects) -> KeyArray | None:
     except StoreError as error:
         segment.audit.refused(segment.path(INDEX_FILE), error)
         return None
-    problem = _index_problem(index, segment.entry.documents)
+    problem = _index_problem(index)
     if problem is not None:
         segment.wrong(INDEX_FILE, problem)
         return None
     return words(index["key_hash"])
 
 
-def _index_problem(index: pa.Table, documents: int) -> str | None:
-    held = {field.name: field.type for field in index.schema}
-    wrong = [field.name for field in INDEX_SCHEMA if held.get(field.name) != field.type]
-    if wrong:
-        return f"has no column {', '.join(wrong)} of the right type"
-    if index.num_rows != documents:
-        return f"holds {index.num_rows} documents, its list says {documents}"
-    nulls = [field.name for field in INDEX_SCHEMA if not field.nullable and index[field.name].null_count]
-    if nulls:
-        return f"has nulls in {', '.join(nulls)}"
+def _index_problem(index: pa.Table) -> str | None:
     differing = pc.not_equal(pa.chunked_array([key_hashes(index["doc_id"])]), index["key_hash"])
     if pc.any(differing, min_count=0).as_py():
         return f"has a key hash that is not that of its id, at document {pc.index(differing, True).as_py()}"

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from featurestore.errors import RESTORE, StoreError, UsageError
 from featurestore.maintenance.verify_findings import Audit
 from featurestore.records import FORMAT_VERSION
+from featurestore.sealed import parse_json
 from featurestore.spec import FeatureSpec
 from featurestore.store import STORE_FILE, read_spec
 from featurestore.tags import TAG_NAME, snapshot_number
@@ -50,7 +51,7 @@ def check_store_file(audit: Audit) -> FeatureSpec | None:
 
 def _is_newer(data: bytes) -> bool:
     try:
-        document = json.loads(data)
+        document = parse_json(data)
     except ValueError:
         return False
     version = document.get("format_version") if isinstance(document, dict) else None

@@ -10,18 +10,18 @@ import pytest
 from featurestore import StoreError
 from featurestore.records import SegmentRecord
 
-RECORD = SegmentRecord("ab", "cd", "ef", 1, 2, 3, 4, 0, 0, 16, 100, ())
+RECORD = SegmentRecord("ab" * 16, "cd" * 16, "ef" * 32, 1, 2, 3, 4, 0, 0, 16, 100, ())
 
 
 def test_a_record_without_sources_does_not_speak_of_them() -> None:
     assert "sources" not in json.loads(RECORD.to_bytes())
-    assert RECORD.checksum == "693af57382b081fe689997751c179b2b8c5d89e4013a2fcd2b670eccdbede317"
+    assert RECORD.checksum == "ac27494d11b184b72472341367e35e16b3ab21616533fd378b407bb907e8692b"
     assert SegmentRecord.from_bytes(RECORD.to_bytes(), "record") == RECORD
 
 
 def test_sources_are_read_back() -> None:
-    compacted = replace(RECORD, sources=(("one", None), ("two", "vector")))
-    assert json.loads(compacted.to_bytes())["sources"] == [["one", None], ["two", "vector"]]
+    compacted = replace(RECORD, sources=(("11" * 16, None), ("22" * 16, "33" * 16)))
+    assert json.loads(compacted.to_bytes())["sources"] == [["11" * 16, None], ["22" * 16, "33" * 16]]
     assert SegmentRecord.from_bytes(compacted.to_bytes(), "record") == compacted
     assert compacted.checksum != RECORD.checksum
 

@@ -245,7 +245,7 @@ class TestSnapshots:
         store.objects.put(f"lists/{digest}.parquet", data)
         lists = tuple(replace(part, digest=digest) for part in store.manifest.lists)
         store.objects.put(f"manifests/{1:020d}.json", replace(store.manifest, lists=lists).to_bytes())
-        assert problems(store)[f"lists/{digest}.parquet"].startswith("is not a segment list: ")
+        assert problems(store)[f"lists/{digest}.parquet"].startswith("damaged: no Parquet file")
 
 
 class TestSegments:
@@ -255,7 +255,7 @@ class TestSegments:
         ("change", "says"),
         [
             ({"documents": 11}, "documents"),
-            ({"rows": 1}, "rows"),
+            ({"rows": 13}, "rows"),
             ({"tokens": 1, "payload_bytes": 1}, "tokens, payload_bytes"),
         ],
     )
@@ -311,11 +311,11 @@ class TestSegments:
     @pytest.mark.parametrize(
         ("change", "says"),
         [
-            (lambda t: t.slice(1), "holds 11 documents, its list says 12"),
-            (lambda t: t.drop_columns(["truncated"]), "has no column truncated of the right type"),
+            (lambda t: t.slice(1), "damaged: 11 rows, expected 12"),
+            (lambda t: t.drop_columns(["truncated"]), "damaged: no column truncated"),
             (
                 lambda t: t.set_column(0, "doc_id", pa.array([None, *t["doc_id"].to_pylist()[1:]], pa.string())),
-                "has nulls in doc_id",
+                "damaged: column doc_id has nulls",
             ),
             (
                 lambda t: t.set_column(0, "doc_id", pa.array(["x", *t["doc_id"].to_pylist()[1:]], pa.string())),

@@ -1,0 +1,103 @@
+"""Thrift's compact protocol, as far as reading it goes: what Parquet's footers and page headers are written in.
+
+Without classes and with one look at most bytes, since a footer is read for every segment that is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
+
+DEEPEST = 32
+"""Structs and lists within each other; those of Parquet are 7 deep at most."""
+MOST_BITS = 70
+"""Of a number: ten digits of seven bits."""
+
+
+def read_struct(data: bytes, at: int = 0) -> tuple[dict[int, Any], int]:
+    """The struct that begins at a place, as field number → value, and where it ends.
+
+    Binary values are left out: of each there is None.
+
+    Raises:
+        ValueError: there is no such struct, or it is cut short.
+    """
+    try:
+        return _struct(data, at, 0)
+    except IndexError as error:
+        raise ValueError("a Thrift struct is cut short") from error
+
+
+def _struct(data: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
+    if depth > DEEPEST:
+        raise ValueError("Thrift structs lie too deep in each other")
+    fields: dict[int, Any] = {}
+    number = 0
+    while head := data[at]:
+        at += 1
+        if step := head >> 4:
+            number += step
+        else:
+            number, at = _integer(data, at)
+        if number in fields:
+            raise ValueError("a field of a Thrift struct comes twice")
+        kind = head & 15
+        if kind in (I32, I64):
+            fields[number], at = _integer(data, at)
+        elif kind in (TRUE, FALSE):
+            fields[number] = kind == TRUE
+        else:
+            fields[number], at = _value(data, at, kind, depth)
+    return fields, at + 1
+
+
+def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
+    if kind in (I16, I32, I64):
+        return _integer(data, at)
+    if kind == BINARY:
+        size, at = _unsigned(data, at)
+        return None, at + size
+    if kind == STRUCT:
+        return _struct(data, at, depth + 1)
+    if kind in (LIST, SET):
+        return _list(data, at, depth + 1)
+    if kind in (TRUE, FALSE, BYTE):
+        return data[at], at + 1
+    if kind == DOUBLE:
+        return data[at + 7] and None, at + 8
+    raise ValueError(f"type {kind} in a Thrift struct")
+
+
+def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    if depth > DEEPEST:
+        raise ValueError("Thrift lists lie too deep in each other")
+    head = data[at]
+    at += 1
+    size, kind = head >> 4, head & 15
+    if size == 15:
+        size, at = _unsigned(data, at)
+    values = []
+    for _ in range(size):
+        value, at = _value(data, at, kind, depth)
+        values.append(value)
+    return values, at
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    value = data[at]
+    if value < 128:
+        return value >> 1 ^ -(value & 1), at + 1
+    value, at = _unsigned(data, at)
+    return value >> 1 ^ -(value & 1), at
+
+
+def _unsigned(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while (byte := data[at]) & 128:
+        value |= (byte & 127) << shift
+        shift += 7
+        at += 1
+        if shift >= MOST_BITS:
+            raise ValueError("a Thrift number has too many digits")
+    return value | byte << shift, at + 1

@@ -35,10 +35,10 @@ DIGEST_BYTES = 16
 
 # Field numbers of parquet.thrift, of each struct in turn.
 SCHEMA, ROWS, GROUPS = 2, 3, 4
-CHILDREN = 5
+NAME, CHILDREN = 4, 5
 COLUMNS, GROUP_ROWS = 1, 3
 ELSEWHERE, META_DATA = 1, 3
-TYPE, VALUES, STORED, FIRST_PAGE, FIRST_DICTIONARY = 1, 5, 7, 9, 11
+TYPE, PATH, VALUES, STORED, FIRST_PAGE, FIRST_DICTIONARY = 1, 3, 5, 7, 9, 11
 PAGE_TYPE, PAGE_BYTES, PAGE_STORED, DATA_PAGE, DATA_PAGE_V2, PAGE_VALUES = 1, 2, 3, 5, 8, 1
 
 DATA, DICTIONARY, DATA_V2 = 0, 2, 3
@@ -81,11 +81,11 @@ def read_parquet(
         if len(set(held)) < len(held):
             raise pa.ArrowInvalid("two columns of one name")
         wanted = [column for column in (held if columns is None else columns) if column in held]
-        _require_bounded(footer, file, data, wanted)
+        _require_bounded(footer, data, wanted)
         table = file.read(wanted, use_threads=threads)
         if table.num_rows != footer[ROWS]:
             raise pa.ArrowInvalid(f"{table.num_rows} rows, its footer says {footer[ROWS]}")
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise StoreError(f"{name}: damaged: {_first_line(error)}; {advice}") from error
     return table
 
@@ -99,29 +99,42 @@ def footer_of(data: bytes) -> bytes:
 
 
 def parse_footer(footer: bytes) -> Fields:
-    """Field number → value of a footer whose types pyarrow may look at.
+    """Field number → value of a footer that pyarrow may look at.
 
     Raises:
-        ArrowInvalid: it cannot be read, or its types lie more than `DEEPEST` levels deep.
+        ArrowInvalid: it cannot be read; its types lie more than `DEEPEST` levels deep; or a column is described that is
+            none of the schema's, over which pyarrow ends the process.
     """
     try:
         fields = read_struct(footer)[0]
-        _require_shallow(fields.get(SCHEMA) or ())
-    except (ValueError, TypeError, AttributeError) as error:
-        raise pa.ArrowInvalid(f"its footer cannot be read: {error}") from error
+        paths = leaf_paths(fields)
+        for group in fields[GROUPS]:
+            if [chunk[META_DATA][PATH] for chunk in group[COLUMNS]] != paths:
+                raise ValueError("it describes other columns than its schema")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise pa.ArrowInvalid(f"its footer cannot be read: {error!r}") from error
     return fields
 
 
-def _require_shallow(schema: Sequence[Fields]) -> None:
+def leaf_paths(footer: Fields) -> list[list[bytes]]:
+    """Names on the way to each column that has values; raises ValueError where they lie too deep."""
+    found: list[list[bytes]] = []
+    path: list[bytes] = []
     left: list[int] = []
-    for element in schema:
+    for element in footer[SCHEMA]:
         while left and left[-1] <= 0:
             left.pop()
+            path.pop()
         if left:
             left[-1] -= 1
         if len(left) > DEEPEST:
             raise ValueError(f"types more than {DEEPEST} levels deep")
+        path.append(element[NAME])
         left.append(element.get(CHILDREN) or 0)
+        if not left[-1] and len(path) > 1:
+            # Without the schema's own name.
+            found.append(path[1:])
+    return found
 
 
 def _require_rows(footer: Fields, size: int, rows: int | None, row_bytes: int) -> None:
@@ -134,9 +147,9 @@ def _require_rows(footer: Fields, size: int, rows: int | None, row_bytes: int) -
         raise pa.ArrowInvalid(f"{footer[ROWS]} rows in {size} bytes, which no such file has")
 
 
-def _require_bounded(footer: Fields, file: pq.ParquetFile, data: bytes, wanted: Sequence[str]) -> None:
+def _require_bounded(footer: Fields, data: bytes, wanted: Sequence[str]) -> None:
     """Raise ArrowInvalid where the pages of some columns would decode to more than a file of this size may."""
-    paths = [file.schema.column(number).path for number in range(file.metadata.num_columns)]
+    paths = [b".".join(path).decode(errors="replace") for path in leaf_paths(footer)]
     limit = max(LEAST_LIMIT, GROWTH * len(data))
     held = dict.fromkeys(paths, 0)
     for group in footer[GROUPS]:

@@ -16,9 +16,7 @@ MOST_BITS = 70
 
 
 def read_struct(data: bytes, at: int = 0) -> tuple[dict[int, Any], int]:
-    """The struct that begins at a place, as field number → value, and where it ends.
-
-    Binary values are left out: of each there is None.
+    """The struct that begins at a place, as field number → value (floats as their bytes), and where it ends.
 
     Raises:
         ValueError: there is no such struct, or it is cut short.
@@ -57,7 +55,7 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
         return _integer(data, at)
     if kind == BINARY:
         size, at = _unsigned(data, at)
-        return None, at + size
+        return _whole(data, at, size), at + size
     if kind == STRUCT:
         return _struct(data, at, depth + 1)
     if kind in (LIST, SET):
@@ -65,13 +63,20 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
     if kind in (TRUE, FALSE, BYTE):
         return data[at], at + 1
     if kind == DOUBLE:
-        return data[at + 7] and None, at + 8
+        return _whole(data, at, 8), at + 8
     raise ValueError(f"type {kind} in a Thrift struct")
+
+
+def _whole(data: bytes, at: int, size: int) -> bytes:
+    found = data[at : at + size]
+    if len(found) < size:
+        raise IndexError
+    return found
 
 
 def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     if depth > DEEPEST:
-        raise ValueError("Thrift lists lie too deep in each other")
+        raise ValueError("lists in a Thrift struct lie too deep in each other")
     head = data[at]
     at += 1
     size, kind = head >> 4, head & 15
@@ -99,5 +104,5 @@ def _unsigned(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
         at += 1
         if shift >= MOST_BITS:
-            raise ValueError("a Thrift number has too many digits")
+            raise ValueError("a number in a Thrift struct has too many digits")
     return value | byte << shift, at + 1

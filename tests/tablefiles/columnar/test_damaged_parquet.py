@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore.errors import UnreadableFile
+from featurestore.errors import DataError, UnreadableFile, UsageError
+from heads.label_files import read_labels
 from pipelines.corpus import CorpusColumns, plan, read_unit
 from pipelines.unit_flow import Failure
+from tests.deep_parquet import deep_parquet
+from tests.limited import exit_code_of
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet
 
 ROWS = [{"doc_id": str(i), "text": f"the text number {i}"} for i in range(60)]
@@ -75,3 +80,29 @@ def test_a_null_list_of_fixed_size_is_named_and_is_no_damage(tmp_path, inside):
     ) as caught:
         read_unit(unit, columns)
     assert Failure.of("read", caught.value).lasting
+
+
+@pytest.mark.parametrize("levels", [101, 100_000])
+def test_types_that_lie_too_deep_are_refused_and_do_not_end_the_process(tmp_path, levels):
+    path = tmp_path / "labels.parquet"
+    path.write_bytes(deep_parquet(levels, key=b"label"))
+
+    def refused() -> None:
+        with pytest.raises(UsageError, match=f"^{path}: not a Parquet file, or a damaged one: .*100 levels deep"):
+            read_labels(path)
+
+    assert exit_code_of(refused) == 0
+
+
+def test_no_changed_byte_of_a_footer_ends_the_process(tmp_path):
+    path = write_parquet(tmp_path / "x.parquet", ROWS[:2], row_group_size=1)
+    data = path.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+
+    def read_all() -> None:
+        for at in range(footer, len(data) - 8, 2):
+            path.write_bytes(data[:at] + bytes([data[at] ^ 0x41]) + data[at + 1 :])
+            with suppress(UsageError, DataError):
+                plan([corpus_file(path)], CorpusColumns(), 20)
+
+    assert exit_code_of(read_all) == 0

@@ -35,12 +35,14 @@ DIGEST_BYTES = 16
 
 # Field numbers of parquet.thrift, of each struct in turn.
 SCHEMA, ROWS, GROUPS = 2, 3, 4
-NAME, CHILDREN = 4, 5
+REPETITION, NAME, CHILDREN = 3, 4, 5
 COLUMNS, GROUP_ROWS = 1, 3
 ELSEWHERE, META_DATA = 1, 3
 TYPE, PATH, VALUES, STORED, FIRST_PAGE, FIRST_DICTIONARY = 1, 3, 5, 7, 9, 11
 PAGE_TYPE, PAGE_BYTES, PAGE_STORED, DATA_PAGE, DATA_PAGE_V2, PAGE_VALUES = 1, 2, 3, 5, 8, 1
 
+REPETITIONS = (0, 1, 2)
+"""Required, optional, repeated."""
 DATA, DICTIONARY, DATA_V2 = 0, 2, 3
 """Types of pages."""
 TEXTS = (6, 7)
@@ -103,16 +105,16 @@ def parse_footer(footer: bytes) -> Fields:
 
     Raises:
         ArrowInvalid: it cannot be read; its types lie more than `DEEPEST` levels deep; or a column is described that is
-            none of the schema's, over which pyarrow ends the process.
+            none of the schema's, or of no kind that there is, over which pyarrow ends the process.
     """
     try:
         fields = read_struct(footer)[0]
         paths = leaf_paths(fields)
-        for group in fields[GROUPS]:
-            if [chunk[META_DATA][PATH] for chunk in group[COLUMNS]] != paths:
-                raise ValueError("it describes other columns than its schema")
+        described = [[chunk[META_DATA][PATH] for chunk in group[COLUMNS]] for group in fields[GROUPS]]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise pa.ArrowInvalid(f"its footer cannot be read: {error!r}") from error
+    if any(columns != paths for columns in described):
+        raise pa.ArrowInvalid("its footer describes other columns than its schema")
     return fields
 
 
@@ -129,6 +131,8 @@ def leaf_paths(footer: Fields) -> list[list[bytes]]:
             left[-1] -= 1
         if len(left) > DEEPEST:
             raise ValueError(f"types more than {DEEPEST} levels deep")
+        if element.get(REPETITION, 0) not in REPETITIONS:
+            raise ValueError("a column of no kind that there is")
         path.append(element[NAME])
         left.append(element.get(CHILDREN) or 0)
         if not left[-1] and len(path) > 1:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,8 +54,11 @@ def _parse(stream: pa.NativeFile) -> Footer:
     end = stream.read()
     # Before pyarrow looks at it: types that lie too deep in each other end the process.
     footer = parse_footer(footer_of(end))
-    decoded = [
-        [chunk.get(META_DATA, {}).get(SIZE_STATISTICS, {}).get(UNENCODED_BYTES) for chunk in group.get(COLUMNS, [])]
-        for group in footer.get(ROW_GROUPS, [])
-    ]
+    decoded = [[_decoded_bytes(chunk[META_DATA]) for chunk in group[COLUMNS]] for group in footer[ROW_GROUPS]]
     return Footer(pq.read_metadata(pa.BufferReader(MAGIC + end)), decoded)
+
+
+def _decoded_bytes(described: Mapping[int, Any]) -> int | None:
+    statistics = described.get(SIZE_STATISTICS)
+    found = statistics.get(UNENCODED_BYTES) if isinstance(statistics, dict) else None
+    return found if isinstance(found, int) and found >= 0 else None

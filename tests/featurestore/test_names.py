@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +21,7 @@ from featurestore.maintenance.verify import verify
 from featurestore.names import LIMIT, SHORT, all_match, is_below_attempt, is_count, is_long, is_short
 from featurestore.records import SegmentRecord
 from featurestore.sealed import seal
+from featurestore.segments import read_record
 from featurestore.tags import add_tag, tags
 from featurestore.versions import EntryList, Manifest, list_path
 from tests.featurestore.building import held, put, spec_of
@@ -40,7 +41,9 @@ def test_a_name_is_of_its_pattern_as_a_whole(name: object) -> None:
     assert all_match(pa.chunked_array([[ID, None], []], pa.string()), SHORT)
 
 
-@pytest.mark.parametrize("path", ["zarr.json", "features/zarr.json", "features/c/0/0", "offsets/c/0", "documents.parquet"])
+@pytest.mark.parametrize(
+    "path", ["zarr.json", "features/zarr.json", "features/c/0/0", "offsets/c/0", "documents.parquet"]
+)
 def test_objects_of_a_segment_are_those_that_it_has(path: str) -> None:
     assert is_below_attempt(path)
     for other in (f"../{path}", f"/{path}", f"x/{path}", f"{path}/..", f"{path}\n", f"{path}/", path.upper()):
@@ -61,7 +64,7 @@ def store(tmp_path: Path) -> Store:
 
 
 class TestLists:
-    CHANGES = [
+    CHANGES: ClassVar = [
         {"segment": "../../elsewhere"},
         {"segment": ID + "\n"},
         {"attempt": "../x"},
@@ -87,11 +90,11 @@ class TestLists:
         changed = Store.open(store.uri)
         for work in (
             lambda: held(changed),
-            lambda: changed.documents(),
+            changed.documents,
             lambda: put(changed, {"c": "3"}),
             lambda: vacuum(changed.objects, age_limit=timedelta(0)),
         ):
-            with pytest.raises(StoreError, match="/lists/[0-9a-f]{64}.parquet: damaged: "):
+            with pytest.raises(StoreError, match=r"/lists/[0-9a-f]{64}.parquet: damaged: "):
                 work()
         assert name in {finding.object for finding in verify(store.uri).findings}
         # What a job had begun to write is all that is new.
@@ -109,7 +112,7 @@ class TestLists:
     def test_of_other_columns_or_rows_are_damage(self, store: Store, change: Callable[[pa.Table], pa.Table]) -> None:
         table = entry_table(store.entries).append_column("removed", pa.array([False]))
         published(store, change(table))
-        with pytest.raises(StoreError, match="/lists/[0-9a-f]{64}.parquet: damaged: "):
+        with pytest.raises(StoreError, match=r"/lists/[0-9a-f]{64}.parquet: damaged: "):
             _ = Store.open(store.uri).entries
 
     def test_of_names_as_they_are_written_are_sound(self, store: Store) -> None:
@@ -171,7 +174,7 @@ MANIFEST = Manifest(1, 0, ID, "2026-11-28T01:00:00+00:00", "encode", (EntryList(
 def test_a_manifest_of_other_values_is_damage(change: dict[str, Any]) -> None:
     document = {"format_version": 1} | asdict(MANIFEST)
     assert Manifest.from_bytes(seal(document), "m") == MANIFEST
-    with pytest.raises(StoreError, match="^m: not a manifest: "):
+    with pytest.raises(StoreError, match=r"^m: not a manifest: "):
         Manifest.from_bytes(seal(document | change), "m")
 
 
@@ -203,16 +206,14 @@ def test_a_record_of_other_values_is_damage(change: dict[str, Any]) -> None:
     record = SegmentRecord(ID, ID, DIGEST, 1, 2, 3, 4, 0, 0, 16, 5, ())
     document = json.loads(record.to_bytes()) | {"objects": [OBJECT], "sources": [[ID, None]]}
     assert SegmentRecord.parse(json.dumps(document).encode(), "r").objects[0].size == 5
-    with pytest.raises(StoreError, match="^r: not a completion record: "):
+    with pytest.raises(StoreError, match=r"^r: not a completion record: "):
         SegmentRecord.parse(json.dumps(document | change).encode(), "r")
 
 
 def test_a_record_under_another_segment_s_name_is_damage(store: Store) -> None:
     data = store.objects.get(f"segments/{store.entries[0].segment}.json")
     store.objects.put(f"segments/{ID}.json", data)
-    from featurestore.segments import read_record  # noqa: PLC0415
-
-    with pytest.raises(StoreError, match=f"/segments/{ID}.json: damaged: says that it is the record of segment "):
+    with pytest.raises(StoreError, match=rf"/segments/{ID}.json: damaged: says that it is the record of segment "):
         read_record(store.objects, ID)
 
 
@@ -222,16 +223,14 @@ def test_a_tag_names_a_snapshot(store: Store, snapshot: object) -> None:
     assert tags(store.objects) == {"v1": 1}
     document = {"format_version": 1, "snapshot": snapshot, "created_at": "2026-11-28T01:00:00+00:00"}
     store.objects.put("tags/v1.json", seal(document))
-    with pytest.raises(StoreError, match="/tags/v1.json: damaged: names no snapshot"):
+    with pytest.raises(StoreError, match=r"/tags/v1.json: damaged: names no snapshot"):
         tags(store.objects)
 
 
 NESTED = b'{"a": ' * 100_000 + b"1" + b"}" * 100_000
 
 
-@pytest.mark.parametrize(
-    "path", ["store.json", "manifests/{0:020d}.json".format(2), "tags/v1.json", "segments/{segment}.json"]
-)
+@pytest.mark.parametrize("path", ["store.json", f"manifests/{2:020d}.json", "tags/v1.json", "segments/{segment}.json"])
 def test_json_that_lies_too_deep_in_itself_is_damage(store: Store, path: str) -> None:
     add_tag(store.objects, "v1", 1)
     path = path.format(segment=store.entries[0].segment)
@@ -242,6 +241,6 @@ def test_json_that_lies_too_deep_in_itself_is_damage(store: Store, path: str) ->
         opened = Store.open(store.uri, "v1" if path.startswith("tags/") else None)
         _ = opened.reader(entry).record
 
-    with pytest.raises(StoreError, match=f"/{path}: "):
+    with pytest.raises(StoreError, match=rf"/{path}: "):
         read()
     assert {finding.object for finding in verify(store.uri).findings} >= {store.objects.name(path)}

@@ -64,12 +64,12 @@ class TestFilesThatAreNotWhatIsKnown:
         ],
     )
     def test_are_refused(self, table: pa.Table, known: dict[str, int], why: str) -> None:
-        with pytest.raises(StoreError, match=f"^lists/x: damaged: {why}; restore it"):
+        with pytest.raises(StoreError, match=rf"^lists/x: damaged: {why}; restore it"):
             read_parquet(parquet_of(table), "lists/x", **known)
 
     @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"\xff" * 8 + b"PAR1", b"no Parquet at all"])
     def test_are_refused_where_there_is_no_footer(self, data: bytes) -> None:
-        with pytest.raises(StoreError, match="^x: damaged: "):
+        with pytest.raises(StoreError, match=r"^x: damaged: "):
             read_parquet(data, "x")
 
 
@@ -122,7 +122,7 @@ class TestFilesThatWouldTakeMemory:
         size = bytes([0x15, *digits(header[2] << 1)])
         smaller = data.replace(size, bytes([0x15, *digits((header[2] // 100) << 1, len(size) - 1)]), 1)
         assert read_struct(smaller, 4)[0][2] == header[2] // 100
-        with pytest.raises(StoreError, match="^x: damaged: "):
+        with pytest.raises(StoreError, match=r"^x: damaged: "):
             read_parquet(smaller, "x")
 
 
@@ -139,7 +139,7 @@ class TestTypesThatLieDeep:
     @pytest.mark.parametrize("levels", [101, 5_000, 100_000])
     def test_are_refused(self, levels: int) -> None:
         def refused() -> None:
-            with pytest.raises(StoreError, match="^x: damaged: .*types more than 100 levels deep"):
+            with pytest.raises(StoreError, match=r"^x: damaged: .*types more than 100 levels deep"):
                 read_parquet(deep_parquet(levels), "x")
 
         assert exit_code_of(refused) == 0

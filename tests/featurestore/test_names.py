@@ -125,7 +125,7 @@ def published(store: Store, table: pa.Table) -> None:
     data = bytes_of(table)
     store.objects.put(list_path(digest_of(table)), data)
     lists = (EntryList(digest_of(table), 1),)
-    manifest = replace(store.manifest, version=store.version + 1, parent=store.version, lists=lists, ancestors=())
+    manifest = replace(store.manifest, version=store.version + 1, parent=store.version, lists=lists)
     store.objects.put(f"manifests/{manifest.version:020d}.json", manifest.to_bytes())
 
 
@@ -143,7 +143,7 @@ def everything(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-MANIFEST = Manifest(1, 0, ID, "2026-11-28T01:00:00+00:00", "encode", (EntryList(DIGEST, 3),), {"documents": 3}, (ID,))
+MANIFEST = Manifest(1, 0, ID, "2026-11-28T01:00:00+00:00", "encode", (EntryList(DIGEST, 3),), {"documents": 3})
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,6 @@ MANIFEST = Manifest(1, 0, ID, "2026-11-28T01:00:00+00:00", "encode", (EntryList(
         {"counts": {"documents": -1}},
         {"counts": {"documents": float("nan")}},
         {"counts": [1]},
-        {"ancestors": [3]},
-        {"ancestors": 3},
         {"more": 1},
     ],
     ids=str,

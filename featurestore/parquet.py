@@ -173,7 +173,7 @@ def _require_bounded(footer: Fields, data: bytes, wanted: Sequence[str]) -> None
 def _chunk_bytes(data: bytes, path: str, chunk: Fields, limit: int) -> int:
     """What a column chunk decodes to at most, or as much as shows that it is too much."""
     # Offsets, or levels of what is nested.
-    decoded = 4 * chunk[VALUES]
+    decoded: int = 4 * chunk[VALUES]
     longest = 0
     for kind, size in _pages(data, chunk):
         decoded += size

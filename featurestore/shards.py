@@ -26,7 +26,7 @@ PIECE_BYTES = 4 << 20
 """Stored bytes that one request asks for: a shard no larger comes whole, its index included."""
 CRC_BYTES = 4
 """Bytes of the crc32c behind each chunk and behind the index."""
-TYPES = {"uint8": np.dtype("u1"), "float16": np.dtype("<f2"), "int64": np.dtype("<i8")}
+TYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float16": np.dtype("<f2"), "int64": np.dtype("<i8")}
 """Of numbers in a store, by Zarr's names."""
 THREADS = 4
 """Pieces of one array that are read at a time."""

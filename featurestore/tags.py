@@ -109,7 +109,7 @@ def _read(objects: Objects, name: str) -> int | None:
     unseal(document, data, where)
     if "checksum" not in document or not is_count(snapshot) or snapshot < 1:
         raise StoreError(f"{where}: damaged: names no snapshot; remove it and tag the snapshot again")
-    return snapshot
+    return int(snapshot)
 
 
 def _require(objects: Objects, snapshot: int) -> None:

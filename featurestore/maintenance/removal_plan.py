@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from featurestore.maintenance.needs import Needs
+from featurestore.names import LONG, SHORT
 from featurestore.objects import Listed, Objects
 from featurestore.store import version_log
 from featurestore.tombstones import is_emptied
 from featurestore.versions import MANIFEST
 
-LIST = re.compile(r"lists/([0-9a-f]{64})\.parquet")
-VECTOR = re.compile(r"deletions/([0-9a-f]{32})")
-RECORD = re.compile(r"segments/([0-9a-f]{32})\.json")
-ATTEMPT = re.compile(r"segments/([0-9a-f]{32})/([^/]+)/.+")
+LIST = re.compile(rf"lists/({LONG})\.parquet")
+VECTOR = re.compile(rf"deletions/({SHORT})")
+RECORD = re.compile(rf"segments/({SHORT})\.json")
+ATTEMPT = re.compile(rf"segments/({SHORT})/([^/]+)/.+")
 
 
 @dataclass

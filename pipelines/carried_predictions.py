@@ -14,7 +14,8 @@ from featurestore.deletions import read_deletions
 from featurestore.entries import SegmentEntry
 from featurestore.records import SegmentRecord
 from featurestore.segments import read_record
-from pipelines.predictions import READ_THREADS, PredictionFile, Predictions
+from pipelines.predictions import PredictionFile, Predictions
+from pipelines.predictions.folder import READ_THREADS
 
 
 @dataclass(frozen=True)

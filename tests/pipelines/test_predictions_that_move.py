@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from featurestore import Store, StoreError, UsageError
-from pipelines import predictions as module
 from pipelines.carried_predictions import SourceFile, carried
 from pipelines.predicted import read_predictions
 from pipelines.predictions import PredictionFile, Predictions
+from pipelines.predictions import folder as module
 from tests.featurestore.building import put, spec_of
 
 HEAD = "topic@0123456789ab"

@@ -1,12 +1,4 @@
-"""A folder of predictions: Parquet files by head and segment, listed by manifests of the store's own mechanism.
-
-PREDICTIONS/
-  predictions.json                     which store is scored, and what the files hold; written once
-  manifests/  lists/                   versions of the table (head, segment) → file
-  heads/<task>@<digest>/               the heads, as they were when they scored
-  head=<task>@<digest>/<segment>-<deletions>.parquet
-  runs/<run id>/                       outcomes and report of each backfill
-"""
+"""The folder: which store it belongs to, the versions of its table of files, and what is read of them."""
 
 from __future__ import annotations
 
@@ -18,17 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore import CommitConflict, Store, StoreError, UsageError
 from featurestore.commit import LONGEST_WAIT
-from featurestore.entries import SegmentEntry
 from featurestore.errors import UPGRADE
 from featurestore.objects import Objects
 from featurestore.versions import Manifest, VersionLog
-from heads import Scores
+from pipelines.predictions.files import FILE_SCHEMA, PredictionFile
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
@@ -36,69 +26,6 @@ ATTEMPTS = 50
 READ_THREADS = 8
 LOOKS = 10
 """Versions that a reader tries, one after another, while others publish the next."""
-
-FILE_SCHEMA = pa.schema(
-    [
-        pa.field("head", pa.string(), nullable=False),
-        pa.field("segment", pa.string(), nullable=False),
-        pa.field("deletions", pa.string()),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("documents", pa.int64(), nullable=False),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("snapshot", pa.int64(), nullable=False),
-        pa.field("fingerprint", pa.string(), nullable=False),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class PredictionFile:
-    """One listed file: the predictions of one head for the live documents of one segment.
-
-    Attributes:
-        head: ``task@digest``.
-        segment: id of the segment.
-        deletions: digest of the deletion vector that was in force, or None.
-        path: the file, below the folder.
-        documents: rows.
-        bytes: size of the file.
-        snapshot: snapshot of the store that was scored.
-        fingerprint: of the features that were scored.
-    """
-
-    head: str
-    segment: str
-    deletions: str | None
-    path: str
-    documents: int
-    bytes: int
-    snapshot: int
-    fingerprint: str
-
-
-def prediction_path(head: str, entry: SegmentEntry) -> str:
-    """Where the predictions of a head for a segment as this entry has it lie."""
-    return f"head={head}/{entry.segment}-{entry.deletions or 'all'}.parquet"
-
-
-def prediction_table(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
-    """Rows of a prediction file: ``doc_id``, ``label``, its probability as ``score``; if asked for ``probabilities``.
-
-    The probabilities are a list of float32 a document, in the order of the head's classes.
-    """
-    best = scores.probabilities.argmax(axis=1)
-    classes = pa.array(scores.head.classes, pa.string())
-    columns = {
-        "doc_id": doc_ids,
-        "label": pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), classes),
-        "score": pa.array(np.take_along_axis(scores.probabilities, best[:, None], axis=1)[:, 0]),
-    }
-    if probabilities:
-        # Lists of any length: heads of two and of five classes go into one table.
-        width = scores.probabilities.shape[1]
-        ends = pa.array(np.arange(len(best) + 1) * width, pa.int32())
-        columns["probabilities"] = pa.ListArray.from_arrays(ends, pa.array(scores.probabilities.ravel()))
-    return pa.table(columns)
 
 
 @dataclass(frozen=True)

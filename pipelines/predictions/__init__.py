@@ -4,12 +4,13 @@ PREDICTIONS/
   predictions.json                     which store is scored, and what the files hold; written once
   manifests/  lists/                   versions of the table (head, segment) → file
   heads/<task>@<digest>/               the heads, as they were when they scored
-  head=<task>@<digest>/<segment>-<deletions>.parquet
+  head=<task>@<digest>/<segment>-<deletions>-<random>.parquet
   runs/<run id>/                       outcomes and report of each backfill
 """
 
 from pipelines.predictions.contents import prediction_table
-from pipelines.predictions.files import PredictionFile, prediction_path
+from pipelines.predictions.files import PredictionFile, new_path
 from pipelines.predictions.folder import Predictions
+from pipelines.predictions.publishing import Work
 
-__all__ = ["PredictionFile", "Predictions", "prediction_path", "prediction_table"]
+__all__ = ["PredictionFile", "Predictions", "Work", "new_path", "prediction_table"]

@@ -1,8 +1,11 @@
-"""The rows of the table that lists prediction files."""
+"""The rows of the table that lists prediction files, and the names that these files may bear."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
@@ -20,6 +23,14 @@ FILE_SCHEMA = pa.schema(
         pa.field("fingerprint", pa.string(), nullable=False),
     ]
 )
+HEAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[0-9a-f]{12}")
+PREDICTION_FILE = re.compile(
+    rf"head=(?P<head>{HEAD_NAME.pattern})/(?P<segment>[0-9a-f]{{32}})-(?P<deletions>all|[0-9a-f]{{32}})"
+    r"(?:-[0-9a-f]{8,64})?\.parquet"
+)
+"""Paths of prediction files; older ones have no word of their own behind the deletions."""
+WORD_BYTES = 8
+"""Of the random word in the name of a file, so that no two are ever called alike."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,37 @@ class PredictionFile:
     snapshot: int
     fingerprint: str
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the row is about: head and segment."""
+        return self.head, self.segment
 
-def prediction_path(head: str, entry: SegmentEntry) -> str:
-    """Where the predictions of a head for a segment as this entry has it lie."""
-    return f"head={head}/{entry.segment}-{entry.deletions or 'all'}.parquet"
+    @property
+    def named_rightly(self) -> bool:
+        """Whether the path is that of a prediction file, of this head, segment and deletion vector."""
+        named = PREDICTION_FILE.fullmatch(self.path)
+        return named is not None and named.groups() == (self.head, self.segment, self.deletions or "all")
+
+
+def new_path(head: str, entry: SegmentEntry) -> str:
+    """Where the predictions of a head for a segment as this entry has it may be written: a name that nobody has used.
+
+    What lies there is never written again, nor anything else under its name: whoever lists it knows what is listed.
+    """
+    return f"head={head}/{entry.segment}-{entry.deletions or 'all'}-{secrets.token_hex(WORD_BYTES)}.parquet"
+
+
+def file_table(files: Iterable[PredictionFile]) -> pa.Table:
+    """Rows of a list."""
+    return pa.Table.from_pylist([asdict(file) for file in files], schema=FILE_SCHEMA)
+
+
+def counts_of(files: Iterable[PredictionFile]) -> dict[str, int]:
+    """Totals of a version."""
+    listed = list(files)
+    return {
+        "heads": len({file.head for file in listed}),
+        "files": len(listed),
+        "predictions": sum(file.documents for file in listed),
+        "bytes": sum(file.bytes for file in listed),
+    }

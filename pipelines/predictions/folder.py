@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from featurestore import CommitConflict, Store, StoreError, UsageError
 from featurestore.commit import LONGEST_WAIT
-from featurestore.errors import UPGRADE
+from featurestore.errors import RESTORE, UPGRADE
 from featurestore.objects import Objects
-from featurestore.versions import Manifest, VersionLog
-from pipelines.predictions.files import FILE_SCHEMA, PredictionFile
+from featurestore.versions import Manifest, VersionLog, list_path, manifest_path
+from pipelines.predictions import there
+from pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
+from pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table
+from pipelines.predictions.publishing import Published, Work, changes
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
 ATTEMPTS = 50
 READ_THREADS = 8
-LOOKS = 10
-"""Versions that a reader tries, one after another, while others publish the next."""
+SCORE_AGAIN = "run encore backfill with this head and --check, which scores it again"
+"""What to do about a listed file that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,11 @@ class Predictions:
             "probabilities": probabilities,
         }
         objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
-        there = _read_document(objects)
-        if there["store_id"] != store.store_id:
+        held = _read_document(objects)
+        if held["store_id"] != store.store_id:
             raise UsageError(f"{objects.uri}: holds predictions for another store than {store.uri}; name another --out")
-        if there["probabilities"] != probabilities:
-            kind = "with" if there["probabilities"] else "without"
+        if held["probabilities"] != probabilities:
+            kind = "with" if held["probabilities"] else "without"
             raise UsageError(
                 f"{objects.uri}: holds predictions {kind} probabilities; ask for the same or name another --out"
             )
@@ -89,9 +91,32 @@ class Predictions:
         return VersionLog(self.objects, FILE_SCHEMA, ("head", "segment"))
 
     def files(self, manifest: Manifest | None = None) -> list[PredictionFile]:
-        """The files of a version, the newest unless given."""
+        """The files of a version, the newest unless given.
+
+        Raises:
+            StoreError: a list is damaged, or names what is no prediction file of its head and segment.
+        """
         manifest = self.log.latest() if manifest is None else manifest
-        return [PredictionFile(**row) for row in self.log.entries(manifest).to_pylist()]
+        try:
+            rows = self.log.entries(manifest).select(FILE_SCHEMA.names).cast(FILE_SCHEMA).to_pylist()
+        except (pa.ArrowException, KeyError, ValueError) as error:
+            name = self.objects.name(manifest_path(manifest.version))
+            raise StoreError(f"{name}: damaged: its lists are not lists of prediction files") from error
+        files = [PredictionFile(**row) for row in rows]
+        foreign = next((file for file in files if not file.named_rightly), None)
+        if foreign is not None:
+            raise StoreError(
+                f"{self._list_with(manifest, foreign)}: damaged: names {foreign.path!r:.200}, "
+                f"which is no prediction file of head {foreign.head!r:.120} and segment {foreign.segment!r:.40}"
+            )
+        return files
+
+    def _list_with(self, manifest: Manifest, file: PredictionFile) -> str:
+        """Full name of the list that a row is in."""
+        for part in manifest.lists:
+            if file.path in self.log.entries(replace(manifest, lists=(part,)))["path"].to_pylist():
+                return self.objects.name(list_path(part.digest))
+        return self.objects.name(manifest_path(manifest.version))
 
     def heads(self) -> list[str]:
         """Heads that have predictions, as ``task@digest``, sorted."""
@@ -109,80 +134,84 @@ class Predictions:
     def read_one(self, head: str | None) -> tuple[str, pa.Table]:
         """Full name of a head, and all its predictions; ``head`` as `read` has it, or None where there is one only.
 
-        A version's files go when the next one is published: where that happens meanwhile, the newest is read instead.
+        Files that the newest version does not list any more go with a vacuum: where that happens meanwhile, the newest
+        version is read instead, once.
 
         Raises:
             UsageError, StoreError: as `read`.
         """
         manifest = self.log.latest()
-        for _ in range(LOOKS):
-            try:
-                return self._read_version(head, manifest)
-            except StoreError:
-                newest = self.log.latest()
-                if newest.version == manifest.version:
-                    raise
-                manifest = newest
-        raise StoreError(f"{self.objects.uri}: other jobs published {LOOKS} versions meanwhile; run again")
+        try:
+            return self._read_version(head, manifest)
+        except StoreError:
+            newest = self.log.latest()
+            if newest.version == manifest.version:
+                raise
+        return self._read_version(head, newest)
 
     def _read_version(self, head: str | None, manifest: Manifest) -> tuple[str, pa.Table]:
         # One look for all: a head of one version may have no files in the next.
         files = self.files(manifest)
         name = self._resolve(head, sorted({file.head for file in files}))
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            return name, pa.concat_tables(pool.map(self.read_file, (file.path for file in files if file.head == name)))
+            return name, pa.concat_tables(pool.map(self.read_file, (file for file in files if file.head == name)))
 
-    def read_file(self, path: str) -> pa.Table:
-        """One prediction file; raises StoreError where it is missing or damaged."""
-        found = self.find_file(path)
-        if found is None:
-            raise StoreError(f"{self.objects.name(path)}: missing; run the backfill again with another --out")
-        return found
-
-    def find_file(self, path: str) -> pa.Table | None:
-        """One prediction file; None where it is not there; raises StoreError where it is damaged."""
-        name = self.objects.name(path)
+    def read_file(self, file: PredictionFile) -> pa.Table:
+        """One listed file; raises StoreError where it is missing or damaged."""
+        name = self.objects.name(file.path)
         try:
-            return pq.read_table(pa.BufferReader(self.objects.get(path)), page_checksum_verification=True)
-        except FileNotFoundError:
+            return from_parquet(self.objects.get(file.path), file.documents, probabilities=self.probabilities)
+        except FileNotFoundError as error:
+            raise StoreError(f"{name}: missing; {SCORE_AGAIN}") from error
+        except DamagedFile as error:
+            raise StoreError(f"{name}: damaged: {error}; {SCORE_AGAIN}") from error
+
+    def find_file(self, path: str, documents: int | None, classes: Sequence[str] | None = None) -> pa.Table | None:
+        """The rows of a prediction file; None where it is not there or not what it should be.
+
+        Args:
+            path: the file.
+            documents: how many rows it is to have; None where nobody knows.
+            classes: of its head; None where the head is not at hand.
+        """
+        try:
+            return from_parquet(self.objects.get(path), documents, probabilities=self.probabilities, classes=classes)
+        except (FileNotFoundError, DamagedFile):
             return None
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{name}: damaged: {str(error).splitlines()[0]}") from error
 
     def write_file(self, path: str, table: pa.Table) -> int:
-        """Write a prediction file and return its size in bytes."""
-        sink = pa.BufferOutputStream()
-        # Ids are all different: a dictionary of them took a third of the time and made the file larger.
-        pq.write_table(table, sink, compression="zstd", use_dictionary=["label"], write_page_checksum=True)
-        data = sink.getvalue().to_pybytes()
+        """Write a prediction file under a name that nobody has used (`new_path`); returns its size in bytes."""
+        data = to_parquet(table)
         self.objects.put(path, data)
         return len(data)
 
-    def publish(self, heads: Sequence[str], live_segments: Iterable[str], made: Sequence[PredictionFile]) -> Manifest:
-        """List new files, drop those of these heads whose segment is gone, and remove files that nothing lists.
+    def publish(self, work: Work) -> Published:
+        """List what a job has made, and drop rows of segments that are gone (`changes` says which).
+
+        What is to be listed is looked for once more, behind the look at the newest version: a vacuum that has removed a
+        file has published after that, and this attempt then comes too late.
 
         Raises:
             CommitConflict: other writers were first `ATTEMPTS` times in a row.
         """
-        live, mine = set(live_segments), set(heads)
         for _ in range(ATTEMPTS):
             began = time.monotonic()
             latest = self.log.latest()
-            before = self.files(latest)
-            gone = [file for file in before if file.head in mine and file.segment not in live]
-            new = [file for file in made if file not in before]
-            if not new and not gone:
-                return latest
-            after = {(f.head, f.segment): f for f in (*before, *new)}
-            for file in gone:
-                del after[file.head, file.segment]
+            listed = self.files(latest)
+            new, dropped = changes(work, listed)
+            missing = there.gone(self.objects, new)
+            new = [file for file in new if file not in set(missing)]
+            if not new and not dropped:
+                return Published(latest, latest, missing)
+            after = {file.key: file for file in (*listed, *new)}
+            for file in dropped:
+                del after[file.key]
+            counts = counts_of(after.values())
             manifest = self.log.publish(
-                latest, "backfill", _counts(after.values()), _table(new), _table(gone), [f.path for f in new]
+                latest, "backfill", counts, file_table(new), file_table(dropped), [file.path for file in new]
             )
             if manifest is not None:
-                listed = {file.path for file in after.values()}
-                self.objects.delete(file.path for file in before if file.path not in listed)
-                return manifest
+                return Published(latest, manifest, missing)
             # As in featurestore.commit: writers that waited equally long would meet again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
@@ -206,26 +235,12 @@ class Predictions:
 def _read_document(objects: Objects) -> Mapping[str, Any]:
     name = objects.name(PREDICTIONS_FILE)
     try:
-        document: dict[str, Any] = json.loads(objects.get(PREDICTIONS_FILE))
+        document = json.loads(objects.get(PREDICTIONS_FILE))
+        found = document["format_version"]
+        if found == FORMAT_VERSION:
+            return {"store_id": str(document["store_id"]), "probabilities": bool(document["probabilities"])}
     except FileNotFoundError as error:
         raise UsageError(f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE})") from error
-    except ValueError as error:
-        raise StoreError(f"{name}: damaged: {error}") from error
-    if document.get("format_version") != FORMAT_VERSION:
-        found = document.get("format_version")
-        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: {UPGRADE}")
-    return document
-
-
-def _table(files: Iterable[PredictionFile]) -> pa.Table:
-    return pa.Table.from_pylist([asdict(file) for file in files], schema=FILE_SCHEMA)
-
-
-def _counts(files: Iterable[PredictionFile]) -> dict[str, int]:
-    listed = list(files)
-    return {
-        "heads": len({file.head for file in listed}),
-        "files": len(listed),
-        "predictions": sum(file.documents for file in listed),
-        "bytes": sum(file.bytes for file in listed),
-    }
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{name}: damaged; {RESTORE}, or run encore backfill with another --out") from error
+    raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: {UPGRADE}")

@@ -1,4 +1,4 @@
-"""A list that names anything but prediction files of its rows' heads and segments is refused before anything happens."""
+"""A list that names anything but prediction files of its rows' heads and segments is refused before it is used."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def _remove(predictions: Predictions, batch: Sequence[Listed], operation: str) -
         needed = set(held)
         try:
             list(pool.map(lambda path: objects.delete([path]), held))
-            _publish_nothing(predictions, operation)
+            publish_nothing(predictions, operation)
             needed &= {file.path for file in predictions.files()}
         finally:
             list(pool.map(lambda path: objects.put(path, held[path]), needed))
@@ -78,7 +78,7 @@ def _read(predictions: Predictions, path: str) -> bytes | None:
     return None
 
 
-def _publish_nothing(predictions: Predictions, operation: str) -> None:
+def publish_nothing(predictions: Predictions, operation: str) -> None:
     """A version that changes nothing."""
     nothing = FILE_SCHEMA.empty_table()
     for _ in range(ATTEMPTS):

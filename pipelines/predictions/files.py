@@ -77,6 +77,30 @@ def new_path(head: str, entry: SegmentEntry) -> str:
     return f"head={head}/{entry.segment}-{entry.deletions or 'all'}-{secrets.token_hex(WORD_BYTES)}.parquet"
 
 
+class DamagedList(ValueError):
+    """Rows that are none of prediction files; the text says why."""
+
+
+def rows_of(table: pa.Table) -> list[PredictionFile]:
+    """The rows of a list, or of several.
+
+    Raises:
+        DamagedList: there are other columns, or a row names what is no prediction file of its head and segment.
+    """
+    try:
+        rows = table.select(FILE_SCHEMA.names).cast(FILE_SCHEMA).to_pylist()
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise DamagedList("is not a list of prediction files") from error
+    files = [PredictionFile(**row) for row in rows]
+    for file in files:
+        if not file.named_rightly:
+            raise DamagedList(
+                f"names {file.path!r:.200}, which is no prediction file of head {file.head!r:.120} "
+                f"and segment {file.segment!r:.40}"
+            )
+    return files
+
+
 def file_table(files: Iterable[PredictionFile]) -> pa.Table:
     """Rows of a list."""
     return pa.Table.from_pylist([asdict(file) for file in files], schema=FILE_SCHEMA)

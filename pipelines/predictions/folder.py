@@ -19,7 +19,7 @@ from featurestore.objects import Objects
 from featurestore.versions import Manifest, VersionLog, list_path, manifest_path
 from pipelines.predictions import there
 from pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
-from pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table
+from pipelines.predictions.files import FILE_SCHEMA, DamagedList, PredictionFile, counts_of, file_table, rows_of
 from pipelines.predictions.publishing import Published, Work, changes
 
 PREDICTIONS_FILE = "predictions.json"
@@ -28,6 +28,8 @@ ATTEMPTS = 50
 READ_THREADS = 8
 SCORE_AGAIN = "run encore backfill with this head and --check, which scores it again"
 """What to do about a listed file that cannot be read."""
+ANEW = f"{RESTORE}, or run encore backfill with another --out"
+"""What to do about the folder's own document and lists."""
 
 
 @dataclass(frozen=True)
@@ -98,25 +100,22 @@ class Predictions:
         """
         manifest = self.log.latest() if manifest is None else manifest
         try:
-            rows = self.log.entries(manifest).select(FILE_SCHEMA.names).cast(FILE_SCHEMA).to_pylist()
-        except (pa.ArrowException, KeyError, ValueError) as error:
-            name = self.objects.name(manifest_path(manifest.version))
-            raise StoreError(f"{name}: damaged: its lists are not lists of prediction files") from error
-        files = [PredictionFile(**row) for row in rows]
-        foreign = next((file for file in files if not file.named_rightly), None)
-        if foreign is not None:
-            raise StoreError(
-                f"{self._list_with(manifest, foreign)}: damaged: names {foreign.path!r:.200}, "
-                f"which is no prediction file of head {foreign.head!r:.120} and segment {foreign.segment!r:.40}"
-            )
-        return files
+            return rows_of(self.log.entries(manifest))
+        except (DamagedList, pa.ArrowException) as error:
+            raise self._damaged(manifest) from error
 
-    def _list_with(self, manifest: Manifest, file: PredictionFile) -> str:
-        """Full name of the list that a row is in."""
+    def _damaged(self, manifest: Manifest) -> StoreError:
+        """What to raise for a version with a list that is none: the error names it."""
         for part in manifest.lists:
-            if file.path in self.log.entries(replace(manifest, lists=(part,)))["path"].to_pylist():
-                return self.objects.name(list_path(part.digest))
-        return self.objects.name(manifest_path(manifest.version))
+            try:
+                rows_of(self.log.entries(replace(manifest, lists=(part,))))
+            except DamagedList as error:
+                return StoreError(f"{self.objects.name(list_path(part.digest))}: damaged: {error}; {ANEW}")
+            except pa.ArrowException:
+                return StoreError(f"{self.objects.name(list_path(part.digest))}: damaged: is not a list; {ANEW}")
+        return StoreError(
+            f"{self.objects.name(manifest_path(manifest.version))}: damaged: its lists do not fit together; {ANEW}"
+        )
 
     def heads(self) -> list[str]:
         """Heads that have predictions, as ``task@digest``, sorted."""
@@ -242,5 +241,5 @@ def _read_document(objects: Objects) -> Mapping[str, Any]:
     except FileNotFoundError as error:
         raise UsageError(f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE})") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{name}: damaged; {RESTORE}, or run encore backfill with another --out") from error
+        raise StoreError(f"{name}: damaged: is not what a folder of predictions says of itself; {ANEW}") from error
     raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: {UPGRADE}")

@@ -113,7 +113,9 @@ def test_a_path_through_a_link_is_refused_before_anything_is_read_or_removed(
 def test_a_list_of_something_else_is_refused(folder: Folder) -> None:
     log = folder.predictions.log
     odd = dataclasses.replace(log, schema=pa.schema([FILE_SCHEMA.field("head"), FILE_SCHEMA.field("segment")]))
-    manifest = odd.publish(dataclasses.replace(log.latest(), lists=()), "backfill", {}, odd.schema.empty_table())
+    manifest = odd.publish(
+        dataclasses.replace(log.latest(), lists=()), "backfill", {}, pa.table({"head": ["x"], "segment": ["y"]})
+    )
     assert manifest is not None
-    with pytest.raises(StoreError, match=r"manifests/0+2\.json: damaged: its lists are not lists of prediction files"):
+    with pytest.raises(StoreError, match=r"lists/[0-9a-f]{64}\.parquet: damaged: is not a list of prediction files"):
         folder.backfill()

@@ -14,7 +14,7 @@ from featurestore import Change, Store, StoreError, commit
 from featurestore.maintenance.compact import compact
 from featurestore.versions import VersionLog
 from pipelines import backfill_job
-from pipelines.predictions import PredictionFile, Predictions, Work
+from pipelines.predictions import PredictionFile, Predictions, Work, there
 from pipelines.predictions.publishing import changes
 from pipelines.predictions.removal import remove, unlisted
 from tests.featurestore.building import put
@@ -89,9 +89,11 @@ def test_adopted_files_of_another_stay_when_an_older_backfill_publishes(
     assert folder.counts() == {}
 
 
+@pytest.mark.parametrize("one_by_one", [0, 100])
 def test_what_is_gone_when_it_is_to_be_listed_fails_its_segment_and_the_same_command_completes(
-    folder: Folder, monkeypatch: pytest.MonkeyPatch
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, one_by_one: int
 ) -> None:
+    monkeypatch.setattr(there, "ASKED_ONE_BY_ONE", one_by_one)
     grow(folder)
     put(folder.store, texts("d", 4))
     made = set(folder.there())

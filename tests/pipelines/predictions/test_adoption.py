@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 
 from featurestore.objects import Objects
 from featurestore.store import Store
+from pipelines import backfill_job
 from pipelines.predictions.files import new_path
+from pipelines.predictions.removal import remove, unlisted
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
 
 
@@ -145,3 +148,15 @@ def test_an_older_name_is_adopted_too(folder: Folder) -> None:
         path = of_segment(folder, number)
         path.rename(path.with_name(f"{entry.segment}-all.parquet"))
     assert folder.counts() == {"adopted": 13}
+
+
+def test_what_a_vacuum_takes_after_the_plan_is_scored(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_to_end = backfill_job.run_to_end
+
+    def late(*words: object) -> object:
+        sweep = unlisted(folder.predictions, datetime.now(UTC) + timedelta(days=1))
+        assert len(remove(folder.predictions, sweep, "vacuum")) == 2
+        return run_to_end(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backfill_job, "run_to_end", late)
+    assert folder.counts() == {"scored": 13}

@@ -79,8 +79,6 @@ def _check_columns(table: pa.Table, *, probabilities: bool) -> None:
     wanted = COLUMNS | ({PROBABILITIES: pa.list_(pa.float32())} if probabilities else {})
     if {field.name: field.type for field in table.schema} != wanted or table.column_names != list(wanted):
         raise DamagedFile(f"does not have the columns {', '.join(wanted)} of predictions")
-    if any(column.null_count for column in table.columns):
-        raise DamagedFile("holds nulls")
 
 
 def _check_values(table: pa.Table, *, probabilities: bool, classes: Sequence[str] | None) -> None:

@@ -58,6 +58,7 @@ def _remove(predictions: Predictions, batch: Sequence[Listed], operation: str) -
             needed &= {file.path for file in predictions.files()}
         finally:
             list(pool.map(lambda path: objects.put(path, held[path]), needed))
+            objects.barrier()
     return needed
 
 

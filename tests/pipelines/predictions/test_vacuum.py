@@ -14,7 +14,8 @@ from cli.main import run
 from featurestore import Change, StoreError, UsageError, commit
 from featurestore.maintenance.compact import compact
 from featurestore.objects import Objects
-from pipelines.predictions import Predictions, removal
+from featurestore.versions import Manifest, VersionLog
+from pipelines.predictions import Predictions, Work, removal, vacuum
 from pipelines.predictions.removal import remove, unlisted
 from pipelines.predictions.vacuum import vacuum_folder
 from tests.featurestore.building import put
@@ -177,6 +178,30 @@ def test_two_vacuums_at_once_remove_each_file_and_nothing_else(folder: Folder, m
     vacuum_folder(folder.predictions, age_limit=NOW)
     assert folder.there() == {file.path for file in folder.files}
     assert folder.answers() == answers
+
+
+def test_the_list_of_a_job_that_publishes_beside_a_vacuum_stays(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has written its list and not its manifest when the vacuum lists what is there."""
+    vacuum_folder(folder.predictions, age_limit=NOW)
+    create, fence, created = VersionLog._create, removal.publish_nothing, []
+
+    def slow(self: VersionLog, manifest: Manifest) -> bool:
+        def faster(predictions: Predictions, operation: str) -> None:
+            created.append(create(self, manifest))
+            fence(predictions, operation)
+
+        monkeypatch.setattr(VersionLog, "_create", create)
+        monkeypatch.setattr(vacuum, "publish_nothing", faster)
+        vacuum_folder(folder.predictions, age_limit=NOW)
+        return created[0]
+
+    monkeypatch.setattr(VersionLog, "_create", slow)
+    [file] = folder.files
+    done = folder.predictions.publish(Work([file.head], 9, [], [], [file], list))
+    assert (created, done.manifest.counts["files"]) == ([True], 0)
+    assert folder.files == []
 
 
 def test_a_limit_below_nothing_is_wrong_usage(folder: Folder) -> None:

@@ -11,7 +11,8 @@ import pytest
 from featurestore import Change, Store, StoreError, commit
 from featurestore.maintenance.compact import compact
 from featurestore.objects import Objects
-from tests.pipelines.predictions.building import Folder, flip_inside, zero
+from pipelines.carried_predictions import carried
+from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
 
 
 @pytest.fixture
@@ -107,3 +108,12 @@ def test_far_away_sizes_are_compared_in_one_listing(folder: Folder, monkeypatch:
     path.write_bytes(b"")
     assert folder.counts("tone", "mood") == {"scored": 5}
     assert Store.open(folder.store.uri).version == folder.store.version
+
+
+def test_rows_in_another_order_are_not_carried_over(folder: Folder) -> None:
+    hide(folder)
+    store, path = folder.store, lost(folder)
+    [older] = [file for file in folder.files if folder.path(file) == path]
+    assert carried(store, folder.predictions, store.entries[1], older, ()) is not None
+    rewrite(path, lambda table: table.take(list(range(table.num_rows))[::-1]))
+    assert carried(store, folder.predictions, store.entries[1], older, ()) is None

@@ -36,6 +36,12 @@ def backfill(
             help="What a GPU multiplies in; float16 is faster, and moves probabilities by some 0.001.",
         ),
     ] = "float32",
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Read every listed file of these heads as well, and score again what is damaged inside."
+        ),
+    ] = False,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +54,7 @@ def backfill(
     from pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 
-    request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype)
+    request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype, check)
     prepare_file(report, "--report")
     result = run_backfill(request, beam_options=beam_options(context), display=display_for(error_console()))
     write_report(report, result.to_json())
@@ -68,6 +74,8 @@ def backfill(
             lines.append(("carried over", f"{documents['carried']:,} predictions that were made before"))
         if documents["adopted"]:
             lines.append(("adopted", f"{documents['adopted']:,} predictions that an earlier run had finished"))
+        if documents["checked"]:
+            lines.append(("checked", f"{documents['checked']:,} listed predictions, which are sound"))
         if failures:
             lines.append(("failed", f"{len(failures)} segments; the same command tries them again"))
             lines += [("", f"  {f['stage']}: {f['reason']}") for f in list(failures.values())[:5]]

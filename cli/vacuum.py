@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.beam_options import beam_options
 from cli.options import JsonOption, StoreOption
 from cli.writing import writing
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from pipelines.predictions import Predictions
+    from pipelines.predictions.vacuum import FolderVacuum
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +65,8 @@ def vacuum(
         typer.Option(
             "--predictions",
             metavar="URI",
-            help="With --forget: a folder of predictions for the store, which forgets as well. May be repeated.",
+            help="A folder of predictions for the store: files that its newest version does not list go as well, and "
+            "older versions. With --forget it forgets too. May be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -68,12 +75,13 @@ def vacuum(
 ) -> None:
     """Remove old snapshots and every object that no snapshot needs any more.
 
-    The newest snapshot and tagged ones stay, and so do the block list and the reports below runs/.
+    The newest snapshot and tagged ones stay, and so do the block list and the reports below runs/. Of predictions the
+    newest version stays, and the copies of heads.
 
     With --forget, everything that says something about deleted documents goes. Jobs that read the store meanwhile
     without writing to it, such as a training, may fail for want of a segment; run them again.
 
-    Example: encore vacuum --store features --keep-days 30
+    Example: encore vacuum --store features --keep-days 30 --predictions predictions
 
     Example: encore vacuum --store features --forget --predictions predictions
     """
@@ -81,23 +89,35 @@ def vacuum(
     if forget:
         _forget(store, predictions or [], keep_snapshots, keep_days, older_than, dry_run=dry_run, as_json=as_json)
         return
-    if predictions:
-        raise typer.BadParameter("--predictions goes with --forget")
     from datetime import timedelta  # noqa: PLC0415
 
     from cli.vacuum_output import print_vacuum  # noqa: PLC0415
     from featurestore.maintenance.vacuum import vacuum as run_vacuum  # noqa: PLC0415
     from featurestore.objects import Objects  # noqa: PLC0415
 
-    objects = Objects.open(store)
-    done = run_vacuum(
-        objects,
-        keep_snapshots=keep_snapshots,
-        keep_days=keep_days,
-        age_limit=timedelta(hours=older_than),
-        dry_run=dry_run,
-    )
-    print_vacuum(objects.uri, done, dry_run=dry_run, as_json=as_json)
+    objects, limit = Objects.open(store), timedelta(hours=older_than)
+    # Before anything goes: a folder of another store is a mistake.
+    folders = _folders(store, predictions) if predictions else []
+    done = run_vacuum(objects, keep_snapshots=keep_snapshots, keep_days=keep_days, age_limit=limit, dry_run=dry_run)
+    swept = [_sweep(folder, limit, dry_run=dry_run) for folder in folders]
+    print_vacuum(objects.uri, done, swept, dry_run=dry_run, as_json=as_json)
+
+
+def _folders(store: str, predictions: list[str]) -> list[Predictions]:
+    """Folders of this store's predictions; raises UsageError where one is another's."""
+    from featurestore import Store  # noqa: PLC0415
+    from pipelines.predictions import Predictions  # noqa: PLC0415
+
+    opened, folders = Store.open(store), [Predictions.open(uri) for uri in predictions]
+    for folder in folders:
+        folder.require_store(opened)
+    return folders
+
+
+def _sweep(folder: Predictions, limit: timedelta, *, dry_run: bool) -> FolderVacuum:
+    from pipelines.predictions.vacuum import vacuum_folder  # noqa: PLC0415
+
+    return vacuum_folder(folder, age_limit=limit, dry_run=dry_run)
 
 
 def _forget(

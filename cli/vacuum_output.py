@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 from cli.output import human_bytes, print_json, print_pairs
 from featurestore.maintenance.vacuum import Vacuum
+from featurestore.objects import Listed
+
+if TYPE_CHECKING:
+    from pipelines.predictions.vacuum import FolderVacuum
 
 
-def print_vacuum(uri: str, done: Vacuum, *, dry_run: bool, as_json: bool) -> None:
+def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *, dry_run: bool, as_json: bool) -> None:
     """What was removed, by kind; where nothing was yet, every object by name as well."""
-    paths = [stored.path for found in done.removed.values() for stored in found] if dry_run else []
+    paths = [stored.path for found in done.removed.values() for stored in found]
+    paths += [f"{it.uri}/{stored.path}" for it in folders for found in it.removed.values() for stored in found]
+    paths += [str(path) for it in folders for path in it.staged]
+    listed = paths if dry_run else []
     if as_json:
-        print_json({"store": uri, "dry_run": dry_run, **done.to_dict(), **({"objects": paths} if dry_run else {})})
+        of_folders = {"predictions": [it.to_dict() for it in folders]} if folders else {}
+        names = {"objects": listed} if dry_run else {}
+        print_json({"store": uri, "dry_run": dry_run, **done.to_dict(), **of_folders, **names})
         return
-    kept = done.kept
-    lines: list[tuple[str, object]] = [
-        ("store", uri),
-        ("kept", f"{counted(len(kept), 'snapshots')}: {numbers(kept)}"),
-    ]
     verb = "would remove" if dry_run else "removed"
-    for kind, found in done.removed.items():
-        if found:
-            lines.append((verb, f"{counted(len(found), kind)}, {human_bytes(sum(stored.size for stored in found))}"))
-    if len(lines) == 2:
-        lines.append((verb, "nothing"))
-    print_pairs([*lines, *(("", path) for path in paths)])
+    kept = f"{counted(len(done.kept), 'snapshots')}: {numbers(done.kept)}"
+    lines = [("store", uri), ("kept", kept), *_removed(verb, done.removed)]
+    for it in folders:
+        unfinished = [(verb, counted(len(it.staged), "unfinished files"))] if it.staged else []
+        lines += [("predictions", it.uri), *_removed(verb, it.removed, unfinished)]
+    print_pairs([*lines, *(("", path) for path in listed)])
+
+
+def _removed(
+    verb: str, kinds: Mapping[str, Sequence[Listed]], more: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    lines = [
+        (verb, f"{counted(len(found), kind)}, {human_bytes(sum(stored.size for stored in found))}")
+        for kind, found in kinds.items()
+        if found
+    ]
+    return [*lines, *more] or [(verb, "nothing")]
 
 
 def counted(count: int, kind: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.beam_options import beam_options
 from cli.options import JsonOption, StoreOption
+
+if TYPE_CHECKING:
+    from pipelines.predictions.verify import FolderVerification
 
 
 def register(app: typer.Typer) -> None:
@@ -30,13 +33,22 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read every object in full, compare its checksum, and decode every chunk.")
     ] = False,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--predictions",
+            metavar="URI",
+            help="A folder of predictions for the store, of which every listed file is read as well. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check that everything a store needs is there, is what was written, and agrees with itself; exit code 1 if not.
 
     Changes nothing. Without --deep, features are checked by their size alone.
 
-    Example: encore verify --store features --deep
+    Example: encore verify --store features --deep --predictions predictions
     """
     beam_options(context, taken=False)
     from cli.verify_output import print_verification, progress_display  # noqa: PLC0415
@@ -44,6 +56,15 @@ def verify(
 
     with progress_display() as progress:
         found = verification.verify(store, snapshot, deep=deep, progress=progress)
-    print_verification(found, as_json=as_json)
-    if found.findings:
+    folders = _check_folders(store, predictions) if predictions else []
+    print_verification(found, folders, as_json=as_json)
+    if found.findings or any(folder.findings for folder in folders):
         raise typer.Exit(1)
+
+
+def _check_folders(store: str, predictions: list[str]) -> list[FolderVerification]:
+    from featurestore import Store  # noqa: PLC0415
+    from pipelines.predictions.verify import verify_folder  # noqa: PLC0415
+
+    opened = Store.open(store)
+    return [verify_folder(opened, uri) for uri in predictions]

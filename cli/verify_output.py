@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.output import error_console, human_bytes, print_json, print_line
 from featurestore.maintenance.verify import Verification
+from featurestore.maintenance.verify_findings import Finding
+
+if TYPE_CHECKING:
+    from pipelines.predictions.verify import FolderVerification
 
 LOG_SECONDS = 5.0
 """Pause between two lines of progress where there is no terminal."""
@@ -41,24 +46,43 @@ def _lines() -> Callable[[int, int], None]:
     return show
 
 
-def print_verification(found: Verification, *, as_json: bool) -> None:
-    """Each finding in three lines, then the summary."""
+def print_verification(found: Verification, folders: Sequence[FolderVerification] = (), *, as_json: bool) -> None:
+    """Each finding in three lines, then the summary; of the store first, then of each folder of predictions."""
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(found) | ({"predictions": [asdict(folder) for folder in folders]} if folders else {}))
         return
-    for finding in found.findings:
+    _print(found.findings, _summary(found))
+    for folder in folders:
+        _print(folder.findings, _folder_summary(folder))
+
+
+def _print(findings: Sequence[Finding], summary: str) -> None:
+    for finding in findings:
         for line in (finding.object, f"  {finding.problem}", f"  {finding.action}"):
             print_line(line)
-    print_line(_summary(found))
+    print_line(summary)
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    count = len(findings)
+    return "clean" if not count else "1 finding" if count == 1 else f"{count:,} findings"
+
+
+def _folder_summary(found: FolderVerification) -> str:
+    heads = "1 head" if found.heads == 1 else f"{found.heads:,} heads"
+    files = "1 file" if found.files == 1 else f"{found.files:,} files"
+    line = f"{_verdict(found.findings)}: predictions, version {found.version}, {heads}, {files}"
+    line += f"; {human_bytes(found.bytes)} read"
+    if found.unlisted:
+        line += f"; {'1 file' if found.unlisted == 1 else f'{found.unlisted:,} files'} more that it does not list"
+    return line
 
 
 def _summary(found: Verification) -> str:
-    count = len(found.findings)
-    verdict = "clean" if not count else "1 finding" if count == 1 else f"{count:,} findings"
     snapshots = f"snapshot {found.snapshots[0]}" if len(found.snapshots) == 1 else f"{len(found.snapshots):,} snapshots"
     sizes = f"{found.objects:,} objects of {human_bytes(found.bytes)}, {human_bytes(found.read_bytes)} of them read"
     segments = "1 segment" if found.segments == 1 else f"{found.segments:,} segments"
-    line = f"{verdict}: {snapshots}, {segments}, {sizes}"
+    line = f"{_verdict(found.findings)}: {snapshots}, {segments}, {sizes}"
     if found.unreferenced:
         more = "1 object" if found.unreferenced == 1 else f"{found.unreferenced:,} objects"
         line += f"; {more} more that no kept snapshot needs"

@@ -51,6 +51,10 @@ TEXTS = (6, 7)
 Fields = Mapping[int, Any]
 
 
+class DamagedParquet(Exception):
+    """Bytes that are no Parquet file which may be decoded; the text says why."""
+
+
 def read_parquet(
     data: bytes,
     name: str,
@@ -76,6 +80,25 @@ def read_parquet(
         StoreError: it is damaged, has other rows, or would decode to more than such a file may.
     """
     try:
+        return decoded(data, columns=columns, rows=rows, row_bytes=row_bytes, threads=threads)
+    except DamagedParquet as error:
+        raise StoreError(f"{name}: damaged: {error}; {advice}") from error
+
+
+def decoded(
+    data: bytes,
+    *,
+    columns: Sequence[str] | None = None,
+    rows: int | None = None,
+    row_bytes: int = 0,
+    threads: bool = True,
+) -> pa.Table:
+    """`read_parquet` of what has no name.
+
+    Raises:
+        DamagedParquet: it is damaged, has other rows, or would decode to more than such a file may.
+    """
+    try:
         footer = parse_footer(footer_of(data))
         _require_rows(footer, len(data), rows, row_bytes)
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
@@ -88,7 +111,7 @@ def read_parquet(
         if table.num_rows != footer[ROWS]:
             raise pa.ArrowInvalid(f"{table.num_rows} rows, its footer says {footer[ROWS]}")
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise StoreError(f"{name}: damaged: {_first_line(error)}; {advice}") from error
+        raise DamagedParquet(_first_line(error)) from error
     return table
 
 

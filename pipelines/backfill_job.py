@@ -16,9 +16,9 @@ from featurestore import DataError, Store, UsageError
 from featurestore.entries import SegmentEntry
 from featurestore.store import READ_THREADS
 from heads import Head
+from pipelines.backfill_plan import plan_units
 from pipelines.backfill_stage import ScoreSegments
-from pipelines.carried_predictions import source_files
-from pipelines.predictions import PredictionFile, Predictions
+from pipelines.predictions import PredictionFile, Predictions, Work
 from pipelines.progress import ProgressDisplay, Silent, watch_units
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
@@ -29,6 +29,9 @@ from pipelines.staged_heads import head_name, stage_heads
 from pipelines.totals import LOST
 from pipelines.unit_flow import Failure
 from pipelines.unit_groups import groups_of
+
+GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
+"""A vacuum with an age limit below what the job took, or somebody else, has removed it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class BackfillRequest:
         probabilities: keep every class's probability beside the label and its score.
         device: where heads score: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: what a GPU multiplies in: ``float32``, or ``float16``, which moves probabilities by some 0.001.
+        check: read every listed file of these heads, and score again what is damaged.
     """
 
     store: str
@@ -52,6 +56,7 @@ class BackfillRequest:
     probabilities: bool = False
     device: str = "auto"
     dtype: str = "float32"
+    check: bool = False
 
 
 def backfill(
@@ -77,7 +82,9 @@ def backfill(
     run = RunFolder.start(predictions.objects)
     run.begin("backfill", store.version)
     listed = predictions.files()
-    units = plan_units(store, names, listed)
+    # Behind that look: what a backfill of a newer snapshot published before it is not taken for outdated.
+    store = Store.open(request.store, request.snapshot)
+    units = plan_units(store, predictions, names, listed, check=request.check)
     _check_pairs(store, dict(zip(names, heads, strict=True)), units)
     documents = sum(unit.entry.live for unit in units)
     runner = RunnerChoice.of(beam_options, len(units))
@@ -106,16 +113,27 @@ def backfill(
         for unit in units
         if (failure := outcomes[unit.number].failure if unit.number in outcomes else LOST) is not None
     }
-    made = [file for unit in units if unit.number in outcomes for file in outcomes[unit.number].files]
-    before = predictions.log.latest()
+    began_with = set(listed)
+    made = [file for outcome in outcomes.values() for file in outcome.files if file not in began_with]
     # A segment whose scoring failed keeps the predictions it had.
-    after = predictions.publish(names, (entry.segment for entry in store.entries if entry.live), made)
+    done = predictions.publish(
+        Work(
+            heads=names,
+            snapshot=store.version,
+            live=[entry.segment for entry in store.entries if entry.live],
+            made=made,
+            planned_on=listed,
+            newest_live=lambda: [entry.segment for entry in Store.open(request.store).entries if entry.live],
+        )
+    )
+    gone = set(done.gone)
+    failures |= {unit: GONE for unit, outcome in outcomes.items() if gone & set(outcome.files)}
     report = _report(store, predictions, run, names, list(outcomes.values()), made, failures)
     report |= {
         "device": device,
         "dtype": request.dtype,
-        "version": {"before": before.version, "after": after.version},
-        "committed": after.version != before.version,
+        "version": {"before": done.before.version, "after": done.manifest.version},
+        "committed": done.manifest.version != done.before.version,
         "wall_seconds": round(time.monotonic() - started, 3),
     }
     run.put_report(report)
@@ -161,29 +179,6 @@ def _check_pairs(store: Store, heads: Mapping[str, Head], units: Sequence[Segmen
         )
 
 
-def plan_units(store: Store, names: Sequence[str], listed: Sequence[PredictionFile]) -> list[SegmentUnit]:
-    """The segments that some head has not scored as they stand now, with what each head needs."""
-    there = {(file.head, file.segment): file for file in listed}
-    todo: list[tuple[SegmentEntry, dict[str, PredictionFile | None]]] = []
-    for entry in store.entries:
-        files = {name: there.get((name, entry.segment)) for name in names}
-        lacking = {name: file for name, file in files.items() if file is None or file.deletions != entry.deletions}
-        if lacking and entry.live:
-            todo.append((entry, lacking))
-    unscored = ((entry, [name for name, file in lacking.items() if file is None]) for entry, lacking in todo)
-    sources = source_files(store, unscored, listed)
-    return [
-        SegmentUnit(
-            number=number,
-            entry=entry,
-            heads=tuple(lacking),
-            older={name: file.path for name, file in lacking.items() if file is not None},
-            sources=sources.get(entry.segment, {}),
-        )
-        for number, (entry, lacking) in enumerate(todo)
-    ]
-
-
 def _report(
     store: Store,
     predictions: Predictions,
@@ -211,6 +206,7 @@ def _report(
             "scored": sum(outcome.scored for outcome in outcomes),
             "carried": sum(outcome.carried for outcome in outcomes),
             "adopted": sum(outcome.adopted for outcome in outcomes),
+            "checked": sum(outcome.checked for outcome in outcomes),
         },
         "bytes": sum(file.bytes for file in made),
         "seconds": seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from featurestore.store import READ_THREADS
 from pipelines.carried_predictions import carried
 from pipelines.memory import give_back_freed_memory
 from pipelines.overlap import overlapped
-from pipelines.predictions import PredictionFile, Predictions, prediction_path, prediction_table
+from pipelines.predictions import PredictionFile, Predictions, new_path, prediction_table
 from pipelines.read_ahead import read_ahead
 from pipelines.runs import RunFolder
 from pipelines.scoring_device import scoring_on
@@ -105,15 +106,43 @@ class ScoreSegments(beam.DoFn):
         """Take what is finished, carry over what is still right, read what is to be scored."""
         work = UnitAtWork(unit)
         with work.failing("read"):
-            made = list(self._each(lambda name: self._made_before(unit, name), unit.heads))
-            work.todo = [name for name, file in zip(unit.heads, made, strict=True) if file is None]
-            kept = [file for file in made if file is not None]
-            work.files = [file for file, _ in kept]
-            work.adopted = unit.entry.live * sum(adopted for _, adopted in kept)
-            work.carried = unit.entry.live * len(kept) - work.adopted
-            if work.todo:
-                work.blocks = self._blocks(unit.entry)
+            work.finished = self._finished(unit)
+            if work.finished is None:
+                self._take_what_is_there(work)
+                if work.todo:
+                    work.blocks = self._blocks(unit.entry)
         return work
+
+    def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:
+        """What an earlier attempt of this run made of a unit; None where there was none, or it failed."""
+        with suppress(FileNotFoundError):
+            outcome = SegmentOutcome.from_dict(self._run.outcome(unit.number))
+            return outcome if outcome.failure is None else None
+        return None
+
+    def _take_what_is_there(self, work: UnitAtWork) -> None:
+        """Predictions of a unit that need no scoring: listed and sound, adopted, or carried over; the rest is to do."""
+        unit = work.unit
+        ids = self._store.live_index(unit.entry, ["doc_id"])["doc_id"] if unit.listed or unit.candidates else None
+
+        def take(name: str) -> tuple[PredictionFile | None, str]:
+            if name in unit.listed and self._holds(unit.listed[name], ids):
+                return unit.listed[name], "checked"
+            adopted = next((file for file in unit.candidates.get(name, ()) if self._holds(file, ids)), None)
+            return (adopted, "adopted") if adopted is not None else (self._carry(unit, name), "carried")
+
+        for name, (file, way) in zip(unit.heads, self._each(take, unit.heads), strict=True):
+            if file is None:
+                work.todo.append(name)
+                continue
+            work.files.append(file)
+            work.kept[way] += unit.entry.live
+
+    def _holds(self, file: PredictionFile, ids: pa.ChunkedArray) -> bool:
+        """Whether a file holds a head's predictions for these documents, in this order."""
+        classes = self._heads.heads[file.head].classes
+        table = self._predictions.find_file(file.path, file.documents, classes)
+        return table is not None and bool(table["doc_id"].equals(ids))
 
     def _score(self, work: UnitAtWork, waited: float) -> UnitAtWork:
         """One pass over the segment for all heads that have to score it."""
@@ -140,22 +169,12 @@ class ScoreSegments(beam.DoFn):
         with work.failing("write"):
             if work.failure is None:
                 mark = time.perf_counter()
-                work.files += self._each(lambda name: self._write_parts(work.unit, name, work.parts[name]), work.todo)
+                work.files += self._each(lambda name: self._write_scored(work, name), work.todo)
                 work.spend("write", mark)
         outcome = work.outcome()
-        self._run.put_outcome(work.unit.number, outcome.to_dict())
+        if work.finished is None:
+            self._run.put_outcome(work.unit.number, outcome.to_dict())
         return outcome
-
-    def _made_before(self, unit: SegmentUnit, name: str) -> tuple[PredictionFile, bool] | None:
-        """A head's predictions for a segment that need no scoring, and whether they are adopted or else carried over.
-
-        Adopted is a file that an attempt of this run finished, or a run that ended before it could list it: files are
-        written whole or not at all.
-        """
-        if (size := self._predictions.objects.size(prediction_path(name, unit.entry))) is not None:
-            return self._file(unit, name, size), True
-        size = self._carry(unit, name)
-        return None if size is None else (self._file(unit, name, size), False)
 
     def _blocks(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
         """The documents of a segment: the first block read already, each further one while the one before is scored."""
@@ -166,31 +185,32 @@ class ScoreSegments(beam.DoFn):
         blocks = chain((first,), rest)
         return blocks if len(first) == entry.live or self._store.objects.on_disk else read_ahead(blocks)
 
-    def _write_parts(self, unit: SegmentUnit, name: str, parts: Sequence[pa.Table]) -> PredictionFile:
-        size = self._predictions.write_file(prediction_path(name, unit.entry), pa.concat_tables(parts))
-        return self._file(unit, name, size)
+    def _write_scored(self, work: UnitAtWork, name: str) -> PredictionFile:
+        return self._write_file(work.unit, name, pa.concat_tables(work.parts[name]))
+
+    def _write_file(self, unit: SegmentUnit, name: str, table: pa.Table) -> PredictionFile:
+        path = new_path(name, unit.entry)
+        return PredictionFile(
+            head=name,
+            segment=unit.entry.segment,
+            deletions=unit.entry.deletions,
+            path=path,
+            documents=unit.entry.live,
+            bytes=self._predictions.write_file(path, table),
+            snapshot=self._version,
+            fingerprint=self._fingerprint,
+        )
 
     def _each(self, step: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
         """A step that makes requests, for every head: many at a time, unless they cost next to nothing."""
         one = len(names) == 1 or self._predictions.objects.on_disk
         return map(step, names) if one else self._requests.map(step, names)
 
-    def _carry(self, unit: SegmentUnit, name: str) -> int | None:
+    def _carry(self, unit: SegmentUnit, name: str) -> PredictionFile | None:
         """Write what a head predicted before for what is live now; None where that does not cover all of it."""
         older, sources = unit.older.get(name), unit.sources.get(name, ())
-        kept = carried(self._store, self._predictions, unit.entry, older, sources)
-        if kept is None:
+        if older is None and not sources:
             return None
-        return self._predictions.write_file(prediction_path(name, unit.entry), kept)
-
-    def _file(self, unit: SegmentUnit, name: str, size: int) -> PredictionFile:
-        return PredictionFile(
-            head=name,
-            segment=unit.entry.segment,
-            deletions=unit.entry.deletions,
-            path=prediction_path(name, unit.entry),
-            documents=unit.entry.live,
-            bytes=size,
-            snapshot=self._version,
-            fingerprint=self._fingerprint,
-        )
+        classes = self._heads.heads[name].classes
+        kept = carried(self._store, self._predictions, unit.entry, older, sources, classes)
+        return None if kept is None else self._write_file(unit, name, kept)

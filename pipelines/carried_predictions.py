@@ -14,7 +14,8 @@ from featurestore.deletions import read_deletions
 from featurestore.entries import SegmentEntry
 from featurestore.records import SegmentRecord
 from featurestore.segments import read_record
-from pipelines.predictions import READ_THREADS, PredictionFile, Predictions
+from pipelines.predictions import PredictionFile, Predictions
+from pipelines.predictions.folder import READ_THREADS
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,16 @@ def _files(
 
 
 def carried(
-    store: Store, predictions: Predictions, entry: SegmentEntry, older: str | None, sources: Sequence[SourceFile]
+    store: Store,
+    predictions: Predictions,
+    entry: SegmentEntry,
+    older: PredictionFile | None,
+    sources: Sequence[SourceFile],
+    classes: Sequence[str] | None = None,
 ) -> pa.Table | None:
     """What a head predicted before for the live documents of a segment; None where that does not cover all of them.
 
-    A file that another backfill has meanwhile removed, having published the next version, covers nothing.
+    A file that is gone or damaged covers nothing.
 
     Args:
         store: the snapshot that lists the segment.
@@ -111,21 +117,28 @@ def carried(
         entry: the segment.
         older: file with its predictions under an older deletion vector, if there is one.
         sources: files of the segments that were compacted into it, if there are any.
+        classes: of the head; None where it is not at hand.
     """
     kept = None
     if older is not None:
-        old = predictions.find_file(older)
+        old = predictions.find_file(older.path, older.documents, classes)
         if old is None:
             return None
-        live = store.live_index(entry, ["doc_id"])["doc_id"]
-        kept = old.filter(pc.is_in(old["doc_id"], value_set=live.combine_chunks()))
+        live = store.live_index(entry, ["doc_id"])["doc_id"].combine_chunks()
+        kept = old.filter(pc.is_in(old["doc_id"], value_set=live))
+        if not kept["doc_id"].combine_chunks().equals(live):
+            return None
     elif sources:
-        kept = compose(store, predictions, entry, sources)
+        kept = compose(store, predictions, entry, sources, classes)
     return kept if kept is not None and kept.num_rows == entry.live else None
 
 
 def compose(
-    store: Store, predictions: Predictions, entry: SegmentEntry, sources: Sequence[SourceFile]
+    store: Store,
+    predictions: Predictions,
+    entry: SegmentEntry,
+    sources: Sequence[SourceFile],
+    classes: Sequence[str] | None = None,
 ) -> pa.Table | None:
     """The predictions for the live documents of a compacted segment; None where the files do not give them.
 
@@ -138,7 +151,7 @@ def compose(
         return None
     parts, start = [], 0
     for source, count in zip(sources, counts, strict=True):
-        table, wanted = predictions.find_file(source.path), ids.slice(start, count)
+        table, wanted = predictions.find_file(source.path, source.documents, classes), ids.slice(start, count)
         if table is None:
             return None
         part = table.filter(pc.is_in(table["doc_id"], value_set=wanted))

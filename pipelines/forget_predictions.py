@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from pathlib import Path
 
-from featurestore import Store
+from featurestore import CommitConflict, Store
 from featurestore.maintenance.forget_at_work import remove_runs, remove_staged
 from featurestore.objects import Listed
-from pipelines.backfill_job import plan_units
+from pipelines.backfill_plan import plan_units
 from pipelines.carried_predictions import carried
-from pipelines.predictions import PredictionFile, Predictions, prediction_path
+from pipelines.predictions import PredictionFile, Predictions, Work, new_path
+from pipelines.predictions.removal import remove, unlisted
 from pipelines.segment_units import SegmentUnit
-
-PREDICTION_FILE = re.compile(r"head=[^/]+/[^/]+\.parquet")
 
 
 def follow(store: Store, predictions: Predictions) -> int:
@@ -26,24 +24,28 @@ def follow(store: Store, predictions: Predictions) -> int:
 
     Returns:
         How many files were written.
+
+    Raises:
+        CommitConflict: somebody has removed what was written before it could be listed.
     """
-    heads, listed = predictions.heads(), predictions.files()
+    listed = predictions.files()
+    heads = sorted({file.head for file in listed})
     made = [
         file
-        for unit in plan_units(store, heads, listed)
+        for unit in plan_units(store, predictions, heads, listed)
         for head in unit.heads
         if (file := _carry(store, predictions, unit, head)) is not None
     ]
-    there = {(file.head, file.segment) for file in made}
+    there = {file.key for file in made}
     entries = {entry.segment: entry for entry in store.entries if entry.live}
     outdated = {
         file.segment
         for file in listed
-        if file.segment in entries
-        and file.deletions != entries[file.segment].deletions
-        and (file.head, file.segment) not in there
+        if file.segment in entries and file.deletions != entries[file.segment].deletions and file.key not in there
     }
-    predictions.publish(heads, entries.keys() - outdated, made)
+    live = entries.keys() - outdated
+    if predictions.publish(Work(heads, store.version, live, made, listed, lambda: live)).gone:
+        raise CommitConflict(f"{predictions.objects.uri}: files that were to be listed are gone; forget again")
     return len(made)
 
 
@@ -53,7 +55,7 @@ def _carry(store: Store, predictions: Predictions, unit: SegmentUnit, head: str)
     table = carried(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
     if table is None:
         return None
-    path = prediction_path(head, entry)
+    path = new_path(head, entry)
     size = predictions.write_file(path, table)
     return PredictionFile(
         head, entry.segment, entry.deletions, path, entry.live, size, store.version, store.spec.fingerprint
@@ -68,7 +70,7 @@ def outdated_files(store: Store, predictions: Predictions) -> list[PredictionFil
 
 def unscored(store: Store, predictions: Predictions) -> int:
     """Predictions that the next backfill of the folder's heads makes."""
-    units = plan_units(store, predictions.heads(), predictions.files())
+    units = plan_units(store, predictions, predictions.heads(), predictions.files())
     return sum(len(unit.heads) * unit.entry.live for unit in units)
 
 
@@ -87,11 +89,8 @@ def remove_unlisted(
         The objects; and local files of which a write was never finished.
     """
     objects = predictions.objects
-    there = [stored for stored in objects.listing("") if PREDICTION_FILE.fullmatch(stored.path)]
-    # After the listing: a file that is listed meanwhile is not taken for one that nothing lists.
-    listed = {file.path for file in predictions.files()}
-    doomed = [stored for stored in there if stored.path not in listed and stored.written_at < since]
+    doomed = unlisted(predictions, since)
     if not dry_run:
-        objects.delete(stored.path for stored in doomed)
+        doomed = remove(predictions, doomed, "forget")
     doomed += remove_runs(objects, cutoff, dry_run=dry_run)
     return doomed, remove_staged(objects, since, dry_run=dry_run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -26,6 +27,9 @@ class SegmentUnit:
         number: ordinal over the plan.
         entry: the segment, as the snapshot lists it.
         heads: names of the heads that have to do something about it.
+        listed: head → file that is listed for the segment as it stands, and is to be read to see that it is sound.
+        candidates: head → files that nothing lists and that may be its predictions for the segment: adopted, if what
+            they hold bears that out.
         older: head → file with its predictions under an older deletion vector: they are kept, less the deleted.
         sources: head → files of the segments that were compacted into this one: they are put together.
     """
@@ -33,7 +37,9 @@ class SegmentUnit:
     number: int
     entry: SegmentEntry
     heads: tuple[str, ...]
-    older: Mapping[str, str] = field(default_factory=dict)
+    listed: Mapping[str, PredictionFile] = field(default_factory=dict)
+    candidates: Mapping[str, tuple[PredictionFile, ...]] = field(default_factory=dict)
+    older: Mapping[str, PredictionFile] = field(default_factory=dict)
     sources: Sources = field(default_factory=dict)
 
 
@@ -47,6 +53,7 @@ class SegmentOutcome:
         scored: predictions made: documents times heads.
         carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
         adopted: predictions in files that an earlier run had finished and not listed.
+        checked: predictions in listed files that were read, and are as they were written.
         files: what is to be listed.
         seconds: stage → time spent: ``read`` is what scoring waited for; from object storage ``write`` lies beside the
             scoring of others.
@@ -58,6 +65,7 @@ class SegmentOutcome:
     scored: int = 0
     carried: int = 0
     adopted: int = 0
+    checked: int = 0
     files: tuple[PredictionFile, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     failure: Failure | None = None
@@ -87,7 +95,9 @@ class UnitAtWork:
         todo: heads that have to score it.
         blocks: its documents.
         parts: head → its predictions for each block.
-        carried, adopted, seconds, failure: as of `SegmentOutcome`.
+        finished: what an earlier attempt of the same run made of it: then nothing is left to do.
+        kept: ``checked``, ``adopted`` or ``carried`` → predictions that need no scoring for that reason.
+        seconds, failure: as of `SegmentOutcome`.
     """
 
     unit: SegmentUnit
@@ -95,8 +105,8 @@ class UnitAtWork:
     todo: list[str] = field(default_factory=list)
     blocks: Iterator[FeatureBlock] = field(default_factory=lambda: iter(()))
     parts: dict[str, list[pa.Table]] = field(default_factory=dict)
-    carried: int = 0
-    adopted: int = 0
+    finished: SegmentOutcome | None = None
+    kept: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     failure: Failure | None = None
 
@@ -117,6 +127,8 @@ class UnitAtWork:
 
     def outcome(self) -> SegmentOutcome:
         """What came of it."""
+        if self.finished is not None:
+            return self.finished
         live = self.unit.entry.live
         if self.failure is not None:
             return SegmentOutcome(self.unit.number, live, failure=self.failure)
@@ -124,8 +136,9 @@ class UnitAtWork:
             self.unit.number,
             live,
             len(self.todo) * live,
-            self.carried,
-            self.adopted,
+            self.kept["carried"],
+            self.kept["adopted"],
+            self.kept["checked"],
             tuple(self.files),
             self.seconds,
         )

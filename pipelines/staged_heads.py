@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
 
 import torch
 
-from featurestore import FeatureSpec
+from featurestore import FeatureSpec, StoreError
 from featurestore.objects import Objects
 from featurestore.store import READ_THREADS
 from heads import Head, Scorer
@@ -16,6 +17,8 @@ from heads.head_folder import HEAD_FILE, WEIGHTS_FILE
 
 DIGEST_DIGITS = 12
 """Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
+STAGE_AGAIN = "run encore backfill with this head again, which writes it anew"
+"""What to do about a copy that is missing or damaged."""
 
 
 def head_name(head: Head) -> str:
@@ -24,16 +27,33 @@ def head_name(head: Head) -> str:
 
 
 def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
-    """Keep copies of heads below ``heads/``; what is there already is the same, since the digest is in its name."""
+    """Keep copies of heads below ``heads/``: what is missing or damaged there is written anew."""
 
     def stage(head: Head) -> None:
-        folder = f"heads/{head_name(head)}"
-        if any(objects.size(f"{folder}/{file}") is None for file in (HEAD_FILE, WEIGHTS_FILE)):
+        try:
+            read_staged(objects, head_name(head))
+        except StoreError:
             for file, content in head.to_files().items():
-                objects.create(f"{folder}/{file}", content)
+                objects.put(f"heads/{head_name(head)}/{file}", content)
 
     with ThreadPoolExecutor(READ_THREADS) as pool:
         list(pool.map(stage, heads))
+
+
+def read_staged(objects: Objects, name: str) -> Head:
+    """The copy of a head that is called ``task@digest``.
+
+    Raises:
+        StoreError: it is missing, damaged, or another head than its name says.
+    """
+    folder, files = f"heads/{name}", {}
+    for file in (HEAD_FILE, WEIGHTS_FILE):
+        with suppress(FileNotFoundError):
+            files[file] = objects.get(f"{folder}/{file}")
+    head = Head.from_files(files, objects.name(folder))
+    if head_name(head) != name:
+        raise StoreError(f"{objects.name(folder)}: damaged: holds {head_name(head)}; {STAGE_AGAIN}")
+    return head
 
 
 class StagedHeads:
@@ -54,7 +74,7 @@ class StagedHeads:
         """Load heads; ``device`` and ``dtype`` are as of `Scorer`."""
         wanted = list(names)
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            loaded = list(pool.map(lambda name: _load(objects, name), wanted))
+            loaded = list(pool.map(lambda name: read_staged(objects, name), wanted))
         self.heads: Mapping[str, Head] = dict(zip(wanted, loaded, strict=True))
         self._spec, self._device, self._dtype = spec, device, dtype
         self._lock = Lock()
@@ -74,9 +94,3 @@ class StagedHeads:
                 self._latest = Scorer([self.heads[name] for name in names], self._spec, self._device, self._dtype)
                 self._names = tuple(names)
             return self._latest
-
-
-def _load(objects: Objects, name: str) -> Head:
-    folder = f"heads/{name}"
-    files = {path.rpartition("/")[2]: objects.get(path) for path, _ in objects.walk(folder)}
-    return Head.from_files(files, objects.name(folder))

@@ -8,7 +8,7 @@ from featurestore import FeatureSpec, Store, UsageError
 from featurestore.addresses import Address
 from featurestore.objects import Objects
 from featurestore.store import read_spec
-from pipelines.predictions import PREDICTIONS_FILE
+from pipelines.predictions.folder import PREDICTIONS_FILE
 
 
 def settle_spec(

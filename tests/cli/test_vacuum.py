@@ -135,10 +135,6 @@ class TestForget:
         assert run([*words, *option]) == 2
         assert "--forget keeps no older snapshots" in capsys.readouterr().err
 
-    def test_predictions_go_with_forget_alone(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-        assert run([*words[:-1], "--predictions", "out"]) == 2
-        assert "--predictions goes with --forget" in capsys.readouterr().err
-
     def test_a_folder_that_holds_no_predictions_is_wrong_usage(
         self, words: list[str], store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

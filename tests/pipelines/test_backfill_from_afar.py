@@ -177,5 +177,6 @@ def test_a_segment_that_this_run_has_scored_is_not_scored_again(
         "scored": COUNT,
         "carried": 0,
         "adopted": 0,
+        "checked": 0,
     }
     assert sorted(scored) == sorted(f"d{i}" for i in range(COUNT))

@@ -73,7 +73,7 @@ class TestWithoutScoring:
         report = run_backfill(newest(store), tmp_path, "parity")
         assert report.exit_code == 0
         assert report.document["documents"] == {
-            "stored": COUNT, "read": COUNT, "scored": 0, "carried": COUNT, "adopted": 0,
+            "stored": COUNT, "read": COUNT, "scored": 0, "carried": COUNT, "adopted": 0, "checked": 0,
         }  # fmt: skip
         assert answers(tmp_path, "parity") == before
         assert len(Predictions.open(str(tmp_path / "out")).files()) == 1
@@ -113,7 +113,7 @@ class TestWhatIsNotKnown:
     ) -> None:
         """The last document changes, so that its new row follows its old one; the old file still has both."""
         folder = Predictions.open(str(tmp_path / "out"))
-        old = {file.segment: folder.read_file(file.path) for file in folder.files()}
+        old = {file.segment: folder.read_file(file) for file in folder.files()}
         last = store.documents()["doc_id"].to_pylist()[-1]
         run_encode(store.uri, write_corpus(tmp_path / "b.parquet", [{"doc_id": last, "text": "quite another text"}]))
         run_backfill(newest(store), tmp_path, "parity")
@@ -126,7 +126,7 @@ class TestWhatIsNotKnown:
         sources = []
         for entry in entries:
             path = f"old/{entry.segment}.parquet"
-            folder.write_file(path, old.get(entry.segment, folder.read_file(files[entry.segment].path)))
+            folder.write_file(path, old.get(entry.segment, folder.read_file(files[entry.segment])))
             sources.append(SourceFile(path, entry.documents, entry.segment, entry.deletions, None))
         table = compose(after, folder, after.entries[0], sources)
         assert table is not None

@@ -1,18 +1,20 @@
-"""Predictions that are read while backfills publish the next version and remove the last one's files."""
+"""Predictions that are read while backfills publish the next version and a vacuum removes the last one's files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from featurestore import Store, StoreError, UsageError
-from pipelines import predictions as module
 from pipelines.carried_predictions import SourceFile, carried
 from pipelines.predicted import read_predictions
-from pipelines.predictions import PredictionFile, Predictions
+from pipelines.predictions import PredictionFile, Predictions, Work
+from pipelines.predictions import folder as module
+from pipelines.predictions.removal import remove, unlisted
 from tests.featurestore.building import put, spec_of
 
 HEAD = "topic@0123456789ab"
@@ -22,19 +24,30 @@ HEAD = "topic@0123456789ab"
 def folder(tmp_path: Path) -> Predictions:
     store = Store.create(str(tmp_path / "store"), spec_of())
     predictions = Predictions.create(str(tmp_path / "predictions"), store, probabilities=False)
-    publish(predictions, "s1", "s2")
+    publish(predictions, "1", "2")
     return predictions
+
+
+def path_of(segment: str, head: str = HEAD) -> str:
+    return f"head={head}/{segment * 32}-all-{segment * 16}.parquet"
 
 
 def publish(predictions: Predictions, *segments: str, head: str = HEAD) -> None:
     """As a backfill of a store of these segments does, each of one document of its name."""
     made = []
     for segment in segments:
-        path = f"head={head}/{segment}-all.parquet"
-        table = pa.table({"doc_id": [segment], "label": ["a"], "score": pa.array([1.0], pa.float32())})
-        size = predictions.write_file(path, table)
-        made.append(PredictionFile(head, segment, None, path, 1, size, 1, "fingerprint"))
-    predictions.publish([head], segments, made)
+        label = pa.array(["a"]).dictionary_encode()
+        table = pa.table({"doc_id": [segment], "label": label, "score": pa.array([1.0], pa.float32())})
+        size = predictions.write_file(path_of(segment, head), table)
+        made.append(PredictionFile(head, segment * 32, None, path_of(segment, head), 1, size, 1, "fingerprint"))
+    live = [segment * 32 for segment in segments]
+    predictions.publish(Work([head], 1, live, made, predictions.files(), lambda: live))
+
+
+def replace_all(predictions: Predictions, *segments: str) -> None:
+    """The next version, and a vacuum without an age limit."""
+    publish(predictions, *segments)
+    remove(predictions, unlisted(predictions, datetime.now(UTC) + timedelta(days=1)), "vacuum")
 
 
 def before_a_file_is_read(patch: pytest.MonkeyPatch, *events: Callable[[], object]) -> None:
@@ -61,40 +74,40 @@ def read(predictions: Predictions, head: str | None = "topic") -> list[str]:
     return sorted(read_predictions(predictions.objects.uri, head)[1]["doc_id"].to_pylist())
 
 
-def test_a_reader_whose_files_a_backfill_removes_reads_the_next_version(
+def test_a_reader_goes_on_with_the_version_that_it_began_with(
     folder: Predictions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before_a_file_is_read(monkeypatch, lambda: publish(folder, "s3"))
-    assert read(folder) == ["s3"]
+    before_a_file_is_read(monkeypatch, lambda: publish(folder, "3"))
+    assert read(folder) == ["1", "2"]
 
 
-def test_a_reader_follows_one_version_after_another(folder: Predictions, monkeypatch: pytest.MonkeyPatch) -> None:
-    before_a_file_is_read(monkeypatch, *(lambda n=n: publish(folder, f"s{n}") for n in range(3, 7)))
-    assert read(folder) == ["s6"]
+def test_a_reader_whose_files_a_vacuum_removes_reads_the_newest_version(
+    folder: Predictions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before_a_file_is_read(monkeypatch, lambda: replace_all(folder, "3"))
+    assert read(folder) == ["3"]
 
 
-def test_a_reader_that_is_always_too_late_says_so(folder: Predictions, monkeypatch: pytest.MonkeyPatch) -> None:
-    before_a_file_is_read(monkeypatch, *(lambda n=n: publish(folder, f"s{n}") for n in range(3, 40)))
-    with pytest.raises(StoreError, match="other jobs published 10 versions meanwhile; run again"):
+def test_a_reader_looks_once_more_and_then_says_what_is_lost(
+    folder: Predictions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before_a_file_is_read(monkeypatch, lambda: replace_all(folder, "3"), lambda: replace_all(folder, "4"))
+    with pytest.raises(StoreError, match=rf"{path_of('3')}: missing"):
+        read(folder)
+    assert read(folder) == ["4"]
+
+
+def test_a_file_that_the_newest_version_lists_and_is_lost_is_named_with_what_to_do(folder: Predictions) -> None:
+    folder.objects.delete([path_of("2")])
+    with pytest.raises(StoreError, match=rf"{path_of('2')}: missing; run encore backfill with this head and --check"):
         read(folder)
 
 
-def test_a_file_that_the_newest_version_lists_and_is_lost_is_named(folder: Predictions) -> None:
-    lost = f"head={HEAD}/s2-all.parquet"
-    folder.objects.delete([lost])
-    with pytest.raises(StoreError, match=rf"{lost}: missing; run the backfill again with another --out"):
-        read(folder)
-
-
-def test_a_file_that_was_removed_under_its_reader_is_not_read_again_where_it_is_lost(
-    folder: Predictions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def next_version_without_its_file() -> None:
-        publish(folder, "s3")
-        folder.objects.delete([f"head={HEAD}/s3-all.parquet"])
-
-    before_a_file_is_read(monkeypatch, next_version_without_its_file)
-    with pytest.raises(StoreError, match=r"s3-all\.parquet: missing"):
+def test_a_listed_file_that_is_damaged_is_named_with_what_to_do(folder: Predictions) -> None:
+    folder.objects.put(path_of("2"), bytes(folder.objects.size(path_of("2")) or 0))
+    with pytest.raises(
+        StoreError, match=rf"{path_of('2')}: damaged: .*; run encore backfill with this head and --check"
+    ):
         read(folder)
 
 
@@ -102,7 +115,7 @@ def test_a_file_that_was_removed_under_its_reader_is_not_read_again_where_it_is_
 def test_a_head_whose_last_file_goes_while_it_is_read_has_no_predictions(
     folder: Predictions, monkeypatch: pytest.MonkeyPatch, head: str | None
 ) -> None:
-    before_a_file_is_read(monkeypatch, lambda: publish(folder))
+    before_a_file_is_read(monkeypatch, lambda: replace_all(folder))
     with pytest.raises(UsageError, match="lists no predictions yet"):
         read(folder, head)
 
@@ -117,21 +130,22 @@ def test_one_look_answers_for_the_head_and_for_its_files(folder: Predictions, mo
         return latest()
 
     monkeypatch.setattr(module.VersionLog, "latest", looking)
-    assert read(folder, None) == ["s1", "s2"]
+    assert read(folder, None) == ["1", "2"]
     assert len(looks) == 1
 
 
 def test_which_head_is_meant_is_asked_of_the_version_that_is_read(folder: Predictions) -> None:
-    publish(folder, "s1", head="tone@0123456789ab")
-    assert read(folder, "tone") == ["s1"]
+    publish(folder, "1", head="tone@0123456789ab")
+    assert read(folder, "tone") == ["1"]
     with pytest.raises(UsageError, match="name the head with --head; heads there: tone@0123456789ab, topic@"):
         read(folder, None)
     with pytest.raises(UsageError, match="no head 'other'; heads there"):
         read(folder, "other")
 
 
-def test_what_another_backfill_has_removed_is_scored_and_not_carried_over(folder: Predictions, tmp_path: Path) -> None:
+def test_what_a_vacuum_has_removed_is_scored_and_not_carried_over(folder: Predictions, tmp_path: Path) -> None:
     store = put(Store.open(str(tmp_path / "store")), {"a": "1"})
-    assert carried(store, folder, store.entries[0], f"head={HEAD}/gone.parquet", ()) is None
-    source = SourceFile(f"head={HEAD}/gone.parquet", 1, "s0", None, None)
+    gone = PredictionFile(HEAD, "9" * 32, None, path_of("9"), 1, 1, 1, "fingerprint")
+    assert carried(store, folder, store.entries[0], gone, ()) is None
+    source = SourceFile(path_of("9"), 1, "9" * 32, None, None)
     assert carried(store, folder, store.entries[0], None, (source,)) is None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from featurestore import StoreError
 from featurestore.objects import Objects
 from heads import Head
 from pipelines import staged_heads
-from pipelines.staged_heads import StagedHeads, head_name, stage_heads
+from pipelines.staged_heads import StagedHeads, head_name, read_staged, stage_heads
 from tests.heads.building import head_of, spec_of
 
 
@@ -58,3 +61,45 @@ def test_heads_that_are_staged_already_are_not_written_again(tmp_path: Path, mon
     stage_heads(objects, [first, second])
     assert made == ["b", "a"]
     assert len(StagedHeads(objects, map(head_name, [first, second]), spec).heads) == 2
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-7]),
+    "missing": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("file", ["head.json", "weights.safetensors"])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_copy_is_written_anew(tmp_path: Path, damage: Callable[[Path], object], file: str) -> None:
+    head, objects = head_of(spec_of()), Objects.open(str(tmp_path))
+    stage_heads(objects, [head])
+    damage(tmp_path / "heads" / head_name(head) / file)
+    with pytest.raises(StoreError, match=head_name(head)):
+        read_staged(objects, head_name(head))
+    stage_heads(objects, [head])
+    assert read_staged(objects, head_name(head)).digest == head.digest
+
+
+def test_a_copy_that_is_another_head_is_not_taken_for_its_namesake(tmp_path: Path) -> None:
+    spec, objects = spec_of(), Objects.open(str(tmp_path))
+    head, other = head_of(spec), head_of(spec, seed=9)
+    stage_heads(objects, [head])
+    for file, content in other.to_files().items():
+        objects.put(f"heads/{head_name(head)}/{file}", content)
+    with pytest.raises(
+        StoreError, match=rf"damaged: holds {head_name(other)}; run encore backfill with this head again"
+    ):
+        StagedHeads(objects, [head_name(head)], spec)
+    stage_heads(objects, [head])
+    assert read_staged(objects, head_name(head)).digest == head.digest
+
+
+def test_a_sound_copy_from_another_training_of_the_same_weights_stays(tmp_path: Path) -> None:
+    head, objects = head_of(spec_of()), Objects.open(str(tmp_path))
+    stage_heads(objects, [head])
+    before = objects.get(f"heads/{head_name(head)}/head.json")
+    stage_heads(objects, [replace(head, created_at="2031-01-01T00:00:00+00:00")])
+    assert objects.get(f"heads/{head_name(head)}/head.json") == before

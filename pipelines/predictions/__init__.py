@@ -1,0 +1,16 @@
+"""A folder of predictions: Parquet files by head and segment, listed by manifests of the store's own mechanism.
+
+PREDICTIONS/
+  predictions.json                     which store is scored, and what the files hold; written once
+  manifests/  lists/                   versions of the table (head, segment) → file
+  heads/<task>@<digest>/               the heads, as they were when they scored
+  head=<task>@<digest>/<segment>-<deletions>-<random>.parquet
+  runs/<run id>/                       outcomes and report of each backfill
+"""
+
+from pipelines.predictions.contents import prediction_table
+from pipelines.predictions.files import PredictionFile, new_path
+from pipelines.predictions.folder import Predictions
+from pipelines.predictions.publishing import Work
+
+__all__ = ["PredictionFile", "Predictions", "Work", "new_path", "prediction_table"]

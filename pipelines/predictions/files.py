@@ -1,0 +1,110 @@
+"""The rows of the table that lists prediction files, and the names that these files may bear."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from featurestore.entries import SegmentEntry
+from featurestore.names import SHORT, all_counts
+
+FILE_SCHEMA = pa.schema(
+    [
+        pa.field("head", pa.string(), nullable=False),
+        pa.field("segment", pa.string(), nullable=False),
+        pa.field("deletions", pa.string()),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("documents", pa.int64(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("snapshot", pa.int64(), nullable=False),
+        pa.field("fingerprint", pa.string(), nullable=False),
+    ]
+)
+HEAD_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[0-9a-f]{12}"
+PREDICTION_FILE = re.compile(
+    rf"head=(?P<head>{HEAD_NAME})/(?P<segment>{SHORT})-(?P<deletions>all|{SHORT})(?:-[0-9a-f]{{8,64}})?\.parquet"
+)
+"""Paths of prediction files; older ones have no word of their own behind the deletions."""
+WORD_BYTES = 8
+"""Of the random word in the name of a file, so that no two are ever called alike."""
+
+
+@dataclass(frozen=True)
+class PredictionFile:
+    """One listed file: the predictions of one head for the live documents of one segment.
+
+    Attributes:
+        head: ``task@digest``.
+        segment: id of the segment.
+        deletions: digest of the deletion vector that was in force, or None.
+        path: the file, below the folder.
+        documents: rows.
+        bytes: size of the file.
+        snapshot: snapshot of the store that was scored.
+        fingerprint: of the features that were scored.
+    """
+
+    head: str
+    segment: str
+    deletions: str | None
+    path: str
+    documents: int
+    bytes: int
+    snapshot: int
+    fingerprint: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the row is about: head and segment."""
+        return self.head, self.segment
+
+
+def new_path(head: str, entry: SegmentEntry) -> str:
+    """Where the predictions of a head for a segment as this entry has it may be written: a name that nobody has used.
+
+    What lies there is never written again, nor anything else under its name: whoever lists it knows what is listed.
+    """
+    return f"head={head}/{entry.segment}-{entry.deletions or 'all'}-{secrets.token_hex(WORD_BYTES)}.parquet"
+
+
+def list_problem(table: pa.Table) -> str | None:
+    """What is wrong with rows of a list of files, which are read and removed by their paths; None where nothing is."""
+    wrong = [name for name in ("documents", "bytes", "snapshot") if not all_counts(table[name])]
+    if wrong:
+        return f"numbers that no list has, in {', '.join(wrong)}"
+    named = pc.extract_regex(table["path"], rf"\A{PREDICTION_FILE.pattern}\z")
+    parts = {name: pc.struct_field(named, name) for name in ("head", "segment", "deletions")}
+    right = pc.equal(parts["deletions"], pc.fill_null(table["deletions"], "all"))
+    for name in ("head", "segment"):
+        right = pc.and_(right, pc.equal(parts[name], table[name]))
+    bad = table.filter(pc.invert(pc.fill_null(right, False))).slice(0, 1).to_pylist()
+    if not bad:
+        return None
+    path, head, segment = (bad[0][name] for name in ("path", "head", "segment"))
+    return f"names {path!r:.200}, which is no prediction file of head {head!r:.120} and segment {segment!r:.40}"
+
+
+def rows_of(table: pa.Table) -> list[PredictionFile]:
+    """The rows of a list, or of several."""
+    return [PredictionFile(**row) for row in table.select(FILE_SCHEMA.names).to_pylist()]
+
+
+def file_table(files: Iterable[PredictionFile]) -> pa.Table:
+    """Rows of a list."""
+    return pa.Table.from_pylist([asdict(file) for file in files], schema=FILE_SCHEMA)
+
+
+def counts_of(files: Iterable[PredictionFile]) -> dict[str, int]:
+    """Totals of a version."""
+    listed = list(files)
+    return {
+        "heads": len({file.head for file in listed}),
+        "files": len(listed),
+        "predictions": sum(file.documents for file in listed),
+        "bytes": sum(file.bytes for file in listed),
+    }

@@ -1,0 +1,233 @@
+"""The folder: which store it belongs to, the versions of its table of files, and what is read of them."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from featurestore import CommitConflict, Store, StoreError, UsageError
+from featurestore.commit import LONGEST_WAIT
+from featurestore.errors import RESTORE, UPGRADE
+from featurestore.objects import Objects
+from featurestore.sealed import parse_json
+from featurestore.versions import Manifest, VersionLog
+from pipelines.predictions import there
+from pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
+from pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
+from pipelines.predictions.publishing import Published, Work, changes
+
+PREDICTIONS_FILE = "predictions.json"
+FORMAT_VERSION = 1
+ATTEMPTS = 50
+READ_THREADS = 8
+SCORE_AGAIN = "run encore backfill with this head and --check, which scores it again"
+"""What to do about a listed file that cannot be read."""
+ANEW = f"{RESTORE}, or run encore backfill with another --out"
+"""What to do about the folder's own document and lists."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A folder of predictions for one store.
+
+    Attributes:
+        objects: where it lies.
+        probabilities: whether its files hold every class's probability.
+    """
+
+    objects: Objects
+    probabilities: bool
+
+    @classmethod
+    def create(cls, uri: str, store: Store, *, probabilities: bool) -> Predictions:
+        """Make a folder for a store's predictions, or open the one that is there.
+
+        Raises:
+            UsageError: the folder holds another store's predictions, or files of another kind.
+            StoreError: a link lies in it.
+        """
+        objects = Objects.open(uri, make=True)
+        if objects.size("store.json") is not None:
+            raise UsageError(f"{objects.uri}: is a feature store; predictions need a folder of their own")
+        objects.require_no_links()
+        document = {
+            "format": "encore-predictions",
+            "format_version": FORMAT_VERSION,
+            "store_id": store.store_id,
+            "fingerprint": store.spec.fingerprint,
+            "probabilities": probabilities,
+        }
+        objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
+        held = _read_document(objects)
+        if held["store_id"] != store.store_id:
+            raise UsageError(f"{objects.uri}: holds predictions for another store than {store.uri}; name another --out")
+        if held["probabilities"] != probabilities:
+            kind = "with" if held["probabilities"] else "without"
+            raise UsageError(
+                f"{objects.uri}: holds predictions {kind} probabilities; ask for the same or name another --out"
+            )
+        return cls(objects, probabilities)
+
+    @classmethod
+    def open(cls, uri: str) -> Predictions:
+        """Open a folder of predictions; raises UsageError where there is none."""
+        objects = Objects.open(uri)
+        return cls(objects, _read_document(objects)["probabilities"])
+
+    def require_store(self, store: Store) -> None:
+        """See that the folder holds predictions for this store.
+
+        Raises:
+            UsageError: they are another store's.
+        """
+        if _read_document(self.objects)["store_id"] != store.store_id:
+            raise UsageError(f"{self.objects.uri}: holds predictions for another store than {store.uri}")
+
+    @property
+    def log(self) -> VersionLog:
+        """The versions of the table of files."""
+        return VersionLog(self.objects, FILE_SCHEMA, ("head", "segment"), list_problem)
+
+    def files(self, manifest: Manifest | None = None) -> list[PredictionFile]:
+        """The files of a version, the newest unless given.
+
+        Raises:
+            StoreError: a list is damaged, or names what is no prediction file of its head and segment.
+        """
+        return rows_of(self.log.entries(self.log.latest() if manifest is None else manifest))
+
+    def heads(self) -> list[str]:
+        """Heads that have predictions, as ``task@digest``, sorted."""
+        return sorted({file.head for file in self.files()})
+
+    def read(self, head: str) -> pa.Table:
+        """All predictions of one head, given as ``task@digest``, or as the task where only one head has that task.
+
+        Raises:
+            UsageError: no such head, or several of that task.
+            StoreError: a file of the newest version is missing or damaged.
+        """
+        return self.read_one(head)[1]
+
+    def read_one(self, head: str | None) -> tuple[str, pa.Table]:
+        """Full name of a head, and all its predictions; ``head`` as `read` has it, or None where there is one only.
+
+        Files that the newest version does not list any more go with a vacuum: where that happens meanwhile, the newest
+        version is read instead, once.
+
+        Raises:
+            UsageError, StoreError: as `read`.
+        """
+        manifest = self.log.latest()
+        try:
+            return self._read_version(head, manifest)
+        except StoreError:
+            newest = self.log.latest()
+            if newest.version == manifest.version:
+                raise
+        return self._read_version(head, newest)
+
+    def _read_version(self, head: str | None, manifest: Manifest) -> tuple[str, pa.Table]:
+        # One look for all: a head of one version may have no files in the next.
+        files = self.files(manifest)
+        name = self._resolve(head, sorted({file.head for file in files}))
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            return name, pa.concat_tables(pool.map(self.read_file, (file for file in files if file.head == name)))
+
+    def read_file(self, file: PredictionFile) -> pa.Table:
+        """One listed file; raises StoreError where it is missing or damaged."""
+        name = self.objects.name(file.path)
+        try:
+            return from_parquet(self.objects.get(file.path), file.documents, probabilities=self.probabilities)
+        except FileNotFoundError as error:
+            raise StoreError(f"{name}: missing; {SCORE_AGAIN}") from error
+        except DamagedFile as error:
+            raise StoreError(f"{name}: damaged: {error}; {SCORE_AGAIN}") from error
+
+    def find_file(self, path: str, documents: int | None, classes: Sequence[str] | None = None) -> pa.Table | None:
+        """The rows of a prediction file; None where it is not there or not what it should be.
+
+        Args:
+            path: the file.
+            documents: how many rows it is to have; None where nobody knows.
+            classes: of its head; None where the head is not at hand.
+        """
+        try:
+            return from_parquet(self.objects.get(path), documents, probabilities=self.probabilities, classes=classes)
+        except (FileNotFoundError, DamagedFile):
+            return None
+
+    def write_file(self, path: str, table: pa.Table) -> int:
+        """Write a prediction file under a name that nobody has used (`new_path`); returns its size in bytes."""
+        data = to_parquet(table)
+        self.objects.put(path, data)
+        return len(data)
+
+    def publish(self, work: Work) -> Published:
+        """List what a job has made, and drop rows of segments that are gone (`changes` says which).
+
+        What is to be listed is looked for once more, behind the look at the newest version: a vacuum that has removed a
+        file has published after that, and this attempt then comes too late.
+
+        Raises:
+            CommitConflict: other writers were first `ATTEMPTS` times in a row.
+        """
+        for _ in range(ATTEMPTS):
+            began = time.monotonic()
+            latest = self.log.latest()
+            listed = self.files(latest)
+            new, dropped = changes(work, listed)
+            missing = there.gone(self.objects, new)
+            new = [file for file in new if file not in set(missing)]
+            if not new and not dropped:
+                return Published(latest, latest, missing)
+            after = {file.key: file for file in (*listed, *new)}
+            for file in dropped:
+                del after[file.key]
+            counts = counts_of(after.values())
+            manifest = self.log.publish(
+                latest, "backfill", counts, file_table(new), file_table(dropped), [file.path for file in new]
+            )
+            if manifest is not None:
+                return Published(latest, manifest, missing)
+            # As in featurestore.commit: writers that waited equally long would meet again.
+            time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
+        raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+
+    def resolve(self, head: str) -> str:
+        """Full name of a head, given as ``task@digest`` or as a task that only one head has."""
+        return self._resolve(head, self.heads())
+
+    def _resolve(self, head: str | None, there: Sequence[str]) -> str:
+        if not there:
+            raise UsageError(f"{self.objects.uri}: lists no predictions yet; run encore backfill to its end")
+        matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
+        if len(matches) == 1:
+            return matches[0]
+        if head is None:
+            raise UsageError(f"{self.objects.uri}: name the head with --head; heads there: {', '.join(there)}")
+        problem = "several heads" if matches else "no head"
+        raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there)}")
+
+
+def _read_document(objects: Objects) -> Mapping[str, Any]:
+    name = objects.name(PREDICTIONS_FILE)
+    try:
+        document = parse_json(objects.get(PREDICTIONS_FILE))
+        found = document["format_version"]
+        if found == FORMAT_VERSION and isinstance(document["probabilities"], bool):
+            return {"store_id": str(document["store_id"]), "probabilities": document["probabilities"]}
+    except FileNotFoundError as error:
+        raise UsageError(f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{name}: damaged: is not what a folder of predictions says of itself; {ANEW}") from error
+    if not isinstance(found, int) or found == FORMAT_VERSION:
+        raise StoreError(f"{name}: damaged: is not what a folder of predictions says of itself; {ANEW}")
+    raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: {UPGRADE}")

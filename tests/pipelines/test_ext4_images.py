@@ -87,8 +87,6 @@ def test_twenty_images_hold_all_that_was_committed(recorded: Recorded, tmp_path:
     subprocess.run(["mkfs.ext4", "-q", str(disk)], check=True)
     words = [str(tmp_path / "at"), str(recorded.site.inputs), encoder(), "1000"]
     environment = {name: value for name, value in os.environ.items() if name != NO_SYNC}
-    if unsynced := os.environ.get("ENCORE_IMAGES_UNSYNCED"):
-        environment[NO_SYNC] = unsynced
     with mounted(disk, tmp_path / "at"), marks.open("w") as out:
         command = [sys.executable, "-m", "tests.pipelines.lasting_jobs", *words]
         with subprocess.Popen(command, stdout=out, text=True, env=environment, cwd=Path(__file__).parents[2]) as job:

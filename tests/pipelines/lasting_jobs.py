@@ -15,11 +15,14 @@ import pyarrow as pa
 import pytest
 
 from featurestore import Store
+from featurestore.finished import is_whole
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
+from featurestore.records import SegmentRecord
+from featurestore.tombstones import look
 from featurestore.versions import VersionLog, manifest_path
 from heads import Head, Labels, TrainSettings
 from heads.store_training import TrainRequest, train_from_store
@@ -169,6 +172,7 @@ class Expected:
             assert snapshots.keys() <= set(verified.snapshots)
             for version, manifest in snapshots.items():
                 assert (image.store / manifest_path(version)).read_text() == manifest
+        require_whole_segments(image.store)
         if promised.files:
             newest = max(promised.files)
             assert (image.predictions / manifest_path(newest)).read_text() == promised.files[newest]
@@ -180,6 +184,15 @@ class Expected:
             image.jobs[promised.job]()
             assert image.state() == self.states[promised.job]
             assert verify(str(image.store), deep=True).findings == ()
+
+
+def require_whole_segments(store: Path) -> None:
+    """See that each completion record has its objects, and each tombstone that holds one: it may be put back."""
+    for path in store.glob("segments/*.json"):
+        objects = Objects.open(str(store))
+        found = look(objects, f"segments/{path.name}")
+        if found is not None and found.content is not None:
+            assert is_whole(objects, SegmentRecord.from_bytes(found.content, path.name)), path.name
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.featurestore.disk_images import Cut, Recorder
 from tests.pipelines.jobs import encoder
 from tests.pipelines.lasting_jobs import Expected, Promised, Site, promises
 
-STYLES = ("names lost", "contents lost", "chance", "chance")
+STYLES = ("names lost", "contents lost", "chance")
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ lint: $(READY) ## Check format, style, types and the direction of imports
 
 # The first ones put their tables into docs/results/performance.md; all of them end in some 40 minutes on two quiet cores.
 bench: $(READY) ## Run the benchmarks, one after the other, and publish their tables
-	@for benchmark in startup quantize scan train backfill latency encode growth; do \
+	@for benchmark in startup quantize scan train backfill latency encode sync growth; do \
 	  echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark --publish || exit 1; \
 	done
 	@for benchmark in token_recovery store lookups scale; do \

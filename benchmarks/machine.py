@@ -51,6 +51,14 @@ def load_average() -> float:
     return round(os.getloadavg()[0], 2)
 
 
+def file_system(folder: Path) -> str:
+    """Kind of the file system that a folder lies in, as the kernel names it; ``unknown`` where it does not tell."""
+    mounts = Path("/proc/self/mountinfo")
+    found = [line.split(" - ") for line in mounts.read_text().splitlines()] if mounts.exists() else []
+    kinds = {Path(where.split()[4]): what.split()[0] for where, what in found}
+    return next((kinds[above] for above in (folder.resolve(), *folder.resolve().parents) if above in kinds), "unknown")
+
+
 def _memory_gib() -> float | None:
     kib = _line_of("/proc/meminfo", "MemTotal")
     return round(int(kib.split()[0]) / 2**20, 1) if kib else None

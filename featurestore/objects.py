@@ -153,11 +153,8 @@ class Objects:
         """
         self._require_inside(path)
         with _naming(self.name(path)), self._writing():
-            if self.unsynced is None:
-                self._again(lambda: self._put(path, data))
-                return
-            put_file(self._file(path), data)
-            if lasting:
+            self._again(lambda: self._put(path, data))
+            if lasting and self.unsynced is not None:
                 self.unsynced.written(self._file(path))
 
     def replace(self, path: str, data: bytes) -> None:
@@ -276,6 +273,9 @@ class Objects:
             return None
 
     def _put(self, path: str, data: bytes | memoryview) -> None:
+        if self.unsynced is not None:
+            put_file(self._file(path), data)
+            return
         try:
             obstore.put(self.raw, path, data, use_multipart=len(data) > ONE_PUT_BYTES)
         except FileNotFoundError as error:

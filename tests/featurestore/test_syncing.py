@@ -8,15 +8,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from featurestore import syncing
+from featurestore import Change, Store, commit, syncing
+from featurestore.entries import SegmentEntry
 from featurestore.errors import StoreError
 from featurestore.objects import Objects
 from featurestore.remembered import RememberedObjects
 from featurestore.syncing import NO_SYNC
 from featurestore.versions import EMPTY, VersionLog
+from tests.featurestore.building import spec_of, write
 
 SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False)])
 
@@ -163,6 +166,21 @@ def test_a_publish_syncs_all_that_was_written_before_the_manifest_has_its_name(
     for event in ("sync root/segments/x", "sync root/segments/y", "sync root/segments", "sync root/lists", *lists):
         assert order[event] < named
     assert events[-2:] == ["sync root/manifests", "sync root"]
+
+
+def test_a_commit_syncs_the_records_of_other_processes_once(tmp_path: Path, events: list[str]) -> None:
+    """Whoever wrote one may have been stopped between its name and the sync of its folder."""
+    spec = spec_of()
+    record = write(Store.create(str(tmp_path / "root"), spec), {"a": "text", "b": "another"})
+    path, manifest = f"sync root/segments/{record.segment}.json", "link root/manifests/{:020d}.json"
+    events.clear()
+    store = commit(Store.open(str(tmp_path / "root")), Change(0, "encode", [SegmentEntry.of(record)]))
+    before = events[: events.index(manifest.format(1))]
+    assert {path, "sync root/segments"} <= set(before)
+    events.clear()
+    commit(store, Change(1, "delete", dropped={record.segment: np.array([0])}))
+    assert manifest.format(2) in events
+    assert path not in events
 
 
 def test_without_syncing_nothing_is_synced(

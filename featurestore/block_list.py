@@ -82,7 +82,7 @@ def blocked(objects: Objects, known: BlockList = NOTHING) -> BlockList:
     lists = frozenset(path[1] for path in paths if path)
     if lists == known.lists:
         return known
-    salt = _read_salt(objects)
+    salt = read_salt(objects)
     with ThreadPoolExecutor(READ_THREADS) as pool:
         parts = list(pool.map(lambda digest: _read_list(objects, digest, salt), sorted(lists)))
     return BlockList(lists, salt, pc.unique(pa.chunked_array(parts, HASH_TYPE)))
@@ -104,15 +104,20 @@ def block(objects: Objects, doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray)
         return 0
     # Another writer's salt may be there first: the one in force is read back.
     objects.create(SALT_PATH, secrets.token_bytes(SALT_BYTES))
-    salt = _read_salt(objects)
+    path, data = list_of(new, read_salt(objects))
+    objects.create(path, data)
+    return len(new)
+
+
+def list_of(ids: pa.Array, salt: bytes) -> tuple[str, bytes]:
+    """Path and bytes of a list of ids, which are unique and not null."""
     # Sorted, so that the list does not say in which order the ids were given.
-    hashes = pa.array(sorted(_hashes(new, salt).to_pylist()), HASH_TYPE)
+    hashes = pa.array(sorted(_hashes(ids, salt).to_pylist()), HASH_TYPE)
     table = pa.table({"hash": hashes}).replace_schema_metadata({SALT_CHECK: hashlib.sha256(salt).hexdigest()})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, write_page_checksum=True, write_statistics=False, use_dictionary=False)
     data = sink.getvalue().to_pybytes()
-    objects.create(_list_path(hashlib.sha256(data).hexdigest()), data)
-    return len(new)
+    return _list_path(hashlib.sha256(data).hexdigest()), data
 
 
 def _hashes(ids: pa.Array, salt: bytes) -> pa.Array:
@@ -121,7 +126,8 @@ def _hashes(ids: pa.Array, salt: bytes) -> pa.Array:
     return pa.array([hashlib.blake2b(v, digest_size=HASH_BYTES, key=salt).digest() for v in values], HASH_TYPE)
 
 
-def _read_salt(objects: Objects) -> bytes:
+def read_salt(objects: Objects) -> bytes:
+    """The key of the hashes; raises StoreError where it is missing or damaged."""
     try:
         salt = objects.get(SALT_PATH)
     except FileNotFoundError as error:

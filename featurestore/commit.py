@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from featurestore.block_list import NOTHING, BlockList, blocked
 from featurestore.committed_since import CommittedSince
-from featurestore.deletions import read_deletions, write_deletions
+from featurestore.deletions import live_positions, read_deletions, write_deletions
 from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
 from featurestore.errors import CommitConflict
 from featurestore.keys import KeyArray
@@ -42,7 +42,8 @@ class Change:
     Attributes:
         base: version of the snapshot that the job worked from.
         operation: ``encode``, ``derive``, …: shown in the history.
-        added: finished segments; none of their documents is live in the base with the same text.
+        added: finished segments; none of their documents is live in the base with the same text. A repair lists some
+            again that hide others of their documents.
         dropped: segment of the base → positions of the documents to take away: superseded or pruned ones.
         deleted: (n, 2) key hashes, as `keys.words` gives them, of documents to take away wherever the head has them:
             one that was superseded since the base goes too.
@@ -149,7 +150,7 @@ def _rebased(
     entries = head.listed | {entry.segment: entry for entry in added}
     changed = {entry.segment: entry for entry in added}
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        for entry in pool.map(lambda segment: _less(head, entries[segment], gone[segment]), gone):
+        for entry in pool.map(lambda segment: less(head, entries[segment], gone[segment]), gone):
             if entry != entries[entry.segment]:
                 changed[entry.segment] = entry
     return [entry for entry in changed.values() if entry.segment in head.listed or entry.live]
@@ -215,12 +216,12 @@ def _meanwhile(head: Store, since: CommittedSince, added: Sequence[SegmentEntry]
     """What is taken away from whom, between our segments and those that others committed since the base."""
     theirs = since.keys(head)
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        indexes = pool.map(lambda entry: head.reader(entry).index(["key_hash", "text_digest"]), added)
+        indexes = pool.map(lambda entry: head.live_index(entry, ["key_hash", "text_digest"]), added)
         for entry, index in zip(added, indexes, strict=True):
             found = theirs.find(index["key_hash"])
             same = theirs.same_text(found, index["text_digest"])
             if same.any():
-                yield entry.segment, np.flatnonzero(same)
+                yield entry.segment, live_positions(entry.documents, head.deletions(entry))[same]
             yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
 
 
@@ -243,8 +244,8 @@ def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) 
                 yield entry.segment, np.flatnonzero(mask)
 
 
-def _less(head: Store, entry: SegmentEntry, gone: Sequence[Positions]) -> SegmentEntry:
-    """The entry without the documents at these positions as well."""
+def less(head: Store, entry: SegmentEntry, gone: Sequence[Positions]) -> SegmentEntry:
+    """The entry without the documents at these positions as well; writes the deletion vector."""
     old = read_deletions(head.objects, entry.deletions, documents=entry.documents)
     new = np.unique(np.concatenate([old, *gone]))
     if len(new) == len(old):

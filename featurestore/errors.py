@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-RESTORE = "restore it from a copy of the store"
+RESTORE = "run encore repair, or restore it from a copy of the store"
 """What to do about a stored object that is missing or damaged: how those StoreErrors end."""
 UPGRADE = "upgrade Encore"
 """What to do about an object of a newer format: how those StoreErrors end."""

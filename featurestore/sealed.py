@@ -49,5 +49,17 @@ def _is_sealed(opened: Mapping[str, Any], data: bytes) -> bool:
         return False
 
 
+def is_of_another_format(data: bytes, version: int) -> bool:
+    """Whether a JSON document is of another format than ``version`` and as it was written, and not just damaged."""
+    try:
+        document = parse_json(data)
+        opened = {key: value for key, value in document.items() if key != "checksum"}
+        return document["format_version"] != version and (
+            "checksum" not in document or hashlib.sha256(_json(opened)).hexdigest() == document["checksum"]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+
+
 def _json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, indent=1).encode()

@@ -19,7 +19,7 @@ from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
-from featurestore.errors import RESTORE, DataError, StoreError, UsageError
+from featurestore.errors import RESTORE, DataError, SnapshotGone, StoreError, UsageError
 from featurestore.identity import id_array, key_hashes
 from featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
 from featurestore.leases import Leases
@@ -30,7 +30,8 @@ from featurestore.scanning import OpenSegment
 from featurestore.sealed import parse_json, seal, unseal
 from featurestore.spec import FeatureSpec
 from featurestore.tags import snapshot_number
-from featurestore.versions import Manifest, VersionLog, manifest_path
+from featurestore.torn import require_lists
+from featurestore.versions import LOOKS, Manifest, VersionLog, manifest_path
 
 STORE_FILE = "store.json"
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
@@ -63,15 +64,17 @@ class Store:
 
         Raises:
             UsageError: there is no store at ``uri``, or no such snapshot or tag.
-            StoreError: its ``store.json`` is damaged or of a newer format.
+            StoreError: its ``store.json`` is damaged, gone or of a newer format; or of the newest snapshot the manifest
+                or a list is, as far as a look at sizes tells (`featurestore.torn`).
         """
         objects = Objects.open(uri)
         spec = read_spec(objects)
         if spec is None:
+            require_no_snapshots(objects)
             raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
         log = version_log(objects)
         if snapshot is None:
-            return cls(objects, spec, log.latest())
+            return cls(objects, spec, _newest(log))
         number = snapshot_number(objects, snapshot)
         # Of a tagged one, what an interrupted removal had begun to take is all there.
         by_tag = isinstance(snapshot, str) and not snapshot.isdigit()
@@ -85,19 +88,13 @@ class Store:
 
         Raises:
             SpecMismatch: a store with another request is there.
-            StoreError: it is damaged, or a link lies in it.
+            StoreError: it is damaged, a link lies in it, or its ``store.json`` is gone from beside its snapshots.
         """
         objects = Objects.open(uri, make=True)
         objects.require_no_links()
-        document = {
-            "format": "encore-store",
-            "format_version": FORMAT_VERSION,
-            "store_id": uuid.uuid4().hex,
-            "fingerprint": spec.fingerprint,
-            "spec": spec.to_dict(),
-            "created_by": {name: version(name) for name in ("encore-featurestore", "torch", "zarr", "pyarrow")},
-        }
-        objects.create(STORE_FILE, seal(document))
+        if objects.size(STORE_FILE) is None:
+            require_no_snapshots(objects)
+        objects.create(STORE_FILE, store_file(spec, uuid.uuid4().hex))
         store = cls.open(uri)
         store.spec.require_request(spec, "store", "request")
         return store
@@ -388,6 +385,47 @@ class Store:
     ) -> OpenSegment:
         """All of a segment but its features, with some or all columns of its index, seen to be what its entry says."""
         return OpenSegment.open(reader or self.reader(entry), self.deletions(entry), columns)
+
+
+def _newest(log: VersionLog) -> Manifest:
+    """The newest snapshot, its lists seen to be there; a vacuum may take one that has followers by now."""
+    for _ in range(LOOKS):
+        manifest = log.latest()
+        try:
+            require_lists(log.objects, manifest)
+        except SnapshotGone:
+            continue
+        return manifest
+    return log.latest()
+
+
+def require_no_snapshots(objects: Objects) -> None:
+    """See that a folder without ``store.json`` is no store that lost it: an encode would make it another store.
+
+    Raises:
+        StoreError: it has snapshots.
+    """
+    if next(objects.walk("manifests"), None) is not None:
+        raise StoreError(f"{objects.name(STORE_FILE)}: missing; {RESTORE}")
+
+
+def store_file(spec: FeatureSpec, store_id: str) -> bytes:
+    """`store.json` of a store of these features.
+
+    Args:
+        spec: calibrated.
+        store_id: the store's name to its predictions.
+    """
+    return seal(
+        {
+            "format": "encore-store",
+            "format_version": FORMAT_VERSION,
+            "store_id": store_id,
+            "fingerprint": spec.fingerprint,
+            "spec": spec.to_dict(),
+            "created_by": {name: version(name) for name in ("encore-featurestore", "torch", "zarr", "pyarrow")},
+        }
+    )
 
 
 def read_spec(objects: Objects) -> FeatureSpec | None:

@@ -27,11 +27,16 @@ def tags(objects: Objects) -> dict[str, int]:
     Raises:
         StoreError: a tag is damaged.
     """
-    names = sorted(path.stem for path in map(PurePosixPath, _paths(objects)) if TAG_NAME.fullmatch(path.stem))
+    names = tag_names(objects)
     with ThreadPoolExecutor(READ_THREADS) as pool:
         found = dict(zip(names, pool.map(lambda name: _read(objects, name), names), strict=True))
     # One that was removed since the listing is no tag any more.
     return {name: snapshot for name, snapshot in found.items() if snapshot is not None}
+
+
+def tag_names(objects: Objects) -> list[str]:
+    """Names of all tags, damaged ones too, sorted."""
+    return sorted(path.stem for path in map(PurePosixPath, _paths(objects)) if TAG_NAME.fullmatch(path.stem))
 
 
 def add_tag(objects: Objects, name: str, snapshot: int) -> None:
@@ -49,7 +54,7 @@ def add_tag(objects: Objects, name: str, snapshot: int) -> None:
         "snapshot": snapshot,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    if not objects.create(_path(name), seal(document)):
+    if not objects.create(tag_path(name), seal(document)):
         taken = _read(objects, name)
         if taken != snapshot:
             raise UsageError(
@@ -61,7 +66,7 @@ def add_tag(objects: Objects, name: str, snapshot: int) -> None:
         # A vacuum that had looked at the tags before this one was there may have taken the snapshot.
         _require(objects, snapshot)
     except UsageError:
-        objects.delete([_path(name)])
+        objects.delete([tag_path(name)])
         raise
 
 
@@ -72,9 +77,9 @@ def remove_tag(objects: Objects, name: str) -> None:
         UsageError: no such tag.
     """
     _check_name(name)
-    if objects.size(_path(name)) is None:
+    if objects.size(tag_path(name)) is None:
         raise _no_tag(objects, name)
-    objects.delete([_path(name)])
+    objects.delete([tag_path(name)])
 
 
 def snapshot_number(objects: Objects, snapshot: int | str) -> int:
@@ -95,9 +100,9 @@ def snapshot_number(objects: Objects, snapshot: int | str) -> int:
 
 
 def _read(objects: Objects, name: str) -> int | None:
-    where = objects.name(_path(name))
+    where = objects.name(tag_path(name))
     try:
-        data = objects.get(_path(name))
+        data = objects.get(tag_path(name))
         document = parse_json(data)
         version, snapshot = document["format_version"], document["snapshot"]
     except FileNotFoundError:
@@ -134,5 +139,6 @@ def _paths(objects: Objects) -> list[str]:
     return [path for path, _ in objects.walk("tags") if path.endswith(".json")]
 
 
-def _path(name: str) -> str:
+def tag_path(name: str) -> str:
+    """Where a tag lies."""
     return f"tags/{name}.json"

@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
-from featurestore.local_files import LEFT_EMPTY
 from featurestore.missing import get_named
 from featurestore.names import is_count, is_long
 from featurestore.objects import Objects
@@ -84,7 +83,7 @@ class Manifest:
     def from_bytes(cls, data: bytes, name: str) -> Manifest:
         """Inverse of `to_bytes`; ``name`` is the object's, for the StoreError that a damaged one raises."""
         if not data:
-            raise StoreError(f"{name}: not a manifest: {LEFT_EMPTY}")
+            raise StoreError(f"{name}: not a manifest: it is empty; if no job is just writing it, {RESTORE}")
         try:
             document: dict[str, Any] = parse_json(data)
             if (version := document["format_version"]) != FORMAT_VERSION:
@@ -99,7 +98,7 @@ class Manifest:
             manifest = cls(**document)
             manifest._require_sound()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{name}: not a manifest: {error}") from error
+            raise StoreError(f"{name}: not a manifest: {error}; {RESTORE}") from error
         return manifest
 
     def _require_sound(self) -> None:
@@ -244,6 +243,11 @@ class VersionLog:
             self.objects.barrier()
         there = self.find(manifest.version, taken=True)
         return there is not None and there.write_id == manifest.write_id
+
+    def taken(self) -> dict[int, bool]:
+        """Every number that is taken → whether nothing but an emptied tombstone has it."""
+        found = ((MANIFEST.fullmatch(path), is_emptied(path, size)) for path, size in self.objects.walk("manifests"))
+        return {int(match[1]): emptied for match, emptied in found if match}
 
     def published(self) -> Iterator[int]:
         """Numbers of the manifests that are there, in any order; one that a removal is taking may be among them."""

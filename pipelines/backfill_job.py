@@ -15,6 +15,7 @@ import apache_beam as beam
 from featurestore import DataError, Store, UsageError
 from featurestore.entries import SegmentEntry
 from featurestore.store import READ_THREADS
+from featurestore.torn import require_records
 from heads import Head
 from pipelines.backfill_plan import plan_units
 from pipelines.backfill_stage import ScoreSegments
@@ -77,6 +78,7 @@ def backfill(
     for directory, head in zip(request.heads, heads, strict=True):
         head.require(store.spec, f"head {directory}", f"store {store.uri}")
     names = [head_name(head) for head in heads]
+    require_records(store.objects, store.manifest, store.listed)
     predictions = Predictions.create(request.out, store, probabilities=request.probabilities)
     stage_heads(predictions.objects, heads)
     run = RunFolder.start(predictions.objects)

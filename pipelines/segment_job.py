@@ -17,6 +17,7 @@ import numpy.typing as npt
 from featurestore import Change, Store, commit
 from featurestore.block_list import blocked
 from featurestore.codecs import check_codec
+from featurestore.torn import require_records
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, watch_units
 from pipelines.pruning import EXAMPLES, Pruning, listing_to_parquet
@@ -63,9 +64,10 @@ class SegmentJob:
 
         Raises:
             JobError: the pipeline failed as a whole; finished segments are kept for the next run.
-            StoreError: the block list is damaged.
+            StoreError: the block list is damaged, or a record that the snapshot names is gone or empty.
         """
         self.run.begin(self.name, self.store.version)
+        require_records(self.store.objects, self.store.manifest, self.store.listed)
         # Read for its errors alone: workers would meet them one by one, after the graph was built and models loaded.
         blocked(self.store.objects)
 

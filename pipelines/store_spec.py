@@ -7,7 +7,7 @@ from collections.abc import Callable
 from featurestore import FeatureSpec, Store, UsageError
 from featurestore.addresses import Address
 from featurestore.objects import Objects
-from featurestore.store import read_spec
+from featurestore.store import read_spec, require_no_snapshots
 from pipelines.predictions.folder import PREDICTIONS_FILE
 
 
@@ -55,6 +55,8 @@ def existing_spec(uri: str) -> FeatureSpec | None:
         return None
     objects = Objects.open(uri)
     spec = read_spec(objects)
-    if spec is None and objects.size(PREDICTIONS_FILE) is not None:
-        raise UsageError(f"{objects.uri}: holds predictions; a store needs a folder of its own")
+    if spec is None:
+        if objects.size(PREDICTIONS_FILE) is not None:
+            raise UsageError(f"{objects.uri}: holds predictions; a store needs a folder of its own")
+        require_no_snapshots(objects)
     return spec

@@ -12,6 +12,7 @@ from featurestore.errors import CommitConflict, UsageError
 from featurestore.maintenance.merge import merge
 from featurestore.records import SegmentRecord
 from featurestore.store import Store, version_log
+from featurestore.torn import require_records
 
 TARGET_BYTES = 64 << 20
 COMMIT_GROUPS = 64
@@ -103,6 +104,7 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
         raise UsageError(f"target of {target_bytes} bytes: expected at least 1")
     store.objects.require_no_links()
     head = first = Store(store.objects, store.spec, version_log(store.objects).latest())
+    require_records(head.objects, head.manifest, head.listed)
     done = Compaction(first.version, first.version, (len(first.entries),) * 2)
     ours: set[str] = set()
     restless: set[str] = set()

@@ -17,6 +17,7 @@ from featurestore.maintenance.compact import Compaction, compact
 from featurestore.maintenance.forget_at_work import (
     AtWork,
     attempts_at_work,
+    remove_aside,
     remove_runs,
     remove_staged,
     signs_of_work,
@@ -131,6 +132,7 @@ def remove_forgotten(
             "completion records": doomed.records,
             "segment objects": doomed.attempts,
             "objects of runs": remove_runs(objects, cutoff, dry_run=dry_run),
+            "objects set aside": remove_aside(objects, dry_run=dry_run),
         },
         staged=remove_staged(objects, since, dry_run=dry_run),
         tags=held_by_tags(after, tagged),

@@ -134,6 +134,14 @@ def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Li
     return [stored for found in ended for stored in found]
 
 
+def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
+    """Remove what repairs set aside: damaged or not, it may hold documents."""
+    found = list(objects.listing("aside"))
+    if not dry_run:
+        objects.delete(stored.path for stored in found)
+    return found
+
+
 def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
     """Remove local files that somebody began to write before any job that may be at work."""
     doomed = sorted(path for path, written in staged_files(objects).items() if written < since)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from featurestore.entries import SegmentEntry
 from featurestore.errors import StoreError
 from featurestore.maintenance.verify_block_list import check_block_list
-from featurestore.maintenance.verify_findings import Audit, Finding
+from featurestore.maintenance.verify_findings import UNREAD, Audit, Finding
 from featurestore.maintenance.verify_keys import Duplicate, LifeFiles
 from featurestore.maintenance.verify_lists import Listing, Span, read_listing
 from featurestore.maintenance.verify_segment import check_segment
@@ -74,7 +74,13 @@ def verify(
         UsageError: there is no store, or no such snapshot.
         StoreError: the store is of a newer format.
     """
-    objects = Objects.open(uri)
+    return verify_objects(Objects.open(uri), snapshot, deep=deep, progress=progress)
+
+
+def verify_objects(
+    objects: Objects, snapshot: int | str | None = None, *, deep: bool = False, progress: Progress | None = None
+) -> Verification:
+    """`verify`, through objects that are open."""
     found = _look(objects, snapshot, deep, progress)
     for _ in range(LOOKS - 1):
         if not found.findings or not _is_removed_from(objects, found.snapshots):
@@ -95,7 +101,8 @@ def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Pr
     manifests = check_manifests(audit, only)
     listing = read_listing(audit, manifests)
     _check_segments(audit, spec, listing, progress or _silent)
-    check_block_list(audit, max((manifest.counts.get("blocked", 0) for manifest in manifests), default=0))
+    # Ids are never taken off the list but by a repair, whose snapshot counts anew.
+    check_block_list(audit, manifests[-1].counts.get("blocked", 0) if manifests else 0)
     return Verification(
         store=objects.uri,
         deep=deep,
@@ -127,7 +134,7 @@ def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, pr
                     lives.add(part)
             except StoreError as error:
                 # Storage refused; the other segments may be had.
-                audit.refused(record_path(segments[ordinal]), error, "see that storage lets it be read")
+                audit.refused(record_path(segments[ordinal]), error, UNREAD)
 
         with ThreadPoolExecutor(READ_THREADS) as pool:
             for done, _ in enumerate(pool.map(check, range(len(segments))), 1):

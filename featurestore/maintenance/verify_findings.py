@@ -10,6 +10,9 @@ from featurestore.links import ADVICE
 from featurestore.objects import Objects
 from featurestore.tombstones import is_emptied
 
+UNREAD = "see that storage lets it be read"
+"""What to do about an object that storage refuses: nobody knows whether it is damaged."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -60,10 +63,10 @@ class Audit:
     def unreferenced(self) -> int:
         """Objects of the store that were not looked at: nothing that was checked needs them.
 
-        Those of runs are left out, and emptied tombstones: they are there to stay.
+        Those of runs and what a repair set aside are left out, and emptied tombstones: they are there to stay.
         """
         return sum(
-            path not in self._sizes and not path.startswith("runs/") and not is_emptied(path, size)
+            path not in self._sizes and not path.startswith(("runs/", "aside/")) and not is_emptied(path, size)
             for path, size in self.objects.walk()
         )
 
@@ -107,7 +110,7 @@ class Audit:
             return None
         except StoreError as error:
             self.seen(path, 0)
-            self.report(path, _unnamed(error, self.objects.name(path)), "see that storage lets it be read")
+            self.report(path, _unnamed(error, self.objects.name(path)), UNREAD)
             return None
         self.compared(path, len(data))
         return data
@@ -120,7 +123,7 @@ class Audit:
             self.missing(path)
             return None
         except StoreError as error:
-            self.report(path, _unnamed(error, self.objects.name(path)), "see that storage lets it be read")
+            self.report(path, _unnamed(error, self.objects.name(path)), UNREAD)
             return None
         self.compared(path, size)
         return digest

@@ -10,6 +10,7 @@ import pytest
 from cli.main import run
 from cli.verify_output import progress_display
 from featurestore import Store
+from featurestore.errors import RESTORE
 from tests.featurestore.building import put, spec_of
 
 
@@ -43,7 +44,11 @@ def test_what_is_broken_is_named_with_what_to_do_and_exit_code_1(
     shard = broken_shard(store)
     assert run(["verify", "--store", store.uri]) == 1
     name, problem, action, summary = capsys.readouterr().out.splitlines()
-    assert (name, problem, action) == (shard, "  missing", "  restore it from a copy of the store")
+    assert (name, problem, action) == (
+        shard,
+        "  missing",
+        f"  {RESTORE}",
+    )
     assert summary.startswith("1 finding: 2 snapshots, ")
 
 
@@ -65,7 +70,11 @@ def test_json_says_all_of_it(store: Store, capsys: pytest.CaptureFixture[str]) -
     shard = broken_shard(store)
     assert run(["verify", "--store", store.uri, "--json"]) == 1
     (finding,) = json.loads(capsys.readouterr().out)["findings"]
-    assert finding == {"object": shard, "problem": "missing", "action": "restore it from a copy of the store"}
+    assert finding == {
+        "object": shard,
+        "problem": "missing",
+        "action": RESTORE,
+    }
 
 
 def test_one_snapshot_may_be_asked_for(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone
     vacuum(store.objects, age_limit=timedelta(0))
     assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
     store.objects.replace(path, EMPTIED)
-    with pytest.raises(StoreError, match=f"{path}: missing; restore it from a copy of the store"):
+    with pytest.raises(StoreError, match=f"{path}: missing; run encore repair, or restore it from a copy of the store"):
         held(Store.open(store.uri))
     assert [finding.object for finding in verify(store.uri).findings] == [store.objects.name(path)]
 
@@ -56,7 +56,7 @@ def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone
 def test_what_is_lost_is_to_be_restored(store: Store, kind: int) -> None:
     path = names(store)[kind]
     store.objects.delete([path])
-    with pytest.raises(StoreError, match=f"{path}: missing; restore it from a copy of the store"):
+    with pytest.raises(StoreError, match=f"{path}: missing; run encore repair, or restore it from a copy of the store"):
         held(Store.open(store.uri))
 
 

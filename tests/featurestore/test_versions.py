@@ -364,5 +364,5 @@ def test_a_manifest_that_a_kill_left_empty_is_named_with_what_to_do(
     monkeypatch.setattr(time, "sleep", lambda _: None)
     objects = Objects.open(str(tmp_path))
     objects.put(manifest_path(1), b"")
-    with pytest.raises(StoreError, match=r"0001\.json: not a manifest: empty: .*remove this file and run again"):
+    with pytest.raises(StoreError, match=r"0001\.json: not a manifest: it is empty; .*run encore repair"):
         VersionLog(objects, SCHEMA, ("name",)).latest()

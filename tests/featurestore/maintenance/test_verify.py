@@ -478,7 +478,7 @@ def test_what_is_found_says_what_to_do(store: Store) -> None:
     store.objects.delete([shard])
     (finding,) = verify(store.uri).findings
     assert (finding.object, finding.problem) == (store.objects.name(shard), "missing")
-    assert finding.action == "restore it from a copy of the store"
+    assert finding.action == "run encore repair, or restore it from a copy of the store"
 
 
 class TestAfterwards:

@@ -20,9 +20,14 @@ def finish_job(report: JobReport, path: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(report.document)
     else:
-        print_pairs(_summary(report.document, report.left_corpus))
+        print_job(report)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
+
+
+def print_job(report: JobReport) -> None:
+    """What a job did, a pair a line."""
+    print_pairs(_summary(report.document, report.left_corpus))
 
 
 def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, object]]:

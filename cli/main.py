@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from cli import (
     backfill,
     compact,
+    copy_store,
     cost,
     delete,
     demo,
@@ -27,6 +28,7 @@ from cli import (
     inspect_store,
     multitask,
     predict,
+    repair,
     snapshots,
     tag,
     tradeoff,
@@ -40,7 +42,7 @@ from cli.streams import flush_streams, guard_streams
 from cli.terminal import printable, without_secrets
 
 INTERRUPTED = 130
-RESUMING = ("encode", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
+RESUMING = ("encode", "repair", "copy", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
 """Commands that find what an interrupted run has finished."""
 
 NO_TEMPORARY_FOLDER = "No usable temporary directory found"
@@ -71,6 +73,8 @@ for module in (
     tag,
     delete,
     verify,
+    repair,
+    copy_store,
     compact,
     vacuum,
     multitask,

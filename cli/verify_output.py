@@ -22,11 +22,11 @@ LOG_SECONDS = 5.0
 
 
 @contextmanager
-def progress_display() -> Iterator[Callable[[int, int], None]]:
+def progress_display(verb: str = "checked") -> Iterator[Callable[[int, int], None]]:
     """Shows segments that are done: a bar on a terminal, a line now and then elsewhere."""
     errors = error_console()
     if not errors.is_terminal:
-        yield _lines()
+        yield _lines(verb)
         return
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("segments"), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
@@ -34,14 +34,14 @@ def progress_display() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-def _lines() -> Callable[[int, int], None]:
+def _lines(verb: str) -> Callable[[int, int], None]:
     last = time.monotonic()
 
     def show(done: int, of: int) -> None:
         nonlocal last
         if time.monotonic() - last >= LOG_SECONDS:
             last = time.monotonic()
-            error_console().print(f"{done:,} of {of:,} segments checked", markup=False, soft_wrap=True)
+            error_console().print(f"{done:,} of {of:,} segments {verb}", markup=False, soft_wrap=True)
 
     return show
 

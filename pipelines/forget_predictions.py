@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from featurestore import CommitConflict, Store
-from featurestore.maintenance.forget_at_work import remove_runs, remove_staged
+from featurestore.maintenance.forget_at_work import remove_aside, remove_runs, remove_staged
 from featurestore.objects import Listed
 from pipelines.backfill_plan import plan_units
 from pipelines.carried_predictions import carried
@@ -93,4 +93,5 @@ def remove_unlisted(
     if not dry_run:
         doomed = remove(predictions, doomed, "forget")
     doomed += remove_runs(objects, cutoff, dry_run=dry_run)
+    doomed += remove_aside(objects, dry_run=dry_run)
     return doomed, remove_staged(objects, since, dry_run=dry_run)

@@ -22,6 +22,7 @@ import typer.main
 import featurestore.objects
 from cli.main import app, run
 from featurestore import Store
+from featurestore.sealed import seal
 from featurestore.tags import add_tag
 from heads import Labels, TrainSettings
 from heads.store_training import TrainRequest, train_from_store
@@ -64,6 +65,8 @@ class Site:
             "delete --block": ["delete", "--store", store, "d1", "--block"],
             "verify": ["verify", "--store", store],
             "compact": ["compact", "--store", store],
+            "repair": ["repair", "--store", store],
+            "copy": ["copy", "--store", store, "--to", self.path("new")],
             "vacuum": ["vacuum", "--store", store],
             "vacuum --forget": ["vacuum", "--store", store, "--forget"],
             "train": ["train", self.path("train.parquet"), "--store", store, "--out", self.path("new-head")],
@@ -222,7 +225,10 @@ class TestNewerObjects:
 def make_newer(path: Path) -> None:
     text = path.read_text()
     assert '"format_version": 1' in text
-    path.write_text(text.replace('"format_version": 1', '"format_version": 2'))
+    document = json.loads(text) | {"format_version": 2}
+    # Sealed, as every format is: else it is damage, and no newer one.
+    sealed = document.pop("checksum", None) is not None
+    path.write_bytes(seal(document) if sealed else json.dumps(document, indent=1).encode())
 
 
 @contextmanager

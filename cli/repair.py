@@ -1,0 +1,177 @@
+"""`encore repair`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.beam_options import beam_options
+from cli.options import (
+    CodecOption,
+    CsvDelimiterOption,
+    CsvEscapeOption,
+    DeviceOption,
+    EncodingOption,
+    IdColumnOption,
+    JsonOption,
+    PairColumnOption,
+    StoreOption,
+    TextColumnOption,
+)
+from cli.writing import writing
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("repair")(writing(repair))
+
+
+def repair(
+    context: typer.Context,
+    store: StoreOption,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CORPUS...]",
+            help="What the store was encoded from: what is lost comes back out of it.",
+            show_default=False,
+        ),
+    ] = None,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--predictions",
+            metavar="URI",
+            help="A folder of predictions for the store, to be repaired as well. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what is damaged, and what would be done.")
+    ] = False,
+    blocked_ids: Annotated[
+        str | None,
+        typer.Option(
+            "--blocked-ids",
+            metavar="FILE",
+            help="Where the block list is damaged: the ids for a new one, as encore delete --ids-file takes them.",
+            show_default=False,
+        ),
+    ] = None,
+    drop_block_list: Annotated[
+        bool,
+        typer.Option("--drop-block-list", help="Where the block list is damaged: let in what it blocked."),
+    ] = False,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            metavar="NAME|hf:ID|PATH",
+            help="The store's encoder, where it lies elsewhere now, or on the hub; the store says which unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    id_column: IdColumnOption = "doc_id",
+    text_column: TextColumnOption = "text",
+    pair_column: PairColumnOption = None,
+    encoding: EncodingOption = "utf-8",
+    csv_delimiter: CsvDelimiterOption = None,
+    csv_escape: CsvEscapeOption = None,
+    keep_columns: Annotated[
+        str, typer.Option(metavar="A,B", help="Corpus columns to keep in the document index.", show_default=False)
+    ] = "",
+    codec: CodecOption = None,
+    unit_rows: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Rows of a work unit; by the size of the corpus unless given.", show_default=False
+        ),
+    ] = None,
+    max_dead_letters: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT|SHARE",
+            help="Rejected documents that are tolerated; 0.01, or 10 where that is more, unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Delete what the corpus does not hold: where a snapshot is lost, nothing else says what was deleted.",
+        ),
+    ] = False,
+    max_pruned: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNT|SHARE",
+            help="Documents that --prune may delete; 0.1 of those stored unless given. Over it nothing is pruned.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a damaged store whole: what is damaged is set aside, and what it held is encoded again out of a corpus.
+
+    First says what is damaged and what comes of it. Exit code 0 when nothing is left to do, 1 when something is.
+
+    Example: encore repair --store features --dry-run
+
+    Example: encore repair --store features reviews/*.parquet --predictions predictions
+    """
+    from cli.job_output import print_job  # noqa: PLC0415
+    from cli.output import error_console, print_json  # noqa: PLC0415
+    from cli.repair_output import print_look, print_result  # noqa: PLC0415
+    from cli.verify_output import progress_display  # noqa: PLC0415
+    from featurestore import UsageError  # noqa: PLC0415
+    from featurestore.maintenance.repair.run import BlockListChoice  # noqa: PLC0415
+    from pipelines import repair_job, repair_look  # noqa: PLC0415
+    from pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
+    from pipelines.progress import display_for  # noqa: PLC0415
+    from pipelines.pruning import PruneLimit  # noqa: PLC0415
+    from tablefiles import TextOptions  # noqa: PLC0415
+
+    text = TextOptions(encoding, csv_delimiter, csv_escape)
+    if blocked_ids is not None and drop_block_list:
+        raise UsageError("--blocked-ids and --drop-block-list contradict each other; give one")
+    ids = None
+    if blocked_ids is not None:
+        from cli.id_files import read_ids  # noqa: PLC0415
+
+        ids = read_ids(blocked_ids, id_column, text)
+    kept = tuple(name.strip() for name in keep_columns.split(",") if name.strip())
+    request = repair_look.RepairRequest(
+        store=store,
+        inputs=tuple(inputs or ()),
+        predictions=tuple(predictions or ()),
+        block_list=BlockListChoice(ids, drop_block_list),
+        encoder=encoder,
+        device=device,
+        columns=CorpusColumns(id_column, text_column, pair_column, kept),
+        text=text,
+        codec=codec,
+        unit_rows=unit_rows,
+        limit=DeadLetterLimit.parse(max_dead_letters),
+        prune=prune,
+        prune_limit=PruneLimit.parse(max_pruned),
+    )
+    options = beam_options(context, taken=bool(inputs))
+    with progress_display() as progress:
+        found = repair_look.look(request, progress)
+    if not as_json:
+        print_look(found, request)
+    result = None
+    if not dry_run and (found.needed or request.inputs):
+        result = repair_job.repair(request, found, beam_options=options, display=display_for(error_console()))
+    if as_json:
+        print_json({"dry_run": dry_run, **found.to_dict(), "done": None if result is None else result.to_dict()})
+    elif result is not None:
+        print_result(result)
+        if result.encoded is not None:
+            print_job(result.encoded)
+    if result is not None and result.exit_code:
+        raise typer.Exit(result.exit_code)

@@ -1,0 +1,89 @@
+"""What `encore repair` prints: what is damaged and what comes of it, then what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli.output import console, print_pairs
+from cli.vacuum_output import counted, numbers
+from featurestore.maintenance.repair.plan import RepairPlan
+from pipelines.repair_job import RepairResult
+from pipelines.repair_look import RepairLook, RepairRequest
+
+SHOWN = 100
+"""Findings that are printed one by one; --json and the report have all."""
+
+
+def print_look(found: RepairLook, request: RepairRequest) -> None:
+    """Each finding in three lines, then what a repair makes of the store."""
+    plan = found.plan
+    for finding in plan.damage.findings[:SHOWN]:
+        for line in (finding.object, f"  {finding.problem}", f"  {plan.remedy(finding)}"):
+            console().print(line, markup=False, soft_wrap=True)
+    if len(plan.damage.findings) > SHOWN:
+        more = f"{len(plan.damage.findings) - SHOWN:,} more findings; --json has all"
+        console().print(more, markup=False, soft_wrap=True)
+    if not found.needed:
+        console().print(f"nothing to repair: {request.store} is whole", markup=False, soft_wrap=True)
+        return
+    print_pairs(_plan(found, request))
+
+
+def _plan(found: RepairLook, request: RepairRequest) -> Iterator[tuple[str, object]]:
+    yield "store", f"{request.store}: {counted(len(found.plan.damage.findings), 'findings')}"
+    if found.plan.needed:
+        yield from _snapshots(found.plan, with_corpus=bool(request.inputs))
+    if found.corpus is not None:
+        yield "whole again", f"{found.salvage.documents:,} documents out of segments that no list names"
+        yield "to encode", f"{found.to_encode:,} documents of the corpus, blocked ones among them"
+    for folder in found.folders:
+        if folder.needed:
+            files, versions = counted(len(folder.unlisted), "files"), counted(len(folder.retired), "versions")
+            yield "predictions", f"{folder.folder}: {versions} and {files} damaged; the next backfill scores them"
+
+
+def _snapshots(plan: RepairPlan, *, with_corpus: bool) -> Iterator[tuple[str, object]]:
+    """What is whole, and what is not."""
+    state = plan.state
+    documents = sum(entry.live for entry in state.kept)
+    of = f"of snapshot {state.base.version} with {documents:,} documents"
+    yield "whole", f"{counted(len(state.kept), 'segments')} {of}"
+    if state.unlisted:
+        rows = sum(entry.live for entry, _ in state.unlisted)
+        yield "unlisted", f"{counted(len(state.unlisted), 'segments')} with {rows:,} documents"
+    if state.is_older:
+        above = f"snapshots above {state.base.version}"
+        yield (
+            "lost",
+            f"{above}: what they deleted is back, unless it is blocked or --prune finds it gone from the corpus",
+        )
+    if state.lost != 0:
+        remedy = "" if with_corpus else "; name the corpus to bring them back"
+        yield "lost", ("what lost snapshots added" if state.lost is None else f"{state.lost:,} documents") + remedy
+    if state.retired:
+        yield "retired", f"{counted(len(state.retired), 'snapshots')}: {numbers(state.retired)}"
+    if state.tags:
+        yield "tags", f"set aside: {', '.join(state.tags)}; name a snapshot again with encore tag"
+    if plan.new_id:
+        yield "store id", "a new one: folders of predictions have to be made anew; with --predictions it stays"
+
+
+def print_result(result: RepairResult) -> None:
+    """What was done."""
+    print_pairs(_done(result))
+
+
+def _done(result: RepairResult) -> Iterator[tuple[str, object]]:
+    done = result.repaired
+    if done is not None and done.repair:
+        yield "repaired", f"snapshot {done.snapshot}"
+        if done.aside:
+            yield "set aside", f"{counted(len(done.aside), 'objects')} below {result.store.uri}/aside/{done.repair}"
+        yield "report", f"{result.store.uri}/runs/{done.repair}/report.json"
+    if result.from_whole_segments:
+        yield "listed again", f"{result.from_whole_segments:,} documents"
+    for folder in result.folders:
+        if folder.needed:
+            yield "predictions", f"{folder.folder} at version {folder.version}; run encore backfill"
+    for left in () if done is None else done.left:
+        yield "left", left

@@ -1,0 +1,125 @@
+"""The repair job: a store made whole, and what it lost brought back out of a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from featurestore import CommitConflict, FeatureSpec, Store
+from featurestore.maintenance.repair.aside import Aside
+from featurestore.maintenance.repair.run import Repaired, carry_out
+from featurestore.maintenance.repair.salvage import find_salvage, list_again
+from featurestore.objects import Objects
+from pipelines.encode_job import EncodeRequest, encode
+from pipelines.predictions import Predictions
+from pipelines.progress import ProgressDisplay
+from pipelines.repair_look import RepairLook, RepairRequest, encoder_of
+from pipelines.repair_predictions import FolderRepair, repair_predictions
+from pipelines.segment_job import JobReport
+
+LOOKS = 5
+"""Times that whole segments are looked for while others take some of them away."""
+
+
+@dataclass(frozen=True)
+class RepairResult:
+    """What a repair did.
+
+    Attributes:
+        repaired: to the store; None where nothing was damaged.
+        from_whole_segments: documents of segments that are listed again.
+        encoded: report of the encode job; None where nothing was encoded.
+        folders: what was done to predictions folders.
+        store: the store after it.
+    """
+
+    repaired: Repaired | None
+    from_whole_segments: int
+    encoded: JobReport | None
+    folders: tuple[FolderRepair, ...]
+    store: Store
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something is left to do."""
+        left = self.repaired is not None and self.repaired.left
+        return 1 if left or (self.encoded is not None and self.encoded.exit_code) else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs."""
+        return {
+            "repaired": None if self.repaired is None else self.repaired.to_dict(),
+            "from_whole_segments": self.from_whole_segments,
+            "encode": None if self.encoded is None else self.encoded.document,
+            "predictions": [it.to_dict() for it in self.folders],
+            "snapshot": self.store.version,
+            "documents": len(self.store),
+            "exit_code": self.exit_code,
+        }
+
+
+def repair(
+    request: RepairRequest,
+    found: RepairLook,
+    *,
+    beam_options: Sequence[str] = (),
+    display: ProgressDisplay | None = None,
+) -> RepairResult:
+    """Repair a store, then encode what it lacks of the corpus.
+
+    Raises:
+        CommitConflict: other writers were first too many times in a row; run again.
+        UsageError: the corpus cannot be encoded as it is asked for; the store is repaired.
+    """
+    objects = Objects.open(request.store)
+    done = carry_out(objects, found.plan, request.block_list) if found.plan.needed else None
+    came, report = 0, None
+    # None while nobody knows what is blocked.
+    if found.corpus is not None:
+        came = _list_again(request.store, found.corpus, "" if done is None else done.repair)
+        report = encode(
+            _encode_request(request, Store.open(request.store).spec), beam_options=beam_options, display=display
+        )
+    folders = tuple(repair_predictions(Predictions.open(uri)) for uri in request.predictions)
+    return RepairResult(done, came, report, folders, Store.open(request.store))
+
+
+def _list_again(uri: str, corpus: pa.Table, repair_id: str) -> int:
+    """List whole segments again; how many documents came with them."""
+    for _ in range(LOOKS):
+        store = Store.open(uri)
+        found = find_salvage(store, corpus)
+        try:
+            list_again(store, found, Aside(store.objects, repair_id or "salvage"))
+        except CommitConflict:
+            # A removal took some of them: they are encoded, if they are not found at the next look.
+            continue
+        return found.documents
+    return 0
+
+
+def _encode_request(request: RepairRequest, spec: FeatureSpec) -> EncodeRequest:
+    """An encode that asks for what the store holds."""
+    return EncodeRequest(
+        inputs=request.inputs,
+        store=request.store,
+        encoder=encoder_of(request, spec),
+        layers=str(spec.layers),
+        positions=spec.positions,
+        quantizer=spec.quantizer.request,
+        max_length=spec.text.max_length,
+        truncation_side=spec.text.truncation_side,
+        special_tokens=spec.text.special_tokens,
+        device=request.device,
+        dtype=spec.encoder.compute_dtype,
+        columns=request.columns,
+        text=request.text,
+        codec=request.codec,
+        unit_rows=request.unit_rows,
+        limit=request.limit,
+        prune=request.prune,
+        prune_limit=request.prune_limit,
+    )

@@ -17,11 +17,15 @@ from cli.options import (
     EncodingOption,
     IdColumnOption,
     JsonOption,
+    KeepColumnsOption,
+    MaxDeadLettersOption,
     MaxLengthOption,
+    MaxPrunedOption,
     PairColumnOption,
     ReportOption,
     StoreOption,
     TextColumnOption,
+    UnitRowsOption,
 )
 from cli.writing import writing
 
@@ -75,24 +79,10 @@ def encode(
     encoding: EncodingOption = "utf-8",
     csv_delimiter: CsvDelimiterOption = None,
     csv_escape: CsvEscapeOption = None,
-    keep_columns: Annotated[
-        str, typer.Option(metavar="A,B", help="Corpus columns to keep in the document index.", show_default=False)
-    ] = "",
+    keep_columns: KeepColumnsOption = "",
     codec: CodecOption = None,
-    unit_rows: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Rows of a work unit; by the size of the corpus unless given.", show_default=False
-        ),
-    ] = None,
-    max_dead_letters: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COUNT|SHARE",
-            help="Rejected documents that are tolerated; 0.01, or 10 where that is more, unless given.",
-            show_default=False,
-        ),
-    ] = None,
+    unit_rows: UnitRowsOption = None,
+    max_dead_letters: MaxDeadLettersOption = None,
     dead_letters: Annotated[
         str | None, typer.Option(metavar="DIR", help="Copy the dead letters (Parquet) to a folder.", show_default=False)
     ] = None,
@@ -103,14 +93,7 @@ def encode(
         ),
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete documents that have left the corpus.")] = False,
-    max_pruned: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COUNT|SHARE",
-            help="Documents that --prune may delete; 0.1 of those stored unless given. Over it nothing is pruned.",
-            show_default=False,
-        ),
-    ] = None,
+    max_pruned: MaxPrunedOption = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -83,3 +83,28 @@ ReportOption = Annotated[
     typer.Option("--report", metavar="FILE", help="Write the run's JSON report to a file as well.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+KeepColumnsOption = Annotated[
+    str, typer.Option(metavar="A,B", help="Corpus columns to keep in the document index.", show_default=False)
+]
+UnitRowsOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="Rows of a work unit; by the size of the corpus unless given.", show_default=False
+    ),
+]
+MaxDeadLettersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COUNT|SHARE",
+        help="Rejected documents that are tolerated; 0.01, or 10 where that is more, unless given.",
+        show_default=False,
+    ),
+]
+MaxPrunedOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COUNT|SHARE",
+        help="Documents that --prune may delete; 0.1 of those stored unless given. Over it nothing is pruned.",
+        show_default=False,
+    ),
+]

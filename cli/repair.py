@@ -15,9 +15,13 @@ from cli.options import (
     EncodingOption,
     IdColumnOption,
     JsonOption,
+    KeepColumnsOption,
+    MaxDeadLettersOption,
+    MaxPrunedOption,
     PairColumnOption,
     StoreOption,
     TextColumnOption,
+    UnitRowsOption,
 )
 from cli.writing import writing
 
@@ -79,24 +83,10 @@ def repair(
     encoding: EncodingOption = "utf-8",
     csv_delimiter: CsvDelimiterOption = None,
     csv_escape: CsvEscapeOption = None,
-    keep_columns: Annotated[
-        str, typer.Option(metavar="A,B", help="Corpus columns to keep in the document index.", show_default=False)
-    ] = "",
+    keep_columns: KeepColumnsOption = "",
     codec: CodecOption = None,
-    unit_rows: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Rows of a work unit; by the size of the corpus unless given.", show_default=False
-        ),
-    ] = None,
-    max_dead_letters: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COUNT|SHARE",
-            help="Rejected documents that are tolerated; 0.01, or 10 where that is more, unless given.",
-            show_default=False,
-        ),
-    ] = None,
+    unit_rows: UnitRowsOption = None,
+    max_dead_letters: MaxDeadLettersOption = None,
     prune: Annotated[
         bool,
         typer.Option(
@@ -104,14 +94,7 @@ def repair(
             help="Delete what the corpus does not hold: where a snapshot is lost, nothing else says what was deleted.",
         ),
     ] = False,
-    max_pruned: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COUNT|SHARE",
-            help="Documents that --prune may delete; 0.1 of those stored unless given. Over it nothing is pruned.",
-            show_default=False,
-        ),
-    ] = None,
+    max_pruned: MaxPrunedOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a damaged store whole: what is damaged is set aside, and what it held is encoded again out of a corpus.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -266,11 +267,19 @@ class Objects:
         if self._folder is None or not OWN_NAME.fullmatch(path):
             return None
         try:
-            with FileIO(f"{self._folder}/{path}") as file:
+            with FileIO(f"{self._folder}/{path}", opener=_open_waiting_for_nobody) as file:
                 file.seek(start)
                 return read(file)
         except OSError:
+            self._refuse_special(path)
             return None
+
+    def _refuse_special(self, path: str) -> None:
+        """Raise StoreError where a pipe or a device has an object's name: reading it may take for ever."""
+        with suppress(OSError, ValueError):
+            mode = 0 if self._folder is None else self._file(path).stat().st_mode
+            if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise StoreError(f"{self.name(path)}: is no file, but a pipe or a device; remove it")
 
     def _put(self, path: str, data: bytes | memoryview) -> None:
         if self.unsynced is not None:
@@ -300,6 +309,7 @@ class Objects:
 
     def _head(self, path: str) -> Any:
         """What storage knows of an object; None where there is none."""
+        self._refuse_special(path)
         try:
             with _naming(self.name(path)):
                 return self._again(lambda: obstore.head(self.raw, path))
@@ -354,6 +364,11 @@ def _naming(name: str) -> Iterator[None]:
         if NO_BUCKET in str(error):
             raise UsageError(f"{name}: {refusal(error)}") from error
         raise StoreError(f"{name}: storage refused: {refusal(error)}") from error
+
+
+def _open_waiting_for_nobody(path: str, flags: int) -> int:
+    """Opens a file; a pipe too, without waiting until somebody writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read_there(file: FileIO, start: int, length: int) -> bytes:

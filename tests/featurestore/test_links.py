@@ -182,3 +182,13 @@ def test_a_store_behind_a_link_is_changed_like_any_other(tmp_path: Path, store: 
     compact(linked)
     vacuum(linked.objects, age_limit=NOW)
     assert verify(linked.uri).findings == ()
+
+
+@pytest.mark.parametrize("name", ["store.json", "manifests/00000000000000000001.json"])
+def test_a_pipe_with_the_name_of_an_object_is_named_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    store = put(Store.create(str(tmp_path / "store"), spec_of()), {"a": "1"})
+    (tmp_path / "store" / name).unlink()
+    os.mkfifo(tmp_path / "store" / name)
+    for ask in (store.objects.get, store.objects.size, lambda path: store.objects.get_range(path, 0, 1)):
+        with pytest.raises(StoreError, match=rf"{name}: is no file, but a pipe or a device"):
+            ask(name)

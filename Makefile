@@ -41,7 +41,7 @@ demo: $(READY) ## Run the whole loop on text that every machine has
 	$(BIN)/encore demo
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" --numprocesses auto --dist loadfile
 
 soak: $(READY) ## Run the long versions of the tests
 	$(BIN)/python -m pytest -m soak

@@ -25,7 +25,7 @@ from tests.pipelines.jobs import encoder, texts, write_corpus
 
 COMMANDS = (
     *("encode", "train", "backfill", "predict", "evaluate", "derive", "inspect", "documents", "demo"),
-    *("tradeoff", "cost", "multitask", "snapshots", "tag", "delete", "verify", "compact", "vacuum"),
+    *("tradeoff", "cost", "multitask", "snapshots", "tag", "delete", "verify", "compact", "vacuum", "repair", "copy"),
 )
 
 

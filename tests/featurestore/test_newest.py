@@ -78,6 +78,6 @@ def test_what_is_lost_from_the_newest_snapshot_is_not_looked_for_twice(store: St
         opened.objects.delete(path for path, _ in list(opened.objects.walk("segments")))
         opened.digest()
 
-    with pytest.raises(StoreError, match="missing; restore it"):
+    with pytest.raises(StoreError, match="missing; run encore repair"):
         read_store(store.uri, None, read)
     assert len(calls) == 1

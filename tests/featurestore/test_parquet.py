@@ -64,7 +64,7 @@ class TestFilesThatAreNotWhatIsKnown:
         ],
     )
     def test_are_refused(self, table: pa.Table, known: dict[str, int], why: str) -> None:
-        with pytest.raises(StoreError, match=rf"^lists/x: damaged: {why}; restore it"):
+        with pytest.raises(StoreError, match=rf"^lists/x: damaged: {why}; run encore repair"):
             read_parquet(parquet_of(table), "lists/x", **known)
 
     @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"\xff" * 8 + b"PAR1", b"no Parquet at all"])
@@ -98,7 +98,9 @@ class TestFilesThatWouldTakeMemory:
         asked: list[object] = []
         read = pq.ParquetFile.read
         monkeypatch.setattr(pq.ParquetFile, "read", lambda self, *a, **k: asked.append(k) or read(self, *a, **k))
-        with pytest.raises(StoreError, match=r"^x: damaged: \d+ bytes that decode to more than 1000000; restore it"):
+        with pytest.raises(
+            StoreError, match=r"^x: damaged: \d+ bytes that decode to more than 1000000; run encore repair"
+        ):
             read_parquet(data, "x")
         # At most a look at the dictionary.
         assert all("use_threads" not in options for options in asked)

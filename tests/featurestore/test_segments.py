@@ -160,7 +160,7 @@ class TestLayout:
         record, reader = written(objects, block, self.SPEC, codec)
         assert not reader.packed(0, 2049).any()
         objects.delete([f"{attempt_path(SEGMENT, record.attempt)}/features/c/0/0"])
-        with pytest.raises(StoreError, match=r"features/c/0/0: missing; restore it"):
+        with pytest.raises(StoreError, match=r"features/c/0/0: missing; run encore repair"):
             reader.packed(0, 2049)
 
     @pytest.mark.parametrize("rows", [[0], [2048], [0, 2048], [1023, 1024, 1025], list(range(0, 2049, 7))])

@@ -184,7 +184,7 @@ class TestDamage:
             with pytest.raises(StoreError, match=f"/{shard.path}: damaged or unreadable: {shard.path} is cut short"):
                 Shard(shard.objects, shard.path, shard.size, shard.layout).read(0, 10)
         shard.objects.delete([shard.path])
-        with pytest.raises(StoreError, match=f"/{shard.path}: missing; restore it"):
+        with pytest.raises(StoreError, match=f"/{shard.path}: missing; run encore repair"):
             Shard(shard.objects, shard.path, shard.size, shard.layout).read(0, 10)
 
     def test_a_chunk_that_was_never_written_is_not_read_as_zeros(self, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_damaged_block_list_stops_encode_before_the_work(tmp_path: Path, capsy
     (tmp_path / "store" / "blocked" / "salt").write_bytes(b"x" * 32)
     assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"], ONE_WORKER) == 1
     errors = capsys.readouterr().err.strip().splitlines()
-    assert "blocked/salt: damaged: the block lists were made with another salt; restore it" in errors[-1]
+    assert "blocked/salt: damaged: the block lists were made with another salt; run encore repair" in errors[-1]
     assert "Traceback" not in "".join(errors)
     assert stored(tmp_path / "store") == ids(5) - {"d3"}
 

@@ -149,7 +149,10 @@ def test_a_damaged_list_is_found(folder: Folder) -> None:
     zero(path)
     found = finding(folder)
     assert (found.object, found.problem) == (str(path), "damaged: its bytes are not those that its name says")
-    assert found.action == "restore it from a copy of the store, or run encore backfill with another --out"
+    assert (
+        found.action
+        == "run encore repair, or restore it from a copy of the store, or run encore backfill with another --out"
+    )
 
 
 def test_a_list_that_names_other_files_is_found(folder: Folder) -> None:

@@ -78,8 +78,8 @@ def _done(result: RepairResult) -> Iterator[tuple[str, object]]:
     if done is not None and done.repair:
         yield "repaired", f"snapshot {done.snapshot}"
         if done.aside:
-            yield "set aside", f"{counted(len(done.aside), 'objects')} below {result.store.uri}/aside/{done.repair}"
-        yield "report", f"{result.store.uri}/runs/{done.repair}/report.json"
+            yield "set aside", f"{counted(len(done.aside), 'objects')} below {result.uri}/aside/{done.repair}"
+        yield "report", f"{result.uri}/runs/{done.repair}/report.json"
     if result.from_whole_segments:
         yield "listed again", f"{result.from_whole_segments:,} documents"
     for folder in result.folders:

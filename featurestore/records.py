@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore.errors import UPGRADE, NewerFormat, StoreError
+from featurestore.errors import RESTORE, UPGRADE, NewerFormat, StoreError
 from featurestore.names import is_below_attempt, is_count, is_long, is_short
 from featurestore.sealed import parse_json
 
@@ -116,7 +116,7 @@ class SegmentRecord:
             record = cls(**document)
             record._require_sound()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{name}: not a completion record: {error}") from error
+            raise StoreError(f"{name}: not a completion record: {error}; {RESTORE}") from error
         return record
 
     def _require_sound(self) -> None:

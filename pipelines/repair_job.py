@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -33,14 +34,19 @@ class RepairResult:
         from_whole_segments: documents of segments that are listed again.
         encoded: report of the encode job; None where nothing was encoded.
         folders: what was done to predictions folders.
-        store: the store after it.
+        uri: of the store.
     """
 
     repaired: Repaired | None
     from_whole_segments: int
     encoded: JobReport | None
     folders: tuple[FolderRepair, ...]
-    store: Store
+    uri: str
+
+    @cached_property
+    def store(self) -> Store:
+        """The store after it; a StoreError where its newest manifest is left as damaged as it was."""
+        return Store.open(self.uri)
 
     @property
     def exit_code(self) -> int:
@@ -50,13 +56,16 @@ class RepairResult:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON for programs."""
+        done = self.repaired
+        # No repair, and the newest manifest or a list of it is damaged: there is no store to be opened.
+        untouched = done is not None and not done.repair and done.state.is_older
         return {
             "repaired": None if self.repaired is None else self.repaired.to_dict(),
             "from_whole_segments": self.from_whole_segments,
             "encode": None if self.encoded is None else self.encoded.document,
             "predictions": [it.to_dict() for it in self.folders],
-            "snapshot": self.store.version,
-            "documents": len(self.store),
+            "snapshot": None if untouched else self.store.version,
+            "documents": None if untouched else len(self.store),
             "exit_code": self.exit_code,
         }
 
@@ -84,7 +93,7 @@ def repair(
             _encode_request(request, Store.open(request.store).spec), beam_options=beam_options, display=display
         )
     folders = tuple(repair_predictions(Predictions.open(uri)) for uri in request.predictions)
-    return RepairResult(done, came, report, folders, Store.open(request.store))
+    return RepairResult(done, came, report, folders, objects.uri)
 
 
 def _list_again(uri: str, corpus: pa.Table, repair_id: str) -> int:

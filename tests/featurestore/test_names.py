@@ -204,7 +204,7 @@ def test_a_record_of_other_values_is_damage(change: dict[str, Any]) -> None:
     record = SegmentRecord(ID, ID, DIGEST, 1, 2, 3, 4, 0, 0, 16, 5, ())
     document = json.loads(record.to_bytes()) | {"objects": [OBJECT], "sources": [[ID, None]]}
     assert SegmentRecord.parse(json.dumps(document).encode(), "r").objects[0].size == 5
-    with pytest.raises(StoreError, match=r"^r: not a completion record: "):
+    with pytest.raises(StoreError, match=r"^r: not a completion record: .*; run encore repair"):
         SegmentRecord.parse(json.dumps(document | change).encode(), "r")
 
 

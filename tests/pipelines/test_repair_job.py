@@ -220,6 +220,20 @@ def test_the_command_leaves_a_damaged_block_list_and_says_so(site: Path, capsys:
     assert run(["verify", "--store", str(site / "store"), "--deep"]) == 0
 
 
+def test_the_command_says_what_is_left_where_the_newest_snapshot_is_damaged_with_the_block_list(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut(objects_of(site), "blocked/salt")
+    cut(objects_of(site), manifest_path(Store.open(str(site / "store")).version))
+    assert run(words(site, str(site / "corpus.parquet"))) == 1
+    said = capsys.readouterr()
+    assert "left" in said.out
+    assert "not a manifest" not in said.err
+    assert run(words(site, "--json")) == 1
+    done = json.loads(capsys.readouterr().out)["done"]
+    assert (done["snapshot"], done["documents"], len(done["repaired"]["left"])) == (None, None, 1)
+
+
 def test_the_command_copies(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = str(site / "copy")
     assert run(["copy", "--store", str(site / "store"), "--to", copy, "--json"]) == 0

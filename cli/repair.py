@@ -99,7 +99,8 @@ def repair(
 ) -> None:
     """Make a damaged store whole: what is damaged is set aside, and what it held is encoded again out of a corpus.
 
-    First says what is damaged and what comes of it. Exit code 0 when nothing is left to do, 1 when something is.
+    First says what is damaged and what comes of it. Exit code 0 when the store is whole, with fewer documents where no
+    corpus brings them back; 1 when something is left to do, as after --dry-run on a damaged store.
 
     Example: encore repair --store features --dry-run
 
@@ -156,5 +157,5 @@ def repair(
         print_result(result)
         if result.encoded is not None:
             print_job(result.encoded)
-    if result is not None and result.exit_code:
-        raise typer.Exit(result.exit_code)
+    if (dry_run and found.needed) or (result is not None and result.exit_code):
+        raise typer.Exit(1)

@@ -35,7 +35,7 @@ def _plan(found: RepairLook, request: RepairRequest) -> Iterator[tuple[str, obje
         yield from _snapshots(found.plan, with_corpus=bool(request.inputs))
     if found.corpus is not None:
         yield "whole again", f"{found.salvage.documents:,} documents out of segments that no list names"
-        yield "to encode", f"{found.to_encode:,} documents of the corpus, blocked ones among them"
+        yield "to encode", f"{found.to_encode:,} documents of the corpus, any blocked ones included"
     for folder in found.folders:
         if folder.needed:
             files, versions = counted(len(folder.unlisted), "files"), counted(len(folder.retired), "versions")

@@ -31,7 +31,7 @@ def read_document(data: bytes, name: str) -> dict[str, Any]:
         StoreError: it is damaged, of another format, or says what no head does.
     """
     try:
-        document = json.loads(data, parse_constant=_refuse_number, parse_float=_finite)
+        document = json.loads(data.decode(), parse_constant=_refuse_number, parse_float=_finite)
         found = document["format_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(name, error) from error

@@ -194,11 +194,11 @@ def test_the_command_says_first_what_it_would_do(site: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == f"nothing to repair: {site}/store is whole\n"
     path = shards(site)[0]
     cut(objects_of(site), path)
-    assert run(words(site, "--dry-run")) == 0
+    assert run(words(site, "--dry-run")) == 1
     shown = capsys.readouterr().out
     assert shown.startswith(f"{site}/store/{path}\n  damaged: ")
     assert "name the corpus to bring them back" in shown
-    assert run(words(site, "--dry-run", "--json")) == 0
+    assert run(words(site, "--dry-run", "--json")) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["dry_run"], found["done"], len(found["unlisted"])) == (True, None, 1)
     assert run(words(site)) == 0

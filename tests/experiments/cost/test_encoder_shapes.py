@@ -96,7 +96,8 @@ def test_of_the_hub_only_the_config_is_fetched(tmp_path: Path, monkeypatch: pyte
     BertConfig(**SMALL, intermediate_size=96).save_pretrained(tmp_path)
     asked: list[Any] = []
 
-    def snapshot_download(repo_id: str, allow_patterns: list[str]) -> str:
+    def snapshot_download(repo_id: str, allow_patterns: list[str], *, local_files_only: bool) -> str:
+        assert not local_files_only
         asked.append((repo_id, allow_patterns))
         return str(tmp_path)
 

@@ -261,6 +261,22 @@ class TestAge:
         assert lost not in paths(busy)
         assert Store.open(busy.uri).digest() == digest
 
+    def test_attempts_at_a_name_that_was_retired_go_however_young(self, store: Store) -> None:
+        """Nobody can finish them any more."""
+        record = write(store, {"a": "1"})
+        store.objects.replace(record_path(record.segment), EMPTIED)
+        assert len(vacuum(store.objects).attempts) == len(record.objects)
+        assert paths(store) == needed(store, 1)
+
+    def test_a_snapshot_that_another_vacuum_has_just_begun_to_take_is_left_to_it(self, busy: Store) -> None:
+        age(busy, 24 * 8)
+        retire(busy.objects, manifest_path(2))
+        assert vacuum(busy.objects).kept == (7, 8)
+        left = look(busy.objects, manifest_path(2))
+        assert left is not None
+        assert left.retired
+        assert left.content is not None
+
     def test_a_job_may_work_from_a_snapshot_that_was_the_newest_when_it_began(self, busy: Store) -> None:
         """Snapshot 6 is two months old, and was followed an hour ago."""
         age(busy, 24 * 60)

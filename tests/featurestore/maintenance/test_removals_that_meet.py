@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,19 @@ from featurestore.entries import entry_table
 from featurestore.maintenance import removal
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import remove_forgotten
+from featurestore.maintenance.forget import Removal, remove_forgotten
 from featurestore.maintenance.repair.aside import Aside
+from featurestore.maintenance.repair.plan import plan_repair
+from featurestore.maintenance.repair.run import carry_out
 from featurestore.maintenance.repair.salvage import find_salvage, list_again
-from featurestore.maintenance.vacuum import vacuum
+from featurestore.maintenance.vacuum import Vacuum, vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
 from featurestore.sealed import seal
 from featurestore.store import version_log
 from featurestore.tags import add_tag, remove_tag, tag_path, tags
-from featurestore.tombstones import EMPTIED
+from featurestore.tombstones import EMPTIED, retire
 from featurestore.versions import VersionLog, manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 from tests.featurestore.maintenance.repair.damaged import pairs_of
@@ -296,3 +299,51 @@ def test_a_repair_that_slept_over_a_vacuum_hides_what_it_is_to_hide(
     assert any(path.startswith("deletions/") for path in doomed)
     store.objects.delete(doomed)
     assert sound(store, {"a": "1", "b": "changed"})
+
+
+def half_taken(store: Store) -> Store:
+    """A tagged snapshot that an interrupted vacuum had begun to take."""
+    store = three_and_one(store)
+    add_tag(store.objects, "keep", 2)
+    retire(store.objects, manifest_path(2))
+    return store
+
+
+@pytest.mark.parametrize(
+    "take",
+    [lambda store, **how: vacuum(store.objects, age_limit=NOW, **how), partial(remove_forgotten, age_limit=NOW)],
+)
+def test_a_dry_run_spares_what_a_half_taken_snapshot_with_a_tag_needs(
+    store: Store, take: Callable[..., Vacuum | Removal]
+) -> None:
+    store = half_taken(store)
+    store = Store.open(store.uri)
+    said, done = take(store, dry_run=True).removed, take(store).removed
+    assert {kind: {it.path for it in said[kind]} for kind in said if kind != "manifests"} == {
+        kind: {it.path for it in done[kind]} for kind in done if kind != "manifests"
+    }
+    assert sound(store, SECOND, "keep")
+
+
+@pytest.mark.parametrize("snapshot", [None, "keep"])
+def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Store, snapshot: str | None) -> None:
+    """It is read by its tag, so what is wrong with it is to be found."""
+    store = half_taken(store)
+    assert verify(store.uri, "keep", deep=True).snapshots == (2,)
+    folder = f"segments/{Store.open(store.uri, 'keep').entries[0].segment}/"
+    store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
+    assert verify(store.uri, snapshot, deep=True).findings
+    carry_out(store.objects, plan_repair(store.objects))
+    assert tags(store.objects) == {}
+    assert sound(store, {**SECOND, "d2": "2", "new": "n"})
+
+
+def test_a_vacuum_that_keeps_more_than_another_goes_on_without_what_that_took(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the manifests, and finds their lists gone."""
+    for n in range(3):
+        store = put(store, {f"d{n}": str(n)})
+    at_first(monkeypatch, VersionLog, "entries", lambda: vacuum(store.objects, age_limit=NOW))
+    vacuum(store.objects, keep_snapshots=3, age_limit=NOW)
+    assert sound(store, {"d0": "0", "d1": "1", "d2": "2"})

@@ -166,6 +166,10 @@ class TestWhatStays:
             left = [(manifest.version, manifest.operation) for manifest in version_log(store.objects).history()]
         assert left == [(5, "vacuum"), (6, "encode"), (7, "encode"), (8, "vacuum")]
 
+    def test_so_many_states_are_kept_with_the_snapshot_that_a_vacuum_added(self, busy: Store) -> None:
+        assert vacuum(busy.objects, keep_snapshots=3, age_limit=NOW).kept == (5, 6, 7, 8)
+        assert vacuum(busy.objects, keep_snapshots=3, age_limit=NOW).kept == (5, 6, 7, 8)
+
     def test_the_snapshot_that_a_vacuum_adds_changes_nothing(self, busy: Store) -> None:
         vacuum(busy.objects, age_limit=NOW)
         fence = Store.open(busy.uri)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -268,6 +269,21 @@ class TestAttempts:
         objects.put(record_path("0" * 32), objects.get(record_path(SEGMENT)))
         with pytest.raises(StoreError, match="says that it is the record of segment"):
             read_record(objects, "0" * 32)
+
+    def test_the_objects_outlast_a_power_cut_before_the_record_names_them(
+        self, objects: Objects, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[str] = []
+        for name in ("put", "barrier", "create"):
+            real = getattr(Objects, name)
+
+            def noting(self: Objects, *arguments: Any, name: str = name, real: Callable[..., Any] = real) -> Any:
+                seen.append(name)
+                return real(self, *arguments)
+
+            monkeypatch.setattr(Objects, name, noting)
+        written(objects, block_of(spec_of(), TEXTS), spec_of())
+        assert seen[-3:] == ["put", "barrier", "create"]
 
     def test_a_segment_whose_documents_were_all_refused_is_a_record_alone(self, objects: Objects) -> None:
         rejected = (RejectedDocument(0, "encode", "non-finite"), RejectedDocument(1, "tokenize", "no tokens"))

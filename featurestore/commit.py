@@ -33,6 +33,7 @@ LONGEST_WAIT = 2.0
 """Seconds: the longest pause between two tries; it is no longer than the try before it took."""
 
 Positions = npt.NDArray[np.int64]
+NO_POSITIONS: Positions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Change:
     Attributes:
         base: version of the snapshot that the job worked from.
         operation: ``encode``, ``derive``, …: shown in the history.
-        added: finished segments; none of their documents is live in the base with the same text. A repair lists some
-            again that hide others of their documents.
+        added: finished segments; none of their documents is live in the base with the same text.
         dropped: segment of the base → positions of the documents to take away: superseded or pruned ones.
         deleted: (n, 2) key hashes, as `keys.words` gives them, of documents to take away wherever the head has them:
             one that was superseded since the base goes too.
         replaced: segment → the entry that was compacted: these leave the list, and ``added`` holds what they held.
         blocks: the block list has grown: a snapshot that does not know all of it yet is followed by one that does,
             even where nothing else changes, so that a job which is about to commit looks at the list again.
+        hidden: segment of ``added`` → positions of documents that are not to live: a repair lists some segments again.
     """
 
     base: int
@@ -59,6 +60,7 @@ class Change:
     deleted: KeyArray | None = None
     replaced: Mapping[str, SegmentEntry] = field(default_factory=dict)
     blocks: bool = False
+    hidden: Mapping[str, Positions] = field(default_factory=dict)
 
 
 def commit(store: Store, change: Change) -> Store:
@@ -134,6 +136,8 @@ def _rebased(
     base = since.base
     _require_unchanged(head, change)
     added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
+    # By each try anew: a vacuum may be taking a vector that was written before its fence.
+    added = [less(head, entry, [change.hidden.get(entry.segment, NO_POSITIONS)]) for entry in added]
     dropped = _dropped(head, base, change)
     gone = {segment: [positions] for segment, positions in dropped.items() if segment in head.listed}
     moved = {segment: positions for segment, positions in dropped.items() if segment not in head.listed}

@@ -72,8 +72,8 @@ def _copy(store: Store, destination: str, progress: Progress | None) -> Copied:
     objects, newest = store.objects, store.version
     tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
     found = {number: look(objects, manifest_path(number)) for number in sorted({newest, *tagged} - {0})}
-    # A snapshot whose tag was removed meanwhile may be gone.
-    manifests = {n: it.content for n, it in found.items() if it is not None and it.content and not it.retired}
+    # A snapshot whose tag was removed meanwhile may be gone; of one with a tag, what a tombstone holds is all there.
+    manifests = {n: it.content for n, it in found.items() if it and it.content and (n in tagged or not it.retired)}
     if newest and newest not in manifests:
         raise SnapshotGone(f"{objects.uri}: snapshot {newest} was removed by a vacuum; run the command again")
     target = Target(there := Objects.open(destination, make=True), dict(there.walk()))

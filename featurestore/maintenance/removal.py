@@ -46,8 +46,6 @@ def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Do
     _retire(objects, doomed.manifests.values())
     doomed = _without_tagged(objects, doomed, needs)
     if doomed.segments or doomed.lists or doomed.vectors:
-        needs.add_published_since(objects)
-        doomed = doomed.without(needs)
         claimed = _claimed(objects, doomed, needs)
         _retire(objects, doomed.records)
         _publish_nothing(objects, operation)

@@ -74,7 +74,7 @@ def check_manifests(audit: Audit, only: int | None) -> list[Manifest]:
         newest = max(there, default=0)
         raise UsageError(f"{audit.objects.uri}: no snapshot {only}; the newest is {newest}")
     tagged = _check_tags(audit, set(there), only)
-    read = [_read_manifest(audit, version) for version in there if only in (None, version)]
+    read = [_read_manifest(audit, version, version in tagged) for version in there if only in (None, version)]
     manifests = [manifest for manifest in read if manifest is not None]
     if only is not None:
         return manifests
@@ -97,17 +97,17 @@ def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
             )
 
 
-def _read_manifest(audit: Audit, version: int) -> Manifest | None:
+def _read_manifest(audit: Audit, version: int, tagged: bool) -> Manifest | None:
     path = manifest_path(version)
     data = audit.read(path)
     if data is None:
         return None
     try:
         found = opened(data, audit.objects.name(path))
-        if found.retired:
-            # Taken by a removal that is at work, or was interrupted.
+        if found.content is None or (found.retired and not tagged):
+            # Taken by a removal that is at work, or was interrupted; one with a tag is read by it, and put back.
             return None
-        manifest = Manifest.from_bytes(data, audit.objects.name(path))
+        manifest = Manifest.from_bytes(found.content, audit.objects.name(path))
     except StoreError as error:
         audit.refused(path, error)
         return None

@@ -11,6 +11,7 @@ from featurestore import Store, StoreError
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, attempt_path, record_path
+from featurestore.tombstones import retire
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}
@@ -74,6 +75,13 @@ def test_one_whose_record_is_damaged_was_never_finished(store: Store, how: str) 
     assert record.segment not in after.listed
     assert held(after) == expected(TEXTS, store.spec)
     assert verify(store.uri, deep=True).findings == ()
+
+
+def test_a_name_that_is_listed_with_its_documents_deleted_is_used_up(store: Store) -> None:
+    """It follows from one that is retired, so that what it is named after does not tell it from that one."""
+    retire(store.objects, record_path(write(store, TEXTS).segment))
+    gone = put(put(store, TEXTS), {}, prune=frozenset(TEXTS))
+    assert held(put(gone, TEXTS)) == expected(TEXTS, store.spec)
 
 
 def test_a_record_of_another_segment_is_none(store: Store) -> None:

@@ -52,6 +52,15 @@ def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone
     assert [finding.object for finding in verify(store.uri).findings] == [store.objects.name(path)]
 
 
+def test_a_tombstone_that_holds_another_record_than_was_listed_is_not_read_through(store: Store) -> None:
+    path = names(store)[0]
+    listed = store.objects.get(path)
+    store.objects.put(path, listed.replace(b'"tokens"', b'"Tokens"'))
+    retire(store.objects, path)
+    with pytest.raises(StoreError, match=f"{path}: missing"):
+        get_named(store.objects, path, None, sha256(listed).hexdigest())
+
+
 @pytest.mark.parametrize("kind", range(3))
 def test_what_is_lost_is_to_be_restored(store: Store, kind: int) -> None:
     path = names(store)[kind]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ from featurestore.quantizers import Int2, SignCentred, UInt8, quantizer_from_dic
 from featurestore.reader import RUN_CHUNKS, SegmentReader
 from featurestore.records import RejectedDocument, SegmentRecord, attempt_path, record_path, segment_id
 from featurestore.segments import CHUNK_BYTES, EncodingCounts, read_record, write_segment
+from featurestore.tombstones import retire
 from tests.documents import document_index, packed_numbers
 from tests.featurestore.building import block_of, spec_of
 from tests.strategies import feature_blocks, feature_specs
@@ -255,6 +257,33 @@ class TestAttempts:
         block = block_of(spec_of(), TEXTS)
         record, reader = written(objects, block, spec_of())
         assert np.array_equal(reader.packed(0, record.rows), block.packed)
+
+    def test_a_name_that_a_removal_has_retired_meanwhile_is_not_taken(self, objects: Objects) -> None:
+        written(objects, block_of(spec_of(), TEXTS), spec_of())
+        retire(objects, record_path(SEGMENT))
+        with pytest.raises(StoreError, match="a vacuum has retired this name meanwhile; run again"):
+            written(objects, block_of(spec_of(), TEXTS), spec_of())
+
+    def test_a_record_of_another_segment_is_not_adopted(self, objects: Objects) -> None:
+        written(objects, block_of(spec_of(), TEXTS), spec_of())
+        objects.put(record_path("0" * 32), objects.get(record_path(SEGMENT)))
+        with pytest.raises(StoreError, match="says that it is the record of segment"):
+            read_record(objects, "0" * 32)
+
+    def test_the_objects_outlast_a_power_cut_before_the_record_names_them(
+        self, objects: Objects, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[str] = []
+        for name in ("put", "barrier", "create"):
+            real = getattr(Objects, name)
+
+            def noting(self: Objects, *arguments: Any, name: str = name, real: Callable[..., Any] = real) -> Any:
+                seen.append(name)
+                return real(self, *arguments)
+
+            monkeypatch.setattr(Objects, name, noting)
+        written(objects, block_of(spec_of(), TEXTS), spec_of())
+        assert seen[-3:] == ["put", "barrier", "create"]
 
     def test_a_segment_whose_documents_were_all_refused_is_a_record_alone(self, objects: Objects) -> None:
         rejected = (RejectedDocument(0, "encode", "non-finite"), RejectedDocument(1, "tokenize", "no tokens"))

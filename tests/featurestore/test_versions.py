@@ -140,6 +140,7 @@ class TestRaces:
         assert either_log.find(2, taken=True) == second, "until the removal is done"
         objects.replace(manifest_path(2), EMPTIED)
         assert either_log.find(2, taken=True) is None
+        assert sorted(either_log.published()) == [1, 3], "no read is needed to see that it is gone"
         assert either_log.publish(parent, "late", {}, table({"d": 4})) is None
         assert either_log.latest() == newest
         assert either_log.publish(newest, "again", {}, table({"d": 4})) == either_log.latest()

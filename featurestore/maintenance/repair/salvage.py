@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.commit import Change, commit
-from featurestore.deletions import live_positions, write_deletions
+from featurestore.deletions import live_positions
 from featurestore.entries import SegmentEntry
 from featurestore.errors import StoreError
 from featurestore.keys import KeyIndex
@@ -107,14 +107,9 @@ def list_again(store: Store, found: Salvage, aside: Aside) -> Store:
     moved = [path for path in found.damaged if path.count("/") > 1]
     aside.retire(path for path in found.damaged if path.count("/") == 1)
     aside.move(moved)
-    added = [_entry(store, entry, live) for entry, live in found.live]
-    return commit(store, Change(store.version, "repair", added, found.superseded)) if added else store
-
-
-def _entry(store: Store, entry: SegmentEntry, live: Positions) -> SegmentEntry:
-    """The entry with everything hidden but these positions."""
-    hidden = live_positions(entry.documents, live)
-    return entry.without(write_deletions(store.objects, hidden), len(hidden)) if len(hidden) else entry
+    added = [entry for entry, _ in found.live]
+    hidden = {entry.segment: live_positions(entry.documents, live) for entry, live in found.live}
+    return commit(store, Change(store.version, "repair", added, found.superseded, hidden=hidden)) if added else store
 
 
 def _damaged(store: Store, entry: SegmentEntry) -> list[str]:

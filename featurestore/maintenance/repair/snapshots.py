@@ -67,9 +67,10 @@ def look_at_snapshots(objects: Objects, damage: Damage) -> State:
     log = version_log(objects)
     taken = log.taken()
     newest = max(taken, default=0)
+    tagged = _tagged(objects, damage)
     readable: dict[int, Manifest] = {}
     for number in (number for number, emptied in taken.items() if not emptied):
-        manifest = _read(objects, number, damage)
+        manifest = _read(objects, number, damage, number in tagged.values())
         if manifest is not None:
             readable[number] = manifest
     counted = readable[max(readable)].counts if readable else {}
@@ -88,14 +89,14 @@ def look_at_snapshots(objects: Objects, damage: Damage) -> State:
         kept=tuple(entry for entry, reason in reasons if reason is None),
         unlisted=tuple((entry, reason) for entry, reason in reasons if reason is not None),
         retired=tuple(sorted(retired)),
-        tags=tuple(_tags(objects, damage, retired)),
+        tags=tuple(sorted(damage.tags | {name for name, number in tagged.items() if number in retired})),
     )
 
 
-def _read(objects: Objects, number: int, damage: Damage) -> Manifest | None:
-    """A manifest; None where it is damaged, or a removal has taken it."""
+def _read(objects: Objects, number: int, damage: Damage, tagged: bool) -> Manifest | None:
+    """A manifest; None where it is damaged, or a removal has taken it and no tag names it."""
     try:
-        return version_log(objects).find(number)
+        return version_log(objects).find(number, taken=tagged)
     except StoreError:
         if number not in damage.manifests:
             raise
@@ -117,9 +118,12 @@ def _missing(named: Iterable[int], taken: Mapping[int, bool]) -> Iterable[int]:
             number += 1  # noqa: PLW2901
 
 
-def _tags(objects: Objects, damage: Damage, retired: set[int]) -> Iterable[str]:
+def _tagged(objects: Objects, damage: Damage) -> dict[str, int]:
+    """Sound tag → the number of its snapshot."""
+    found = {}
     for name in tag_names(objects):
         # One may be removed meanwhile.
         with suppress(UsageError):
-            if name in damage.tags or snapshot_number(objects, name) in retired:
-                yield name
+            if name not in damage.tags:
+                found[name] = snapshot_number(objects, name)
+    return found

@@ -18,6 +18,7 @@ from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.tags import add_tag, remove_tag, tags
+from featurestore.tombstones import retire
 from featurestore.versions import manifest_path
 from tests.featurestore.building import held, put
 from tests.featurestore.maintenance.repair.damaged import BLOCKED, STORES, history
@@ -167,6 +168,24 @@ def test_beside_a_commit_it_is_the_snapshot_that_was_the_newest(
     check(store, there)
     copy_store(store.uri, there)
     check(Store.open(store.uri), there)
+
+
+def test_what_a_power_cut_left_short_in_the_copy_is_copied_again(store: Store, there: str) -> None:
+    copy_store(store.uri, there)
+    copy = Objects.open(there)
+    cut = [path for path, _ in copy.walk("segments") if path.endswith("documents.parquet")]
+    copy.put(cut[0], copy.get(cut[0])[:-1])
+    assert copy_store(store.uri, there).objects == 1
+    check(store, there)
+
+
+def test_a_tagged_snapshot_that_an_interrupted_vacuum_had_begun_to_take_is_copied(store: Store, there: str) -> None:
+    """The store reads it by its tag, and the next vacuum puts it back."""
+    retire(store.objects, manifest_path(2))
+    want = Store.open(store.uri, "first").digest()
+    assert copy_store(store.uri, there).tags == ("first", "v1")
+    check(store, there)
+    assert Store.open(there, "first").digest() == Store.open(there, 2).digest() == want
 
 
 @pytest.mark.parametrize("moved", [True, False])

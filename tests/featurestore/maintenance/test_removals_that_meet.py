@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,22 @@ from featurestore.entries import entry_table
 from featurestore.maintenance import removal
 from featurestore.maintenance.compact import compact
 from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import remove_forgotten
-from featurestore.maintenance.vacuum import vacuum
+from featurestore.maintenance.forget import Removal, remove_forgotten
+from featurestore.maintenance.repair.aside import Aside
+from featurestore.maintenance.repair.plan import plan_repair
+from featurestore.maintenance.repair.run import carry_out
+from featurestore.maintenance.repair.salvage import find_salvage, list_again
+from featurestore.maintenance.vacuum import Vacuum, vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import record_path
+from featurestore.sealed import seal
 from featurestore.store import version_log
-from featurestore.tags import add_tag, remove_tag, tags
-from featurestore.tombstones import EMPTIED
+from featurestore.tags import add_tag, remove_tag, tag_path, tags
+from featurestore.tombstones import EMPTIED, retire
 from featurestore.versions import VersionLog, manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of
+from tests.featurestore.maintenance.repair.damaged import pairs_of
 
 NOW = timedelta(0)
 vacuums = import_module("featurestore.maintenance.vacuum")
@@ -192,3 +199,151 @@ def test_so_many_snapshots_are_kept_behind_a_gap_too(store: Store) -> None:
     assert vacuum(store.objects, keep_snapshots=2, age_limit=NOW).kept == (3, 6)
     put(Store.open(store.uri), {"more": "m"})
     assert vacuum(store.objects, keep_snapshots=2, age_limit=NOW).kept == (6, 7, 8)
+
+
+def tag_late(store: Store, number: int) -> None:
+    """Tag a snapshot as somebody does who looked for it before it was taken, and is about to look again."""
+    store.objects.create(tag_path("late"), seal({"format_version": 1, "snapshot": number, "created_at": "2026-01-01"}))
+
+
+def test_a_snapshot_that_another_vacuum_puts_back_for_a_tag_before_the_fence_is_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has looked at the tags before that one was there, and its manifest is none that it put back itself."""
+    store = three_and_one(store)
+    seen = []
+
+    def other() -> None:
+        at_first(monkeypatch, removal, "_without_tagged", lambda: tag_late(store, 2))
+        vacuum(store.objects, age_limit=NOW)
+        seen.append(version_log(store.objects).find(2))
+
+    at_first(monkeypatch, removal, "_publish_nothing", other)
+    vacuum(store.objects)
+    assert seen != [None], "so whoever tagged it is content"
+    assert sound(store, SECOND, "late")
+
+
+def test_a_tag_of_what_an_interrupted_vacuum_had_half_removed_leads_to_nothing_and_stops_no_vacuum(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tombstones are emptied first: one that holds a snapshot says that all of it is there."""
+    store = three_and_one(store)
+    remove = Objects.delete
+
+    def stopped(self: Objects, paths: Iterable[str]) -> None:
+        remove(self, paths)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objects, "delete", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            vacuum(store.objects)
+    tag_late(store, 2)
+    assert version_log(store.objects).find(2, taken=True) is None
+    vacuum(store.objects, age_limit=NOW)
+    assert held(Store.open(store.uri)) == expected({**SECOND, "d2": "2", "new": "n"}, store.spec)
+    with pytest.raises(UsageError, match="no snapshot 2"):
+        Store.open(store.uri, "late")
+
+
+def test_objects_of_a_name_that_another_vacuum_has_just_retired_go_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been killed then; forgetting leaves nothing behind."""
+    change = change_to(store, {"a": "1"})
+    path = record_path(change.added[0].segment)
+    store.objects.delete([path])
+    age(store, 8)
+    at_first(monkeypatch, removal, "_claimed", lambda: store.objects.create(path, EMPTIED))
+    assert remove_forgotten(Store.open(store.uri)).complete
+    assert [path for path, _ in store.objects.walk("segments")] == [path]
+
+
+def test_tombstones_outlast_a_power_cut_before_what_they_led_to_goes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, seen = three_and_one(store), []
+    for name in ("replace", "barrier", "delete"):
+        real = getattr(Objects, name)
+
+        def noting(self: Objects, *arguments: Any, name: str = name, real: Callable[..., Any] = real) -> Any:
+            seen.append(name)
+            return real(self, *arguments)
+
+        monkeypatch.setattr(Objects, name, noting)
+    vacuum(store.objects)
+    emptied, gone = len(seen) - seen[::-1].index("replace"), seen.index("delete")
+    assert "barrier" in seen[emptied:gone]
+
+
+def test_a_repair_that_slept_over_a_vacuum_hides_what_it_is_to_hide(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vacuum has looked, and deletes right after the repair has committed."""
+    store = put(store, {"a": "1", "b": "2"})
+    add_tag(store.objects, "keep", 1)
+    put(store, {"a": "changed", "b": "changed"})
+    compact(Store.open(store.uri))
+    store = Store.open(store.uri)
+    found = find_salvage(store, pairs_of({"a": "1"}))
+    doomed: list[str] = []
+
+    def slept() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Objects, "delete", lambda _, paths: doomed.extend(paths))
+            vacuum(store.objects, age_limit=NOW)
+
+    at_first(monkeypatch, VersionLog, "_create", slept)
+    list_again(store, found, Aside(store.objects, "salvage"))
+    assert any(path.startswith("deletions/") for path in doomed)
+    store.objects.delete(doomed)
+    assert sound(store, {"a": "1", "b": "changed"})
+
+
+def half_taken(store: Store) -> Store:
+    """A tagged snapshot that an interrupted vacuum had begun to take."""
+    store = three_and_one(store)
+    add_tag(store.objects, "keep", 2)
+    retire(store.objects, manifest_path(2))
+    return store
+
+
+@pytest.mark.parametrize(
+    "take",
+    [lambda store, **how: vacuum(store.objects, age_limit=NOW, **how), partial(remove_forgotten, age_limit=NOW)],
+)
+def test_a_dry_run_spares_what_a_half_taken_snapshot_with_a_tag_needs(
+    store: Store, take: Callable[..., Vacuum | Removal]
+) -> None:
+    store = half_taken(store)
+    store = Store.open(store.uri)
+    said, done = take(store, dry_run=True).removed, take(store).removed
+    assert {kind: {it.path for it in said[kind]} for kind in said if kind != "manifests"} == {
+        kind: {it.path for it in done[kind]} for kind in done if kind != "manifests"
+    }
+    assert sound(store, SECOND, "keep")
+
+
+@pytest.mark.parametrize("snapshot", [None, "keep"])
+def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Store, snapshot: str | None) -> None:
+    """It is read by its tag, so what is wrong with it is to be found."""
+    store = half_taken(store)
+    assert verify(store.uri, "keep", deep=True).snapshots == (2,)
+    folder = f"segments/{Store.open(store.uri, 'keep').entries[0].segment}/"
+    store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
+    assert verify(store.uri, snapshot, deep=True).findings
+    carry_out(store.objects, plan_repair(store.objects))
+    assert tags(store.objects) == {}
+    assert sound(store, {**SECOND, "d2": "2", "new": "n"})
+
+
+def test_a_vacuum_that_keeps_more_than_another_goes_on_without_what_that_took(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the manifests, and finds their lists gone."""
+    for n in range(3):
+        store = put(store, {f"d{n}": str(n)})
+    at_first(monkeypatch, VersionLog, "entries", lambda: vacuum(store.objects, age_limit=NOW))
+    vacuum(store.objects, keep_snapshots=3, age_limit=NOW)
+    assert sound(store, {"d0": "0", "d1": "1", "d2": "2"})

@@ -166,6 +166,10 @@ class TestWhatStays:
             left = [(manifest.version, manifest.operation) for manifest in version_log(store.objects).history()]
         assert left == [(5, "vacuum"), (6, "encode"), (7, "encode"), (8, "vacuum")]
 
+    def test_so_many_states_are_kept_with_the_snapshot_that_a_vacuum_added(self, busy: Store) -> None:
+        assert vacuum(busy.objects, keep_snapshots=3, age_limit=NOW).kept == (5, 6, 7, 8)
+        assert vacuum(busy.objects, keep_snapshots=3, age_limit=NOW).kept == (5, 6, 7, 8)
+
     def test_the_snapshot_that_a_vacuum_adds_changes_nothing(self, busy: Store) -> None:
         vacuum(busy.objects, age_limit=NOW)
         fence = Store.open(busy.uri)
@@ -260,6 +264,22 @@ class TestAge:
         vacuum(busy.objects)
         assert lost not in paths(busy)
         assert Store.open(busy.uri).digest() == digest
+
+    def test_attempts_at_a_name_that_was_retired_go_however_young(self, store: Store) -> None:
+        """Nobody can finish them any more."""
+        record = write(store, {"a": "1"})
+        store.objects.replace(record_path(record.segment), EMPTIED)
+        assert len(vacuum(store.objects).attempts) == len(record.objects)
+        assert paths(store) == needed(store, 1)
+
+    def test_a_snapshot_that_another_vacuum_has_just_begun_to_take_is_left_to_it(self, busy: Store) -> None:
+        age(busy, 24 * 8)
+        retire(busy.objects, manifest_path(2))
+        assert vacuum(busy.objects).kept == (7, 8)
+        left = look(busy.objects, manifest_path(2))
+        assert left is not None
+        assert left.retired
+        assert left.content is not None
 
     def test_a_job_may_work_from_a_snapshot_that_was_the_newest_when_it_began(self, busy: Store) -> None:
         """Snapshot 6 is two months old, and was followed an hour ago."""

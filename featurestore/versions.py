@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +29,7 @@ from featurestore.names import is_count, is_long
 from featurestore.objects import Objects
 from featurestore.parquet import read_parquet
 from featurestore.sealed import parse_json, seal, unseal
-from featurestore.tombstones import is_emptied, look
+from featurestore.tombstones import EMPTIED, is_emptied, look
 
 FORMAT_VERSION = 1
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")
@@ -247,13 +248,17 @@ class VersionLog:
     def taken(self) -> dict[int, bool]:
         """Every number that is taken → whether nothing but an emptied tombstone has it."""
         found = ((MANIFEST.fullmatch(path), is_emptied(path, size)) for path, size in self.objects.walk("manifests"))
-        return {int(match[1]): emptied for match, emptied in found if match}
+        numbers = {int(match[1]): emptied for match, emptied in found if match}
+        newest = max(numbers, default=0)
+        if numbers.get(newest):
+            # No removal takes the newest: as long as a tombstone, it may be a manifest that was cut.
+            with suppress(FileNotFoundError):
+                numbers[newest] = self.objects.get(manifest_path(newest)) == EMPTIED
+        return numbers
 
-    def published(self) -> Iterator[int]:
+    def published(self) -> list[int]:
         """Numbers of the manifests that are there, in any order; one that a removal is taking may be among them."""
-        for path, size in self.objects.walk("manifests"):
-            if (match := MANIFEST.fullmatch(path)) and not is_emptied(path, size):
-                yield int(match[1])
+        return [number for number, emptied in self.taken().items() if not emptied]
 
     def _with_list(self, parent: Manifest, change: pa.Table, write_id: str) -> tuple[EntryList, ...]:
         """The parent's lists and one more, merged with those before it that are not at least twice as long."""

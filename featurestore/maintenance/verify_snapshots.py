@@ -12,10 +12,10 @@ from featurestore.maintenance.verify_findings import Audit
 from featurestore.records import FORMAT_VERSION
 from featurestore.sealed import parse_json
 from featurestore.spec import FeatureSpec
-from featurestore.store import STORE_FILE, read_spec
+from featurestore.store import STORE_FILE, read_spec, version_log
 from featurestore.tags import TAG_NAME, snapshot_number
-from featurestore.tombstones import is_emptied, opened
-from featurestore.versions import MANIFEST, Manifest, manifest_path
+from featurestore.tombstones import opened
+from featurestore.versions import Manifest, manifest_path
 
 STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
 
@@ -64,11 +64,7 @@ def check_manifests(audit: Audit, only: int | None) -> list[Manifest]:
     Raises:
         UsageError: the snapshot that is named is not there.
     """
-    listed = {
-        int(match[1]): is_emptied(path, size)
-        for path, size in audit.objects.walk("manifests")
-        if (match := MANIFEST.fullmatch(path))
-    }
+    listed = version_log(audit.objects).taken()
     numbers, there = sorted(listed), sorted(number for number, emptied in listed.items() if not emptied)
     if only is not None and only not in there:
         newest = max(there, default=0)

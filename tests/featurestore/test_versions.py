@@ -166,6 +166,13 @@ class TestRaces:
         left = {1: "test", 2: "ours", 3: "test", 4: "test"}
         assert [m.operation for m in log.history()] == [left[n] for n in left if n not in removed]
 
+    def test_a_newest_manifest_that_was_cut_to_the_size_of_a_tombstone_is_none(self, log: VersionLog) -> None:
+        publish(log, {"a": 1})
+        newest = publish(log, {"b": 2})
+        log.objects.put(manifest_path(2), newest.to_bytes()[: len(EMPTIED)])
+        with pytest.raises(StoreError, match="not a manifest"):
+            log.latest()
+
     def test_no_two_writes_of_the_same_list_have_one_name(self, log: VersionLog) -> None:
         """A removal may be taking the first of them."""
         first = publish(log, {"a": 1})

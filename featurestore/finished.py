@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from featurestore.errors import NewerFormat, StoreError
+from featurestore.errors import StoreError
 from featurestore.objects import Objects
-from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from featurestore.records import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
+from featurestore.sealed import is_of_another_format
 from featurestore.store import Store
 from featurestore.tombstones import START
 
@@ -64,11 +65,9 @@ def _parsed(objects: Objects, segment: str) -> SegmentRecord | None:
     data = objects.get(path)
     try:
         record = SegmentRecord.from_bytes(data, objects.name(path))
-    except NewerFormat:
-        # A tombstone is of a newer format to releases that know none.
-        if not data.startswith(START):
-            raise
-        return None
     except StoreError:
+        # A tombstone is of another format, too; a damaged digit does not make one.
+        if is_of_another_format(data, FORMAT_VERSION) and not data.startswith(START):
+            raise
         return None
     return record if record.segment == segment else None

@@ -98,7 +98,8 @@ def derive(
         codec=codec,
         runner=RunnerChoice.of(beam_options, len(units)),
     )
-    totals = job.execute(DeriveFeatures(Derivation(source.spec, store.spec), source, store), display or Silent())
+    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store)
+    totals = job.execute(features, features.open, display or Silent())
     details = {"source": {"store": source.uri, "snapshot": source.version, "fingerprint": source.spec.fingerprint}}
     return job.finish(totals, DeadLetterLimit.parse(None), started, details=details)
 
@@ -109,6 +110,10 @@ class DeriveFeatures(beam.PTransform):
     def __init__(self, derivation: Derivation, source: Store, store: Store) -> None:
         super().__init__()
         self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version))
+
+    def open(self) -> Snapshot:
+        """What the workers of this process share."""
+        return self._make.open()
 
     def expand(self, units: beam.PCollection) -> beam.PCollection:
         """Read what the store lacks and reduce it."""
@@ -122,10 +127,14 @@ class DeriveUnit(beam.DoFn):
         self._derivation, self._source_at, self._store_at = derivation, source, store
         self._handle = Shared()
 
+    def open(self) -> Snapshot:
+        """The snapshot of the store, with its key index: one a process, for as long as somebody holds it."""
+        return Snapshot.shared(self._handle, *self._store_at)
+
     def setup(self) -> None:
         """Open both stores once a worker."""
         self._source = Store.open(*self._source_at)
-        self._snapshot = Snapshot.shared(self._handle, *self._store_at)
+        self._snapshot = self.open()
 
     def process(self, unit: SourceUnit) -> Iterator[UnitFeatures]:
         """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""

@@ -38,6 +38,7 @@ from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
 from pipelines.store_spec import settle_spec, settled_spec
+from pipelines.unit_stages import Snapshot
 from tablefiles import PLAIN_TEXT, TextOptions, list_files
 
 
@@ -139,7 +140,8 @@ def encode(
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
     job = SegmentJob("encode", store, run, corpus.units, elements, corpus.documents, codec, runner)
     handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores)
-    totals = job.execute(EncodeUnits(store, request.columns, handler), display or Silent())
+    features = EncodeUnits(store, request.columns, handler)
+    totals = job.execute(features, features.open, display or Silent())
     if copies is not None:
         for name, data in run.dead_letter_files():
             copies.put(f"{run.run_id}-{name}", data)
@@ -168,6 +170,10 @@ class EncodeUnits(beam.PTransform):
         super().__init__()
         self._read = ReadUnits(store.uri, store.version, columns)
         self._handler = handler
+
+    def open(self) -> Snapshot:
+        """What the workers of this process share."""
+        return self._read.open()
 
     def expand(self, units: beam.PCollection) -> beam.PCollection:
         """Read what the store lacks and encode it."""

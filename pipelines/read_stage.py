@@ -25,9 +25,13 @@ class ReadUnits(beam.DoFn):
         self._uri, self._version, self._columns = uri, version, columns
         self._handle = Shared()
 
+    def open(self) -> Snapshot:
+        """The snapshot, with its key index: one a process, for as long as somebody holds it."""
+        return Snapshot.shared(self._handle, self._uri, self._version)
+
     def setup(self) -> None:
-        """Open the snapshot once a worker; its key index is shared by the threads of a process."""
-        self._snapshot = Snapshot.shared(self._handle, self._uri, self._version)
+        """Open the snapshot once a worker."""
+        self._snapshot = self.open()
 
     def process(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments]:
         """Read units that share a split; each goes on to the encoder before the next one is read.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from pipelines.pruning import EXAMPLES, Pruning, listing_to_parquet
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 from pipelines.totals import DeadLetterSummary, Totals
-from pipelines.unit_stages import WriteSegments
+from pipelines.unit_stages import Snapshot, WriteSegments
 
 VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
 """Packages whose versions every report names."""
@@ -57,19 +57,28 @@ class SegmentJob:
     def __post_init__(self) -> None:
         check_codec(self.codec)
 
-    def execute(self, to_features: beam.PTransform, display: ProgressDisplay) -> Totals:
+    def execute(
+        self, to_features: beam.PTransform, open_snapshot: Callable[[], Snapshot], display: ProgressDisplay
+    ) -> Totals:
         """Run ``to_features`` (elements → UnitFeatures) and write what comes out.
 
         The graph is one line, so that every runner computes it alike; only the small units are shuffled.
 
+        Args:
+            to_features: what the workers do.
+            open_snapshot: what they work from: one a process, for as long as somebody holds it.
+            display: shows progress.
+
         Raises:
             JobError: the pipeline failed as a whole; finished segments are kept for the next run.
-            StoreError: the block list is damaged, or a record that the snapshot names is gone or empty.
+            StoreError: the block list is damaged, or a record or an index that the snapshot names is gone or damaged.
         """
         self.run.begin(self.name, self.store.version)
         require_records(self.store.objects, self.store.manifest, self.store.listed)
         # Read for its errors alone: workers would meet them one by one, after the graph was built and models loaded.
         blocked(self.store.objects)
+        # For its errors too, and no work done twice: workers in this process share it while it is held here.
+        held = open_snapshot() if self.units and self.runner.workers is not None else None
 
         def build() -> beam.Pipeline:
             pipeline = self.runner.pipeline()
@@ -85,6 +94,7 @@ class SegmentJob:
 
         if self.units:
             run_to_end(build, watch_units(self.run, self.name, len(self.units), self.documents, display))
+        del held
         return Totals.collect(self.run, (unit.number for unit in self.units))
 
     def finish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from featurestore import Store, StoreError
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.records import SegmentRecord, attempt_path, record_path
+from featurestore.sealed import seal
 from featurestore.tombstones import retire
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
@@ -93,6 +95,15 @@ def test_a_record_of_another_segment_is_none(store: Store) -> None:
 def test_a_record_of_a_newer_format_is_not_passed_over(store: Store) -> None:
     record = write(store, TEXTS)
     path = record_path(record.segment)
-    store.objects.put(path, store.objects.get(path).replace(b'"format_version": 1', b'"format_version": 3'))
+    document = {**json.loads(store.objects.get(path)), "format_version": 3}
+    del document["checksum"]
+    store.objects.put(path, seal(document))
     with pytest.raises(StoreError, match="upgrade Encore"):
         change_to(store, TEXTS)
+
+
+def test_a_damaged_digit_is_no_newer_format(store: Store) -> None:
+    record = write(store, TEXTS)
+    path = record_path(record.segment)
+    store.objects.put(path, store.objects.get(path).replace(b'"format_version": 1', b'"format_version": 3'))
+    assert record.segment not in put(store, TEXTS).listed

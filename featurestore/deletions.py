@@ -12,11 +12,9 @@ import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, StoreError
 from featurestore.missing import get_named
+from featurestore.names import WRITE_ID
 from featurestore.objects import Objects
 from featurestore.parquet import read_parquet
-
-WRITE_ID = b"write_id"
-"""Metadata of a vector: it makes every write's bytes, and so its name, its own."""
 
 
 def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:

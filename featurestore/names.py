@@ -7,6 +7,8 @@ with it.
 from __future__ import annotations
 
 import re
+import secrets
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,10 +20,18 @@ LONG = "[0-9a-f]{64}"
 BELOW_ATTEMPT = r"zarr\.json|documents\.parquet|(?:features|offsets)/(?:zarr\.json|c(?:/[0-9]+)+)"
 """Objects of a segment, below its attempt."""
 
+WRITE_ID = b"write_id"
+"""Metadata of segment lists and deletion vectors: it makes the bytes of every write, and so its name, its own."""
+
 _SHORT, _LONG, _BELOW = re.compile(SHORT), re.compile(LONG), re.compile(BELOW_ATTEMPT)
 
 LIMIT = 1 << 62
 """Counts and bytes are below it, so that the sum of two is a number that 64 bits hold."""
+
+
+def new_run_id() -> str:
+    """Name of a run: when it began (UTC), so that runs sort by it, and a random word, so that two never meet."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def is_short(name: object) -> bool:

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
 from featurestore.missing import get_named
-from featurestore.names import is_count, is_long
+from featurestore.names import WRITE_ID, is_count, is_long
 from featurestore.objects import Objects
 from featurestore.parquet import read_parquet
 from featurestore.sealed import parse_json, seal, unseal
@@ -38,8 +38,6 @@ READ_THREADS = 16
 """Manifests of a history that are read at a time."""
 LOOKS = 100
 """Times that the newest version is looked for: a vacuum may take it once it has followers."""
-WRITE_ID = b"write_id"
-"""Metadata of a list: it makes every write's bytes, and so its name, its own."""
 
 
 @dataclass(frozen=True)

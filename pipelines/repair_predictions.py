@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from featurestore import CommitConflict, Store, StoreError, UsageError
 from featurestore.errors import NewerFormat
 from featurestore.maintenance.repair.aside import Aside
+from featurestore.names import new_run_id
 from featurestore.versions import EMPTY, Manifest, manifest_path
 from pipelines.predictions import PredictionFile, Predictions
 from pipelines.predictions.files import counts_of, file_table
-from pipelines.predictions.folder import ATTEMPTS, PREDICTIONS_FILE, READ_THREADS
+from pipelines.predictions.folder import ATTEMPTS, READ_THREADS, read_document
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
         parent = replace(manifest, version=newest, parent=newest - 1, lists=())
         published = log.publish(parent, "repair", counts_of(kept), file_table(kept))
         if published is not None:
-            aside = Aside(objects, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}")
+            aside = Aside(objects, new_run_id())
             aside.retire(manifest_path(number) for number in retired)
             aside.move(unlisted)
             return replace(found, version=published.version)
@@ -82,7 +80,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
 
 def store_id_of(predictions: Predictions) -> str:
     """Id of the store that a folder's predictions are of."""
-    return str(_document(predictions)["store_id"])
+    return str(read_document(predictions.objects)["store_id"])
 
 
 def require_features(predictions: Predictions, store: Store) -> None:
@@ -91,12 +89,8 @@ def require_features(predictions: Predictions, store: Store) -> None:
     Raises:
         UsageError: it is not.
     """
-    if _document(predictions).get("fingerprint") != store.spec.fingerprint:
+    if read_document(predictions.objects).get("fingerprint") != store.spec.fingerprint:
         raise UsageError(f"{predictions.objects.uri}: holds predictions from other features than {store.uri}")
-
-
-def _document(predictions: Predictions) -> dict[str, Any]:
-    return json.loads(predictions.objects.get(PREDICTIONS_FILE))  # type: ignore[no-any-return]
 
 
 def _read(predictions: Predictions, number: int) -> tuple[Manifest, Sequence[PredictionFile]] | StoreError | None:

@@ -7,13 +7,12 @@ goes back through the runner and the driver can count on storage what a runner o
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from featurestore.names import new_run_id
 from featurestore.objects import Objects
 from featurestore.store import READ_THREADS
 from pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
@@ -36,7 +35,7 @@ class RunFolder:
     @classmethod
     def start(cls, root: Objects) -> RunFolder:
         """A new run, begun now."""
-        return cls(root, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}")
+        return cls(root, new_run_id())
 
     @property
     def path(self) -> str:

@@ -65,7 +65,7 @@ class Predictions:
             "probabilities": probabilities,
         }
         objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
-        held = _read_document(objects)
+        held = read_document(objects)
         if held["store_id"] != store.store_id:
             raise UsageError(f"{objects.uri}: holds predictions for another store than {store.uri}; name another --out")
         if held["probabilities"] != probabilities:
@@ -79,7 +79,7 @@ class Predictions:
     def open(cls, uri: str) -> Predictions:
         """Open a folder of predictions; raises UsageError where there is none."""
         objects = Objects.open(uri)
-        return cls(objects, _read_document(objects)["probabilities"])
+        return cls(objects, read_document(objects)["probabilities"])
 
     def require_store(self, store: Store) -> None:
         """See that the folder holds predictions for this store.
@@ -87,7 +87,7 @@ class Predictions:
         Raises:
             UsageError: they are another store's.
         """
-        if _read_document(self.objects)["store_id"] != store.store_id:
+        if read_document(self.objects)["store_id"] != store.store_id:
             raise UsageError(f"{self.objects.uri}: holds predictions for another store than {store.uri}")
 
     @property
@@ -217,13 +217,19 @@ class Predictions:
         raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there)}")
 
 
-def _read_document(objects: Objects) -> Mapping[str, Any]:
+def read_document(objects: Objects) -> Mapping[str, Any]:
+    """What a folder says of itself.
+
+    Raises:
+        UsageError: there is no folder of predictions.
+        StoreError: what it says is damaged, or of a newer format.
+    """
     name = objects.name(PREDICTIONS_FILE)
     try:
         document = parse_json(objects.get(PREDICTIONS_FILE))
         found = document["format_version"]
         if found == FORMAT_VERSION and isinstance(document["probabilities"], bool):
-            return {"store_id": str(document["store_id"]), "probabilities": document["probabilities"]}
+            return {**document, "store_id": str(document["store_id"])}
     except FileNotFoundError as error:
         raise UsageError(f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE})") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from featurestore.maintenance.repair.block_list import drop_block_list, rebuild_
 from featurestore.maintenance.repair.damage import Damage
 from featurestore.maintenance.repair.plan import RepairPlan
 from featurestore.maintenance.repair.snapshots import State, look_at_snapshots
+from featurestore.names import new_run_id
 from featurestore.objects import Objects
 from featurestore.records import record_path
 from featurestore.store import READ_THREADS, STORE_FILE, Store, version_log
@@ -94,7 +93,7 @@ def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | 
     if left and (not plan.damage.elsewhere or plan.state.is_older):
         return Repaired("", plan.state.newest, plan.state, (), left)
     objects.require_no_links()
-    aside = Aside(objects, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}")
+    aside = Aside(objects, new_run_id())
     objects.put(
         f"runs/{aside.repair}/started.json", json.dumps({"job": "repair", "snapshot": plan.state.newest}).encode()
     )

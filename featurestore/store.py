@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +17,20 @@ from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
-from featurestore.errors import RESTORE, DataError, SnapshotGone, StoreError, UsageError
+from featurestore.errors import DataError, SnapshotGone, UsageError
 from featurestore.identity import id_array, key_hashes
 from featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
 from featurestore.leases import Leases
 from featurestore.objects import Objects
 from featurestore.reader import SegmentReader
-from featurestore.records import FORMAT_VERSION, segment_id
+from featurestore.records import segment_id
 from featurestore.scanning import OpenSegment
-from featurestore.sealed import parse_json, seal, unseal
 from featurestore.spec import FeatureSpec
+from featurestore.store_file import STORE_FILE, read_spec, read_store_id, require_no_snapshots, store_file
 from featurestore.tags import snapshot_number
 from featurestore.torn import require_lists
 from featurestore.versions import LOOKS, Manifest, VersionLog, manifest_path
 
-STORE_FILE = "store.json"
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
 """Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""
 SCAN_BYTES = 64 << 20
@@ -107,7 +104,7 @@ class Store:
     @cached_property
     def store_id(self) -> str:
         """Random name that the store was given when it was made; a copy of the store keeps it."""
-        return str((_read_document(self.objects) or {}).get("store_id", ""))
+        return read_store_id(self.objects)
 
     @property
     def version(self) -> int:
@@ -397,71 +394,6 @@ def _newest(log: VersionLog) -> Manifest:
             continue
         return manifest
     return log.latest()
-
-
-def require_no_snapshots(objects: Objects) -> None:
-    """See that a folder without ``store.json`` is no store that lost it: an encode would make it another store.
-
-    Raises:
-        StoreError: it has snapshots.
-    """
-    if next(objects.walk("manifests"), None) is not None:
-        raise StoreError(f"{objects.name(STORE_FILE)}: missing; {RESTORE}")
-
-
-def store_file(spec: FeatureSpec, store_id: str) -> bytes:
-    """`store.json` of a store of these features.
-
-    Args:
-        spec: calibrated.
-        store_id: the store's name to its predictions.
-    """
-    return seal(
-        {
-            "format": "encore-store",
-            "format_version": FORMAT_VERSION,
-            "store_id": store_id,
-            "fingerprint": spec.fingerprint,
-            "spec": spec.to_dict(),
-            "created_by": {name: version(name) for name in ("encore-featurestore", "torch", "zarr", "pyarrow")},
-        }
-    )
-
-
-def read_spec(objects: Objects) -> FeatureSpec | None:
-    """The spec of the store at this root; None where there is no store.
-
-    Raises:
-        StoreError: ``store.json`` is damaged, of a newer format, or does not match its own fingerprint.
-    """
-    document, name = _read_document(objects), objects.name(STORE_FILE)
-    if document is None:
-        return None
-    try:
-        spec = FeatureSpec.from_dict(document["spec"])
-        fingerprint = spec.fingerprint
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError, UsageError) as error:
-        raise StoreError(f"{name}: damaged: the spec cannot be read: {error}; {RESTORE}") from error
-    if fingerprint != document.get("fingerprint"):
-        raise StoreError(f"{name}: damaged: the spec does not match its fingerprint; {RESTORE}")
-    return spec
-
-
-def _read_document(objects: Objects) -> dict[str, Any] | None:
-    name = objects.name(STORE_FILE)
-    try:
-        data = objects.get(STORE_FILE)
-        document = parse_json(data)
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise StoreError(f"{name}: damaged: {error}; {RESTORE}") from error
-    found = document.get("format_version") if isinstance(document, dict) else None
-    if not isinstance(found, int):
-        raise StoreError(f"{name}: damaged: not the description of a store; {RESTORE}")
-    if found != FORMAT_VERSION:
-        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
-    return unseal(document, data, name)
 
 
 def version_log(objects: Objects) -> VersionLog:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from featurestore import FeatureSpec, Store, UsageError
 from featurestore.addresses import Address
 from featurestore.objects import Objects
-from featurestore.store import read_spec, require_no_snapshots
+from featurestore.store_file import read_spec, require_no_snapshots
 from pipelines.predictions.folder import PREDICTIONS_FILE
 
 

@@ -14,7 +14,8 @@ from featurestore.errors import SnapshotGone, UsageError
 from featurestore.maintenance.copy_objects import Target, copy_block_list, copy_objects
 from featurestore.maintenance.verify import Progress
 from featurestore.objects import Objects
-from featurestore.store import STORE_FILE, Store, version_log
+from featurestore.store import Store, version_log
+from featurestore.store_file import STORE_FILE
 from featurestore.tags import tag_path, tags
 from featurestore.tombstones import EMPTIED, look
 from featurestore.versions import Manifest, manifest_path

@@ -15,7 +15,7 @@ from featurestore.maintenance.needs import KeepRule, Needs, spanning
 from featurestore.maintenance.removal import remove
 from featurestore.maintenance.removal_plan import Stock
 from featurestore.objects import Listed, Objects
-from featurestore.store import STORE_FILE, read_spec
+from featurestore.store_file import STORE_FILE, read_spec
 from featurestore.tags import tags
 
 AGE_LIMIT = timedelta(days=7)

@@ -12,7 +12,8 @@ from featurestore.maintenance.verify_findings import Audit
 from featurestore.records import FORMAT_VERSION
 from featurestore.sealed import parse_json
 from featurestore.spec import FeatureSpec
-from featurestore.store import STORE_FILE, read_spec, version_log
+from featurestore.store import version_log
+from featurestore.store_file import STORE_FILE, read_spec
 from featurestore.tags import TAG_NAME, snapshot_number
 from featurestore.tombstones import opened
 from featurestore.versions import Manifest, manifest_path

@@ -17,6 +17,7 @@ from featurestore.commit import LONGEST_WAIT
 from featurestore.errors import RESTORE, UPGRADE
 from featurestore.objects import Objects
 from featurestore.sealed import parse_json
+from featurestore.store_file import STORE_FILE
 from featurestore.versions import Manifest, VersionLog
 from pipelines.predictions import there
 from pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
@@ -54,7 +55,7 @@ class Predictions:
             StoreError: a link lies in it.
         """
         objects = Objects.open(uri, make=True)
-        if objects.size("store.json") is not None:
+        if objects.size(STORE_FILE) is not None:
             raise UsageError(f"{objects.uri}: is a feature store; predictions need a folder of their own")
         objects.require_no_links()
         document = {

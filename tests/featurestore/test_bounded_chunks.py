@@ -18,7 +18,7 @@ from featurestore.codecs import decoder
 from featurestore.entries import SegmentEntry
 from featurestore.objects import Objects
 from featurestore.records import attempt_path
-from featurestore.store import read_spec
+from featurestore.store_file import read_spec
 from tests.featurestore.building import put, spec_of
 from tests.limited import exit_code_of
 

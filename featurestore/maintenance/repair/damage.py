@@ -14,7 +14,7 @@ from featurestore.maintenance.verify_findings import UNREAD, Finding
 from featurestore.objects import Objects
 from featurestore.records import FORMAT_VERSION
 from featurestore.sealed import is_of_another_format
-from featurestore.store import STORE_FILE
+from featurestore.store_file import STORE_FILE
 from featurestore.versions import MANIFEST
 
 LIST = re.compile(r"lists/([^/]+)\.parquet")

@@ -15,7 +15,8 @@ from featurestore.maintenance.verify_findings import Finding
 from featurestore.maintenance.verify_objects import ReadOnce
 from featurestore.objects import Objects
 from featurestore.spec import FeatureSpec
-from featurestore.store import STORE_FILE, Store, read_spec
+from featurestore.store import Store
+from featurestore.store_file import STORE_FILE, read_spec
 
 
 @dataclass(frozen=True)

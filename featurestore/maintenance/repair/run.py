@@ -23,7 +23,8 @@ from featurestore.maintenance.repair.snapshots import State, look_at_snapshots
 from featurestore.names import new_run_id
 from featurestore.objects import Objects
 from featurestore.records import record_path
-from featurestore.store import READ_THREADS, STORE_FILE, Store, version_log
+from featurestore.store import READ_THREADS, Store, version_log
+from featurestore.store_file import STORE_FILE
 from featurestore.tags import tag_path
 from featurestore.versions import MANIFEST, Manifest, manifest_path
 

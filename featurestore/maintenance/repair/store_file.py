@@ -15,7 +15,7 @@ from featurestore.records import FORMAT_VERSION, SegmentRecord, attempt_path
 from featurestore.sealed import is_of_another_format, seal
 from featurestore.segments import read_record
 from featurestore.spec import FeatureSpec
-from featurestore.store import STORE_FILE, read_spec, store_file
+from featurestore.store_file import STORE_FILE, read_spec, store_file
 from featurestore.tombstones import is_emptied
 
 

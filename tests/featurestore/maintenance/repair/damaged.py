@@ -15,6 +15,7 @@ from featurestore.maintenance.repair.plan import plan_repair
 from featurestore.maintenance.repair.run import BlockListChoice, Repaired, carry_out
 from featurestore.maintenance.repair.salvage import find_salvage, list_again
 from featurestore.maintenance.vacuum import vacuum
+from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
 from featurestore.tags import add_tag
 from tests.documents import document_index
@@ -77,3 +78,23 @@ def bring_back(objects: Objects, texts: Mapping[str, str] = TEXTS, *, prune: boo
     store = list_again(store, found, Aside(objects, "salvage"))
     gone = held(store).keys() - texts.keys() if prune else ()
     return put(store, texts, frozenset(gone)), found.documents
+
+
+def cut(objects: Objects, path: str) -> bytes:
+    """Leave half of an object; what it was."""
+    data = objects.get(path)
+    objects.put(path, data[: len(data) // 2])
+    return data
+
+
+def shard(store: Store, segment: str) -> str:
+    (path,) = (path for path, _ in store.objects.walk(f"segments/{segment}") if "/features/c/" in path)
+    return path
+
+
+def tree(objects: Objects) -> dict[str, bytes]:
+    return {path: objects.get(path) for path, _ in objects.walk()}
+
+
+def findings(store: Store) -> tuple[object, ...]:
+    return verify(store.uri, deep=True).findings

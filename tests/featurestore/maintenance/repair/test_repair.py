@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit, local_files
+from featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
 from featurestore.block_list import blocked
 from featurestore.entries import SegmentEntry
 from featurestore.maintenance.delete import delete
 from featurestore.maintenance.forget import remove_forgotten
 from featurestore.maintenance.repair.aside import Aside
 from featurestore.maintenance.repair.plan import plan_repair
-from featurestore.maintenance.repair.run import BlockListChoice, carry_out
+from featurestore.maintenance.repair.run import carry_out
 from featurestore.maintenance.repair.salvage import find_salvage, list_again
 from featurestore.maintenance.vacuum import vacuum
 from featurestore.maintenance.verify import verify
 from featurestore.objects import Objects
-from featurestore.records import attempt_path, record_path
+from featurestore.records import record_path
 from featurestore.sealed import seal
-from featurestore.segments import read_record
 from featurestore.store import version_log
 from featurestore.tags import tags
 from featurestore.tombstones import look
@@ -37,42 +33,14 @@ from tests.featurestore.maintenance.repair.damaged import (
     SPEC,
     TEXTS,
     bring_back,
-    history,
+    cut,
+    findings,
     mend,
     pairs_of,
+    shard,
+    tree,
     vacuumed,
 )
-
-
-@pytest.fixture(autouse=True)
-def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty file is damage here, and not a name that somebody takes just now."""
-    monkeypatch.setattr(local_files, "PAUSE", 0)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return history(str(tmp_path / "store"))
-
-
-def cut(objects: Objects, path: str) -> bytes:
-    """Leave half of an object; what it was."""
-    data = objects.get(path)
-    objects.put(path, data[: len(data) // 2])
-    return data
-
-
-def shard(store: Store, segment: str) -> str:
-    (path,) = (path for path, _ in store.objects.walk(f"segments/{segment}") if "/features/c/" in path)
-    return path
-
-
-def tree(objects: Objects) -> dict[str, bytes]:
-    return {path: objects.get(path) for path, _ in objects.walk()}
-
-
-def findings(store: Store) -> tuple[object, ...]:
-    return verify(store.uri, deep=True).findings
 
 
 def test_a_sound_store_needs_nothing(store: Store) -> None:
@@ -245,139 +213,6 @@ def test_a_damaged_segment_that_no_list_names_is_not_listed_again(store: Store) 
     found = look(store.objects, record_path(entry.segment))
     assert found is not None
     assert found.retired
-
-
-class TestStoreFile:
-    """`store.json` made anew."""
-
-    def test_without_it_nobody_takes_the_folder_for_empty(self, store: Store) -> None:
-        store.objects.delete(["store.json"])
-        for use in (Store.open, lambda uri: Store.create(uri, SPEC)):
-            with pytest.raises(StoreError, match=r"store\.json: missing; run encore repair"):
-                use(store.uri)
-        assert store.objects.size("store.json") is None
-
-    def test_the_id_stays_where_the_damage_lies_elsewhere(self, store: Store) -> None:
-        data = store.objects.get("store.json")
-        store.objects.put("store.json", data.replace(b'"hidden_size": 16', b'"hidden_size": 17'))
-        plan = plan_repair(store.objects)
-        assert not plan.new_id
-        mend(store.objects)
-        assert Store.open(store.uri).store_id == store.store_id
-        assert Store.open(store.uri).spec == store.spec
-
-    def test_the_id_is_a_new_one_where_nothing_vouches_for_it(self, store: Store) -> None:
-        data, store_id = store.objects.get("store.json"), store.store_id
-        store.objects.put("store.json", data.replace(store_id.encode(), store_id[::-1].encode()))
-        assert plan_repair(store.objects).new_id
-        plan = plan_repair(store.objects, store_id="ab" * 16)
-        assert not plan.new_id
-        carry_out(store.objects, plan)
-        assert Store.open(store.uri).store_id == "ab" * 16
-        assert findings(store) == ()
-
-    @pytest.mark.parametrize("vouched", [False, True])
-    def test_it_is_made_of_no_segment_that_nothing_vouches_for(self, store: Store, vouched: bool) -> None:
-        """Its description is not the one that its record knows, or not that of the features that its record names."""
-        objects, wanted = store.objects, Store.open(store.uri).spec.to_dict()
-        segment = store.entries[-1].segment
-        record = read_record(objects, segment)
-        assert record is not None
-        group = f"{attempt_path(segment, record.attempt)}/zarr.json"
-        data = objects.get(group)
-        if vouched:
-            data = data.replace(b'"max_length": 64', b'"max_length": 65')
-            digest = hashlib.sha256(data).hexdigest()
-            stored = tuple(replace(it, sha256=digest) if it.path == "zarr.json" else it for it in record.objects)
-            objects.put(record_path(segment), replace(record, objects=stored).to_bytes())
-        else:
-            data = data.replace(b'"name": "tiny"', b'"name": "tinz"')
-        assert data != objects.get(group)
-        objects.put(group, data)
-        objects.delete(["store.json"])
-        mend(objects)
-        assert Store.open(store.uri).spec.to_dict() == wanted
-        assert findings(store) == ()
-
-    def test_without_a_sound_segment_it_says_so(self, store: Store) -> None:
-        store.objects.delete(["store.json"])
-        for path, _ in list(store.objects.walk("segments")):
-            if re.fullmatch(r"segments/\w+/\w+/zarr\.json", path):
-                cut(store.objects, path)
-        before = tree(store.objects)
-        with pytest.raises(StoreError, match="cannot be made anew"):
-            plan_repair(store.objects)
-        assert tree(store.objects) == before
-
-
-class TestBlockList:
-    """A block list that cannot be read is nobody's to guess."""
-
-    @pytest.fixture(params=["salt", "list"])
-    def broken(self, store: Store, request: pytest.FixtureRequest) -> Store:
-        paths = [path for path, _ in store.objects.walk("blocked")]
-        cut(store.objects, next(path for path in paths if (path == "blocked/salt") == (request.param == "salt")))
-        return store
-
-    def test_is_left_alone_unless_somebody_says_what_to_do(self, broken: Store) -> None:
-        before = tree(broken.objects)
-        done = mend(broken.objects, blocked_ids=None)
-        assert done.left
-        assert tree(broken.objects) == before
-
-    def test_does_not_keep_the_rest_from_being_repaired(self, broken: Store) -> None:
-        cut(broken.objects, shard(broken, broken.entries[0].segment))
-        done = mend(broken.objects, blocked_ids=None)
-        assert done.left
-        assert done.snapshot == broken.version + 1
-        assert {finding.object.split("/blocked")[0] for finding in verify(broken.uri, deep=True).findings} == {
-            broken.uri
-        }
-        with pytest.raises(StoreError, match="blocked/"):
-            put(Store.open(broken.uri), {"doc-0": "text 0"})
-
-    def test_an_older_snapshot_is_not_put_in_force_while_nobody_knows_what_is_blocked(self, broken: Store) -> None:
-        cut(broken.objects, manifest_path(broken.version))
-        before = tree(broken.objects)
-        assert mend(broken.objects, blocked_ids=None).left
-        assert tree(broken.objects) == before
-
-    def test_is_made_anew_from_ids(self, broken: Store) -> None:
-        mend(broken.objects, [*BLOCKED, "another"])
-        assert findings(broken) == ()
-        assert blocked(broken.objects).mask([*BLOCKED, "another", "doc-1"]).tolist() == [True, True, True, False]
-        assert "doc-0" not in held(put(Store.open(broken.uri), {"doc-0": "text 0"}))
-
-    def test_is_done_without(self, broken: Store) -> None:
-        carry_out(broken.objects, plan_repair(broken.objects), BlockListChoice(drop=True))
-        assert findings(broken) == ()
-        assert not len(blocked(broken.objects))
-        assert "doc-0" in held(put(Store.open(broken.uri), {"doc-0": "text 0"}))
-
-    def test_at_no_write_of_it_anything_is_let_in(self, broken: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        plan, original = plan_repair(broken.objects), Objects.delete
-
-        def check(objects: Objects) -> None:
-            try:
-                assert blocked(objects).mask(BLOCKED).all()
-            except StoreError:
-                return
-
-        def watch(name: str) -> None:
-            real: Callable[..., object] = getattr(Objects, name)
-
-            def watched(self: Objects, *given: object) -> object:
-                done = real(self, *given)
-                check(broken.objects)
-                return done
-
-            monkeypatch.setattr(Objects, name, watched)
-
-        watch("put")
-        watch("delete")
-        carry_out(broken.objects, plan, BlockListChoice(ids=BLOCKED))
-        assert Objects.delete is not original
-        assert findings(broken) == ()
 
 
 class Killed(BaseException):

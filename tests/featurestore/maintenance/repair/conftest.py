@@ -1,0 +1,23 @@
+"""What every test of repairs works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from featurestore import Store, local_files
+from tests.featurestore.maintenance.repair.damaged import (
+    history,
+)
+
+
+@pytest.fixture(autouse=True)
+def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file is damage here, and not a name that somebody takes just now."""
+    monkeypatch.setattr(local_files, "PAUSE", 0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return history(str(tmp_path / "store"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from featurestore.quantizers import calibrate
@@ -15,6 +17,9 @@ from heads.batches import pad
 from tests.documents import document_index, packed_numbers
 
 CLASSES = ("no", "perhaps", "yes")
+QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
+LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
+"""Tokens of the documents of a block."""
 
 
 def spec_of(
@@ -125,3 +130,15 @@ def pairs_alike_or_not(spec: FeatureSpec, documents: int, seed: int = 0) -> tupl
     block.packed[0::4] = marks[first]
     block.packed[2::4] = marks[(first + (1 - codes) * random.integers(1, 4, documents)) % 4]
     return block, codes.astype(np.int64)
+
+
+def require_of_blocks(spec: FeatureSpec, examples: int, require: Callable[[FeatureBlock], None]) -> None:
+    """See that blocks of any lengths meet a requirement: pairs of any split, and single texts among them."""
+
+    @settings(max_examples=examples)
+    @given(lengths=LENGTHS, seed=st.integers(0, 99))
+    def meet(lengths: list[int], seed: int) -> None:
+        first_lengths = np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist()
+        require(block_of(spec, lengths, seed, first_lengths))
+
+    meet()

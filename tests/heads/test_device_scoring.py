@@ -9,18 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
 from heads import AttentionPooling, Head, HeadModel, Scorer, device_heads, device_scoring, scoring
 from heads.device_heads import PlainHead, StackedHeads, heads_on
 from heads.device_scoring import DeviceScoring
 from heads.device_streams import DeviceStreams
-from tests.heads.building import CLASSES, block_of, by_module, family, head_of, spec_of
+from tests.heads.building import CLASSES, QUANTIZERS, block_of, by_module, family, head_of, require_of_blocks, spec_of
 
-QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
-LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
 CPU = torch.device("cpu")
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 HALVES = 0.01
@@ -62,21 +58,19 @@ def make_small(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("quantizer", QUANTIZERS)
 @pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
 def test_every_head_says_what_its_module_says(quantizer: str, layers: str, examples: int) -> None:
-    @settings(max_examples=examples)
-    @given(lengths=LENGTHS, seed=st.integers(0, 99))
-    def says(lengths: list[int], seed: int) -> None:
-        spec = spec_of(quantizer, layers)
-        block = block_of(spec, lengths, seed, np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist())
-        heads = family(spec)
+    spec = spec_of(quantizer, layers)
+    heads = family(spec)
+
+    def says_the_same(block: FeatureBlock) -> None:
         with pytest.MonkeyPatch.context() as patch:
             make_small(patch)
             results = on_device(heads, spec, block)
         for head, probabilities in zip(heads, results, strict=True):
-            assert probabilities.shape == (len(lengths), len(CLASSES))
+            assert probabilities.shape == (len(block), len(CLASSES))
             assert probabilities.dtype == np.float32
             np.testing.assert_allclose(probabilities, by_module(head, spec, block), atol=1e-5)
 
-    says()
+    require_of_blocks(spec, examples, says_the_same)
 
 
 @pytest.mark.parametrize("positions", ["cls", "mean"])

@@ -9,16 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import SpecMismatch, StoreError, UsageError
+from featurestore import FeatureBlock, SpecMismatch, StoreError, UsageError
 from heads import Head, HeadModel, Scorer, batches, pooled, scoring, small_products
 from heads.batches import pad
-from tests.heads.building import CLASSES, block_of, by_module, family, head_of, spec_of
-
-QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
-LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
+from tests.heads.building import (
+    CLASSES,
+    LENGTHS,
+    QUANTIZERS,
+    block_of,
+    by_module,
+    family,
+    head_of,
+    require_of_blocks,
+    spec_of,
+)
 
 
 @pytest.fixture(autouse=True, scope="module", params=[False, True], ids=["torch", "numpy"])
@@ -33,13 +40,10 @@ def small(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize("quantizer", QUANTIZERS)
 @pytest.mark.parametrize("layers", ["mean:4", "stack:4"])
 def test_every_head_of_one_pass_says_what_its_module_says(quantizer: str, layers: str, examples: int) -> None:
-    @settings(max_examples=examples)
-    @given(lengths=LENGTHS, seed=st.integers(0, 99))
-    def says(lengths: list[int], seed: int) -> None:
-        spec = spec_of(quantizer, layers)
-        # Pairs of any split, and single texts among them.
-        block = block_of(spec, lengths, seed, np.random.default_rng(seed).integers(1, lengths, endpoint=True).tolist())
-        heads = family(spec)
+    spec = spec_of(quantizer, layers)
+    heads = family(spec)
+
+    def says_the_same(block: FeatureBlock) -> None:
         with pytest.MonkeyPatch.context() as patch:
             # Budgets so small that every block is many batches and groups.
             patch.setattr(batches, "BATCH_FLOATS", 16 * 40)
@@ -50,12 +54,12 @@ def test_every_head_of_one_pass_says_what_its_module_says(quantizer: str, layers
             results = Scorer(heads, spec).score(block)
         assert [scores.head for scores in results] == heads
         for head, scores in zip(heads, results, strict=True):
-            assert scores.probabilities.shape == (len(lengths), len(CLASSES))
+            assert scores.probabilities.shape == (len(block), len(CLASSES))
             assert scores.probabilities.dtype == np.float32
             np.testing.assert_allclose(scores.probabilities, by_module(head, spec, block), atol=1e-5)
             np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1, atol=1e-6)
 
-    says()
+    require_of_blocks(spec, examples, says_the_same)
 
 
 @pytest.mark.parametrize("positions", ["cls", "mean"])

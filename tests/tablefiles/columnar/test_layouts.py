@@ -48,24 +48,15 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("unit_rows", [1, 2, 3])
-@pytest.mark.parametrize("kind", TAKEN, ids=str)
-def test_text_of_any_layout_is_read_from_arrow_ipc(tmp_path, kind, unit_rows):
+@pytest.mark.parametrize(
+    ("kind", "write", "file"),
+    [*((kind, write_arrow, "x.arrow") for kind in TAKEN), *((kind, write_parquet, "x.parquet") for kind in IN_PARQUET)],
+    ids=str,
+)
+def test_text_of_any_layout_is_read(tmp_path, kind, write, file, unit_rows):
     table = pa.table({"doc_id": ["1", "2", "3"], "text": laid_out(kind), "kept": laid_out(kind)})
-    documents, letters = read_all(
-        write_arrow(tmp_path / "x.arrow", table), columns=CorpusColumns(keep=("kept",)), unit_rows=unit_rows
-    )
-    assert texts_of(documents) == dict(zip("123", TEXTS, strict=True))
-    assert [document["kept"] for document in documents] in (TEXTS, [text.encode() for text in TEXTS])
-    assert not letters
-
-
-@pytest.mark.parametrize("unit_rows", [1, 2, 3])
-@pytest.mark.parametrize("kind", IN_PARQUET, ids=str)
-def test_text_of_any_layout_is_read_from_parquet(tmp_path, kind, unit_rows):
-    table = pa.table({"doc_id": ["1", "2", "3"], "text": laid_out(kind), "kept": laid_out(kind)})
-    documents, letters = read_all(
-        write_parquet(tmp_path / "x.parquet", table), columns=CorpusColumns(keep=("kept",)), unit_rows=unit_rows
-    )
+    path = write(tmp_path / file, table)
+    documents, letters = read_all(path, columns=CorpusColumns(keep=("kept",)), unit_rows=unit_rows)
     assert texts_of(documents) == dict(zip("123", TEXTS, strict=True))
     assert [document["kept"] for document in documents] in (TEXTS, [text.encode() for text in TEXTS])
     assert not letters

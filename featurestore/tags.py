@@ -61,9 +61,9 @@ def add_tag(objects: Objects, name: str, snapshot: int) -> None:
                 f"{objects.uri}: tag {name} is at snapshot {taken}; "
                 f"remove it first (encore tag {name} --remove), or take another name"
             )
-        return
     try:
-        # A vacuum that had looked at the tags before this one was there may have taken the snapshot.
+        # A vacuum that had looked at the tags before this one was there may have taken the snapshot. Whoever finds the
+        # same tag there looks as well: its first owner may be about to find that out.
         _require(objects, snapshot)
     except UsageError:
         objects.delete([tag_path(name)])

@@ -155,6 +155,22 @@ def test_a_tag_that_comes_while_the_fence_is_published_is_told_that_its_snapshot
     assert sound(store, {**SECOND, "d2": "2", "new": "n"})
 
 
+def test_who_finds_the_same_tag_of_a_snapshot_that_goes_is_told_so_too(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both had seen the snapshot before it went, and the tag's first owner has not looked again yet."""
+    store = three_and_one(store)
+
+    def tagged_and_gone() -> None:
+        store.objects.create(tag_path("keep"), seal({"format_version": 1, "snapshot": 2, "created_at": ""}))
+        store.objects.replace(manifest_path(2), EMPTIED)
+
+    at_first(monkeypatch, Objects, "create", tagged_and_gone)
+    with pytest.raises(UsageError, match="no snapshot 2"):
+        add_tag(store.objects, "keep", 2)
+    assert tags(store.objects) == {}
+
+
 @pytest.mark.parametrize("followers", [2, 3, 70])
 def test_a_commit_that_slept_while_its_number_was_taken_and_retired(
     store: Store, monkeypatch: pytest.MonkeyPatch, followers: int

@@ -8,7 +8,7 @@ headers are read here first, and what they say is compared with what is known: t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -113,6 +113,19 @@ def decoded(
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DamagedParquet(_first_line(error)) from error
     return table
+
+
+def end_of(stream: BinaryIO, size: int) -> bytes:
+    """The footer of a file of ``size`` bytes, and what is behind it; of what is no such file, its last bytes."""
+    stream.seek(max(0, size - TAIL))
+    length = int.from_bytes(stream.read(TAIL)[: -len(MAGIC)], "little")
+    stream.seek(size - TAIL - length if length <= size - TAIL else max(0, size - TAIL))
+    return stream.read()
+
+
+def names_in(footer: Fields) -> list[str]:
+    """Names of the columns, in order."""
+    return list(dict.fromkeys(path[0].decode(errors="replace") for path in leaf_paths(footer)))
 
 
 def footer_of(data: bytes) -> bytes:

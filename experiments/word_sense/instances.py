@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from encoders.ragged import offsets_of
 from featurestore import DataError, UsageError
 from featurestore.identity import text_digests
 from featurestore.named_files import read_file
 from featurestore.panics import without_quotes
+from featurestore.parquet import DamagedParquet, decoded, footer_of, names_in, parse_footer
 
 SCHEMA = pa.schema(
     {
@@ -113,16 +113,15 @@ def distinct_sentences(*parts: WordInstances) -> pa.Table:
 
 
 def _read_columns(path: str) -> pa.Table:
-    file = pa.BufferReader(read_file(path))
+    data = read_file(path)
     try:
-        held = pq.read_schema(file)
-        missing = [name for name in SCHEMA.names if name not in held.names]
+        held = names_in(parse_footer(footer_of(data)))
+        missing = [name for name in SCHEMA.names if name not in held]
         if missing:
-            raise UsageError(f"{path}: no column {', '.join(missing)}; columns there: {', '.join(held.names)}")
-        table = pq.read_table(file, columns=SCHEMA.names)
-    except (OSError, pa.ArrowInvalid) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UsageError(f"{path}: cannot be read as Parquet: {reason}") from error
+            raise UsageError(f"{path}: no column {', '.join(missing)}; columns there: {', '.join(held)}")
+        table = decoded(data, columns=SCHEMA.names)
+    except (DamagedParquet, pa.ArrowException) as error:
+        raise UsageError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     try:
         table = table.cast(SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.parquet import MAGIC, TAIL, footer_of, parse_footer
+from featurestore.parquet import MAGIC, end_of, footer_of, parse_footer
 from tablefiles.files import TableFile, open_input, version_of
 
 FOOTERS_KEPT = 64
@@ -47,11 +47,7 @@ def _footer(file: TableFile, version: str) -> Footer:
 
 
 def _parse(stream: pa.NativeFile) -> Footer:
-    size = stream.size()
-    stream.seek(max(0, size - TAIL))
-    length = int.from_bytes(stream.read(TAIL)[: -len(MAGIC)], "little")
-    stream.seek(size - TAIL - (length if 0 <= length <= size - TAIL else 0) if size >= TAIL else 0)
-    end = stream.read()
+    end = end_of(stream, stream.size())
     # Before pyarrow looks at it: types that lie too deep in each other end the process.
     footer = parse_footer(footer_of(end))
     decoded = [[_decoded_bytes(chunk[META_DATA]) for chunk in group[COLUMNS]] for group in footer[ROW_GROUPS]]

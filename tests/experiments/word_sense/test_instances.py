@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from experiments.word_sense.instances import SCHEMA, WordInstances, distinct_sentences
 from featurestore import DataError, UsageError
+from tests.deep_parquet import deep_parquet
 from tests.experiments.word_sense.building import instance, made_up, write
+from tests.limited import exit_code_of
 
 TOKENS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=5)
 SENTENCES = st.lists(TOKENS, min_size=1, max_size=6)
@@ -101,3 +103,13 @@ def test_what_is_no_file_of_instances_is_wrong_usage(tmp_path: Path) -> None:
     pq.write_table(texts, tmp_path / "texts.parquet")
     with pytest.raises(UsageError, match="columns of other types than expected"):
         WordInstances.read(str(tmp_path / "texts.parquet"))
+
+
+def test_a_footer_that_would_end_the_process_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(deep_parquet(100_000))
+
+    def read() -> None:
+        with pytest.raises(UsageError, match="cannot be read as Parquet: its footer cannot be read"):
+            WordInstances.read(str(tmp_path / "a.parquet"))
+
+    assert exit_code_of(read) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from featurestore import Change, Store, StoreError, commit
 from featurestore.maintenance.compact import compact
 from featurestore.objects import Objects
 from pipelines.carried_predictions import carried
+from pipelines.predictions.there import files_of, sound
+from tests.deep_parquet import deep_parquet
+from tests.limited import exit_code_of
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
 
 
@@ -117,3 +121,15 @@ def test_rows_in_another_order_are_not_carried_over(folder: Folder) -> None:
     assert carried(store, folder.predictions, store.entries[1], older, ()) is not None
     rewrite(path, lambda table: table.take(list(range(table.num_rows))[::-1]))
     assert carried(store, folder.predictions, store.entries[1], older, ()) is None
+
+
+def test_a_footer_that_would_end_the_process_is_not_readable(folder: Folder) -> None:
+    """Types that lie so deep in each other are more than the stack of a reader that goes down by recursion."""
+    objects, (listed, *_) = folder.predictions.objects, folder.files
+    folder.path(listed).write_bytes(deep_parquet(100_000))
+    damaged = replace(listed, bytes=folder.path(listed).stat().st_size, documents=0)
+
+    def look() -> None:
+        assert sound(objects, [damaged], files_of(objects, [listed.head])) == []
+
+    assert exit_code_of(look) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 import torch
 from hypothesis import settings
 
@@ -21,3 +22,8 @@ torch.set_num_threads(1)
 
 # No test but those of durability, which take it back, outlives a power cut; worker processes see it too.
 os.environ[NO_SYNC] = "1"
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes are called by their number: some hold the time, and every process must give a test the same name."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None

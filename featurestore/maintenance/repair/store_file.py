@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Container, Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from featurestore.maintenance.removal_plan import RECORD
 from featurestore.maintenance.verify_objects import GROUP_FILE
 from featurestore.objects import Objects
 from featurestore.records import FORMAT_VERSION, SegmentRecord, attempt_path
-from featurestore.sealed import is_of_another_format, seal
+from featurestore.sealed import is_of_another_format, parse_json, seal
 from featurestore.segments import read_record
 from featurestore.spec import FeatureSpec
 from featurestore.store_file import STORE_FILE, read_spec, store_file
@@ -58,11 +57,11 @@ def old_store_id(objects: Objects, rebuilt_file: bytes) -> str | None:
 
     The checksum covers the id beside what was made anew: if it is right for all of that, the damage lies elsewhere.
     """
-    new: dict[str, Any] = {key: value for key, value in json.loads(rebuilt_file).items() if key != "checksum"}
+    new: dict[str, Any] = {key: value for key, value in parse_json(rebuilt_file).items() if key != "checksum"}
     try:
-        old = json.loads(objects.get(STORE_FILE))
+        old = parse_json(objects.get(STORE_FILE))
         mended = seal(new | {key: old[key] for key in ("store_id", "created_by")})
-        return str(old["store_id"]) if json.loads(mended)["checksum"] == old["checksum"] else None
+        return str(old["store_id"]) if parse_json(mended)["checksum"] == old["checksum"] else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -88,7 +87,7 @@ def _spec_of(objects: Objects, record: SegmentRecord) -> FeatureSpec | None:
         data = objects.get(f"{attempt_path(record.segment, record.attempt)}/{GROUP_FILE}")
         if hashlib.sha256(data).hexdigest() != wanted:
             return None
-        spec = FeatureSpec.from_dict(json.loads(data)["attributes"]["spec"])
+        spec = FeatureSpec.from_dict(parse_json(data)["attributes"]["spec"])
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, UsageError):
         return None
     return spec if spec.fingerprint == record.spec else None

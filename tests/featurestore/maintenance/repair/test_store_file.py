@@ -75,6 +75,13 @@ def test_it_is_made_of_no_segment_that_nothing_vouches_for(store: Store, vouched
     assert findings(store) == ()
 
 
+def test_one_that_lies_too_deep_in_itself_is_made_anew(store: Store) -> None:
+    store.objects.put("store.json", b"[" * 100_000)
+    mend(store.objects)
+    assert Store.open(store.uri).spec == store.spec
+    assert findings(store) == ()
+
+
 def test_without_a_sound_segment_it_says_so(store: Store) -> None:
     store.objects.delete(["store.json"])
     for path, _ in list(store.objects.walk("segments")):

@@ -14,6 +14,7 @@ from heads.learning_optimizer import HeadOptimizer
 from heads.model import HeadModel
 from heads.settings import Point, TrainSettings
 from heads.stacked_weights import StackedWeights, Tensors
+from heads.standardised import Standard
 
 
 class GridRun:
@@ -22,6 +23,7 @@ class GridRun:
     Attributes:
         point: of the grid.
         design: the head as it began; `best_model` gives it the weights of its best epoch.
+        standard: what its inputs become while it learns; None for as they are.
         generator: of its dropout.
         values: name → parameter, as it learns.
         optimizer: of these parameters.
@@ -30,10 +32,17 @@ class GridRun:
     """
 
     def __init__(
-        self, point: Point, design: HeadModel, generator: torch.Generator, settings: TrainSettings, steps: int
+        self,
+        point: Point,
+        design: HeadModel,
+        standard: Standard | None,
+        generator: torch.Generator,
+        settings: TrainSettings,
+        steps: int,
     ) -> None:
         self.point = point
         self.design = design
+        self.standard = standard
         self.generator = generator
         self.values: Tensors = {name: parameter.detach().clone() for name, parameter in design.named_parameters()}
         self.optimizer = HeadOptimizer(self.values, settings, point.learning_rate, steps)
@@ -90,8 +99,9 @@ class GridRun:
                 self._kept[name] = self._kept[name].copy_(value) if name in self._kept else value.clone()
 
     def best_model(self) -> HeadModel:
-        """The head at its best epoch, in evaluation mode."""
-        self.design.load_state_dict(self._kept)
+        """The head at its best epoch, for features as they are stored, in evaluation mode."""
+        kept = self._kept if self.standard is None else self.standard.folded(self._kept, self.design)
+        self.design.load_state_dict(kept)
         return self.design.eval()
 
 

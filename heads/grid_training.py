@@ -22,6 +22,7 @@ from heads.head_stack import HeadStack
 from heads.model import HeadModel
 from heads.settings import Point, TrainSettings
 from heads.shared_passes import TOGETHER, SharedPasses, in_parts
+from heads.standardised import Standard
 
 ORDER = 0x6F72646572
 """What a seed is combined with for the order of documents: weights and order must not be made of the same numbers."""
@@ -46,15 +47,21 @@ def train_grid(
         UsageError: one of them diverged, or cannot be built over these features.
     """
     with SharedPasses.on_threads(len(points)) as passes:
-        runs = passes.for_each(points, lambda point: _start(train, point, settings))
+        designs = passes.for_each(points, lambda point: _design(train, point, settings))
+        pooled = {point.pooling: design for point, (design, _) in zip(points, designs, strict=True)}
+        standards = {pooling: Standard.of(train, design) for pooling, design in pooled.items()}
+        runs = [
+            GridRun(point, design, standards[point.pooling], generator, settings, _steps(train, point, settings))
+            for point, (design, generator) in zip(points, designs, strict=True)
+        ]
         training = _Training(train, dev, passes, settings, progress)
         for size in dict.fromkeys(point.batch_size for point in points):
             training.run([run for run in runs if run.point.batch_size == size], size)
     return runs
 
 
-def _start(train: Examples, point: Point, settings: TrainSettings) -> GridRun:
-    """A fresh head at a point of the grid."""
+def _design(train: Examples, point: Point, settings: TrainSettings) -> tuple[HeadModel, torch.Generator]:
+    """A fresh head at a point of the grid, and the generator of what is drawn next."""
     # One generator for all that is the head's own: torch's global one is neither read nor moved.
     generator = torch.Generator().manual_seed(point.seed)
     design = HeadModel.build(
@@ -67,8 +74,11 @@ def _start(train: Examples, point: Point, settings: TrainSettings) -> GridRun:
         dropout=settings.dropout,
         generator=generator,
     )
-    steps = settings.epochs_for(len(train), point.batch_size) * -(-len(train) // point.batch_size)
-    return GridRun(point, design, generator, settings, steps)
+    return design, generator
+
+
+def _steps(train: Examples, point: Point, settings: TrainSettings) -> int:
+    return settings.epochs_for(len(train), point.batch_size) * -(-len(train) // point.batch_size)
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,7 @@ def _stacks_of(runs: Sequence[GridRun]) -> list[_Stack]:
     poolings = dict.fromkeys(run.point.pooling for run in runs)
     alike = ([run for run in runs if run.point.pooling == pooling] for pooling in poolings)
     return [
-        _Stack(own, HeadStack(side_by_side(own), own[0].design, [run.generator for run in own]))
+        _Stack(own, HeadStack(side_by_side(own), own[0].design, [run.generator for run in own], own[0].standard))
         for part in alike
         for own in in_stacks(part)
     ]

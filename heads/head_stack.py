@@ -16,6 +16,7 @@ from heads.stacked_average import StackedAverage
 from heads.stacked_classifier import StackedClassifier
 from heads.stacked_mix import LOGITS, StackedMix
 from heads.stacked_weights import StackedWeights
+from heads.standardised import Standard
 
 
 class HeadStack:
@@ -27,11 +28,18 @@ class HeadStack:
         weights: of the heads.
         design: a head of the same shape.
         generators: of each head's dropout.
+        standard: what the heads' inputs become while they learn; None for as they are.
     """
 
-    def __init__(self, weights: StackedWeights, design: HeadModel, generators: Sequence[torch.Generator]) -> None:
+    def __init__(
+        self,
+        weights: StackedWeights,
+        design: HeadModel,
+        generators: Sequence[torch.Generator],
+        standard: Standard | None = None,
+    ) -> None:
         self._mix = StackedMix(weights) if LOGITS in weights.values else None
-        self._pooling = _stacked_pooling(weights, design, self._mix)
+        self._pooling = _stacked_pooling(weights, design, self._mix, standard)
         self._of_pairs = design.of_pairs
         self._classifier = StackedClassifier(weights, design.classifier.dropout, generators)
 
@@ -72,13 +80,13 @@ class HeadStack:
 
 
 def _stacked_pooling(
-    weights: StackedWeights, design: HeadModel, mix: StackedMix | None
+    weights: StackedWeights, design: HeadModel, mix: StackedMix | None, standard: Standard | None
 ) -> StackedAttention | StackedAverage:
     pooling = design.pooling
     if isinstance(pooling, PairPooling):
-        return StackedAttention(weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix)
+        return StackedAttention(weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix, standard=standard)
     if isinstance(pooling, AttentionPooling):
-        return StackedAttention(weights, "pooling.", pooling, of_pairs=False, mix=mix)
+        return StackedAttention(weights, "pooling.", pooling, of_pairs=False, mix=mix, standard=standard)
     if isinstance(pooling, ClsPooling | MeanPooling):
-        return StackedAverage(len(weights), pooling, mix)
+        return StackedAverage(len(weights), pooling, mix, standard)
     raise TypeError(f"no stacked form of {type(pooling).__name__}")

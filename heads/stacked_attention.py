@@ -18,6 +18,7 @@ from heads.pair import text_masks
 from heads.products import product
 from heads.stacked_mix import StackedMix
 from heads.stacked_weights import StackedLinear, StackedWeights
+from heads.standardised import Standard
 
 
 class StackedAttention:
@@ -29,15 +30,25 @@ class StackedAttention:
         design: one of the poolings, for its shape.
         of_pairs: whether each text is pooled for itself.
         mix: of the layers; None where there is one.
+        standard: what the tokens become, of which neither scores nor weighted sums need more than this; None for as
+            they are.
     """
 
     def __init__(
-        self, weights: StackedWeights, prefix: str, design: AttentionPooling, *, of_pairs: bool, mix: StackedMix | None
+        self,
+        weights: StackedWeights,
+        prefix: str,
+        design: AttentionPooling,
+        *,
+        of_pairs: bool,
+        mix: StackedMix | None,
+        standard: Standard | None,
     ) -> None:
         self._stack, self._prefix = weights, prefix
         self._heads, self._queries, self._width = design.heads, design.queries, design.width
         self._texts = 2 if of_pairs else 1
         self._mix = mix
+        self._standard = standard
         values = {name.removeprefix(prefix): value for name, value in weights.values.items()}
         each = self._width // self._heads
         self._scale = 1 / math.sqrt(each)
@@ -94,10 +105,10 @@ class StackedAttention:
         """(J, d): the vectors whose dot products with a token are its scores."""
         projected = self._project_query.forward(self._query).view(len(self._stack), self._queries, self._heads, -1)
         self._projected = projected.transpose(1, 2).flatten(0, 1) * self._scale
-        return torch.bmm(self._projected, self._keys).view(-1, self._width)
+        return self._scaled(torch.bmm(self._projected, self._keys)).view(-1, self._width)
 
     def _fold_back(self, folded: torch.Tensor) -> None:
-        by_head = folded.view(-1, self._queries, self._width)
+        by_head = self._scaled(folded).view(-1, self._queries, self._width)
         projected = torch.bmm(by_head, self._keys.transpose(1, 2)).mul_(self._scale)
         self._take_products("key_weight", self._projected, by_head)
         by_query = projected.view(len(self._stack), self._heads, self._queries, -1).transpose(1, 2).flatten(2)
@@ -107,6 +118,10 @@ class StackedAttention:
     def _project(self, summed: torch.Tensor) -> torch.Tensor:
         """(G, documents, N · U, d) from the weighted sums (J · U, documents, d)."""
         stack, documents = len(self._stack), summed.shape[1]
+        if self._standard is not None:
+            # The sum of the standardised tokens, whose weights sum to 1. Those of a text without tokens do not: its sum
+            # is that of a token of zeros, as for the head that takes the features as they are.
+            summed = self._standard.apply(summed)
         # One row for each document, query and text: all of them share the projections.
         self._rows = summed.view(stack * self._heads, -1, self._width)
         values = batched(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
@@ -121,7 +136,11 @@ class StackedAttention:
         summed = batched(by_head, self._values)
         self._stack.take_all(self._prefix + "value_bias", by_stack.sum(dim=1))
         self._take_products("value_weight", by_head, self._rows)
-        return summed.view(-1, documents, self._width)
+        return self._scaled(summed).view(-1, documents, self._width)
+
+    def _scaled(self, values: torch.Tensor) -> torch.Tensor:
+        """What multiplies standardised tokens (..., d) as a factor of the tokens as they are, and gradients back."""
+        return values if self._standard is None else values * self._standard.scale
 
     def _take_products(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
         """Hand on leftᵀ · right, (G · H, rows, d / H) and (G · H, rows, d), as the gradients of a parameter."""

@@ -17,6 +17,7 @@ from heads.batches import training_batches
 from heads.examples import Codes, Examples
 from heads.grid_run import STACK, GridRun, in_stacks
 from heads.grid_training import ORDER, train_grid
+from heads.standardised import Standard
 from tests.heads.building import block_of, learnable, pairs_alike_or_not, spec_of
 
 CLASSES = ("x", "y", "z")
@@ -53,6 +54,8 @@ def trained_plainly(settings: TrainSettings, spec: FeatureSpec, pooling: str) ->
         spec, 3, pooling, queries=settings.queries, layer_mix=mix, dropout=settings.dropout, generator=generator
     )
     examples, held_out = Examples(block, codes, spec, 3), Examples(dev, dev_codes, spec, 3)
+    standard, pool = Standard.of(examples, model), model.pooling.forward
+    model.pooling.forward = lambda values, lengths: pool(standard.apply(values), lengths)  # type: ignore[method-assign]
     steps = settings.epochs * -(-len(codes) // size)
     mixing = [parameter for name, parameter in model.named_parameters() if name == "mix.logits"]
     others = [parameter for name, parameter in model.named_parameters() if name != "mix.logits"]

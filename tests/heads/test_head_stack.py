@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.func import functional_call
 from torch.nn import functional
 
 from heads.batched_products import _largest_part
@@ -15,6 +16,7 @@ from heads.decoded import DecodedBatch
 from heads.head_stack import HeadStack
 from heads.model import HeadModel
 from heads.stacked_weights import StackedWeights
+from heads.standardised import Standard
 from tests.heads.building import model_of, spec_of
 from tests.heads.test_batched_products import in_parts
 
@@ -67,13 +69,15 @@ class Gradients:
         self.found[name] = gradient.clone()
 
 
-def stack_of(models: Sequence[HeadModel]) -> tuple[HeadStack, list[Gradients]]:
+def stack_of(
+    models: Sequence[HeadModel], standard: Standard | None = None
+) -> tuple[HeadStack, list[Gradients]]:
     """The stack, and what its heads hand on."""
     parameters = [dict(model.named_parameters()) for model in models]
     values = {name: torch.stack([own[name].detach() for own in parameters]) for name in parameters[0]}
     gradients = [Gradients() for _ in models]
     generators = [torch.Generator().manual_seed(seed) for seed in range(len(models))]
-    return HeadStack(StackedWeights(values, gradients), models[0], generators), gradients
+    return HeadStack(StackedWeights(values, gradients), models[0], generators, standard), gradients
 
 
 @pytest.fixture(params=[False, True], ids=["by torch", "by NumPy"])
@@ -127,6 +131,28 @@ def test_logits_are_those_of_each_head_alone(case: str) -> None:
     logits = stack_of(models)[0].logits(batch)
     for place, model in enumerate(models):
         torch.testing.assert_close(logits[place], model(*arguments).detach(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_heads_of_standardised_inputs_are_the_folded_heads_of_the_features_as_they_are(case: str) -> None:
+    models = models_of(case, 3)
+    batch, arguments = batch_of(models)
+    random = torch.Generator().manual_seed(4)
+    mean = torch.randn(WIDTH, generator=random, dtype=torch.float64)
+    scale = torch.rand(WIDTH, generator=random, dtype=torch.float64) * 5
+    standard = Standard(mean, scale)
+    stack, handed_on = stack_of(models, standard)
+    logits, losses = stack.logits(batch), stack.learn(batch)
+    for place, model in enumerate(models):
+        weights = dict(model.named_parameters())
+        folded = {**dict(model.named_buffers()), **standard.folded(weights, model)}
+        plain = functional_call(model, folded, arguments)
+        torch.testing.assert_close(logits[place], plain.detach(), rtol=1e-9, atol=1e-12)
+        loss = functional.cross_entropy(plain, batch.targets)
+        torch.autograd.backward(loss)
+        assert float(losses[place]) == pytest.approx(float(loss.detach()), rel=1e-12)
+        expected = {name: parameter.grad for name, parameter in weights.items()}
+        torch.testing.assert_close(handed_on[place].found, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)

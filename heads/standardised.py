@@ -24,8 +24,9 @@ from heads.stacked_weights import Tensors
 SAMPLE = 4096
 """Documents that mean and deviation are taken from, at most: every k-th one."""
 
-LEAST = 0.1
-"""The least deviation, in the root mean square of all: a dimension that hardly ever moves is noise where it does."""
+LEAST = 0.5
+"""The least deviation, in the median of all. A sign bit that is nearly always set has next to none, and would outweigh
+all others in the few tokens where it is not: with 1e-9, SST-2 at ``sign`` fell from 78 to 64 % (500 labels)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Standard:
             squares += vectors.square().sum(dim=0)
         mean = sums / count
         deviation = (squares / count - mean.square()).clamp_(min=0).sqrt_()
-        deviation.clamp_(min=LEAST * float(deviation.square().mean().sqrt()))
+        deviation.clamp_(min=LEAST * float(deviation.median()))
         scale = torch.where(deviation > 0, 1 / deviation, 0.0)
         return cls(mean.float(), scale.float())
 

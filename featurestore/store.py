@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
+from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes, joined_schema
 from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
@@ -203,6 +203,11 @@ class Store:
             held = ", ".join(self.documents().column_names)
             raise UsageError(f"{self.uri}: no column {', '.join(missing)} in the document index; it has {held}")
         return table.select([name for name in columns if name not in missing])
+
+    def kept_columns(self) -> pa.Schema:
+        """The corpus columns that were kept, of the types that `documents` gives them; reads every segment's index."""
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            return joined_schema(pool.map(lambda entry: self.reader(entry).kept_columns(), self._live_entries))
 
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features.

@@ -14,6 +14,8 @@ from pipelines.backfill_job import load_heads
 from pipelines.corpus import CorpusColumns, DocumentSize, group_by_split, plan, read_units
 from pipelines.dead_letters import DeadLetter
 from pipelines.predictions import prediction_table
+from pipelines.predictions.contents import PROBABILITIES
+from pipelines.predictions.named import MAP, as_map
 from pipelines.staged_heads import head_name
 from tablefiles import PLAIN_TEXT, TextOptions, find_files
 
@@ -49,7 +51,8 @@ class Predicted:
     """What `predict` gives.
 
     Attributes:
-        table: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and ``probabilities`` if asked for.
+        table: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and ``probabilities`` if asked for, a map
+            from class to probability.
         dead: rejected documents.
     """
 
@@ -96,6 +99,10 @@ def predict(request: PredictRequest) -> Predicted:
         ]
         for head, scores in zip(heads, scorer.score(extraction.features), strict=True):
             answers = prediction_table(extraction.features.doc_ids, scores, probabilities=request.probabilities)
+            if request.probabilities:
+                lists = answers[PROBABILITIES].combine_chunks()
+                answers = answers.drop_columns([PROBABILITIES])
+                answers = answers.append_column(PROBABILITIES, as_map(lists, head.classes))
             names = pa.repeat(head_name(head), answers.num_rows)
             tables.append(answers.add_column(1, "head", names))
     return Predicted(pa.concat_tables(tables) if tables else _nothing(request), tuple(dead))
@@ -105,5 +112,5 @@ def _nothing(request: PredictRequest) -> pa.Table:
     """The table for a corpus of no rows."""
     fields = {"doc_id": pa.string(), "head": pa.string(), "label": pa.string(), "score": pa.float32()}
     if request.probabilities:
-        fields["probabilities"] = pa.list_(pa.float32())
+        fields[PROBABILITIES] = MAP
     return pa.schema(fields).empty_table()

@@ -24,7 +24,7 @@ from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 COMMANDS = (
-    *("encode", "train", "backfill", "predict", "evaluate", "derive", "inspect", "documents", "demo"),
+    *("encode", "train", "backfill", "predict", "evaluate", "export", "derive", "inspect", "documents", "demo"),
     *("tradeoff", "cost", "multitask", "snapshots", "tag", "delete", "verify", "compact", "vacuum", "repair", "copy"),
 )
 

@@ -354,6 +354,10 @@ class TestDocuments:
         assert table["topic"].to_pylist() == ["a"] * 12 + [None] * 9
         assert table["source"].to_pylist() == [None] * 20 + ["web"]
         assert store.documents(["source"]).num_rows == 21
+        assert list(store.kept_columns()) == [table.schema.field(name) for name in ("year", "topic", "source")]
+
+    def test_without_kept_columns_there_are_none(self, store: Store) -> None:
+        assert list(store.kept_columns()) == list(put(store, TEXTS).kept_columns()) == []
 
     def test_types_with_nothing_in_common_are_read_as_strings(self, store: Store) -> None:
         store = kept_store(store, ({"a": "a"}, {"year": pa.array([2020])}), ({"b": "b"}, {"year": pa.array(["20xx"])}))

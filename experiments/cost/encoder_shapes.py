@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
-from encoders.checkpoint import load_config
-from encoders.sources import find_files
 from featurestore.errors import UsageError
 
 FEED_FORWARD_WIDTHS = ("intermediate_size", "hidden_dim", "d_ff", "ffn_dim", "encoder_ffn_dim", "n_inner")
@@ -94,6 +92,10 @@ def encoder_shape(name: str) -> EncoderShape:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
+    # Importing transformers takes five seconds of a processor, and the encoders above need none of it.
+    from encoders.checkpoint import load_config  # noqa: PLC0415
+    from encoders.sources import find_files  # noqa: PLC0415
+
     try:
         files = find_files(name, ("config.json",))
     except UsageError as error:

@@ -14,7 +14,7 @@ from experiments.cost.storage import StorageRow, as_the_paper_rounds, storage_ro
 from featurestore.errors import UsageError
 from featurestore.layers import LayerPooling
 from featurestore.spec import POSITIONS
-from heads.attention import check_queries
+from heads.attention_sizes import check_queries
 
 
 @dataclass(frozen=True)

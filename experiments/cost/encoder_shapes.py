@@ -54,6 +54,11 @@ class EncoderShape:
         weights = 4 * hidden_size**2 + 2 * hidden_size * intermediate_size
         return cls(name, num_layers, hidden_size, weights, hidden_size)
 
+    @property
+    def size(self) -> int:
+        """Layers × width: how many FLOPs a token takes for each byte of its features, but for a factor."""
+        return self.num_layers * self.hidden_size
+
     def pass_flops(self, tokens: int) -> int:
         """FLOPs of one pass over a text, multiply and add counted apart (paper, table 3).
 

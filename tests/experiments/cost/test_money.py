@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from experiments.cost import BUILT_IN, Corpus, Methods, MoneyComparison, Prices, compare_money
+from experiments.cost import BUILT_IN, Corpus, EncoderShape, Methods, MoneyComparison, Prices, compare_money
+from experiments.cost.money import ASSUMED
 from featurestore.errors import UsageError
 from featurestore.layers import LayerPooling
 
@@ -109,3 +112,29 @@ def test_impossible_prices_are_refused(fields: dict[str, float], message: str) -
 def test_a_corpus_of_nothing_is_refused(field: str) -> None:
     with pytest.raises(UsageError, match=f"{field} 0: expected 1 or more"):
         Corpus(**({"documents": 1, "tokens": 1, "tasks": 1} | {field: 0}))
+
+
+def test_keeping_is_told_as_a_multiple_of_encoding_and_the_size_of_encoder_that_it_pays_for() -> None:
+    found = compared().stored["sign"]
+    assert found.keeping_per_encoding == pytest.approx(found.storage_cost / compared().encode_once.cost)
+    assert found.size_that_pays is not None
+    # An encoder of this size breaks even at the tasks that were asked, heads left aside.
+    layers = round(found.size_that_pays / LARGE.hidden_size)
+    shape = EncoderShape.of_bert("other", layers, 1024, 4096)
+    corpus = Corpus(10, 50, 14)
+    other = compare_money(
+        shape, Methods.of(shape, DISTILLED, 50), corpus, PRICES, LayerPooling.parse("last"), "tokens"
+    ).stored["sign"]
+    assert other.break_even == pytest.approx(14, rel=0.1)
+    assert compared(tasks=1).stored["sign"].size_that_pays is None
+
+
+def test_where_computing_costs_nothing_there_is_no_multiple() -> None:
+    free = compared(prices=replace(PRICES, device_hour=0)).stored["sign"]
+    assert (free.keeping_per_encoding, free.size_that_pays) == (None, None)
+
+
+def test_every_default_says_what_it_stands_for() -> None:
+    assert ASSUMED.keys() == vars(Prices()).keys()
+    for name, value in vars(Prices()).items():
+        assert ASSUMED[name].startswith((f"{value:g} ", f"{value:g}:"))

@@ -127,8 +127,8 @@ def _print_money(report: CostReport, money: PricedCorpus) -> None:
         [
             *_reasons(report.shape, money),
             *_assumptions(report, money),
-            ("not counted", "index and metadata of the store, lossless codecs, requests, reading,"),
-            ("", "tokenizing, training"),
+            ("not counted", "index and metadata of the store, lossless codecs, requests,"),
+            ("", "reading, tokenizing, training"),
         ]
     )
 
@@ -140,10 +140,10 @@ def _reasons(shape: EncoderShape, money: PricedCorpus) -> Iterator[tuple[str, st
     if cost.keeping_per_encoding is None:
         return
     times = f"{cost.keeping_per_encoding:,.3g} times"
-    yield "why", f"keeping {kind} for {months} costs {times} encoding once, which"
-    yield "", "is what each task after the first saves. Bytes grow with the width"
-    yield "", "of an encoder, FLOPs with layers × width²; fewer --months keep less,"
-    yield "", "and so does --positions mean"
+    yield "why", f"keeping {kind} for {months} costs {times} encoding"
+    yield "", "once, which is what each task after the first saves. Bytes grow"
+    yield "", "with the width of an encoder, FLOPs with layers × width²; fewer"
+    yield "", "--months keep less, and so does --positions mean"
     if cost.size_that_pays is not None:
         yield "", f"with {tasks:,} tasks {kind} pays from layers × width of {cost.size_that_pays:,.0f} on;"
         yield "", f"{shape.name} has {shape.size:,}"

@@ -64,19 +64,18 @@ class Refresh:
 
     def write(self, store: Store, codec: str, rejected: Sequence[RejectedDocument] = ()) -> SegmentRecord:
         """Store them under their name with the features that they have, or take the segment that is finished."""
-        name, finished = find_finished(store, self.segment_id(store.spec.fingerprint))
+        segment, finished = find_finished(store, self.segment_id(store.spec.fingerprint))
         if finished is not None:
             return finished
         block = store.gather_from(self.entries, self.segments, self.documents, columns=None)
-        index = block.index
-        for name_of_column in kept_names(self.index):
-            field, values = self.index.schema.field(name_of_column), self.index[name_of_column]
-            at = index.column_names.index(name_of_column) if name_of_column in index.column_names else None
-            index = index.append_column(field, values) if at is None else index.set_column(at, field, values)
+        names = kept_names(self.index)
+        index = block.index.drop_columns([name for name in block.index.column_names if name in names])
+        for name in names:
+            index = index.append_column(self.index.schema.field(name), self.index[name])
         tokens = int(index["n_tokens"].to_numpy().sum())
         return write_segment(
             store.objects,
-            name,
+            segment,
             replace(block, index=index),
             store.spec,
             EncodingCounts(tokens, tokens),

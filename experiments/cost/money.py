@@ -20,7 +20,7 @@ SECONDS_AN_HOUR = 3600
 
 ASSUMED: Mapping[str, str] = MappingProxyType(
     {
-        "device_hour": "2.74 USD: AWS p4d.24xlarge / 8, on demand, us-east-1, November 2026",
+        "device_hour": "2.74 USD: AWS p4d.24xlarge / 8, on demand, us-east-1, Nov 2026",
         "device_tflops": "312: an A100 in bfloat16, dense, as NVIDIA says; 19.5 in float32",
         "utilization": "0.3: an assumption, high for a small encoder: measure yours",
         "gb_month": "0.0214 USD: S3 Standard, us-east-1, 0.023 a GB of 2³⁰, first 50 TB",

@@ -61,9 +61,9 @@ def test_what_the_prices_assume_is_printed_and_why_a_small_encoder_takes_so_many
     words = ["cost", "--encoder", "minilm", "--tokens", "60", "--documents", "1000000"]
     assert run(words) == 0
     output = capsys.readouterr().out
-    assert "2.74 USD: AWS p4d.24xlarge / 8, on demand, us-east-1, November 2026" in output
+    assert "2.74 USD: AWS p4d.24xlarge / 8, on demand, us-east-1, Nov 2026" in output
     assert "0.0214 USD: S3 Standard, us-east-1" in output
-    assert "keeping sign for 12 months costs 69.6 times encoding once" in output
+    assert "keeping sign for 12 months costs 69.6 times encoding" in output
     assert "with 14 tasks sign pays from layers × width of 12,331 on;" in output
     assert "minilm has 2,304" in output
     assert max(map(len, output[output.index("why") :].splitlines())) <= 80

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from experiments.cost import BUILT_IN, Corpus, EncoderShape, Methods, MoneyComparison, Prices, compare_money
-from experiments.cost.money import ASSUMED
+from experiments.cost.money import ASSUMED, StoredOnce
 from featurestore.errors import UsageError
 from featurestore.layers import LayerPooling
 
@@ -117,16 +117,19 @@ def test_a_corpus_of_nothing_is_refused(field: str) -> None:
 def test_keeping_is_told_as_a_multiple_of_encoding_and_the_size_of_encoder_that_it_pays_for() -> None:
     found = compared().stored["sign"]
     assert found.keeping_per_encoding == pytest.approx(found.storage_cost / compared().encode_once.cost)
-    assert found.size_that_pays is not None
-    # An encoder of this size breaks even at the tasks that were asked, heads left aside.
-    layers = round(found.size_that_pays / LARGE.hidden_size)
-    shape = EncoderShape.of_bert("other", layers, 1024, 4096)
-    corpus = Corpus(10, 50, 14)
-    other = compare_money(
-        shape, Methods.of(shape, DISTILLED, 50), corpus, PRICES, LayerPooling.parse("last"), "tokens"
-    ).stored["sign"]
-    assert other.break_even == pytest.approx(14, rel=0.1)
     assert compared(tasks=1).stored["sign"].size_that_pays is None
+
+
+def test_an_encoder_of_the_size_that_pays_breaks_even_at_the_tasks_that_were_asked() -> None:
+    def priced(shape: EncoderShape) -> StoredOnce:
+        methods = Methods.of(shape, DISTILLED, 50)
+        pooling = LayerPooling.parse("last")
+        return compare_money(shape, methods, Corpus(10, 50, 14), Prices(), pooling, "tokens").stored["sign"]
+
+    size = priced(BUILT_IN["minilm"]).size_that_pays
+    assert size is not None
+    deeper = EncoderShape.of_bert("deeper", round(size / 384), 384, 1536)
+    assert priced(deeper).break_even == pytest.approx(14, rel=0.05)
 
 
 def test_where_computing_costs_nothing_there_is_no_multiple() -> None:

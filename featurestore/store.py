@@ -277,16 +277,33 @@ class Store:
 
     def gather_positions(self, positions: npt.NDArray[np.int64]) -> FeatureBlock:
         """The documents at these positions of `keys`, in this order; a position may come twice."""
-        if not len(positions):
+        segments, documents = self.keys.segment[positions], self.keys.document[positions]
+        return self.gather_from(self.entries, segments.astype(np.int64), documents.astype(np.int64))
+
+    def gather_from(
+        self,
+        entries: Sequence[SegmentEntry],
+        segments: npt.NDArray[np.int64],
+        documents: npt.NDArray[np.int64],
+        columns: Sequence[str] | None = OWN_COLUMNS,
+    ) -> FeatureBlock:
+        """Documents by their places, in this order; a place may come twice.
+
+        Args:
+            entries: segments.
+            segments: (n,) int64: in which of ``entries`` each document lies.
+            documents: (n,) int64: where in its segment.
+            columns: of the index; None for all, kept corpus columns among them.
+        """
+        if not len(segments):
             return self.empty_block()
-        segments, documents = self.keys.segment[positions], self.keys.document[positions].astype(np.int64)
         order = np.lexsort((documents, segments))
         ordinals, starts = np.unique(segments[order], return_index=True)
         places = np.split(order, starts[1:])
 
         def gather(ordinal: int, here: npt.NDArray[np.int64]) -> FeatureBlock:
-            entry = self.entries[ordinal]
-            return self._gather_segment(entry, self.reader(entry), documents[here])
+            entry = entries[ordinal]
+            return self._gather_segment(entry, self.reader(entry), documents[here], columns)
 
         with ThreadPoolExecutor(READ_THREADS) as pool:
             parts = pool.map(gather, ordinals, places)
@@ -367,7 +384,7 @@ class Store:
         entry: SegmentEntry,
         reader: SegmentReader,
         documents: npt.NDArray[np.int64],
-        columns: Sequence[str] = OWN_COLUMNS,
+        columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> FeatureBlock:
         """These documents of a segment, and these columns; positions are sorted, and one may come twice."""
         segment = self.open_segment(entry, reader, columns)

@@ -18,7 +18,6 @@ from featurestore.entries import SegmentEntry
 from featurestore.panics import panics_as_errors
 from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts
-from featurestore.store import OWN_COLUMNS
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.progress import ProgressDisplay, Silent
 from pipelines.runner import RunnerChoice
@@ -166,7 +165,7 @@ def derive_unit(unit: SourceUnit, source: Store, snapshot: Snapshot, derivation:
 
 
 def _state(unit: SourceUnit, source: Store, failure: Failure | None = None) -> UnitState:
-    index = source.live_index(unit.entry, OWN_COLUMNS) if failure is None else source.empty_block().index
+    index = source.live_index(unit.entry) if failure is None else source.empty_block().index
     return UnitState(
         unit=unit.number,
         segment=None,

@@ -126,7 +126,8 @@ class SegmentJob:
         pruned = {} if pruning is None or pruning.withheld else pruning.left
         if within:
             dropped = _joined(totals.superseded, pruned)
-            after = commit(self.store, Change(self.store.version, self.name, totals.entries, dropped))
+            change = Change(self.store.version, self.name, totals.entries, dropped, refreshed=totals.refreshed)
+            after = commit(self.store, change)
         withheld = pruning is not None and pruning.withheld
         report = {
             "job": self.name,

@@ -35,9 +35,10 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
     """What files, folders and globs stand for.
 
     Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a
-    known ending count, at any depth; a file that is named, or matched by a glob, must have one. A file named twice, or
-    by a link, counts once. Columns may stand in the names of folders (``section=sport/``): below a folder that is
-    named, or in the path of a file that is. Empty files hold no rows; a night that brings nothing is no error.
+    known ending count, at any depth; a file that is named, or matched by a glob, must have one. A glob passes over what
+    a folder passes over (`tablefiles.listing.globs`). A file named twice, or by a link, counts once. Columns may stand
+    in the names of folders (``section=sport/``): below a folder that is named, or in the path of a file that is. Empty
+    files hold no rows; a night that brings nothing is no error.
 
     Args:
         inputs: names.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from shutil import rmtree
 from threading import Thread
 
 import apache_beam as beam
@@ -17,6 +18,7 @@ from apache_beam.runners.runner import create_runner
 from featurestore.addresses import masked
 from featurestore.errors import JobError, UsageError
 from pipelines.memory import share_heaps
+from pipelines.notebook_hook import without_notebook_hook
 
 EMBEDDED = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner")
 """Names that all mean the runner in this process. DirectRunner itself would first try to download another one."""
@@ -133,8 +135,13 @@ def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[],
 
     def work() -> None:
         try:
-            result = build().run()
-            state = result.wait_until_finish()
+            with without_notebook_hook():
+                pipeline = build()
+            try:
+                state = pipeline.run().wait_until_finish()
+            finally:
+                # In IPython, Beam leaves this folder to its interactive runner.
+                rmtree(pipeline.local_tempdir, ignore_errors=True)
             if str(state) not in ("DONE", "None"):
                 failures.append(JobError(f"the runner ended the job in state {state}; see its own log"))
         except BaseException as error:  # noqa: BLE001 (handed to the main thread, which raises it)

@@ -77,6 +77,9 @@ class Objects:
         self._folder = str(raw.prefix or "/") if isinstance(raw, LocalStore) else None
         self.unsynced = Unsynced(Path(self._folder)) if unsynced is None and self._folder else unsynced
 
+    def __repr__(self) -> str:
+        return f"Objects({self.uri!r})"
+
     @classmethod
     def open(cls, uri: str, *, make: bool = False) -> Objects:
         """The objects under ``uri``; ``make`` creates a local directory that is not there.

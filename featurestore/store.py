@@ -154,6 +154,10 @@ class Store:
         """A store is a store, empty or not."""
         return True
 
+    def __repr__(self) -> str:
+        documents = self.manifest.counts.get("documents", 0)
+        return f"Store({self.uri!r}, snapshot={self.version}, documents={documents}, features='{self.spec}')"
+
     def keys_of(self, ordinals: Sequence[int]) -> KeyIndex:
         """The key index of some of the snapshot's segments."""
         with ThreadPoolExecutor(READ_THREADS) as pool:

@@ -17,9 +17,9 @@ _TAKEN_OUT = Lock()
 def without_notebook_hook() -> Iterator[None]:
     """Build pipelines in this thread as they are built outside IPython.
 
-    In IPython, Beam puts the number of the cell before the label of every transform, and to do so imports its interactive
-    runner, whose packages a job has no use for, and not every version of which it bears. There is no option against it.
-    Pipelines of other threads, such as those that a notebook builds of its own, keep their labels.
+    In IPython, Beam puts the number of the cell before the label of every transform, and to do so imports its
+    interactive runner, which fails without pandas and with pandas 3; no option turns it off. What other threads build
+    meanwhile, such as a pipeline of the notebook's own, is left to Beam.
     """
     builder = get_ident()
     with _TAKEN_OUT:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from io import FileIO
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,7 +82,7 @@ class Objects:
         return f"Objects({self.uri!r})"
 
     @classmethod
-    def open(cls, uri: str, *, make: bool = False) -> Objects:
+    def open(cls, uri: str | PathLike[str], *, make: bool = False) -> Objects:
         """The objects under ``uri``; ``make`` creates a local directory that is not there.
 
         Raises:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from encoders import FeatureExtractor, load_encoder
 from featurestore import UsageError
+from featurestore.given import settle_fields
 from heads import Scorer
 from pipelines.backfill_job import load_heads
 from pipelines.corpus import CorpusColumns, DocumentSize, group_by_split, plan, read_units
@@ -42,6 +43,9 @@ class PredictRequest:
     unit_rows: int | None = None
     probabilities: bool = False
     text: TextOptions = PLAIN_TEXT
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from apache_beam.runners.runner import create_runner
 
 from featurestore.addresses import masked
 from featurestore.errors import JobError, UsageError
+from featurestore.given import several
 from pipelines.memory import share_heaps
 from pipelines.notebook_hook import without_notebook_hook
 
@@ -45,6 +46,7 @@ class RunnerChoice:
     @classmethod
     def of(cls, options: Sequence[str], units: int) -> RunnerChoice:
         """Choose for a job of so many work units."""
+        options = several(options, "Beam options")
         parsed = parse_options(options)
         if not _embedded(parsed):
             _require_runner(str(parsed.view_as(StandardOptions).runner))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import pyarrow as pa
@@ -77,7 +78,7 @@ class Predictions:
         return cls(objects, probabilities)
 
     @classmethod
-    def open(cls, uri: str) -> Predictions:
+    def open(cls, uri: str | PathLike[str]) -> Predictions:
         """Open a folder of predictions; raises UsageError where there is none."""
         objects = Objects.open(uri)
         return cls(objects, read_document(objects)["probabilities"])

@@ -22,6 +22,8 @@ from pipelines.staged_heads import head_name
 
 LAYERS = "mean:6"
 QUANTIZER = "sign"
+TRAINED = "trained"
+"""Folder of the heads; called `heads`, a Python that is started beside it could take it for the package."""
 
 Say = Callable[[str], None]
 
@@ -92,11 +94,11 @@ def run_demo(
     for task, files in labels.items():
         say(f"Training a head for the task {task!r}, without the encoder")
         heads[task] = train_from_store(store, TrainRequest(task, read_labels(files.train))).head
-        heads[task].save(directory / "heads" / task)
+        heads[task].save(directory / TRAINED / task)
         clock.lap(f"train {task}")
 
     say(f"Scoring all {len(store):,} documents with {len(heads)} heads in one pass")
-    folders = tuple(str(directory / "heads" / task) for task in heads)
+    folders = tuple(str(directory / TRAINED / task) for task in heads)
     out = str(directory / "predictions")
     _require_done(backfill(BackfillRequest(uri, folders, out), display=display).exit_code, "backfill")
     clock.lap("backfill")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from io import FileIO
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -82,8 +83,11 @@ class Objects:
         self._folder = str(raw.prefix or "/") if isinstance(raw, LocalStore) else None
         self.unsynced = Unsynced(Path(self._folder)) if unsynced is None and self._folder else unsynced
 
+    def __repr__(self) -> str:
+        return f"Objects({self.uri!r})"
+
     @classmethod
-    def open(cls, uri: str, *, make: bool = False) -> Objects:
+    def open(cls, uri: str | PathLike[str], *, make: bool = False) -> Objects:
         """The objects under ``uri``; ``make`` creates a local directory that is not there.
 
         Raises:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -63,6 +64,10 @@ class Head:
 
     def __post_init__(self) -> None:
         check_task(self.task)
+
+    def __repr__(self) -> str:
+        classes = reprlib.repr(self.classes)
+        return f"Head({self.task!r}, classes={classes}, features='{self.spec}', snapshot={self.snapshot})"
 
     @classmethod
     def of(cls, trained: TrainedHead, task: str, snapshot: int | None = None) -> Head:

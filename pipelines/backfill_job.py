@@ -14,6 +14,7 @@ import apache_beam as beam
 
 from featurestore import DataError, Store, UsageError
 from featurestore.entries import SegmentEntry
+from featurestore.given import settle_fields, several
 from featurestore.store import READ_THREADS
 from featurestore.torn import require_records
 from heads import Head
@@ -58,6 +59,9 @@ class BackfillRequest:
     device: str = "auto"
     dtype: str = "float32"
     check: bool = False
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 def backfill(
@@ -153,6 +157,7 @@ def _device_of(request: BackfillRequest, *, local: bool) -> str:
 
 def load_heads(directories: Sequence[str]) -> list[Head]:
     """Load heads; raises UsageError where none is named, or one twice."""
+    directories = several(directories, "heads")
     if not directories:
         raise UsageError("no head is named; give --head HEAD_DIR")
     with ThreadPoolExecutor(READ_THREADS) as pool:

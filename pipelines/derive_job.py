@@ -15,6 +15,7 @@ from featurestore.calibration_sample import sample_activations
 from featurestore.codecs import check_codec
 from featurestore.derivation import Derivation
 from featurestore.entries import SegmentEntry
+from featurestore.given import settle_fields
 from featurestore.panics import panics_as_errors
 from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts
@@ -51,6 +52,9 @@ class DeriveRequest:
     codec: str | None = None
     snapshot: int | str | None = None
     like: str | None = None
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 @dataclass(frozen=True)

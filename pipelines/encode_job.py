@@ -13,6 +13,7 @@ from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from featurestore import FeatureSpec, Store, StoreError, UsageError
 from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from featurestore.codecs import check_codec
+from featurestore.given import settle_fields
 from featurestore.named_files import check_folder
 from featurestore.objects import Objects
 from pipelines.calibration import calibrate_with_encoder
@@ -91,6 +92,9 @@ class EncodeRequest:
     prune: bool = False
     prune_limit: PruneLimit = field(default_factory=lambda: PruneLimit.parse(None))
     report: str | None = None
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 def encode(

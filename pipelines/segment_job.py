@@ -168,6 +168,10 @@ class JobReport:
     document: Mapping[str, Any]
     left_corpus: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        shown = {name: self.document.get(name) for name in ("job", "exit_code", "documents", "failures")}
+        return f"JobReport({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     @property
     def exit_code(self) -> int:
         """0 when everything was done; 1 where units failed or the dead-letter limit was passed."""

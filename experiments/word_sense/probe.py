@@ -22,6 +22,7 @@ from experiments.word_sense.scores import Coverage
 from experiments.word_sense.stores import ORIGINAL, SentenceStores
 from experiments.word_sense.vectors import word_vectors
 from featurestore import Store, UsageError, parse_quantizer
+from featurestore.given import settle_fields
 from pipelines.progress import ProgressDisplay
 from pipelines.resident_encoder import resident_encoder
 
@@ -56,6 +57,9 @@ class ProbeRequest:
     first_senses: str | None = None
     device: str = "auto"
     dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> ProbeResult:

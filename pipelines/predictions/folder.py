@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -79,7 +80,7 @@ class Predictions:
         return cls(objects, probabilities)
 
     @classmethod
-    def open(cls, uri: str) -> Predictions:
+    def open(cls, uri: str | PathLike[str]) -> Predictions:
         """Open a folder of predictions; raises UsageError where there is none."""
         objects = Objects.open(uri)
         return cls(objects, read_document(objects)["probabilities"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from featurestore.addresses import Address
 from featurestore.errors import UsageError
+from featurestore.given import several
 from tablefiles.files import TableFile, is_url
 from tablefiles.formats import require_format
 from tablefiles.listing.listing import EMPTY, Found, Listing, Unread
@@ -41,12 +42,13 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
     files hold no rows; a night that brings nothing is no error.
 
     Args:
-        inputs: names.
+        inputs: names, or one.
         options: what is said of the text in them.
 
     Raises:
         UsageError: nothing is there, or an ending is unknown; the text lists what is there.
     """
+    inputs = several(inputs, "inputs")
     if not inputs:
         raise UsageError("no input: name files, directories or globs")
     if not all(inputs):

@@ -44,7 +44,7 @@ def copy(
     from cli.verify_output import progress_display  # noqa: PLC0415
     from featurestore.maintenance.copy_store import copy_store  # noqa: PLC0415
 
-    with progress_display("copied") as progress:
+    with progress_display("copy") as progress:
         done = copy_store(store, to, snapshot, progress=progress)
     if as_json:
         print_json(

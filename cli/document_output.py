@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from cli.output import error_console, prepare_file, print_table
+from cli.output import prepare_file, print_table, remark
 from featurestore import UsageError
+from featurestore.counted import counted
 from featurestore.kept_columns import TEXT, promote
 from featurestore.named_files import new_file
 
@@ -40,7 +41,7 @@ def write_documents(table: pa.Table, out: str) -> None:
             pcsv.write_csv(_flat(table), file)
         else:
             pq.write_table(table, file, compression="zstd")
-    error_console().print(f"{table.num_rows:,} rows written to {out}", markup=False, soft_wrap=True)
+    remark(f"{counted(table.num_rows, 'row')} written to {out}")
 
 
 def _flat(table: pa.Table) -> pa.Table:

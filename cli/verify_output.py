@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from cli.output import error_console, human_bytes, print_json, print_line
 from featurestore.maintenance.verify import Verification
 from featurestore.maintenance.verify_findings import Finding
+from pipelines.progress import Steps, display_for
 
 if TYPE_CHECKING:
     from pipelines.predictions.verify import FolderVerification
 
-LOG_SECONDS = 5.0
-"""Pause between two lines of progress where there is no terminal."""
-
 
 @contextmanager
-def progress_display(verb: str = "checked") -> Iterator[Callable[[int, int], None]]:
+def progress_display(title: str = "verify") -> Iterator[Callable[[int, int], None]]:
     """Shows segments that are done: a bar on a terminal, a line now and then elsewhere."""
-    errors = error_console()
-    if not errors.is_terminal:
-        yield _lines(verb)
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("segments"), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
-
-
-def _lines(verb: str) -> Callable[[int, int], None]:
-    last = time.monotonic()
-
-    def show(done: int, of: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LOG_SECONDS:
-            last = time.monotonic()
-            error_console().print(f"{done:,} of {of:,} segments {verb}", markup=False, soft_wrap=True)
-
-    return show
+    with Steps(display_for(error_console())) as steps:
+        yield lambda done, of: steps.show(title, done, of, "segment")
 
 
 def print_verification(found: Verification, folders: Sequence[FolderVerification] = (), *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from cli.output import print_json, print_line, print_table, remark
 from experiments.outcome import Difference, Outcome
 from experiments.result_tables import MISSING, ResultRow
+from featurestore.counted import counted
 
 
 def progress_line(text: str) -> None:
@@ -23,7 +24,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     groups = outcome.registry.groups
     seeds = max((len(row.seeds) for row in outcome.rows.values()), default=0)
     print_table(
-        f"{outcome.name}: accuracy in %, mean over tasks and {seeds} {'seed' if seeds == 1 else 'seeds'}",
+        f"{outcome.name}: accuracy in %, mean over tasks and {counted(seeds, 'seed')}",
         ("setting", "bytes", *groups, "mean", "±"),
         [
             (

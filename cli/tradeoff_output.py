@@ -11,6 +11,7 @@ from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point, overall
 from experiments.tradeoff.tables import point_row, provenance
 from experiments.tradeoff.wording import commands, human_bytes, recommendation_text
+from featurestore.counted import counted
 from pipelines.progress import Steps, display_for
 
 NOUNS = {"calibrating": "setting", "training heads": "head"}
@@ -55,7 +56,7 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
             ("recommended", recommendation_text(report)),
             *(("commands" if number == 0 else "", line) for number, line in enumerate(commands(report))),
             *left_out,
-            *((name, f"{count:,} labelled documents are not stored") for name, count in remarks),
+            *((name, f"{counted(count, 'labelled document')} not stored") for name, count in remarks),
             ("heads", f"{report.measured:,} trained now, the others were there; {report.seconds:.0f} s"),
             *(("files" if number == 0 else "", path) for number, path in enumerate(files)),
         ]

@@ -44,12 +44,14 @@ class Pace:
 class TimeLeft:
     """An estimate from reports of how much is done and how much is left, in the same measure.
 
-    The end that was said once is put off only where it would be clearly later: between, the time left falls.
+    Where the end seems to be later than was said, the time left stands still until what was said is true again; it
+    climbs only where the end is clearly later.
     """
 
     def __init__(self) -> None:
         self._pace = Pace()
         self._end: float | None = None
+        self._estimate = self._seen = 0.0
 
     def see(self, now: float, done: float, left: float) -> None:
         """Take a report.
@@ -61,12 +63,17 @@ class TimeLeft:
         """
         news = self._pace.see(now, done)
         rate = self._pace.rate
-        if not left:
+        since, self._seen = now - self._seen, now
+        if rate is None or not left:
             self._end = None
-        elif news and rate is not None:
-            end = now + left / rate
-            if self._end is None or end < self._end or end - self._end > max(SLACK * (end - now), SLACK_SECONDS):
-                self._end = end
+            return
+        if news:
+            self._estimate = now + left / rate
+        late = 0.0 if self._end is None else self._estimate - self._end
+        if self._end is None or late <= 0 or late > max(SLACK * (self._estimate - now), SLACK_SECONDS):
+            self._end = self._estimate
+        else:
+            self._end += min(late, since)
 
     def seconds(self, now: float) -> float | None:
         """Seconds that are left; None where nothing can be said, or where what was said has passed."""

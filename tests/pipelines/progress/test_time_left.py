@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from pipelines.progress.time_left import TimeLeft, in_words
@@ -29,7 +31,7 @@ def test_while_work_goes_on_evenly_the_time_left_falls_and_is_right(step: float)
     count, loading = 200, 90.0
     said = [(now, left) for now, left in watched(steady(loading, step, count)) if left is not None]
     assert len(said) > 20
-    assert all(after <= before for (_, before), (_, after) in zip(said, said[1:], strict=False))
+    assert all(after <= before for (_, before), (_, after) in pairwise(said))
     end = loading + step * count
     assert all(abs(now + left - end) <= 1 + 0.1 * left for now, left in said)
 
@@ -42,7 +44,7 @@ def test_loading_a_model_is_not_taken_for_slow_work() -> None:
 def test_uneven_steps_do_not_make_it_climb() -> None:
     uneven = [(10 + n + 0.4 * (n % 3), float(n), 300.0 - n) for n in range(1, 301)]
     said = [left for _, left in watched(uneven) if left is not None]
-    assert all(after <= before for before, after in zip(said, said[1:], strict=False))
+    assert all(after <= before for before, after in pairwise(said))
 
 
 def test_work_that_gets_much_slower_is_said_anew() -> None:

@@ -12,7 +12,6 @@ from pipelines.progress import Done, Passing
 from pipelines.progress.passing import Counts, Passed
 from pipelines.progress.watch import Tally
 from tests.pipelines.jobs import encoder, texts, write_corpus
-
 from tests.pipelines.test_backfill_job import train
 
 

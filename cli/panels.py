@@ -1,0 +1,43 @@
+"""Groups of options in the help of commands that have many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MANY = 10
+"""Options that a command may have without groups."""
+
+PANELS = {
+    "Columns and text files": (
+        *("--id-column", "--text-column", "--pair-column", "--label-column", "--keep-columns"),
+        *("--encoding", "--csv-delimiter", "--csv-escape"),
+    ),
+    "Features": (
+        *("--encoder", "--layers", "--positions", "--quantizer", "--max-length", "--truncation-side"),
+        *("--no-special-tokens", "--dtype", "--codec", "--like", "--mean-layers"),
+    ),
+    "Training": (
+        *("--pooling", "--attention-heads", "--queries", "--layer-mix", "--epochs", "--lr", "--batch-size"),
+        *("--patience", "--seed", "--seeds", "--order-seed", "--steps", "--samples", "--temperature"),
+        *("--precision", "--batch-tokens", "--train-rows", "--dev-rows", "--dev", "--dev-share", "--memory"),
+    ),
+    "Bad documents, and those that have left the corpus": (
+        *("--max-dead-letters", "--dead-letters", "--prune", "--max-pruned"),
+    ),
+    "The run": (
+        *("--device", "--unit-rows", "--workers", "--snapshot", "--checkpoint-steps", "--allow-download"),
+        *("--report", "--json", "--limit", "--no-sync", "--help"),
+    ),
+}
+"""Panel → options, whichever command has them; others stay under Options."""
+
+
+def set_panels(command: Any) -> None:
+    """Put the options of a command, and of its own commands, into panels where they are many."""
+    for inner in getattr(command, "commands", {}).values():
+        set_panels(inner)
+    options = [option for option in command.params if option.param_type_name == "option"]
+    if len(options) > MANY:
+        where = {name: panel for panel, names in PANELS.items() for name in names}
+        for option in options:
+            option.rich_help_panel = next((where[name] for name in option.opts if name in where), None)

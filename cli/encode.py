@@ -39,7 +39,7 @@ def encode(
     context: typer.Context,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs."),
+        typer.Argument(metavar="INPUT", help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs."),
     ],
     store: StoreOption,
     encoder: EncoderOption = "minilm",

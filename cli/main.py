@@ -38,7 +38,7 @@ from cli import (
 )
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
-from cli.panels import set_panels
+from cli.panels import lay_out
 from cli.streams import flush_streams, guard_streams
 from cli.terminal import printable, without_secrets
 from cli.version import print_version
@@ -126,7 +126,7 @@ def main() -> NoReturn:
 def command() -> Any:
     """All commands, their options in panels."""
     found = typer.main.get_command(app)
-    set_panels(found)
+    lay_out(found)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Groups of options in the help of commands that have many."""
+"""How the help of commands is laid out: options in groups where they are many, paragraphs as wide as the terminal."""
 
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ PANELS = {
 """Panel → options, whichever command has them; others stay under Options."""
 
 
-def set_panels(command: Any) -> None:
-    """Put the options of a command, and of its own commands, into panels where they are many."""
+def lay_out(command: Any) -> None:
+    """Do so with a command, and with its own commands."""
     for inner in getattr(command, "commands", {}).values():
-        set_panels(inner)
+        lay_out(inner)
+    if command.help:
+        # Typer keeps the line breaks of all paragraphs but the first.
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in command.help.split("\n\n"))
     options = [option for option in command.params if option.param_type_name == "option"]
     if len(options) > MANY:
         where = {name: panel for panel, names in PANELS.items() for name in names}

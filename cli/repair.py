@@ -37,7 +37,7 @@ def repair(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CORPUS...]",
+            metavar="CORPUS",
             help="What the store was encoded from: what is lost comes back out of it.",
             show_default=False,
         ),

@@ -42,7 +42,9 @@ def cost(
     layers: Annotated[
         str | None,
         typer.Option(
-            metavar="last|mean:m|stack:m", help="What is stored; only stack:m costs more.", show_default=False
+            metavar="POOLING",
+            help="What is stored: last, mean:m or stack:m; only stack:m costs more.",
+            show_default=False,
         ),
     ] = None,
     positions: Annotated[

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from cli.output import human_bytes, print_json, print_pairs, write_report
+from featurestore.counted import counted
 from pipelines.segment_job import JobReport
 
 SHOWN = 5
@@ -46,7 +47,7 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
     if documents["encoded"]:
         lines += [
             ("tokens", f"{report['tokens']:,}, padding {report['padding_share']:.1%}"),
-            ("truncated", f"{report['truncated']:,} documents"),
+            ("truncated", counted(report["truncated"], "document")),
             ("bytes", f"{human_bytes(sizes['payload'])} of features, {human_bytes(sizes['stored'])} stored"),
         ]
     if report.get("equal_lengths"):
@@ -59,7 +60,7 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
     failures = report["failures"]
     if failures:
         lines.append(
-            ("failed units", f"{len(failures)} of {report['units']['planned']}; {failed_units_advice(failures)}")
+            ("failed units", f"{len(failures):,} of {report['units']['planned']:,}; {failed_units_advice(failures)}")
         )
         lines += [("", f"  unit {unit}, {f['stage']}: {f['reason']}") for unit, f in list(failures.items())[:SHOWN]]
     if not dead["within"]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from experiments.demo_tasks import LabelFiles, demo_tasks, write_labels
 from experiments.docstrings import write_corpus
 from featurestore import JobError, Store
+from featurestore.counted import counted
 from heads import Evaluation, Head, evaluate_predictions, read_labels
 from heads.store_training import TrainRequest, train_from_store
 from pipelines.backfill_job import BackfillRequest, backfill
@@ -97,7 +98,7 @@ def run_demo(
         heads[task].save(directory / TRAINED / task)
         clock.lap(f"train {task}")
 
-    say(f"Scoring all {len(store):,} documents with {len(heads)} heads in one pass")
+    say(f"Scoring all {counted(len(store), 'document')} with {counted(len(heads), 'head')} in one pass")
     folders = tuple(str(directory / TRAINED / task) for task in heads)
     out = str(directory / "predictions")
     _require_done(backfill(BackfillRequest(uri, folders, out), display=display).exit_code, "backfill")

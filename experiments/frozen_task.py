@@ -18,6 +18,7 @@ from experiments.request import Experiment
 from experiments.settings import FeatureSetting, richest
 from experiments.task_data import TaskData
 from featurestore import FeatureBlock, JobError, Store
+from featurestore.counted import counted
 from heads import Evaluation, Labels, train_head
 from heads.pooling import kind_of
 from heads.split import Split
@@ -99,9 +100,8 @@ class FrozenTask:
         corpus.parent.mkdir(parents=True, exist_ok=True)
         documents = pa.concat_tables([self.data.train.table, self.data.dev.table])
         pq.write_table(documents.drop_columns(["label"]), corpus)
-        self.say(
-            f"{self.data.task.name}: encoding {len(documents):,} documents with {self.label}, {layers} {positions}"
-        )
+        count = counted(len(documents), "document")
+        self.say(f"{self.data.task.name}: encoding {count} with {self.label}, {layers} {positions}")
         rich = FeatureSetting("rich", "", layers, positions, "")
         target = self._folder / _folder_name(rich)
         return encode_documents(self.experiment, self.data, corpus, target, self.encoder, rich, self.display)

@@ -21,7 +21,7 @@ from heads import Head
 from pipelines.backfill_plan import plan_units
 from pipelines.backfill_stage import ScoreSegments
 from pipelines.predictions import PredictionFile, Predictions, Work
-from pipelines.progress import ProgressDisplay, Silent, watch_units
+from pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 from pipelines.scoring_device import scoring_on
@@ -96,6 +96,9 @@ def backfill(
     runner = RunnerChoice.of(beam_options, len(units))
     groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], runner.workers)
 
+    passing = Passing(here=runner.workers is not None)
+    counts = passing.counts()
+
     def build() -> beam.Pipeline:
         pipeline = runner.pipeline()
         score = ScoreSegments(
@@ -107,12 +110,13 @@ def backfill(
             runner.torch_threads,
             request.device,
             request.dtype,
+            passing,
         )
         _ = pipeline | "Plan" >> beam.Create(groups) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
         return pipeline
 
     if units:
-        run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent()))
+        run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent(), counts=counts))
     outcomes = {unit: SegmentOutcome.from_dict(document) for unit, document in run.outcomes().items()}
     failures = {
         unit.number: failure

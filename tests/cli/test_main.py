@@ -292,15 +292,6 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(
     assert not store.exists()
 
 
-def test_option_names_are_whole_on_a_narrow_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    for command in COMMANDS:
-        run([command, "--help"])
-    assert "…" not in capsys.readouterr().out.replace("uint8[:…]", "")
-
-
 def test_predict_of_no_documents_answers_nothing(
     tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,8 +2,9 @@
 
 from heads.artefact import Head, check_task
 from heads.attention import AttentionPooling
+from heads.comparison import evaluate_predictions
 from heads.epochs import Epoch
-from heads.evaluate import Evaluation, evaluate_predictions
+from heads.evaluate import Evaluation
 from heads.label_files import read_labels
 from heads.labels import Labels
 from heads.model import HeadModel

@@ -43,5 +43,5 @@ def remarks(evaluation: Evaluation) -> list[tuple[str, str]]:
     if evaluation.mcc is None:
         lines.append(("mcc", f"{UNDEFINED}: the documents are all of one class"))
     if evaluation.intervals["macro_f1"] is None:
-        lines.append(("interval", f"of macro f1 {UNDEFINED}: resampled documents give the same figure each time"))
+        lines.append(("interval", f"of macro f1 {UNDEFINED}: however documents are drawn, it stays the same"))
     return lines

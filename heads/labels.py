@@ -172,5 +172,6 @@ def text_column(table: pa.Table, name: str, source: str) -> pa.ChunkedArray:
         pa.types.is_boolean,
     )
     if not (pa.types.is_null(column.type) or any(kind(column.type) for kind in kinds)):
-        raise UsageError(f"{source}: column {name} holds {column.type}; expected text or integers")
+        advice = "; cast whole numbers to integers" if pa.types.is_floating(column.type) else ""
+        raise UsageError(f"{source}: column {name} holds {column.type}; expected text or integers{advice}")
     return column.cast(pa.string())

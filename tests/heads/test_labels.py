@@ -114,7 +114,7 @@ def test_a_column_that_is_there_twice_is_refused() -> None:
 
 
 def test_numbers_with_fractions_are_no_labels() -> None:
-    with pytest.raises(UsageError, match="column label holds double; expected text or integers"):
+    with pytest.raises(UsageError, match="column label holds double; expected text or integers; cast whole numbers"):
         read(table_of(["a"], [0.5]))
 
 

@@ -47,6 +47,11 @@ class TaskPart:
         return DocumentBlock.build(ids, texts, pairs)
 
     @property
+    def given_ids(self) -> pa.Array:
+        """The ids as the file has them, without the part's name."""
+        return pc.replace_substring_regex(self.table["doc_id"].combine_chunks(), r"\A[a-z]+:", "")
+
+    @property
     def labels(self) -> Labels:
         """The labels, for training from a store."""
         return Labels(self.table["doc_id"].combine_chunks(), self.table["label"].combine_chunks(), self.source)

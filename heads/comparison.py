@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from featurestore.errors import DataError
 from heads.evaluate import Evaluation
 from heads.label_form import in_order, named_twins, near_twins, normal_labels
-from heads.labels import Labels, named, named_classes, written_otherwise
+from heads.labels import Labels, blanks_around, named, named_classes, written_otherwise
 from heads.training_ids import TrainingIds
 
 logger = logging.getLogger("encore")
@@ -50,6 +50,7 @@ def evaluate_predictions(
         raise DataError(
             f"{labels.source}: none of its {len(labels)} labelled documents is among the {len(ids)} predicted ones "
             f"(labelled: {named(labels.doc_ids)}; predicted: {named(ids)}); is it the right label file?"
+            f"{blanks_around(labels.doc_ids)}"
         )
     answers = predicted.take(found.drop_null())
     answers = normal_labels(answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers)

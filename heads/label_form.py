@@ -67,7 +67,7 @@ def near_twins(names: Iterable[str], others: Iterable[str] | None = None) -> tup
 
 def named_twins(groups: Sequence[tuple[str, ...]]) -> str:
     """Near-twins for a message: the first few groups, and how many more."""
-    first = ", ".join("/".join(map(shown_name, group)) for group in groups[:TWINS_LISTED])
+    first = ", ".join(" ~ ".join(map(shown_name, group)) for group in groups[:TWINS_LISTED])
     return first if len(groups) <= TWINS_LISTED else f"{first} and {len(groups) - TWINS_LISTED:,} more"
 
 

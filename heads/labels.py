@@ -121,6 +121,12 @@ def named_classes(classes: Iterable[object]) -> str:
     return named(pa.array([shown_name(str(each)) for each in classes], pa.string()))
 
 
+def blanks_around(doc_ids: pa.Array) -> str:
+    """What is added to a message about ids that are not found, where there is white space around some; else nothing."""
+    trimmed = pc.utf8_trim_whitespace(doc_ids)
+    return "; white space around an id is part of it" if pc.any(pc.not_equal(trimmed, doc_ids)).as_py() else ""
+
+
 def written_otherwise(strange: Iterable[str], classes: Iterable[str]) -> str:
     """What is added to a message about labels that are no class, where some are near-twins of classes; else nothing."""
     twins = near_twins(strange, classes)

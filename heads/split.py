@@ -79,8 +79,9 @@ class Split:
         counts = dict(zip(self.classes, self.train.counts(self.classes).tolist(), strict=True))
         names = named_classes(f"{shown_name(name)} ({counts[name]:,})" for name in self.unmeasured)
         least = 0 if share is None else min((counts[name] for name in self.unmeasured if counts[name] > 1), default=0)
-        remedy = f"; --dev-share {_least_share(least)} measures it" if least else ""
-        logger.warning("%s: dev has no document of %s, which is not measured%s", self.dev.source, names, remedy)
+        remedy = f"; --dev-share {_least_share(least)} takes some" if least else ""
+        number = f"{len(self.unmeasured):,} {'class' if len(self.unmeasured) == 1 else 'classes'}"
+        logger.warning("%s: dev has no document of %s: %s%s", self.dev.source, number, names, remedy)
 
     @classmethod
     def given(cls, train: Labels, dev: Labels | None = None) -> Split:

@@ -8,7 +8,7 @@ from featurestore import DataError, Store, UsageError
 from heads.artefact import Head, check_task
 from heads.epochs import Progress
 from heads.gathered import MEMORY, gather
-from heads.labels import Labels, named
+from heads.labels import Labels, blanks_around, named
 from heads.pooling import check_pooling
 from heads.settings import TrainSettings
 from heads.split import Split
@@ -128,5 +128,6 @@ def _stored(store: Store, labels: Labels) -> tuple[Labels, Labels]:
         raise DataError(
             f"{labels.source}: none of its {len(labels):,} labelled documents is in {store.uri} "
             f"(labelled: {named(labels.doc_ids)}); are ids and --id-column right?"
+            f"{blanks_around(labels.doc_ids)}"
         )
     return stored, missing

@@ -64,7 +64,7 @@ def test_labels_that_are_written_otherwise_are_refused_and_named(
         code, _, error = evaluate(capsys, source, str(csv))
         assert code == 1
         assert "none of its classes, False, True, is one of the head's, false, true" in error
-        assert "(written otherwise: False/false, True/true); write labels as the head has them" in error
+        assert "(written otherwise: False ~ false, True ~ true); write labels as the head has them" in error
 
 
 def test_labels_in_any_normal_form_are_compared(loop: Loop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,7 @@ def test_labels_of_both_parts_are_in_their_normal_form_and_integers_in_their_ord
 def test_near_twins_of_a_task_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     twins = {**rows(4), "label": ["Even", "even", "odd", "odd"]}
     read_task(task_of(tmp_path, twins, rows(4)))
-    assert "train.parquet: classes that are nearly the same: Even/even" in caplog.text
+    assert "train.parquet: classes that are nearly the same: Even ~ even" in caplog.text
 
 
 def test_a_smaller_part_is_a_subset_that_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
@@ -108,7 +108,11 @@ def test_dev_texts_that_training_has_too_are_counted(tmp_path: Path) -> None:
         ("doc_id", ["a", "b", "b", "d"], r"ids occur more than once \(b\)"),
         ("label", ["same"] * 4, "every training document is 'same'; a task needs two classes"),
         ("label", ["x", "y", "x", "y"], "dev classes even, odd have no training document; label some"),
-        ("label", ["Even", "odd", "Even", "odd"], r"even have no training document \(written otherwise: even/Even\);"),
+        (
+            "label",
+            ["Even", "odd", "Even", "odd"],
+            r"even have no training document \(written otherwise: even ~ Even\);",
+        ),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused(

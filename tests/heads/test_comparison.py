@@ -55,6 +55,11 @@ def test_no_common_document_is_an_error_that_shows_both_sides() -> None:
         compared({"a": "x", "b": "y"}, {"c": "x"})
 
 
+def test_white_space_around_ids_is_part_of_them_and_is_told_of_where_none_is_found() -> None:
+    with pytest.raises(DataError, match=r"right label file\?; white space around an id is part of it"):
+        compared({"a ": "x", "b ": "y"}, {"a": "x", "b": "y"})
+
+
 def test_a_document_predicted_twice_is_an_error() -> None:
     with pytest.raises(DataError, match=r"1 documents come twice \(a\)"):
         evaluate_predictions(labels_of({"a": "x"}), pa.array(["a", "a"]), pa.array(["x", "y"]))
@@ -66,7 +71,7 @@ def test_a_document_predicted_twice_is_an_error() -> None:
     [
         (
             ("True", "False"),
-            r"of its classes, False, True, is one .*head's, false, true \(written .*: False/false, True/t",
+            r"of its classes, False, True, is one .*head's, false, true \(written .*: False ~ false, True ~ t",
         ),
         (("spam", "ham"), r"labels\.csv: none of its classes, ham, spam, is one of the head's, false, true; write"),
     ],
@@ -80,7 +85,9 @@ def test_labels_of_which_none_is_a_class_of_the_head_are_an_error(
 
 def test_some_labels_that_are_no_class_of_the_head_are_an_error_that_counts_and_names_them() -> None:
     labels = {"a": "x", "b": "Y", "c": "Y", "d": "other", "not predicted": "w"}
-    message = r"labels\.csv: 3 of 4 documents .* no class of the head: Y, other \(written otherwise: Y/y\); write them"
+    message = (
+        r"labels\.csv: 3 of 4 documents .* no class of the head: Y, other \(written otherwise: Y ~ y\); write them"
+    )
     with pytest.raises(DataError, match=message):
         compared(labels, dict.fromkeys("abcd", "x"), ("x", "y"))
 
@@ -112,7 +119,7 @@ def test_near_twins_among_the_classes_of_a_head_are_named_where_one_is_measured(
 ) -> None:
     compared({"1": "a", "2": "b"}, {"1": "A", "2": "b"}, ("A", "a", "b", "C", "c"))
     assert [record.getMessage() for record in caplog.records] == [
-        "labels.csv: classes of the head that are near-twins: a/A"
+        "labels.csv: classes of the head that are near-twins: a ~ A"
     ]
 
 

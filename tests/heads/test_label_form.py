@@ -101,7 +101,7 @@ def test_twins_of_another_side_are_found_from_this_one() -> None:
 
 def test_twins_are_cut_for_a_message_and_texts_not_repeated() -> None:
     groups = near_twins([text for at in range(7) for text in (f"class {at}", f"Class {at}")])
-    assert named_twins(groups[:2]) == "Class 0/class 0, Class 1/class 1"
-    assert named_twins(groups).endswith("Class 4/class 4 and 2 more")
+    assert named_twins(groups[:2]) == "Class 0 ~ class 0, Class 1 ~ class 1"
+    assert named_twins(groups).endswith("Class 4 ~ class 4 and 2 more")
     long = "a text of many words that is no name of a class"
-    assert named_twins(near_twins([long, long.upper()])) == "(47 characters)/(47 characters)"
+    assert named_twins(near_twins([long, long.upper()])) == "(47 characters) ~ (47 characters)"

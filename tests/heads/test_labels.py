@@ -64,7 +64,7 @@ def test_near_twins_among_labels_are_named_in_a_warning_and_stay_classes(caplog:
     labels = read(table_of([*"abcdef"], ["True", "true", "01", "1", "1.0", "x"]))
     assert labels.classes == ("01", "1", "1.0", "True", "true", "x")
     assert [record.getMessage() for record in caplog.records] == [
-        "topics.parquet: classes that are nearly the same: 01/1/1.0, True/true; write them alike if they are"
+        "topics.parquet: classes that are nearly the same: 01 ~ 1 ~ 1.0, True ~ true; write them alike if they are"
     ]
     caplog.clear()
     read(table_of(["a", "b"], ["x", "y"]))
@@ -132,7 +132,7 @@ def test_codes_of_a_class_that_is_not_listed_are_an_error() -> None:
 
 
 def test_a_class_that_is_not_listed_is_told_what_it_nearly_is() -> None:
-    with pytest.raises(DataError, match=r"classes X are not among x, y \(written otherwise: X/x\)"):
+    with pytest.raises(DataError, match=r"classes X are not among x, y \(written otherwise: X ~ x\)"):
         labels_of({"a": "x", "b": "X"}).codes(("x", "y"))
 
 

@@ -110,8 +110,8 @@ def test_the_share_that_is_named_does_it(documents: int, share: float) -> None:
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"x": 50, "y": 3, "z": 1}, "y (3), z (1), which is not measured; --dev-share 0.17 measures it"),
-        ({"x": 50, "z": 1}, "z (1), which is not measured"),
+        ({"x": 50, "y": 3, "z": 1}, "2 classes: y (3), z (1); --dev-share 0.17 takes some"),
+        ({"x": 50, "z": 1}, "1 class: z (1)"),
         ({"x": 50, "y": 5}, None),
     ],
 )
@@ -128,7 +128,7 @@ def test_classes_that_given_dev_labels_lack_are_named(caplog: pytest.LogCaptureF
     split = Split.given(labels_of(many({"x": 5, "y": 5})), labels_of({"c": "x"}, "dev.csv"))
     assert split.unmeasured == ("y",)
     split.warn_of_unmeasured()
-    assert "dev.csv: dev has no document of y (5), which is not measured" in caplog.text
+    assert "dev.csv: dev has no document of 1 class: y (5)" in caplog.text
     Split.given(labels_of(many({"x": 5, "y": 5}))).warn_of_unmeasured()
     assert len(caplog.records) == 1
 
@@ -155,7 +155,7 @@ def test_a_class_that_only_dev_has_is_an_error() -> None:
 
 
 def test_a_class_that_only_dev_has_is_told_what_it_nearly_is() -> None:
-    with pytest.raises(DataError, match=r"classes Y have no document to train on \(written otherwise: Y/y\); label"):
+    with pytest.raises(DataError, match=r"classes Y have no document to train on \(written otherwise: Y ~ y\); label"):
         Split.given(labels_of({"a": "x", "b": "y"}), labels_of({"c": "Y", "d": "x"}, "dev.csv"))
 
 

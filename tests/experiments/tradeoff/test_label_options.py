@@ -52,4 +52,4 @@ def test_labels_are_read_in_their_normal_form_and_classes_without_a_dev_document
         (tmp_path / f"{part}.csv").write_text(f"doc_id,label\n{rows}")
     (task,) = read_tasks([LabelFiles("t", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))], store)
     assert task.classes == ("1", "2", "10")
-    assert "dev has no document of 1 (6), which is not measured" in caplog.text
+    assert "dev has no document of 1 class: 1 (6)" in caplog.text

@@ -43,5 +43,7 @@ def remarks(evaluation: Evaluation) -> list[tuple[str, str]]:
     if evaluation.mcc is None:
         lines.append(("mcc", f"{UNDEFINED}: the documents are all of one class"))
     if evaluation.intervals["macro_f1"] is None:
-        lines.append(("interval", f"of macro f1 {UNDEFINED}: however documents are drawn, it stays the same"))
+        alike = evaluation.accuracy in (0, 1)
+        reason = "all documents are right, or all wrong" if alike else "classes have too few documents to draw from"
+        lines.append(("interval", f"of macro f1 {UNDEFINED}: {reason}"))
     return lines

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import pyarrow as pa
+
 from cli.class_output import print_classes
 from cli.evaluate_output import figures, remarks
 from cli.output import error_console, print_json, print_pairs
 from heads import Epoch, Evaluation
-from heads.labels import named_classes
+from heads.labels import named
 from heads.pooling import kind_of
 from heads.store_training import LabelCounts, StoreTraining
+from tablefiles.names import shown_name
 
 POINT = ("pooling", "learning_rate", "batch_size", "seed")
 """What tells the heads of a grid apart."""
@@ -83,7 +86,7 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
         lines += remarks(head.evaluation)
     rare = _rare(result)
     if rare:
-        lines.append(("rare", f"{named_classes(rare)}: accuracy hardly shows it; look at recall and macro f1"))
+        lines.append(("rare", f"{named(pa.array(rare))}: accuracy hardly shows it; look at recall and macro f1"))
     lines.append(("took", f"{head.training['seconds']:.1f} s"))
     print_pairs(lines)
     print_classes(head.evaluation, head.classes, result.class_documents)
@@ -131,7 +134,7 @@ def _rare(result: StoreTraining) -> list[str]:
     """Classes that have less than a tenth of an equal share of the training documents."""
     limit = sum(result.class_documents) / len(result.class_documents) / RARE
     return [
-        f"{name} ({count:,})"
+        f"{shown_name(name)} ({count:,})"
         for name, count in zip(result.head.classes, result.class_documents, strict=True)
         if count < limit
     ]

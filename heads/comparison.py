@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -86,19 +87,21 @@ def _require_once(ids: pa.Array) -> None:
 def _require_classes(labels: Labels, predicted: pa.Array | pa.ChunkedArray, classes: Sequence[str] | None) -> None:
     """See that labels are classes of the head, as far as these are known; near-twins that are not one are named."""
     given = pc.unique(predicted.cast(pa.string())) if classes is None else pa.array(classes, pa.string())
-    known = normal_labels(given).to_pylist()
-    if len(set(known)) < len(known):
-        merged = [name for name in in_order(known) if known.count(name) > 1]
+    counted = Counter(normal_labels(given).to_pylist())
+    known = in_order(counted)
+    merged = [name for name in known if counted[name] > 1]
+    if merged:
         logger.warning(
             "the head has classes that are one in normal form, %s; they count as one: train it anew",
             named_classes(merged),
         )
-    strange = [name for name in labels.classes if name not in set(known)]
+    own = labels.classes
+    strange = [name for name in own if name not in counted]
     alike = written_otherwise(strange, known)
-    if len(strange) == len(labels.classes):
+    if len(strange) == len(own):
         raise DataError(
             f"{labels.source}: none of its classes, {named_classes(strange)}, is one of the head's, "
-            f"{named_classes(in_order(known))}{alike}; write labels as the head has them"
+            f"{named_classes(known)}{alike}; write labels as the head has them"
         )
     if strange and classes is not None:
         count = pc.sum(pc.is_in(labels.labels, value_set=pa.array(strange, pa.string()))).as_py()
@@ -106,9 +109,9 @@ def _require_classes(labels: Labels, predicted: pa.Array | pa.ChunkedArray, clas
             f"{labels.source}: {count:,} of {len(labels):,} documents have labels that are no class of the head: "
             f"{named_classes(strange)}{alike}; write them as the head has them, or leave them out"
         )
-    own = near_twins([name for name in labels.classes if name in set(known)], known)
-    if own:
-        logger.warning("%s: classes of the head that are near-twins: %s", labels.source, named_twins(own))
+    twins = near_twins(set(own) - set(strange), known)
+    if twins:
+        logger.warning("%s: classes of the head that are near-twins: %s", labels.source, named_twins(twins))
 
 
 def _codes(values: pa.Array, classes: Sequence[str]) -> npt.NDArray[np.int64]:

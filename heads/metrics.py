@@ -89,8 +89,9 @@ def bootstrap_intervals(confusion: Confusion) -> dict[str, tuple[float, float] |
     """95 % percentile intervals of ``macro_f1`` and ``mcc`` over `RESAMPLES` bootstrap samples of the documents.
 
     Drawing documents with replacement is drawing the confusion matrix's cells from a multinomial distribution. A sample
-    of one class alone shows no correlation, and counts as 0. None where the interval would have no width, as without an
-    error: all samples are then alike, and say nothing of how far the figure may be off.
+    of one class alone shows no correlation, and counts as 0. None where the samples say nothing: the interval would
+    have no width, as without an error, or would not hold the figure, as with classes of a document or two, which most
+    samples lack or repeat.
     """
     truth, predicted, counts = confusion.cells
     documents = int(counts.sum())
@@ -104,7 +105,8 @@ def bootstrap_intervals(confusion: Confusion) -> dict[str, tuple[float, float] |
         resampled = _class_counts(truth, predicted, sample, confusion.classes)
         drawn["macro_f1"].append(resampled.macro_f1)
         drawn["mcc"].append(resampled.mcc)
-    return {name: _percentiles(np.concatenate(values)) for name, values in drawn.items()}
+    found = ClassCounts.of(confusion)
+    return {name: _percentiles(np.concatenate(values), float(getattr(found, name))) for name, values in drawn.items()}
 
 
 def _class_counts(
@@ -128,9 +130,9 @@ def _sum_by_class(counts: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], 
     return sums
 
 
-def _percentiles(values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+def _percentiles(values: npt.NDArray[np.float64], figure: float) -> tuple[float, float] | None:
     low, high = np.percentile(np.nan_to_num(values), [2.5, 97.5])
-    return (float(low), float(high)) if high - low > SAME else None
+    return (float(low), float(high)) if high - low > SAME and low - SAME <= figure <= high + SAME else None
 
 
 def _ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:

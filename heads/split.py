@@ -77,7 +77,7 @@ class Split:
         if self.dev is None or not self.unmeasured:
             return
         counts = dict(zip(self.classes, self.train.counts(self.classes).tolist(), strict=True))
-        names = named_classes(f"{shown_name(name)} ({counts[name]:,})" for name in self.unmeasured)
+        names = named(pa.array([f"{shown_name(name)} ({counts[name]:,})" for name in self.unmeasured]))
         least = 0 if share is None else min((counts[name] for name in self.unmeasured if counts[name] > 1), default=0)
         remedy = f"; --dev-share {_least_share(least)} takes some" if least else ""
         number = f"{len(self.unmeasured):,} {'class' if len(self.unmeasured) == 1 else 'classes'}"

@@ -121,6 +121,16 @@ def test_documents_that_give_one_figure_however_they_are_drawn_have_no_bootstrap
     assert intervals_of(confusion) == {"macro_f1": None, "mcc": None}
 
 
+def test_classes_of_a_document_or_two_have_no_interval_beside_their_figure() -> None:
+    truth = np.repeat(np.arange(300), 2)
+    predicted = np.where(np.arange(600) % 3 == 0, (truth + 1) % 300, truth)
+    confusion = Confusion.of(truth, predicted, 300)
+    assert bootstrap_intervals(confusion)["macro_f1"] is None
+    mcc = bootstrap_intervals(confusion)["mcc"]
+    assert mcc is not None
+    assert mcc[0] < ClassCounts.of(confusion).mcc < mcc[1]
+
+
 def test_the_bootstrap_draws_what_it_drew_from_whole_matrices() -> None:
     assert intervals_of(THREE) == {
         "macro_f1": pytest.approx((0.49983766233766236, 0.9393939393939394), abs=1e-12),

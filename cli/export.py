@@ -56,6 +56,6 @@ def export(
 
     kept = None if columns is None else tuple(name.strip() for name in columns.split(",") if name.strip())
     request = ExportRequest(predictions, store, out, tuple(head or ()), kept, snapshot)
-    with progress_display("exported") as progress:
+    with progress_display("export") as progress:
         done = run_export(request, progress)
     print_export(done, out, as_json=as_json)

@@ -8,7 +8,7 @@ from collections import Counter
 import pyarrow as pa
 
 from cli.document_output import CSV, write_documents
-from cli.output import error_console, print_json, print_table
+from cli.output import print_json, print_table, remark
 from featurestore.kept_columns import TEXT, promote
 from pipelines.predict_job import Predicted
 from pipelines.predictions.contents import PROBABILITIES
@@ -26,7 +26,7 @@ def print_predicted(predicted: Predicted, out: str | None, limit: int, *, as_jso
         print_table(f"{min(limit, table.num_rows):,} of {table.num_rows:,} predictions", table.column_names, rows)
     reasons = Counter(f"{letter.stage}: {letter.kind}" for letter in predicted.dead)
     for reason, count in reasons.most_common():
-        error_console().print(f"{count:,} rejected, {reason}", markup=False)
+        remark(f"{count:,} rejected, {reason}")
 
 
 def _rows(table: pa.Table) -> list[dict[str, object]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -209,7 +208,7 @@ def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[
     """The figures of a cell that every experiment has."""
     if evaluation is None:
         raise ValueError("a cell is measured on dev documents")
-    low, high = evaluation.intervals["accuracy"]
+    low, high = evaluation.accuracy_interval
     return {
         "accuracy": evaluation.accuracy,
         "accuracy_low": low,
@@ -219,7 +218,7 @@ def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[
         "majority": evaluation.majority,
         "train_documents": train_documents,
         "dev_documents": evaluation.documents,
-        "confusion": np.asarray(evaluation.confusion).tolist(),
+        "confusion": evaluation.confusion.to_json(),
     }
 
 

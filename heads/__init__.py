@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heads.artefact import Head, check_task
     from heads.attention import AttentionPooling
+    from heads.comparison import evaluate_predictions
     from heads.epochs import Epoch
-    from heads.evaluate import Evaluation, evaluate_predictions
+    from heads.evaluate import Evaluation
     from heads.label_files import read_labels
     from heads.labels import Labels
     from heads.model import HeadModel
@@ -52,7 +53,7 @@ _MODULES = {
     "TrainedHead": "heads.training",
     "check_task": "heads.artefact",
     "default_pooling": "heads.pooling",
-    "evaluate_predictions": "heads.evaluate",
+    "evaluate_predictions": "heads.comparison",
     "read_labels": "heads.label_files",
     "train_head": "heads.training",
 }

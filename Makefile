@@ -44,7 +44,7 @@ test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -m "not soak" --numprocesses auto --dist loadfile
 
 soak: $(READY) ## Run the long versions of the tests
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak --numprocesses auto --dist loadfile
 
 lint: $(READY) ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -50,6 +50,7 @@ def backfill(
     Example: encore backfill --store features --head trained/topic --head trained/tone --out predictions
     """
     from cli.output import error_console, human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
+    from featurestore.counted import counted  # noqa: PLC0415
     from pipelines.backfill_job import BackfillRequest  # noqa: PLC0415
     from pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
@@ -68,16 +69,16 @@ def backfill(
             ("predictions", f"{found['predictions']}" + ("" if found["committed"] else " (unchanged)")),
             ("heads", ", ".join(found["heads"])),
             ("documents", f"{documents['stored']:,} at snapshot {found['snapshot']}"),
-            ("scored", f"{documents['scored']:,} predictions, {human_bytes(found['bytes'])}"),
+            ("scored", f"{counted(documents['scored'], 'prediction')}, {human_bytes(found['bytes'])}"),
         ]
         if documents["carried"]:
-            lines.append(("carried over", f"{documents['carried']:,} predictions that were made before"))
+            lines.append(("carried over", f"{counted(documents['carried'], 'prediction')} made before"))
         if documents["adopted"]:
-            lines.append(("adopted", f"{documents['adopted']:,} predictions that an earlier run had finished"))
+            lines.append(("adopted", f"{counted(documents['adopted'], 'prediction')} that an earlier run had finished"))
         if documents["checked"]:
-            lines.append(("checked", f"{documents['checked']:,} listed predictions, which are sound"))
+            lines.append(("checked", f"{counted(documents['checked'], 'listed prediction')}, sound"))
         if failures:
-            lines.append(("failed", f"{len(failures)} segments; the same command tries them again"))
+            lines.append(("failed", f"{counted(len(failures), 'segment')}; the same command tries again"))
             lines += [("", f"  {f['stage']}: {f['reason']}") for f in list(failures.values())[:5]]
         lines.append(("took", f"{found['wall_seconds']:.1f} s{on_device}"))
         print_pairs(lines)

@@ -41,6 +41,7 @@ def compact(
     target = parse_bytes(target_bytes, "--target-bytes")
     from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from featurestore import Store  # noqa: PLC0415
+    from featurestore.counted import counted  # noqa: PLC0415
     from featurestore.maintenance.compact import compact as run_compact  # noqa: PLC0415
 
     opened = Store.open(store)
@@ -58,7 +59,7 @@ def compact(
             ("store", f"{opened.uri} at {snapshots}"),
             ("segments", f"{done.segments[0]:,}, {would or 'now '}{done.segments[1]:,}"),
             ("replaced", f"{done.replaced:,} by {done.written:,}"),
-            ("copied", f"{done.documents:,} documents, {human_bytes(done.payload_bytes)} of features"),
-            ("left out", f"{done.deleted:,} deleted rows"),
+            ("copied", f"{counted(done.documents, 'document')}, {human_bytes(done.payload_bytes)} of features"),
+            ("left out", counted(done.deleted, "deleted row")),
         ]
     )

@@ -40,11 +40,11 @@ def copy(
     """
     beam_options(context, taken=False)
     from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
-    from cli.vacuum_output import counted  # noqa: PLC0415
     from cli.verify_output import progress_display  # noqa: PLC0415
+    from featurestore.counted import counted  # noqa: PLC0415
     from featurestore.maintenance.copy_store import copy_store  # noqa: PLC0415
 
-    with progress_display("copied") as progress:
+    with progress_display("copy") as progress:
         done = copy_store(store, to, snapshot, progress=progress)
     if as_json:
         print_json(
@@ -61,9 +61,9 @@ def copy(
         return
     print_pairs(
         [
-            ("copy", f"{done.store.uri} at snapshot {done.store.version}, {counted(len(done.store), 'documents')}"),
+            ("copy", f"{done.store.uri} at snapshot {done.store.version}, {counted(len(done.store), 'document')}"),
             *([("tags", ", ".join(done.tags))] if done.tags else []),
-            ("written", f"{counted(done.objects, 'objects')}, {human_bytes(done.bytes)}"),
-            ("there", f"{counted(done.there, 'objects')} that an earlier copy had written"),
+            ("written", f"{counted(done.objects, 'object')}, {human_bytes(done.bytes)}"),
+            ("there", f"{counted(done.there, 'object')} that an earlier copy had written"),
         ]
     )

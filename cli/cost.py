@@ -9,7 +9,7 @@ import typer
 from cli.beam_options import beam_options
 from cli.options import JsonOption
 
-EXAMPLE = "an example; give your own"
+ASSUMED = "assumed; what it stands for is printed"
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,9 @@ def cost(
     layers: Annotated[
         str | None,
         typer.Option(
-            metavar="last|mean:m|stack:m", help="What is stored; only stack:m costs more.", show_default=False
+            metavar="POOLING",
+            help="What is stored: last, mean:m or stack:m; only stack:m costs more.",
+            show_default=False,
         ),
     ] = None,
     positions: Annotated[
@@ -50,14 +52,15 @@ def cost(
         typer.Option(metavar="tokens|cls|mean", help="A vector a token, or one a document.", show_default="tokens"),
     ] = None,
     price_per_gb_month: Annotated[
-        float | None, typer.Option(metavar="X", help="Price of 10⁹ bytes for a month.", show_default=f"0.02, {EXAMPLE}")
+        float | None,
+        typer.Option(metavar="X", help="Price of 10⁹ bytes for a month.", show_default=f"0.0214, {ASSUMED}"),
     ] = None,
     price_per_device_hour: Annotated[
-        float | None, typer.Option(metavar="Y", help="Price of a device for an hour.", show_default=f"2, {EXAMPLE}")
+        float | None, typer.Option(metavar="Y", help="Price of a device for an hour.", show_default=f"2.74, {ASSUMED}")
     ] = None,
     device_flops: Annotated[
         float | None,
-        typer.Option(metavar="F", help="The device's peak in TFLOP/s.", show_default=f"100, {EXAMPLE}"),
+        typer.Option(metavar="F", help="The device's peak in TFLOP/s.", show_default=f"312, {ASSUMED}"),
     ] = None,
     utilization: Annotated[
         float | None, typer.Option(metavar="U", help="Share of the peak that is reached.", show_default="0.3")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cli.output import human_bytes, print_json, print_pairs, print_table
 from experiments.cost.compute import first_cheaper, round_up
+from experiments.cost.encoder_shapes import EncoderShape
 from experiments.cost.money import Work
 from experiments.cost.paper import printed_flops
 from experiments.cost.report import CostReport, PricedCorpus
@@ -120,16 +123,47 @@ def _print_money(report: CostReport, money: PricedCorpus) -> None:
             for kind, cost in compared.stored.items()
         ],
     )
-    rates = (
-        f"{prices.gb_month:g} for 10⁹ bytes a month, {prices.device_hour:g} for a device-hour at"
-        f" {prices.utilization:.0%} of {prices.device_tflops:g} TFLOP/s: give your own"
-    )
     print_pairs(
         [
-            ("prices", rates),
-            ("not counted", "index and metadata of the store, lossless codecs, reading, tokenizing, training"),
+            *_reasons(report.shape, money),
+            *_assumptions(report, money),
+            ("not counted", "index and metadata of the store, lossless codecs, requests,"),
+            ("", "reading, tokenizing, training"),
         ]
     )
+
+
+def _reasons(shape: EncoderShape, money: PricedCorpus) -> Iterator[tuple[str, str]]:
+    """Why keeping pays from so many tasks, and for which encoders it does so sooner."""
+    tasks, months = money.corpus.tasks, f"{money.prices.months:g} months"
+    kind, cost = min(money.comparison.stored.items(), key=lambda item: item[1].storage_cost)
+    if cost.keeping_per_encoding is None:
+        return
+    times = f"{cost.keeping_per_encoding:,.3g} times"
+    yield "why", f"keeping {kind} for {months} costs {times} encoding"
+    yield "", "once, which is what each task after the first saves. Bytes grow"
+    yield "", "with the width of an encoder, FLOPs with layers × width²; fewer"
+    yield "", "--months keep less, and so does --positions mean"
+    if cost.size_that_pays is not None:
+        yield "", f"with {tasks:,} tasks {kind} pays from layers × width of {cost.size_that_pays:,.0f} on;"
+        yield "", f"{shape.name} has {shape.size:,}"
+
+
+def _assumptions(report: CostReport, money: PricedCorpus) -> Iterator[tuple[str, str]]:
+    """What the prices are: those that were given, and where the others come from."""
+    names = {
+        "device_hour": "device-hour",
+        "device_tflops": "TFLOP/s",
+        "utilization": "reached",
+        "gb_month": "GB and month",
+        "months": "months",
+    }
+    speed = money.corpus.documents / (money.comparison.encode_once.hours * 3600)
+    for name, label in names.items():
+        yield label, report.assumed.get(name, f"{getattr(money.prices, name):g}, as given")
+        if name == "utilization":
+            yield "", f"it stands for {round(speed, -2):,.0f} documents a second here; at half of it"
+            yield "", "keeping pays from about half the tasks"
 
 
 def _work(work: Work) -> tuple[str, str]:

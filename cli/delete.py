@@ -27,7 +27,7 @@ def delete(
     context: typer.Context,
     store: StoreOption,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID...", help="Ids of the documents.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of the documents.", show_default=False)
     ] = None,
     ids_file: Annotated[
         str | None,

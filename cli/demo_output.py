@@ -26,7 +26,7 @@ def print_demo(result: DemoResult) -> None:
                 f"{found.documents:,}",
                 f"{found.majority:.1%}",
                 f"{found.accuracy:.1%}",
-                f"{found.intervals['accuracy'][0]:.1%} to {found.intervals['accuracy'][1]:.1%}",
+                " to ".join(f"{end:.1%}" for end in found.accuracy_interval),
             )
             for task, found in result.evaluations.items()
         ],

@@ -21,7 +21,8 @@ def derive(
     source: Annotated[str, typer.Option("--from", metavar="URI", help="The richer store.")],
     store: StoreOption,
     layers: Annotated[
-        str | None, typer.Option(metavar="last|layer:k|mean:m|stack:m", help="Layer pooling.", show_default="as stored")
+        str | None,
+        typer.Option(metavar="POOLING", help="Of layers: last, layer:k, mean:m, stack:m.", show_default="as stored"),
     ] = None,
     positions: Annotated[
         str | None, typer.Option(metavar="tokens|cls|mean", help="Positions to keep.", show_default="as stored")
@@ -29,7 +30,7 @@ def derive(
     quantizer: Annotated[
         str | None,
         typer.Option(
-            metavar="float16|uint8[:…]|int4|int2|sign|sign-centred", help="Quantizer.", show_default="as stored"
+            metavar="QUANTIZER", help="float16, uint8, int4, int2, sign or sign-centred.", show_default="as stored"
         ),
     ] = None,
     codec: CodecOption = None,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from cli.output import error_console, prepare_file, print_table
+from cli.output import prepare_file, print_table, remark
 from featurestore import UsageError
+from featurestore.counted import counted
 from featurestore.kept_columns import TEXT, promote
 from featurestore.named_files import new_file
 
@@ -18,8 +21,13 @@ PARQUET, CSV = ".parquet", ".csv"
 def print_documents(table: pa.Table, limit: int) -> None:
     """The first documents as a table, and how many there are."""
     cells = [column.to_pylist() for column in _flat(table.slice(0, limit)).columns]
-    title = f"{min(limit, table.num_rows):,} of {table.num_rows:,} documents"
+    title = f"{min(limit, table.num_rows):,} of {counted(table.num_rows, 'document')}"
     print_table(title, table.column_names, zip(*cells, strict=True))
+
+
+def documents_json(table: pa.Table, limit: int) -> list[dict[str, Any]]:
+    """The first documents, numbers and truth values as such and all else as text."""
+    return _flat(table.slice(0, limit)).to_pylist()  # type: ignore[no-any-return]
 
 
 def prepare_out(out: str | None) -> None:
@@ -40,7 +48,7 @@ def write_documents(table: pa.Table, out: str) -> None:
             pcsv.write_csv(_flat(table), file)
         else:
             pq.write_table(table, file, compression="zstd")
-    error_console().print(f"{table.num_rows:,} rows written to {out}", markup=False, soft_wrap=True)
+    remark(f"{counted(table.num_rows, 'row')} written to {out}")
 
 
 def _flat(table: pa.Table) -> pa.Table:

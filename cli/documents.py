@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.beam_options import beam_options
-from cli.options import SnapshotOption, StoreOption
+from cli.options import JsonOption, SnapshotOption, StoreOption
 
 
 def register(app: typer.Typer) -> None:
@@ -21,23 +21,32 @@ def documents(
     snapshot: SnapshotOption = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", metavar="FILE.parquet|FILE.csv", help="Write all of them.", show_default=False),
+        typer.Option(
+            "--out", metavar="FILE", help="Write all of them, as its ending says: .parquet or .csv.", show_default=False
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Documents to print.")] = 20,
+    as_json: JsonOption = False,
 ) -> None:
     """List the stored documents: ids, tokens, truncation, and the corpus columns that were kept.
 
     Example: encore documents --store features --out documents.parquet
     """
     beam_options(context, taken=False)
-    from cli.document_output import prepare_out, print_documents, write_documents  # noqa: PLC0415
+    from cli.document_output import documents_json, prepare_out, print_documents, write_documents  # noqa: PLC0415
+    from cli.output import print_json  # noqa: PLC0415
     from featurestore.newest import read_store  # noqa: PLC0415
 
     prepare_out(out)
-    index = read_store(store, snapshot, lambda opened: opened.documents())
+    index, found = read_store(
+        store, snapshot, lambda opened: (opened.documents(), {"store": opened.uri, "snapshot": opened.version})
+    )
     table = index.drop_columns(["key_hash", "text_digest"])
-    if out is None:
+    if out is not None:
+        write_documents(table, out)
+    if as_json:
+        listed = {"listed": documents_json(table, limit)} if out is None else {"out": out}
+        print_json({**found, "documents": table.num_rows, **listed})
+    elif out is None:
         # Of a pair alone this says anything that n_tokens does not.
         print_documents(table.drop_columns(["n_first_tokens"]), limit)
-    else:
-        write_documents(table, out)

@@ -39,15 +39,16 @@ def encode(
     context: typer.Context,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs."),
+        typer.Argument(metavar="INPUT", help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs."),
     ],
     store: StoreOption,
     encoder: EncoderOption = "minilm",
     layers: Annotated[
         str | None,
         typer.Option(
-            metavar="last|layer:k|mean:m|stack:m",
-            help="Layer pooling; mean:16, or of every layer where there are fewer, unless given.",
+            metavar="POOLING",
+            help="Of layers: last, layer:k, mean:m or stack:m; mean:16, or of every layer where there are fewer, "
+            "unless given.",
             show_default=False,
         ),
     ] = None,
@@ -55,8 +56,9 @@ def encode(
     quantizer: Annotated[
         str,
         typer.Option(
-            metavar="float16|uint8[:…]|int4|int2|sign|sign-centred",
-            help="uint8 takes :per-tensor or :per-dimension, and :min-max or :histogram.",
+            metavar="QUANTIZER",
+            help="float16, uint8, int4, int2, sign or sign-centred; "
+            "uint8 takes :per-tensor or :per-dimension, and :min-max or :histogram.",
         ),
     ] = "sign",
     max_length: MaxLengthOption = None,

@@ -30,7 +30,9 @@ def evaluate(
     labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, Arrow, JSON or CSV with ids and labels.")],
     head: Annotated[
         str | None,
-        typer.Option("--head", metavar="TASK", help="Which head, where there are several.", show_default=False),
+        typer.Option(
+            "--head", metavar="TASK|HEAD_DIR", help="Which head, where there are several.", show_default=False
+        ),
     ] = None,
     id_column: IdColumnOption = "doc_id",
     label_column: LabelColumnOption = "label",
@@ -51,10 +53,12 @@ def evaluate(
     from tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
-    name, table = read_predictions(predictions, head)
+    found = read_predictions(predictions, head)
     given = read_labels(labels, id_column, label_column, text)
-    evaluation = evaluate_predictions(given, table["doc_id"], table["label"])
+    evaluation = evaluate_predictions(
+        given, found.table["doc_id"], found.table["label"], classes=found.classes, trained_on=found.trained_on
+    )
     if as_json:
-        print_json({"head": name, **evaluation.to_dict()})
+        print_json({"head": found.head, **evaluation.to_dict()})
     else:
-        print_evaluation(name, evaluation)
+        print_evaluation(found.head, evaluation)

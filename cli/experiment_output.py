@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 
-from cli.output import error_console, print_json, print_line, print_table
+from cli.output import print_json, print_line, print_table, remark
 from experiments.outcome import Difference, Outcome
 from experiments.result_tables import MISSING, ResultRow
+from featurestore.counted import counted
 
 
 def progress_line(text: str) -> None:
-    """One line on standard error, with the time of day: these runs are long."""
-    error_console().print(f"{datetime.now():%H:%M:%S} {text}", markup=False, soft_wrap=True)
+    """One line on standard error, with the time of day on a terminal, since these runs are long; a log has its own."""
+    remark(f"{datetime.now():%H:%M:%S} {text}" if sys.stderr.isatty() else text)
 
 
 def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
@@ -22,7 +24,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     groups = outcome.registry.groups
     seeds = max((len(row.seeds) for row in outcome.rows.values()), default=0)
     print_table(
-        f"{outcome.name}: accuracy in %, mean over tasks and {seeds} {'seed' if seeds == 1 else 'seeds'}",
+        f"{outcome.name}: accuracy in %, mean over tasks and {counted(seeds, 'seed')}",
         ("setting", "bytes", *groups, "mean", "±"),
         [
             (

@@ -15,7 +15,8 @@ EncoderRateOption = Annotated[
     typer.Option("--lr", metavar="X", help="Peak learning rate of the encoder.", show_default="as encore multitask"),
 ]
 PrecisionOption = Annotated[
-    str, typer.Option("--precision", metavar="auto|float32|bfloat16", help="What the training computes in.")
+    str,
+    typer.Option("--precision", metavar="NUMBERS", help="auto, float32 or bfloat16: what the training computes in."),
 ]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from cli.output import human_bytes, print_json, print_pairs
-from cli.vacuum_output import counted, numbers
+from cli.vacuum_output import numbers
+from featurestore.counted import counted
 from featurestore.maintenance.forget import Removal
 from pipelines.forget_job import FolderForgotten, Forgetting
 
@@ -26,17 +27,20 @@ def print_forgetting(done: Forgetting, *, age_limit: timedelta, dry_run: bool, a
 def _done(done: Forgetting, *, dry_run: bool) -> Iterator[tuple[str, object]]:
     would = "would be " if dry_run else ""
     kept = done.removal.kept
-    yield "store", f"{done.store.uri} at snapshot {done.store.version}, {counted(len(done.store), 'documents')}"
+    yield "store", f"{done.store.uri} at snapshot {done.store.version}, {counted(len(done.store), 'document')}"
     more = ", and the one that this would make" if done.store.version not in kept and done.store.version else ""
-    yield "kept", f"{counted(len(kept), 'snapshots')}: {numbers(kept)}{more}"
+    yield "kept", f"{counted(len(kept), 'snapshot')}: {numbers(kept)}{more}"
     if done.compaction.replaced:
-        segments, rows = counted(done.compaction.replaced, "segments"), counted(done.compaction.deleted, "deleted rows")
+        segments, rows = counted(done.compaction.replaced, "segment"), counted(done.compaction.deleted, "deleted row")
         yield "rewritten", f"{would}{segments}, without {rows}"
     for kind, found in done.removal.removed.items():
         if found:
-            yield "removed", f"{would}{counted(len(found), kind)}, {human_bytes(sum(it.size for it in found))}"
+            yield (
+                "removed",
+                f"{would}{counted(len(found), kind.removesuffix('s'))}, {human_bytes(sum(it.size for it in found))}",
+            )
     if done.removal.staged:
-        yield "removed", f"{would}{counted(len(done.removal.staged), 'unfinished files')}"
+        yield "removed", f"{would}{counted(len(done.removal.staged), 'unfinished file')}"
     for folder in done.folders:
         yield "predictions", _folder(folder, dry_run=dry_run)
     if not any(done.removal.removed.values()) and not done.removal.staged and not done.compaction.replaced:
@@ -46,9 +50,9 @@ def _done(done: Forgetting, *, dry_run: bool) -> Iterator[tuple[str, object]]:
 def _folder(folder: FolderForgotten, *, dry_run: bool) -> str:
     removed = len(folder.removed) + len(folder.staged)
     would = ("would be " if dry_run else "") + ("written anew or removed" if dry_run else "written anew")
-    parts = [f"{counted(folder.rewritten, 'files')} {would}", f"{counted(removed, 'objects')} removed"]
+    parts = [f"{counted(folder.rewritten, 'file')} {would}", f"{counted(removed, 'object')} removed"]
     if folder.unscored and not dry_run:
-        parts.append(f"{folder.unscored:,} predictions left to the next backfill")
+        parts.append(f"{counted(folder.unscored, 'prediction')} left to the next backfill")
     return f"{folder.uri}: {', '.join(parts)}"
 
 
@@ -57,13 +61,13 @@ def _left(done: Forgetting, age_limit: timedelta, *, dry_run: bool) -> Iterator[
     removal: Removal = done.removal
     for tag, rows in removal.tags.items():
         remedy = f"encore tag {tag} --store {done.store.uri} --remove, and forget again"
-        yield "left", f"tag {tag} holds {counted(rows, 'rows')} of documents or texts that are gone: {remedy}"
+        yield "left", f"tag {tag} holds {counted(rows, 'row')} of documents or texts that are gone: {remedy}"
     for sign in removal.at_work:
         began, until = f"{sign.since:%Y-%m-%d %H:%M} UTC", f"{sign.since + age_limit:%Y-%m-%d %H:%M} UTC"
         remedy = f"forget again when it has, or after {until}; where no job runs, at once with --older-than 0"
         yield "left", f"what was there at {began} or came later: {sign.name} has not ended; {remedy}"
     if removal.deleted_meanwhile:
-        yield "left", f"{counted(removal.deleted_meanwhile, 'rows')} deleted while this ran: forget again"
+        yield "left", f"{counted(removal.deleted_meanwhile, 'row')} deleted while this ran: forget again"
     if done.complete:
         yield "left", f"nothing of a document that {'will not be' if dry_run else 'is not'} in the newest snapshot"
 

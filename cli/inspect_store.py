@@ -32,6 +32,7 @@ def inspect(
     beam_options(context, taken=False)
     from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from featurestore import Store  # noqa: PLC0415
+    from featurestore.counted import counted  # noqa: PLC0415
     from featurestore.newest import read_store  # noqa: PLC0415
 
     if digest:
@@ -59,7 +60,7 @@ def inspect(
             ("snapshot", f"{opened.version} ({opened.manifest.committed_at})" if opened.version else "0 (empty)"),
             ("documents", f"{documents:,}"),
             ("tokens", f"{counts.get('tokens', 0):,}"),
-            ("segments", f"{counts.get('segments', 0):,}, {counts.get('deleted', 0):,} rows deleted"),
+            ("segments", f"{counts.get('segments', 0):,}, {counted(counts.get('deleted', 0), 'row')} deleted"),
             ("features", human_bytes(counts.get("payload_bytes", 0))),
             ("stored", human_bytes(stored) + (f", {stored / documents:,.0f} bytes a document" if documents else "")),
             (

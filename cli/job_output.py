@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from cli.output import human_bytes, print_json, print_pairs, write_report
+from featurestore.counted import counted
 from pipelines.segment_job import JobReport
 
 SHOWN = 5
@@ -39,21 +40,14 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
         ),
         ("documents in", f"{documents['in']:,}"),
         *_unread(report.get("corpus", {}).get("unread", [])),
-        ("encoded" if report["job"] == "encode" else "derived", f"{documents['encoded']:,}"),
+        *_documents(report["job"], documents),
     ]
-    if documents["adopted"]:
-        lines.append(("adopted", f"{documents['adopted']:,} from segments that an earlier run had finished"))
-    lines.append(("skipped", f"{documents['skipped']:,} stored already"))
-    if documents["blocked"]:
-        lines.append(("blocked", f"{documents['blocked']:,} on the store's block list"))
-    if documents["superseded"]:
-        lines.append(("superseded", f"{documents['superseded']:,} whose text has changed"))
     if "pruning" in report:
         lines += _pruning(report, left)
     if documents["encoded"]:
         lines += [
             ("tokens", f"{report['tokens']:,}, padding {report['padding_share']:.1%}"),
-            ("truncated", f"{report['truncated']:,} documents"),
+            ("truncated", counted(report["truncated"], "document")),
             ("bytes", f"{human_bytes(sizes['payload'])} of features, {human_bytes(sizes['stored'])} stored"),
         ]
     if report.get("equal_lengths"):
@@ -66,7 +60,7 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
     failures = report["failures"]
     if failures:
         lines.append(
-            ("failed units", f"{len(failures)} of {report['units']['planned']}; {failed_units_advice(failures)}")
+            ("failed units", f"{len(failures):,} of {report['units']['planned']:,}; {failed_units_advice(failures)}")
         )
         lines += [("", f"  unit {unit}, {f['stage']}: {f['reason']}") for unit, f in list(failures.items())[:SHOWN]]
     if not dead["within"]:
@@ -75,6 +69,22 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
     lines.append(("took", f"{report['wall_seconds']:.1f} s"))
     lines.append(("report", f"{report['store']}/runs/{report['run']}/report.json"))
     return lines
+
+
+def _documents(job: str, counts: Mapping[str, int]) -> list[tuple[str, object]]:
+    """What came of the documents."""
+    told = {
+        "encoded" if job == "encode" else "derived": ("encoded", ""),
+        "adopted": ("adopted", " from segments that an earlier run had finished"),
+        "refreshed": ("refreshed", " whose kept columns have changed, and not their text"),
+        "skipped": ("skipped", " stored already"),
+        "blocked": ("blocked", " on the store's block list"),
+        "superseded": ("superseded", " whose text has changed"),
+    }
+    always = ("encoded", "skipped")
+    return [
+        (label, f"{counts[name]:,}{words}") for label, (name, words) in told.items() if name in always or counts[name]
+    ]
 
 
 def _unread(unread: Sequence[Mapping[str, str]]) -> list[tuple[str, object]]:

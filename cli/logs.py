@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from typing import TextIO
 
 from cli.terminal import printable, without_secrets
 
@@ -31,9 +33,25 @@ class Whole(logging.Formatter):
         return printable(without_secrets(super().format(record)), keep="\n")
 
 
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at the time: a bar that is drawn meanwhile puts it above itself."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Standard error."""
+        return sys.stderr
+
+
 def set_up_logging(*, debug: bool) -> None:
-    """Send warnings to standard error, but for remarks that concern nobody here; ``debug`` adds all details."""
-    handler = logging.StreamHandler()
+    """Send warnings to standard error, but for remarks that concern nobody here; ``debug`` adds all details.
+
+    Python's own warnings are among them.
+    """
+    logging.captureWarnings(capture=True)
+    handler = StandardError()
     handler.addFilter(lambda record: not record.getMessage().startswith(IMPORT_REMARKS))
     handler.setFormatter(Whole("%(levelname)s %(name)s: %(message)s") if debug else OneLine())
     logging.getLogger("encore").setLevel(logging.DEBUG if debug else logging.WARNING)

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -25,6 +25,7 @@ from cli import (
     encode,
     evaluate,
     experiment,
+    export,
     inspect_store,
     multitask,
     predict,
@@ -38,10 +39,14 @@ from cli import (
 )
 from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
+from cli.panels import lay_out
 from cli.streams import flush_streams, guard_streams
 from cli.terminal import printable, without_secrets
+from cli.version import print_version
 
 INTERRUPTED = 130
+COMPLETION = "_ENCORE_COMPLETE"
+"""Set by the script that `encore --show-completion` prints."""
 RESUMING = ("encode", "repair", "copy", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
 """Commands that find what an interrupted run has finished."""
 
@@ -56,16 +61,28 @@ app = typer.Typer(
     ),
     epilog="Apache Beam's own options follow -- at the end of encode, derive and backfill. --debug shows tracebacks.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def encore(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=print_version, help="Print the versions and exit."),
+    ] = False,
+) -> None:
+    """Nothing of its own."""
+
+
 for module in (
     encode,
     train,
     backfill,
     predict,
     evaluate,
+    export,
     derive,
     inspect_store,
     documents,
@@ -91,6 +108,9 @@ def main() -> NoReturn:
 
     Words after ``--`` are Beam's options. ``--debug``, anywhere before them, shows the traceback of an error.
     """
+    if COMPLETION in os.environ:
+        # A shell asks what may follow; this answers and exits.
+        command()(prog_name="encore")
     words = sys.argv[1:]
     split = words.index("--") if "--" in words else len(words)
     own, beam_options = words[:split], words[split + 1 :]
@@ -103,6 +123,13 @@ def main() -> NoReturn:
         code = _fail(f"standard output: {refused.strerror}; what was to be done is done, and not all of it is shown", 1)
     # A runner's worker threads may still be at work on an interrupted unit; nobody waits for what is not wanted.
     os._exit(code)
+
+
+def command() -> Any:
+    """All commands, their options in panels."""
+    found = typer.main.get_command(app)
+    lay_out(found)
+    return found
 
 
 def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = False) -> int:
@@ -146,7 +173,7 @@ def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
 def _invoke(words: list[str], beam_options: tuple[str, ...]) -> None:
     """Run the command that these words name."""
     # Typer's own way to run it would turn any broken connection into a silent exit, and print words as they are.
-    with typer.main.get_command(app).make_context("encore", words, obj=BeamOptions(beam_options)) as context:
+    with command().make_context("encore", words, obj=BeamOptions(beam_options)) as context:
         context.command.invoke(context)
 
 

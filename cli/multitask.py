@@ -54,7 +54,7 @@ def multitask(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same encoder on the same machine.")] = 0,
     precision: Annotated[
-        str, typer.Option(metavar="auto|float32|bfloat16", help="Arithmetic; auto is bfloat16 on CUDA.")
+        str, typer.Option(metavar="NUMBERS", help="auto, float32 or bfloat16; auto is bfloat16 on CUDA.")
     ] = "auto",
     device: DeviceOption = "auto",
     checkpoint_steps: Annotated[

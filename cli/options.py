@@ -57,7 +57,10 @@ EncoderOption = Annotated[
     str, typer.Option("--encoder", metavar="NAME|hf:ID|PATH", help="minilm, a hub id, or a folder with safetensors.")
 ]
 DtypeOption = Annotated[
-    str, typer.Option("--dtype", metavar="float32|bfloat16|float16", help="What the frozen encoder computes in.")
+    str,
+    typer.Option(
+        "--dtype", metavar="NUMBERS", help="float32, bfloat16 or float16: what the frozen encoder computes in."
+    ),
 ]
 MaxLengthOption = Annotated[
     int | None,

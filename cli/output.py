@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
@@ -17,14 +19,28 @@ from featurestore.named_files import check_file, new_file
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
+FILE_WIDTH = 10_000
+"""Columns of what is no terminal: nothing is folded or cut there, and tables are as wide as what they hold."""
+
+
 def console() -> Console:
     """Standard output, for results."""
-    return SafeConsole(highlight=False)
+    return _console(sys.stdout, stderr=False)
 
 
 def error_console() -> Console:
     """Standard error, for progress and remarks."""
-    return SafeConsole(stderr=True, highlight=False)
+    return _console(sys.stderr, stderr=True)
+
+
+def _console(stream: TextIO, *, stderr: bool) -> Console:
+    given = stream.isatty() or "COLUMNS" in os.environ
+    return SafeConsole(stderr=stderr, highlight=False, width=None if given else FILE_WIDTH)
+
+
+def remark(text: str) -> None:
+    """A line on standard error, as wide as it is."""
+    error_console().print(text, markup=False, soft_wrap=True)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

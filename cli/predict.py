@@ -29,7 +29,11 @@ def predict(
     context: typer.Context,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs."),
+        typer.Argument(
+            metavar="INPUT...|TEXT...|-",
+            help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs; or texts of several words each; or - for "
+            "the lines of standard input.",
+        ),
     ],
     head: HeadOption,
     out: Annotated[
@@ -59,9 +63,11 @@ def predict(
     """Score new text that is in no store, with the encoder that the heads' features came from.
 
     Example: encore predict today.csv --head trained/topic --out answers.parquet
+    Example: encore predict "The cup went to extra time" --head trained/topic
     """
     beam_options(context, taken=False)
     from cli.document_output import prepare_out  # noqa: PLC0415
+    from cli.given_texts import files_and_texts  # noqa: PLC0415
     from cli.predict_output import print_predicted  # noqa: PLC0415
     from pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
@@ -69,18 +75,20 @@ def predict(
     from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
     from tablefiles import TextOptions  # noqa: PLC0415
 
-    refuse_outputs_among_inputs(inputs, {"--out": out})
-
+    options = TextOptions(encoding, csv_delimiter, csv_escape)
+    files, texts = files_and_texts(inputs, options.encoding)
+    refuse_outputs_among_inputs(files, {"--out": out})
     prepare_out(out)
     request = PredictRequest(
-        inputs=tuple(inputs),
+        inputs=tuple(files),
         heads=tuple(head),
         encoder=encoder,
         allow_download=allow_download,
         device=device,
         columns=CorpusColumns(id_column, text_column, pair_column),
         probabilities=probabilities,
-        text=TextOptions(encoding, csv_delimiter, csv_escape),
+        text=options,
+        texts=tuple(texts),
     )
     predicted = run_predict(request)
     print_predicted(predicted, out, limit, as_json=as_json)

@@ -37,7 +37,7 @@ def repair(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CORPUS...]",
+            metavar="CORPUS",
             help="What the store was encoded from: what is lost comes back out of it.",
             show_default=False,
         ),
@@ -144,7 +144,7 @@ def repair(
         prune_limit=PruneLimit.parse(max_pruned),
     )
     options = beam_options(context, taken=bool(inputs))
-    with progress_display() as progress:
+    with progress_display("repair: looking at the store") as progress:
         found = repair_look.look(request, progress)
     if not as_json:
         print_look(found, request)

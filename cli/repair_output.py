@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.output import console, print_pairs
-from cli.vacuum_output import counted, numbers
+from cli.vacuum_output import numbers
+from featurestore.counted import counted
 from featurestore.maintenance.repair.plan import RepairPlan
 from pipelines.repair_job import RepairResult
 from pipelines.repair_look import RepairLook, RepairRequest
@@ -21,7 +22,7 @@ def print_look(found: RepairLook, request: RepairRequest) -> None:
         for line in (finding.object, f"  {finding.problem}", f"  {plan.remedy(finding)}"):
             console().print(line, markup=False, soft_wrap=True)
     if len(plan.damage.findings) > SHOWN:
-        more = f"{len(plan.damage.findings) - SHOWN:,} more findings; --json has all"
+        more = f"{counted(len(plan.damage.findings) - SHOWN, 'more finding')}; --json has all"
         console().print(more, markup=False, soft_wrap=True)
     if not found.needed:
         console().print(f"nothing to repair: {request.store} is whole", markup=False, soft_wrap=True)
@@ -30,15 +31,15 @@ def print_look(found: RepairLook, request: RepairRequest) -> None:
 
 
 def _plan(found: RepairLook, request: RepairRequest) -> Iterator[tuple[str, object]]:
-    yield "store", f"{request.store}: {counted(len(found.plan.damage.findings), 'findings')}"
+    yield "store", f"{request.store}: {counted(len(found.plan.damage.findings), 'finding')}"
     if found.plan.needed:
         yield from _snapshots(found.plan, with_corpus=bool(request.inputs))
     if found.corpus is not None:
-        yield "whole again", f"{found.salvage.documents:,} documents out of segments that no list names"
-        yield "to encode", f"{found.to_encode:,} documents of the corpus, any blocked ones included"
+        yield "whole again", f"{counted(found.salvage.documents, 'document')} out of segments that no list names"
+        yield "to encode", f"{counted(found.to_encode, 'document')} of the corpus, any blocked ones included"
     for folder in found.folders:
         if folder.needed:
-            files, versions = counted(len(folder.unlisted), "files"), counted(len(folder.retired), "versions")
+            files, versions = counted(len(folder.unlisted), "file"), counted(len(folder.retired), "version")
             yield "predictions", f"{folder.folder}: {versions} and {files} damaged; the next backfill scores them"
 
 
@@ -46,11 +47,11 @@ def _snapshots(plan: RepairPlan, *, with_corpus: bool) -> Iterator[tuple[str, ob
     """What is whole, and what is not."""
     state = plan.state
     documents = sum(entry.live for entry in state.kept)
-    of = f"of snapshot {state.base.version} with {documents:,} documents"
-    yield "whole", f"{counted(len(state.kept), 'segments')} {of}"
+    of = f"of snapshot {state.base.version} with {counted(documents, 'document')}"
+    yield "whole", f"{counted(len(state.kept), 'segment')} {of}"
     if state.unlisted:
         rows = sum(entry.live for entry, _ in state.unlisted)
-        yield "unlisted", f"{counted(len(state.unlisted), 'segments')} with {rows:,} documents"
+        yield "unlisted", f"{counted(len(state.unlisted), 'segment')} with {counted(rows, 'document')}"
     if state.is_older:
         above = f"snapshots above {state.base.version}"
         yield (
@@ -59,9 +60,9 @@ def _snapshots(plan: RepairPlan, *, with_corpus: bool) -> Iterator[tuple[str, ob
         )
     if state.lost != 0:
         remedy = "" if with_corpus else "; name the corpus to bring them back"
-        yield "lost", ("what lost snapshots added" if state.lost is None else f"{state.lost:,} documents") + remedy
+        yield "lost", ("what lost snapshots added" if state.lost is None else counted(state.lost, "document")) + remedy
     if state.retired:
-        yield "retired", f"{counted(len(state.retired), 'snapshots')}: {numbers(state.retired)}"
+        yield "retired", f"{counted(len(state.retired), 'snapshot')}: {numbers(state.retired)}"
     if state.tags:
         yield "tags", f"set aside: {', '.join(state.tags)}; name a snapshot again with encore tag"
     if plan.new_id:
@@ -78,10 +79,10 @@ def _done(result: RepairResult) -> Iterator[tuple[str, object]]:
     if done is not None and done.repair:
         yield "repaired", f"snapshot {done.snapshot}"
         if done.aside:
-            yield "set aside", f"{counted(len(done.aside), 'objects')} below {result.uri}/aside/{done.repair}"
+            yield "set aside", f"{counted(len(done.aside), 'object')} below {result.uri}/aside/{done.repair}"
         yield "report", f"{result.uri}/runs/{done.repair}/report.json"
     if result.from_whole_segments:
-        yield "listed again", f"{result.from_whole_segments:,} documents"
+        yield "listed again", counted(result.from_whole_segments, "document")
     for folder in result.folders:
         if folder.needed:
             yield "predictions", f"{folder.folder} at version {folder.version}; run encore backfill"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from datetime import datetime
 from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TextIO
+
+LINE_START = re.compile(r"^(?=.)", re.MULTILINE)
+"""Where a line that is not empty begins."""
 
 
 class Outlet(FileIO):
@@ -28,6 +33,21 @@ class Outlet(FileIO):
             return len(memoryview(data))  # type: ignore[arg-type]
 
 
+class DatedLines(TextIOWrapper):
+    """A log: each line behind the local date and time, ISO 8601 to the second with its offset from UTC."""
+
+    _fresh = True
+
+    def write(self, text: str) -> int:
+        """Write, each line that begins with its date."""
+        stamp = datetime.now().astimezone().isoformat(timespec="seconds")
+        rest_of_line = "" if self._fresh else text[: text.find("\n") + 1] or text
+        super().write(rest_of_line + LINE_START.sub(f"{stamp} ", text[len(rest_of_line) :]))
+        if text:
+            self._fresh = text.endswith("\n")
+        return len(text)
+
+
 def guard_streams() -> None:
     """Let standard output and error outlive their readers and take any text.
 
@@ -39,8 +59,8 @@ def guard_streams() -> None:
             os.fstat(number)
         except OSError:
             _discard(number)
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        setattr(sys, name, guarded(getattr(sys, name), number))
+    sys.stdout = guarded(sys.stdout, 1)
+    sys.stderr = guarded(sys.stderr, 2, DatedLines)
 
 
 def flush_streams() -> OSError | None:
@@ -51,14 +71,14 @@ def flush_streams() -> OSError | None:
     return raw.refused if isinstance(raw, Outlet) else None
 
 
-def guarded(stream: TextIO | None, number: int) -> TextIOWrapper:
+def guarded(stream: TextIO | None, number: int, kind: type[TextIOWrapper] = TextIOWrapper) -> TextIOWrapper:
     """A stream in place of this one, of this descriptor; where there is none, one to the null device.
 
-    What its encoding lacks is written as its number.
+    What its encoding lacks is written as its number. Where it is no terminal, it is of this kind.
     """
     encoding = "utf-8" if stream is None else stream.encoding
     outlet = Outlet(number if stream is not None else os.open(os.devnull, os.O_WRONLY), "wb", closefd=False)
-    return TextIOWrapper(
+    return (TextIOWrapper if outlet.isatty() else kind)(
         BufferedWriter(outlet),
         encoding,
         errors="backslashreplace",

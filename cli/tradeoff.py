@@ -91,7 +91,7 @@ def tradeoff(
     Run again, it trains only what is missing, whatever the budget.
     """
     beam_options(context, taken=False)
-    from cli.tradeoff_output import TradeoffProgress, print_tradeoff  # noqa: PLC0415
+    from cli.tradeoff_output import print_tradeoff, progress_display  # noqa: PLC0415
     from experiments.tradeoff.label_options import LabelFiles  # noqa: PLC0415
     from experiments.tradeoff.report_files import check_folder, write_report_files  # noqa: PLC0415
     from experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
@@ -120,7 +120,7 @@ def tradeoff(
         workers=workers,
     )
     check_folder(folder)
-    with TradeoffProgress() as progress:
-        report = run_tradeoff(request, progress.show)
+    with progress_display() as progress:
+        report = run_tradeoff(request, progress)
     files = write_report_files(report)
     print_tradeoff(report, files, as_json=as_json)

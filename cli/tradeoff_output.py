@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.output import error_console, print_json, print_pairs, print_table
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point, overall
 from experiments.tradeoff.tables import point_row, provenance
 from experiments.tradeoff.wording import commands, human_bytes, recommendation_text
+from featurestore.counted import counted
+from pipelines.progress import Steps, display_for
 
-LOG_SECONDS = 10.0
-"""Pause between two lines where there is no terminal."""
+NOUNS = {"calibrating": "setting", "training heads": "head"}
+"""What is counted while something is done."""
 
 
-class TradeoffProgress:
-    """A live bar on standard error, or a line now and then where it is no terminal."""
-
-    def __init__(self) -> None:
-        self._console = error_console()
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._tasks = {}  # type: ignore[var-annotated]
-        self._said = ("", 0, 0.0)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        """So much of it is finished."""
-        if self._console.is_terminal:
-            if what not in self._tasks:
-                self._tasks[what] = self._bar.add_task(what, total=total)
-            self._bar.update(self._tasks[what], completed=done)
-            return
-        said, there, at = self._said
-        if said != what or (done != there and (done == total or time.monotonic() - at > LOG_SECONDS)):
-            self._said = (what, done, time.monotonic())
-            self._console.print(f"{what}: {done:,} of {total:,}", markup=False)
+@contextmanager
+def progress_display() -> Iterator[Callable[[str, int, int], None]]:
+    """Shows what is done and how much of it is finished: a bar for each, or lines where there is no terminal."""
+    with Steps(display_for(error_console())) as steps:
+        yield lambda what, done, total: steps.show(what, done, total, NOUNS[what])
 
 
 def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bool) -> None:
@@ -89,7 +56,7 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
             ("recommended", recommendation_text(report)),
             *(("commands" if number == 0 else "", line) for number, line in enumerate(commands(report))),
             *left_out,
-            *((name, f"{count:,} labelled documents are not stored") for name, count in remarks),
+            *((name, f"{counted(count, 'labelled document')} not stored") for name, count in remarks),
             ("heads", f"{report.measured:,} trained now, the others were there; {report.seconds:.0f} s"),
             *(("files" if number == 0 else "", path) for number, path in enumerate(files)),
         ]

@@ -48,8 +48,9 @@ def train(
     pooling: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="attention|pair|cls|mean",
-            help="Attention, over each text where all are pairs, or what suits the stored positions, unless given; "
+            metavar="POOLING",
+            help="attention, pair, cls or mean; "
+            "attention, over each text where all are pairs, or what suits the stored positions, unless given; "
             "several are tried.",
             show_default=False,
         ),

@@ -6,13 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from cli.output import error_console, print_json, print_pairs
+import pyarrow as pa
+
+from cli.class_output import print_classes
+from cli.evaluate_output import figures, remarks
+from cli.output import print_json, print_pairs, remark
 from heads import Epoch, Evaluation
+from heads.labels import named
 from heads.pooling import kind_of
 from heads.store_training import LabelCounts, StoreTraining
+from tablefiles.names import shown_name
 
 POINT = ("pooling", "learning_rate", "batch_size", "seed")
 """What tells the heads of a grid apart."""
+
+RARE = 10
+"""Times that a class has fewer documents than an equal share, from which on it is called rare."""
 
 POOLING_WORDS = {
     "attention": "attention",
@@ -25,11 +34,8 @@ POOLING_WORDS = {
 def print_epoch(epoch: Epoch) -> None:
     """One line on standard error."""
     dev = "" if epoch.dev_accuracy is None else f", dev accuracy {epoch.dev_accuracy:.4f}"
-    error_console().print(
-        f"epoch {epoch.number}/{epoch.epochs} ({_point(asdict(epoch))}): "
-        f"loss {epoch.loss:.4f}{dev}, {epoch.seconds:.1f} s",
-        markup=False,
-    )
+    point = _point(asdict(epoch))
+    remark(f"epoch {epoch.number}/{epoch.epochs} ({point}): loss {epoch.loss:.4f}{dev}, {epoch.seconds:.1f} s")
 
 
 def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
@@ -49,6 +55,7 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
                 "best": best,
                 "points": list(_best_of_points(head.training["history"])),
                 "seconds": head.training["seconds"],
+                "by_class": _by_class(result),
                 "evaluation": None if head.evaluation is None else head.evaluation.to_dict(),
             }
         )
@@ -70,11 +77,16 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
         ]
     lines.append(("kept", f"epoch {best['number']} of {best['epochs']}, {_point(best)}"))
     if head.evaluation is not None:
-        lines.append(("dev accuracy", _accuracy(head.evaluation)))
+        lines += _figures(head.evaluation)
         if best["epochs"] > 1:
             lines.append(("", "the best epoch by dev accuracy: it flatters a little where dev is small"))
+        lines += remarks(head.evaluation)
+    rare = _rare(result)
+    if rare:
+        lines.append(("rare", f"{named(pa.array(rare))}: accuracy hardly shows it; look at recall and macro f1"))
     lines.append(("took", f"{head.training['seconds']:.1f} s"))
     print_pairs(lines)
+    print_classes(head.evaluation, head.classes, result.class_documents)
 
 
 def _best_of_points(history: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -92,12 +104,37 @@ def _point(epoch: Mapping[str, Any]) -> str:
     return f"{epoch['pooling']}, lr {epoch['learning_rate']:g}, batch {epoch['batch_size']}, seed {epoch['seed']}"
 
 
-def _accuracy(evaluation: Evaluation) -> str:
-    low, high = evaluation.intervals["accuracy"]
-    return (
-        f"{evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, {evaluation.documents:,} documents; "
-        f"majority class {evaluation.majority:.4f})"
-    )
+def _figures(evaluation: Evaluation) -> list[tuple[str, object]]:
+    """What was measured on dev, a line each."""
+    lines: list[tuple[str, object]] = []
+    for name, value, interval in figures(evaluation):
+        counted = f", {evaluation.documents:,} documents; majority class {evaluation.majority:.4f}"
+        more = counted if name == "accuracy" else ""
+        lines.append((f"dev {name}", f"{value} (95 % interval {interval}{more})"))
+    return lines
+
+
+def _by_class(result: StoreTraining) -> dict[str, list[Any]]:
+    """Documents to train on and to measure on, and recall, each in the order of the classes."""
+    found: dict[str, list[Any]] = {"trained_on": list(result.class_documents)}
+    if result.head.evaluation is not None:
+        counts = result.head.evaluation.counts
+        found["measured_on"] = counts.truth.tolist()
+        found["recall"] = [
+            right / documents if documents else None
+            for right, documents in zip(counts.right.tolist(), counts.truth.tolist(), strict=True)
+        ]
+    return found
+
+
+def _rare(result: StoreTraining) -> list[str]:
+    """Classes that have less than a tenth of an equal share of the training documents."""
+    limit = sum(result.class_documents) / len(result.class_documents) / RARE
+    return [
+        f"{shown_name(name)} ({count:,})"
+        for name, count in zip(result.head.classes, result.class_documents, strict=True)
+        if count < limit
+    ]
 
 
 def _remarks(name: str, counts: LabelCounts) -> Iterable[tuple[str, object]]:

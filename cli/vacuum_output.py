@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cli.output import human_bytes, print_json, print_pairs
+from featurestore.counted import counted
 from featurestore.maintenance.vacuum import Vacuum
 from featurestore.objects import Listed
 
@@ -25,10 +26,10 @@ def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *
         print_json({"store": uri, "dry_run": dry_run, **done.to_dict(), **of_folders, **names})
         return
     verb = "would remove" if dry_run else "removed"
-    kept = f"{counted(len(done.kept), 'snapshots')}: {numbers(done.kept)}"
+    kept = f"{counted(len(done.kept), 'snapshot')}: {numbers(done.kept)}"
     lines = [("store", uri), ("kept", kept), *_removed(verb, done.removed)]
     for it in folders:
-        unfinished = [(verb, counted(len(it.staged), "unfinished files"))] if it.staged else []
+        unfinished = [(verb, counted(len(it.staged), "unfinished file"))] if it.staged else []
         lines += [("predictions", it.uri), *_removed(verb, it.removed, unfinished)]
     print_pairs([*lines, *(("", path) for path in listed)])
 
@@ -37,16 +38,11 @@ def _removed(
     verb: str, kinds: Mapping[str, Sequence[Listed]], more: Sequence[tuple[str, str]] = ()
 ) -> list[tuple[str, str]]:
     lines = [
-        (verb, f"{counted(len(found), kind)}, {human_bytes(sum(stored.size for stored in found))}")
+        (verb, f"{counted(len(found), kind.removesuffix('s'))}, {human_bytes(sum(stored.size for stored in found))}")
         for kind, found in kinds.items()
         if found
     ]
     return [*lines, *more] or [(verb, "nothing")]
-
-
-def counted(count: int, kind: str) -> str:
-    """``3 manifests``, ``1 manifest``."""
-    return f"{count:,} {kind.removesuffix('s') if count == 1 else kind}"
 
 
 def numbers(kept: tuple[int, ...]) -> str:

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from cli.output import error_console, human_bytes, print_json, print_line
+from featurestore.counted import counted
 from featurestore.maintenance.verify import Verification
 from featurestore.maintenance.verify_findings import Finding
+from pipelines.progress import Steps, display_for
 
 if TYPE_CHECKING:
     from pipelines.predictions.verify import FolderVerification
 
-LOG_SECONDS = 5.0
-"""Pause between two lines of progress where there is no terminal."""
-
 
 @contextmanager
-def progress_display(verb: str = "checked") -> Iterator[Callable[[int, int], None]]:
+def progress_display(title: str = "verify") -> Iterator[Callable[[int, int], None]]:
     """Shows segments that are done: a bar on a terminal, a line now and then elsewhere."""
-    errors = error_console()
-    if not errors.is_terminal:
-        yield _lines(verb)
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("segments"), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
-
-
-def _lines(verb: str) -> Callable[[int, int], None]:
-    last = time.monotonic()
-
-    def show(done: int, of: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LOG_SECONDS:
-            last = time.monotonic()
-            error_console().print(f"{done:,} of {of:,} segments {verb}", markup=False, soft_wrap=True)
-
-    return show
+    with Steps(display_for(error_console())) as steps:
+        yield lambda done, of: steps.show(title, done, of, "segment")
 
 
 def print_verification(found: Verification, folders: Sequence[FolderVerification] = (), *, as_json: bool) -> None:
@@ -64,26 +42,26 @@ def _print(findings: Sequence[Finding], summary: str) -> None:
 
 
 def _verdict(findings: Sequence[Finding]) -> str:
-    count = len(findings)
-    return "clean" if not count else "1 finding" if count == 1 else f"{count:,} findings"
+    return counted(len(findings), "finding") if findings else "clean"
 
 
 def _folder_summary(found: FolderVerification) -> str:
-    heads = "1 head" if found.heads == 1 else f"{found.heads:,} heads"
-    files = "1 file" if found.files == 1 else f"{found.files:,} files"
+    heads, files = counted(found.heads, "head"), counted(found.files, "file")
     line = f"{_verdict(found.findings)}: predictions, version {found.version}, {heads}, {files}"
     line += f"; {human_bytes(found.bytes)} read"
     if found.unlisted:
-        line += f"; {'1 file' if found.unlisted == 1 else f'{found.unlisted:,} files'} more that it does not list"
+        line += f"; {counted(found.unlisted, 'file')} more that it does not list"
     return line
 
 
 def _summary(found: Verification) -> str:
-    snapshots = f"snapshot {found.snapshots[0]}" if len(found.snapshots) == 1 else f"{len(found.snapshots):,} snapshots"
-    sizes = f"{found.objects:,} objects of {human_bytes(found.bytes)}, {human_bytes(found.read_bytes)} of them read"
-    segments = "1 segment" if found.segments == 1 else f"{found.segments:,} segments"
+    snapshots = (
+        f"snapshot {found.snapshots[0]}" if len(found.snapshots) == 1 else counted(len(found.snapshots), "snapshot")
+    )
+    objects = counted(found.objects, "object")
+    sizes = f"{objects} of {human_bytes(found.bytes)}, {human_bytes(found.read_bytes)} of them read"
+    segments = counted(found.segments, "segment")
     line = f"{_verdict(found.findings)}: {snapshots}, {segments}, {sizes}"
     if found.unreferenced:
-        more = "1 object" if found.unreferenced == 1 else f"{found.unreferenced:,} objects"
-        line += f"; {more} more that no kept snapshot needs"
+        line += f"; {counted(found.unreferenced, 'object')} more that no kept snapshot needs"
     return line + ("" if found.deep else "; --deep reads the features too")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -55,6 +55,8 @@ class _Packed:
 
 
 Outcome = Done[_Launched] | Failed
+Passed = Callable[[int, int, int], None]
+"""Called with how many documents have passed by since the last call, their tokens, and the tokens of all documents."""
 
 
 class FeatureExtractor:
@@ -115,8 +117,12 @@ class FeatureExtractor:
                 if not isinstance(outcome, Failed) and len(outcome.result):
                     yield outcome.result
 
-    def extract(self, documents: DocumentBlock) -> Extraction:
+    def extract(self, documents: DocumentBlock, passed: Passed | None = None) -> Extraction:
         """Packed features of a block, in its order.
+
+        Args:
+            documents: the block.
+            passed: called after every batch, in the thread that called.
 
         Raises:
             UsageError: the quantizer is not calibrated, or the block has pairs that the tokenizer cannot join.
@@ -141,10 +147,14 @@ class FeatureExtractor:
         stored = np.zeros(len(usable), bool)
         lengths = tokens.lengths[usable]
         encoded = padded = saturated = 0
+        passed = passed or _unheard
+        total = int(lengths.sum())
+        passed(len(rejected), 0, total)
         with self._turns, self._cores.taken():
             for outcome in _one_behind(run_batches(lengths, self.token_budget, launch, self.encoder.padding)):
                 if isinstance(outcome, Failed):
                     rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))
+                    passed(1, int(lengths[outcome.document]), total)
                     continue
                 launched, started = outcome.result, perf_counter()
                 result = self._collect(launched, tokens, usable[outcome.documents])
@@ -155,9 +165,11 @@ class FeatureExtractor:
                 written = outcome.documents[result.finite]
                 packed[rows_of(offsets[written], rows[written])] = result.rows
                 stored[written] = True
-                encoded += int(lengths[outcome.documents].sum())
+                in_batch = int(lengths[outcome.documents].sum())
+                encoded += in_batch
                 padded += launched.padded_tokens
                 saturated += result.saturated
+                passed(len(outcome.documents), in_batch, total)
         if not stored.all():
             packed, offsets = packed[np.repeat(stored, rows)], offsets_of(rows[stored])
         kept = usable[stored]
@@ -214,6 +226,10 @@ class FeatureExtractor:
                 again = encode_batch(self.encoder, self.spec, tokens, documents).finite_values()
                 saturated = int(self.spec.quantizer.saturated(again))
         return _Packed(rows, finite, saturated)
+
+
+def _unheard(documents: int, tokens: int, of_all: int) -> None:
+    """Nobody wants to know."""
 
 
 def _one_behind(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:

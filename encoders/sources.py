@@ -15,6 +15,7 @@ from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from encoders.quiet import quiet_transformers
 from featurestore.addresses import without_credentials
 from featurestore.errors import UsageError
+from featurestore.given import as_text
 
 HUB_FILES = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors")
 """Settings, vocabularies and weights; of the formats that a repository may hold beside them, nothing is fetched."""
@@ -69,6 +70,7 @@ def find_files(name: str, wanted: Sequence[str] = HUB_FILES, *, download: bool =
     Raises:
         UsageError: there is no such encoder, or it cannot be reached, or would have to be.
     """
+    name = as_text(name)
     kind, _, rest = name.partition(":")
     if name in PACKAGED:
         return _packaged(name)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from experiments.demo_tasks import LabelFiles, demo_tasks, write_labels
 from experiments.docstrings import write_corpus
 from featurestore import JobError, Store
+from featurestore.counted import counted
 from heads import Evaluation, Head, evaluate_predictions, read_labels
 from heads.store_training import TrainRequest, train_from_store
 from pipelines.backfill_job import BackfillRequest, backfill
@@ -22,6 +23,8 @@ from pipelines.staged_heads import head_name
 
 LAYERS = "mean:6"
 QUANTIZER = "sign"
+TRAINED = "trained"
+"""Folder of the heads; called `heads`, a Python that is started beside it could take it for the package."""
 
 Say = Callable[[str], None]
 
@@ -92,11 +95,11 @@ def run_demo(
     for task, files in labels.items():
         say(f"Training a head for the task {task!r}, without the encoder")
         heads[task] = train_from_store(store, TrainRequest(task, read_labels(files.train))).head
-        heads[task].save(directory / "heads" / task)
+        heads[task].save(directory / TRAINED / task)
         clock.lap(f"train {task}")
 
-    say(f"Scoring all {len(store):,} documents with {len(heads)} heads in one pass")
-    folders = tuple(str(directory / "heads" / task) for task in heads)
+    say(f"Scoring all {counted(len(store), 'document')} with {counted(len(heads), 'head')} in one pass")
+    folders = tuple(str(directory / TRAINED / task) for task in heads)
     out = str(directory / "predictions")
     _require_done(backfill(BackfillRequest(uri, folders, out), display=display).exit_code, "backfill")
     clock.lap("backfill")

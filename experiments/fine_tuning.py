@@ -15,6 +15,7 @@ from experiments.settings import FeatureSetting
 from experiments.task_data import TaskData
 from experiments.training_display import TrainingDisplay
 from featurestore import UsageError
+from featurestore.given import settle_fields
 
 NAME = "finetune"
 STARTS = {
@@ -42,6 +43,7 @@ class FinetunePlan:
     starts: tuple[str, ...] = tuple(STARTS)
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         unknown = [start for start in self.starts if start not in STARTS]
         if unknown or not self.starts:
             raise UsageError(f"start {', '.join(unknown) or 'none'}: expected {' or '.join(STARTS)}")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,6 +17,7 @@ from experiments.request import Experiment
 from experiments.settings import FeatureSetting, richest
 from experiments.task_data import TaskData
 from featurestore import FeatureBlock, JobError, Store
+from featurestore.counted import counted
 from heads import Evaluation, Labels, train_head
 from heads.pooling import kind_of
 from heads.split import Split
@@ -99,9 +99,8 @@ class FrozenTask:
         corpus.parent.mkdir(parents=True, exist_ok=True)
         documents = pa.concat_tables([self.data.train.table, self.data.dev.table])
         pq.write_table(documents.drop_columns(["label"]), corpus)
-        self.say(
-            f"{self.data.task.name}: encoding {len(documents):,} documents with {self.label}, {layers} {positions}"
-        )
+        count = counted(len(documents), "document")
+        self.say(f"{self.data.task.name}: encoding {count} with {self.label}, {layers} {positions}")
         rich = FeatureSetting("rich", "", layers, positions, "")
         target = self._folder / _folder_name(rich)
         return encode_documents(self.experiment, self.data, corpus, target, self.encoder, rich, self.display)
@@ -209,7 +208,7 @@ def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[
     """The figures of a cell that every experiment has."""
     if evaluation is None:
         raise ValueError("a cell is measured on dev documents")
-    low, high = evaluation.intervals["accuracy"]
+    low, high = evaluation.accuracy_interval
     return {
         "accuracy": evaluation.accuracy,
         "accuracy_low": low,
@@ -219,7 +218,7 @@ def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[
         "majority": evaluation.majority,
         "train_documents": train_documents,
         "dev_documents": evaluation.documents,
-        "confusion": np.asarray(evaluation.confusion).tolist(),
+        "confusion": evaluation.confusion.to_json(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -16,6 +17,7 @@ from heads import Evaluation, Head
 from heads.classifier import Classifier
 from heads.model import HeadModel
 from heads.pooling import ClsPooling, MeanPooling
+from heads.training_ids import TrainingIds
 
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
 
@@ -92,7 +94,7 @@ def joint_head(
     if not isinstance(classifier, Classifier):
         raise TypeError(f"{type(classifier).__name__} is no classifier of a head")
     pooling = ClsPooling() if training.position == "cls" else MeanPooling()
-    return Head(
+    head = Head(
         task=data.task.name,
         classes=data.classes,
         spec=FeatureSpec.build(encoder, text, "last", training.position, "float16"),
@@ -108,3 +110,4 @@ def joint_head(
         versions=provenance["versions"],
         created_at=provenance["created_at"],
     )
+    return replace(head, trained_on=TrainingIds.of(data.train.given_ids, head.digest))

@@ -14,6 +14,7 @@ from experiments.multitask import MultitaskRequest, train_multitask
 from experiments.request import Experiment
 from experiments.training_display import TrainingDisplay
 from featurestore import UsageError
+from featurestore.counted import counted
 
 
 def joint_encoder(
@@ -43,7 +44,7 @@ def joint_encoder(
     if folder.exists():
         _require_same(folder, experiment, tasks, settings)
         return folder
-    say(f"training the encoder {label} jointly on {len(tasks)} tasks, {settings.steps} steps")
+    say(f"training the encoder {label} jointly on {counted(len(tasks), 'task')}, {counted(settings.steps, 'step')}")
     result = train_multitask(
         MultitaskRequest(
             tasks=request.tasks.only(tasks),

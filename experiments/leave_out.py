@@ -14,6 +14,7 @@ from experiments.request import Experiment, ExperimentRequest
 from experiments.settings import FeatureSetting, layer_average, quantized
 from experiments.training_display import TrainingDisplay
 from featurestore import parse_quantizer
+from featurestore.given import settle_fields
 from pipelines.progress import ProgressDisplay
 
 LOO = "loo"
@@ -39,6 +40,7 @@ class LeaveOutPlan:
     groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         for text in self.quantizers:
             parse_quantizer(text)
 

@@ -27,6 +27,7 @@ from experiments.task_data import TaskData, TaskPart, read_task
 from experiments.tasks import TaskRegistry
 from experiments.training_display import SilentTraining, TrainingDisplay
 from featurestore import UsageError
+from featurestore.given import settle_fields
 from featurestore.spec import EncoderSpec
 from heads import Evaluation, TrainSettings
 from heads.classifier import Classifier
@@ -65,6 +66,7 @@ class MultitaskRequest:
     checkpoint_steps: int = CHECKPOINT_STEPS
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         if self.checkpoint_steps < 1:
             raise UsageError(f"checkpoint steps {self.checkpoint_steps}: expected at least 1")
 

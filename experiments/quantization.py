@@ -11,6 +11,7 @@ from experiments.outcome import Outcome
 from experiments.request import Experiment, ExperimentRequest
 from experiments.settings import FLOAT, FeatureSetting, layer_average, quantized, quantized_before, recommended
 from featurestore import UsageError, parse_quantizer
+from featurestore.given import settle_fields
 from pipelines.progress import ProgressDisplay
 
 NAME = "quantization"
@@ -36,6 +37,7 @@ class QuantizationGrid:
     placements: tuple[str, ...] = PLACEMENTS
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         for entry in self.entries:
             parse_entry(entry)
         unknown = [placement for placement in self.placements if placement not in PLACEMENTS]

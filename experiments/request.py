@@ -11,6 +11,7 @@ from experiments.cells import CellStore
 from experiments.task_data import TaskData, read_task
 from experiments.tasks import TaskRegistry
 from featurestore import EncoderSpec, FeatureSpec, UsageError
+from featurestore.given import settle_fields
 from featurestore.layers import LayerPooling
 
 
@@ -48,6 +49,7 @@ class ExperimentRequest:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         for name in ("train_rows", "dev_rows", "max_length", "seeds", "epochs"):
             value = getattr(self, name)
             if value is not None and value < 1:

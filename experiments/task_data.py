@@ -16,7 +16,8 @@ from experiments.tasks import Task
 from featurestore import DataError, UsageError
 from featurestore.identity import key_hashes, text_digests
 from heads.label_files import read_columns
-from heads.labels import Labels, named, named_classes
+from heads.label_form import in_order
+from heads.labels import Labels, label_column_of, named, named_classes, written_otherwise
 from tablefiles.names import shown_name
 
 COLUMNS = ("doc_id", "text", "text_pair", "label")
@@ -46,6 +47,11 @@ class TaskPart:
         return DocumentBlock.build(ids, texts, pairs)
 
     @property
+    def given_ids(self) -> pa.Array:
+        """The ids as the file has them, without the part's name."""
+        return pc.replace_substring_regex(self.table["doc_id"].combine_chunks(), r"\A[a-z]+:", "")
+
+    @property
     def labels(self) -> Labels:
         """The labels, for training from a store."""
         return Labels(self.table["doc_id"].combine_chunks(), self.table["label"].combine_chunks(), self.source)
@@ -61,7 +67,7 @@ class TaskData:
 
     Attributes:
         task: names and files.
-        classes: names of the classes, sorted.
+        classes: names of the classes, in the order of `in_order`.
         train: documents to learn from.
         dev: documents to measure on.
 
@@ -115,11 +121,11 @@ def read_task(task: Task, train_rows: int | None = None, dev_rows: int | None = 
         raise DataError(
             f"task {task.name}: every training document is {shown_name(classes[0])!r}; a task needs two classes"
         )
-    unseen = sorted(set(dev.labels.classes) - set(classes))
+    unseen = in_order(set(dev.labels.classes) - set(classes))
     if unseen:
         raise DataError(
-            f"task {task.name}: dev classes {named_classes(unseen)} have no training document; label some, take more "
-            "training rows, or leave them out"
+            f"task {task.name}: dev classes {named_classes(unseen)} have no training document"
+            f"{written_otherwise(unseen, classes)}; label some, take more training rows, or leave them out"
         )
     return TaskData(task, classes, train, dev)
 
@@ -132,6 +138,7 @@ def _read_part(task: Task, part: str, path: str, rows: int | None) -> TaskPart:
         names["text_pair"] = task.pair_column
     table = read_columns(path, task.id_column, tuple(names.values()))
     columns: dict[str, Any] = {name: table[column].combine_chunks() for name, column in names.items()}
+    columns["label"] = label_column_of(columns["label"], path)
     pairs = columns.get("text_pair", pa.nulls(table.num_rows, pa.string()))
     columns["text_pair"] = pc.if_else(pc.equal(pairs, ""), pa.scalar(None, pa.string()), pairs)
     _refuse_unusable(task, path, columns)

@@ -12,6 +12,7 @@ from typing import Any
 
 from featurestore import UsageError
 from featurestore.addresses import Address
+from featurestore.given import several
 from featurestore.named_files import read_file
 from heads.artefact import check_task
 
@@ -71,12 +72,12 @@ class TaskRegistry:
 
     def only(self, names: Sequence[str]) -> TaskRegistry:
         """These tasks alone, in the registry's order; no names mean all. Raises UsageError for a name unknown."""
-        self._require(names)
+        names = self._known(names)
         return replace(self, tasks=tuple(task for task in self.tasks if task.name in names)) if names else self
 
     def without(self, names: Sequence[str]) -> TaskRegistry:
         """All other tasks. Raises UsageError for a name unknown, or where none is left."""
-        self._require(names)
+        names = self._known(names)
         left = tuple(task for task in self.tasks if task.name not in names)
         if not left:
             raise UsageError(f"{self.source}: without {', '.join(names)} no task is left")
@@ -84,15 +85,18 @@ class TaskRegistry:
 
     def of_groups(self, groups: Sequence[str]) -> TaskRegistry:
         """The tasks of these groups; no groups mean all. Raises UsageError for a group unknown."""
+        groups = several(groups, "groups")
         unknown = [group for group in groups if group not in self.groups]
         if unknown:
             raise UsageError(f"{self.source}: no group {', '.join(unknown)}; there are {', '.join(self.groups)}")
         return replace(self, tasks=tuple(task for task in self.tasks if task.group in groups)) if groups else self
 
-    def _require(self, names: Sequence[str]) -> None:
-        unknown = [name for name in names if name not in self.names]
+    def _known(self, names: Sequence[str]) -> tuple[str, ...]:
+        asked = several(names, "tasks")
+        unknown = [name for name in asked if name not in self.names]
         if unknown:
             raise UsageError(f"{self.source}: no task {', '.join(unknown)}; there are {', '.join(self.names)}")
+        return asked
 
 
 def load_tasks(source: str, data: str | None = None) -> TaskRegistry:

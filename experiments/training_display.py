@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.text import Text
 
 from encoders.training import StepDone
-
-LOG_SECONDS = 5.0
-"""Pause between two log lines where there is no terminal."""
+from featurestore.counted import counted
+from pipelines.progress.displays import bar_columns, is_terminal, pause_after, say
+from pipelines.progress.time_left import TimeLeft, in_words
 
 MEMORY = 0.95
 """Share of a smoothed loss that each step keeps: a step sees a few documents of a task, and its loss jumps."""
@@ -64,13 +62,14 @@ class RunningFigures:
     def __init__(self, tasks: Sequence[str]) -> None:
         self._sums = dict.fromkeys(tasks, 0.0)
         self._weight = 0.0
-        self.steps, self.tokens, self.seconds = 0, 0, 0.0
+        self._left = TimeLeft()
+        self.tokens, self.seconds = 0, 0.0
 
     def add(self, step: StepDone) -> None:
         """Count a step."""
-        self.steps += 1
         self.tokens += step.tokens
         self.seconds += step.seconds
+        self._left.see(self.seconds, step.number, step.steps - step.number)
         self._weight = MEMORY * self._weight + 1
         for task, loss in step.losses.items():
             self._sums[task] = MEMORY * self._sums[task] + loss
@@ -85,42 +84,39 @@ class RunningFigures:
         """Tokens trained on a second, padding not counted."""
         return self.tokens / self.seconds if self.seconds > 0 else 0.0
 
-    def seconds_left(self, step: StepDone) -> float:
-        """Seconds that the steps after this one will take."""
-        return self.seconds / max(1, self.steps) * (step.steps - step.number)
+    @property
+    def left(self) -> str:
+        """The time that the steps to come will take, in words."""
+        return in_words(self._left.seconds(self.seconds))
 
 
 class TrainingBar:
     """A live bar, with the smoothed loss of each task below it."""
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-        )
+        self._progress = Progress(*bar_columns())
         self._live = Live(console=console, refresh_per_second=4)
 
     def begin(self, title: str, done: int, steps: int, tasks: Sequence[str]) -> None:
         """Draw the bar."""
         self._figures = RunningFigures(tasks)
-        self._bar = self._progress.add_task(title, total=steps, completed=done, rate="")
+        self._bar = self._progress.add_task(
+            title, total=steps, completed=done, of=counted(steps, "step"), note="", left=""
+        )
         self._live.update(self._progress)
         self._live.start()
 
     def show(self, step: StepDone) -> None:
         """Move the bar."""
         self._figures.add(step)
-        self._progress.update(self._bar, completed=step.number, rate=f"{self._figures.tokens_per_second:,.0f} tokens/s")
+        note = f"{self._figures.tokens_per_second:,.0f} tokens/s"
+        self._progress.update(self._bar, completed=step.number, note=note, left=self._figures.left)
         losses = [Text.assemble((f"{task} ", "dim"), f"{loss:.3f}") for task, loss in self._figures.losses.items()]
         self._live.update(Group(self._progress, Columns(losses, padding=(0, 2))))
 
     def measure(self, task: str) -> None:
         """Name the task in the bar."""
-        self._progress.update(self._bar, rate=f"measuring {task}")
+        self._progress.update(self._bar, note=f"measuring {task}", left="")
 
     def end(self) -> None:
         """Leave the bar as it stands."""
@@ -128,37 +124,33 @@ class TrainingBar:
 
 
 class TrainingLines:
-    """A plain line every few seconds, on standard error."""
+    """A line now and then, on standard error."""
 
     def begin(self, title: str, done: int, steps: int, tasks: Sequence[str]) -> None:
         """Say what starts."""
         self._title, self._figures = title, RunningFigures(tasks)
         self._last = 0.0
-        self._write(f"{title}: {steps:,} steps" + (f", resumed after {done:,}" if done else ""))
+        say(f"{title}: {counted(steps, 'step')}" + (f", resumed after {done:,}" if done else ""))
 
     def show(self, step: StepDone) -> None:
         """Say how far it is, if the last line is old enough, or this the last step."""
         self._figures.add(step)
-        if self._figures.seconds - self._last < LOG_SECONDS and step.number < step.steps:
+        if self._figures.seconds - self._last < pause_after(self._figures.seconds) and step.number < step.steps:
             return
         self._last = self._figures.seconds
         losses = ", ".join(f"{task} {loss:.3f}" for task, loss in self._figures.losses.items())
-        self._write(
-            f"{self._title}: step {step.number:,}/{step.steps:,}, {self._figures.tokens_per_second:,.0f} tokens/s, "
-            f"{self._figures.seconds_left(step):,.0f} s left; loss {losses}"
-        )
+        steps = f"{step.number:,} of {counted(step.steps, 'step')}"
+        figures = [steps, f"{self._figures.tokens_per_second:,.0f} tokens/s", self._figures.left]
+        say(f"{self._title}: {', '.join(filter(None, figures))}; loss {losses}")
 
     def measure(self, task: str) -> None:
         """Name the task."""
-        self._write(f"{self._title}: measuring {task} on its dev documents")
+        say(f"{self._title}: measuring {task} on its dev documents")
 
     def end(self) -> None:
         """Say nothing: the report does."""
 
-    def _write(self, line: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
-
 
 def training_display_for(console: Console) -> TrainingDisplay:
     """A bar on a terminal, log lines elsewhere."""
-    return TrainingBar(console) if console.is_terminal else TrainingLines()
+    return TrainingBar(console) if is_terminal(console) else TrainingLines()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from featurestore.errors import UsageError
+from featurestore.given import as_text
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)(.*)", re.DOTALL)
 BUCKET = re.compile(r"\$?[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -61,13 +63,14 @@ class Address:
     path: str
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, named: str | PathLike[str]) -> Address:
         """Read a local path, a ``file:///`` URL or a URL of object storage.
 
         Raises:
             UsageError: nothing, a scheme that is not known or lacks a slash, no bucket, credentials in the URL, or a
                 key that is not UTF-8. The text repeats no credentials.
         """
+        text: str = as_text(named)
         if not text:
             raise UsageError("'': an empty name; expected a local path, or a URL such as s3://bucket/folder")
         found = SCHEME.fullmatch(text)

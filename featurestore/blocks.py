@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,22 +136,28 @@ def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:
 
     A column that one of them lacks is null there. Types are those of `featurestore.kept_columns.promoted`.
     """
-    schemas = list(dict.fromkeys(index.schema for index in indexes))
+    schema = joined_schema(index.schema for index in indexes)
+    return pa.concat_tables([of_schema(index, schema) for index in indexes])
+
+
+def joined_schema(schemas: Iterable[pa.Schema]) -> pa.Schema:
+    """The columns of several indexes, of types that hold the values of all of them."""
+    different = list(dict.fromkeys(schemas))
     found: dict[str, list[pa.Field]] = {}
-    for field in (field for schema in schemas for field in schema):
+    for field in (field for schema in different for field in schema):
         found.setdefault(field.name, []).append(field)
-    schema = pa.schema(
+    return pa.schema(
         pa.field(
             name,
             promoted(field.type for field in same),
-            any(field.nullable for field in same) or len(same) < len(schemas),
+            any(field.nullable for field in same) or len(same) < len(different),
         )
         for name, same in found.items()
     )
-    return pa.concat_tables([_of_schema(index, schema) for index in indexes])
 
 
-def _of_schema(index: pa.Table, schema: pa.Schema) -> pa.Table:
+def of_schema(index: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of a schema that was joined of this index's and others': null where the index lacks one."""
     held = index.column_names
     columns = [
         promote(index[field.name], field.type) if field.name in held else pa.nulls(index.num_rows, field.type)

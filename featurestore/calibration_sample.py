@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
 from featurestore.derivation import Derivation
+from featurestore.lazy_torch import torch
 from featurestore.store import Store
 
 SAMPLE_DOCUMENTS = 1024

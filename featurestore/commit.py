@@ -51,6 +51,9 @@ class Change:
         blocks: the block list has grown: a snapshot that does not know all of it yet is followed by one that does,
             even where nothing else changes, so that a job which is about to commit looks at the list again.
         hidden: segment of ``added`` → positions of documents that are not to live: a repair lists some segments again.
+        refreshed: finished segments whose documents live in the base with the same text and other kept columns. They
+            take the place of the rows that hold that text now, wherever these are; a document whose row is gone is not
+            brought back.
     """
 
     base: int
@@ -61,6 +64,7 @@ class Change:
     replaced: Mapping[str, SegmentEntry] = field(default_factory=dict)
     blocks: bool = False
     hidden: Mapping[str, Positions] = field(default_factory=dict)
+    refreshed: Sequence[SegmentEntry] = ()
 
 
 def commit(store: Store, change: Change) -> Store:
@@ -91,7 +95,8 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         head = _at(base, log.latest())
         # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
         block_list = blocked(store.objects, block_list)
-        require_present(store.objects, [e for e in change.added if e.documents and e.segment not in head.listed])
+        incoming = [*change.added, *change.refreshed]
+        require_present(store.objects, [e for e in incoming if e.documents and e.segment not in head.listed])
         changed = _rebased(head, since, change, lived, block_list)
         fenced = not change.blocks or head.manifest.counts.get("blocked", 0) == len(block_list)
         if not changed and not change.replaced and fenced:
@@ -138,6 +143,7 @@ def _rebased(
     added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
     # By each try anew: a vacuum may be taking a vector that was written before its fence.
     added = [less(head, entry, [change.hidden.get(entry.segment, NO_POSITIONS)]) for entry in added]
+    refreshed = [entry for entry in change.refreshed if entry.segment not in head.listed]
     dropped = _dropped(head, base, change)
     gone = {segment: [positions] for segment, positions in dropped.items() if segment in head.listed}
     moved = {segment: positions for segment, positions in dropped.items() if segment not in head.listed}
@@ -148,11 +154,12 @@ def _rebased(
         _moved(head, since, moved) if moved else (),
         _deleted(head, since, change.deleted, lived) if change.deleted is not None else (),
         # What is compacted lives already: to take it away is for the deletion that blocked it.
-        _blocked(head, added, block_list) if len(block_list) and not change.replaced else (),
+        _blocked(head, [*added, *refreshed], block_list) if len(block_list) and not change.replaced else (),
+        _refreshed(head, since, refreshed) if refreshed else (),
     ):
         gone.setdefault(segment, []).append(positions)
-    entries = head.listed | {entry.segment: entry for entry in added}
-    changed = {entry.segment: entry for entry in added}
+    changed = {entry.segment: entry for entry in (*added, *refreshed)}
+    entries = head.listed | changed
     with ThreadPoolExecutor(READ_THREADS) as pool:
         for entry in pool.map(lambda segment: less(head, entries[segment], gone[segment]), gone):
             if entry != entries[entry.segment]:
@@ -227,6 +234,38 @@ def _meanwhile(head: Store, since: CommittedSince, added: Sequence[SegmentEntry]
             if same.any():
                 yield entry.segment, live_positions(entry.documents, head.deletions(entry))[same]
             yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
+
+
+def _refreshed(
+    head: Store, since: CommittedSince, refreshed: Sequence[SegmentEntry]
+) -> Iterator[tuple[str, Positions]]:
+    """The rows whose place refreshed documents take, and those documents that find none."""
+    base, theirs = since.base, since.keys(head)
+    for entry in refreshed:
+        index = head.reader(entry).index(["key_hash", "text_digest"])
+        found = theirs.find(index["key_hash"])
+        placed = theirs.same_text(found, index["text_digest"])
+        yield from head.locate(theirs, found[placed]).items()
+        old = base.keys.find(index["key_hash"])
+        rows = np.flatnonzero(base.keys.same_text(old, index["text_digest"]))
+        for segment, positions in base.locate(base.keys, old[rows]).items():
+            if segment in head.listed:
+                yield segment, positions
+        placed[rows] |= _live(head, base, old[rows])
+        if not placed.all():
+            yield entry.segment, np.flatnonzero(~placed)
+
+
+def _live(head: Store, base: Store, found: Positions) -> npt.NDArray[np.bool_]:
+    """(n,) bool: whether the rows at these positions of the base's keys live in the head, in the same segments."""
+    live = np.zeros(len(found), bool)
+    segments, documents = base.keys.segment[found], base.keys.document[found]
+    for ordinal in np.unique(segments).tolist():
+        entry = head.listed.get(base.entries[ordinal].segment)
+        if entry is not None:
+            here = segments == ordinal
+            live[here] = ~np.isin(documents[here], head.deletions(entry))
+    return live
 
 
 def _deleted(

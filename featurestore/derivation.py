@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from featurestore.blocks import FeatureBlock
 from featurestore.errors import UsageError
 from featurestore.layers import LayerPooling
+from featurestore.lazy_torch import torch
 from featurestore.quantizers import Quantizer
 from featurestore.spec import FeatureSpec
 

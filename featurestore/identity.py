@@ -14,13 +14,14 @@ KEY_BYTES = 16
 DIGEST_BYTES = 32
 
 
-def id_array(doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Ids as one array of strings; integers are taken as their decimal text.
+def id_array(doc_ids: str | int | Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Ids as one array of strings; integers are taken as their decimal text, and one id by itself is one.
 
     Raises:
         DataError: some are null.
     """
-    given = doc_ids if isinstance(doc_ids, (pa.Array, pa.ChunkedArray)) else pa.array(doc_ids, pa.string())
+    listed = [doc_ids] if isinstance(doc_ids, (str, int)) else doc_ids
+    given = listed if isinstance(listed, (pa.Array, pa.ChunkedArray)) else pa.array(listed)
     ids = given.cast(pa.string())
     if ids.null_count:
         raise DataError(f"{ids.null_count} of {len(ids)} ids are null")

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import reduce
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as kinds
 
 from featurestore.kept_text import is_list, list_parts, plain_values, texts
@@ -61,6 +64,22 @@ def promote(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Array
 def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """A column as the type that stands for its own in a store."""
     return promote(column, promoted([column.type]))
+
+
+def differ(one: pa.ChunkedArray, other: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """(n,) bool: whether two columns hold different values, as the type that `promoted` finds for both.
+
+    A null is like a null alone, and NaN like NaN.
+    """
+    wanted = promoted([one.type, other.type])
+    one, other = promote(one, wanted), promote(other, wanted)
+    if one.equals(other):
+        return np.zeros(len(one), bool)
+    # pyarrow compares no lists, structs and NaN; their texts it does.
+    mine, its = (pa.chunked_array(map(texts, column.chunks), TEXT) for column in (one, other))
+    unequal = pc.fill_null(pc.not_equal(mine, its), False)
+    found: npt.NDArray[np.bool_] = pc.or_(unequal, pc.xor(mine.is_null(), its.is_null())).to_numpy()
+    return found
 
 
 def _stored(value: pa.DataType) -> pa.DataType:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from obstore.exceptions import InvalidPathError
 
@@ -15,6 +15,9 @@ from featurestore.addresses import Address, without_credentials
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
 from featurestore.whole_files import whole_file
+
+IN_MEMORY = 64 << 20
+"""Bytes of a file for object storage up to which no disk is needed."""
 
 
 def read_file(text: str) -> bytes:
@@ -65,6 +68,8 @@ def check_file(text: str, option: str) -> None:
 def new_file(text: str) -> Iterator[BinaryIO]:
     """A file to write to, over whatever was there once it is complete (`featurestore.whole_files`).
 
+    What goes to object storage is kept in memory until then, and beyond `IN_MEMORY` in a temporary file.
+
     Raises:
         StoreError: it cannot be written, or object storage refuses.
     """
@@ -74,9 +79,10 @@ def new_file(text: str) -> Iterator[BinaryIO]:
         with whole_file(path) as file:
             yield file
         return
-    buffer = BytesIO()
-    yield buffer
-    _folder(address).put(address.name, buffer.getbuffer())
+    with SpooledTemporaryFile(IN_MEMORY) as staged:
+        # It has all that a file has, but for the name of its type.
+        yield cast("BinaryIO", staged)
+        _folder(address).put_file(address.name, staged)
 
 
 def local_folder(text: str, option: str) -> Path:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from io import FileIO
+from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,11 @@ from featurestore.syncing import Unsynced, make_folder
 
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
+
+PART_BYTES = 8 << 20
+"""Bytes of each part of a larger one, unless it has more than `MOST_PARTS` of them."""
+MOST_PARTS = 5000
+"""Parts of an upload: S3 takes twice as many."""
 
 PIECE = 8 << 20
 """Bytes of a large object that are held at a time where it is only compared."""
@@ -77,8 +83,11 @@ class Objects:
         self._folder = str(raw.prefix or "/") if isinstance(raw, LocalStore) else None
         self.unsynced = Unsynced(Path(self._folder)) if unsynced is None and self._folder else unsynced
 
+    def __repr__(self) -> str:
+        return f"Objects({self.uri!r})"
+
     @classmethod
-    def open(cls, uri: str, *, make: bool = False) -> Objects:
+    def open(cls, uri: str | PathLike[str], *, make: bool = False) -> Objects:
         """The objects under ``uri``; ``make`` creates a local directory that is not there.
 
         Raises:
@@ -157,6 +166,11 @@ class Objects:
             self._again(lambda: self._put(path, data))
             if lasting and self.unsynced is not None:
                 self.unsynced.written(self._file(path))
+
+    def put_file(self, path: str, file: IO[bytes]) -> None:
+        """Write an object in object storage from a file of any size, of which only some parts are held in memory."""
+        with _naming(self.name(path)), self._writing():
+            self._again(lambda: self._put(path, file))
 
     def replace(self, path: str, data: bytes) -> None:
         """Write an object over one that is needed: a power cut before the next `barrier` leaves one of the two."""
@@ -281,12 +295,19 @@ class Objects:
             if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise StoreError(f"{self.name(path)}: is no file, but a pipe or a device; remove it")
 
-    def _put(self, path: str, data: bytes | memoryview) -> None:
-        if self.unsynced is not None:
-            put_file(self._file(path), data)
-            return
+    def _put(self, path: str, data: bytes | memoryview | IO[bytes]) -> None:
+        if isinstance(data, bytes | memoryview):
+            if self.unsynced is not None:
+                put_file(self._file(path), data)
+                return
+            size = len(data)
+        else:
+            # It may be the second try.
+            size = data.seek(0, os.SEEK_END)
+            data.seek(0)
+        part = max(PART_BYTES, size // MOST_PARTS)
         try:
-            obstore.put(self.raw, path, data, use_multipart=len(data) > ONE_PUT_BYTES)
+            obstore.put(self.raw, path, data, use_multipart=size > ONE_PUT_BYTES, chunk_size=part)
         except FileNotFoundError as error:
             if "NoSuchUpload" in str(error):
                 raise GenericError("the upload was ended while it ran") from error

@@ -115,6 +115,19 @@ def decoded(
     return table
 
 
+def read_schema(data: bytes, name: str, *, advice: str = RESTORE) -> pa.Schema:
+    """The columns of a stored file and their types, of which no value is decoded.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    try:
+        parse_footer(footer_of(data))
+        return pq.read_schema(pa.BufferReader(data))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StoreError(f"{name}: damaged: {_first_line(error)}; {advice}") from error
+
+
 def end_of(stream: BinaryIO, size: int) -> bytes:
     """The footer of a file of ``size`` bytes, and what is behind it; of what is no such file, its last bytes."""
     stream.seek(max(0, size - TAIL))

@@ -16,11 +16,11 @@ import pyarrow as pa
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.entries import SegmentEntry
 from featurestore.errors import RESTORE, StoreError
-from featurestore.kept_columns import plain
+from featurestore.kept_columns import plain, promoted
 from featurestore.lazy import lazy
 from featurestore.missing import get_named, missing
 from featurestore.objects import Objects
-from featurestore.parquet import DIGEST_BYTES, read_parquet
+from featurestore.parquet import DIGEST_BYTES, read_parquet, read_schema
 from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
 from featurestore.sealed import parse_json
 from featurestore.segments import INDEX_FILE
@@ -71,6 +71,17 @@ class IndexFile:
                 table = table.set_column(place, name, self._plain(table[name]))
         return table
 
+    def kept(self) -> pa.Schema:
+        """The kept corpus columns, of the types that `read` gives them; none of their values is decoded."""
+        held = read_schema(self.data, self.name)
+        return pa.schema(
+            [
+                pa.field(field.name, promoted([field.type]), field.nullable)
+                for field in held
+                if field.name not in INDEX_SCHEMA.names
+            ]
+        )
+
     def _require_own(self, field: pa.Field, column: pa.ChunkedArray) -> None:
         """Raise StoreError where a column of the store's own is not as it is written."""
         if column.type != field.type:
@@ -113,6 +124,10 @@ class SegmentReader:
     def index(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The document index, or some columns of it; a corpus column that it does not have is left out."""
         return self._index_file.read(columns)
+
+    def kept_columns(self) -> pa.Schema:
+        """The corpus columns that the document index has beside the store's own, and their types."""
+        return self._index_file.kept()
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """(documents + 1,) int64: where each document's rows begin and end."""

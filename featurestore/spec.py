@@ -149,6 +149,10 @@ class FeatureSpec:
         if self.positions == "cls":
             require_summary(self.encoder, "positions", special_tokens=self.text.special_tokens)
 
+    def __str__(self) -> str:
+        """In short, for people: two that read alike may differ."""
+        return f"{self.encoder.name} {self.layers} {self.positions} {self.quantizer.request}"
+
     @classmethod
     def build(
         cls, encoder: EncoderSpec, text: TextSpec, layers: str | None, positions: str, quantizer: str

@@ -8,16 +8,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
+from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes, joined_schema
 from featurestore.deletions import live_positions, read_deletions
 from featurestore.digest import combine_digests, document_digest_sum
 from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
 from featurestore.errors import DataError, SnapshotGone, UsageError
+from featurestore.given import several
 from featurestore.identity import id_array, key_hashes
 from featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
 from featurestore.leases import Leases
@@ -56,7 +58,7 @@ class Store:
     manifest: Manifest
 
     @classmethod
-    def open(cls, uri: str, snapshot: int | str | None = None) -> Store:
+    def open(cls, uri: str | PathLike[str], snapshot: int | str | None = None) -> Store:
         """Open a store at its newest snapshot, or at one by number or by tag.
 
         Raises:
@@ -154,6 +156,10 @@ class Store:
         """A store is a store, empty or not."""
         return True
 
+    def __repr__(self) -> str:
+        documents = self.manifest.counts.get("documents", 0)
+        return f"Store({self.uri!r}, snapshot={self.version}, documents={documents}, features='{self.spec}')"
+
     def keys_of(self, ordinals: Sequence[int]) -> KeyIndex:
         """The key index of some of the snapshot's segments."""
         with ThreadPoolExecutor(READ_THREADS) as pool:
@@ -163,7 +169,7 @@ class Store:
         """Positions in a key index of this snapshot as segment → sorted positions in the segment's index."""
         return {self.entries[ordinal].segment: here for ordinal, here in keys.by_segment(found).items()}
 
-    def contains(self, doc_ids: Sequence[str] | pa.Array) -> npt.NDArray[np.bool_]:
+    def contains(self, doc_ids: str | Sequence[str] | pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) bool: whether each id is stored."""
         return self.contains_keys(words(key_hashes(id_array(doc_ids))))
 
@@ -184,7 +190,7 @@ class Store:
         found = {entry.segment: documents[documents >= 0] for entry, documents in self._places(keys, entries)}
         return {segment: np.unique(documents) for segment, documents in found.items() if len(documents)}
 
-    def documents(self, columns: Sequence[str] | None = None) -> pa.Table:
+    def documents(self, columns: str | Sequence[str] | None = None) -> pa.Table:
         """The document index: one row a live document, with the corpus columns that were kept.
 
         Kept columns whose types differ between segments have the type that `featurestore.kept_columns.promoted` finds.
@@ -192,6 +198,7 @@ class Store:
         Raises:
             UsageError: no segment has one of the columns asked for.
         """
+        columns = None if columns is None else several(columns, "columns")
         with ThreadPoolExecutor(READ_THREADS) as pool:
             tables = list(pool.map(lambda entry: self.live_index(entry, columns), self._live_entries))
         wanted = INDEX_SCHEMA if columns is None else pa.schema([f for f in INDEX_SCHEMA if f.name in columns])
@@ -203,6 +210,11 @@ class Store:
             held = ", ".join(self.documents().column_names)
             raise UsageError(f"{self.uri}: no column {', '.join(missing)} in the document index; it has {held}")
         return table.select([name for name in columns if name not in missing])
+
+    def kept_columns(self) -> pa.Schema:
+        """The corpus columns that were kept, of the types that `documents` gives them; reads every segment's index."""
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            return joined_schema(pool.map(lambda entry: self.reader(entry).kept_columns(), self._live_entries))
 
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features.
@@ -246,7 +258,7 @@ class Store:
         if entry.live:
             yield from self.open_segment(entry, columns=columns).blocks(max_bytes, leases or Leases())
 
-    def gather(self, doc_ids: Sequence[str] | pa.Array) -> FeatureBlock:
+    def gather(self, doc_ids: str | Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.
 
         Looks at the key hashes of every segment, and reads only the chunks that hold the documents. Memory is that of
@@ -272,16 +284,33 @@ class Store:
 
     def gather_positions(self, positions: npt.NDArray[np.int64]) -> FeatureBlock:
         """The documents at these positions of `keys`, in this order; a position may come twice."""
-        if not len(positions):
+        segments, documents = self.keys.segment[positions], self.keys.document[positions]
+        return self.gather_from(self.entries, segments.astype(np.int64), documents.astype(np.int64))
+
+    def gather_from(
+        self,
+        entries: Sequence[SegmentEntry],
+        segments: npt.NDArray[np.int64],
+        documents: npt.NDArray[np.int64],
+        columns: Sequence[str] | None = OWN_COLUMNS,
+    ) -> FeatureBlock:
+        """Documents by their places, in this order; a place may come twice.
+
+        Args:
+            entries: segments.
+            segments: (n,) int64: in which of ``entries`` each document lies.
+            documents: (n,) int64: where in its segment.
+            columns: of the index; None for all, kept corpus columns among them.
+        """
+        if not len(segments):
             return self.empty_block()
-        segments, documents = self.keys.segment[positions], self.keys.document[positions].astype(np.int64)
         order = np.lexsort((documents, segments))
         ordinals, starts = np.unique(segments[order], return_index=True)
         places = np.split(order, starts[1:])
 
         def gather(ordinal: int, here: npt.NDArray[np.int64]) -> FeatureBlock:
-            entry = self.entries[ordinal]
-            return self._gather_segment(entry, self.reader(entry), documents[here])
+            entry = entries[ordinal]
+            return self._gather_segment(entry, self.reader(entry), documents[here], columns)
 
         with ThreadPoolExecutor(READ_THREADS) as pool:
             parts = pool.map(gather, ordinals, places)
@@ -362,7 +391,7 @@ class Store:
         entry: SegmentEntry,
         reader: SegmentReader,
         documents: npt.NDArray[np.int64],
-        columns: Sequence[str] = OWN_COLUMNS,
+        columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> FeatureBlock:
         """These documents of a segment, and these columns; positions are sorted, and one may come twice."""
         segment = self.open_segment(entry, reader, columns)

@@ -6,13 +6,15 @@ import hashlib
 import json
 import platform
 import re
+import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from typing import Any
 
+import pyarrow as pa
 import safetensors.torch
 import torch
 
@@ -27,6 +29,7 @@ from heads.model import HeadModel
 from heads.pair import PairPooling
 from heads.pooling import kind_of
 from heads.training import TrainedHead
+from heads.training_ids import TrainingIds
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
@@ -46,6 +49,7 @@ class Head:
         evaluation: on its dev documents; None where there were none.
         versions: package → version that trained it.
         created_at: UTC, ISO 8601.
+        trained_on: its training documents, as salted hashes of their ids; None where nobody knows.
 
     Raises:
         UsageError: a task name that cannot be a folder's.
@@ -60,18 +64,30 @@ class Head:
     evaluation: Evaluation | None
     versions: Mapping[str, str]
     created_at: str
+    trained_on: TrainingIds | None = None
 
     def __post_init__(self) -> None:
         check_task(self.task)
 
+    def __repr__(self) -> str:
+        classes = reprlib.repr(self.classes)
+        return f"Head({self.task!r}, classes={classes}, features='{self.spec}', snapshot={self.snapshot})"
+
     @classmethod
-    def of(cls, trained: TrainedHead, task: str, snapshot: int | None = None) -> Head:
+    def of(
+        cls,
+        trained: TrainedHead,
+        task: str,
+        snapshot: int | None = None,
+        doc_ids: pa.Array | pa.ChunkedArray | None = None,
+    ) -> Head:
         """The artefact of a training.
 
         Args:
             trained: what `train_head` gave.
             task: letters, digits, ``.``, ``_`` and ``-``.
             snapshot: version of the store that the features came from.
+            doc_ids: of the training documents; None where they are not to be known again.
         """
         training = {
             "settings": trained.settings.to_dict(),
@@ -80,7 +96,7 @@ class Head:
             "history": [asdict(epoch) for epoch in trained.history],
             "seconds": round(trained.seconds, 3),
         }
-        return cls(
+        head = cls(
             task=task,
             classes=trained.classes,
             spec=trained.spec,
@@ -91,6 +107,7 @@ class Head:
             versions=_versions(),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+        return head if doc_ids is None else replace(head, trained_on=TrainingIds.of(doc_ids, head.digest))
 
     @lazy
     def digest(self) -> str:
@@ -123,6 +140,8 @@ class Head:
             "versions": dict(self.versions),
             "spec": self.spec.to_dict(),
         }
+        if self.trained_on is not None:
+            document["trained_on"] = self.trained_on.to_text()
         weights = {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
         text = json.dumps(document, indent=1, allow_nan=False)
         return {HEAD_FILE: f"{text}\n".encode(), WEIGHTS_FILE: safetensors.torch.save(weights)}
@@ -153,6 +172,7 @@ class Head:
                 evaluation=None if document["evaluation"] is None else Evaluation.from_dict(document["evaluation"]),
                 versions=document["versions"],
                 created_at=document["created_at"],
+                trained_on=TrainingIds.from_document(document),
             )
             if head.evaluation is not None:
                 head.evaluation.to_dict()

@@ -14,16 +14,10 @@ import torch
 from torch import nn
 
 from featurestore.errors import UsageError
-
-HEAD_WIDTH = 64
-"""Width of one attention head where the number of heads is not given: that of BERT and RoBERTa at any size."""
+from heads.attention_sizes import check_queries, default_heads
 
 QUERY_STD = 0.02
 """A small first query starts attention near the plain mean; with 1.0, SST-2 dev accuracy fell by 1 to 3 points."""
-
-
-MAX_QUERIES = 64
-"""Each query is d × d weights of the classifier and a vector of every document that is scored."""
 
 
 class AttentionPooling(nn.Module):
@@ -90,14 +84,3 @@ class AttentionPooling(nn.Module):
         # One row for each query of a document: all of them share the projections.
         rows = self.project_values(pooled.view(-1, self.heads, self.width))
         return (rows @ self.output_weight.T + self.output_bias).view(len(values), self.queries * self.width)
-
-
-def check_queries(queries: int) -> None:
-    """Raise UsageError unless a head can have so many queries."""
-    if not 1 <= queries <= MAX_QUERIES:
-        raise UsageError(f"queries {queries}: expected 1 to {MAX_QUERIES}")
-
-
-def default_heads(width: int) -> int:
-    """``width`` / 64, at least 1; where that does not divide the width, the largest smaller number that does."""
-    return next(heads for heads in range(max(1, width // HEAD_WIDTH), 0, -1) if width % heads == 0)

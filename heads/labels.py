@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,9 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.errors import DataError, UsageError
+from heads.label_form import in_order, named_twins, near_twins, normal_labels
 from tablefiles.names import shown_name
 
 NAMES_LISTED = 5
+
+logger = logging.getLogger("encore")
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Labels:
 
     Attributes:
         doc_ids: ids (string), each once.
-        labels: class names (string), never null or empty.
+        labels: class names (string) in the normal form (`heads.label_form`), never null or empty.
         source: where they come from, for messages.
         repeated: rows left out because they say the same again.
         blank: rows left out because they have no id or no label.
@@ -38,6 +42,8 @@ class Labels:
     def from_table(cls, table: pa.Table, id_column: str, label_column: str, source: str) -> Labels:
         """Labels from two columns of a table: text, integers (taken as their decimal text) or, for labels, booleans.
 
+        Labels are taken in their normal form, and near-twins among them named in a warning; ids are taken as they are.
+
         Args:
             table: any table.
             id_column: name of the column of ids.
@@ -48,7 +54,8 @@ class Labels:
             UsageError: a column is missing or cannot be taken as text.
             DataError: a document has two labels.
         """
-        ids, labels = (text_column(table, name, source) for name in (id_column, label_column))
+        ids = text_column(table, id_column, source)
+        labels = label_column_of(text_column(table, label_column, source), source)
         full = pc.and_(*(pc.and_(part.is_valid(), pc.not_equal(part, "").fill_null(False)) for part in (ids, labels)))
         rows = pa.table({"doc_id": ids, "label": labels}).filter(full)
         place = pa.array(np.arange(rows.num_rows))
@@ -71,15 +78,26 @@ class Labels:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that occur, sorted."""
-        return tuple(sorted(pc.unique(self.labels).to_pylist()))
+        """Names of the classes that occur, in the order of `in_order`."""
+        return in_order(pc.unique(self.labels).to_pylist())
+
+    def counts(self, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+        """(classes,) documents of each class."""
+        return np.bincount(self.codes(classes), minlength=len(classes))
 
     def codes(self, classes: Sequence[str]) -> npt.NDArray[np.int64]:
-        """(documents,) position of each one's class in ``classes``; raises DataError for a class that is not there."""
-        codes = pc.index_in(self.labels, value_set=pa.array(classes, pa.string()))
+        """(documents,) position of each one's class in ``classes``, whatever the form these are in.
+
+        Raises:
+            DataError: a class is not there.
+        """
+        codes = pc.index_in(self.labels, value_set=normal_labels(pa.array(classes, pa.string())))
         if codes.null_count:
-            strange = pc.unique(self.labels.filter(codes.is_null()))
-            raise DataError(f"{self.source}: classes {named_classes(strange)} are not among {named_classes(classes)}")
+            strange = pc.unique(self.labels.filter(codes.is_null())).to_pylist()
+            raise DataError(
+                f"{self.source}: classes {named_classes(strange)} are not among {named_classes(classes)}"
+                f"{written_otherwise(strange, classes)}"
+            )
         return codes.to_numpy().astype(np.int64)  # type: ignore[no-any-return]
 
     def filter(self, mask: npt.NDArray[np.bool_] | pa.BooleanArray) -> Labels:
@@ -101,6 +119,34 @@ def named(values: pa.Array | pa.ChunkedArray) -> str:
 def named_classes(classes: Iterable[object]) -> str:
     """The same of classes, which are texts where a column of texts was named for the labels."""
     return named(pa.array([shown_name(str(each)) for each in classes], pa.string()))
+
+
+def blanks_around(doc_ids: pa.Array) -> str:
+    """What is added to a message about ids that are not found, where there is white space around some; else nothing."""
+    trimmed = pc.utf8_trim_whitespace(doc_ids)
+    return "; white space around an id is part of it" if pc.any(pc.not_equal(trimmed, doc_ids)).as_py() else ""
+
+
+def written_otherwise(strange: Iterable[str], classes: Iterable[str]) -> str:
+    """What is added to a message about labels that are no class, where some are near-twins of classes; else nothing."""
+    twins = near_twins(strange, classes)
+    return f" (written otherwise: {named_twins(twins)})" if twins else ""
+
+
+def label_column_of(texts: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
+    """Labels as they are written, in their normal form; near-twins among them are named in a warning.
+
+    Args:
+        texts: of any form, nulls among them.
+        source: where they come from.
+    """
+    labels = normal_labels(texts)
+    twins = near_twins(pc.unique(labels).drop_null().to_pylist())
+    if twins:
+        logger.warning(
+            "%s: classes that are nearly the same: %s; write them alike if they are", source, named_twins(twins)
+        )
+    return labels
 
 
 def _refuse_contradictions(doc_ids: pa.StringArray, labels: pa.StringArray, source: str) -> None:
@@ -132,5 +178,6 @@ def text_column(table: pa.Table, name: str, source: str) -> pa.ChunkedArray:
         pa.types.is_boolean,
     )
     if not (pa.types.is_null(column.type) or any(kind(column.type) for kind in kinds)):
-        raise UsageError(f"{source}: column {name} holds {column.type}; expected text or integers")
+        advice = "; cast whole numbers to integers" if pa.types.is_floating(column.type) else ""
+        raise UsageError(f"{source}: column {name} holds {column.type}; expected text or integers{advice}")
     return column.cast(pa.string())

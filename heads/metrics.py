@@ -12,12 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from heads.confusion import Confusion
+
 Z_95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
 
 RESAMPLES = 1000
 RESAMPLE_CELLS = 1 << 22
 """Counts that a bootstrap draws at a time: it bounds memory where there are many classes."""
+
+SAME = 1e-12
+"""Figures that are as near as this differ by rounding alone."""
 
 BOOTSTRAP_SEED = 20200429
 """Fixed, so that the same predictions have the same interval everywhere."""
@@ -38,9 +43,10 @@ class ClassCounts:
     predicted: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, confusion: npt.NDArray[np.int64]) -> ClassCounts:
-        """Counts of a confusion matrix (classes, classes): truth by row, prediction by column."""
-        return cls(np.diagonal(confusion).copy(), confusion.sum(axis=1), confusion.sum(axis=0))
+    def of(cls, confusion: Confusion) -> ClassCounts:
+        """Counts of a confusion matrix."""
+        truth, predicted, documents = confusion.cells
+        return _class_counts(truth, predicted, documents, confusion.classes)
 
     @property
     def accuracy(self) -> npt.NDArray[np.float64]:
@@ -55,19 +61,17 @@ class ClassCounts:
 
     @property
     def mcc(self) -> npt.NDArray[np.float64]:
-        """(...) Matthews' correlation, for any number of classes (Gorodkin, 2004); 0 where it is not defined."""
+        """(...) Matthews' correlation, for any number of classes (Gorodkin, 2004).
+
+        NaN where the truth is one class alone: there is nothing to correlate with. Where the predictions are one class
+        alone it is 0 by convention: they tell no classes apart.
+        """
         right, truth, predicted = (part.astype(np.float64) for part in (self.right, self.truth, self.predicted))
         documents = truth.sum(axis=-1)
         covariance = right.sum(axis=-1) * documents - (truth * predicted).sum(axis=-1)
         variances = (documents**2 - (truth**2).sum(axis=-1)) * (documents**2 - (predicted**2).sum(axis=-1))
-        return _ratio(covariance, np.sqrt(variances))
-
-
-def confusion_matrix(
-    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
-) -> npt.NDArray[np.int64]:
-    """(classes, classes) documents by true class (row) and predicted class (column)."""
-    return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+        told_apart = (truth > 0).sum(axis=-1) > 1
+        return np.where(told_apart, _ratio(covariance, np.sqrt(variances)), np.nan)
 
 
 def wilson_interval(right: int, documents: int) -> tuple[float, float]:
@@ -81,49 +85,54 @@ def wilson_interval(right: int, documents: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def bootstrap_intervals(confusion: npt.NDArray[np.int64]) -> dict[str, tuple[float, float]]:
+def bootstrap_intervals(confusion: Confusion) -> dict[str, tuple[float, float] | None]:
     """95 % percentile intervals of ``macro_f1`` and ``mcc`` over `RESAMPLES` bootstrap samples of the documents.
 
-    Drawing documents with replacement is drawing the confusion matrix's cells from a multinomial distribution.
+    Drawing documents with replacement is drawing the confusion matrix's cells from a multinomial distribution. A sample
+    of one class alone shows no correlation, and counts as 0. None where the samples say nothing: the interval would
+    have no width, as without an error, or would not hold the figure, as with classes of a document or two, which most
+    samples lack or repeat.
     """
-    cells = np.argwhere(confusion)
-    counts = confusion[tuple(cells.T)]
+    truth, predicted, counts = confusion.cells
     documents = int(counts.sum())
     if documents == 0:
-        return {"macro_f1": (0.0, 1.0), "mcc": (-1.0, 1.0)}
+        return {"macro_f1": None, "mcc": None}
     random = np.random.default_rng(BOOTSTRAP_SEED)
-    at_once = max(1, RESAMPLE_CELLS // max(len(cells), len(confusion)))
+    at_once = max(1, RESAMPLE_CELLS // max(len(counts), confusion.classes))
     drawn: dict[str, list[npt.NDArray[np.float64]]] = {"macro_f1": [], "mcc": []}
     for start in range(0, RESAMPLES, at_once):
         sample = random.multinomial(documents, counts / documents, size=min(at_once, RESAMPLES - start))
-        resampled = _class_counts(cells, sample, len(confusion))
+        resampled = _class_counts(truth, predicted, sample, confusion.classes)
         drawn["macro_f1"].append(resampled.macro_f1)
         drawn["mcc"].append(resampled.mcc)
-    return {name: _percentiles(np.concatenate(values)) for name, values in drawn.items()}
+    found = ClassCounts.of(confusion)
+    return {name: _percentiles(np.concatenate(values), float(getattr(found, name))) for name, values in drawn.items()}
 
 
-def _class_counts(cells: npt.NDArray[np.int64], sample: npt.NDArray[np.int64], classes: int) -> ClassCounts:
-    """Counts of confusion matrices given by the counts (resamples, cells) of their cells (cells, 2)."""
-    truth, predicted = cells.T
+def _class_counts(
+    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], documents: npt.NDArray[np.int64], classes: int
+) -> ClassCounts:
+    """Counts of confusion matrices: the classes (cells,) of their cells, and the ``documents`` (…, cells) in these."""
     return ClassCounts(
-        _sum_by_class(np.where(truth == predicted, sample, 0), truth, classes),
-        _sum_by_class(sample, truth, classes),
-        _sum_by_class(sample, predicted, classes),
+        _sum_by_class(np.where(truth == predicted, documents, 0), truth, classes),
+        _sum_by_class(documents, truth, classes),
+        _sum_by_class(documents, predicted, classes),
     )
 
 
-def _sum_by_class(sample: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
-    """(resamples, classes) sums of the columns of ``sample`` that each class owns."""
+def _sum_by_class(counts: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
+    """(…, classes) sums of the last axis of ``counts`` (…, cells) over the cells that each class owns."""
     order = np.argsort(owners, kind="stable")
     present, starts = np.unique(owners[order], return_index=True)
-    sums = np.zeros((len(sample), classes), np.int64)
-    sums[:, present] = np.add.reduceat(sample[:, order], starts, axis=1)
+    sums = np.zeros((*counts.shape[:-1], classes), np.int64)
+    if len(present):
+        sums[..., present] = np.add.reduceat(counts[..., order], starts, axis=-1)
     return sums
 
 
-def _percentiles(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+def _percentiles(values: npt.NDArray[np.float64], figure: float) -> tuple[float, float] | None:
+    low, high = np.percentile(np.nan_to_num(values), [2.5, 97.5])
+    return (float(low), float(high)) if high - low > SAME and low - SAME <= figure <= high + SAME else None
 
 
 def _ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:

@@ -15,7 +15,8 @@ from torch import nn
 
 from featurestore.errors import UsageError
 from featurestore.spec import FeatureSpec, require_summary
-from heads.attention import AttentionPooling, check_queries
+from heads.attention import AttentionPooling
+from heads.attention_sizes import check_queries
 from heads.pair import PairPooling
 
 

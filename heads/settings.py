@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from featurestore.errors import UsageError
+from featurestore.given import settle_fields
 from heads.layer_mix import LAYER_MIXES
 from heads.pooling import check_kind, check_queries_of
 
@@ -82,6 +83,7 @@ class TrainSettings:
     patience: int | None = None
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         check_queries_of("attention", self.queries)
         for pooling in self.poolings:
             check_kind(pooling)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +13,11 @@ import pyarrow.compute as pc
 
 from featurestore.errors import DataError, UsageError
 from featurestore.identity import key_hashes
-from heads.labels import Labels, named, named_classes
+from heads.label_form import in_order
+from heads.labels import Labels, named, named_classes, written_otherwise
 from tablefiles.names import shown_name
+
+logger = logging.getLogger("encore")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Split:
     Attributes:
         train: documents to train on.
         dev: documents to measure on; None where there are none.
-        classes: names of the classes, sorted.
+        classes: names of the classes, in the order of `in_order`.
 
     Raises:
         DataError: nothing sensible can be trained: fewer than two classes, a class that only dev has, or a document in
@@ -45,11 +50,11 @@ class Split:
             return
         if not len(self.dev):
             raise DataError(f"{self.dev.source}: no document to measure on; are its labelled documents stored?")
-        unseen = sorted(set(self.dev.classes) - set(self.train.classes))
+        unseen = in_order(set(self.dev.classes) - set(self.train.classes))
         if unseen:
             raise DataError(
-                f"{self.dev.source}: classes {named_classes(unseen)} have no document to train on; "
-                f"label some, or leave them out"
+                f"{self.dev.source}: classes {named_classes(unseen)} have no document to train on"
+                f"{written_otherwise(unseen, self.train.classes)}; label some, or leave them out"
             )
         shared = self.dev.doc_ids.filter(pc.is_in(self.dev.doc_ids, value_set=self.train.doc_ids))
         if len(shared):
@@ -57,6 +62,26 @@ class Split:
                 f"{self.dev.source}: {len(shared)} documents are in the training labels too ({named(shared)}); "
                 f"a head must not be measured on what it has learned"
             )
+
+    @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """Classes that dev has no document of; none at all where there is no dev."""
+        return () if self.dev is None else in_order(set(self.classes) - set(self.dev.classes))
+
+    def warn_of_unmeasured(self, share: float | None = None) -> None:
+        """Say in a warning which classes dev has no document of.
+
+        Args:
+            share: that was to be set aside; None where dev labels were given.
+        """
+        if self.dev is None or not self.unmeasured:
+            return
+        counts = dict(zip(self.classes, self.train.counts(self.classes).tolist(), strict=True))
+        names = named(pa.array([f"{shown_name(name)} ({counts[name]:,})" for name in self.unmeasured]))
+        least = 0 if share is None else min((counts[name] for name in self.unmeasured if counts[name] > 1), default=0)
+        remedy = f"; --dev-share {_least_share(least)} takes some" if least else ""
+        number = f"{len(self.unmeasured):,} {'class' if len(self.unmeasured) == 1 else 'classes'}"
+        logger.warning("%s: dev has no document of %s: %s%s", self.dev.source, number, names, remedy)
 
     @classmethod
     def given(cls, train: Labels, dev: Labels | None = None) -> Split:
@@ -78,7 +103,7 @@ class Split:
         chosen = _choose(labels, share, seed)
         if len(labels.classes) > 1 and not chosen.any():
             raise UsageError(
-                f"dev share {share} of {len(labels)} labels leaves dev empty; give a larger share or --dev"
+                f"dev share {share} of {len(labels)} labels leaves dev empty: {_why_empty(labels)}, or give --dev"
             )
         return cls(labels.filter(~chosen), labels.filter(chosen), labels.classes)
 
@@ -95,3 +120,15 @@ def _choose(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
     chosen = np.zeros(len(order), np.bool_)
     chosen[order] = ranks < np.repeat(wanted, sizes)
     return chosen
+
+
+def _why_empty(labels: Labels) -> str:
+    largest = int(labels.counts(labels.classes).max())
+    if largest == 1:
+        return "every class has one document, which trains; label more, take --dev-share 0"
+    return f"the largest class has {largest:,} documents; --dev-share {_least_share(largest)} takes one of them"
+
+
+def _least_share(documents: int) -> float:
+    """The least share, of two digits, that takes one of so many documents of a class."""
+    return math.ceil(50 / documents) / 100

@@ -8,7 +8,7 @@ from featurestore import DataError, Store, UsageError
 from heads.artefact import Head, check_task
 from heads.epochs import Progress
 from heads.gathered import MEMORY, gather
-from heads.labels import Labels, named
+from heads.labels import Labels, blanks_around, named
 from heads.pooling import check_pooling
 from heads.settings import TrainSettings
 from heads.split import Split
@@ -45,11 +45,19 @@ class LabelCounts:
 
 @dataclass(frozen=True)
 class StoreTraining:
-    """A trained head with what became of its labels."""
+    """A trained head with what became of its labels.
+
+    Attributes:
+        head: as trained.
+        train: what became of the labels.
+        dev: of those that were given for dev.
+        class_documents: (classes,) training documents of each of the head's classes.
+    """
 
     head: Head
     train: LabelCounts
     dev: LabelCounts | None
+    class_documents: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -87,15 +95,17 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
         check_pooling(pooling, store.spec)
     stored, missing = _stored(store, request.labels)
     train_counts = LabelCounts.of(request.labels, missing)
-    dev_counts = None
+    dev_counts, share = None, None
     if request.dev is not None:
         dev, missing_dev = _stored(store, request.dev)
         dev_counts = LabelCounts.of(request.dev, missing_dev)
         split = Split.given(stored, dev)
     elif request.dev_share > 0:
-        split = Split.by_share(stored, request.dev_share, request.settings.seeds[0])
+        share = request.dev_share
+        split = Split.by_share(stored, share, request.settings.seeds[0])
     else:
         split = Split.given(stored)
+    split.warn_of_unmeasured(share)
     trained = train_head(
         gather(store, split.train.doc_ids, request.memory),
         split.train.codes(split.classes),
@@ -106,7 +116,8 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
         settings=request.settings,
         progress=progress,
     )
-    return StoreTraining(Head.of(trained, request.task, store.version), train_counts, dev_counts)
+    head = Head.of(trained, request.task, store.version, split.train.doc_ids)
+    return StoreTraining(head, train_counts, dev_counts, tuple(split.train.counts(split.classes).tolist()))
 
 
 def _stored(store: Store, labels: Labels) -> tuple[Labels, Labels]:
@@ -117,5 +128,6 @@ def _stored(store: Store, labels: Labels) -> tuple[Labels, Labels]:
         raise DataError(
             f"{labels.source}: none of its {len(labels):,} labelled documents is in {store.uri} "
             f"(labelled: {named(labels.doc_ids)}); are ids and --id-column right?"
+            f"{blanks_around(labels.doc_ids)}"
         )
     return stored, missing

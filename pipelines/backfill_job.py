@@ -14,13 +14,14 @@ import apache_beam as beam
 
 from featurestore import DataError, Store, UsageError
 from featurestore.entries import SegmentEntry
+from featurestore.given import settle_fields, several
 from featurestore.store import READ_THREADS
 from featurestore.torn import require_records
 from heads import Head
 from pipelines.backfill_plan import plan_units
 from pipelines.backfill_stage import ScoreSegments
 from pipelines.predictions import PredictionFile, Predictions, Work
-from pipelines.progress import ProgressDisplay, Silent, watch_units
+from pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 from pipelines.scoring_device import scoring_on
@@ -59,6 +60,9 @@ class BackfillRequest:
     dtype: str = "float32"
     check: bool = False
 
+    def __post_init__(self) -> None:
+        settle_fields(self)
+
 
 def backfill(
     request: BackfillRequest, *, beam_options: Sequence[str] = (), display: ProgressDisplay | None = None
@@ -92,6 +96,9 @@ def backfill(
     runner = RunnerChoice.of(beam_options, len(units))
     groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], runner.workers)
 
+    passing = Passing(here=runner.workers is not None)
+    counts = passing.counts()
+
     def build() -> beam.Pipeline:
         pipeline = runner.pipeline()
         score = ScoreSegments(
@@ -103,12 +110,13 @@ def backfill(
             runner.torch_threads,
             request.device,
             request.dtype,
+            passing,
         )
         _ = pipeline | "Plan" >> beam.Create(groups) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
         return pipeline
 
     if units:
-        run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent()))
+        run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent(), counts=counts))
     outcomes = {unit: SegmentOutcome.from_dict(document) for unit, document in run.outcomes().items()}
     failures = {
         unit.number: failure
@@ -153,6 +161,7 @@ def _device_of(request: BackfillRequest, *, local: bool) -> str:
 
 def load_heads(directories: Sequence[str]) -> list[Head]:
     """Load heads; raises UsageError where none is named, or one twice."""
+    directories = several(directories, "heads")
     if not directories:
         raise UsageError("no head is named; give --head HEAD_DIR")
     with ThreadPoolExecutor(READ_THREADS) as pool:

@@ -22,6 +22,7 @@ from pipelines.carried_predictions import carried
 from pipelines.memory import give_back_freed_memory
 from pipelines.overlap import overlapped
 from pipelines.predictions import PredictionFile, Predictions, new_path, prediction_table
+from pipelines.progress import Passing
 from pipelines.read_ahead import read_ahead
 from pipelines.runs import RunFolder
 from pipelines.scoring_device import scoring_on
@@ -56,11 +57,16 @@ class ScoreSegments(beam.DoFn):
         torch_threads: int | None,
         device: str,
         dtype: str,
+        passing: Passing,
     ) -> None:
-        """Name what `setup` opens; ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker."""
+        """Name what `setup` opens.
+
+        ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker; ``passing`` is told of the
+        documents of a segment while it is scored.
+        """
         self._uri, self._version, self._out, self._run_id = store, version, out, run_id
         self._names, self._torch_threads = tuple(heads), torch_threads
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._passing = device, dtype, passing
         self._handle = Shared()
 
     def setup(self) -> None:
@@ -151,12 +157,15 @@ class ScoreSegments(beam.DoFn):
             if work.todo and work.failure is None:
                 scorer = self._heads.scorer(work.todo)
                 work.parts = {name: [] for name in work.todo}
+                counts, number = self._passing.counts(), work.unit.number
+                counts.begin(number)
                 mark = time.perf_counter()
                 for block in work.blocks:
                     mark = work.spend("read", mark)
                     for name, scores in zip(work.todo, scorer.score(block), strict=True):
                         with_all = self._predictions.probabilities
                         work.parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
+                    counts.add(number, len(block), len(block))
                     # The next block is read into its memory.
                     del block
                     mark = work.spend("score", mark)

@@ -15,12 +15,12 @@ from featurestore.calibration_sample import sample_activations
 from featurestore.codecs import check_codec
 from featurestore.derivation import Derivation
 from featurestore.entries import SegmentEntry
+from featurestore.given import settle_fields
 from featurestore.panics import panics_as_errors
 from featurestore.quantizers import calibrate
 from featurestore.segments import EncodingCounts
-from featurestore.store import OWN_COLUMNS
 from pipelines.dead_letters import DeadLetterLimit
-from pipelines.progress import ProgressDisplay, Silent
+from pipelines.progress import Counts, Passing, ProgressDisplay, Silent
 from pipelines.runner import RunnerChoice
 from pipelines.runs import RunFolder
 from pipelines.segment_job import JobReport, SegmentJob
@@ -52,6 +52,9 @@ class DeriveRequest:
     codec: str | None = None
     snapshot: int | str | None = None
     like: str | None = None
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,13 @@ def derive(
         units=units,
         elements=units,
         documents=len(source),
+        expected=max(0, len(source) - len(store)),
         codec=codec,
         runner=RunnerChoice.of(beam_options, len(units)),
     )
-    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store)
-    totals = job.execute(features, features.open, display or Silent())
+    passing = Passing(here=job.runner.workers is not None)
+    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, passing)
+    totals = job.execute(features, features.open, passing, display or Silent())
     details = {"source": {"store": source.uri, "snapshot": source.version, "fingerprint": source.spec.fingerprint}}
     return job.finish(totals, DeadLetterLimit.parse(None), started, details=details)
 
@@ -107,9 +112,9 @@ def derive(
 class DeriveFeatures(beam.PTransform):
     """SourceUnit → UnitFeatures of the poorer store."""
 
-    def __init__(self, derivation: Derivation, source: Store, store: Store) -> None:
+    def __init__(self, derivation: Derivation, source: Store, store: Store, passing: Passing) -> None:
         super().__init__()
-        self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version))
+        self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version), passing)
 
     def open(self) -> Snapshot:
         """What the workers of this process share."""
@@ -123,8 +128,11 @@ class DeriveFeatures(beam.PTransform):
 class DeriveUnit(beam.DoFn):
     """SourceUnit → UnitFeatures: reads one source segment and reduces the documents that the store lacks."""
 
-    def __init__(self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int]) -> None:
+    def __init__(
+        self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int], passing: Passing
+    ) -> None:
         self._derivation, self._source_at, self._store_at = derivation, source, store
+        self._passing = passing
         self._handle = Shared()
 
     def open(self) -> Snapshot:
@@ -139,19 +147,22 @@ class DeriveUnit(beam.DoFn):
     def process(self, unit: SourceUnit) -> Iterator[UnitFeatures]:
         """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""
         try:
-            yield derive_unit(unit, self._source, self._snapshot, self._derivation)
+            yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._passing.counts())
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             yield UnitFeatures(_state(unit, self._source, failure=Failure.of("derive", error)))
 
 
 @panics_as_errors()
-def derive_unit(unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation) -> UnitFeatures:
-    """The features of a source segment's documents that the snapshot lacks."""
+def derive_unit(
+    unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: Counts
+) -> UnitFeatures:
+    """The features of a source segment's documents that the snapshot lacks; ``counts`` hears of each block."""
     started = time.perf_counter()
     state, left = settle(_state(unit, source), snapshot)
     if not state.pending:
         return UnitFeatures(state)
     parts, saturated, start = [], 0, 0
+    counts.begin(unit.number)
     for block in source.scan_segment(unit.entry, columns=None):
         kept = block.take(np.flatnonzero(left[start : start + len(block)]))
         start += len(block)
@@ -159,6 +170,7 @@ def derive_unit(unit: SourceUnit, source: Store, snapshot: Snapshot, derivation:
             features, outside = derivation.apply(kept)
             parts.append(features)
             saturated += outside
+        counts.add(unit.number, len(block), len(kept), int(kept.index["n_tokens"].to_numpy().sum()))
     features = FeatureBlock.concatenate(parts)
     tokens = int(features.index["n_tokens"].to_numpy().sum())
     state = state.spent("derive", time.perf_counter() - started)
@@ -166,7 +178,7 @@ def derive_unit(unit: SourceUnit, source: Store, snapshot: Snapshot, derivation:
 
 
 def _state(unit: SourceUnit, source: Store, failure: Failure | None = None) -> UnitState:
-    index = source.live_index(unit.entry, OWN_COLUMNS) if failure is None else source.empty_block().index
+    index = source.live_index(unit.entry) if failure is None else source.empty_block().index
     return UnitState(
         unit=unit.number,
         segment=None,

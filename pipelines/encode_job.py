@@ -13,6 +13,7 @@ from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from featurestore import FeatureSpec, Store, StoreError, UsageError
 from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from featurestore.codecs import check_codec
+from featurestore.given import settle_fields
 from featurestore.named_files import check_folder
 from featurestore.objects import Objects
 from pipelines.calibration import calibrate_with_encoder
@@ -30,7 +31,7 @@ from pipelines.corpus import (
 from pipelines.dead_letters import DeadLetterLimit
 from pipelines.encoder_handler import EncoderHandler
 from pipelines.own_outputs import refuse_outputs_among_inputs
-from pipelines.progress import ProgressDisplay, Silent
+from pipelines.progress import Passing, ProgressDisplay, Silent
 from pipelines.pruning import PruneLimit, Pruning
 from pipelines.read_stage import ReadUnits
 from pipelines.resident_encoder import resident_encoder
@@ -92,6 +93,9 @@ class EncodeRequest:
     prune_limit: PruneLimit = field(default_factory=lambda: PruneLimit.parse(None))
     report: str | None = None
 
+    def __post_init__(self) -> None:
+        settle_fields(self)
+
 
 def encode(
     request: EncodeRequest, *, beam_options: Sequence[str] = (), display: ProgressDisplay | None = None
@@ -138,10 +142,12 @@ def encode(
     store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
     planned = time.monotonic()
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
-    job = SegmentJob("encode", store, run, corpus.units, elements, corpus.documents, codec, runner)
-    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores)
+    expected = corpus.documents - min(len(store), len(corpus.keys))
+    job = SegmentJob("encode", store, run, corpus.units, elements, corpus.documents, expected, codec, runner)
+    passing = Passing(here=runner.workers is not None)
+    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, passing)
     features = EncodeUnits(store, request.columns, handler)
-    totals = job.execute(features, features.open, display or Silent())
+    totals = job.execute(features, features.open, passing, display or Silent())
     if copies is not None:
         for name, data in run.dead_letter_files():
             copies.put(f"{run.run_id}-{name}", data)

@@ -13,6 +13,7 @@ from featurestore import FeatureSpec
 from featurestore.panics import panics_as_errors
 from featurestore.records import RejectedDocument
 from featurestore.segments import EncodingCounts
+from pipelines.progress import Counts, Passing
 from pipelines.resident_encoder import resident_encoder
 from pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures
 
@@ -55,6 +56,11 @@ class EncoderHandler(ExtractorHandler):
     (`with_no_batching`).
     """
 
+    def __init__(self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, passing: Passing) -> None:
+        """As `ExtractorHandler`; ``passing`` is told of the documents of a unit while it is encoded."""
+        super().__init__(encoder, device, spec, cores)
+        self._passing = passing
+
     def run_inference(
         self, batch: UnitDocuments, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
     ) -> Iterable[UnitFeatures]:
@@ -63,16 +69,17 @@ class EncoderHandler(ExtractorHandler):
         if not batch.state.pending:
             return [UnitFeatures(batch.state)]
         try:
-            return [encode_unit(batch, model)]
+            return [encode_unit(batch, model, self._passing.counts())]
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             return [UnitFeatures(replace(batch.state, failure=Failure.of("encode", error)))]
 
 
 @panics_as_errors()
-def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor) -> UnitFeatures:
-    """Features of a unit's documents, with what was refused."""
-    extraction = extractor.extract(unit.documents)
-    state = unit.state
+def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor, counts: Counts) -> UnitFeatures:
+    """Features of a unit's documents, with what was refused; ``counts`` hears of them as they pass by."""
+    state, documents = unit.state, len(unit.documents)
+    counts.begin(state.unit, state.documents_in - documents)
+    extraction = extractor.extract(unit.documents, counts.encoding(state.unit, documents))
     return UnitFeatures(
         state=replace(state, seconds={**state.seconds, **extraction.seconds}),
         features=extraction.features,

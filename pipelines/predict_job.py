@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
 import pyarrow as pa
 
 from encoders import FeatureExtractor, load_encoder
-from featurestore import UsageError
+from featurestore import FeatureSpec, UsageError
+from featurestore.given import settle_fields
 from heads import Scorer
 from pipelines.backfill_job import load_heads
-from pipelines.corpus import CorpusColumns, DocumentSize, group_by_split, plan, read_units
+from pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from pipelines.dead_letters import DeadLetter
+from pipelines.given_texts import SOURCE, read_texts
 from pipelines.predictions import prediction_table
+from pipelines.predictions.contents import PROBABILITIES
+from pipelines.predictions.named import MAP, as_map
 from pipelines.staged_heads import head_name
 from tablefiles import PLAIN_TEXT, TextOptions, find_files
 
@@ -23,7 +28,7 @@ class PredictRequest:
     """What `predict` is asked for.
 
     Attributes:
-        inputs: corpus files, directories and globs.
+        inputs: corpus files, directories and globs; none where texts are given.
         heads: directories of trained heads, all of the same features.
         encoder: where to load the encoder from; None takes the source that the heads name. Its digests are checked.
         allow_download: fetch an encoder from the hub that the heads alone name.
@@ -31,6 +36,11 @@ class PredictRequest:
         columns: names of the corpus columns.
         unit_rows: documents that are worked on at a time; None chooses.
         probabilities: keep every class's probability beside the label and its score.
+        text: what is said of the text of the files.
+        texts: documents in place of files; their ids are their places, from 1 on.
+
+    Raises:
+        UsageError: both files and texts.
     """
 
     inputs: tuple[str, ...]
@@ -42,6 +52,12 @@ class PredictRequest:
     unit_rows: int | None = None
     probabilities: bool = False
     text: TextOptions = PLAIN_TEXT
+    texts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
+        if self.inputs and self.texts:
+            raise UsageError(f"predict: {self.inputs[0]} is a file and the rest are texts; give the one or the other")
 
 
 @dataclass(frozen=True)
@@ -49,7 +65,8 @@ class Predicted:
     """What `predict` gives.
 
     Attributes:
-        table: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and ``probabilities`` if asked for.
+        table: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and ``probabilities`` if asked for, a map
+            from class to probability.
         dead: rejected documents.
     """
 
@@ -70,10 +87,12 @@ def predict(request: PredictRequest) -> Predicted:
     spec = heads[0].spec
     for directory, head in zip(request.heads, heads, strict=True):
         head.require(spec, f"head {directory}", f"head {request.heads[0]}")
-        if head.model.of_pairs and request.columns.pair is None:
-            raise UsageError(f"head {directory} compares the two texts of pairs; name the second's with --pair-column")
-    files = find_files(request.inputs, request.text)
-    corpus = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec))
+        if head.model.of_pairs and (request.columns.pair is None or request.texts):
+            raise UsageError(
+                f"head {directory} compares the two texts of pairs; give a file, and name the second's with "
+                "--pair-column"
+            )
+    found = _given(request, spec)
     encoder = load_encoder(
         request.encoder or spec.encoder.source,
         device=request.device,
@@ -84,26 +103,42 @@ def predict(request: PredictRequest) -> Predicted:
     scorer = Scorer(heads, spec)
     tables: list[pa.Table] = []
     dead: list[DeadLetter] = []
-    groups = group_by_split(corpus.units)
-    reads = chain.from_iterable(read_units(units, request.columns) for units in groups)
-    for unit, (documents, letters, rows) in zip(corpus.units, reads, strict=True):
+    for source, (documents, letters, rows) in found:
         ids = documents.table["doc_id"]
         extraction = extractor.extract(documents)
         dead += letters
         dead += [
-            DeadLetter(ids[r.position].as_py(), unit.file.uri, int(rows[r.position]), r.stage, r.reason)
+            DeadLetter(ids[r.position].as_py(), source, int(rows[r.position]), r.stage, r.reason)
             for r in extraction.rejected
         ]
         for head, scores in zip(heads, scorer.score(extraction.features), strict=True):
             answers = prediction_table(extraction.features.doc_ids, scores, probabilities=request.probabilities)
+            if request.probabilities:
+                lists = answers[PROBABILITIES].combine_chunks()
+                answers = answers.drop_columns([PROBABILITIES])
+                answers = answers.append_column(PROBABILITIES, as_map(lists, head.classes))
             names = pa.repeat(head_name(head), answers.num_rows)
             tables.append(answers.add_column(1, "head", names))
     return Predicted(pa.concat_tables(tables) if tables else _nothing(request), tuple(dead))
+
+
+def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, UnitRead]]:
+    """The documents in parts, each with where it comes from; files are looked at now, and read part by part.
+
+    Raises:
+        UsageError: no such file.
+    """
+    if request.texts:
+        return ((SOURCE, read) for read in read_texts(request.texts))
+    files = find_files(request.inputs, request.text)
+    units = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec)).units
+    reads = chain.from_iterable(read_units(group, request.columns) for group in group_by_split(units))
+    return zip((unit.file.uri for unit in units), reads, strict=True)
 
 
 def _nothing(request: PredictRequest) -> pa.Table:
     """The table for a corpus of no rows."""
     fields = {"doc_id": pa.string(), "head": pa.string(), "label": pa.string(), "score": pa.float32()}
     if request.probabilities:
-        fields["probabilities"] = pa.list_(pa.float32())
+        fields[PROBABILITIES] = MAP
     return pa.schema(fields).empty_table()

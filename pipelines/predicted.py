@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -9,29 +11,62 @@ from featurestore import StoreError, UsageError
 from featurestore.addresses import Address
 from featurestore.named_files import read_file
 from featurestore.parquet import read_parquet
+from heads import Head
+from heads.training_ids import TrainingIds
 from pipelines.predictions import Predictions
+from pipelines.staged_heads import head_name, staged_training_ids
 
 ENDING = ".parquet"
 """Of the files that `predict` writes and that are read again: it tells an object from a folder."""
 
 
-def read_predictions(source: str, head: str | None) -> tuple[str, pa.Table]:
-    """Name of a head, and its predictions with at least ``doc_id`` and ``label``.
+@dataclass(frozen=True, eq=False)
+class HeadPredictions:
+    """What one head has said, and what is known of that head.
+
+    Attributes:
+        head: ``task@digest``.
+        table: its predictions, with at least ``doc_id`` and ``label``.
+        classes: all that it can answer; None where that is not known.
+        trained_on: its training documents; None where they are not known.
+    """
+
+    head: str
+    table: pa.Table
+    classes: tuple[str, ...] | None
+    trained_on: TrainingIds | None
+
+
+def read_predictions(source: str, head: str | None) -> HeadPredictions:
+    """The predictions of one head.
 
     Args:
         source: address of a predictions folder, or of a Parquet file of `predict`.
-        head: ``task@digest``, or the task; may be None where there is one head only.
+        head: ``task@digest``, the task, or the head's own directory, which has a slash in it; may be None where
+            there is one head only.
 
     Raises:
         UsageError: no predictions there, or not exactly one head that is meant.
+        StoreError: a file, or the head, is damaged.
     """
+    if head is not None and "/" in head:
+        # A task has no slash in its name.
+        given = Head.load(head)
+        found = _read(source, head_name(given))
+        return replace(found, classes=given.classes, trained_on=given.trained_on)
+    return _read(source, head)
+
+
+def _read(source: str, head: str | None) -> HeadPredictions:
     path = Address.parse(source).local
     if source.endswith(ENDING) if path is None else path.is_file():
         return _from_file(source, head)
-    return Predictions.open(source).read_one(head)
+    predictions = Predictions.open(source)
+    name, table = predictions.read_one(head)
+    return HeadPredictions(name, table, _classes(table), staged_training_ids(predictions.objects, name))
 
 
-def _from_file(file: str, head: str | None) -> tuple[str, pa.Table]:
+def _from_file(file: str, head: str | None) -> HeadPredictions:
     try:
         table = read_parquet(read_file(file), file)
     except StoreError as error:
@@ -45,4 +80,14 @@ def _from_file(file: str, head: str | None) -> tuple[str, pa.Table]:
     matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
     if len(matches) != 1:
         raise UsageError(f"{file}: name one head with --head; heads there: {', '.join(there) or 'none'}")
-    return matches[0], table.filter(pc.equal(table["head"].cast(pa.string()), matches[0]))
+    rows = table.filter(pc.equal(table["head"].cast(pa.string()), matches[0]))
+    # Several heads share a dictionary in a file.
+    return HeadPredictions(matches[0], rows, _classes(rows) if len(there) == 1 else None, None)
+
+
+def _classes(table: pa.Table) -> tuple[str, ...] | None:
+    """Every class of the head: Encore writes the dictionary of labels whole, in the order of the head's classes."""
+    label = table["label"]
+    if not pa.types.is_dictionary(label.type) or not label.num_chunks:
+        return None
+    return tuple(max((chunk.dictionary for chunk in label.chunks), key=len).cast(pa.string()).to_pylist())

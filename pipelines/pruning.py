@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore import Store
+from featurestore.counted import counted
 from pipelines.corpus import Plan
 from pipelines.limits import Limit
 from tablefiles import Listing
@@ -99,7 +100,8 @@ def listing_to_parquet(listing: pa.Table) -> bytes:
 
 def _obstacles(corpus: Plan, listing: Listing) -> Iterator[str]:
     if corpus.without_id:
-        yield f"{corpus.without_id:,} rows have no id that can be read, the first in {corpus.first_without_id}"
+        rows = counted(corpus.without_id, "row")
+        yield f"{rows} without an id that can be read, the first in {corpus.first_without_id}"
     yield from _first_few([f"not read: {it.uri}: {it.reason}" for it in listing.unread])
     # Only there a cut can leave a row that looks whole: JSON has to close its braces, and Parquet its file.
     cut = [file.uri for file in listing.files if file.format == "csv" and not ends_in_line_end(file)]

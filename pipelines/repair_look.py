@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from featurestore import INDEX_SCHEMA, DataError, FeatureSpec, UsageError
+from featurestore.given import settle_fields
 from featurestore.maintenance.repair.plan import RepairPlan, plan_repair
 from featurestore.maintenance.repair.run import BlockListChoice
 from featurestore.maintenance.repair.salvage import Salvage, find_salvage
@@ -51,6 +52,9 @@ class RepairRequest:
     limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit.parse(None))
     prune: bool = False
     prune_limit: PruneLimit = field(default_factory=lambda: PruneLimit.parse(None))
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from shutil import rmtree
 from threading import Thread
 
 import apache_beam as beam
@@ -16,7 +17,9 @@ from apache_beam.runners.runner import create_runner
 
 from featurestore.addresses import masked
 from featurestore.errors import JobError, UsageError
+from featurestore.given import several
 from pipelines.memory import share_heaps
+from pipelines.notebook_hook import without_notebook_hook
 
 EMBEDDED = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner")
 """Names that all mean the runner in this process. DirectRunner itself would first try to download another one."""
@@ -43,6 +46,7 @@ class RunnerChoice:
     @classmethod
     def of(cls, options: Sequence[str], units: int) -> RunnerChoice:
         """Choose for a job of so many work units."""
+        options = several(options, "Beam options")
         parsed = parse_options(options)
         if not _embedded(parsed):
             _require_runner(str(parsed.view_as(StandardOptions).runner))
@@ -133,8 +137,13 @@ def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[],
 
     def work() -> None:
         try:
-            result = build().run()
-            state = result.wait_until_finish()
+            with without_notebook_hook():
+                pipeline = build()
+            try:
+                state = pipeline.run().wait_until_finish()
+            finally:
+                # In IPython, Beam leaves this folder to its interactive runner.
+                rmtree(pipeline.local_tempdir, ignore_errors=True)
             if str(state) not in ("DONE", "None"):
                 failures.append(JobError(f"the runner ended the job in state {state}; see its own log"))
         except BaseException as error:  # noqa: BLE001 (handed to the main thread, which raises it)

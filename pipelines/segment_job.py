@@ -19,7 +19,7 @@ from featurestore.block_list import blocked
 from featurestore.codecs import check_codec
 from featurestore.torn import require_records
 from pipelines.dead_letters import DeadLetterLimit
-from pipelines.progress import ProgressDisplay, watch_units
+from pipelines.progress import Passing, ProgressDisplay, watch_units
 from pipelines.pruning import EXAMPLES, Pruning, listing_to_parquet
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
@@ -41,6 +41,7 @@ class SegmentJob:
         units: what is worked on; each has a ``number``.
         elements: what flows into the graph: the units, or groups of them.
         documents: rows that the units cover.
+        expected: those of them that the store lacks, as far as is known.
         codec: lossless codec of the features.
         runner: which runner runs it.
     """
@@ -51,6 +52,7 @@ class SegmentJob:
     units: Sequence[Any]
     elements: Sequence[Any]
     documents: int
+    expected: int
     codec: str
     runner: RunnerChoice
 
@@ -58,7 +60,11 @@ class SegmentJob:
         check_codec(self.codec)
 
     def execute(
-        self, to_features: beam.PTransform, open_snapshot: Callable[[], Snapshot], display: ProgressDisplay
+        self,
+        to_features: beam.PTransform,
+        open_snapshot: Callable[[], Snapshot],
+        passing: Passing,
+        display: ProgressDisplay,
     ) -> Totals:
         """Run ``to_features`` (elements → UnitFeatures) and write what comes out.
 
@@ -67,6 +73,7 @@ class SegmentJob:
         Args:
             to_features: what the workers do.
             open_snapshot: what they work from: one a process, for as long as somebody holds it.
+            passing: what workers of this process tell of the units that they work on.
             display: shows progress.
 
         Raises:
@@ -93,7 +100,11 @@ class SegmentJob:
             return pipeline
 
         if self.units:
-            run_to_end(build, watch_units(self.run, self.name, len(self.units), self.documents, display))
+            counts, units = passing.counts(), len(self.units)
+            run_to_end(
+                build,
+                watch_units(self.run, self.name, units, self.documents, display, expected=self.expected, counts=counts),
+            )
         del held
         return Totals.collect(self.run, (unit.number for unit in self.units))
 
@@ -126,7 +137,8 @@ class SegmentJob:
         pruned = {} if pruning is None or pruning.withheld else pruning.left
         if within:
             dropped = _joined(totals.superseded, pruned)
-            after = commit(self.store, Change(self.store.version, self.name, totals.entries, dropped))
+            change = Change(self.store.version, self.name, totals.entries, dropped, refreshed=totals.refreshed)
+            after = commit(self.store, change)
         withheld = pruning is not None and pruning.withheld
         report = {
             "job": self.name,
@@ -166,6 +178,10 @@ class JobReport:
 
     document: Mapping[str, Any]
     left_corpus: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        shown = {name: self.document.get(name) for name in ("job", "exit_code", "documents", "failures")}
+        return f"JobReport({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
     def exit_code(self) -> int:

@@ -13,7 +13,9 @@ from featurestore import FeatureSpec, StoreError
 from featurestore.objects import Objects
 from featurestore.store import READ_THREADS
 from heads import Head, Scorer
+from heads.head_document import read_document
 from heads.head_folder import HEAD_FILE, WEIGHTS_FILE
+from heads.training_ids import TrainingIds
 
 DIGEST_DIGITS = 12
 """Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
@@ -54,6 +56,22 @@ def read_staged(objects: Objects, name: str) -> Head:
     if head_name(head) != name:
         raise StoreError(f"{objects.name(folder)}: damaged: holds {head_name(head)}; {STAGE_AGAIN}")
     return head
+
+
+def staged_training_ids(objects: Objects, name: str) -> TrainingIds | None:
+    """Which documents a staged head was trained on; None where its copy does not say, or is not there.
+
+    Raises:
+        StoreError: the copy is damaged.
+    """
+    path = f"heads/{name}/{HEAD_FILE}"
+    try:
+        document = read_document(objects.get(path), objects.name(path))
+        return TrainingIds.from_document(document)
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{objects.name(path)}: damaged: {error}; {STAGE_AGAIN}") from error
 
 
 class StagedHeads:

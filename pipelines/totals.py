@@ -52,6 +52,11 @@ class Totals:
         return [outcome.entry for outcome in self.outcomes if outcome.entry is not None]
 
     @property
+    def refreshed(self) -> list[SegmentEntry]:
+        """Segments of documents with new kept columns, in the plan's order."""
+        return [outcome.refreshed_entry for outcome in self.outcomes if outcome.refreshed_entry is not None]
+
+    @property
     def superseded(self) -> dict[str, npt.NDArray[np.int64]]:
         """Segment of the base snapshot → positions of documents whose text has changed."""
         positions: dict[str, list[int]] = {}
@@ -79,6 +84,7 @@ class Totals:
                 "in": self.sum("documents_in"),
                 "encoded": self.sum("encoded"),
                 "adopted": self.sum("adopted"),
+                "refreshed": self.sum("refreshed"),
                 "skipped": self.sum("skipped"),
                 "blocked": self.sum("blocked"),
                 "dead": self.sum("dead"),

@@ -19,6 +19,7 @@ from featurestore.panics import without_quotes
 from featurestore.records import RejectedDocument, SegmentRecord
 from featurestore.segments import EncodingCounts
 from pipelines.dead_letters import DeadLetter
+from pipelines.stale_columns import Refresh
 
 logger = logging.getLogger("encore")
 
@@ -95,6 +96,8 @@ class UnitState:
         blocked: documents that are on the block list.
         dead: letters of what was rejected while reading.
         superseded: rows of the snapshot whose documents have a new text here.
+        refresh: documents that the snapshot holds with other kept columns; None where there is none.
+        finished_refresh: the documents of ``finished``, where it was made with other kept columns.
         seconds: stage → time spent.
         failure: why the unit failed as a whole.
     """
@@ -110,6 +113,8 @@ class UnitState:
     blocked: int = 0
     dead: tuple[DeadLetter, ...] = ()
     superseded: Superseded = field(default_factory=Superseded.none)
+    refresh: Refresh | None = None
+    finished_refresh: Refresh | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     failure: Failure | None = None
 
@@ -154,11 +159,13 @@ class UnitOutcome:
         documents_in: rows that the unit covers.
         encoded: documents stored by this run.
         adopted: documents of a segment that an earlier attempt had finished.
+        refreshed: documents that the snapshot held with other kept columns.
         skipped: documents that the snapshot held already.
         blocked: documents that are on the block list.
         dead: rejected rows.
         tokens, padded_tokens, truncated, saturated: of the documents that this run encoded.
         entry: the segment, where there is one to list.
+        refreshed_entry: the segment of the refreshed documents, where there are any.
         superseded: segment of the snapshot → positions of the documents whose text has changed.
         seconds: stage → time spent.
         failure: why the unit failed as a whole.
@@ -168,6 +175,7 @@ class UnitOutcome:
     documents_in: int
     encoded: int = 0
     adopted: int = 0
+    refreshed: int = 0
     skipped: int = 0
     blocked: int = 0
     dead: int = 0
@@ -176,6 +184,7 @@ class UnitOutcome:
     truncated: int = 0
     saturated: int = 0
     entry: SegmentEntry | None = None
+    refreshed_entry: SegmentEntry | None = None
     superseded: Mapping[str, list[int]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     failure: Failure | None = None
@@ -187,9 +196,6 @@ class UnitOutcome:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> UnitOutcome:
         """Inverse of `to_dict`."""
-        entry, failure = document["entry"], document["failure"]
-        nested = {
-            "entry": None if entry is None else SegmentEntry(**entry),
-            "failure": None if failure is None else Failure(**failure),
-        }
+        kinds = {"entry": SegmentEntry, "refreshed_entry": SegmentEntry, "failure": Failure}
+        nested = {name: kind(**document[name]) for name, kind in kinds.items() if document[name] is not None}
         return cls(**{**document, **nested})

@@ -23,6 +23,7 @@ from featurestore.segments import write_segment
 from pipelines.dead_letters import DeadLetter
 from pipelines.memory import give_back_freed_memory
 from pipelines.runs import RunFolder
+from pipelines.stale_columns import StoredColumns, stale_in
 from pipelines.unit_flow import Failure, Superseded, UnitFeatures, UnitOutcome, UnitState
 
 
@@ -32,6 +33,7 @@ class Snapshot:
     def __init__(self, uri: str, version: int) -> None:
         self.store = Store.open(uri, version)
         self.keys = self.store.keys
+        self.columns = StoredColumns(self.store)
         self.blocked = blocked(self.store.objects)
 
     @classmethod
@@ -39,23 +41,11 @@ class Snapshot:
         """The process's one copy."""
         return handle.acquire(lambda: cls(uri, version), tag=f"{uri}@{version}")  # type: ignore[no-any-return]
 
-    def remaining(self, index: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Which documents are still to be stored.
-
-        Args:
-            index: key hashes and text digests of candidates.
-
-        Returns:
-            (candidates,) bool: not stored with this text; and for each of those its position in `keys`, −1 where it is
-            not stored at all.
-        """
-        found = self.keys.find(index["key_hash"])
-        same = self.keys.same_text(found, index["text_digest"])
-        return ~same, found[~same]
-
 
 def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray[np.bool_]]:
     """Leave out what is blocked or stored, name the segment of the rest, and look whether it is finished already.
+
+    What is stored with other kept columns than the unit has now is to be refreshed.
 
     Args:
         state: a unit whose ``index`` and ``rows`` are those of every valid document read.
@@ -66,9 +56,11 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
     """
     left = ~snapshot.blocked.mask(state.index["doc_id"])
     welcome = state.index.filter(pa.array(left))
-    missing, stored = snapshot.remaining(welcome)
-    index = welcome.filter(pa.array(missing))
-    left[left] = missing
+    found = snapshot.keys.find(welcome["key_hash"])
+    same = snapshot.keys.same_text(found, welcome["text_digest"])
+    refresh = snapshot.columns.stale(welcome, same, found)
+    index = welcome.filter(pa.array(~same))
+    left[left] = ~same
     dead = _without_blocked(state.dead, snapshot.blocked)
     segment, finished = None, None
     if index.num_rows:
@@ -79,10 +71,12 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
         finished=finished,
         index=index,
         rows=state.rows[left],
-        skipped=welcome.num_rows - index.num_rows,
+        skipped=welcome.num_rows - index.num_rows - (0 if refresh is None else len(refresh)),
         blocked=state.index.num_rows - welcome.num_rows + len(state.dead) - len(dead),
         dead=dead,
-        superseded=_superseded(snapshot, stored),
+        superseded=_superseded(snapshot, found[~same]),
+        refresh=refresh,
+        finished_refresh=None if finished is None else stale_in(snapshot.store, finished, index),
     )
     return state, left
 
@@ -139,10 +133,15 @@ def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutco
         dead=len(state.dead),
         seconds=state.seconds,
     )
+    if state.refresh is not None:
+        copied = SegmentEntry.of(state.refresh.write(store, codec))
+        outcome = replace(outcome, refreshed=copied.documents, refreshed_entry=copied)
     if state.segment is None:
         return outcome, state.dead
     if state.finished is not None:
         record = state.finished
+        if state.finished_refresh is not None:
+            record = state.finished_refresh.write(store, codec, record.rejected)
         outcome = replace(outcome, adopted=record.documents)
     else:
         record = _write(store.objects, store, unit, codec)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from experiments.cost.encoder_shapes import EncoderShape
-from heads.attention import default_heads
+from heads.attention_sizes import default_heads
 
 
 def paper_attention_flops(width: int, tokens: int) -> int:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
-from encoders.checkpoint import load_config
-from encoders.sources import find_files
 from featurestore.errors import UsageError
 
 FEED_FORWARD_WIDTHS = ("intermediate_size", "hidden_dim", "d_ff", "ffn_dim", "encoder_ffn_dim", "n_inner")
@@ -56,6 +54,11 @@ class EncoderShape:
         weights = 4 * hidden_size**2 + 2 * hidden_size * intermediate_size
         return cls(name, num_layers, hidden_size, weights, hidden_size)
 
+    @property
+    def size(self) -> int:
+        """Layers × width: how many FLOPs a token takes for each byte of its features, but for a factor."""
+        return self.num_layers * self.hidden_size
+
     def pass_flops(self, tokens: int) -> int:
         """FLOPs of one pass over a text, multiply and add counted apart (paper, table 3).
 
@@ -94,6 +97,10 @@ def encoder_shape(name: str) -> EncoderShape:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
+    # Importing transformers takes five seconds of a processor, and the encoders above need none of it.
+    from encoders.checkpoint import load_config  # noqa: PLC0415
+    from encoders.sources import find_files  # noqa: PLC0415
+
     try:
         files = find_files(name, ("config.json",))
     except UsageError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from experiments.cost.compute import Methods, classifier_flops
 from experiments.cost.encoder_shapes import EncoderShape
@@ -17,9 +18,21 @@ TERA = 10**12
 SECONDS_AN_HOUR = 3600
 
 
+ASSUMED: Mapping[str, str] = MappingProxyType(
+    {
+        "device_hour": "2.74 USD: AWS p4d.24xlarge / 8, on demand, us-east-1, Nov 2026",
+        "device_tflops": "312: an A100 in bfloat16, dense, as NVIDIA says; 19.5 in float32",
+        "utilization": "0.3: an assumption, high for a small encoder: measure yours",
+        "gb_month": "0.0214 USD: S3 Standard, us-east-1, 0.023 a GB of 2³⁰, first 50 TB",
+        "months": "12: an assumption",
+    }
+)
+"""Field of `Prices` → what its default is, and where it comes from."""
+
+
 @dataclass(frozen=True)
 class Prices:
-    """Examples to be replaced by one's own; any currency.
+    """Prices and speeds; the defaults are US dollars (`ASSUMED`), one's own may be any currency.
 
     Attributes:
         gb_month: price of keeping 10⁹ bytes for a month.
@@ -32,9 +45,9 @@ class Prices:
         UsageError: a price or a time below 0, a device that computes nothing, or a number that is none.
     """
 
-    gb_month: float = 0.02
-    device_hour: float = 2.0
-    device_tflops: float = 100.0
+    gb_month: float = 0.0214
+    device_hour: float = 2.74
+    device_tflops: float = 312.0
     utilization: float = 0.3
     months: float = 12.0
 
@@ -114,6 +127,9 @@ class StoredOnce:
         break_even: tasks from which on it is cheaper than fine-tuning the encoder for each, not a whole number; None
             where it never is.
         break_even_distilled: the same beside the distilled encoder.
+        keeping_per_encoding: storage as a multiple of encoding once; None where encoding costs nothing.
+        size_that_pays: layers × width from which on keeping pays, for the corpus's tasks and an encoder of this one's
+            proportions, heads left aside; None for one task, for which nothing is worth keeping.
     """
 
     document_bytes: int
@@ -122,6 +138,8 @@ class StoredOnce:
     total_cost: float
     break_even: float | None
     break_even_distilled: float | None
+    keeping_per_encoding: float | None
+    size_that_pays: float | None
 
 
 @dataclass(frozen=True)
@@ -179,6 +197,9 @@ def compare_money(
     for kind, document in document_bytes(shape, corpus.tokens, layers, positions).items():
         kept = prices.storage(document * corpus.documents)
         spent_once, each_task = once.cost + kept, heads.cost / corpus.tasks
+        times = kept / once.cost if once.cost else None
+        # Bytes grow with the width, FLOPs with layers × width²: their ratio falls as layers × width grows.
+        pays = None if times is None or corpus.tasks == 1 else times / (corpus.tasks - 1) * shape.size
         stored[kind] = StoredOnce(
             document_bytes=document,
             corpus_bytes=document * corpus.documents,
@@ -186,6 +207,8 @@ def compare_money(
             total_cost=spent_once + heads.cost,
             break_even=_tasks_to_earn(spent_once, per_task.cost - each_task),
             break_even_distilled=_tasks_to_earn(spent_once, distilled.cost - each_task),
+            keeping_per_encoding=times,
+            size_that_pays=pays,
         )
     return MoneyComparison(
         once, heads, work(corpus.tasks * methods.fine_tuned.slope), work(corpus.tasks * methods.distilled.slope), stored

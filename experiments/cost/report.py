@@ -9,12 +9,12 @@ from typing import Any
 from experiments.cost import paper
 from experiments.cost.compute import Methods, classifier_flops
 from experiments.cost.encoder_shapes import EncoderShape, encoder_shape
-from experiments.cost.money import Corpus, MoneyComparison, Prices, compare_money
+from experiments.cost.money import ASSUMED, Corpus, MoneyComparison, Prices, compare_money
 from experiments.cost.storage import StorageRow, as_the_paper_rounds, storage_rows
 from featurestore.errors import UsageError
 from featurestore.layers import LayerPooling
 from featurestore.spec import POSITIONS
-from heads.attention import check_queries
+from heads.attention_sizes import check_queries
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CostRequest:
         documents: of the corpus to price; None for no money.
         layers: layer pooling of the corpus's store; the store's default unless given.
         positions: its position pooling; ``tokens`` unless given.
-        prices: fields of `Prices` that are not its examples.
+        prices: fields of `Prices` that are not its defaults.
 
     Raises:
         UsageError: a number that is none, or a price without documents.
@@ -102,6 +102,11 @@ class CostReport:
         asked = (self.request.encoder, self.request.distilled, self.request.tokens, self.request.tasks)
         return asked == (paper.ENCODER, paper.DISTILLED, paper.TOKENS, paper.TASKS)
 
+    @property
+    def assumed(self) -> dict[str, str]:
+        """Field of `Prices` → what is assumed, for those that were not given."""
+        return {name: words for name, words in ASSUMED.items() if name not in self.request.prices}
+
     def to_dict(self) -> dict[str, Any]:
         """JSON: bytes and FLOPs exactly, break-evens unrounded, null for never."""
         methods, tasks = self.methods, self.request.tasks
@@ -123,7 +128,9 @@ class CostReport:
                 for line in methods.frozen
             },
             "paper": [asdict(row) for row in paper.TABLE_3] if self.is_the_papers else None,
-            "money": None if self.money is None else asdict(self.money) | {"layers": str(self.money.layers)},
+            "money": None
+            if self.money is None
+            else asdict(self.money) | {"layers": str(self.money.layers), "assumed": self.assumed},
         }
 
 

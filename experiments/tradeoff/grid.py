@@ -8,6 +8,7 @@ from itertools import product
 
 from featurestore import FeatureSpec, UsageError
 from featurestore.derivation import Derivation
+from featurestore.given import several
 from featurestore.layers import DEFAULT_MEAN
 from featurestore.quantizers import REGISTRY, parse_quantizer
 from featurestore.spec import POSITIONS
@@ -61,7 +62,8 @@ def build_grid(
     Raises:
         UsageError: something asked for cannot be derived from the store.
     """
-    requests = [parse_quantizer(text).request for text in quantizers]
+    layers, positions = several(layers, "layers"), several(positions, "positions")
+    requests = [parse_quantizer(text).request for text in several(quantizers, "quantizers")]
     asked: tuple[Sequence[str | None], ...] = (layers or [None], positions or [None], requests or [None])
     for layer, position, request in product(*asked):
         Derivation.build(source, layer, position, None if request is None else parse_quantizer(request))

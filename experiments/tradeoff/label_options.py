@@ -68,7 +68,7 @@ class LabelledTask:
         files: where its labels are.
         train: documents to train on.
         dev: documents to measure on.
-        classes: names of the classes, sorted.
+        classes: names of the classes, in the order of `in_order`.
         not_stored: labelled documents that the store lacks.
     """
 
@@ -135,4 +135,5 @@ def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Store) 
         split = Split.given(kept, kept_dev)
     if split.dev is None or len(split.dev) < 2:
         raise DataError(f"task {files.task}: one document to measure on; label more, for an interval takes two")
+    split.warn_of_unmeasured()
     return LabelledTask(files, split.train, split.dev, split.classes, not_stored)

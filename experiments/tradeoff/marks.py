@@ -1,4 +1,4 @@
-"""What the picture shows of each point, and where labels fit."""
+"""What the picture shows of each point, and where the numbers of the front stand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.summary import Point
+from experiments.tradeoff.summary import Point, front_numbers
 from experiments.tradeoff.wording import human_bytes, percent
 from featurestore.quantizers import parse_quantizer
 
-LABEL_ROOM = (64, 15)
-"""Pixels that a label of the front takes, across and down."""
+NUMBER_ROOM = (15, 12)
+"""Pixels that a number of two digits takes, across and down."""
 
 TOOLTIP = {
     "setting": "setting",
@@ -28,24 +28,31 @@ TOOLTIP = {
 Mark = dict[str, Any]
 
 
-def mark(report: TradeoffReport, point: Point) -> Mark:
-    """One point: places in bytes and per cent, names, and texts for the tooltip."""
+def marks_of(report: TradeoffReport, panel: str) -> list[Mark]:
+    """Every point of a panel."""
+    points = [point for point in report.points if point.panel == panel]
+    numbers = front_numbers(points)
+    return [_mark(report, point, numbers.get(point.setting)) for point in points]
+
+
+def _mark(report: TradeoffReport, point: Point, number: int | None) -> Mark:
+    """One point: places in bytes and per cent, names, its number on the front, and texts."""
     low, high = point.accuracy_interval
     loss_low, loss_high = (100 * end for end in point.loss.interval)
     chosen = report.recommendation.chosen
     recommended = chosen is not None and point.setting == chosen.setting
-    notes = [text for text, holds in (("recommended", recommended), ("on the front", point.on_front)) if holds]
+    notes = ["recommended"] * recommended + [f"{number} of the front"] * (number is not None)
     return {
         "setting": point.setting.name,
-        "layers": point.setting.layers,
+        "number": number,
         "positions": point.setting.positions,
         "quantizer": point.setting.quantizer_name,
         "bytes": point.size.bytes_per_document,
         "accuracy": 100 * point.accuracy.mean,
         "low": 100 * low,
         "high": 100 * high,
-        "on_front": point.on_front,
         "recommended": recommended,
+        "listed_text": f"{human_bytes(point.size.bytes_per_document)}, {percent(point.accuracy.mean)}",
         "accuracy_text": f"{percent(point.accuracy.mean)} (95 % interval {percent(low)} to {percent(high)})",
         "loss_text": f"{100 * point.loss.mean:.2f} points ({loss_low:.2f} to {loss_high:.2f})",
         "bytes_text": f"{human_bytes(point.size.bytes_per_document)}, {human_bytes(point.size.payload)} of it features",
@@ -61,32 +68,42 @@ def quantizer_names(report: TradeoffReport) -> list[str]:
     return sorted(names, key=lambda name: -parse_quantizer(names[name]).bytes_per_vector(width))
 
 
-def labelled(
+def numbered(
     marks: Sequence[Mark], x_domain: tuple[float, float], y_domain: tuple[float, float], size: tuple[int, int]
 ) -> list[Mark]:
-    """The marks of the front whose labels do not run into each other, the recommended and the most accurate first.
+    """The marks of the front, each with the pixels that its number stands ``away`` from it and higher by (``rise``).
 
-    A label names the layers, and stands to the upper left of its mark, where a mark of the front has no neighbour.
-    Where all marks are of the same layers there is nothing to name.
+    A number stands to the upper left of its mark, where a mark of the front has no neighbour, or above the numbers that
+    it would run into there.
 
     Args:
         marks: of one panel.
         x_domain: ends of the horizontal axis, as log10 of bytes.
         y_domain: ends of the vertical axis, in per cent.
-        size: pixels of the panel, across and down.
+        size: pixels of the panel, across and down, where it is narrowest.
     """
-    if len({each["layers"] for each in marks}) == 1:
-        return []
     placed: list[tuple[float, float]] = []
-    kept = []
-    front = (each for each in marks if each["on_front"])
-    for each in sorted(front, key=lambda each: (not each["recommended"], -each["accuracy"])):
-        across = (np.log10(each["bytes"]) - x_domain[0]) / (x_domain[1] - x_domain[0]) * size[0]
-        down = (y_domain[1] - each["accuracy"]) / (y_domain[1] - y_domain[0]) * size[1]
-        if all(abs(across - x) >= LABEL_ROOM[0] or abs(down - y) >= LABEL_ROOM[1] for x, y in placed):
-            placed.append((across, down))
-            kept.append(each)
-    return kept
+    found = []
+    for each in front_of(marks):
+        away = 13 if each["recommended"] else 6
+        across = (np.log10(each["bytes"]) - x_domain[0]) / (x_domain[1] - x_domain[0]) * size[0] - away
+        down = plain = (y_domain[1] - each["accuracy"]) / (y_domain[1] - y_domain[0]) * size[1]
+        near = [y for x, y in placed if abs(across - x) < NUMBER_ROOM[0]]
+        while any(abs(down - y) < NUMBER_ROOM[1] for y in near):
+            down -= 1
+        placed.append((across, down))
+        found.append(each | {"away": away, "rise": plain - down})
+    return found
+
+
+def front_of(marks: Sequence[Mark]) -> list[Mark]:
+    """The marks of the front in the order of their numbers."""
+    return sorted((each for each in marks if each["number"]), key=lambda each: each["number"])
+
+
+def listed(marks: Sequence[Mark]) -> list[Mark]:
+    """What the list below a panel names: the front, and the recommended mark where it is not on it."""
+    return front_of(marks) + [each for each in marks if each["recommended"] and not each["number"]]
 
 
 def log_ticks(domain: tuple[float, float]) -> list[float]:

@@ -8,42 +8,48 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
 from experiments.tradeoff.label_options import LabelledTask
+from experiments.tradeoff.page_pictures import legend_of, panels_of
+from experiments.tradeoff.page_table import head_of, rows_of
 from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.summary import MEAN, Point, overall
 from experiments.tradeoff.tables import provenance
 from experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text
 
 if TYPE_CHECKING:
     import altair as alt
 
-TASK_COLUMNS = 4
-"""Tasks up to which the table has a column for each; settings.parquet has any number."""
 
+def build_page(report: TradeoffReport, panels: Iterable[alt.LayerChart]) -> str:
+    """The page, with the libraries that draw its panels inlined.
 
-def build_page(report: TradeoffReport, chart: alt.VConcatChart) -> str:
-    """The page, with the libraries that draw the chart inlined."""
+    Args:
+        report: what was measured.
+        panels: in the order of `panel_names`.
+    """
     import vl_convert  # noqa: PLC0415 (an extra)
 
     library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    script = _template("page.js").substitute(spec=_script_json(chart.to_dict()))
+    script = _template("page.js").substitute(panels=_script_json([panel.to_dict() for panel in panels]))
     names = [task.name for task in report.tasks]
     single = len(names) == 1
     return _template("page.html").substitute(
         policy=content_policy(library, script),
         title=escape(", ".join(names)),
-        subtitle=escape(_subtitle(report)),
+        subtitle=escape(subtitle(report)),
         answer=_text(recommendation_text(report)),
         facts=_facts(report),
-        ring="the black ring is the recommended setting." if report.recommendation.chosen else "",
+        ring="; the ring is the recommended setting" if report.recommendation.chosen else "",
+        legend=legend_of(report),
+        panels=panels_of(report),
         over="" if single else f", by the mean of {len(names)} tasks",
-        head=_head(report),
-        rows="\n".join(_row(report, point) for point in _by_size(report)),
+        head=head_of(report),
+        rows=rows_of(report),
         commands=_commands(report),
         facts_list=_provenance(report),
         library=library,
@@ -73,12 +79,13 @@ def _text(text: str) -> str:
     return escape(text).replace(" %", "\u00a0%")
 
 
-def _subtitle(report: TradeoffReport) -> str:
+def subtitle(report: TradeoffReport) -> str:
+    """When and what was measured, in one sentence."""
     spec = report.bench.source.spec
     return (
         f"Trade-off report of {report.finished_at[:10]}: {len(report.grid)} ways to store the features of "
         f"{spec.encoder.name or spec.encoder.source}, {len(report.tasks)} task{'s' * (len(report.tasks) > 1)}, "
-        f"{report.request.seeds} classifiers for each."
+        f"{report.request.seeds} classifier{'s' * (report.request.seeds > 1)} for each."
     )
 
 
@@ -98,47 +105,6 @@ def _facts(report: TradeoffReport) -> str:
         facts.append((f"{share:.1f} ×", "smaller than the most accurate setting"))
     boxes = "".join(f'<div class="card fact"><b>{value}</b><span>{name}</span></div>' for value, name in facts)
     return f'<div class="facts">{boxes}</div>'
-
-
-def _by_size(report: TradeoffReport) -> list[Point]:
-    return sorted(overall(report.points), key=lambda point: (point.size.bytes_per_document, -point.accuracy.mean))
-
-
-def _task_columns(report: TradeoffReport) -> list[str]:
-    names = [task.name for task in report.tasks]
-    return names if overall(report.points)[0].panel == MEAN and len(names) <= TASK_COLUMNS else []
-
-
-def _head(report: TradeoffReport) -> str:
-    texts = [f'<th class="text">{name}</th>' for name in ("layers", "positions", "quantizer")]
-    numbers = ["a document", f"{report.documents:,} documents", "accuracy", "95 % interval", "loss, points"]
-    names = [*numbers, "95 % interval", *_task_columns(report)]
-    return "".join([*texts, *(f"<th>{escape(name)}</th>" for name in names)])
-
-
-def _row(report: TradeoffReport, point: Point) -> str:
-    chosen = report.recommendation.chosen
-    recommended = chosen is not None and point.setting == chosen.setting
-    low, high = point.accuracy_interval
-    loss_low, loss_high = (100 * end for end in point.loss.interval)
-    by_task = {other.panel: other for other in report.points if other.setting == point.setting}
-    texts = (point.setting.layers, point.setting.positions, point.setting.quantizer_name)
-    cells = [
-        (point.size.bytes_per_document, human_bytes(point.size.bytes_per_document)),
-        (report.projected_bytes(point), human_bytes(report.projected_bytes(point))),
-        (point.accuracy.mean, f"{percent(point.accuracy.mean)}"),
-        (low, f"<small>{percent(low)} to {percent(high)}</small>"),
-        (point.loss.mean, f"{100 * point.loss.mean:.2f}"),
-        (loss_low, f"<small>{loss_low:.2f} to {loss_high:.2f}</small>"),
-        *((by_task[name].accuracy.mean, f"{percent(by_task[name].accuracy.mean)}") for name in _task_columns(report)),
-    ]
-    kind = "chosen" if recommended else "front" if point.on_front else ""
-    return (
-        f'<tr class="{kind}">'
-        + "".join(f'<td class="text">{escape(text)}</td>' for text in texts)
-        + "".join(f'<td data-value="{value:.9g}">{text}</td>' for value, text in cells)
-        + "</tr>"
-    )
 
 
 def _commands(report: TradeoffReport) -> str:

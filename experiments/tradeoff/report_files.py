@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.tradeoff.chart import build_chart, png_of, require_report_extra
+from experiments.tradeoff.chart import page_panel, panel_names
 from experiments.tradeoff.page import build_page
+from experiments.tradeoff.picture import build_picture, png_of, require_report_extra
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.tables import CELLS_FILE, SETTINGS_FILE, write_tables
 from featurestore import UsageError
@@ -31,7 +32,8 @@ def write_report_files(report: TradeoffReport) -> tuple[Path, ...]:
     folder = report.request.out
     write_tables(report, folder)
     with whole_file(folder / PICTURE_FILE) as file:
-        file.write(png_of(build_chart(report, interactive=False)))
+        file.write(png_of(build_picture(report)))
+    panels = [page_panel(report, name) for name in panel_names(report)]
     with whole_file(folder / PAGE_FILE) as file:
-        file.write(build_page(report, build_chart(report, interactive=True)).encode())
+        file.write(build_page(report, panels).encode())
     return tuple(folder / name for name in (PAGE_FILE, PICTURE_FILE, SETTINGS_FILE, CELLS_FILE))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from experiments.tradeoff.label_options import LabelFiles
 from featurestore import UsageError
+from featurestore.given import settle_fields
 from tablefiles import PLAIN_TEXT, TextOptions
 
 SEEDS = 3
@@ -57,6 +58,7 @@ class TradeoffRequest:
     workers: int = 2
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         for name, value in (("seeds", self.seeds), ("workers", self.workers), ("documents", self.documents)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} {value}: expected at least 1")

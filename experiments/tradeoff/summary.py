@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,16 @@ def summarise(right: Mapping[str, Mapping[Setting, Right]], sizes: Mapping[Setti
 def overall(points: Sequence[Point]) -> tuple[Point, ...]:
     """The points of the last panel: over all tasks, or of the only one."""
     return tuple(point for point in points if point.panel == points[-1].panel)
+
+
+def front_numbers(points: Iterable[Point]) -> dict[Setting, int]:
+    """Setting → its number on the front of a panel, from 1; the smallest first.
+
+    Args:
+        points: of one panel.
+    """
+    front = sorted((point for point in points if point.on_front), key=lambda point: point.size.bytes_per_document)
+    return {point.setting: number for number, point in enumerate(front, 1)}
 
 
 def _best(accuracies: Mapping[Setting, Estimate], sizes: Mapping[Setting, SettingSize]) -> Setting:

@@ -27,6 +27,14 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def panel_title(report: TradeoffReport, panel: str) -> str:
+    """What stands above a panel of the picture."""
+    task = next((task for task in report.tasks if task.name == panel), None)
+    if task is None:
+        return f"Mean of {len(report.tasks)} tasks"
+    return f"{task.name}: {len(task.train):,} training, {len(task.dev):,} dev documents"
+
+
 def recommendation_text(report: TradeoffReport) -> str:
     """One sentence, or two where no setting satisfies the budgets."""
     found = report.recommendation

@@ -22,6 +22,8 @@ from experiments.word_sense.scores import Coverage
 from experiments.word_sense.stores import ORIGINAL, SentenceStores
 from experiments.word_sense.vectors import word_vectors
 from featurestore import Store, UsageError, parse_quantizer
+from featurestore.counted import counted
+from featurestore.given import settle_fields
 from pipelines.progress import ProgressDisplay
 from pipelines.resident_encoder import resident_encoder
 
@@ -57,6 +59,9 @@ class ProbeRequest:
     device: str = "auto"
     dtype: str = "float32"
 
+    def __post_init__(self) -> None:
+        settle_fields(self)
+
 
 def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> ProbeResult:
     """Encode, derive, align, classify; a second run finds the features of the first.
@@ -81,7 +86,9 @@ def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> Prob
         request.out, request.encoder, encoder.spec.num_layers, layers, request.device, request.dtype
     )
     sentences = distinct_sentences(train, test)
-    say(f"encoding {len(sentences):,} sentences with {encoder.spec.name}, layers {', '.join(map(str, layers))}")
+    say(
+        f"encoding {counted(len(sentences), 'sentence')} with {encoder.spec.name}, layers {', '.join(map(str, layers))}"
+    )
     encoded = stores.encode(sentences, display)
     probe = _Probe.of(train, test, sentences, encoder, encoded)
     coverage, baseline = probe.coverage(fallback), probe.most_frequent()

@@ -46,7 +46,7 @@ class Deletion:
 
 def delete(
     store: Store,
-    doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray,
+    doc_ids: str | Sequence[str] | pa.Array | pa.ChunkedArray,
     *,
     block: bool = False,
     strict: bool = False,

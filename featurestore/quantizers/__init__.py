@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import torch
-
 from featurestore.errors import UsageError
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.contract import Calibration, Quantizer
 from featurestore.quantizers.float16 import Float16
 from featurestore.quantizers.int2 import Int2

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.packing import pack
-
-IN_NUMPY = (torch.float16, torch.float32, torch.float64)
 
 
 def pack_at_least(values: torch.Tensor, threshold: torch.Tensor | float) -> torch.Tensor:
@@ -20,7 +18,8 @@ def pack_at_least(values: torch.Tensor, threshold: torch.Tensor | float) -> torc
     Returns:
         uint8 (..., ⌈width / 8⌉), on the device of ``values``. NaN gives 0.
     """
-    if values.device.type == "cpu" and values.dtype in IN_NUMPY:
+    in_numpy = (torch.float16, torch.float32, torch.float64)
+    if values.device.type == "cpu" and values.dtype in in_numpy:
         # NumPy compares and packs with vector instructions: ten times as fast as torch and shifts.
         limit = threshold.numpy() if isinstance(threshold, torch.Tensor) else threshold
         return torch.from_numpy(np.packbits(values.detach().numpy() >= limit, axis=-1))

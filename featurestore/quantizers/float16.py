@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
+import numpy as np
 
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.fixed import FixedQuantizer
 
-LARGEST = torch.finfo(torch.float16).max
+LARGEST = float(np.finfo(np.float16).max)
 """65504: the largest finite half-precision number."""
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import torch
-
 from featurestore.errors import StoreError, UsageError
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.histograms import Histogram
 from featurestore.quantizers.learned import LearnedQuantizer
 from featurestore.quantizers.packing import pack, packed_width, unpack

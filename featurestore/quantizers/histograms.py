@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-import torch
-from torch.nn.functional import pad
-
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.ranges import finite_vectors
 
 BINS = 2048
@@ -120,7 +118,7 @@ def _clipped_below(counts: torch.Tensor) -> torch.Tensor:
     the bin's count c, their summed distance s by n + c / 2, and the sum of squares by 2 s + n + c / 3: prefix sums
     of positive terms, which lose no digits.
     """
-    c = pad(counts.double(), (1, 0))
+    c = torch.nn.functional.pad(counts.double(), (1, 0))
     n = c.cumsum(-1) - c
     s = (n + c / 2).cumsum(-1)
-    return (2 * pad(s, (1, -1)) + n + c / 3).cumsum(-1)
+    return (2 * torch.nn.functional.pad(s, (1, -1)) + n + c / 3).cumsum(-1)

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-import torch
-
 from featurestore.errors import UsageError
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.contract import Calibration
 from featurestore.quantizers.histograms import Histogram
 from featurestore.quantizers.plain import PlainRequest

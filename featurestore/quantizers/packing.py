@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn.functional import embedding, pad
+
+from featurestore.lazy_torch import torch
 
 
 def packed_width(width: int, bits: int) -> int:
@@ -18,7 +18,7 @@ def packed_width(width: int, bits: int) -> int:
 def pack(codes: torch.Tensor, bits: int) -> torch.Tensor:
     """Codes below 2**bits, uint8 (..., width), to uint8 (..., packed width); the last byte is filled with zeros."""
     width, per_byte = codes.shape[-1], 8 // bits
-    padded = pad(codes, (0, -width % per_byte))
+    padded = torch.nn.functional.pad(codes, (0, -width % per_byte))
     octets = padded.view(*codes.shape[:-1], packed_width(width, bits), per_byte)
     packed = octets[..., 0] << 8 - bits
     for place in range(1, per_byte):
@@ -40,7 +40,9 @@ def unpack(
     table = _levels_of_bytes(levels)
     if packed.device.type != "cpu":
         # A look-up of whole bytes is four times as fast as shifting bits out; int32 halves its index memory.
-        numbers = embedding(packed.to(torch.int32), torch.from_numpy(table).to(packed.device)).flatten(-2)[..., :width]
+        numbers = torch.nn.functional.embedding(
+            packed.to(torch.int32), torch.from_numpy(table).to(packed.device)
+        ).flatten(-2)[..., :width]
         return numbers if out is None else out.copy_(numbers)
     codes = packed.numpy()
     if codes.shape[-1] * table.shape[1] > width:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-import torch
-
 from featurestore.errors import DataError
+from featurestore.lazy_torch import torch
 
 
 class Range:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.bits import pack_at_least
 from featurestore.quantizers.fixed import FixedQuantizer
 from featurestore.quantizers.packing import packed_width, unpack

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-import torch
-
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.bits import pack_at_least
 from featurestore.quantizers.histograms import Histogram
 from featurestore.quantizers.learned import LearnedQuantizer

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import torch
+import numpy as np
 
 from featurestore.errors import UsageError
+from featurestore.lazy_torch import torch
 from featurestore.quantizers.contract import Calibration
 from featurestore.quantizers.histograms import Histogram
 from featurestore.quantizers.ranges import Range
@@ -19,10 +20,10 @@ GRANULARITIES = ("per-tensor", "per-dimension")
 METHODS = ("min-max", "histogram")
 """The first of each is the default."""
 
-SMALLEST_SCALE = torch.finfo(torch.float32).eps
+SMALLEST_SCALE = float(np.finfo(np.float32).eps)
 """The floor of PyTorch's observers; without it a dimension that is always zero has scale 0, and 0 / 0 is NaN."""
 
-LARGEST = torch.finfo(torch.float32).max / 2
+LARGEST = float(np.finfo(np.float32).max) / 2
 """A range that reached beyond it could have a width, or decode to a number, that float32 does not hold."""
 
 

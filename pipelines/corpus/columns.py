@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from encoders.documents import DOCUMENT_COLUMNS
 from featurestore.blocks import INDEX_SCHEMA
 from featurestore.errors import UsageError
+from featurestore.given import settle_fields
 from tablefiles import Wanted
 
 RESERVED_COLUMNS = frozenset((*INDEX_SCHEMA.names, *DOCUMENT_COLUMNS))
@@ -33,6 +34,7 @@ class CorpusColumns:
     keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        settle_fields(self)
         roles = self._roles
         if "" in (*roles, *self.keep):
             raise UsageError("a corpus column has no name; name the id, text, pair and kept columns as the files do")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from os import PathLike
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -32,6 +33,8 @@ SCORE_AGAIN = "run encore backfill with this head and --check, which scores it a
 """What to do about a listed file that cannot be read."""
 ANEW = f"{RESTORE}, or run encore backfill with another --out"
 """What to do about the folder's own document and lists."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Predictions:
         return cls(objects, probabilities)
 
     @classmethod
-    def open(cls, uri: str) -> Predictions:
+    def open(cls, uri: str | PathLike[str]) -> Predictions:
         """Open a folder of predictions; raises UsageError where there is none."""
         objects = Objects.open(uri)
         return cls(objects, read_document(objects)["probabilities"])
@@ -120,33 +123,52 @@ class Predictions:
     def read_one(self, head: str | None) -> tuple[str, pa.Table]:
         """Full name of a head, and all its predictions; ``head`` as `read` has it, or None where there is one only.
 
-        Files that the newest version does not list any more go with a vacuum: where that happens meanwhile, the newest
-        version is read instead, once.
-
         Raises:
             UsageError, StoreError: as `read`.
         """
+        return self.read_newest(lambda manifest: self._read_version(head, manifest))
+
+    def read_newest(self, read: Callable[[Manifest], T]) -> T:
+        """What ``read`` makes of the newest version.
+
+        Files that the newest version does not list any more go with a vacuum: where that happens meanwhile, the newest
+        version is read instead, once.
+        """
         manifest = self.log.latest()
         try:
-            return self._read_version(head, manifest)
+            return read(manifest)
         except StoreError:
             newest = self.log.latest()
             if newest.version == manifest.version:
                 raise
-        return self._read_version(head, newest)
+        return read(newest)
+
+    def addresses(self, head: str | None = None) -> list[str]:
+        """Where the files that count lie: what SQL engines and data frames are to read, and nothing else.
+
+        Args:
+            head: as `read` has it; None for all heads, whose files lie in folders called ``head=task@digest``.
+
+        Raises:
+            UsageError: no such head, or several of that task.
+        """
+        files = self.files()
+        name = None if head is None else self.match(head, sorted({file.head for file in files}))
+        return [self.objects.name(file.path) for file in files if name in (None, file.head)]
 
     def _read_version(self, head: str | None, manifest: Manifest) -> tuple[str, pa.Table]:
         # One look for all: a head of one version may have no files in the next.
         files = self.files(manifest)
-        name = self._resolve(head, sorted({file.head for file in files}))
+        name = self.match(head, sorted({file.head for file in files}))
         with ThreadPoolExecutor(READ_THREADS) as pool:
             return name, pa.concat_tables(pool.map(self.read_file, (file for file in files if file.head == name)))
 
-    def read_file(self, file: PredictionFile) -> pa.Table:
-        """One listed file; raises StoreError where it is missing or damaged."""
+    def read_file(self, file: PredictionFile, classes: Sequence[str] | None = None) -> pa.Table:
+        """One listed file; raises StoreError where it is missing, damaged, or of others than the ``classes`` given."""
         name = self.objects.name(file.path)
         try:
-            return from_parquet(self.objects.get(file.path), file.documents, probabilities=self.probabilities)
+            data = self.objects.get(file.path)
+            return from_parquet(data, file.documents, probabilities=self.probabilities, classes=classes)
         except FileNotFoundError as error:
             raise StoreError(f"{name}: missing; {SCORE_AGAIN}") from error
         except DamagedFile as error:
@@ -204,9 +226,14 @@ class Predictions:
 
     def resolve(self, head: str) -> str:
         """Full name of a head, given as ``task@digest`` or as a task that only one head has."""
-        return self._resolve(head, self.heads())
+        return self.match(head, self.heads())
 
-    def _resolve(self, head: str | None, there: Sequence[str]) -> str:
+    def match(self, head: str | None, there: Sequence[str]) -> str:
+        """The one of the full names ``there`` that is meant: by itself, by its task, or because there is no other.
+
+        Raises:
+            UsageError: none is, or several are.
+        """
         if not there:
             raise UsageError(f"{self.objects.uri}: lists no predictions yet; run encore backfill to its end")
         matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]

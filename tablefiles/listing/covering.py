@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from featurestore.addresses import Address
-from tablefiles.listing.object_sources import matches
+from tablefiles.listing.globs import Part, matches
+from tablefiles.listing.listing import is_bookkeeping
 
 
 def covers(text: str, output: str) -> bool:
@@ -22,8 +23,9 @@ def covers(text: str, output: str) -> bool:
         return False
     is_glob = glob.has_magic(text)
     pattern, parts = _parts(source, links=is_glob), _parts(target, links=is_glob)
-    folders = [parts[:depth] for depth in range(1, len(parts) + 1)]
-    return pattern in folders or (is_glob and any(matches(folder, pattern) for folder in folders))
+    marked = [Part(part, is_bookkeeping(part, ())) for part in parts]
+    matched = is_glob and any(matches(marked[:depth], pattern) for depth in range(1, len(parts) + 1))
+    return matched or parts[: len(pattern)] == pattern
 
 
 def _parts(address: Address, *, links: bool) -> list[str]:

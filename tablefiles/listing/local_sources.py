@@ -6,10 +6,12 @@ import glob
 import os
 import stat
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from featurestore.errors import UsageError
 from tablefiles.formats import format_of_name, require_format
+from tablefiles.listing.globs import Part, matches
 from tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
 from tablefiles.names import list_names
 
@@ -37,10 +39,32 @@ def list_local(text: str) -> list[Found | Unread]:
         raise UsageError(f"{text}: a link to nothing; correct or remove it")
     if not glob.has_magic(text):
         raise UsageError(f"{text}: no such file or directory; {_surroundings(path)}")
-    matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  Path.glob takes no absolute patterns
-    if not matches:
+    found = _matching(path)
+    if not found:
         raise UsageError(f"{text}: no file matches; {_surroundings(path)}")
-    return [found for match in matches for found in _expand(Path(match), strict=len(matches) == 1)]
+    return [it for match in found for it in _expand(match, strict=len(found) == 1)]
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """The files and folders that a glob matches, sorted."""
+    wanted, names = pattern.parts, cache(_names)
+    named = next(depth for depth, part in enumerate(wanted) if glob.has_magic(part))
+
+    def marked(path: Path) -> list[Part]:
+        steps = [*reversed(path.parents), path]
+        open_ = [is_bookkeeping(step.name, names(step.parent)) or is_own_folder(names(step)) for step in steps[named:]]
+        return [*map(Part, path.parts, [False] * named + open_)]
+
+    found = sorted(map(Path, glob.glob(str(pattern), recursive=True)))  # noqa: PTH207  Path.glob takes no absolute ones
+    return [path for path in found if matches(marked(path), wanted)]
+
+
+def _names(folder: Path) -> frozenset[str]:
+    """The names in a folder; none where it is no folder, or cannot be opened."""
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208  names, not paths
+    except OSError:
+        return frozenset()
 
 
 def _expand(path: Path, *, strict: bool = True) -> list[Found | Unread]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
-from typing import Any
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Self
 
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError
@@ -14,6 +15,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
 from tablefiles.formats import format_of_name, require_format
+from tablefiles.listing.globs import Part, matches
 from tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
 from tablefiles.names import list_names
 
@@ -47,16 +49,13 @@ def list_objects(url: str) -> list[Found | Unread]:
 
 def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
     """What there is to read of a folder's objects, and what is not read."""
-    names = _names(below)
-    own = {path for path, held in names.items() if is_own_folder(frozenset(held))}
-    folders = {path[:at] for path, _ in below for at, character in enumerate(path) if character == "/"}
+    level = _Levels.of(below)
+    if "" in level.own:
+        return
     for path, size in below:
-        parts = path.split("/")
-        ancestors = ["/".join(parts[:depth]) for depth in range(len(parts))]
-        kept = (is_bookkeeping(part, names[above]) for part, above in zip(parts, ancestors, strict=True))
-        if any(kept) or not own.isdisjoint(ancestors) or (not size and _is_marker(path, folders)):
+        if any(part.passed_over for part in level.parts(path)) or (not size and level.is_marker(path)):
             continue
-        uri, parent = f"{folder}/{path}", "/".join(parts[:-1])
+        uri, parent = f"{folder}/{path}", path.rpartition("/")[0]
         if format_of_name(path) is None:
             yield Unread(uri, UNKNOWN_ENDING)
         elif not size:
@@ -66,33 +65,64 @@ def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
             yield Found(uri, size, parent)
 
 
-def _is_marker(path: str, folders: set[str]) -> bool:
-    """Whether an empty object stands for a folder: consoles and Hadoop write one, and it holds no rows."""
-    return path in folders or "." not in path.rpartition("/")[2] or path.endswith(HADOOP_FOLDER)
+@dataclass(frozen=True)
+class _Levels:
+    """The folders that the paths of objects make.
 
+    Attributes:
+        names: path of each folder → the names in it; ``""`` is the folder that is listed.
+        own: paths of the folders that Encore wrote.
+    """
 
-def _names(below: list[Size]) -> dict[str, set[str]]:
-    """Path of each folder → the names in it; ``""`` is the folder that is listed."""
-    names: dict[str, set[str]] = {}
-    for path, _ in below:
-        parts = path.split("/")
-        for depth, part in enumerate(parts):
-            names.setdefault("/".join(parts[:depth]), set()).add(part)
-    return names
+    names: dict[str, set[str]]
+    own: frozenset[str]
+
+    @classmethod
+    def of(cls, below: list[Size]) -> Self:
+        names: dict[str, set[str]] = {}
+        for path, _ in below:
+            parts = path.split("/")
+            for depth, part in enumerate(parts):
+                names.setdefault("/".join(parts[:depth]), set()).add(part)
+        return cls(names, frozenset(path for path, held in names.items() if is_own_folder(frozenset(held))))
+
+    def is_marker(self, path: str) -> bool:
+        """Whether an empty object stands for a folder: consoles and Hadoop write one, and it holds no rows."""
+        return path in self.names or "." not in path.rpartition("/")[2] or path.endswith(HADOOP_FOLDER)
+
+    def parts(self, path: str) -> list[Part]:
+        """The parts of an object's path."""
+        names = path.split("/")
+        folders = ["/".join(names[:depth]) for depth in range(len(names) + 1)]
+        return [
+            Part(name, is_bookkeeping(name, self.names[above]) or here in self.own)
+            for name, (above, here) in zip(names, pairwise(folders), strict=True)
+        ]
 
 
 def _matching(url: str) -> list[Found | Unread]:
+    """The objects that a glob matches, and what there is to read below the folders that it matches."""
     fixed, pattern = [], url.split("/")
     while not glob.has_magic(pattern[0]):
         fixed.append(pattern.pop(0))
     base = "/".join(fixed)
     below, skipped = _below(base)
-    found = [(path, size) for path, size in below if matches(path.split("/"), pattern)]
-    if not found:
+    level = _Levels.of(below)
+    inside: dict[str, list[Size]] = {}
+    named: list[Found] = []
+    for path, size in below:
+        parts = level.parts(path)
+        depth = next((at for at in range(len(parts), 0, -1) if matches(parts[:at], pattern)), 0)
+        if depth < len(parts):
+            above = "/".join(part.name for part in parts[:depth])
+            inside.setdefault(above, []).append((path.removeprefix(f"{above}/"), size))
+        elif size or not level.is_marker(path):
+            require_format(path)
+            named.append(Found(f"{base}/{path}", size, f"{base}/{path}".rpartition("/")[0]))
+    inside.pop("", None)
+    if not named and not inside:
         raise UsageError(f"{url}: no object matches; {base} holds: {list_names([path for path, _ in below])}")
-    for path, _ in found:
-        require_format(path)
-    return [*(Found(f"{base}/{path}", size, f"{base}/{path}".rpartition("/")[0]) for path, size in found), *skipped]
+    return [*named, *(it for folder, held in inside.items() for it in _in_folder(f"{base}/{folder}", held)), *skipped]
 
 
 def _below(folder: str) -> tuple[list[Size], list[Unread]]:
@@ -133,16 +163,3 @@ def _size(url: str) -> int | None:
         return None
     except BaseError as error:
         raise UsageError(f"{url}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
-
-
-def matches(parts: list[str], pattern: list[str]) -> bool:
-    """Whether path parts match a glob's parts; ``**`` stands for any number of parts, ``*`` not for hidden ones."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        if pattern[1:] == []:
-            return bool(parts)
-        return any(matches(parts[skip:], pattern[1:]) for skip in range(len(parts)))
-    if not parts or (parts[0].startswith(".") and not pattern[0].startswith(".")):
-        return False
-    return fnmatchcase(parts[0], pattern[0]) and matches(parts[1:], pattern[1:])

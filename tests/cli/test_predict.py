@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
+from cli.given_texts import files_and_texts
 from cli.main import run
-from featurestore import Store
+from featurestore import Store, UsageError
+from pipelines.predict_job import PredictRequest
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import train
 
@@ -45,3 +52,123 @@ def test_an_encoder_that_a_head_names_is_fetched_where_the_command_line_says_so(
         " from the hub, or give the encoder's directory with --encoder\n"
     )
     assert said == (refusal if code else "")
+
+
+def test_every_probability_is_shown_beside_the_name_of_its_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    corpus = write_corpus(tmp_path / "a.parquet", texts(40))
+    run_encode(tmp_path / "store", corpus)
+    for task in ("one", "two"):
+        train(Store.open(str(tmp_path / "store")), tmp_path, task)
+    few = write_corpus(tmp_path / "few.parquet", texts(2))
+    words = ["predict", few, "--head", str(tmp_path / "one"), "--head", str(tmp_path / "two"), "--probabilities"]
+
+    def outcome(*more: str) -> str:
+        capsys.readouterr()
+        assert run([*words, "--device", "cpu", *more]) == 0
+        return capsys.readouterr().out
+
+    rows = json.loads(outcome("--json"))["predictions"]
+    assert [len(rows), *{tuple(row["probabilities"]) for row in rows}] == [4, ("even", "odd")]
+    assert all(row["probabilities"][row["label"]] == row["score"] for row in rows)
+    for name in ("out.parquet", "out.csv"):
+        outcome("--out", str(tmp_path / name))
+    stored = pq.read_table(tmp_path / "out.parquet").to_pylist(maps_as_pydicts="strict")
+    assert stored == rows
+    cells = [json.loads(cell) for cell in pcsv.read_csv(tmp_path / "out.csv")["probabilities"].to_pylist()]
+    assert [list(cell) for cell in cells] == [["even", "odd"]] * 4
+    assert cells[0] == pytest.approx(rows[0]["probabilities"])
+    likeliest = max(rows[0]["probabilities"].items(), key=lambda it: it[1])
+    assert f"{likeliest[0]} {likeliest[1]:.4f}, " in outcome()
+
+
+def test_texts_and_lines_of_standard_input_get_the_answers_that_a_file_gets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = texts(40)
+    corpus = write_corpus(tmp_path / "a.parquet", rows)
+    run_encode(tmp_path / "store", corpus)
+    for task in ("one", "other"):
+        train(Store.open(str(tmp_path / "store")), tmp_path, task)
+    heads = ["--head", str(tmp_path / "one"), "--head", str(tmp_path / "other"), "--device", "cpu", "--json"]
+
+    def answers(*words: str) -> list[tuple[object, ...]]:
+        capsys.readouterr()
+        assert run(["predict", *words, *heads]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["rejected"] == (1 if words == ("-",) else 0)
+        return [(it["doc_id"], it["head"], it["label"], it["score"]) for it in found["predictions"]]
+
+    wanted = {(doc_id, head): rest for doc_id, head, *rest in answers(corpus)}
+    given = [rows[3]["text"], rows[7]["text"]]
+    places = {"1": "d3", "2": "d7", "3": "d7"}
+    by_words = answers(*given)
+    assert [place for place, *_ in by_words] == ["1", "2", "1", "2"]
+    assert all(wanted[places[place], head] == pytest.approx(rest) for place, head, *rest in by_words)
+
+    # The second line is blank; what ends the last one begins no other.
+    lines = io.TextIOWrapper(io.BytesIO(f"{given[0]}\r\n\n{given[1]}\n".encode()))
+    monkeypatch.setattr(sys, "stdin", lines)
+    by_lines = answers("-")
+    assert [place for place, *_ in by_lines] == ["1", "3", "1", "3"]
+    assert [rest for _, *rest in by_lines] == [rest for _, *rest in by_words]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "articles.parquet",
+        "my articles.csv.gz",
+        "*.parquet",
+        "my files/*.csv",
+        "there are blanks",
+        "a folder/without ending",
+        "./misspelt",
+        "s3://bucket/what is below",
+        "hdfs://host/a b",
+    ],
+)
+def test_what_may_be_the_name_of_a_file_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there are blanks").touch()
+    Path("a folder").mkdir()
+    assert files_and_texts([word], "utf-8") == ([word], [])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "and/or a text",
+        "What is this?",
+        "a [bracket] and a *",
+        "see https://example.org/page",
+        "ratio 1:2",
+        "files end in .parquet or so",
+        "two\nlines",
+        "word " * 2000,
+        " ",
+    ],
+)
+def test_what_can_be_no_name_is_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert files_and_texts([word], "utf-8") == ([], [word])
+
+
+def test_a_single_word_that_is_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"'artcles': no such file or folder; a text of one word goes to"):
+        files_and_texts(["a text", "artcles"], "utf-8")
+
+
+def test_files_and_texts_at_once_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"predict: new.csv is a file and the rest are texts"):
+        PredictRequest("new.csv", "trained/topic", texts="a text")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("data", "message"), [(b"", "standard input is empty"), (b"\xff\n", "is not utf-8 text")])
+def test_standard_input_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes, message: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    with pytest.raises(UsageError, match=message):
+        files_and_texts(["-"], "utf-8")

@@ -85,3 +85,51 @@ def test_every_point_of_a_grid_is_printed_and_the_best_is_kept(
     text = " ".join(capsys.readouterr().out.split())
     assert f"kept epoch {printed['best']['number']} of 4, {printed['best']['pooling']}, lr 0.0003" in text
     assert text.count(": dev accuracy") == 4
+
+
+def test_what_each_class_was_trained_and_measured_on_is_printed(
+    tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    store, head = (str(tmp_path / name) for name in ("store", "rare"))
+    names = ["often"] * 36 + ["rare"] * 3 + ["once"]
+    pq.write_table(pa.table({"doc_id": [f"d{i}" for i in range(40)], "label": names}), tmp_path / "l.parquet")
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
+    command = ["train", str(tmp_path / "l.parquet"), "--store", store, "--out", head, "--epochs", "1"]
+    capsys.readouterr()
+    assert run(command) == 0
+    printed = capsys.readouterr()
+    rows = [line.replace("│", " ").split() for line in printed.out.splitlines() if line.startswith("│")]
+    assert {row[0]: row[1:3] for row in rows} == {"often": ["32", "4"], "rare": ["3", "0"], "once": ["1", "0"]}
+    assert "dev mcc not defined" in " ".join(printed.out.split())
+    assert "dev has no document of 2 classes: once (1), rare (3); --dev-share 0.17" in caplog.text
+    assert run([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["classes"] == ["often", "once", "rare"]
+    recall = found["evaluation"]["accuracy"]
+    assert found["by_class"] == {"trained_on": [32, 1, 3], "measured_on": [4, 0, 0], "recall": [recall, None, None]}
+
+
+def test_integer_classes_have_their_own_order_and_heads_of_old_keep_theirs(tmp_path: Path, corpus: str) -> None:
+    store, head = (str(tmp_path / name) for name in ("store", "number"))
+    table = pa.table({"doc_id": [f"d{i}" for i in range(40)], "label": [i % 12 + 1 for i in range(40)]})
+    pq.write_table(table, tmp_path / "l.parquet")
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
+    labels = str(tmp_path / "l.parquet")
+    assert run(["train", labels, "--store", store, "--out", head, "--epochs", "1", "--dev-share", "0"]) == 0
+    assert json.loads((tmp_path / "number" / "head.json").read_text())["classes"] == list(map(str, range(1, 13)))
+
+
+def test_a_class_with_far_fewer_documents_than_others_is_called_rare(
+    tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, head = (str(tmp_path / name) for name in ("store", "rare"))
+    table = pa.table({"doc_id": [f"d{i}" for i in range(40)], "label": ["no"] * 39 + ["yes"]})
+    pq.write_table(table, tmp_path / "l.parquet")
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
+    command = ["train", str(tmp_path / "l.parquet"), "--store", store, "--out", head, "--epochs", "1"]
+    for options in ([], ["--dev-share", "0"]):
+        capsys.readouterr()
+        assert run([*command, *options]) == 0
+        out = " ".join(capsys.readouterr().out.split())
+        assert "rare yes (1): accuracy hardly shows it; look at recall and macro f1" in out
+        assert "│ yes │ 1 │" in out

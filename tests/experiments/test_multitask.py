@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -136,7 +137,11 @@ def test_predict_and_backfill_take_the_heads(tmp_path: Path):
         columns=CorpusColumns(pair="other"),
     )
     assert report.exit_code == 0
-    Head.load(folder).require(Store.open(str(tmp_path / "store")).spec)
+    head = Head.load(folder)
+    head.require(Store.open(str(tmp_path / "store")).spec)
+    assert head.trained_on is not None
+    ids = [pq.read_table(tmp_path / f"same-{part}.parquet")["doc_id"] for part in ("train", "dev")]
+    assert [head.trained_on.count(column) for column in ids] == [40, 0]
 
 
 @pytest.mark.parametrize("killed", [3, 8])

@@ -37,6 +37,29 @@ def test_documents_keep_their_texts_and_labels_and_parts_share_no_id(tmp_path: P
     assert [data.classes[code] for code in data.dev.codes(data.classes)] == data.dev.table["label"].to_pylist()
 
 
+def test_labels_of_both_parts_are_in_their_normal_form_and_integers_in_their_order(tmp_path: Path) -> None:
+    train = {**rows(12), "label": [f"{n} " for n in range(1, 13)]}
+    data = read_task(task_of(tmp_path, train, {**rows(2), "label": [" 12", "2\n"]}))
+    assert data.classes == tuple(map(str, range(1, 13)))
+    assert sorted(data.dev.codes(data.classes).tolist()) == [1, 11]
+    spaced, plain = (tmp_path / name for name in ("spaced", "plain"))
+    for folder, label in ((spaced, "even "), (plain, "even")):
+        folder.mkdir()
+        other = {**rows(4), "label": [label, "odd", label, "odd"]}
+        task_of(folder, other, other)
+    digests = {
+        read_task(Task("t", "X", str(at / "train.parquet"), str(at / "dev.parquet"), "T")).digest
+        for at in (spaced, plain)
+    }
+    assert len(digests) == 1
+
+
+def test_near_twins_of_a_task_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    twins = {**rows(4), "label": ["Even", "even", "odd", "odd"]}
+    read_task(task_of(tmp_path, twins, rows(4)))
+    assert "train.parquet: classes that are nearly the same: Even ~ even" in caplog.text
+
+
 def test_a_smaller_part_is_a_subset_that_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -84,7 +107,12 @@ def test_dev_texts_that_training_has_too_are_counted(tmp_path: Path) -> None:
         ("doc_id", ["a", "b", None, "d"], "1 rows have no doc_id"),
         ("doc_id", ["a", "b", "b", "d"], r"ids occur more than once \(b\)"),
         ("label", ["same"] * 4, "every training document is 'same'; a task needs two classes"),
-        ("label", ["x", "y", "x", "y"], "dev classes even, odd have no training document"),
+        ("label", ["x", "y", "x", "y"], "dev classes even, odd have no training document; label some"),
+        (
+            "label",
+            ["Even", "odd", "Even", "odd"],
+            r"even have no training document \(written otherwise: even ~ Even\);",
+        ),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused(

@@ -72,6 +72,9 @@ def test_tasks_are_chosen_and_left_out_by_name_and_by_group(tmp_path: Path) -> N
     registry = load_tasks(written(tmp_path, text))
     assert registry.only(["topic"]).names == ("topic",)
     assert registry.only([]).names == ("tone", "topic")
+    assert (
+        registry.only("topic").names == registry.without("tone").names == registry.of_groups("DOC").names == ("topic",)
+    )
     assert registry.without(["tone"]).names == ("topic",)
     assert registry.of_groups(["SA"]).names == ("tone",)
     with pytest.raises(UsageError, match="no task sound; there are tone, topic"):

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.identity import key_hashes, text_digests
+from featurestore.identity import id_array, key_hashes, text_digests
 from tests.strategies import DOC_IDS, TEXTS
 
 
@@ -59,3 +59,11 @@ def test_chunks_slices_and_string_types_change_nothing(ids: list[str], start: in
 def test_different_documents_have_different_digests(documents: list[tuple[str, str | None]]) -> None:
     digests = text_digests(strings(*(t for t, _ in documents)), strings(*(p for _, p in documents))).to_pylist()
     assert len(set(digests)) == len(documents)
+
+
+def test_ids_are_texts_or_integers_and_one_by_itself_is_one() -> None:
+    assert id_array("d12").equals(strings("d12"))
+    assert id_array(12).equals(strings("12"))
+    assert id_array([1, 12]).equals(strings("1", "12"))
+    assert id_array(pa.chunked_array([[1], [12]])).equals(strings("1", "12"))
+    assert id_array([]).equals(strings())

@@ -144,6 +144,7 @@ def test_a_store_whose_types_were_stored_as_they_came_is_listed_and_compacted(
     before = store.documents(["doc_id", "kept"])
     assert before["doc_id"].to_pylist() == ["a", "c", "d"]
     promoted_type = promoted([kept.type, other.type])
+    assert store.kept_columns().field("kept").type == promoted_type
     assert before["kept"].combine_chunks() == pa.concat_arrays(
         [promote(kept.slice(0, 1), promoted_type), promote(kept.slice(2), promoted_type), promote(other, promoted_type)]
     )

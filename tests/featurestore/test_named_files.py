@@ -6,6 +6,7 @@ import os
 import urllib.request
 from pathlib import Path
 
+import obstore
 import pytest
 
 from featurestore.errors import UsageError
@@ -43,6 +44,25 @@ def test_an_object_whose_writing_failed_is_not_there(s3_bucket: str) -> None:
         file.write(b"half" * (1 // 0))
     with pytest.raises(UsageError, match="x: no such file"):
         read_file(f"{s3_bucket}/x")
+
+
+def test_an_object_too_large_for_memory_is_whole(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def put(*args: object, chunk_size: int, **more: object) -> object:
+        asked.append(chunk_size)
+        return real(*args, chunk_size=chunk_size, **more)  # type: ignore[arg-type]
+
+    real = obstore.put
+    monkeypatch.setattr(obstore, "put", put)
+    monkeypatch.setattr("featurestore.named_files.IN_MEMORY", 1000)
+    monkeypatch.setattr("featurestore.objects.ONE_PUT_BYTES", 1000)
+    data = os.urandom(9 << 20)
+    write(f"{s3_bucket}/x", data)
+    assert (read_file(f"{s3_bucket}/x") == data, asked) == (True, [8 << 20])
+    monkeypatch.setattr("featurestore.objects.MOST_PARTS", 1)
+    write(f"{s3_bucket}/x", data[::-1])
+    assert (read_file(f"{s3_bucket}/x") == data[::-1], asked[1:]) == (True, [9 << 20])
 
 
 def test_an_object_at_the_root_of_a_bucket(s3_bucket: str) -> None:

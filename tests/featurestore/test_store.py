@@ -26,6 +26,7 @@ from featurestore import (
     segments,
 )
 from featurestore.entries import SegmentEntry
+from featurestore.maintenance.delete import delete
 from featurestore.objects import Objects
 from featurestore.quantizers import UInt8
 from featurestore.reader import SegmentReader
@@ -312,6 +313,27 @@ class TestGather:
             put(store, TEXTS).gather(pa.array(["doc-1", None]))
 
 
+class TestNames:
+    """Places and ids as Python callers may give them."""
+
+    def test_one_id_by_itself_is_one_and_so_is_a_column(self, tmp_path: Path) -> None:
+        there = put(Store.create(str(tmp_path / "store"), spec_of()), TEXTS)
+        assert there.contains("doc-3").tolist() == [True]
+        assert there.gather("doc-3").doc_ids.to_pylist() == ["doc-3"]
+        assert there.documents("doc_id") == there.documents(["doc_id"])
+        assert delete(there, "doc-3").missing == ()
+        assert "doc-3" not in Store.open(there.uri).documents("doc_id")["doc_id"].to_pylist()
+
+    def test_a_store_is_opened_by_a_path(self, tmp_path: Path) -> None:
+        Store.create(str(tmp_path / "store"), spec_of())
+        assert Store.open(tmp_path / "store").uri == str(tmp_path / "store")
+
+    def test_a_store_says_what_it_is_in_one_line(self, tmp_path: Path) -> None:
+        there = put(Store.create(str(tmp_path / "store"), spec_of()), TEXTS)
+        features = f"{ENCODER.name} mean:4 tokens sign"
+        assert repr(there) == f"Store('{tmp_path}/store', snapshot=1, documents={len(TEXTS)}, features='{features}')"
+
+
 class TestDocuments:
     def test_the_index_is_that_of_the_blocks_that_were_written(self, store: Store) -> None:
         assert put(store, TEXTS).documents().to_pydict() == block_of(store.spec, TEXTS).index.to_pydict()
@@ -354,6 +376,10 @@ class TestDocuments:
         assert table["topic"].to_pylist() == ["a"] * 12 + [None] * 9
         assert table["source"].to_pylist() == [None] * 20 + ["web"]
         assert store.documents(["source"]).num_rows == 21
+        assert list(store.kept_columns()) == [table.schema.field(name) for name in ("year", "topic", "source")]
+
+    def test_without_kept_columns_there_are_none(self, store: Store) -> None:
+        assert list(store.kept_columns()) == list(put(store, TEXTS).kept_columns()) == []
 
     def test_types_with_nothing_in_common_are_read_as_strings(self, store: Store) -> None:
         store = kept_store(store, ({"a": "a"}, {"year": pa.array([2020])}), ({"b": "b"}, {"year": pa.array(["20xx"])}))

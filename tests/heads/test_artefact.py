@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import safetensors.torch
 import torch
@@ -77,6 +78,40 @@ def test_the_digest_follows_what_changes_predictions_and_nothing_else() -> None:
     assert head.digest != head_of(spec_of(), "mean").digest
     assert head.digest != replace(head, classes=("yes", "perhaps", "no")).digest
     assert re.fullmatch("[0-9a-f]{64}", head.digest)
+
+
+def test_a_head_knows_the_documents_that_trained_it_and_its_digest_does_not(tmp_path: Path) -> None:
+    spec = spec_of()
+    block, codes = learnable(spec, 30, 2)
+    trained = train_head(block, codes, spec, ("x", "y"), settings=TrainSettings(epochs=1))
+    unknown, known = Head.of(trained, "t"), Head.of(trained, "t", 7, block.doc_ids)
+    assert unknown.trained_on is None
+    assert known.digest == unknown.digest
+    known.save(tmp_path / "h")
+    assert b"d1" not in (tmp_path / "h" / "head.json").read_bytes().partition(b'"trained_on"')[2]
+    loaded = Head.load(tmp_path / "h")
+    assert loaded.trained_on is not None
+    assert loaded.trained_on.count(block.doc_ids) == 30
+    assert loaded.trained_on.count(pa.array(["d30", "other"])) == 0
+    assert loaded.to_files() == known.to_files()
+
+
+def test_a_head_of_old_with_a_whole_confusion_matrix_and_classes_in_any_form_is_read(tmp_path: Path) -> None:
+    head = replace(head_of(spec_of()), classes=("a ", "b", "10"))
+    evaluation = Evaluation.of(np.array([0, 1, 1]), np.array([0, 1, 0]), head.classes)
+    replace(head, evaluation=evaluation).save(tmp_path / "h")
+    edit(tmp_path / "h" / "head.json", lambda d: d["evaluation"].update(confusion=[[1, 0, 0], [1, 1, 0], [0, 0, 0]]))
+    loaded = Head.load(tmp_path / "h")
+    assert loaded.classes == ("a ", "b", "10")
+    assert loaded.digest == head.digest
+    assert loaded.evaluation == evaluation
+
+
+def test_a_head_of_many_classes_takes_little_room() -> None:
+    many = tuple(map(str, range(2000)))
+    codes = np.arange(2000)
+    head = replace(head_of(spec_of()), evaluation=Evaluation.of(codes, codes[::-1].copy(), many))
+    assert len(head.to_files()["head.json"]) < 500_000
 
 
 @pytest.mark.parametrize(
@@ -298,6 +333,7 @@ def drop_a_weight(path: Path) -> None:
         (lambda path: edit(path / "head.json", lambda d: d.pop("classes")), r"head\.json: damaged: no 'classes'"),
         (lambda path: edit(path / "head.json", lambda d: d["classes"].reverse()), "not those that were saved together"),
         (lambda path: edit(path / "head.json", lambda d: d["classes"].pop()), r"weights\.safetensors: damaged"),
+        (lambda path: edit(path / "head.json", lambda d: d.update(trained_on="x")), r"h/head\.json: damaged: "),
         (lambda path: edit(path / "head.json", lambda d: d.update(task="../x")), r"head\.json: damaged: task '\.\./x'"),
         (lambda path: edit(path / "head.json", lambda d: d["spec"].update(layers="mean:9")), r"head\.json: damaged: "),
         (

@@ -10,7 +10,7 @@ from torch import nn
 
 from featurestore import UsageError
 from heads import AttentionPooling
-from heads.attention import default_heads
+from heads.attention_sizes import default_heads
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 

@@ -1,62 +1,75 @@
-"""Predictions beside labels, joined by id."""
+"""Evaluations: what they say where little can be said, and as JSON."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from featurestore import DataError
-from heads import Evaluation, evaluate_predictions
-from tests.heads.building import labels_of
+from heads import Evaluation
 
 
-def test_predictions_are_joined_by_id() -> None:
-    labels = labels_of({"a": "x", "b": "y", "c": "x", "gone": "y"})
-    evaluation = evaluate_predictions(labels, pa.array(["c", "b", "new", "a"]), pa.array(["x", "x", "y", "x"]))
-    assert evaluation.classes == ("x", "y")
-    assert evaluation.confusion == ((2, 0), (1, 0))
-    assert evaluation.accuracy == pytest.approx(2 / 3)
-    assert evaluation.macro_f1 == pytest.approx((4 / 5 + 0) / 2)
-    assert evaluation.mcc == 0.0
-    assert evaluation.majority == pytest.approx(2 / 3)
-    assert (evaluation.documents, evaluation.missing, evaluation.unlabelled) == (3, 1, 1)
-    low, high = evaluation.intervals["accuracy"]
-    assert low < 2 / 3 < high
-
-
-def test_chunks_dictionaries_and_strange_classes_are_taken() -> None:
-    labels = labels_of({"a": "x", "b": "y"})
-    ids = pa.chunked_array([["b"], ["a"]])
-    predicted = pa.chunked_array([pa.array(["z"]).dictionary_encode(), pa.array(["x"]).dictionary_encode()])
-    evaluation = evaluate_predictions(labels, ids, predicted)
-    assert evaluation.classes == ("x", "y", "z")
-    assert evaluation.confusion == ((1, 0, 0), (0, 0, 1), (0, 0, 0))
-
-
-def test_integer_ids_meet_their_decimal_text() -> None:
-    evaluation = evaluate_predictions(labels_of({"7": "x", "8": "y"}), pa.array([8, 7]), pa.array(["y", "x"]))
-    assert evaluation.accuracy == 1.0
-
-
-def test_no_common_document_is_an_error_that_shows_both_sides() -> None:
-    with pytest.raises(DataError, match=r"none of its 2 labelled documents .*labelled: a, b; predicted: c\)"):
-        evaluate_predictions(labels_of({"a": "x", "b": "y"}), pa.array(["c"]), pa.array(["x"]))
-
-
-def test_a_document_predicted_twice_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"1 documents come twice \(a\)"):
-        evaluate_predictions(labels_of({"a": "x"}), pa.array(["a", "a"]), pa.array(["x", "y"]))
+def evaluation_of(truth: list[int], predicted: list[int], classes: tuple[str, ...] = ("x", "y", "z")) -> Evaluation:
+    return Evaluation.of(np.array(truth), np.array(predicted), classes, missing=4, unlabelled=1)
 
 
 def test_an_evaluation_travels_as_json() -> None:
-    truth, predicted = np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2])
-    evaluation = Evaluation.of(truth, predicted, ("x", "y", "z"), missing=4, unlabelled=1)
+    evaluation = evaluation_of([0, 1, 2, 2], [0, 1, 1, 2])
     document = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
     assert Evaluation.from_dict(document) == evaluation
     assert document["documents"] == 4
     assert document["missing"] == 4
     assert set(document["intervals"]) == {"accuracy", "macro_f1", "mcc"}
-    assert {"accuracy", "macro_f1", "mcc", "confusion"} <= set(document)
+    assert document["confusion"] == {"truth": [0, 1, 2, 2], "predicted": [0, 1, 1, 2], "documents": [1, 1, 1, 1]}
+
+
+def test_an_evaluation_with_its_whole_matrix_as_heads_held_it_is_read() -> None:
+    evaluation = evaluation_of([0, 1, 2, 2, 2], [0, 1, 1, 2, 2])
+    document = evaluation.to_dict() | {"confusion": [[1, 0, 0], [0, 1, 0], [0, 1, 2]]}
+    del document["trained_on"]
+    assert Evaluation.from_dict(document) == evaluation
+
+
+def test_many_classes_take_as_much_room_as_documents() -> None:
+    truth = np.random.default_rng(0).integers(0, 50_000, 300)
+    names = tuple(map(str, range(50_000)))
+    document = Evaluation.of(truth, (truth * 7) % 50_000, names).to_dict()
+    assert len(json.dumps(document["confusion"])) < 10_000
+
+
+def test_documents_of_one_class_have_no_correlation_and_no_interval_of_it() -> None:
+    evaluation = evaluation_of([1, 1, 1], [1, 1, 1])
+    assert (evaluation.accuracy, evaluation.macro_f1, evaluation.majority) == (1.0, 1.0, 1.0)
+    assert evaluation.mcc is None
+    assert evaluation.intervals["mcc"] is evaluation.intervals["macro_f1"] is None
+    assert evaluation.accuracy_interval[0] < 0.5
+    document = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert document["mcc"] is document["intervals"]["mcc"] is None
+    assert Evaluation.from_dict(document) == evaluation
+
+
+def test_no_errors_leave_the_correlation_defined_and_its_interval_not() -> None:
+    evaluation = evaluation_of([0, 1] * 20, [0, 1] * 20)
+    assert evaluation.mcc == pytest.approx(1.0)
+    assert evaluation.intervals["mcc"] is None
+
+
+def test_one_answer_for_all_shows_no_correlation() -> None:
+    evaluation = evaluation_of([0, 0, 1], [0, 0, 0])
+    assert evaluation.mcc == 0.0
+    assert evaluation.majority == pytest.approx(2 / 3)
+
+
+def test_nothing_to_measure_on_is_an_error() -> None:
+    with pytest.raises(DataError, match="no document to measure on"):
+        evaluation_of([], [])
+
+
+@pytest.mark.parametrize(("trained_on", "said"), [(None, False), (0, False), (1, False), (2, True), (3, True)])
+def test_half_of_the_documents_make_it_a_measure_of_training(trained_on: int | None, said: bool) -> None:
+    documents: dict[str, Any] = {"trained_on": trained_on}
+    evaluation = Evaluation.of(np.array([0, 1, 1]), np.array([0, 1, 0]), ("x", "y"), **documents)
+    assert evaluation.measures_training is said

@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 from featurestore import StoreError, UsageError
 from featurestore.spec import EncoderSpec
-from heads import Head
+from heads import Evaluation, Head
 from heads.artefact import _digest
 from tests.heads.building import head_of, spec_of
 
@@ -188,6 +189,8 @@ def test_provenance_of_another_kind_is_refused(field: str, value: object) -> Non
             "classes": "xyz",
             "confusion": ["abc"],
         },
+        Evaluation.of(np.array([0, 1]), np.array([0, 1]), ("x", "y")).to_dict()
+        | {"confusion": {"truth": [0, 5], "predicted": [0, 1], "documents": [1, 1]}},
     ],
 )
 def test_an_evaluation_of_another_shape_is_refused(evaluation: object) -> None:

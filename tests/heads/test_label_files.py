@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -180,10 +181,36 @@ def test_the_rules_of_a_corpus_hold_for_labels(tmp_path: Path) -> None:
         assert labels.blank == 2
 
 
+@pytest.mark.parametrize("name", ["l.csv", "l.jsonl", "l.parquet", "l.arrow"])
+def test_labels_of_every_format_are_in_their_normal_form_and_ids_are_not(tmp_path: Path, name: str) -> None:
+    ids, labels = ["a ", "b"], [" cafe\u0301", "x\t"]
+    table = pa.table({"doc_id": ids, "label": labels})
+    if name == "l.parquet":
+        pq.write_table(table, tmp_path / name)
+    elif name == "l.arrow":
+        with pa.ipc.new_file(str(tmp_path / name), table.schema) as file:
+            file.write_table(table)
+    elif name == "l.csv":
+        (tmp_path / name).write_text(
+            "".join(f"{a},{b}\n" for a, b in [("doc_id", "label"), *zip(ids, labels, strict=True)])
+        )
+    else:
+        (tmp_path / name).write_text("\n".join(map(json.dumps, table.to_pylist())))
+    assert pairs(read_labels(tmp_path / name)) == (ids, ["caf\u00e9", "x"])
+
+
 def test_booleans_and_large_integers_of_parquet_are_text(tmp_path: Path) -> None:
     ids = pa.array([2**64 - 1, 1], pa.uint64())
     pq.write_table(pa.table({"doc_id": ids, "label": [True, False]}), tmp_path / "l.parquet", row_group_size=1)
     assert pairs(read_labels(tmp_path / "l.parquet")) == (["18446744073709551615", "1"], ["true", "false"])
+
+
+def test_whole_numbers_with_a_fraction_as_pandas_writes_them_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"doc_id": ["a", "b"], "label": [1.0, None]}), tmp_path / "l.parquet")
+    with pytest.raises(
+        UsageError, match="column label holds double, expected text or integers; cast whole numbers to i"
+    ):
+        read_labels(tmp_path / "l.parquet")
 
 
 def test_long_cells_and_many_rows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

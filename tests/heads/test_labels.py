@@ -47,6 +47,36 @@ def test_dictionaries_and_large_strings_are_text() -> None:
     assert read(table).labels.to_pylist() == ["x", "y"]
 
 
+def test_labels_are_read_in_their_normal_form_and_ids_as_they_are() -> None:
+    labels = read(table_of(["a", "a ", "b"], ["cafe\u0301", " caf\u00e9\u00a0", "x\t"]))
+    assert labels.doc_ids.to_pylist() == ["a", "a ", "b"]
+    assert labels.labels.to_pylist() == ["caf\u00e9", "caf\u00e9", "x"]
+    assert labels.classes == ("caf\u00e9", "x")
+
+
+def test_a_label_of_white_space_is_none_and_one_that_is_said_twice_in_two_forms_counts_once() -> None:
+    labels = read(table_of(["a", "a", "b"], ["x", "x ", " \u3000"]))
+    assert labels.labels.to_pylist() == ["x"]
+    assert (labels.repeated, labels.blank) == (1, 1)
+
+
+def test_near_twins_among_labels_are_named_in_a_warning_and_stay_classes(caplog: pytest.LogCaptureFixture) -> None:
+    labels = read(table_of([*"abcdef"], ["True", "true", "01", "1", "1.0", "x"]))
+    assert labels.classes == ("01", "1", "1.0", "True", "true", "x")
+    assert [record.getMessage() for record in caplog.records] == [
+        "topics.parquet: classes that are nearly the same: 01 ~ 1 ~ 1.0, True ~ true; write them alike if they are"
+    ]
+    caplog.clear()
+    read(table_of(["a", "b"], ["x", "y"]))
+    assert not caplog.records
+
+
+def test_integer_classes_are_in_their_own_order() -> None:
+    labels = read(pa.table({"doc_id": range(12), "label": range(1, 13)}))
+    assert labels.classes == tuple(map(str, range(1, 13)))
+    assert labels.codes(labels.classes).tolist() == list(range(12))
+
+
 def test_a_row_said_twice_counts_once() -> None:
     labels = read(table_of(["a", "b", "a", "a"], ["x", "y", "x", "x"]))
     assert labels.doc_ids.to_pylist() == ["a", "b"]
@@ -84,7 +114,7 @@ def test_a_column_that_is_there_twice_is_refused() -> None:
 
 
 def test_numbers_with_fractions_are_no_labels() -> None:
-    with pytest.raises(UsageError, match="column label holds double; expected text or integers"):
+    with pytest.raises(UsageError, match="column label holds double; expected text or integers; cast whole numbers"):
         read(table_of(["a"], [0.5]))
 
 
@@ -99,6 +129,19 @@ def test_labels_part_into_stored_and_not_stored() -> None:
 def test_codes_of_a_class_that_is_not_listed_are_an_error() -> None:
     with pytest.raises(DataError, match=r"labels\.csv: classes z are not among x, y"):
         labels_of({"a": "x", "b": "z"}).codes(("x", "y"))
+
+
+def test_a_class_that_is_not_listed_is_told_what_it_nearly_is() -> None:
+    with pytest.raises(DataError, match=r"classes X are not among x, y \(written otherwise: X ~ x\)"):
+        labels_of({"a": "x", "b": "X"}).codes(("x", "y"))
+
+
+def test_codes_are_found_whatever_the_form_of_the_classes() -> None:
+    assert labels_of({"a": "caf\u00e9", "b": "x"}).codes((" x", "cafe\u0301 ")).tolist() == [1, 0]
+
+
+def test_documents_are_counted_by_class() -> None:
+    assert labels_of({"a": "x", "b": "z", "c": "x"}).counts(("x", "y", "z")).tolist() == [2, 0, 1]
 
 
 def test_names_are_cut_for_a_message() -> None:

@@ -72,9 +72,65 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
         Split.by_share(labels_of(many({"x": 5, "y": 5})), share, seed=0)
 
 
-def test_a_share_that_leaves_dev_empty_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"dev share 0\.1 of 4 labels leaves dev empty"):
-        Split.by_share(labels_of(many({"x": 2, "y": 2})), 0.1, seed=0)
+@pytest.mark.parametrize(
+    ("counts", "share", "message"),
+    [
+        ({"x": 2, "y": 2}, 0.1, r"0\.1 of 4 labels .*: the largest class has 2 documents; --dev-share 0\.25 takes one"),
+        (
+            {"x": 49, "y": 3},
+            0.01,
+            r"0\.01 of 52 labels .* 49 documents; --dev-share 0\.02 takes one of them, or give --dev",
+        ),
+        (
+            {"x": 1, "y": 1},
+            0.5,
+            "leaves dev empty: every class has one document, which trains; label more, take --dev-s",
+        ),
+    ],
+)
+def test_a_share_that_leaves_dev_empty_is_refused_and_says_which_would_not(
+    counts: dict[str, int], share: float, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        Split.by_share(labels_of(many(counts)), share, seed=0)
+
+
+@given(documents=st.integers(2, 3000), share=st.floats(0.0001, 0.2))
+def test_the_share_that_is_named_does_it(documents: int, share: float) -> None:
+    labels = labels_of(many({"x": documents, "y": 1}))
+    try:
+        Split.by_share(labels, share, seed=0)
+    except UsageError as error:
+        named = float(str(error).partition("--dev-share ")[2].split()[0])
+        split = Split.by_share(labels, named, seed=0)
+        assert split.dev is not None
+        assert len(split.dev) >= 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"x": 50, "y": 3, "z": 1}, "2 classes: y (3), z (1); --dev-share 0.17 takes some"),
+        ({"x": 50, "z": 1}, "1 class: z (1)"),
+        ({"x": 50, "y": 5}, None),
+    ],
+)
+def test_classes_without_a_dev_document_are_named_with_the_share_that_would_do(
+    counts: dict[str, int], said: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    split = Split.by_share(labels_of(many(counts)), 0.1, seed=0)
+    split.warn_of_unmeasured(0.1)
+    expected = [] if said is None else [f"labels.csv: dev has no document of {said}"]
+    assert [record.getMessage() for record in caplog.records] == expected
+
+
+def test_classes_that_given_dev_labels_lack_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    split = Split.given(labels_of(many({"x": 5, "y": 5})), labels_of({"c": "x"}, "dev.csv"))
+    assert split.unmeasured == ("y",)
+    split.warn_of_unmeasured()
+    assert "dev.csv: dev has no document of 1 class: y (5)" in caplog.text
+    Split.given(labels_of(many({"x": 5, "y": 5}))).warn_of_unmeasured()
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("build", [Split.given, lambda labels: Split.by_share(labels, 0.1, 0)])
@@ -96,6 +152,11 @@ def test_an_empty_dev_is_an_error() -> None:
 def test_a_class_that_only_dev_has_is_an_error() -> None:
     with pytest.raises(DataError, match=r"dev\.csv: classes z have no document to train on"):
         Split.given(labels_of({"a": "x", "b": "y"}), labels_of({"c": "z", "d": "x"}, "dev.csv"))
+
+
+def test_a_class_that_only_dev_has_is_told_what_it_nearly_is() -> None:
+    with pytest.raises(DataError, match=r"classes Y have no document to train on \(written otherwise: Y ~ y\); label"):
+        Split.given(labels_of({"a": "x", "b": "y"}), labels_of({"c": "Y", "d": "x"}, "dev.csv"))
 
 
 def test_a_document_in_both_parts_is_an_error() -> None:

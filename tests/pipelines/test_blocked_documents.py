@@ -34,7 +34,16 @@ def test_a_blocked_document_does_not_come_back(tmp_path: Path) -> None:
 
     again = run_encode(tmp_path / "store", corpus, unit_rows=8)
     assert (again.exit_code, again.document["committed"]) == (0, False)
-    counts = {"in": 20, "encoded": 0, "adopted": 0, "skipped": 18, "blocked": 2, "dead": 0, "superseded": 0}
+    counts = {
+        "in": 20,
+        "encoded": 0,
+        "adopted": 0,
+        "refreshed": 0,
+        "skipped": 18,
+        "blocked": 2,
+        "dead": 0,
+        "superseded": 0,
+    }
     assert documents(again) == counts
 
     # d24 has never been stored, and d17 has another text now.

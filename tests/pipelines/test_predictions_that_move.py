@@ -71,7 +71,7 @@ def before_a_file_is_read(patch: pytest.MonkeyPatch, *events: Callable[[], objec
 
 
 def read(predictions: Predictions, head: str | None = "topic") -> list[str]:
-    return sorted(read_predictions(predictions.objects.uri, head)[1]["doc_id"].to_pylist())
+    return sorted(read_predictions(predictions.objects.uri, head).table["doc_id"].to_pylist())
 
 
 def test_a_reader_goes_on_with_the_version_that_it_began_with(

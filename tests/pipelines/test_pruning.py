@@ -132,7 +132,7 @@ def test_an_obstacle_without_anything_to_prune_is_no_failure(corpus: Path) -> No
 def test_the_first_row_without_an_id_is_named(corpus: Path) -> None:
     bad_byte_in_an_id(corpus)
     assert prune(corpus).document["pruning"]["obstacles"] == [
-        f"1 rows have no id that can be read, the first in {corpus}/a.jsonl row 3"
+        f"1 row without an id that can be read, the first in {corpus}/a.jsonl row 3"
     ]
 
 

@@ -36,3 +36,8 @@ def test_other_options_of_beam_pass_through() -> None:
 
 def test_a_runner_elsewhere_has_no_workers_here() -> None:
     assert RunnerChoice.of(["--runner=PortableRunner", "--job_endpoint=localhost:1"], units=8).workers is None
+
+
+def test_one_option_by_itself_is_one() -> None:
+    choice = RunnerChoice.of("--direct_num_workers=3", units=8)
+    assert (choice.options, choice.workers) == (("--direct_num_workers=3",), 3)

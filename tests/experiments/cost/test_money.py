@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from experiments.cost import BUILT_IN, Corpus, Methods, MoneyComparison, Prices, compare_money
+from experiments.cost import BUILT_IN, Corpus, EncoderShape, Methods, MoneyComparison, Prices, compare_money
+from experiments.cost.money import ASSUMED, StoredOnce
 from featurestore.errors import UsageError
 from featurestore.layers import LayerPooling
 
@@ -109,3 +112,32 @@ def test_impossible_prices_are_refused(fields: dict[str, float], message: str) -
 def test_a_corpus_of_nothing_is_refused(field: str) -> None:
     with pytest.raises(UsageError, match=f"{field} 0: expected 1 or more"):
         Corpus(**({"documents": 1, "tokens": 1, "tasks": 1} | {field: 0}))
+
+
+def test_keeping_is_told_as_a_multiple_of_encoding_and_the_size_of_encoder_that_it_pays_for() -> None:
+    found = compared().stored["sign"]
+    assert found.keeping_per_encoding == pytest.approx(found.storage_cost / compared().encode_once.cost)
+    assert compared(tasks=1).stored["sign"].size_that_pays is None
+
+
+def test_an_encoder_of_the_size_that_pays_breaks_even_at_the_tasks_that_were_asked() -> None:
+    def priced(shape: EncoderShape) -> StoredOnce:
+        methods = Methods.of(shape, DISTILLED, 50)
+        pooling = LayerPooling.parse("last")
+        return compare_money(shape, methods, Corpus(10, 50, 14), Prices(), pooling, "tokens").stored["sign"]
+
+    size = priced(BUILT_IN["minilm"]).size_that_pays
+    assert size is not None
+    deeper = EncoderShape.of_bert("deeper", round(size / 384), 384, 1536)
+    assert priced(deeper).break_even == pytest.approx(14, rel=0.05)
+
+
+def test_where_computing_costs_nothing_there_is_no_multiple() -> None:
+    free = compared(prices=replace(PRICES, device_hour=0)).stored["sign"]
+    assert (free.keeping_per_encoding, free.size_that_pays) == (None, None)
+
+
+def test_every_default_says_what_it_stands_for() -> None:
+    assert ASSUMED.keys() == vars(Prices()).keys()
+    for name, value in vars(Prices()).items():
+        assert ASSUMED[name].startswith((f"{value:g} ", f"{value:g}:"))

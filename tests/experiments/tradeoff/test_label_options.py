@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from experiments.tradeoff.label_options import LabelFiles
-from featurestore import UsageError
+from experiments.tradeoff.label_options import LabelFiles, read_tasks
+from featurestore import Store, UsageError
+from tests.experiments.tradeoff.building import rich_store
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,16 @@ def test_the_colon_between_two_files_is_the_one_after_an_ending(text: str, train
 def test_what_names_no_files_is_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         LabelFiles.parse(text)
+
+
+def test_labels_are_read_in_their_normal_form_and_classes_without_a_dev_document_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store.open(str(rich_store(tmp_path) / "rich"))
+    values = ["10 ", "2", " 10", "2", "1", "1"] * 3
+    for part, ids, chosen in (("a", range(18), values), ("b", range(20, 24), ["2 ", "10", "2", "10"])):
+        rows = "".join(f"d{at},{value}\n" for at, value in zip(ids, chosen, strict=True))
+        (tmp_path / f"{part}.csv").write_text(f"doc_id,label\n{rows}")
+    (task,) = read_tasks([LabelFiles("t", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))], store)
+    assert task.classes == ("1", "2", "10")
+    assert "dev has no document of 1 class: 1 (6)" in caplog.text

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import run
-from experiments.tradeoff import chart
+from experiments.tradeoff import picture
 from experiments.tradeoff.png import compact
 from experiments.tradeoff.report_files import check_folder, write_report_files
 from experiments.tradeoff.run import TradeoffReport, run_tradeoff
@@ -65,9 +65,9 @@ def test_the_page_has_the_answer_the_figures_and_where_they_come_from(
     assert recommendation_text(report).replace(" %", "\u00a0%") in text
     assert report.bench.source.spec.fingerprint in text
     assert "vegaEmbed(" in text
-    spec = re.search(r'window.vegaEmbed\("#chart", (\{.*\}), \{actions', text)
-    assert spec is not None
-    assert len(json.loads(spec[1])["vconcat"]) == 2
+    panels = re.search(r" of (\[.*\])\.entries\(\)", text)
+    assert panels is not None
+    assert len(json.loads(panels[1])) == 3
 
 
 def test_a_name_cannot_end_the_script_or_make_an_element(report: TradeoffReport, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_the_recommended_store_and_heads_can_be_made_with_the_commands_printed(r
 def test_a_missing_extra_is_named_before_any_work(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(chart, "find_spec", lambda name: None)
+    monkeypatch.setattr(picture, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"encore-featurestore\[report\]"):
         check_folder(tmp_path / "out")
     assert run(words_of(folder, tmp_path / "out", "two")) == 2

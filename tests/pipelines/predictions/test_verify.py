@@ -258,5 +258,5 @@ class TestCommand:
         assert run(self.words(folder)) == 1
         capsys.readouterr()
         assert run([*backfill, str(folder.root / "out"), "--device", "cpu", "--check"]) == 0
-        assert "checked      5 listed predictions, which are sound" in capsys.readouterr().out
+        assert "checked      5 listed predictions, sound" in capsys.readouterr().out
         assert run(self.words(folder)) == 0

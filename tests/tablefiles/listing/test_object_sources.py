@@ -13,6 +13,7 @@ from pipelines.corpus import CorpusColumns, plan, read_unit
 from tablefiles import find_files, list_files
 from tablefiles.files import open_input
 from tests.pipelines.corpus.corpora import read_all, write_lines, write_parquet
+from tests.tablefiles.listing.globbed import GLOBBED, GLOBS
 
 ROWS = [{"doc_id": f"d{i}", "text": f"text é {i}"} for i in range(300)]
 
@@ -49,7 +50,7 @@ def test_an_object_a_prefix_and_a_glob_are_found(s3_bucket):
     ]
     assert names_of(find_files([s3_bucket]), s3_bucket) == ["in/a.csv", "in/sub/b.jsonl", "other/d.csv"]
     assert names_of(find_files([f"{s3_bucket}/*/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
-    assert names_of(find_files([f"{s3_bucket}/**/*.csv"]), s3_bucket) == ["in/_tmp/c.csv", "in/a.csv", "other/d.csv"]
+    assert names_of(find_files([f"{s3_bucket}/**/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
     assert names_of(find_files([f"{s3_bucket}/in/**/b.*"]), s3_bucket) == ["in/sub/b.jsonl"]
     assert names_of(find_files([f"{s3_bucket}/o*/**"]), s3_bucket) == ["other/d.csv"]
     assert find_files([f"{s3_bucket}/in/a.csv"])[0].bytes == len("in/a.csv")
@@ -152,6 +153,25 @@ def test_what_encore_wrote_itself_below_a_prefix_is_no_input(s3_bucket):
     put_names(s3_bucket, "in/scores/predictions.json", "in/scores/manifests/1.json", "in/scores/head=a/x.parquet")
     put_names(s3_bucket, "in/heads/topic/head.json", "in/heads/topic/weights.safetensors")
     assert listed(f"{s3_bucket}/in", s3_bucket) == (["in/a.csv"], {})
+
+
+def test_a_glob_passes_over_what_a_prefix_passes_over_unless_it_names_that(s3_bucket):
+    put_names(s3_bucket, *GLOBBED)
+    for pattern, names in GLOBS.items():
+        if names:
+            assert listed(f"{s3_bucket}/{pattern}", s3_bucket) == (names, {}), pattern
+            continue
+        with pytest.raises(UsageError, match="no object matches"):
+            find_files([f"{s3_bucket}/{pattern}"])
+
+
+def test_a_glob_that_matches_prefixes_stands_for_the_objects_below_them(s3_bucket):
+    put_names(s3_bucket, "day=1/a.csv", "day=2/b/c.csv", "day=2/_SUCCESS", "day=2/readme.md", "night=1/d.csv")
+    put_any_key(s3_bucket, "day=3/", b"")
+    assert listed(f"{s3_bucket}/day=*", s3_bucket) == (
+        ["day=1/a.csv", "day=2/b/c.csv"],
+        {"day=2/readme.md": "unknown ending"},
+    )
 
 
 def test_columns_in_the_names_of_prefixes_are_found(s3_bucket):

@@ -9,6 +9,7 @@ from featurestore.errors import DataError, UsageError
 from tablefiles.files import TableFile, open_input
 from tablefiles.listing.listing import EMPTY, Listing, Unread
 from tablefiles.listing.sources import find_files, list_files
+from tests.tablefiles.listing.globbed import GLOBBED, GLOBS
 
 
 def touch(folder, *names):
@@ -52,6 +53,21 @@ def test_a_glob_stands_for_what_it_matches(tmp_path):
     assert names_of(find_files([f"{tmp_path}/202?"]), tmp_path) == [
         "2024/a.csv", "2024/b.csv", "2025/d.jsonl", "2025/deep/c.csv",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "names"), GLOBS.items())
+def test_a_glob_passes_over_what_a_folder_passes_over_unless_it_names_that(tmp_path, pattern, names):
+    touch(tmp_path, *GLOBBED)
+    if names:
+        assert names_of(find_files([f"{tmp_path}/{pattern}"]), tmp_path) == names
+        return
+    with pytest.raises(UsageError, match="no file matches"):
+        find_files([f"{tmp_path}/{pattern}"])
+
+
+def test_what_is_named_above_a_glob_is_read_whatever_it_is(tmp_path):
+    touch(tmp_path, ".cache/_raw/a.csv", ".cache/_raw/_b.csv")
+    assert names_of(find_files([f"{tmp_path}/.cache/_raw/*.csv"]), tmp_path) == [".cache/_raw/a.csv"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_itself(tmp_path):

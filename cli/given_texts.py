@@ -1,0 +1,64 @@
+"""Which of the words that predict is given are texts, and which name files."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from featurestore import UsageError
+from tablefiles.formats import format_of_name
+
+STANDARD_INPUT = "-"
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def files_and_texts(words: Sequence[str], encoding: str) -> tuple[list[str], list[str]]:
+    """Part files, folders, globs and URLs from texts; the lines of standard input are texts.
+
+    Raises:
+        UsageError: nothing is called so that may be a misspelt name, or standard input is no text.
+    """
+    files: list[str] = []
+    texts: list[str] = []
+    for word in words:
+        if word == STANDARD_INPUT:
+            texts += _lines(encoding)
+        elif _may_be_name(word):
+            files.append(word)
+        else:
+            texts.append(word)
+    for word in files:
+        if not any(sign in word for sign in "./\\*?[:") and not os.path.exists(word):  # noqa: PTH110
+            raise UsageError(
+                f"{word!r}: no such file or folder; a text of one word goes to standard input, of encore predict -"
+            )
+    return files, texts
+
+
+def _may_be_name(word: str) -> bool:
+    """Whether this may be the name of a file: that is there, or that is misspelt.
+
+    A name has no blanks, or ends as files of tables do, or begins as a URL or with a folder that is there.
+    """
+    if not any(character.isspace() for character in word) or format_of_name(word) is not None or URL.match(word):
+        return True
+    # Path would refuse what is too long for a name.
+    local = os.path.expanduser(word)  # noqa: PTH111
+    folder = os.path.dirname(local)  # noqa: PTH120
+    there = os.path.exists(local) or bool(glob.glob(local, recursive=True))  # noqa: PTH110, PTH207
+    return there or (folder != "" and os.path.isdir(folder))  # noqa: PTH112
+
+
+def _lines(encoding: str) -> list[str]:
+    """Lines of standard input, without what ends them."""
+    try:
+        text = sys.stdin.buffer.read().decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"standard input is not {encoding} text: {error.reason} at byte {error.start}") from error
+    if not text:
+        raise UsageError("standard input is empty; expected a text a line")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines

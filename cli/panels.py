@@ -1,0 +1,46 @@
+"""How the help of commands is laid out: options in groups where they are many, paragraphs as wide as the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MANY = 10
+"""Options that a command may have without groups."""
+
+PANELS = {
+    "Columns and text files": (
+        *("--id-column", "--text-column", "--pair-column", "--label-column", "--keep-columns"),
+        *("--encoding", "--csv-delimiter", "--csv-escape"),
+    ),
+    "Features": (
+        *("--encoder", "--layers", "--positions", "--quantizer", "--max-length", "--truncation-side"),
+        *("--no-special-tokens", "--dtype", "--codec", "--like", "--mean-layers"),
+    ),
+    "Training": (
+        *("--pooling", "--attention-heads", "--queries", "--layer-mix", "--epochs", "--lr", "--batch-size"),
+        *("--patience", "--seed", "--seeds", "--order-seed", "--steps", "--samples", "--temperature"),
+        *("--precision", "--batch-tokens", "--train-rows", "--dev-rows", "--dev", "--dev-share", "--memory"),
+    ),
+    "Bad documents, and those that have left the corpus": (
+        *("--max-dead-letters", "--dead-letters", "--prune", "--max-pruned"),
+    ),
+    "The run": (
+        *("--device", "--unit-rows", "--workers", "--snapshot", "--checkpoint-steps", "--allow-download"),
+        *("--report", "--json", "--limit", "--no-sync", "--help"),
+    ),
+}
+"""Panel → options, whichever command has them; others stay under Options."""
+
+
+def lay_out(command: Any) -> None:
+    """Do so with a command, and with its own commands."""
+    for inner in getattr(command, "commands", {}).values():
+        lay_out(inner)
+    if command.help:
+        # Typer keeps the line breaks of all paragraphs but the first.
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in command.help.split("\n\n"))
+    options = [option for option in command.params if option.param_type_name == "option"]
+    if len(options) > MANY:
+        where = {name: panel for panel, names in PANELS.items() for name in names}
+        for option in options:
+            option.rich_help_panel = next((where[name] for name in option.opts if name in where), None)

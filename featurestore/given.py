@@ -1,0 +1,53 @@
+"""What is given in Python where texts are asked for: paths, lists, and one value by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from featurestore.errors import UsageError
+
+
+def several(given: Any, what: str) -> tuple[Any, ...]:
+    """The values that are given: those of a sequence, or a single one, as a tuple; paths as their texts.
+
+    A text is one value, not its letters.
+
+    Args:
+        given: one value, or any number of them.
+        what: what to call it in the message.
+
+    Raises:
+        UsageError: nothing is given at all, or bytes.
+    """
+    if given is None or isinstance(given, (bytes, bytearray)):
+        raise UsageError(f"{what}: {given!r} is no value; give one, or a list of them")
+    one = isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable)
+    return tuple(as_text(value) for value in ([given] if one else given))
+
+
+def as_text(given: Any) -> Any:
+    """The text of a path; anything else as it is."""
+    return os.fspath(given) if isinstance(given, os.PathLike) else given
+
+
+def settle_fields(request: Any) -> None:
+    """Give the fields of a frozen dataclass the types that they are annotated with, as far as `several` can.
+
+    Called in ``__post_init__``, before any check.
+
+    Raises:
+        UsageError: a field of several values has none to take.
+    """
+    for field in fields(request):
+        given, kind = getattr(request, field.name), str(field.type)
+        if kind.startswith("tuple[") and kind.endswith(", ...]"):
+            given = several(given, field.name.replace("_", " "))
+        elif kind == "Path":
+            given = Path(given)
+        elif kind.startswith("str"):
+            given = as_text(given)
+        object.__setattr__(request, field.name, given)

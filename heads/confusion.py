@@ -1,0 +1,93 @@
+"""Which classes are taken for which: documents by true and predicted class, without the cells that are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FIELDS = ("truth", "predicted", "documents")
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A confusion matrix as its cells that hold documents, by true class, then by predicted class.
+
+    There are no more of them than documents, where a whole matrix of thousands of classes is millions of zeros.
+
+    Attributes:
+        classes: how many there are.
+        truth: (cells,) place of the true class.
+        predicted: (cells,) place of the predicted class.
+        documents: (cells,) documents in the cell, at least one.
+
+    Raises:
+        ValueError: cells of no such matrix.
+    """
+
+    classes: int
+    truth: tuple[int, ...]
+    predicted: tuple[int, ...]
+    documents: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        columns = [getattr(self, field) for field in FIELDS]
+        # By their very type: True is an int too.
+        if any(type(value) is not int for column in columns for value in column):
+            raise ValueError("a confusion matrix holds whole numbers")
+        cells = list(zip(self.truth, self.predicted, strict=True))
+        if cells != sorted(set(cells)):
+            raise ValueError("the cells of a confusion matrix are in order, each once")
+        if any(not 0 <= place < self.classes for cell in cells for place in cell):
+            raise ValueError(f"a confusion matrix of {self.classes} classes has no such cell")
+        if len(self.documents) != len(cells) or any(not 0 < count < 2**63 for count in self.documents):
+            raise ValueError("a cell of a confusion matrix holds at least one document")
+
+    @classmethod
+    def of(cls, truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int) -> Confusion:
+        """Count documents, given the places (documents,) of their true and their predicted classes."""
+        cells, documents = np.unique(truth * classes + predicted, return_counts=True)
+        return cls(classes, *(tuple(column.tolist()) for column in (*np.divmod(cells, max(1, classes)), documents)))
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Sequence[int]]) -> Confusion:
+        """A whole matrix (classes, classes), true class by row: what heads held before."""
+        cells = [(row, column, n) for row, counts in enumerate(rows) for column, n in enumerate(counts) if n != 0]
+        if any(len(counts) != len(rows) for counts in rows):
+            raise ValueError("a confusion matrix has as many columns as rows")
+        truth, predicted, documents = zip(*cells, strict=True) if cells else ((), (), ())
+        return cls(len(rows), truth, predicted, documents)
+
+    @classmethod
+    def from_json(cls, document: Any, classes: int) -> Confusion:
+        """Inverse of `to_json`; a whole matrix is read too.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is none of so many classes.
+        """
+        if isinstance(document, list):
+            read = cls.from_rows(document)
+            if read.classes != classes:
+                raise ValueError(f"a confusion matrix of {read.classes} classes, not of {classes}")
+            return read
+        return cls(classes, *(tuple(document[field]) for field in FIELDS))
+
+    def to_json(self) -> dict[str, list[int]]:
+        """Its columns."""
+        return {field: list(getattr(self, field)) for field in FIELDS}
+
+    def to_rows(self) -> list[list[int]]:
+        """The whole matrix (classes, classes), true class by row: for few classes."""
+        rows = [[0] * self.classes for _ in range(self.classes)]
+        for row, column, count in zip(self.truth, self.predicted, self.documents, strict=True):
+            rows[row][column] = count
+        return rows
+
+    @property
+    def cells(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(cells,) true classes, predicted classes, documents."""
+        truth, predicted, documents = (np.array(getattr(self, field), np.int64) for field in FIELDS)
+        return truth, predicted, documents

@@ -1,0 +1,78 @@
+"""Documents of work units that are still at work: workers in this process count them, and who shows progress looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from threading import Lock
+
+from apache_beam.utils.shared import Shared
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What has passed by in a unit, or in many.
+
+    Attributes:
+        documents: rows.
+        work: documents that were computed; inside a unit by their share of its tokens, since long ones come first.
+        tokens: that were encoded.
+    """
+
+    documents: int = 0
+    work: float = 0.0
+    tokens: int = 0
+
+    def plus(self, documents: int, work: float, tokens: int = 0) -> Passed:
+        """The same, and so much more."""
+        return Passed(self.documents + documents, self.work + work, self.tokens + tokens)
+
+
+class Counts:
+    """Unit → what has passed by in it: one a process, shared by its threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._units: dict[int, Passed] = {}
+
+    def begin(self, unit: int, documents: int = 0) -> None:
+        """A unit is begun, maybe anew, in which so many documents need no work."""
+        with self._lock:
+            self._units[unit] = Passed(documents)
+
+    def add(self, unit: int, documents: int, work: float, tokens: int = 0) -> None:
+        """So much more has passed by in a unit that was begun."""
+        with self._lock:
+            self._units[unit] = self._units[unit].plus(documents, work, tokens)
+
+    def encoding(self, unit: int, documents: int) -> Callable[[int, int, int], None]:
+        """What `FeatureExtractor.extract` calls for a unit of so many documents: documents, tokens, tokens of all."""
+
+        def passed(of_documents: int, tokens: int, of_all: int) -> None:
+            self.add(unit, of_documents, documents * tokens / max(1, of_all), tokens)
+
+        return passed
+
+    def at_work(self, finished: Container[int]) -> Passed:
+        """What has passed by in the units that are not among these; the others are forgotten."""
+        with self._lock:
+            self._units = {unit: passed for unit, passed in self._units.items() if unit not in finished}
+            total = Passed()
+            for passed in self._units.values():
+                total = total.plus(passed.documents, passed.work, passed.tokens)
+            return total
+
+
+class Passing:
+    """A handle on `Counts`, which travels to the workers with what they run.
+
+    Args:
+        here: whether they are threads of this process. Elsewhere they count for themselves, and nothing is shown of it.
+    """
+
+    def __init__(self, *, here: bool) -> None:
+        self._shared = Shared() if here else None
+
+    def counts(self) -> Counts:
+        """The process's one, for as long as somebody holds it."""
+        return Counts() if self._shared is None else self._shared.acquire(Counts)

@@ -1,0 +1,46 @@
+"""Progress of work that says itself how many of how many are done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from pipelines.progress.displays import Done, ProgressDisplay
+from pipelines.progress.time_left import TimeLeft
+
+
+class Steps:
+    """Shows one thing after the other, each from its first report to its last; a context that ends the display.
+
+    Args:
+        display: what shows it.
+        clock: seconds of a clock that does not jump.
+    """
+
+    def __init__(self, display: ProgressDisplay, clock: Callable[[], float] = time.monotonic) -> None:
+        self._display, self._clock = display, clock
+        self._title: str | None = None
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._title is not None:
+            self._display.end()
+
+    def show(self, title: str, done: int, total: int, noun: str) -> None:
+        """So many of so many are done; another title, or fewer than before, begins something new."""
+        if title != self._title or done < self._done:
+            if self._title is not None:
+                self._display.end()
+            self._title, self._left = title, TimeLeft()
+            self._display.begin(title, total, noun)
+        self._done = done
+        now = self._clock()
+        self._left.see(now, done, total - done)
+        self._display.show(Done(done, self._left.seconds(now)))

@@ -1,0 +1,102 @@
+"""Progress of a job: units that have an outcome, and what has passed by in the others.
+
+No runner shows its metrics while it runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from featurestore.counted import counted
+from pipelines.progress.displays import Done, ProgressDisplay
+from pipelines.progress.passing import Counts, Passed
+from pipelines.progress.time_left import Pace, TimeLeft
+from pipelines.runs import RunFolder
+
+POLL_SECONDS = 0.5
+"""Pause between two looks at the outcomes, on storage that answers at once."""
+
+
+class Tally:
+    """Adds up what came of units, and says how far the job is.
+
+    Args:
+        documents: rows that the units cover.
+        expected: those of them that have to be computed, as far as is known; others pass by in no time.
+    """
+
+    def __init__(self, documents: int, expected: int) -> None:
+        self._documents, self._expected = documents, expected
+        self._time, self._pace = TimeLeft(), Pace()
+        self._finished = Passed()
+        self._fresh = 0
+        self.units: set[int] = set()
+
+    def add(self, unit: int, outcome: Mapping[str, Any]) -> None:
+        """Count a finished unit: of an encode or derive job those documents as work that it computed, else all."""
+        rows = outcome["documents_in"]
+        self.units.add(unit)
+        self._finished = self._finished.plus(rows, outcome.get("encoded", rows), outcome.get("tokens", 0))
+        self._fresh += rows - outcome.get("skipped", 0) - outcome.get("blocked", 0)
+
+    def done(self, now: float, at_work: Passed) -> Done:
+        """How far it is at this time, with what has passed by in units that are not finished."""
+        passed = self._finished.plus(at_work.documents, at_work.work, at_work.tokens)
+        self._time.see(now, passed.work, self._work_left(passed, at_work))
+        self._pace.see(now, passed.tokens)
+        rate = self._pace.rate
+        return Done(passed.documents, self._time.seconds(now), "" if rate is None else f"{rate:,.0f} tokens/s")
+
+    def _work_left(self, passed: Passed, at_work: Passed) -> float:
+        """What was expected and has not passed by; where more comes, as of changed texts, the rest like that so far."""
+        expected = self._expected - self._fresh - at_work.work
+        rest = self._documents - passed.documents
+        return expected if expected > 0 or not rest else rest * passed.work / max(1, passed.documents)
+
+
+def watch_units(
+    run: RunFolder,
+    job: str,
+    units: int,
+    documents: int,
+    display: ProgressDisplay,
+    *,
+    expected: int | None = None,
+    counts: Counts | None = None,
+) -> Callable[[Callable[[], bool]], None]:
+    """What `run_to_end` calls while a job of so many units and documents runs.
+
+    Args:
+        run: its folder, where outcomes appear.
+        job: its name.
+        units: work units.
+        documents: rows that they cover.
+        display: shows progress.
+        expected: rows that have to be computed, as far as is known; all unless given.
+        counts: what workers in this process count inside of units.
+    """
+
+    def watch(running: Callable[[], bool]) -> None:
+        tally = Tally(documents, documents if expected is None else expected)
+        display.begin(job, documents, detail=f"in {counted(units, 'work unit')}")
+        try:
+            while True:
+                alive = running()
+                looked = time.monotonic()
+                for unit, outcome in run.outcomes(run.finished_units() - tally.units).items():
+                    tally.add(unit, outcome)
+                now = time.monotonic()
+                display.show(tally.done(now, Passed() if counts is None else counts.at_work(tally.units)))
+                if not alive:
+                    return
+                # Where a look takes long, as on far storage with many units, looks are rarer.
+                pause = max(POLL_SECONDS, 10 * (now - looked))
+                while pause > 0 and running():
+                    time.sleep(min(0.05, pause))
+                    pause -= 0.05
+        finally:
+            display.end()
+
+    return watch

@@ -1,0 +1,44 @@
+"""What a glob matches: it passes over what a folder that is named would, unless the pattern names that itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from typing import NamedTuple
+
+from tablefiles.listing.listing import HIDDEN
+
+
+class Part(NamedTuple):
+    """A file or folder on the way to what a glob may match.
+
+    Attributes:
+        name: its name.
+        passed_over: whether a folder that is named leaves it out: it is bookkeeping, or something that Encore wrote.
+    """
+
+    name: str
+    passed_over: bool
+
+
+def matches(parts: Sequence[Part], pattern: Sequence[str]) -> bool:
+    """Whether the parts of a path match those of a glob; ``**`` stands for any number of parts.
+
+    As in a shell with its leading dots, a part that is passed over is matched by its own name, or by one that begins
+    with the same sign (``.*``, ``_tmp-*``), and never by ``**``.
+    """
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        shown = sum(1 for _ in takewhile(lambda part: not part.passed_over, parts))
+        if len(pattern) == 1:
+            return 0 < shown == len(parts)
+        return any(matches(parts[skip:], pattern[1:]) for skip in range(min(shown + 1, len(parts))))
+    if not parts or (parts[0].passed_over and not _names(pattern[0], parts[0].name)):
+        return False
+    return fnmatchcase(parts[0].name, pattern[0]) and matches(parts[1:], pattern[1:])
+
+
+def _names(pattern: str, name: str) -> bool:
+    return pattern == name or (name.startswith(HIDDEN) and pattern.startswith(name[0]))

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from featurestore import Store
+from pipelines.backfill_job import BackfillRequest, backfill
+from pipelines.derive_job import DeriveRequest, derive
+from pipelines.encode_job import EncodeRequest, encode
+from pipelines.progress import Done, Passing
+from pipelines.progress.passing import Counts, Passed
+from pipelines.progress.watch import Tally
+from tests.pipelines.jobs import encoder, texts, write_corpus
+from tests.pipelines.test_backfill_job import train
+
+
+class Seen:
+    """A display that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.began: list[tuple[str, int, str]] = []
+        self.counts: list[int] = []
+
+    def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
+        self.began.append((title, total, detail))
+
+    def show(self, done: Done) -> None:
+        self.counts.append(done.count)
+
+    def end(self) -> None:
+        """Nothing more."""
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Documents that workers tell of, one entry a report."""
+    found: list[int] = []
+    add = Counts.add
+
+    def listening(self: Counts, unit: int, documents: int, work: float, tokens: int = 0) -> None:
+        found.append(documents)
+        add(self, unit, documents, work, tokens)
+
+    monkeypatch.setattr(Counts, "add", listening)
+    return found
+
+
+def request(tmp_path: Path, count: int = 600) -> EncodeRequest:
+    corpus = write_corpus(tmp_path / "a.parquet", texts(count))
+    return EncodeRequest((corpus,), str(tmp_path / "store"), encoder=encoder(), device="cpu", quantizer="float16")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_of_this_process_tell_of_batches_inside_of_units(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One unit or several: what is seen while they are at work adds up, and is forgotten when they are finished."""
+    driver: list[Counts] = []
+    counts = Passing.counts
+    monkeypatch.setattr(Passing, "counts", lambda self: driver.append(counts(self)) or driver[-1])
+    seen = Seen()
+    report = encode(request(tmp_path), beam_options=[f"--direct_num_workers={workers}"], display=seen)
+    assert report.document["documents"]["encoded"] == 600
+    assert len({id(counts) for counts in driver}) == 1
+    assert len(driver) > 1
+    assert seen.began[0][:2] == ("encode", 600)
+    assert seen.counts[-1] == 600
+    assert driver[0].at_work(()) == Passed()
+
+
+def test_a_unit_tells_of_every_batch(tmp_path: Path, heard: list[int]) -> None:
+    encode(request(tmp_path), beam_options=["--direct_num_workers=1"])
+    assert sum(heard) == 600
+    assert len(heard) > 3
+
+
+def test_derive_tells_of_every_block(tmp_path: Path, heard: list[int]) -> None:
+    encode(request(tmp_path), beam_options=["--direct_num_workers=1"])
+    heard.clear()
+    derive(DeriveRequest(str(tmp_path / "store"), str(tmp_path / "derived"), quantizer="sign"))
+    assert sum(heard) == 600
+
+
+def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    encode(request(tmp_path), beam_options=["--direct_num_workers=1"])
+    heard.clear()
+    train(Store.open(str(tmp_path / "store")), tmp_path)
+    monkeypatch.setattr("pipelines.backfill_stage.BLOCK_BYTES", 20_000)
+    seen = Seen()
+    backfill(BackfillRequest(str(tmp_path / "store"), (str(tmp_path / "parity"),), str(tmp_path / "out")), display=seen)
+    assert sum(heard) == 600
+    assert len(heard) > 3
+    assert (seen.began[0][:2], seen.counts[-1]) == (("backfill", 600), 600)
+
+
+def test_what_is_elsewhere_counts_for_itself() -> None:
+    elsewhere, here = Passing(here=False), Passing(here=True)
+    assert elsewhere.counts() is not elsewhere.counts()
+    held = here.counts()
+    assert here.counts() is held
+
+
+def test_a_unit_that_is_begun_anew_starts_over_and_finished_ones_are_forgotten() -> None:
+    counts = Counts()
+    counts.begin(1, 10)
+    counts.encoding(1, 40)(20, 300, 400)
+    counts.begin(2)
+    counts.add(2, 5, 5.0)
+    assert counts.at_work(()) == Passed(35, 35.0, 300)
+    counts.begin(1, 10)
+    assert counts.at_work({2}) == Passed(10)
+    assert counts.at_work(()) == Passed(10)
+
+
+def outcome(documents: int, **counts: int) -> dict[str, int]:
+    return {"documents_in": documents, **counts}
+
+
+def test_of_a_night_the_time_left_is_that_of_the_new_documents() -> None:
+    """A million are stored; a thousand are new and in the last unit. What is skipped in no time says nothing."""
+    tally = Tally(1_001_000, expected=1000)
+    for unit in range(100):
+        tally.add(unit, outcome(10_000, encoded=0, skipped=10_000))
+        assert tally.done(0.1 * unit, Passed()).left is None
+    said = [tally.done(10.0 + n, Passed(10 * n, 10.0 * n)) for n in range(1, 100)]
+    assert said[-1].count == 1_000_990
+    found = [(n, done.left) for n, done in enumerate(said, 1) if done.left is not None]
+    assert len(found) > 80
+    assert all(abs(left - (100 - n)) < 1.5 for n, left in found)
+
+
+def test_of_changed_texts_the_time_left_is_that_of_the_rest_like_those_so_far() -> None:
+    tally = Tally(1000, expected=0)
+    for unit in range(9):
+        tally.add(unit, outcome(100, encoded=50, skipped=50))
+        done = tally.done(10.0 * unit, Passed())
+    assert done.left == pytest.approx(10.0)
+
+
+def test_of_a_backfill_all_documents_count() -> None:
+    tally = Tally(1000, expected=1000)
+    for unit in range(9):
+        tally.add(unit, outcome(100, scored=300, adopted=100))
+        done = tally.done(10.0 * unit, Passed())
+    assert (done.count, done.left) == (900, pytest.approx(10.0))

@@ -10,7 +10,7 @@ from cli.output import error_console, print_json, print_pairs, print_table
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point, overall
 from experiments.tradeoff.tables import point_row, provenance
-from experiments.tradeoff.wording import commands, human_bytes, recommendation_text
+from experiments.tradeoff.wording import commands, human_bytes, recommendation_text, rising_text
 from featurestore.counted import counted
 from pipelines.progress import Steps, display_for
 
@@ -35,6 +35,7 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
                 "recommendation": None if chosen is None else point_row(report, chosen),
                 "nearest": [point_row(report, point) for point in report.recommendation.nearest],
                 "sentence": recommendation_text(report),
+                "still_rising": rising_text(report),
                 "commands": list(commands(report)),
                 "settings": [point_row(report, point) for point in report.points],
                 "files": [str(path) for path in files],
@@ -49,6 +50,7 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
         ["setting", "a document", f"{report.documents:,}", "accuracy, %", "loss, points"],
         [_row(report, point) for point in sorted(shown, key=lambda point: point.size.bytes_per_document)],
     )
+    warning = rising_text(report)
     left_out = [] if report.left_out is None else [("left out", report.left_out)]
     remarks = [(task.name, task.not_stored) for task in report.tasks if task.not_stored]
     print_pairs(
@@ -57,6 +59,7 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
             *(("commands" if number == 0 else "", line) for number, line in enumerate(commands(report))),
             *left_out,
             *((name, f"{counted(count, 'labelled document')} not stored") for name, count in remarks),
+            *([] if warning is None else [("training", warning)]),
             ("heads", f"{report.measured:,} trained now, the others were there; {report.seconds:.0f} s"),
             *(("files" if number == 0 else "", path) for number, path in enumerate(files)),
         ]

@@ -53,6 +53,7 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
                 "labels": vars(result.train),
                 "dev_labels": None if result.dev is None else vars(result.dev),
                 "best": best,
+                "still_rising": head.training["still_rising"],
                 "points": list(_best_of_points(head.training["history"])),
                 "seconds": head.training["seconds"],
                 "by_class": _by_class(result),
@@ -80,6 +81,8 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
         lines += _figures(head.evaluation)
         if best["epochs"] > 1:
             lines.append(("", "the best epoch by dev accuracy: it flatters a little where dev is small"))
+        if head.training["still_rising"]:
+            lines.append(("", f"dev accuracy was still rising: try more epochs, --epochs {2 * best['epochs']}"))
         lines += remarks(head.evaluation)
     rare = _rare(result)
     if rare:

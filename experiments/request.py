@@ -13,6 +13,7 @@ from experiments.tasks import TaskRegistry
 from featurestore import EncoderSpec, FeatureSpec, UsageError
 from featurestore.given import settle_fields
 from featurestore.layers import LayerPooling
+from heads import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -119,5 +120,7 @@ class Experiment:
             "epochs": request.epochs,
             "mean_layers": self.mean_layers,
             "dtype": request.dtype,
+            # Cells of heads that were trained another way are other cells.
+            "standardise": TrainSettings.standardise,
         }
         return CellStore(request.out / "cells" / experiment, {**common, **settings})

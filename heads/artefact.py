@@ -93,6 +93,7 @@ class Head:
             "settings": trained.settings.to_dict(),
             "documents": trained.documents,
             "best": asdict(trained.best),
+            "still_rising": trained.still_rising,
             "history": [asdict(epoch) for epoch in trained.history],
             "seconds": round(trained.seconds, 3),
         }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 
 @dataclass(frozen=True)
@@ -29,5 +31,28 @@ class Epoch:
     dev_accuracy: float | None
     seconds: float
 
+    @property
+    def point(self) -> tuple[str, float, int, int]:
+        """Which head of the grid."""
+        return self.pooling, self.learning_rate, self.batch_size, self.seed
+
 
 Progress = Callable[[Epoch], None]
+
+RISE = 0.5
+"""Standard errors of the accuracy by which it has to rise to be said to: epochs differ by chance."""
+
+
+def still_rising(history: Sequence[Epoch], documents: int) -> bool:
+    """Whether dev accuracy was higher in the last quarter of a head's epochs than in the quarter before.
+
+    Args:
+        history: of one head, in order.
+        documents: dev documents that the accuracy is of.
+    """
+    accuracies = [epoch.dev_accuracy for epoch in history if epoch.dev_accuracy is not None]
+    quarter = max(1, len(accuracies) // 4)
+    if len(accuracies) < 2 * quarter:
+        return False
+    before, last = fmean(accuracies[-2 * quarter : -quarter]), fmean(accuracies[-quarter:])
+    return last - before > RISE * math.sqrt(max(last * (1 - last), 1 / documents) / documents)

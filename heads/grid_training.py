@@ -49,9 +49,9 @@ def train_grid(
     with SharedPasses.on_threads(len(points)) as passes:
         designs = passes.for_each(points, lambda point: _design(train, point, settings))
         pooled = {point.pooling: design for point, (design, _) in zip(points, designs, strict=True)}
-        standards = {pooling: Standard.of(train, design) for pooling, design in pooled.items()}
+        standards = {pooling: Standard.of(train, design) for pooling, design in pooled.items() if settings.standardise}
         runs = [
-            GridRun(point, design, standards[point.pooling], generator, settings, _steps(train, point, settings))
+            GridRun(point, design, standards.get(point.pooling), generator, settings, _steps(train, point, settings))
             for point, (design, generator) in zip(points, designs, strict=True)
         ]
         training = _Training(train, dev, passes, settings, progress)

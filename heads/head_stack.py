@@ -84,7 +84,9 @@ def _stacked_pooling(
 ) -> StackedAttention | StackedAverage:
     pooling = design.pooling
     if isinstance(pooling, PairPooling):
-        return StackedAttention(weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix, standard=standard)
+        return StackedAttention(
+            weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix, standard=standard
+        )
     if isinstance(pooling, AttentionPooling):
         return StackedAttention(weights, "pooling.", pooling, of_pairs=False, mix=mix, standard=standard)
     if isinstance(pooling, ClsPooling | MeanPooling):

@@ -59,6 +59,8 @@ class TrainSettings:
         weight_decay, beta1, beta2, epsilon: of AdamW.
         seeds: of the initial weights and the dropout; more than one make a grid.
         order_seed: of the order of documents, which all heads of a grid share; None takes the first of ``seeds``.
+        standardise: whether heads learn from inputs that are standardised per dimension. A trained head takes features
+            as they are stored either way.
         patience: a head stops after so many epochs in a row that were no better on dev; None runs all of them.
 
     Raises:
@@ -80,6 +82,7 @@ class TrainSettings:
     epsilon: float = 1e-6
     seeds: tuple[int, ...] = (0,)
     order_seed: int | None = None
+    standardise: bool = True
     patience: int | None = None
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from featurestore.blocks import FeatureBlock
 from featurestore.errors import DataError, UsageError
 from featurestore.spec import FeatureSpec
-from heads.epochs import Epoch, Progress
+from heads.epochs import Epoch, Progress, still_rising
 from heads.evaluate import Evaluation
 from heads.examples import Codes, Examples
 from heads.grid_training import train_grid
@@ -45,6 +45,13 @@ class TrainedHead:
     documents: int
     evaluation: Evaluation | None
     seconds: float
+
+    @property
+    def still_rising(self) -> bool:
+        """Whether more epochs promise more: dev accuracy of the head that was kept still rose; False without dev."""
+        best = self.best
+        own = [epoch for epoch in self.history if epoch.point == best.point]
+        return self.evaluation is not None and still_rising(own, self.evaluation.documents)
 
 
 def train_head(

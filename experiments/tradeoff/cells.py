@@ -165,6 +165,7 @@ def _result(trained: TrainedHead, dev: Examples) -> dict[str, Any]:
         "pooling": kind_of(trained.model.pooling),
         "epoch": trained.best.number,
         "epochs": trained.best.epochs,
+        "still_rising": trained.still_rising,
         "seconds": trained.seconds,
         "fingerprint": trained.spec.fingerprint,
     }

@@ -19,7 +19,7 @@ from experiments.tradeoff.page_pictures import legend_of, panels_of
 from experiments.tradeoff.page_table import head_of, rows_of
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.tables import provenance
-from experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text
+from experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text, rising_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -37,12 +37,12 @@ def build_page(report: TradeoffReport, panels: Iterable[alt.LayerChart]) -> str:
     library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     script = _template("page.js").substitute(panels=_script_json([panel.to_dict() for panel in panels]))
     names = [task.name for task in report.tasks]
-    single = len(names) == 1
+    single, rising = len(names) == 1, rising_text(report)
     return _template("page.html").substitute(
         policy=content_policy(library, script),
         title=escape(", ".join(names)),
         subtitle=escape(subtitle(report)),
-        answer=_text(recommendation_text(report)),
+        answer=_text(" ".join([recommendation_text(report), *([] if rising is None else [f"Beware: {rising}."])])),
         facts=_facts(report),
         ring="; the ring is the recommended setting" if report.recommendation.chosen else "",
         legend=legend_of(report),

@@ -76,6 +76,17 @@ class TradeoffReport:
                 found[setting.positions] = str(result["pooling"])
         return found
 
+    @property
+    def still_rising(self) -> tuple[int, int]:
+        """How many heads had a dev accuracy that still rose when their training ended, and of how many."""
+        cells = [
+            self.bench.heads.get(head_key(task, setting, seed)) or {}
+            for task in self.tasks
+            for setting in self.grid
+            for seed in range(self.request.seeds)
+        ]
+        return sum(cell["still_rising"] for cell in cells), len(cells)
+
     def projected_bytes(self, point: Point) -> float:
         """Bytes of a store of `documents` documents."""
         return point.size.bytes_per_document * self.documents

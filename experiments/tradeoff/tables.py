@@ -35,6 +35,7 @@ CELL_SCHEMA = pa.schema(
         pa.field("dev_documents", pa.int64(), nullable=False),
         pa.field("epoch", pa.int64(), nullable=False),
         pa.field("epochs", pa.int64(), nullable=False),
+        pa.field("still_rising", pa.bool_(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("fingerprint", pa.string(), nullable=False),
     ]

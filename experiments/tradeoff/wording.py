@@ -10,6 +10,10 @@ from experiments.tradeoff.recommend import Recommendation
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point
 from featurestore import Store
+from featurestore.counted import counted
+
+RISING_BY_CHANCE = 0.1
+"""Share of heads whose dev accuracy may rise to the last without a remark."""
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
@@ -45,6 +49,17 @@ def recommendation_text(report: TradeoffReport) -> str:
     if found.max_loss is not None and not found.loss_is_certain:
         certain = " (the interval of the loss reaches past the budget: more dev documents would tell)"
     return f"Store {_described(report, found.chosen)}: the {_rule(found)}{certain}."
+
+
+def rising_text(report: TradeoffReport) -> str | None:
+    """What to do where heads had not learned all they could, which turns settings around; None where few had not."""
+    rising, heads = report.still_rising
+    if rising <= RISING_BY_CHANCE * heads:
+        return None
+    return (
+        f"dev accuracy of {rising:,} of {counted(heads, 'head')} was still rising: train them for longer "
+        "(more --epochs) before you choose"
+    )
 
 
 def commands(report: TradeoffReport) -> tuple[str, ...]:

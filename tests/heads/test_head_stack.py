@@ -69,9 +69,7 @@ class Gradients:
         self.found[name] = gradient.clone()
 
 
-def stack_of(
-    models: Sequence[HeadModel], standard: Standard | None = None
-) -> tuple[HeadStack, list[Gradients]]:
+def stack_of(models: Sequence[HeadModel], standard: Standard | None = None) -> tuple[HeadStack, list[Gradients]]:
     """The stack, and what its heads hand on."""
     parameters = [dict(model.named_parameters()) for model in models]
     values = {name: torch.stack([own[name].detach() for own in parameters]) for name in parameters[0]}

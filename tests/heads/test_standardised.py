@@ -1,4 +1,4 @@
-"""Standardised inputs: what mean and deviation are taken of, and what the saved head makes of the features as they are."""
+"""Standardised inputs: what mean and deviation are of, and what the saved head makes of features as they are."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import run
+from cli.tradeoff_output import print_tradeoff
 from experiments.tradeoff import picture
+from experiments.tradeoff.page import build_page
 from experiments.tradeoff.png import compact
 from experiments.tradeoff.report_files import check_folder, write_report_files
 from experiments.tradeoff.run import TradeoffReport, run_tradeoff
@@ -53,6 +55,18 @@ def test_the_page_fetches_nothing(files: dict[str, Path]) -> None:
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
+
+
+@pytest.mark.parametrize(("rising", "said"), [(0, False), (3, False), (4, True)])
+def test_heads_that_were_still_learning_are_said(
+    report: TradeoffReport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rising: int, said: bool
+) -> None:
+    assert report.still_rising[1] == 32
+    monkeypatch.setattr(TradeoffReport, "still_rising", (rising, 32))
+    warning = "dev accuracy of 4 of 32 heads was still rising: train them for longer (more --epochs) before you choose"
+    assert (warning in build_page(report, [])) == said
+    print_tradeoff(report, [], as_json=False)
+    assert (warning in capsys.readouterr().out) == said
 
 
 def test_the_page_has_the_answer_the_figures_and_where_they_come_from(

@@ -78,10 +78,12 @@ def look_at_snapshots(objects: Objects, damage: Damage) -> State:
     base = whole[max(whole)] if whole else EMPTY
     entries = entries_of(log.entries(base)) if base.lists else []
     reasons = [(entry, damage.harms(entry)) for entry in entries]
-    retired = set(_missing(damage.manifests, taken)) | (readable.keys() - whole.keys())
+    retired = readable.keys() - whole.keys()
     retired |= {number for number, emptied in taken.items() if not emptied and number in damage.manifests}
     if damage.segments or damage.vectors:
         retired |= {n for n, manifest in whole.items() if manifest.lists and _is_harmed(log.entries(manifest), damage)}
+    # A gap behind a snapshot with a tag is no finding, and becomes one when the snapshot goes.
+    retired |= set(_missing([*damage.manifests, *(number + 1 for number in retired)], taken))
     return State(
         newest=newest,
         base=base,
@@ -110,9 +112,9 @@ def _is_harmed(table: pa.Table, damage: Damage) -> bool:
     return bool(pc.any(pc.or_(segments, vectors), min_count=0).as_py())
 
 
-def _missing(named: Iterable[int], taken: Mapping[int, bool]) -> Iterable[int]:
-    """Numbers of manifests that are not there, of each gap of which a finding names the first."""
-    for number in named:
+def _missing(first: Iterable[int], taken: Mapping[int, bool]) -> Iterable[int]:
+    """Numbers of manifests that are not there: from each of these on, those of a gap that it begins."""
+    for number in first:
         while number not in taken and number < max(taken, default=0):
             yield number
             number += 1  # noqa: PLW2901

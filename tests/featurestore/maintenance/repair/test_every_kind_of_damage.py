@@ -44,9 +44,18 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str
     return made
 
 
-def check_repair(folder: Path, digest: str, copy: Path, damages: Sequence[tuple[str, Damage]], seed: str) -> None:
-    """Damage an object of each of these kinds, repair, and compare."""
+def check_repair(
+    folder: Path,
+    digest: str,
+    copy: Path,
+    damages: Sequence[tuple[str, Damage]],
+    seed: str,
+    lost: Sequence[str] = (),
+) -> None:
+    """Lose these objects, damage one of each of these kinds, repair, and compare."""
     shutil.copytree(folder, copy)
+    for path in lost:
+        (copy / path).unlink()
     objects = Objects.open(str(copy))
     newest = max(path for path, _ in objects.walk("manifests"))
     chance = random.Random(seed)
@@ -80,6 +89,13 @@ def test_every_object_of_each_kind(sound: dict[str, tuple[Path, str]], tmp_path:
     for change in CHANGES:
         if (kind, change.name) != ("tag", "delete"):
             check_repair(*sound[name], tmp_path / repr(change), [(kind, change)], f"{kind} {change}")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_lost_manifest_beside_lost_features(sound: dict[str, tuple[Path, str]], tmp_path: Path, number: int) -> None:
+    folder, digest = sound["history"]
+    lost = f"manifests/{number:020d}.json"
+    check_repair(folder, digest, tmp_path / "store", [("features", GONE)], "features", [lost])
 
 
 def three(seed: int) -> tuple[str, list[tuple[str, Damage]]]:

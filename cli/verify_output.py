@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_display(title: str = "verify") -> Iterator[Callable[[int, int], None]]:
-    """Shows segments that are done: a bar on a terminal, a line now and then elsewhere."""
-    with Steps(display_for(error_console())) as steps:
+    """Shows segments that are done: a bar on a terminal, elsewhere a line now and then of what takes a while."""
+    with Steps(display_for(error_console(), patient=True)) as steps:
         yield lambda done, of: steps.show(title, done, of, "segment")
 
 

@@ -44,7 +44,9 @@ def settle_fields(request: Any) -> None:
     """
     for field in fields(request):
         given, kind = getattr(request, field.name), str(field.type)
-        if kind.startswith("tuple[") and kind.endswith(", ...]"):
+        if kind.endswith(" | None") and given is None:
+            continue
+        if kind.startswith("tuple[") and kind.removesuffix(" | None").endswith(", ...]"):
             given = several(given, field.name.replace("_", " "))
         elif kind == "Path":
             given = Path(given)

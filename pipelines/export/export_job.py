@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from featurestore import Store, UsageError
+from featurestore.given import settle_fields
 from featurestore.named_files import check_file, new_file
 from featurestore.newest import read_store
 from featurestore.versions import Manifest
@@ -40,6 +41,9 @@ class ExportRequest:
     heads: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     snapshot: int | str | None = None
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
 
 
 @dataclass(frozen=True)

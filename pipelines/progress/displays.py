@@ -118,17 +118,21 @@ class LogLines:
 
     Args:
         clock: seconds; a monotonic clock.
+        patient: whether nothing at all is said of what is over in `FIRST_PAUSE` seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, patient: bool = False) -> None:
         self._clock = clock
+        self._patient = patient
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         """Say what starts."""
         self._title, self._total, self._of = title, total, counted(total, noun)
         self._started = self._last = self._clock()
         self._said = self._done = Done(0)
-        say(f"{title}: {self._of} {detail}".rstrip())
+        self._first: str | None = f"{title}: {self._of} {detail}".rstrip()
+        if not self._patient:
+            self._say_first()
 
     def show(self, done: Done) -> None:
         """Say how far it is, if that is news and the last line old enough."""
@@ -141,19 +145,25 @@ class LogLines:
 
     def end(self) -> None:
         """Say how far it came, unless that was said."""
-        if self._done.count != self._said.count:
+        if self._done.count != self._said.count and self._first is None:
             self._done = Done(self._done.count, None, self._done.note)
             self._say()
 
+    def _say_first(self) -> None:
+        if self._first is not None:
+            say(self._first)
+        self._first = None
+
     def _say(self) -> None:
+        self._say_first()
         self._said = self._done
         parts = (f"{self._done.count:,} of {self._of}", self._done.note, in_words(self._done.left))
         say(f"{self._title}: {', '.join(part for part in parts if part)}")
 
 
-def display_for(console: Console) -> ProgressDisplay:
-    """A bar where the console is a terminal that can move its cursor, lines elsewhere."""
-    return TerminalBar(console) if is_terminal(console) else LogLines()
+def display_for(console: Console, *, patient: bool = False) -> ProgressDisplay:
+    """A bar where the console is a terminal that can move its cursor, lines elsewhere; ``patient`` as of `LogLines`."""
+    return TerminalBar(console) if is_terminal(console) else LogLines(patient=patient)
 
 
 def is_terminal(console: Console) -> bool:

@@ -30,7 +30,7 @@ def test_an_encoder_is_trained_and_its_heads_listed(tmp_path: Path, capsys: pyte
     assert "tone" in captured.out
     assert f"--encoder {tmp_path}/joint" in captured.out
     assert "the last layer's first position (cls)" in captured.out
-    assert "multitask: step 4/4" in captured.err
+    assert "multitask: 4 of 4 steps" in captured.err
     assert sorted(path.name for path in (tmp_path / "joint" / "heads").iterdir()) == ["same", "tone"]
 
 

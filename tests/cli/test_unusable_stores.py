@@ -71,6 +71,7 @@ class Site:
             "vacuum --forget": ["vacuum", "--store", store, "--forget"],
             "train": ["train", self.path("train.parquet"), "--store", store, "--out", self.path("new-head")],
             "backfill": ["backfill", "--store", store, "--head", self.path("head"), "--out", self.path("new")],
+            "export": ["export", self.predictions, "--store", store, "--out", self.path("new.parquet")],
             "derive --from": ["derive", "--from", store, "--store", self.path("new")],
             "tradeoff": [
                 "tradeoff",

@@ -11,6 +11,7 @@ from cli.main import run
 from cli.verify_output import progress_display
 from featurestore import Store
 from featurestore.errors import RESTORE
+from pipelines.progress import displays
 from tests.featurestore.building import put, spec_of
 
 
@@ -111,14 +112,19 @@ def test_a_newer_format_is_said_in_a_line(store: Store, command: str, capsys: py
 
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second look, as after a vacuum, begins anew."""
-    with progress_display() as show:
-        for done in (1, 1000, 2000, 1, 2000):
-            show(done, 2000)
-    said = ["verify: 2,000 segments", "verify: 2,000 of 2,000 segments"]
-    assert capsys.readouterr().err.splitlines() == [*said, *said]
+    """A second look, as after a vacuum, begins anew. What is over at once says nothing."""
+    found = []
+    for pause in (5.0, 0.0):
+        monkeypatch.setattr(displays, "FIRST_PAUSE", pause)
+        with progress_display() as show:
+            for done in (1, 1000, 2000, 1, 2000):
+                show(done, 2000)
+        found.append(capsys.readouterr().err.splitlines())
+    whole = "of 2,000 segments"
+    first = ["verify: 2,000 segments", f"verify: 1 {whole}", f"verify: 1,000 {whole}", f"verify: 2,000 {whole}"]
+    assert found == [[], [*first, first[0], first[1], first[3]]]
 
 
 def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:

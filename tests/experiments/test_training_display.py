@@ -22,12 +22,12 @@ def step(number: int, seconds: float = 2.0, **losses: float) -> StepDone:
 
 def test_losses_are_averaged_with_weights_that_fade():
     figures = RunningFigures(["a"])
-    for number, loss in enumerate([1.0, 3.0, 5.0], 1):
+    for number, loss in enumerate([1.0, 3.0, 5.0, 2.0], 1):
         figures.add(step(number, a=loss))
-    expected = (1.0 * 0.95**2 + 3.0 * 0.95 + 5.0) / (0.95**2 + 0.95 + 1)
+    expected = (1.0 * 0.95**3 + 3.0 * 0.95**2 + 5.0 * 0.95 + 2.0) / (0.95**3 + 0.95**2 + 0.95 + 1)
     assert figures.losses == {"a": pytest.approx(expected)}
     assert figures.tokens_per_second == 150.0
-    assert figures.left == "14 s left"
+    assert figures.left == "12 s left"
 
 
 def test_without_a_terminal_lines_come_every_few_seconds_and_at_the_end(capsys: pytest.CaptureFixture[str]):
@@ -39,7 +39,7 @@ def test_without_a_terminal_lines_come_every_few_seconds_and_at_the_end(capsys: 
     lines.end()
     assert capsys.readouterr().err.splitlines() == [
         "multitask: 10 steps, resumed after 4",
-        "multitask: 7 of 10 steps, 150 tokens/s, 6 s left; loss sst2 0.500, rte 0.700",
+        "multitask: 7 of 10 steps, 150 tokens/s; loss sst2 0.500, rte 0.700",
         "multitask: 10 of 10 steps, 150 tokens/s; loss sst2 0.500, rte 0.700",
         "multitask: measuring rte on its dev documents",
     ]

@@ -370,9 +370,9 @@ def test_predict_keeps_the_probabilities_of_heads_with_different_classes(
     predicted = predict(PredictRequest((corpus,), heads, device="cpu", probabilities=True)).table
     lengths = {row["head"].partition("@")[0]: len(row["probabilities"]) for row in predicted.to_pylist()}
     assert lengths == {"parity": 2, "three": 3}
-    for row in predicted.to_pylist():
-        assert row["score"] == max(row["probabilities"])
-        assert sum(row["probabilities"]) == pytest.approx(1, abs=1e-5)
+    for row in predicted.to_pylist(maps_as_pydicts="strict"):
+        assert row["score"] == row["probabilities"][row["label"]] == max(row["probabilities"].values())
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
 def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known(
@@ -387,7 +387,9 @@ def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known
     report = backfill(BackfillRequest(uri, (str(tmp_path / "pair"),), str(tmp_path / "out")))
     assert report.document["documents"]["scored"] == COUNT
     asked = PredictRequest((str(tmp_path / "pairs.parquet"),), (str(tmp_path / "pair"),), device="cpu")
-    with pytest.raises(UsageError, match="compares the two texts of pairs; name the second's with --pair-column"):
+    with pytest.raises(
+        UsageError, match="compares the two texts of pairs; give a file, and name the second's with --pair-column"
+    ):
         predict(asked)
     predicted = predict(replace(asked, columns=CorpusColumns(pair="pair"))).table.sort_by("doc_id")
     stored = Predictions.open(str(tmp_path / "out")).read("pair").sort_by("doc_id")

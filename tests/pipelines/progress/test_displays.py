@@ -104,3 +104,16 @@ def test_steps_that_never_come_show_nothing(capsys: pytest.CaptureFixture[str]) 
     with Steps(LogLines()):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_a_patient_log_says_nothing_of_what_is_over_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    for seconds, said in (
+        (1.0, []),
+        (3.0, ["verify: 4 segments", "verify: 2 of 4 segments", "verify: 4 of 4 segments"]),
+    ):
+        with Steps(LogLines(clock, patient=True)) as steps:
+            for done in range(5):
+                steps.show("verify", done, 4, "segment")
+                clock.now += seconds
+        assert capsys.readouterr().err.splitlines() == said

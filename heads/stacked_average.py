@@ -36,7 +36,7 @@ class StackedAverage:
             # Each layer, before they are mixed: the weights of a mix sum to 1.
             pooled = self._standard.apply(pooled)
         if self._mix is None:
-            return pooled[None].expand(self._stack, -1, -1, -1)
+            return pooled[None].expand(self._stack, -1, -1, -1)  # type: ignore[no-any-return]
         self._pooled = pooled
         return torch.matmul(self._mix.columns(1).t(), self._pooled).transpose(0, 1).unsqueeze(2)
 

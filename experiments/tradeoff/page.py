@@ -20,6 +20,7 @@ from experiments.tradeoff.page_table import head_of, rows_of
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.tables import provenance
 from experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text, rising_text
+from featurestore.counted import counted
 
 if TYPE_CHECKING:
     import altair as alt
@@ -83,9 +84,9 @@ def subtitle(report: TradeoffReport) -> str:
     """When and what was measured, in one sentence."""
     spec = report.bench.source.spec
     return (
-        f"Trade-off report of {report.finished_at[:10]}: {len(report.grid)} ways to store the features of "
-        f"{spec.encoder.name or spec.encoder.source}, {len(report.tasks)} task{'s' * (len(report.tasks) > 1)}, "
-        f"{report.request.seeds} classifier{'s' * (report.request.seeds > 1)} for each."
+        f"Trade-off report of {report.finished_at[:10]}: {counted(len(report.grid), 'way')} to store the features of "
+        f"{spec.encoder.name or spec.encoder.source}, {counted(len(report.tasks), 'task')}, "
+        f"{counted(report.request.seeds, 'classifier')} for each."
     )
 
 

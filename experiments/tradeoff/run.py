@@ -80,12 +80,12 @@ class TradeoffReport:
     def still_rising(self) -> tuple[int, int]:
         """How many heads had a dev accuracy that still rose when their training ended, and of how many."""
         cells = [
-            self.bench.heads.get(head_key(task, setting, seed)) or {}
+            self.bench.heads.get(head_key(task, setting, seed))
             for task in self.tasks
             for setting in self.grid
             for seed in range(self.request.seeds)
         ]
-        return sum(cell["still_rising"] for cell in cells), len(cells)
+        return sum(cell["still_rising"] for cell in cells if cell is not None), len(cells)
 
     def projected_bytes(self, point: Point) -> float:
         """Bytes of a store of `documents` documents."""

@@ -27,6 +27,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         "epsilon": 1e-6,
         "seeds": (0,),
         "order_seed": None,
+        "standardise": True,
         "patience": None,
     }
     json.dumps(TrainSettings().to_dict(), allow_nan=False)

@@ -87,6 +87,27 @@ def test_every_point_of_a_grid_is_printed_and_the_best_is_kept(
     assert text.count(": dev accuracy") == 4
 
 
+@pytest.mark.parametrize("rising", [False, True])
+def test_a_head_that_was_still_learning_is_said(
+    tmp_path: Path,
+    corpus: str,
+    labels: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    rising: bool,
+) -> None:
+    monkeypatch.setattr("heads.training.still_rising", lambda *_: rising)
+    store, head = (str(tmp_path / name) for name in ("store", "parity"))
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
+    command = ["train", labels, "--store", store, "--out", head, "--epochs", "3"]
+    capsys.readouterr()
+    assert run(command) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert ("dev accuracy was still rising: try more epochs, --epochs 6" in said) is rising
+    assert run([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["still_rising"] is rising
+
+
 def test_what_each_class_was_trained_and_measured_on_is_printed(
     tmp_path: Path, corpus: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -143,6 +143,22 @@ def test_the_number_of_threads_does_not_change_the_head_and_is_given_back() -> N
     assert all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
 
 
+def test_heads_learn_from_features_as_they_are_where_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    standardised = train()
+    monkeypatch.delattr("heads.grid_training.Standard.of")
+    plain = train(replace(QUICK, standardise=False))
+    assert not all(torch.equal(a, b) for a, b in zip(weights(standardised), weights(plain), strict=True))
+
+
+def test_whether_dev_still_rose_is_asked_of_the_head_that_is_kept() -> None:
+    head = train(replace(QUICK, epochs=2))
+    flat = [replace(head.best, dev_accuracy=0.8, number=number) for number in (1, 2)]
+    rising = [replace(epoch, seed=7, dev_accuracy=accuracy) for epoch, accuracy in zip(flat, (0.1, 0.7), strict=True)]
+    found = replace(head, best=flat[0], history=(*flat, *rising))
+    assert not found.still_rising
+    assert replace(found, best=rising[1]).still_rising
+
+
 def test_progress_hears_of_every_epoch() -> None:
     spec = spec_of()
     block, codes = learnable(spec, 30, 3)

@@ -194,3 +194,11 @@ def test_numbers_out_of_range_are_refused(folder: Path, tmp_path: Path, asked: d
 def test_a_task_named_twice_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="task two is named twice"):
         run_tradeoff(request(folder, tmp_path / "out", ("two", "two")), silent)
+
+
+def test_heads_whose_accuracy_still_rose_are_counted(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heads.training.still_rising", lambda *_: True)
+    found = run_tradeoff(request(folder, tmp_path / "out", ("two",), positions=("mean",)), silent)
+    assert found.still_rising == (8, 8)

@@ -25,18 +25,8 @@ from featurestore.tags import add_tag
 from featurestore.tombstones import EMPTIED, look, retire
 from featurestore.versions import manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
-from tests.featurestore.maintenance.grown_stores import NOW, age, digests, grown, needed, paths
+from tests.featurestore.maintenance.grown_stores import NOW, age, digests, needed, paths
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec_of())
-
-
-@pytest.fixture
-def busy(store: Store) -> Store:
-    return grown(store)
 
 
 class TestRule:

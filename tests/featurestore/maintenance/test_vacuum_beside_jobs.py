@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,18 +22,8 @@ from featurestore.store import version_log
 from featurestore.tags import add_tag
 from featurestore.tombstones import EMPTIED, look, retire
 from featurestore.versions import manifest_path
-from tests.featurestore.building import change_to, expected, held, put, spec_of, write
-from tests.featurestore.maintenance.grown_stores import NOW, age, digests, grown, needed, paths
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec_of())
-
-
-@pytest.fixture
-def busy(store: Store) -> Store:
-    return grown(store)
+from tests.featurestore.building import change_to, expected, held, put, write
+from tests.featurestore.maintenance.grown_stores import NOW, age, digests, needed, paths
 
 
 def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], object], times: int = 1) -> None:

@@ -30,7 +30,7 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...|TEXT...|-",
+            metavar="INPUT|TEXT|-",
             help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs; or texts of several words each; or - for "
             "the lines of standard input.",
         ),

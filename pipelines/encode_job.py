@@ -13,6 +13,7 @@ from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from featurestore import FeatureSpec, Store, StoreError, UsageError
 from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from featurestore.codecs import check_codec
+from featurestore.counted import counted
 from featurestore.given import settle_fields
 from featurestore.named_files import check_folder
 from featurestore.objects import Objects
@@ -108,6 +109,7 @@ def encode(
         JobError: the pipeline failed as a whole; finished segments are kept for the next run.
     """
     started = time.monotonic()
+    shown = display or Silent()
     refuse_outputs_among_inputs(
         request.inputs, {"--dead-letters": request.dead_letters, "--report": request.report}, request.store
     )
@@ -119,13 +121,9 @@ def encode(
     codec = request.codec or requested.quantizer.default_codec
     check_codec(codec)
     settled_spec(request.store, requested, request.like)
-    corpus = plan(
-        files,
-        request.columns,
-        request.unit_rows,
-        DocumentSize.of(requested),
-        without_damaged=True,
-    )
+    size = DocumentSize.of(requested)
+    with shown.preparing("encode", f"planning, {counted(len(files), 'file')}"):
+        corpus = plan(files, request.columns, request.unit_rows, size, without_damaged=True)
     listing = replace(listing, unread=(*listing.unread, *corpus.damaged))
     if request.prune and not corpus.documents:
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
@@ -147,7 +145,7 @@ def encode(
     passing = Passing(here=runner.workers is not None)
     handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, passing)
     features = EncodeUnits(store, request.columns, handler)
-    totals = job.execute(features, features.open, passing, display or Silent())
+    totals = job.execute(features, features.open, passing, shown)
     if copies is not None:
         for name, data in run.dead_letter_files():
             copies.put(f"{run.run_id}-{name}", data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +39,9 @@ class Done:
 class ProgressDisplay(Protocol):
     """Shows progress to a person or a log."""
 
+    def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
+        """A job gets ready: ``what`` says how. It cannot be said how far it is."""
+
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         """A job starts that has so many of something to do; ``noun`` is the word for one."""
 
@@ -50,6 +54,11 @@ class ProgressDisplay(Protocol):
 
 class Silent:
     """Shows nothing: for notebooks and tests."""
+
+    def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
+        """Show nothing."""
+        del title, what
+        return nullcontext()
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         """Show nothing."""
@@ -96,6 +105,10 @@ class TerminalBar:
     def __init__(self, console: Console) -> None:
         self._console = console
 
+    def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
+        """Show a line that moves, and take it away."""
+        return self._console.status(f"[bold]{title}[/bold] {what}")
+
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         """Draw the bar."""
         del detail
@@ -124,6 +137,11 @@ class LogLines:
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, patient: bool = False) -> None:
         self._clock = clock
         self._patient = patient
+
+    def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
+        """Say it."""
+        say(f"{title}: {what}")
+        return nullcontext()
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         """Say what starts."""

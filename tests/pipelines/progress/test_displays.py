@@ -117,3 +117,16 @@ def test_a_patient_log_says_nothing_of_what_is_over_at_once(capsys: pytest.Captu
                 steps.show("verify", done, 4, "segment")
                 clock.now += seconds
         assert capsys.readouterr().err.splitlines() == said
+
+
+def test_what_prepares_is_shown_while_it_lasts_and_taken_away() -> None:
+    terminal = Terminal()
+    with display_for(console(terminal)).preparing("encode", "planning, 3 files"):
+        pass
+    assert "encode planning, 3 files" in terminal.getvalue()
+    assert last_line(terminal) == ""
+
+
+def test_a_log_says_that_it_prepares(capsys: pytest.CaptureFixture[str]) -> None:
+    with display_for(console(io.StringIO())).preparing("encode", "planning, 3 files"):
+        assert capsys.readouterr().err == "encode: planning, 3 files\n"

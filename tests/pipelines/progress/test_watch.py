@@ -8,14 +8,14 @@ from featurestore import Store
 from pipelines.backfill_job import BackfillRequest, backfill
 from pipelines.derive_job import DeriveRequest, derive
 from pipelines.encode_job import EncodeRequest, encode
-from pipelines.progress import Done, Passing
+from pipelines.progress import Done, Passing, Silent
 from pipelines.progress.passing import Counts, Passed
 from pipelines.progress.watch import Tally
 from tests.pipelines.jobs import encoder, texts, write_corpus
 from tests.pipelines.test_backfill_job import train
 
 
-class Seen:
+class Seen(Silent):
     """A display that keeps what it is shown."""
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ from experiments.cost.money import Work
 from experiments.cost.paper import printed_flops
 from experiments.cost.report import CostReport, PricedCorpus
 from experiments.cost.storage import as_the_paper_rounds
+from featurestore.counted import counted
 
 GIGA = 10**9
 
@@ -59,7 +60,7 @@ def _print_flops(report: CostReport) -> None:
         if report.is_the_papers:
             row.append("" if printed is None else f"{printed} ({total / GIGA / printed - 1:+.1%})")
         rows.append(row)
-    columns = ["", "once", "each task", f"{tasks:,} tasks", *(["paper prints"] if report.is_the_papers else [])]
+    columns = ["", "once", "each task", counted(tasks, "task"), *(["paper prints"] if report.is_the_papers else [])]
     print_table(f"G FLOPs of a text of {report.request.tokens:,} tokens, multiply and add counted apart", columns, rows)
     notes = [("not counted", f"a task's classifier: {_giga(report.classifier)} G FLOPs")]
     if report.is_the_papers:
@@ -99,17 +100,18 @@ def _print_money(report: CostReport, money: PricedCorpus) -> None:
     methods, months = report.methods, f"{prices.months:g} months"
     names = (report.shape.name, report.distilled.name)
     print_table(
-        f"Device time for {corpus.documents:,} documents of {corpus.tokens:,} tokens",
+        f"Device time for {counted(corpus.documents, 'document')} of {corpus.tokens:,} tokens",
         ["", "device-hours", "cost"],
         [
             ("encode once", *_work(compared.encode_once)),
-            (f"heads of {corpus.tasks:,} tasks, from the store", *_work(compared.heads)),
+            (f"heads of {counted(corpus.tasks, 'task')}, from the store", *_work(compared.heads)),
             (methods.fine_tuned.name, *_work(compared.fine_tuned)),
             (methods.distilled.name, *_work(compared.distilled)),
         ],
     )
     print_table(
-        f"Encode once, keep {money.layers} / {money.positions}, {corpus.tasks:,} tasks; cheaper than one a task from",
+        f"Encode once, keep {money.layers} / {money.positions}, {counted(corpus.tasks, 'task')}; "
+        "cheaper than one a task from",
         ["quantizer", "store", months, "in all", *names],
         [
             (
@@ -145,7 +147,7 @@ def _reasons(shape: EncoderShape, money: PricedCorpus) -> Iterator[tuple[str, st
     yield "", "with the width of an encoder, FLOPs with layers × width²; fewer"
     yield "", "--months keep less, and so does --positions mean"
     if cost.size_that_pays is not None:
-        yield "", f"with {tasks:,} tasks {kind} pays from layers × width of {cost.size_that_pays:,.0f} on;"
+        yield "", f"with {counted(tasks, 'task')} {kind} pays from layers × width of {cost.size_that_pays:,.0f} on;"
         yield "", f"{shape.name} has {shape.size:,}"
 
 

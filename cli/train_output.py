@@ -11,6 +11,7 @@ import pyarrow as pa
 from cli.class_output import print_classes
 from cli.evaluate_output import figures, remarks
 from cli.output import print_json, print_pairs, remark
+from featurestore.counted import counted
 from heads import Epoch, Evaluation
 from heads.labels import named
 from heads.pooling import kind_of
@@ -111,8 +112,8 @@ def _figures(evaluation: Evaluation) -> list[tuple[str, object]]:
     """What was measured on dev, a line each."""
     lines: list[tuple[str, object]] = []
     for name, value, interval in figures(evaluation):
-        counted = f", {evaluation.documents:,} documents; majority class {evaluation.majority:.4f}"
-        more = counted if name == "accuracy" else ""
+        beside = f", {counted(evaluation.documents, 'document')}; majority class {evaluation.majority:.4f}"
+        more = beside if name == "accuracy" else ""
         lines.append((f"dev {name}", f"{value} (95 % interval {interval}{more})"))
     return lines
 
@@ -142,8 +143,8 @@ def _rare(result: StoreTraining) -> list[str]:
 
 def _remarks(name: str, counts: LabelCounts) -> Iterable[tuple[str, object]]:
     if counts.not_stored:
-        yield name, f"{counts.not_stored:,} are for documents that are not stored: {counts.examples}"
+        yield name, f"{counted(counts.not_stored, 'label')} without a stored document: {counts.examples}"
     if counts.repeated:
-        yield name, f"{counts.repeated:,} rows say the same again"
+        yield name, f"{counted(counts.repeated, 'row')} repeated, with the same label"
     if counts.blank:
-        yield name, f"{counts.blank:,} rows have no id or no label"
+        yield name, f"{counted(counts.blank, 'row')} without an id or a label"

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from encoders import DocumentBlock
 from experiments.tasks import Task
 from featurestore import DataError, UsageError
+from featurestore.counted import counted
 from featurestore.identity import key_hashes, text_digests
 from heads.label_files import read_columns
 from heads.label_form import in_order
@@ -157,8 +158,8 @@ def _refuse_unusable(task: Task, path: str, columns: dict[str, Any]) -> None:
         count = pc.sum(blank).as_py()
         if count:
             raise DataError(
-                f"task {task.name}: {path}: {count} rows have no {name}, row {blank.index(True).as_py()} is the first; "
-                "complete them or leave them out"
+                f"task {task.name}: {path}: {counted(count, 'row')} without a {name}, "
+                f"row {blank.index(True).as_py()} is the first; complete them or leave them out"
             )
     counts = pc.value_counts(columns["doc_id"])
     twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))

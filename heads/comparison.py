@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from featurestore.counted import counted
 from featurestore.errors import DataError
 from heads.evaluate import Evaluation
 from heads.label_form import in_order, named_twins, near_twins, normal_labels
@@ -81,7 +82,10 @@ def _require_once(ids: pa.Array) -> None:
     counts = pc.value_counts(ids)
     twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
-        raise DataError(f"predictions: {len(twice)} documents come twice ({named(twice)}); evaluate one head at a time")
+        raise DataError(
+            f"predictions: {counted(len(twice), 'document')} more than once ({named(twice)}); "
+            "evaluate one head at a time"
+        )
 
 
 def _require_classes(labels: Labels, predicted: pa.Array | pa.ChunkedArray, classes: Sequence[str] | None) -> None:

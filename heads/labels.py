@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from featurestore.counted import counted
 from featurestore.errors import DataError, UsageError
 from heads.label_form import in_order, named_twins, near_twins, normal_labels
 from tablefiles.names import shown_name
@@ -156,7 +157,7 @@ def _refuse_contradictions(doc_ids: pa.StringArray, labels: pa.StringArray, sour
         example = torn[0]
         given = labels.filter(pc.equal(doc_ids, example)).to_pylist()
         raise DataError(
-            f"{source}: {len(torn)} documents have more than one label ({named(torn)}; {example} is "
+            f"{source}: {counted(len(torn), 'document')} with more than one label ({named(torn)}; {example} is "
             f"{' and '.join(map(shown_name, given))}); keep one label for each"
         )
 

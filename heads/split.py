@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from featurestore.counted import counted
 from featurestore.errors import DataError, UsageError
 from featurestore.identity import key_hashes
 from heads.label_form import in_order
@@ -59,7 +60,7 @@ class Split:
         shared = self.dev.doc_ids.filter(pc.is_in(self.dev.doc_ids, value_set=self.train.doc_ids))
         if len(shared):
             raise DataError(
-                f"{self.dev.source}: {len(shared)} documents are in the training labels too ({named(shared)}); "
+                f"{self.dev.source}: {counted(len(shared), 'document')} in the training labels too ({named(shared)}); "
                 f"a head must not be measured on what it has learned"
             )
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.blocks import INDEX_SCHEMA
+from featurestore.counted import counted
 from featurestore.deletions import read_deletions, vector_path
 from featurestore.entries import SegmentEntry
 from featurestore.errors import StoreError
@@ -88,8 +89,8 @@ def _check_deletions(audit: Audit, entry: SegmentEntry) -> npt.NDArray[np.int64]
         audit.refused(path, error)
         return None
     if len(positions) != entry.deleted:
-        says = f"deletes {len(positions)} documents of segment {entry.segment}, its list says {entry.deleted}"
-        audit.report(path, says)
+        deletes = f"deletes {counted(len(positions), 'document')} of segment {entry.segment}"
+        audit.report(path, f"{deletes}, its list says {entry.deleted}")
         return None
     if (np.diff(positions) <= 0).any() or (len(positions) and (positions[0] < 0 or positions[-1] >= entry.documents)):
         audit.report(path, f"holds positions that segment {entry.segment} of {entry.documents} documents does not have")

@@ -211,7 +211,7 @@ def test_labels_that_cannot_train_a_head_are_named(
     assert not Path(head).exists()
     ids = [f"d{i}" for i in range(30)]
     assert run([*train([*ids, "x1"], ["a", "b"] * 15 + ["a"]), "--epochs", "1"]) == 0
-    assert "1 are for documents that are not stored: x1" in capsys.readouterr().out
+    assert "1 label without a stored document: x1" in capsys.readouterr().out
 
 
 def test_beam_options_are_refused_where_no_job_runs(

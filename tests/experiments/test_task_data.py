@@ -101,10 +101,10 @@ def test_dev_texts_that_training_has_too_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("text", ["a", None, "c", "d"], "1 rows have no text, row 1 is the first"),
-        ("text", ["a", "b", "  ", ""], "2 rows have no text, row 2 is the first"),
-        ("label", ["even", "odd", "even", None], "1 rows have no label"),
-        ("doc_id", ["a", "b", None, "d"], "1 rows have no doc_id"),
+        ("text", ["a", None, "c", "d"], "1 row without a text, row 1 is the first"),
+        ("text", ["a", "b", "  ", ""], "2 rows without a text, row 2 is the first"),
+        ("label", ["even", "odd", "even", None], "1 row without a label"),
+        ("doc_id", ["a", "b", None, "d"], "1 row without a doc_id"),
         ("doc_id", ["a", "b", "b", "d"], r"ids occur more than once \(b\)"),
         ("label", ["same"] * 4, "every training document is 'same'; a task needs two classes"),
         ("label", ["x", "y", "x", "y"], "dev classes even, odd have no training document; label some"),

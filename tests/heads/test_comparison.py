@@ -61,7 +61,7 @@ def test_white_space_around_ids_is_part_of_them_and_is_told_of_where_none_is_fou
 
 
 def test_a_document_predicted_twice_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"1 documents come twice \(a\)"):
+    with pytest.raises(DataError, match=r"1 document more than once \(a\)"):
         evaluate_predictions(labels_of({"a": "x"}), pa.array(["a", "a"]), pa.array(["x", "y"]))
 
 

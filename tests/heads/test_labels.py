@@ -97,7 +97,7 @@ def test_a_column_of_nulls_has_no_labels() -> None:
 def test_contradicting_labels_are_an_error_that_counts_and_names_them() -> None:
     ids = ["a", "b", "a", *"cdefgh", *"cdefgh"]
     labels = ["x", "x", "y", *"xxxxxx", *"yyyyyy"]
-    message = r"topics\.parquet: 7 documents have more than one label \(a, c, d, e, f and 2 more; a is x and y\)"
+    message = r"topics\.parquet: 7 documents with more than one label \(a, c, d, e, f and 2 more; a is x and y\)"
     with pytest.raises(DataError, match=message):
         read(table_of(ids, labels))
 

@@ -160,5 +160,5 @@ def test_a_class_that_only_dev_has_is_told_what_it_nearly_is() -> None:
 
 
 def test_a_document_in_both_parts_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"dev\.csv: 1 documents are in the training labels too \(b\)"):
+    with pytest.raises(DataError, match=r"dev\.csv: 1 document in the training labels too \(b\)"):
         Split.given(labels_of({"a": "x", "b": "y"}), labels_of({"b": "y", "c": "x"}, "dev.csv"))

@@ -5,6 +5,8 @@ number of labels, pooling, quantizer and seed a head is trained at each learning
 labels of a seed are a random part of the task's. Logistic regression (scikit-learn, as it comes) reads the same
 features, those of tokens averaged: as they are and standardised, of which the better one counts, by cell.
 
+With --as-stored, heads learn from features as they are, at the default rate alone.
+
 The best of a grid flatters where it is chosen by the documents it is measured on. So a rate is also chosen by one half
 of the dev documents and measured on the other, both ways ("chosen fairly").
 
@@ -33,6 +35,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.report import RESULTS
 from experiments.cells import CellStore
+from experiments.intervals import half_width, sampling_half_width
 from experiments.task_data import TaskData, read_task
 from experiments.tasks import load_tasks
 from featurestore import FeatureBlock, Store
@@ -66,7 +69,7 @@ def main() -> None:
     parser.add_argument("--as-stored", action="store_true", help="heads learn from features that are not standardised")
     parser.add_argument("--publish", action="store_true", help="write docs/results/NAME.parquet")
     options = parser.parse_args()
-    cells = CellStore(
+    finished = CellStore(
         options.out / "cells" / options.name,
         {"dev_rows": options.dev_rows, "max_length": MAX_LENGTH, "as_stored": options.as_stored},
     )
@@ -76,13 +79,14 @@ def main() -> None:
         stores = TaskStores(options.out / "stores" / task.name, data)
         for count in map(int, options.labels.split(",")):
             for key in keys_of(task.name, count, options.seeds):
-                if cells.get(key) is None:
-                    cells.put(key, measure(stores, data, key, standardise=not options.as_stored))
+                if finished.get(key) is None:
+                    finished.put(key, measure(stores, data, key, standardise=not options.as_stored))
                     print(key, flush=True)
-    table = pa.Table.from_pylist(cells.rows())
+    table = pa.Table.from_pylist(finished.rows())
     if options.publish:
         pq.write_table(table, RESULTS / f"{options.name}.parquet")
-    for line in lines_of(table.to_pylist()):
+    cells = table.to_pylist()
+    for line in (*lines_of(cells), "", *bits_of(cells)):
         print(line)
 
 
@@ -156,7 +160,8 @@ def measure(stores: TaskStores, data: TaskData, key: Mapping[str, Any], *, stand
         Examples(block, own, store.spec, len(train.classes)) for block, own in zip(blocks, codes, strict=True)
     )
     default = TrainSettings().learning_rates[0]
-    settings = TrainSettings(learning_rates=tuple(sorted({*RATES, default})), seeds=(seed,), standardise=standardise)
+    rates = tuple(sorted({*RATES, default})) if standardise else (default,)
+    settings = TrainSettings(learning_rates=rates, seeds=(seed,), standardise=standardise)
     pairs = bool(examples.texts_known and examples.paired.all() and held_out.paired.all())
     runs = train_grid(examples, held_out, settings.grid(default_pooling(key["positions"], pairs=pairs)), settings, None)
     rights = [run.predicted == held_out.codes for run in runs]
@@ -211,6 +216,42 @@ def lines_of(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                     tasks, figures = summary(own)
                     shown = " | ".join(f"{100 * figure:.2f}" for figure in figures)
                     yield f"| {positions} | {quantizer} | {count:,} | {tasks} | {shown} |"
+
+
+def bits_of(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What float16 is above sign, by what is stored and number of labels; and the tasks where it is below.
+
+    Below means by more than half the 95 % interval of the task's accuracy for its dev documents being a sample.
+    """
+    yield "| stored | labels | float16 - sign, points | ± tasks | lowest task | below sign |"
+    yield "| --- | ---: | ---: | ---: | --- | --- |"
+    for positions, count in sorted({(cell["positions"], cell["labels"]) for cell in cells}):
+        own = [cell for cell in cells if (cell["positions"], cell["labels"]) == (positions, count)]
+        rich, poor = (defaults([cell for cell in own if cell["quantizer"] == kind]) for kind in ("float16", "sign"))
+        gains = {task: rich[task][0] - poor[task][0] for task in sorted(rich.keys() & poor.keys())}
+        if not gains:
+            continue
+        half = half_width(np.array(list(gains.values())))
+        lowest = min(gains, key=lambda task: gains[task])
+        below = [
+            task
+            for task, gain in gains.items()
+            if -gain > sampling_half_width(np.array([rich[task][0]]), np.array([rich[task][1]]))
+        ]
+        spread = "–" if half is None else f"{100 * half:.2f}"
+        yield (
+            f"| {positions} | {count:,} | {100 * np.mean(list(gains.values())):+.2f} | {spread} "
+            f"| {lowest} {100 * gains[lowest]:+.1f} | {', '.join(below) or '–'} |"
+        )
+
+
+def defaults(cells: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, int]]:
+    """By task: accuracy at the default rate, mean over seeds, and dev documents."""
+    found: dict[str, list[tuple[float, int]]] = {}
+    for cell in cells:
+        right = cell["right"][cell["rates"].index(cell["default"])]
+        found.setdefault(cell["task"], []).append((sum(right) / sum(cell["dev"]), sum(cell["dev"])))
+    return {task: (float(np.mean([share for share, _ in own])), own[0][1]) for task, own in found.items()}
 
 
 def summary(cells: Sequence[Mapping[str, Any]]) -> tuple[int, list[float]]:

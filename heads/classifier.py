@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -35,6 +36,16 @@ class Classifier(nn.Module):
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         """Logits (documents, classes) of pooled features (documents, N·d)."""
         return self.output(self._drop(torch.tanh(self.hidden(self._drop(pooled)))))  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def expect(self, documents: Sequence[int]) -> None:
+        """Begin with the classes' shares: each bias of the output is the logarithm of its class's.
+
+        Args:
+            documents: (classes,) training documents of each class; one more is counted for each.
+        """
+        counts = torch.tensor(documents, dtype=torch.float32) + 1
+        self.output.bias.copy_((counts / counts.sum()).log())
 
     def _drop(self, values: torch.Tensor) -> torch.Tensor:
         # nn.Dropout draws from torch's global generator: training one head would then change what another one learns.

@@ -74,6 +74,8 @@ def _design(train: Examples, point: Point, settings: TrainSettings) -> tuple[Hea
         dropout=settings.dropout,
         generator=generator,
     )
+    # Else the first steps go into learning which class is frequent, and a small training set ends below the majority.
+    design.classifier.expect(np.bincount(train.codes, minlength=train.classes).tolist())
     return design, generator
 
 

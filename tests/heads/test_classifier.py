@@ -24,6 +24,12 @@ def test_several_vectors_of_a_document_become_one_inner_vector() -> None:
     assert classifier(torch.randn(5, 24)).shape == (5, 3)
 
 
+def test_it_can_begin_with_the_shares_of_the_classes() -> None:
+    classifier = Classifier(6, 3)
+    classifier.expect([69, 27, 1])
+    torch.testing.assert_close(classifier.output.bias.detach().softmax(0), torch.tensor([0.70, 0.28, 0.02]))
+
+
 def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
     classifier = Classifier(4, 2, dropout=0.25, generator=torch.Generator().manual_seed(0)).train()
     dropped = classifier._drop(torch.ones(200, 200))

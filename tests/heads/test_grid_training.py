@@ -53,6 +53,7 @@ def trained_plainly(settings: TrainSettings, spec: FeatureSpec, pooling: str) ->
     model = HeadModel.build(
         spec, 3, pooling, queries=settings.queries, layer_mix=mix, dropout=settings.dropout, generator=generator
     )
+    model.classifier.expect(np.bincount(codes, minlength=3).tolist())
     examples, held_out = Examples(block, codes, spec, 3), Examples(dev, dev_codes, spec, 3)
     standard, pool = Standard.of(examples, model), model.pooling.forward
     model.pooling.forward = lambda values, lengths: pool(standard.apply(values), lengths)  # type: ignore[method-assign]
@@ -170,7 +171,7 @@ def test_stacks_are_even_and_at_least_two(count: int, sizes: list[int]) -> None:
     assert max(sizes) <= STACK
 
 
-@pytest.mark.parametrize("seed", [0, 1, 3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_head_stops_when_its_patience_runs_out_and_the_others_go_on(seed: int) -> None:
     spec = spec_of()
     block, codes = learnable(spec, 60, 3)

@@ -58,6 +58,18 @@ def test_the_first_vector_alone_cannot_say_it() -> None:
     assert head.evaluation.accuracy < 0.7
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_head_of_features_that_say_nothing_is_no_worse_than_the_majority(seed: int) -> None:
+    spec = spec_of("float16", positions="mean")
+    generator = np.random.default_rng(seed)
+    shares = np.repeat([0, 1], [70, 30])
+    blocks = [block_of(spec, [1] * 100, seed=2 * seed + part) for part in (0, 1)]
+    codes, dev_codes = generator.permutation(shares), generator.permutation(shares)
+    head = train_head(blocks[0], codes, spec, ("x", "y"), dev=blocks[1], dev_codes=dev_codes)
+    assert head.evaluation is not None
+    assert head.evaluation.accuracy >= head.evaluation.majority - 0.02
+
+
 def test_the_layer_mix_is_learned_for_stacked_features_alone() -> None:
     learned = train(layers="stack:4").model.mix
     assert learned is not None

@@ -202,7 +202,7 @@ def pooled(store: Store, block: FeatureBlock) -> npt.NDArray[np.float32]:
 
 def lines_of(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The table: a row for each pooling, quantizer and number of labels, averaged over tasks."""
-    yield "| stored | quantizer | labels | tasks | default | best rate | best by task | chosen fairly | logistic | standardised |"
+    yield "| stored | quantizer | labels | tasks | default | one rate | by task | fairly | logistic | standardised |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for positions in POSITIONS:
         for quantizer in QUANTIZERS:
@@ -255,7 +255,7 @@ def defaults(cells: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, int]]
 
 
 def summary(cells: Sequence[Mapping[str, Any]]) -> tuple[int, list[float]]:
-    """Number of tasks, and over them the mean accuracy: default, best rate, best by task, chosen fairly, logistic (two)."""
+    """Number of tasks, and over them the mean accuracies of a line of the table."""
     tasks = sorted({cell["task"] for cell in cells})
     rates = cells[0]["rates"]
     halves = np.empty((len(tasks), len(rates), 2))

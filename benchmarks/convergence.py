@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", default="", help="names of tasks")
     parser.add_argument("--labels", default=",".join(map(str, LABELS)))
+    parser.add_argument("--positions", default=",".join(POSITIONS))
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--dev-rows", type=int, default=500)
     parser.add_argument("--train-rows", type=int, default=max(LABELS))
@@ -78,7 +79,7 @@ def main() -> None:
         data = read_task(task, options.train_rows, options.dev_rows)
         stores = TaskStores(options.out / "stores" / task.name, data)
         for count in map(int, options.labels.split(",")):
-            for key in keys_of(task.name, count, options.seeds):
+            for key in keys_of(task.name, count, options.positions.split(","), options.seeds):
                 if finished.get(key) is None:
                     finished.put(key, measure(stores, data, key, standardise=not options.as_stored))
                     print(key, flush=True)
@@ -90,9 +91,9 @@ def main() -> None:
         print(line)
 
 
-def keys_of(task: str, count: int, seeds: int) -> Iterator[dict[str, Any]]:
+def keys_of(task: str, count: int, stored: Sequence[str], seeds: int) -> Iterator[dict[str, Any]]:
     """What is measured for one number of labels."""
-    for positions in POSITIONS:
+    for positions in stored:
         for quantizer in QUANTIZERS:
             for seed in range(seeds):
                 yield {"task": task, "labels": count, "positions": positions, "quantizer": quantizer, "seed": seed}

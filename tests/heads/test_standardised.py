@@ -71,6 +71,19 @@ def test_a_dimension_that_never_moves_is_no_number_out_of_range(pooling: str) ->
     assert torch.equal(standard_of(block, spec, pooling).scale, torch.zeros(spec.width))
 
 
+@pytest.mark.parametrize("pooling", ["mean", "cls", "attention", "pair"])
+@pytest.mark.parametrize("still", [0.1, 7, 100.3])
+def test_where_most_dimensions_never_move_rounding_is_not_blown_up(still: float, pooling: str) -> None:
+    spec = spec_of("float16")
+    block = block_of(spec, [1, 3, 4, 7] * 20)
+    block.packed[:, 4:] = still
+    scale = standard_of(block, spec, pooling).scale
+    deviations = (1 / scale[:4]).sort().values
+    torch.testing.assert_close(1 / scale[4:], (LEAST * deviations[1]).expand(spec.width - 4))
+    block.packed[:] = still
+    assert torch.equal(standard_of(block, spec, pooling).scale, torch.zeros(spec.width))
+
+
 @pytest.mark.parametrize("pooling", ["mean", "attention"])
 @pytest.mark.parametrize("layers", ["mean:4", "stack:3"])
 def test_the_saved_head_predicts_what_it_did_while_it_learned(pooling: str, layers: str) -> None:

@@ -41,7 +41,7 @@ def evaluate_predictions(
         trained_on: the documents that the head was trained on; None where they are not known.
 
     Raises:
-        DataError: a document is predicted twice, none of the labelled ones is predicted, a label is no class of the
+        DataError: a document is predicted twice or as nothing, none of the labelled ones is predicted, a label is no class of the
             head, or, where its classes are not known, no label is among the predicted classes.
     """
     ids = pa.array(doc_ids) if not isinstance(doc_ids, pa.ChunkedArray) else doc_ids.combine_chunks()
@@ -55,6 +55,8 @@ def evaluate_predictions(
             f"{blanks_around(labels.doc_ids)}"
         )
     answers = predicted.take(found.drop_null())
+    if answers.null_count:
+        raise DataError(f"predictions: {counted(answers.null_count, 'document')} without a class; predict them again")
     answers = normal_labels(answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers)
     _require_classes(matched, predicted, classes)
     occurring = in_order([*matched.classes, *pc.unique(answers).to_pylist()])
@@ -113,9 +115,9 @@ def _require_classes(labels: Labels, predicted: pa.Array | pa.ChunkedArray, clas
             f"{labels.source}: {count:,} of {len(labels):,} documents have labels that are no class of the head: "
             f"{named_classes(strange)}{alike}; write them as the head has them, or leave them out"
         )
-    twins = near_twins(set(own) - set(strange), known)
+    twins = near_twins(own, known)
     if twins:
-        logger.warning("%s: classes of the head that are near-twins: %s", labels.source, named_twins(twins))
+        logger.warning("%s: near-twins among its classes and the head's: %s", labels.source, named_twins(twins))
 
 
 def _codes(values: pa.Array, classes: Sequence[str]) -> npt.NDArray[np.int64]:

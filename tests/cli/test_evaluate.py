@@ -110,6 +110,7 @@ def test_a_file_of_predict_learns_of_the_training_from_the_heads_own_folder(
 ) -> None:
     labels, answers = loop.labels(range(30), [True, False] * 15), str(loop.folder / "answers.parquet")
     assert json.loads(evaluate(capsys, answers, labels, "--json")[1])["trained_on"] is None
+    assert "trained on not known which of them; --head HEAD_DIR" in " ".join(evaluate(capsys, answers, labels)[1].split())
     for source in (answers, loop.predictions):
         found = json.loads(evaluate(capsys, source, labels, "--head", loop.head, "--json")[1])
         assert found["trained_on"] == 30

@@ -119,8 +119,22 @@ def test_near_twins_among_the_classes_of_a_head_are_named_where_one_is_measured(
 ) -> None:
     compared({"1": "a", "2": "b"}, {"1": "A", "2": "b"}, ("A", "a", "b", "C", "c"))
     assert [record.getMessage() for record in caplog.records] == [
-        "labels.csv: classes of the head that are near-twins: a ~ A"
+        "labels.csv: near-twins among its classes and the head's: a ~ A"
     ]
+
+
+def test_a_label_that_is_nearly_what_a_head_of_unknown_classes_predicts_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    compared({"1": "POS", "2": "neg", "3": "rare"}, {"1": "pos", "2": "neg", "3": "neg"})
+    assert [record.getMessage() for record in caplog.records] == [
+        "labels.csv: near-twins among its classes and the head's: POS ~ pos"
+    ]
+
+
+def test_a_document_that_is_predicted_as_nothing_is_an_error() -> None:
+    with pytest.raises(DataError, match="predictions: 1 document without a class"):
+        evaluate_predictions(labels_of({"a": "x", "b": "y"}), pa.array(["a", "b"]), pa.array(["x", None]))
 
 
 @pytest.mark.parametrize(("common", "warned"), [(0, False), (1, True), (3, True)])

@@ -11,6 +11,9 @@ import torch
 from featurestore import FeatureBlock, FeatureSpec
 from heads import HeadModel, TrainSettings, train_head
 from heads.examples import Examples
+from heads.grid_run import side_by_side
+from heads.grid_training import train_grid
+from heads.head_stack import HeadStack
 from heads.standardised import LEAST, SAMPLE, Standard
 from tests.heads.building import block_of, learnable, spec_of
 
@@ -94,6 +97,22 @@ def test_the_saved_head_predicts_what_it_did_while_it_learned(pooling: str, laye
     predicted = Examples(dev, dev_codes, spec, 3).predict(head.model)
     assert head.evaluation is not None
     assert float((predicted == dev_codes).mean()) == head.evaluation.accuracy
+
+
+@pytest.mark.parametrize("quantizer", ["float16", "sign"])
+@pytest.mark.parametrize("layers", ["mean:4", "stack:3"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "attention", "pair"])
+def test_a_folded_head_gives_the_logits_that_it_gave_before(pooling: str, layers: str, quantizer: str) -> None:
+    spec = spec_of(quantizer, layers)
+    # Pairs, and single texts among them, which have no second text.
+    block = block_of(spec, [2, 5, 3, 9] * 5, first_lengths=[1, 5, 2, 4] * 5)
+    examples = Examples(block, np.arange(20) % 2, spec, 2)
+    settings = TrainSettings(poolings=(pooling,), epochs=2, learning_rates=(1e-2,))
+    (run,) = train_grid(examples, None, settings.grid(pooling), settings, None)
+    documents = np.arange(20)
+    batch = examples.decoded(documents, run.design.mix, of_pairs=run.design.of_pairs)
+    (before,) = HeadStack(side_by_side([run]), run.design, [run.generator], run.standard).logits(batch)
+    torch.testing.assert_close(examples.logits(run.best_model(), documents), before, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("scales", [[1e-2], [1e2], [1, 1, 1, 1, 1e2, 1, 1]], ids=["small", "large", "some large"])

@@ -21,7 +21,7 @@ def print_evaluation(name: str, evaluation: Evaluation) -> None:
     if evaluation.missing:
         lines.append(("missing", f"{evaluation.missing:,} labelled, not predicted"))
     if evaluation.trained_on is None:
-        lines.append(("trained on", "not known which of them; --head HEAD_DIR, the head's own folder, may tell"))
+        lines.append(("trained on", "not known which of them: name the head's own folder, --head HEAD_DIR"))
     elif evaluation.trained_on:
         lines.append(("trained on", f"{evaluation.trained_on:,} of those compared"))
     print_pairs([*lines, *remarks(evaluation)])

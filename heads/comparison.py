@@ -41,8 +41,8 @@ def evaluate_predictions(
         trained_on: the documents that the head was trained on; None where they are not known.
 
     Raises:
-        DataError: a document is predicted twice or as nothing, none of the labelled ones is predicted, a label is no class of the
-            head, or, where its classes are not known, no label is among the predicted classes.
+        DataError: a document is predicted twice or as nothing, none of the labelled ones is predicted, a label is no
+            class of the head, or, where its classes are not known, no label is among the predicted classes.
     """
     ids = pa.array(doc_ids) if not isinstance(doc_ids, pa.ChunkedArray) else doc_ids.combine_chunks()
     _require_once(ids)

@@ -104,7 +104,8 @@ class Split:
         chosen = _choose(labels, share, seed)
         if len(labels.classes) > 1 and not chosen.any():
             raise UsageError(
-                f"dev share {share} of {len(labels)} labels leaves dev empty: {_why_empty(labels)}, or give --dev"
+                f"dev share {share} of {len(labels)} labels leaves dev empty: {_why_empty(labels)}; label more, or "
+                "give dev labels of their own"
             )
         return cls(labels.filter(~chosen), labels.filter(chosen), labels.classes)
 
@@ -126,8 +127,8 @@ def _choose(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
 def _why_empty(labels: Labels) -> str:
     largest = int(labels.counts(labels.classes).max())
     if largest == 1:
-        return "every class has one document, which trains; label more, take --dev-share 0"
-    return f"the largest class has {largest:,} documents; --dev-share {_least_share(largest)} takes one of them"
+        return "every class has one document, which trains"
+    return f"the largest class has {largest:,} documents, of which a share of {_least_share(largest)} would take one"
 
 
 def _least_share(documents: int) -> float:

@@ -110,10 +110,28 @@ def test_a_file_of_predict_learns_of_the_training_from_the_heads_own_folder(
 ) -> None:
     labels, answers = loop.labels(range(30), [True, False] * 15), str(loop.folder / "answers.parquet")
     assert json.loads(evaluate(capsys, answers, labels, "--json")[1])["trained_on"] is None
-    assert "trained on not known which of them; --head HEAD_DIR" in " ".join(evaluate(capsys, answers, labels)[1].split())
+    assert "not known which of them: name the head's own folder, --head HEAD_DIR" in " ".join(
+        evaluate(capsys, answers, labels)[1].split()
+    )
     for source in (answers, loop.predictions):
         found = json.loads(evaluate(capsys, source, labels, "--head", loop.head, "--json")[1])
         assert found["trained_on"] == 30
+
+
+def test_a_head_that_an_older_release_saved_takes_nothing_from_what_its_copy_says(
+    loop: Loop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(loop.head, loop.older)
+    file = Path(loop.older) / "head.json"
+    file.write_text(
+        json.dumps({key: value for key, value in json.loads(file.read_text()).items() if key != "trained_on"})
+    )
+    labels = loop.labels(range(30), [True, False] * 15)
+    found = [
+        json.loads(evaluate(capsys, source, labels, "--head", loop.older, "--json")[1])["trained_on"]
+        for source in (loop.predictions, str(loop.folder / "answers.parquet"))
+    ]
+    assert found == [30, None]
 
 
 def test_predictions_know_all_classes_of_their_head_though_it_answers_one(loop: Loop) -> None:

@@ -90,7 +90,9 @@ def test_wilson_intervals_are_those_of_the_tables(right: int, documents: int, lo
     cells=st.lists(st.integers(0, 50), min_size=9, max_size=9).filter(any),
     at_once=st.sampled_from([metrics.RESAMPLE_CELLS, 40, 100]),
 )
-def test_bootstrap_intervals_are_in_range_and_the_same_however_many_samples_are_drawn_at_once(cells: list[int], at_once: int) -> None:
+def test_bootstrap_intervals_are_in_range_and_the_same_however_many_samples_are_drawn_at_once(
+    cells: list[int], at_once: int
+) -> None:
     confusion = Confusion.from_rows(np.array(cells).reshape(3, 3).tolist())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "RESAMPLES", 50)

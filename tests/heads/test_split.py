@@ -75,16 +75,20 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
 @pytest.mark.parametrize(
     ("counts", "share", "message"),
     [
-        ({"x": 2, "y": 2}, 0.1, r"0\.1 of 4 labels .*: the largest class has 2 documents; --dev-share 0\.25 takes one"),
+        (
+            {"x": 2, "y": 2},
+            0.1,
+            r"0\.1 of 4 labels .*: the largest class has 2 documents, of which a share of 0\.25 would take one; label",
+        ),
         (
             {"x": 49, "y": 3},
             0.01,
-            r"0\.01 of 52 labels .* 49 documents; --dev-share 0\.02 takes one of them, or give --dev",
+            r"0\.01 of 52 labels .* 49 documents, of which a share of 0\.02 would take one; label more, or",
         ),
         (
             {"x": 1, "y": 1},
             0.5,
-            "leaves dev empty: every class has one document, which trains; label more, take --dev-s",
+            "leaves dev empty: every class has one document, which trains; label more, or give dev labels of their own",
         ),
     ],
 )
@@ -101,7 +105,7 @@ def test_the_share_that_is_named_does_it(documents: int, share: float) -> None:
     try:
         Split.by_share(labels, share, seed=0)
     except UsageError as error:
-        named = float(str(error).partition("--dev-share ")[2].split()[0])
+        named = float(str(error).partition("a share of ")[2].split()[0])
         split = Split.by_share(labels, named, seed=0)
         assert split.dev is not None
         assert len(split.dev) >= 1

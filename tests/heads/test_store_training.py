@@ -11,7 +11,7 @@ import pytest
 from featurestore import INDEX_SCHEMA, Change, DataError, Store, UsageError, commit
 from featurestore.entries import SegmentEntry
 from featurestore.reader import IndexFile
-from heads import TrainSettings
+from heads import Split, TrainSettings
 from heads.store_training import TrainRequest, train_from_store
 from tests.featurestore.building import put, spec_of, write
 from tests.heads.building import labels_of
@@ -40,6 +40,16 @@ def test_a_head_records_the_snapshot_and_what_became_of_the_labels(store: Store)
     assert result.head.training["documents"] == 36
     assert result.head.evaluation is not None
     assert result.head.evaluation.documents == 4
+
+
+@pytest.mark.parametrize("share", [0.25, 0])
+def test_a_head_knows_the_documents_that_it_learned_from_and_no_others(store: Store, share: float) -> None:
+    labels = labels_of(CLASSES | {"gone": "x"})
+    head = train_from_store(store, TrainRequest("topic", labels, dev_share=share, settings=QUICK)).head
+    split = Split.given(labels) if share == 0 else Split.by_share(labels_of(CLASSES), share, QUICK.seeds[0])
+    assert head.trained_on is not None
+    stored = split.train.filter(store.contains(split.train.doc_ids))
+    assert len(head.trained_on) == head.trained_on.count(stored.doc_ids) == len(stored) == head.training["documents"]
 
 
 def test_no_kept_column_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,26 @@ def test_a_head_that_an_older_release_saved_takes_nothing_from_what_its_copy_say
     assert found == [30, None]
 
 
+def test_of_a_file_of_several_heads_the_classes_are_known_from_a_heads_own_folder(loop: Loop) -> None:
+    answers = pq.read_table(loop.folder / "answers.parquet")
+    other = pa.array(["other@0123456789ab"] * len(answers))
+    both = loop.folder / "both.parquet"
+    pq.write_table(
+        pa.concat_tables(
+            [
+                table.select(["doc_id", "head", "label"])
+                for table in (
+                    answers.set_column(answers.column_names.index("head"), "head", answers["head"].cast(pa.string())),
+                    answers.set_column(answers.column_names.index("head"), "head", other),
+                )
+            ]
+        ),
+        both,
+    )
+    assert read_predictions(str(both), "head").classes is None
+    assert read_predictions(str(both), loop.head).classes == ("false", "true")
+
+
 def test_predictions_know_all_classes_of_their_head_though_it_answers_one(loop: Loop) -> None:
     for source in (loop.predictions, str(loop.folder / "answers.parquet")):
         assert read_predictions(source, None).classes == ("false", "true")

@@ -40,14 +40,16 @@ def settle_fields(request: Any) -> None:
     Called in ``__post_init__``, before any check.
 
     Raises:
-        UsageError: a field of several values has none to take.
+        UsageError: a field of several values has none to take, or one of texts something else.
     """
     for field in fields(request):
-        given, kind = getattr(request, field.name), str(field.type)
+        given, kind, what = getattr(request, field.name), str(field.type), field.name.replace("_", " ")
         if kind.endswith(" | None") and given is None:
             continue
         if kind.startswith("tuple[") and kind.removesuffix(" | None").endswith(", ...]"):
-            given = several(given, field.name.replace("_", " "))
+            given = several(given, what)
+            if kind.startswith("tuple[str, ") and (strange := [it for it in given if not isinstance(it, str)]):
+                raise UsageError(f"{what}: {strange[0]!r} is neither a text nor a path")
         elif kind == "Path":
             given = Path(given)
         elif kind.startswith("str"):

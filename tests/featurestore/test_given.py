@@ -51,3 +51,9 @@ def test_fields_get_the_types_that_they_are_annotated_with() -> None:
     request = Request("a", Path("s"), Path("l"), "o", (3, 4))  # type: ignore[arg-type]
     assert request == Request(("a",), "s", "l", Path("o"), (3, 4))
     assert Request("a").like is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [3, (b"a.parquet",), ("a.parquet", None), [["a.parquet"]]])
+def test_what_is_no_text_among_texts_is_refused_by_the_name_of_its_field(given: Any) -> None:
+    with pytest.raises(UsageError, match=r"inputs: .* is neither a text nor a path"):
+        Request(given)

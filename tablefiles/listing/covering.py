@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from featurestore.addresses import Address
-from tablefiles.listing.globs import Part, matches
+from tablefiles.listing.globs import Part, absolute, matches
 from tablefiles.listing.listing import is_bookkeeping
 
 
@@ -22,10 +22,11 @@ def covers(text: str, output: str) -> bool:
     if bool(source.scheme) != bool(target.scheme):
         return False
     is_glob = glob.has_magic(text)
-    pattern, parts = _parts(source, links=is_glob), _parts(target, links=is_glob)
+    named, parts = _parts(source, links=is_glob), _parts(target, links=is_glob)
+    pattern = named if source.scheme else absolute(source.path).parts
     marked = [Part(part, is_bookkeeping(part, ())) for part in parts]
     matched = is_glob and any(matches(marked[:depth], pattern) for depth in range(1, len(parts) + 1))
-    return matched or parts[: len(pattern)] == pattern
+    return matched or parts[: len(named)] == named
 
 
 def _parts(address: Address, *, links: bool) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import takewhile
+from pathlib import Path
 from typing import NamedTuple
 
 from tablefiles.listing.listing import HIDDEN
@@ -38,6 +41,17 @@ def matches(parts: Sequence[Part], pattern: Sequence[str]) -> bool:
     if not parts or (parts[0].passed_over and not _names(pattern[0], parts[0].name)):
         return False
     return fnmatchcase(parts[0].name, pattern[0]) and matches(parts[1:], pattern[1:])
+
+
+def absolute(pattern: str) -> Path:
+    """A local glob as an absolute one, in which the working folder stands for itself, whatever signs its name has."""
+    working = glob.escape(os.getcwd())  # noqa: PTH109  Path.cwd() gives no text
+    return Path(os.path.abspath(os.path.join(working, os.path.expanduser(pattern))))  # noqa: PTH100, PTH111, PTH118
+
+
+def hint(pattern: str) -> str:
+    """What a message adds about a glob that matches nothing: how a name is written that is none."""
+    return "; where a name holds a [, write [[] for it" if "[" in pattern else ""
 
 
 def _names(pattern: str, name: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from featurestore.errors import UsageError
 from tablefiles.formats import format_of_name, require_format
-from tablefiles.listing.globs import Part, matches
+from tablefiles.listing.globs import Part, absolute, hint, matches
 from tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
 from tablefiles.names import list_names
 
@@ -39,9 +39,9 @@ def list_local(text: str) -> list[Found | Unread]:
         raise UsageError(f"{text}: a link to nothing; correct or remove it")
     if not glob.has_magic(text):
         raise UsageError(f"{text}: no such file or directory; {_surroundings(path)}")
-    found = _matching(path)
+    found = _matching(absolute(text))
     if not found:
-        raise UsageError(f"{text}: no file matches; {_surroundings(path)}")
+        raise UsageError(f"{text}: no file matches; {_surroundings(path)}{hint(text)}")
     return [it for match in found for it in _expand(match, strict=len(found) == 1)]
 
 

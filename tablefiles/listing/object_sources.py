@@ -15,7 +15,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 from featurestore.errors import StoreError, UsageError
 from featurestore.objects import Objects
 from tablefiles.formats import format_of_name, require_format
-from tablefiles.listing.globs import Part, matches
+from tablefiles.listing.globs import Part, hint, matches
 from tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
 from tablefiles.names import list_names
 
@@ -121,7 +121,8 @@ def _matching(url: str) -> list[Found | Unread]:
             named.append(Found(f"{base}/{path}", size, f"{base}/{path}".rpartition("/")[0]))
     inside.pop("", None)
     if not named and not inside:
-        raise UsageError(f"{url}: no object matches; {base} holds: {list_names([path for path, _ in below])}")
+        names = list_names([path for path, _ in below])
+        raise UsageError(f"{url}: no object matches; {base} holds: {names}{hint(url)}")
     return [*named, *(it for folder, held in inside.items() for it in _in_folder(f"{base}/{folder}", held)), *skipped]
 
 

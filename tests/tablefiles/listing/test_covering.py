@@ -45,3 +45,11 @@ def test_links_lead_to_the_same_folder(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "in")
     assert covers(str(tmp_path / "link"), str(tmp_path / "in/report.json"))
     assert covers(f"file://{tmp_path}/in", str(tmp_path / "link/report.json"))
+
+
+def test_the_name_of_the_working_folder_is_no_pattern(tmp_path, monkeypatch):
+    (tmp_path / "run[1]").mkdir()
+    monkeypatch.chdir(tmp_path / "run[1]")
+    assert covers("in/*.json", "in/report.json")
+    assert covers("in[1]", "in[1]/report.json")
+    assert not covers("in/*.json", str(tmp_path / "run1/in/report.json"))

@@ -75,6 +75,15 @@ def test_a_file_whose_name_looks_like_a_glob_is_itself(tmp_path):
     assert names_of(find_files([f"{tmp_path}/data[1].csv"]), tmp_path) == ["data[1].csv"]
 
 
+@pytest.mark.parametrize("pattern", ["*.csv", "./?.csv", "../run[[]1]/*.csv"])
+def test_the_name_of_the_working_folder_is_no_pattern(tmp_path, monkeypatch, pattern):
+    touch(tmp_path, "run[1]/a.csv", "run1/b.csv")
+    monkeypatch.chdir(tmp_path / "run[1]")
+    assert names_of(find_files([pattern]), tmp_path) == ["run[1]/a.csv"]
+    with pytest.raises(UsageError, match=r"holds: run1/, run\[1\]/; where a name holds a \[, write \[\[\] for it"):
+        find_files([f"{tmp_path}/run[2]/*.csv"])
+
+
 def test_a_file_named_twice_or_by_a_link_counts_once_and_the_order_of_inputs_does_not_matter(tmp_path):
     touch(tmp_path, "a.csv", "b.csv")
     (tmp_path / "c.csv").symlink_to(tmp_path / "a.csv")

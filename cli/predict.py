@@ -32,7 +32,7 @@ def predict(
         typer.Argument(
             metavar="INPUT|TEXT|-",
             help="Parquet, Arrow, JSON or CSV: files, folders, globs or URLs; or texts of several words each; or - for "
-            "the lines of standard input.",
+            "the lines of standard input, where texts go that begin with - or may be names.",
         ),
     ],
     head: HeadOption,

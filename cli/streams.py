@@ -49,7 +49,7 @@ class DatedLines(TextIOWrapper):
 
 
 def guard_streams() -> None:
-    """Let standard output and error outlive their readers and take any text.
+    """Let standard output and error outlive their readers and take any text, and standard input be there.
 
     A stream that is closed from the start is taken for the null device, so that no file of the work gets its number,
     where a library's print would land.
@@ -59,6 +59,7 @@ def guard_streams() -> None:
             os.fstat(number)
         except OSError:
             _discard(number)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = guarded(sys.stdout, 1)
     sys.stderr = guarded(sys.stderr, 2, DatedLines)
 

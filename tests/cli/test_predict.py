@@ -141,6 +141,7 @@ def test_what_may_be_the_name_of_a_file_is_no_text(tmp_path: Path, monkeypatch: 
     "word",
     [
         "and/or a text",
+        "/ is a slash",
         "What is this?",
         "a [bracket] and a *",
         "see https://example.org/page",
@@ -156,10 +157,36 @@ def test_what_can_be_no_name_is_a_text(tmp_path: Path, monkeypatch: pytest.Monke
     assert files_and_texts([word], "utf-8") == ([], [word])
 
 
-def test_a_single_word_that_is_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("word", ["artcles", "Great!", "Good.", "Really?", "12:30", "[sic]", ""])
+def test_what_is_no_file_and_may_be_a_text_is_told_where_texts_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"'artcles': no such file or folder; a text of one word goes to"):
-        files_and_texts(["a text", "artcles"], "utf-8")
+    wanted = f"{word!r}: no such file or folder; a text like it goes to the input of encore predict -"
+    with pytest.raises(UsageError) as refused:
+        files_and_texts(["a text", word], "utf-8")
+    assert str(refused.value) == wanted
+
+
+@pytest.mark.parametrize("word", ["data.csv", "in/2024", "*.parquet", "in/*", "s3://bucket/part"])
+def test_who_lists_files_says_what_is_there_in_place_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert files_and_texts([word], "utf-8") == ([word], [])
+
+
+@pytest.mark.parametrize("name", ["Great!", "Good.", "12:30", "[sic]"])
+def test_a_file_of_any_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    assert files_and_texts([name], "utf-8") == ([name], [])
+
+
+def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a text")))
+    with pytest.raises(UsageError, match="- is given twice; standard input can be read once"):
+        files_and_texts(["-", "another text", "-"], "utf-8")
 
 
 def test_files_and_texts_at_once_are_refused() -> None:
@@ -167,7 +194,10 @@ def test_files_and_texts_at_once_are_refused() -> None:
         PredictRequest("new.csv", "trained/topic", texts="a text")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("data", "message"), [(b"", "standard input is empty"), (b"\xff\n", "is not utf-8 text")])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"", "standard input is empty"), (b"\xff\n", r"is not utf-8 text: .* at byte 0; --encoding names another")],
+)
 def test_standard_input_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes, message: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     with pytest.raises(UsageError, match=message):

@@ -64,10 +64,10 @@ class HeadColumns:
 
 
 def prefixes(heads: Sequence[str]) -> dict[str, str]:
-    """Head → what its columns begin with: its task, and its digest too where two heads have the task."""
-    tasks = Counter(head.rpartition("@")[0] for head in heads)
+    """Head → what its columns begin with: its task, and its digest too where two heads have the task, in any case."""
+    tasks = Counter(head.rpartition("@")[0].casefold() for head in heads)
     return {
-        head: task if tasks[task] == 1 else f"{task}_{digest}"
+        head: task if tasks[task.casefold()] == 1 else f"{task}_{digest}"
         for head in heads
         for task, _, digest in [head.rpartition("@")]
     }
@@ -77,13 +77,17 @@ def schema_of(kept: pa.Schema, heads: Sequence[HeadColumns]) -> pa.Schema:
     """All columns of an export.
 
     Raises:
-        UsageError: two would have one name.
+        UsageError: two would have one name, but for its case: asked for either, SQL gives the first, without a word.
     """
     fields = [DOC_ID, *kept, *(field for head in heads for field in head.fields)]
-    twice = [name for name, count in Counter(field.name for field in fields).items() if count > 1]
+    names: dict[str, list[str]] = {}
+    for field in fields:
+        names.setdefault(field.name.casefold(), []).append(field.name)
+    twice = [" and ".join(dict.fromkeys(twins)) for twins in names.values() if len(twins) > 1]
     if twice:
         raise UsageError(
-            f"two columns would be called {', '.join(twice)}; name the kept columns to be exported with --columns"
+            f"two columns would be called {', '.join(twice)}, which SQL takes for one name; name the kept columns to "
+            "be exported with --columns"
         )
     return pa.schema(fields)
 

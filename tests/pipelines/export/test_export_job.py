@@ -196,9 +196,29 @@ def test_every_class_has_its_name(folder: Folder, names: Sequence[str]) -> None:
 def test_columns_of_one_name_are_refused(folder: Folder) -> None:
     put_kept(folder, "c", {"tone_label": pa.array([1])})
     folder.backfill("tone")
-    with pytest.raises(UsageError, match=r"two columns would be called tone_label; name the kept columns .* --columns"):
+    with pytest.raises(
+        UsageError,
+        match=r"two columns would be called tone_label, which SQL takes .*; name the kept columns .* --columns",
+    ):
         exported(folder)
     assert exported(folder, columns=("year",))[1].column_names == ["doc_id", "year", "tone_label", "tone_score"]
+
+
+@pytest.mark.parametrize("name", ["Tone_Label", "DOC_ID", "YEAR"])
+def test_columns_that_sql_would_take_for_one_are_refused(folder: Folder, name: str) -> None:
+    put_kept(folder, "c", {name: pa.array([1])})
+    folder.backfill("tone")
+    with pytest.raises(UsageError, match=rf"two columns would be called (\w+ and {name}|{name} and \w+), which SQL"):
+        exported(folder)
+
+
+def test_tasks_whose_names_differ_in_case_have_columns_that_sql_tells_apart(folder: Folder) -> None:
+    names = [head_of(folder, task, ("a", "b"), seed) for seed, task in enumerate(("Tone", "tone"))]
+    folder.backfill("tone", "Tone")
+    _, table = exported(folder)
+    for name in names:
+        assert answers(table, name.replace("@", "_")) == folder.answers(name)
+    assert exported(folder, heads=names[:1])[1].column_names[-2:] == ["Tone_label", "Tone_score"]
 
 
 def put_kept(folder: Folder, prefix: str, kept: dict[str, pa.Array]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from cli.output import print_json, print_pairs
+from featurestore.counted import counted
 from pipelines.export import Exported, HeadExport
 
 
@@ -14,7 +15,7 @@ def print_export(done: Exported, out: str, *, as_json: bool) -> None:
         print_json({"out": out, **asdict(done)})
         return
     lines: list[tuple[str, object]] = [
-        ("written", f"{out}, {done.documents:,} {_documents(done.documents)}"),
+        ("written", f"{out}, {counted(done.documents, 'document')}"),
         ("store", f"{done.store} at snapshot {done.snapshot}"),
         ("columns", ", ".join(done.columns)),
     ]
@@ -25,19 +26,11 @@ def print_export(done: Exported, out: str, *, as_json: bool) -> None:
 
 def _of_head(head: HeadExport) -> list[tuple[str, object]]:
     lines: list[tuple[str, object]] = [
-        ("head", f"{head.head}: {head.predicted:,} {_predictions(head.predicted)} in {', '.join(head.columns)}")
+        ("head", f"{head.head}: {counted(head.predicted, 'prediction')} in {', '.join(head.columns)}")
     ]
     if head.without:
-        there = f"{head.without:,} {_documents(head.without)}"
+        there = counted(head.without, "document")
         lines.append(("", f"  {there} without one yet; encore backfill with this head scores them"))
     if head.left_out:
         lines.append(("", f"  {head.left_out:,} left out: the document is gone, or has another text by now"))
     return lines
-
-
-def _documents(count: int) -> str:
-    return "document" if count == 1 else "documents"
-
-
-def _predictions(count: int) -> str:
-    return "prediction" if count == 1 else "predictions"

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from cli.document_output import CSV, write_documents
 from cli.output import print_json, print_table, remark
+from featurestore.counted import counted
 from featurestore.kept_columns import TEXT, promote
 from pipelines.predict_job import Predicted
 from pipelines.predictions.contents import PROBABILITIES
@@ -23,7 +24,8 @@ def print_predicted(predicted: Predicted, out: str | None, limit: int, *, as_jso
         print_json({"predictions": _rows(table), "rejected": len(predicted.dead)})
     else:
         rows = [[_shown(cell) for cell in row.values()] for row in _rows(table.slice(0, limit))]
-        print_table(f"{min(limit, table.num_rows):,} of {table.num_rows:,} predictions", table.column_names, rows)
+        title = f"{min(limit, table.num_rows):,} of {counted(table.num_rows, 'prediction')}"
+        print_table(title, table.column_names, rows)
     reasons = Counter(f"{letter.stage}: {letter.kind}" for letter in predicted.dead)
     for reason, count in reasons.most_common():
         remark(f"{count:,} rejected, {reason}")

@@ -53,7 +53,7 @@ class Tally:
         """What was expected and has not passed by; where more comes, as of changed texts, the rest like that so far."""
         expected = self._expected - self._fresh - at_work.work
         rest = self._documents - passed.documents
-        return expected if expected > 0 or not rest else rest * passed.work / max(1, passed.documents)
+        return expected if expected > 0 else rest * passed.work / max(1, passed.documents)
 
 
 def watch_units(

@@ -38,7 +38,7 @@ def matches(parts: Sequence[Part], pattern: Sequence[str]) -> bool:
         if len(pattern) == 1:
             return 0 < shown == len(parts)
         return any(matches(parts[skip:], pattern[1:]) for skip in range(min(shown + 1, len(parts))))
-    if not parts or (parts[0].passed_over and not _names(pattern[0], parts[0].name)):
+    if not parts or (parts[0].passed_over and pattern[0] != parts[0].name and not pattern[0].startswith(HIDDEN)):
         return False
     return fnmatchcase(parts[0].name, pattern[0]) and matches(parts[1:], pattern[1:])
 
@@ -52,7 +52,3 @@ def absolute(pattern: str) -> Path:
 def hint(pattern: str) -> str:
     """What a message adds about a glob that matches nothing: how a name is written that is none."""
     return "; where a name holds a [, write [[] for it" if "[" in pattern else ""
-
-
-def _names(pattern: str, name: str) -> bool:
-    return pattern == name or (name.startswith(HIDDEN) and pattern.startswith(name[0]))

@@ -176,11 +176,31 @@ def test_who_lists_files_says_what_is_there_in_place_of_one(
     assert files_and_texts([word], "utf-8") == ([word], [])
 
 
-@pytest.mark.parametrize("name", ["Great!", "Good.", "12:30", "[sic]"])
-def test_a_file_of_any_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    ("there", "word"),
+    [*[(name, name) for name in ("Great!", "Good.", "12:30", "[sic]")], ("some folder/a part", "~/some*/a part")],
+)
+def test_a_file_of_any_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, word: str) -> None:
     monkeypatch.chdir(tmp_path)
-    Path(name).mkdir()
-    assert files_and_texts([name], "utf-8") == ([name], [])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path(there).mkdir(parents=True)
+    assert files_and_texts([word], "utf-8") == ([word], [])
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "lines"),
+    [
+        (b"\xef\xbb\xbfone\r\n\r\ntwo words", "utf-8", ["one", "", "two words"]),
+        ("\ufeffcaf\u00e9\n\n".encode("utf-16-le"), "utf-16", ["caf\u00e9", ""]),
+        (b"one\x0bword\xc2\x85and\xe2\x80\xa8another\n", "utf-8", ["one\x0bword\x85and\u2028another"]),
+    ],
+    ids=["a mark", "another encoding", "other ends of lines"],
+)
+def test_a_text_is_a_line_without_its_end(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, encoding: str, lines: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert files_and_texts(["-"], encoding) == ([], lines)
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

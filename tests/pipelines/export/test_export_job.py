@@ -248,13 +248,16 @@ def groups_of(folder: Folder) -> list[int]:
     return [found.row_group(number).num_rows for number in range(found.num_row_groups)]
 
 
-def test_a_file_is_written_whole_or_not_at_all(folder: Folder) -> None:
+def test_a_file_is_written_whole_or_not_at_all(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.backfill("tone")
     exported(folder)
     before = (folder.root / "out.parquet").read_bytes()
     flip_inside(folder.path(folder.files[-1]))
+    written: list[pa.Table] = []
+    monkeypatch.setattr(row_groups.RowGroups, "_write_group", lambda _, rows: written.append(rows))
     with pytest.raises(StoreError, match=r"damaged: .*; run encore backfill with this head and --check"):
         exported(folder)
+    assert written == [], "nothing is written of what will be dropped"
     assert (folder.root / "out.parquet").read_bytes() == before
     assert {path.name for path in folder.root.iterdir()} == {"out", "out.parquet", "store", "tone", "topic"}
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from pipelines.progress import Done, Steps, display_for
-from pipelines.progress.displays import LogLines, TerminalBar
+from pipelines.progress.displays import LogLines, TerminalBar, pause_after
 
 
 class Terminal(io.StringIO):
@@ -76,6 +76,23 @@ def test_lines_come_rarely_and_the_last_one_once(capsys: pytest.CaptureFixture[s
     assert said[-1] == "encode: 1,000 of 1,000 documents, 7 tokens/s"
     assert len(said) == len(set(said))
     assert 20 < len(said) < 60
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.0, 5.0), (200.0, 20.0), (86_400.0, 60.0)])
+def test_lines_are_rarer_the_longer_it_takes_and_never_rarer_than_a_minute(seconds: float, pause: float) -> None:
+    assert pause_after(seconds) == pause
+
+
+def test_that_all_has_passed_is_said_at_the_end_without_a_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    lines = LogLines(clock)
+    lines.begin("encode", 10)
+    clock.now = 100.0
+    lines.show(Done(10, 3.0, "5 tokens/s"))
+    assert capsys.readouterr().err.splitlines() == ["encode: 10 documents"]
+    lines.show(Done(10, None, "7 tokens/s"))
+    lines.end()
+    assert capsys.readouterr().err.splitlines() == ["encode: 10 of 10 documents, 7 tokens/s"]
 
 
 def test_no_line_is_said_where_nothing_has_passed_since_the_last(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,20 @@ def test_work_that_gets_much_slower_is_said_anew() -> None:
     assert said[200.0] == pytest.approx(900, rel=0.15)
 
 
+def test_it_stands_still_no_longer_than_until_what_was_said_is_true_again() -> None:
+    time_left = TimeLeft()
+    for now, done in ((0.0, 10.0), (10.0, 20.0), (20.0, 29.0)):
+        time_left.see(now, done, 100.0 - done)
+    assert time_left.seconds(20.0) == pytest.approx(71 / (19 / 20))
+
+
+def test_seconds_before_the_end_it_does_not_climb_for_a_second() -> None:
+    time_left = TimeLeft()
+    for now, done in ((0.0, 10.0), (10.0, 20.0), (11.0, 20.1)):
+        time_left.see(now, done, 30.0 - done)
+    assert time_left.seconds(11.0) == pytest.approx(10.0)
+
+
 def test_nothing_is_said_before_there_is_something_to_go_by_and_once_it_is_overdue() -> None:
     said = dict(watched([(1.0, 1.0, 3.0), (2.0, 2.0, 2.0), (7.0, 3.0, 1.0), (30.0, 4.0, 0.0)]))
     assert {now for now, left in said.items() if left is not None} == {7.0, 7.5, 8.0, 8.5, 9.0, 9.5}

@@ -130,6 +130,14 @@ def test_of_a_night_the_time_left_is_that_of_the_new_documents() -> None:
     assert all(abs(left - (100 - n)) < 1.5 for n, left in found)
 
 
+def test_blocked_documents_are_not_taken_for_new_ones() -> None:
+    tally = Tally(1000, expected=200)
+    tally.add(0, outcome(500, encoded=0, skipped=400, blocked=100))
+    for second in range(11):
+        done = tally.done(float(second), Passed(10 * second, 10.0 * second))
+    assert done.left == pytest.approx(10.0)
+
+
 def test_of_changed_texts_the_time_left_is_that_of_the_rest_like_those_so_far() -> None:
     tally = Tally(1000, expected=0)
     for unit in range(9):

@@ -26,11 +26,13 @@ GLOBS = {
     "in/?[b-z]*v": [],
     "in/**/*.json": ["in/night/state.json"],
     "in/*/*.csv": ["in/night/f.csv"],
+    "in/*/**": ["in/night/f.csv", "in/night/state.json"],
     "in/**/0/*.csv": [],
     # What the pattern names itself is read.
     "in/_*.csv": ["in/_b.csv"],
     "in/.*.csv": ["in/.c.csv"],
     "in/_temporary/**": ["in/_temporary/0/d.csv"],
+    "**/_temporary/*/*.csv": ["in/_temporary/0/d.csv"],
     "in/_temp*/0/*.csv": ["in/_temporary/0/d.csv"],
     "in/.sp*/*": ["in/.spark/e.csv"],
     "in/*/_metadata/*.csv": ["in/night/_metadata/g.csv"],

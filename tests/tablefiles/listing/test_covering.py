@@ -21,6 +21,7 @@ from tablefiles.listing.covering import covers
         ("in/*", "in/rejected", True),
         ("in/*", "in/deep/report.json", True),
         ("in/**/*.json", "in/a/b/report.json", True),
+        ("in/*/**", "in/report.json", False),
         ("in/*.json", "in/_report.json", False),
         ("in/_*.json", "in/_report.json", True),
         ("in/**/*.json", "in/_runs/report.json", False),

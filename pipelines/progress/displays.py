@@ -139,8 +139,8 @@ class LogLines:
         self._patient = patient
 
     def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
-        """Say it."""
-        say(f"{title}: {what}")
+        """Say nothing: who reads a log did not wait, and an error is to come first."""
+        del title, what
         return nullcontext()
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:

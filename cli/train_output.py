@@ -32,8 +32,15 @@ POOLING_WORDS = {
 }
 
 
+EPOCH_LINES = 10
+"""Lines that a head's epochs get, however many there are; the first gets one of its own."""
+
+
 def print_epoch(epoch: Epoch) -> None:
-    """One line on standard error."""
+    """A line on standard error for an epoch that ended: for each of a few, for one of some where there are many."""
+    done, before = (number * EPOCH_LINES // epoch.epochs for number in (epoch.number, epoch.number - 1))
+    if epoch.number > 1 and done == before:
+        return
     dev = "" if epoch.dev_accuracy is None else f", dev accuracy {epoch.dev_accuracy:.4f}"
     point = _point(asdict(epoch))
     remark(f"epoch {epoch.number}/{epoch.epochs} ({point}): loss {epoch.loss:.4f}{dev}, {epoch.seconds:.1f} s")

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import run
+from cli.train_output import print_epoch
+from heads.epochs import Epoch
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 
@@ -154,3 +156,18 @@ def test_a_class_with_far_fewer_documents_than_others_is_called_rare(
         out = " ".join(capsys.readouterr().out.split())
         assert "rare yes (1): accuracy hardly shows it; look at recall and macro f1" in out
         assert "│ yes │ 1 │" in out
+
+
+def epoch_of(number: int, epochs: int) -> Epoch:
+    return Epoch("mean", 3e-4, 32, 0, number, epochs, loss=0.5, dev_accuracy=0.9, seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [(1, [1]), (8, list(range(1, 9))), (75, [1, 8, 15, 23, 30, 38, 45, 53, 60, 68, 75])],
+)
+def test_a_few_epochs_are_said_of_many(epochs: int, said: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(1, epochs + 1):
+        print_epoch(epoch_of(number, epochs))
+    lines = capsys.readouterr().err.splitlines()
+    assert [int(line.split("/")[0].removeprefix("epoch ")) for line in lines] == said

@@ -34,7 +34,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("documents", "epochs"), [(10_000, 8), (1_000, 8), (480, 8), (448, 9), (100, 30), (32, 120), (1, 120)]
+    ("documents", "epochs"), [(10_000, 8), (1_216, 8), (1_184, 9), (480, 20), (100, 75), (32, 300), (1, 300)]
 )
 def test_few_documents_get_more_passes(documents: int, epochs: int) -> None:
     assert TrainSettings().epochs_for(documents, 32) == epochs

@@ -87,6 +87,9 @@ def parse_options(options: Sequence[str]) -> PipelineOptions:
         UsageError: a value that Beam cannot read, or an option that it does not know.
     """
     parsed = PipelineOptions(list(options))
+    if not options:
+        # To read all that Beam knows takes longer than a small job's other preparations.
+        return parsed
     said = io.StringIO()
     try:
         with redirect_stderr(said):

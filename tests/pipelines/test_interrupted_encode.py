@@ -47,7 +47,7 @@ def wait_for_segments(store: Path, count: int, process: subprocess.Popen[str]) -
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_encode_resumes_where_it_stopped(tmp_path: Path, end: signal.Signals) -> None:
-    corpus = write_corpus(tmp_path / "a.parquet", texts(1200))
+    corpus = write_corpus(tmp_path / "a.parquet", texts(480))
     store = tmp_path / "store"
     command = ("encode", corpus, "--store", str(store), "--encoder", encoder(), "--device", "cpu", "--unit-rows", "30")
     process = encore(*command, "--", *("--direct_num_workers=1",))
@@ -62,7 +62,7 @@ def test_an_interrupted_encode_resumes_where_it_stopped(tmp_path: Path, end: sig
     counts = documents(resumed)
     assert resumed.exit_code == 0
     assert counts["adopted"] >= 90
-    assert counts["adopted"] + counts["encoded"] == 1200
+    assert counts["adopted"] + counts["encoded"] == 480
     run_encode(tmp_path / "undisturbed", corpus, unit_rows=30)
     assert Store.open(str(store)).digest() == Store.open(str(tmp_path / "undisturbed")).digest()
 

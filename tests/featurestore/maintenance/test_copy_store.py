@@ -107,9 +107,11 @@ def dying(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
         monkeypatch.setattr(Objects, name, wrap(getattr(Objects, name)))
 
 
+@pytest.mark.parametrize("first", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: int, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """At every third write from the first; together they are all."""
     older = str(tmp_path / "older")
     copy_store(store.uri, older)
     before = tmp_path / "before"
@@ -117,7 +119,7 @@ def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
     add_tag(store.objects, "grown", grown.version)
     newer = put(grown, {"doc-41": "newer"})
     for fresh in (True, False):
-        stop_at = 0
+        stop_at = first
         while True:
             copy = str(tmp_path / f"{fresh}-{stop_at}")
             if not fresh:
@@ -138,7 +140,7 @@ def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
                 assert Store.open(copy).digest() in (store.digest(), grown.digest(), newer.digest())
             copy_store(store.uri, copy)
             check(newer, copy)
-            stop_at += 1
+            stop_at += 3
         assert stop_at > 3
     assert not before.exists()
 

@@ -38,8 +38,8 @@ class Classifier(nn.Module):
         return self.output(self._drop(torch.tanh(self.hidden(self._drop(pooled)))))  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def expect(self, documents: Sequence[int]) -> None:
-        """Begin with the classes' shares: each bias of the output is the logarithm of its class's.
+    def set_class_prior(self, documents: Sequence[int]) -> None:
+        """Let each bias of the output be the logarithm of its class's share.
 
         Args:
             documents: (classes,) training documents of each class; one more is counted for each.

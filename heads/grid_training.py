@@ -75,7 +75,7 @@ def _design(train: Examples, point: Point, settings: TrainSettings) -> tuple[Hea
         generator=generator,
     )
     # Else the first steps go into learning which class is frequent, and a small training set ends below the majority.
-    design.classifier.expect(np.bincount(train.codes, minlength=train.classes).tolist())
+    design.classifier.set_class_prior(np.bincount(train.codes, minlength=train.classes).tolist())
     return design, generator
 
 

@@ -26,7 +26,7 @@ def test_several_vectors_of_a_document_become_one_inner_vector() -> None:
 
 def test_it_can_begin_with_the_shares_of_the_classes() -> None:
     classifier = Classifier(6, 3)
-    classifier.expect([69, 27, 1])
+    classifier.set_class_prior([69, 27, 1])
     torch.testing.assert_close(classifier.output.bias.detach().softmax(0), torch.tensor([0.70, 0.28, 0.02]))
 
 

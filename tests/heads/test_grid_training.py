@@ -53,7 +53,7 @@ def trained_plainly(settings: TrainSettings, spec: FeatureSpec, pooling: str) ->
     model = HeadModel.build(
         spec, 3, pooling, queries=settings.queries, layer_mix=mix, dropout=settings.dropout, generator=generator
     )
-    model.classifier.expect(np.bincount(codes, minlength=3).tolist())
+    model.classifier.set_class_prior(np.bincount(codes, minlength=3).tolist())
     examples, held_out = Examples(block, codes, spec, 3), Examples(dev, dev_codes, spec, 3)
     standard, pool = Standard.of(examples, model), model.pooling.forward
     model.pooling.forward = lambda values, lengths: pool(standard.apply(values), lengths)  # type: ignore[method-assign]

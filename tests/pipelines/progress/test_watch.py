@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ class Seen(Silent):
     def __init__(self) -> None:
         self.began: list[tuple[str, int, str]] = []
         self.counts: list[int] = []
+        self.prepared: list[str] = []
+
+    def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
+        self.prepared.append(f"{title} {what}")
+        return nullcontext()
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         self.began.append((title, total, detail))
@@ -61,6 +67,7 @@ def test_workers_of_this_process_tell_of_batches_inside_of_units(
     monkeypatch.setattr(Passing, "counts", lambda self: driver.append(counts(self)) or driver[-1])
     seen = Seen()
     report = encode(request(tmp_path), beam_options=[f"--direct_num_workers={workers}"], display=seen)
+    assert seen.prepared == ["encode planning, 1 file"]
     assert report.document["documents"]["encoded"] == 600
     assert len({id(counts) for counts in driver}) == 1
     assert len(driver) > 1

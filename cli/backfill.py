@@ -49,7 +49,8 @@ def backfill(
 
     Example: encore backfill --store features --head trained/topic --head trained/tone --out predictions
     """
-    from cli.output import error_console, human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
+    from cli.output import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from featurestore.counted import counted  # noqa: PLC0415
     from pipelines.backfill_job import BackfillRequest  # noqa: PLC0415
     from pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415

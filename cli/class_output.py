@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cli.output import console, print_table
-from cli.terminal import printable
+from cli.output import print_table
+from cli.terminal import console, printable
 from heads import Evaluation
 from heads.metrics import wilson_interval
 

@@ -27,7 +27,7 @@ def demo(
     """
     beam_options(context, taken=False)
     from cli.demo_output import print_demo, print_step  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from experiments.demo import run_demo  # noqa: PLC0415
     from featurestore.named_files import local_folder  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415

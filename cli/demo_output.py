@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from cli.output import console, human_bytes, print_line, print_table
+from cli.output import human_bytes, print_command, print_line, print_table
+from cli.terminal import console
 from experiments.demo import DemoResult
 
 
@@ -45,11 +46,12 @@ def print_demo(result: DemoResult) -> None:
     )
     print_table("Time", ["step", "seconds"], [(step, f"{seconds:.1f}") for step, seconds in result.seconds.items()])
     folder = result.directory
-    console().print(
-        "\nThe texts are the docstrings of the standard library. The encoder's training data may hold some of them, "
-        "but not these tasks.\n\n[bold]Next[/bold]",
-        soft_wrap=True,
+    console().print()
+    print_line(
+        "The texts are the docstrings of the standard library. The encoder's training data may hold some of them, "
+        "but not these tasks."
     )
+    console().print("\n[bold]Next[/bold]")
     for command in (
         f"encore inspect --store {folder}/features",
         f"encore documents --store {folder}/features --limit 5",
@@ -57,4 +59,4 @@ def print_demo(result: DemoResult) -> None:
         f"encore encode {folder}/docstrings.parquet --store {folder}/features  # all stored: encodes nothing",
         "encore encode YOUR.parquet --store features",
     ):
-        print_line(f"  {command}")
+        print_command(command)

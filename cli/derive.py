@@ -48,7 +48,8 @@ def derive(
     Run again, it derives only what the source has gained.
     """
     from cli.job_output import finish_job  # noqa: PLC0415
-    from cli.output import error_console, prepare_file  # noqa: PLC0415
+    from cli.output import prepare_file  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from pipelines.derive_job import DeriveRequest  # noqa: PLC0415
     from pipelines.derive_job import derive as run_derive  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415

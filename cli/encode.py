@@ -106,7 +106,8 @@ def encode(
     Beam's own options follow --, for example: -- --runner=FlinkRunner --flink_master=host:8081
     """
     from cli.job_output import finish_job  # noqa: PLC0415
-    from cli.output import error_console, prepare_file  # noqa: PLC0415
+    from cli.output import prepare_file  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
     from pipelines.encode_job import EncodeRequest  # noqa: PLC0415

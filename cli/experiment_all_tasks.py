@@ -38,7 +38,7 @@ def all_tasks(
     Example: encore experiment all-tasks paper --out results --steps 1000
     """
     from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from experiments.all_tasks import run_all_tasks  # noqa: PLC0415
     from experiments.training_display import training_display_for  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415

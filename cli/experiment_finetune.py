@@ -46,7 +46,7 @@ def finetune(
     Example: encore experiment finetune paper --out results --starts plain --epochs 3
     """
     from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from experiments.fine_tuning import FinetunePlan, run_finetune  # noqa: PLC0415
     from experiments.finetune_task import FinetuneSettings  # noqa: PLC0415
     from experiments.training_display import training_display_for  # noqa: PLC0415

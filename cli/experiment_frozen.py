@@ -27,7 +27,7 @@ def frozen(
     Example: encore experiment frozen paper --out results --train-rows 2000 --dev-rows 500 --max-length 128
     """
     from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from experiments.frozen import run_frozen  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 

@@ -42,7 +42,7 @@ def group_out(
     Example: encore experiment group-out paper --out results --steps 1000
     """
     from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from experiments.leave_out import LeaveOutPlan, run_group_out  # noqa: PLC0415
     from experiments.training_display import training_display_for  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415

@@ -33,7 +33,7 @@ def quantization(
     Example: encore experiment quantization paper --out results --quantizers uint8,sign,sign/4q
     """
     from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from experiments.quantization import QuantizationGrid, run_quantization  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415
 

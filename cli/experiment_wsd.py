@@ -60,7 +60,7 @@ def wsd(
     beam_options(context, taken=False)
     from cli.experiment_output import progress_line  # noqa: PLC0415
     from cli.experiment_wsd_output import print_probe  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
     from featurestore.named_files import local_folder  # noqa: PLC0415
     from pipelines.progress import display_for  # noqa: PLC0415

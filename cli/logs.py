@@ -6,14 +6,14 @@ import logging
 import sys
 from typing import TextIO
 
-from cli.terminal import printable, without_secrets
+from cli.terminal import error_console, folded, printable, without_secrets
 
 IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK")
 """Remarks of Beam's about what an import did not find, which say nothing to somebody who did not ask for it."""
 
 
 class OneLine(logging.Formatter):
-    """A record in one line: of a traceback, which Beam also puts into messages, the error at its end."""
+    """A record in one line, which a terminal shows folded between words: of a traceback, which Beam also puts into messages, the error at its end."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The first line of the message, or the last of a traceback."""
@@ -22,7 +22,8 @@ class OneLine(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             error = (str(record.exc_info[1]).splitlines() or [""])[0]
             said = f"{said}: {type(record.exc_info[1]).__name__}: {error}"
-        return printable(without_secrets(f"{record.levelname} {record.name}: {said}"))
+        line = printable(without_secrets(f"{record.levelname} {record.name}: {said}"))
+        return folded(line, error_console())
 
 
 class Whole(logging.Formatter):

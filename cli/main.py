@@ -41,7 +41,7 @@ from cli.beam_options import BeamOptions
 from cli.logs import set_up_logging
 from cli.panels import lay_out
 from cli.streams import flush_streams, guard_streams
-from cli.terminal import printable, without_secrets
+from cli.terminal import error_console, folded, printable, without_secrets
 from cli.version import print_version
 
 INTERRUPTED = 130
@@ -159,7 +159,7 @@ def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
     from featurestore.errors import EncoreError  # noqa: PLC0415
 
     if debug:
-        _show("".join(traceback.format_exception(error)), words)
+        print(_harmless("".join(traceback.format_exception(error)), words), end="", file=sys.stderr)
     if isinstance(error, EncoreError):
         return _fail(str(error), error.exit_code)
     if isinstance(error, FileNotFoundError) and NO_TEMPORARY_FOLDER in str(error):
@@ -195,14 +195,14 @@ def _require_text(words: list[str]) -> None:
 
 
 def _fail(message: str, code: int, words: Sequence[str] = ()) -> int:
-    _show(f"encore: {message}\n", words)
+    print(folded(_harmless(f"encore: {message}", words), error_console()), file=sys.stderr)
     return code
 
 
-def _show(text: str, words: Sequence[str] = ()) -> None:
-    """Write to standard error what a terminal may show, without the credentials in these words and in URLs."""
+def _harmless(text: str, words: Sequence[str] = ()) -> str:
+    """What a terminal may show of a text, without the credentials in these words and in URLs."""
     urls = [part for word in words for part in (word, word.partition("=")[2]) if ":/" in part]
-    print(printable(without_secrets(text, urls) if words else text, keep="\n"), end="", file=sys.stderr)
+    return printable(without_secrets(text, urls) if words else text, keep="\n")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

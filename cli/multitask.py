@@ -70,7 +70,7 @@ def multitask(
     """
     beam_options(context, taken=False)
     from cli.multitask_output import print_multitask  # noqa: PLC0415
-    from cli.output import error_console  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from encoders.training import TrainingSettings  # noqa: PLC0415
     from experiments.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
     from experiments.tasks import load_tasks  # noqa: PLC0415

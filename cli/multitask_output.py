@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cli.output import console, print_json, print_line, print_pairs, print_table
+from cli.output import print_command, print_json, print_pairs, print_table
+from cli.terminal import console
 from experiments.multitask import MultitaskResult
 
 READS = {"cls": "first position (cls)", "mean": "mean"}
@@ -57,4 +58,4 @@ def print_multitask(result: MultitaskResult, *, as_json: bool) -> None:
         f"encore encode YOUR.parquet --store features --encoder {result.out}",
         f"encore predict YOUR.parquet --head {result.out}/heads/{task}",
     ):
-        print_line(f"  {command}")
+        print_command(command)

@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import SafeConsole, printable
+from cli.terminal import console, error_console, folded, printable
 from featurestore.named_files import check_file, new_file
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
-FILE_WIDTH = 10_000
-"""Columns of what is no terminal: nothing is folded or cut there, and tables are as wide as what they hold."""
-
-
-def console() -> Console:
-    """Standard output, for results."""
-    return _console(sys.stdout, stderr=False)
-
-
-def error_console() -> Console:
-    """Standard error, for progress and remarks."""
-    return _console(sys.stderr, stderr=True)
-
-
-def _console(stream: TextIO, *, stderr: bool) -> Console:
-    given = stream.isatty() or "COLUMNS" in os.environ
-    return SafeConsole(stderr=stderr, highlight=False, width=None if given else FILE_WIDTH)
-
-
 def remark(text: str) -> None:
-    """A line on standard error, as wide as it is."""
-    error_console().print(text, markup=False, soft_wrap=True)
+    """A line on standard error, on a terminal folded between words."""
+    show = error_console()
+    show.print(folded(text, show), markup=False, soft_wrap=True)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -77,16 +56,24 @@ def print_table(
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
-    """Name and value, one pair a line."""
-    listed = list(pairs)
+    """Name and value, one pair a line; on a terminal a long value goes on below itself."""
+    listed = [(printable(name), printable(str(value))) for name, value in pairs]
     width = max((len(name) for name, _ in listed), default=0)
+    show = console()
     for name, value in listed:
-        print_line(f"{name:<{width}}  {printable(str(value))}")
+        line = f"{name:<{width}}  {folded(value, show, width + 2)}"
+        show.print(line, markup=False, soft_wrap=True)
 
 
 def print_line(text: str) -> None:
-    """A line for results, as wide as it is."""
-    console().print(printable(text), markup=False, soft_wrap=True)
+    """A line for results, on a terminal folded between words."""
+    show = console()
+    show.print(folded(printable(text), show), markup=False, soft_wrap=True)
+
+
+def print_command(text: str) -> None:
+    """A command to be copied: one line, however wide it is."""
+    console().print(f"  {printable(text)}", markup=False, soft_wrap=True)
 
 
 def human_bytes(count: float) -> str:

@@ -107,8 +107,9 @@ def repair(
     Example: encore repair --store features reviews/*.parquet --predictions predictions
     """
     from cli.job_output import print_job  # noqa: PLC0415
-    from cli.output import error_console, print_json  # noqa: PLC0415
+    from cli.output import print_json  # noqa: PLC0415
     from cli.repair_output import print_look, print_result  # noqa: PLC0415
+    from cli.terminal import error_console  # noqa: PLC0415
     from cli.verify_output import progress_display  # noqa: PLC0415
     from featurestore import UsageError  # noqa: PLC0415
     from featurestore.maintenance.repair.run import BlockListChoice  # noqa: PLC0415

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.output import console, print_pairs
+from cli.output import print_line, print_pairs
 from cli.vacuum_output import numbers
 from featurestore.counted import counted
 from featurestore.maintenance.repair.plan import RepairPlan
@@ -20,12 +20,11 @@ def print_look(found: RepairLook, request: RepairRequest) -> None:
     plan = found.plan
     for finding in plan.damage.findings[:SHOWN]:
         for line in (finding.object, f"  {finding.problem}", f"  {plan.remedy(finding)}"):
-            console().print(line, markup=False, soft_wrap=True)
+            print_line(line)
     if len(plan.damage.findings) > SHOWN:
-        more = f"{counted(len(plan.damage.findings) - SHOWN, 'more finding')}; --json has all"
-        console().print(more, markup=False, soft_wrap=True)
+        print_line(f"{counted(len(plan.damage.findings) - SHOWN, 'more finding')}; --json has all")
     if not found.needed:
-        console().print(f"nothing to repair: {request.store} is whole", markup=False, soft_wrap=True)
+        print_line(f"nothing to repair: {request.store} is whole")
         return
     print_pairs(_plan(found, request))
 

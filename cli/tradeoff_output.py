@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.output import error_console, print_json, print_pairs, print_table
+from cli.output import print_json, print_pairs, print_table
+from cli.terminal import error_console
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point, overall
 from experiments.tradeoff.tables import point_row, provenance

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from cli.output import error_console, human_bytes, print_json, print_line
+from cli.output import human_bytes, print_json, print_line
+from cli.terminal import error_console
 from featurestore.counted import counted
 from featurestore.maintenance.verify import Verification
 from featurestore.maintenance.verify_findings import Finding

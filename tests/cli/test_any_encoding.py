@@ -14,9 +14,9 @@ import pytest
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from cli.main import run
-from cli.output import console, error_console, print_json, print_pairs, print_table
+from cli.output import print_json, print_pairs, print_table
 from cli.streams import guarded
-from cli.terminal import printable
+from cli.terminal import console, error_console, printable
 from tests.pipelines.jobs import encoder
 
 TEXT = "é × 10⁹ … ☃ \udcff"

@@ -13,8 +13,8 @@ from rich.progress import Progress, TextColumn
 
 from cli.logs import OneLine, Whole
 from cli.main import run
-from cli.output import console, error_console, print_line, print_pairs, print_table
-from cli.terminal import SafeConsole
+from cli.output import print_line, print_pairs, print_table
+from cli.terminal import SafeConsole, console, error_console
 from cli.verify_output import print_verification
 from featurestore.maintenance.verify import Verification
 from featurestore.maintenance.verify_findings import Finding

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import pyarrow.csv as pcsv
 import pytest
 
 from cli.document_output import prepare_out, print_documents, write_documents
-from cli.output import prepare_file, print_table
+from cli.logs import OneLine
+from cli.main import run
+from cli.output import prepare_file, print_command, print_line, print_pairs, print_table, remark
 from cli.terminal import printable
 from featurestore import UsageError
 
@@ -24,6 +28,54 @@ def test_ids_with_markup_and_control_characters_print_literally(capsys: pytest.C
 def test_a_title_wider_than_its_table_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("a title that is wider than the table", ["n"], [[1]])
     assert "a title that is wider than the table" in capsys.readouterr().out
+
+
+PATH = "/data/" + "a-long-name/" * 8 + "report.json"
+SENTENCE = "every word of a sentence as long as this one stays whole, see " + PATH + " and what follows it"
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda: print_line(SENTENCE),
+        lambda: remark(SENTENCE),
+        lambda: print_pairs([("store", SENTENCE), ("a longer name", "short")]),
+        lambda: run(["encode", "--no-such-option-is-known", SENTENCE]),
+        lambda: run(["inspect", "--store", SENTENCE]),
+        lambda: print(OneLine().format(logging.LogRecord("encore", logging.ERROR, "x.py", 1, SENTENCE, None, None))),
+    ],
+    ids=["line", "remark", "pairs", "usage", "error", "log"],
+)
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_terminal_breaks_no_word_that_it_could_have_kept_whole(
+    columns: int, show: Callable[[], object], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show()
+    shown = capsys.readouterr()
+    (long, *_) = [line for line in (shown.out + shown.err).splitlines() if len(line) > 40]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show()
+    shown = capsys.readouterr()
+    lines = (shown.out + shown.err).splitlines()
+    assert lines[: len(lines)] != [long]
+    assert " ".join(" ".join(lines).split()).startswith(" ".join(long.split()))
+    assert all(len(line) <= columns or len(line.split()) == 1 for line in lines)
+
+
+def test_a_value_goes_on_below_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_pairs([("store", "last, layer:k and mean:m alike; stack:24 keeps every layer"), ("n", 1)])
+    assert capsys.readouterr().out.splitlines() == [
+        "store  last, layer:k and mean:m alike;",
+        "       stack:24 keeps every layer",
+        "n      1",
+    ]
+
+
+def test_a_command_to_copy_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_command(SENTENCE)
+    assert capsys.readouterr().out == f"  {SENTENCE}\n"
 
 
 def test_printable_keeps_what_it_is_told_to() -> None:

@@ -13,7 +13,10 @@ IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK
 
 
 class OneLine(logging.Formatter):
-    """A record in one line, which a terminal shows folded between words: of a traceback, which Beam also puts into messages, the error at its end."""
+    """A record in one line, folded where a terminal shows it.
+
+    Of a traceback, which Beam also puts into messages, it is the error at its end.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The first line of the message, or the last of a traceback."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,7 +29,18 @@ EXPERIMENTS = {
 ONE_OF_EACH = ("t5", "llama")
 """The first one whose first token is the text's, and the one whose first vector is constant."""
 
-RUNS = [*(("frozen", kind) for kind in FIRST_TOKENS), *((name, kind) for name in EXPERIMENTS for kind in ONE_OF_EACH)]
+REPRESENTATIVES = [
+    ("frozen", "gpt2"),
+    ("loo", "llama"),
+    ("group-out", "xlnet"),
+    ("all-tasks", "t5"),
+    ("finetune", "llama"),
+]
+"""Every experiment, and every encoder."""
+
+RUNS = dict.fromkeys(
+    [*(("frozen", kind) for kind in FIRST_TOKENS), *((name, kind) for name in EXPERIMENTS for kind in ONE_OF_EACH)]
+)
 JOINT = tuple(name for name in EXPERIMENTS if name != "frozen")
 
 
@@ -36,18 +49,45 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> str:
-    return write_corpus(tmp_path / "a.parquet", texts(40))
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "a.parquet", texts(40))
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory, corpus: str) -> Callable[[str], str]:
+    @cache
+    def of(kind: str) -> str:
+        uri = str(tmp_path_factory.mktemp("store") / "rich")
+        words = ["encode", corpus, "--store", uri, "--encoder", without_summary(kind), "--device", "cpu"]
+        assert run([*words, "--layers", "stack:2", "--quantizer", "float16"]) == 0
+        return uri
+
+    return of
 
 
 @pytest.fixture
-def store(tmp_path: Path, corpus: str, kind: str) -> str:
-    """A rich store of the encoder: what commands without the encoder start from."""
-    uri = str(tmp_path / "rich")
-    words = ["encode", corpus, "--store", uri, "--encoder", without_summary(kind), "--device", "cpu"]
-    assert run([*words, "--layers", "stack:2", "--quantizer", "float16"]) == 0
-    return uri
+def store(stores: Callable[[str], str], kind: str) -> str:
+    """A rich store of the encoder: what commands without the encoder start from. They only read it."""
+    return stores(kind)
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    @cache
+    def of(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp("tasks")
+        words = ["multitask", str(write_registry(folder)), "--out", str(folder / "joint")]
+        assert run([*words, "--encoder", without_summary(kind), *FAST]) == 0
+        return folder
+
+    return of
+
+
+@pytest.fixture
+def trained(trainings: Callable[[str], Path], kind: str) -> Path:
+    """A folder with tasks, and with what ``multitask`` has made of the encoder, ``joint``. Tests only read it."""
+    return trainings(kind)
 
 
 @pytest.fixture
@@ -121,13 +161,12 @@ def test_tradeoff_leaves_out_what_nobody_asked_for_and_says_so_everywhere(
 
 
 def test_multitask_takes_the_mean_and_its_heads_say_so(
-    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, trained: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = tmp_path / "joint"
-    tasks = str(write_registry(tmp_path))
-    words = ["multitask", tasks, "--out", str(made), "--encoder", without_summary(kind), *FAST]
-    assert_refused([*words, "--pooling", "cls"], f"pooling cls: {reason(kind)}; take mean", made, capsys)
-    assert run(words) == 0
+    words = ["multitask", str(trained / "tasks.toml"), "--out", str(tmp_path / "new")]
+    words += ["--encoder", without_summary(kind), *FAST, "--pooling", "cls"]
+    assert_refused(words, f"pooling cls: {reason(kind)}; take mean", tmp_path / "new", capsys)
+    made = trained / "joint"
     assert json.loads((made / "provenance.json").read_text())["settings"]["position"] == "mean"
     design = json.loads((made / "heads" / "tone" / "head.json").read_text())["design"]
     assert design["pooling"] == "mean"
@@ -136,11 +175,9 @@ def test_multitask_takes_the_mean_and_its_heads_say_so(
 
 
 def test_predict_and_backfill_answer_alike_with_heads_that_read_the_mean(
-    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made, dev = tmp_path / "joint", str(tmp_path / "tone-dev.parquet")
-    tasks = str(write_registry(tmp_path))
-    assert run(["multitask", tasks, "--out", str(made), "--encoder", without_summary(kind), *FAST]) == 0
+    made, dev = trained / "joint", str(trained / "tone-dev.parquet")
     head, at, out, answers = str(made / "heads" / "tone"), str(tmp_path / "s"), str(tmp_path / "o"), tmp_path / "p"
     words = ["encode", dev, "--store", at, "--encoder", str(made), "--device", "cpu", "--max-length", "64"]
     assert run([*words, "--layers", "last", "--positions", "mean", "--quantizer", "float16"]) == 0
@@ -155,7 +192,11 @@ def test_predict_and_backfill_answer_alike_with_heads_that_read_the_mean(
     assert confusions == [expected, expected]
 
 
-@pytest.mark.parametrize(("experiment", "kind"), dict.fromkeys(RUNS), indirect=["kind"])
+@pytest.mark.parametrize(
+    ("experiment", "kind"),
+    [*REPRESENTATIVES, *(pytest.param(*pair, marks=pytest.mark.soak) for pair in RUNS if pair not in REPRESENTATIVES)],
+    indirect=["kind"],
+)
 def test_experiments_run_without_cls(
     tmp_path: Path, kind: str, experiment: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,10 +1,15 @@
-"""The experiments from end to end, on a tiny encoder and two tiny tasks."""
+"""The experiments from end to end, on a tiny encoder and two tiny tasks.
+
+Each runs once, all of them into one folder; tests that go on from there work in a copy of it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -67,48 +72,70 @@ def quantization(asked: ExperimentRequest) -> Outcome:
     )
 
 
-@pytest.mark.parametrize(
-    ("run", "settings"),
-    [
-        (frozen, POOLINGS),
-        (loo, [*POOLINGS, "average/mha/uint8", "average/mha/sign"]),
-        (group_out, ["average/mha"]),
-        (all_tasks, ["joint/last/cls"]),
-        (finetune, ["plain", "loo"]),
-        (
-            quantization,
-            [
-                "average/mha",
-                "average/mha/sign",
-                "average/mha/sign/before",
-                "average/mha/int2/2q",
-                "average/mha/int2/2q/before",
-                "average/recommended/sign",
-                "average/recommended/sign/before",
-            ],
-        ),
+RUNS = {
+    "frozen": frozen,
+    "loo": loo,
+    "group-out": group_out,
+    "all-tasks": all_tasks,
+    "finetune": finetune,
+    "quantization": quantization,
+}
+SETTINGS = {
+    "frozen": POOLINGS,
+    "loo": [*POOLINGS, "average/mha/uint8", "average/mha/sign"],
+    "group-out": ["average/mha"],
+    "all-tasks": ["joint/last/cls"],
+    "finetune": ["plain", "loo"],
+    "quantization": [
+        "average/mha",
+        "average/mha/sign",
+        "average/mha/sign/before",
+        "average/mha/int2/2q",
+        "average/mha/int2/2q/before",
+        "average/recommended/sign",
+        "average/recommended/sign/before",
     ],
-    ids=["frozen", "loo", "group-out", "all-tasks", "finetune", "quantization"],
-)
+}
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> ExperimentRequest:
+    """What every experiment of `finished` is asked for; its folder is to be read alone."""
+    return request(tmp_path_factory.mktemp("experiments"))
+
+
+@pytest.fixture(scope="module")
+def finished(asked: ExperimentRequest) -> Callable[[str], Outcome]:
+    """The outcome of an experiment by its name: run by the first test that asks for it."""
+    return cache(lambda name: RUNS[name](asked))
+
+
+def copied(asked: ExperimentRequest, folder: Path, **more: Any) -> ExperimentRequest:
+    """A request into a copy of a folder."""
+    copytree(asked.out, folder / "out")
+    return request(folder, **more)
+
+
+@pytest.mark.parametrize("name", RUNS)
 def test_an_experiment_measures_every_cell_once(
-    tmp_path: Path, run: Callable[[ExperimentRequest], Outcome], settings: list[str]
+    asked: ExperimentRequest, finished: Callable[[str], Outcome], name: str
 ) -> None:
-    asked = request(tmp_path)
-    outcome = run(asked)
+    outcome = finished(name)
+    settings = SETTINGS[name]
     assert list(outcome.rows) == settings
     cells = {(cell["task"], cell["setting"], cell["seed"]) for cell in outcome.cells}
     assert cells == {(task, setting, seed) for task in ("tone", "same") for setting in settings for seed in (0, 1)}
     assert pq.read_table(outcome.parquet).num_rows == len(cells)
     assert all(row.title in outcome.report.read_text() for row in outcome.rows.values())
     files = {path: path.stat().st_mtime_ns for path in (asked.out / "cells").rglob("*.json")}
-    again = run(asked)
+    again = RUNS[name](asked)
     assert {path: path.stat().st_mtime_ns for path in (asked.out / "cells").rglob("*.json")} == files
     assert again.rows.keys() == outcome.rows.keys()
     assert not list((asked.out / "stores").rglob("*.json"))
 
 
-def test_the_recommended_head_is_one_of_pairs_where_documents_are_pairs(tmp_path: Path) -> None:
-    outcome = quantization(request(tmp_path, seeds=1))
+def test_the_recommended_head_is_one_of_pairs_where_documents_are_pairs(finished: Callable[[str], Outcome]) -> None:
+    outcome = finished("quantization")
     poolings = {(cell["task"], cell["pooling"]) for cell in outcome.cells if "recommended" in cell["setting"]}
     assert poolings == {("tone", "attention"), ("same", "pair")}
     assert {cell["pooling"] for cell in outcome.cells if "/mha/" in cell["setting"]} == {"attention"}
@@ -118,13 +145,15 @@ def test_the_recommended_head_is_one_of_pairs_where_documents_are_pairs(tmp_path
     assert more == pytest.approx((4 * width**2 + 2 * width * tokens) / 1e9)
 
 
-def test_a_missing_cell_alone_is_measured_again_and_comes_out_the_same(tmp_path: Path) -> None:
-    asked = request(tmp_path)
-    first = frozen(asked)
-    gone = next(path for path in (asked.out / "cells" / "frozen").glob("*.json") if path.name != "settings.json")
+def test_a_missing_cell_alone_is_measured_again_and_comes_out_the_same(
+    tmp_path: Path, asked: ExperimentRequest, finished: Callable[[str], Outcome]
+) -> None:
+    first = finished("frozen")
+    again = copied(asked, tmp_path)
+    gone = next(path for path in (again.out / "cells" / "frozen").glob("*.json") if path.name != "settings.json")
     text = gone.read_text()
     gone.unlink()
-    second = frozen(asked)
+    second = frozen(again)
     assert [(c["task"], c["setting"], c["seed"], c["accuracy"]) for c in second.cells] == [
         (c["task"], c["setting"], c["seed"], c["accuracy"]) for c in first.cells
     ]
@@ -132,7 +161,7 @@ def test_a_missing_cell_alone_is_measured_again_and_comes_out_the_same(tmp_path:
 
 
 def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = request(tmp_path)
+    asked = request(tmp_path, only=("tone",))
     trained: list[int] = []
     real = experiments.frozen_task.train_head
 
@@ -146,28 +175,28 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monk
     with pytest.raises(KeyboardInterrupt):
         frozen(asked)
     monkeypatch.setattr(experiments.frozen_task, "train_head", lambda *a, **m: trained.append(1) or real(*a, **m))
-    assert len(frozen(asked).cells) == 20
-    assert len(trained) == 20
+    assert len(frozen(asked).cells) == 10
+    assert len(trained) == 10
 
 
 def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(tmp_path, seeds=1, only=("tone",))
+    grid = QuantizationGrid(("sign",), ("after",))
     real, others = experiments.frozen_task.train_head, []
 
     def interleaved(*arguments: Any, **more: Any) -> Any:
         if not others:
             others.append("running")
-            others.append(quantization(asked))
+            others.append(run_quantization(asked, grid, unheard, Silent()))
         return real(*arguments, **more)
 
     monkeypatch.setattr(experiments.frozen_task, "train_head", interleaved)
     assert list(frozen(asked).rows) == POOLINGS
-    assert len(others[1].rows) == 7
+    assert len(others[1].rows) == 2
 
 
-def test_the_bytes_of_a_document_are_those_of_table_2(tmp_path: Path) -> None:
-    outcome = frozen(request(tmp_path, seeds=1))
-    by_setting = {cell["setting"]: cell for cell in outcome.cells if cell["task"] == "tone"}
+def test_the_bytes_of_a_document_are_those_of_table_2(finished: Callable[[str], Outcome]) -> None:
+    by_setting = {cell["setting"]: cell for cell in finished("frozen").cells if cell["task"] == "tone"}
     tokens, width, layers = by_setting["last/mha"]["tokens_per_document"], 32, 3
     found = {name: cell["bytes_per_document"] for name, cell in by_setting.items()}
     assert found == pytest.approx(
@@ -181,52 +210,60 @@ def test_the_bytes_of_a_document_are_those_of_table_2(tmp_path: Path) -> None:
     )
 
 
-def test_flops_count_one_pass_and_a_head_for_each_task_or_a_pass_for_each_task(tmp_path: Path) -> None:
-    asked = request(tmp_path, seeds=1)
+def test_flops_count_one_pass_and_a_head_for_each_task_or_a_pass_for_each_task(
+    finished: Callable[[str], Outcome],
+) -> None:
     tokens, width, layers, inner, heads = 7, 32, 3, 64, 1
     one_pass = layers * (2 * (4 * width**2 + 2 * width * inner) + 4 * tokens * width) * tokens
     head = 4 * heads * width * tokens + 4 * width**2
-    frozen_outcome = frozen(asked)
+    frozen_outcome = finished("frozen")
     mean_tokens = round(frozen_outcome.rows["last/mha"].tokens_per_document)
     assert mean_tokens == tokens
     assert frozen_outcome.flops["last/cls"] == pytest.approx(one_pass / 1e9)
     assert frozen_outcome.flops["last/mha"] == pytest.approx((one_pass + 2 * head) / 1e9)
-    assert finetune(asked).flops["plain"] == pytest.approx(2 * one_pass / 1e9)
+    assert finished("finetune").flops["plain"] == pytest.approx(2 * one_pass / 1e9)
 
 
-def test_leave_one_out_and_leave_a_group_of_one_out_are_the_same_encoder(tmp_path: Path) -> None:
-    asked = request(tmp_path, seeds=1)
-    left_out = {cell["task"]: cell["fingerprint"] for cell in loo(asked).cells if cell["setting"] == "average/mha"}
-    by_group = {cell["task"]: cell["fingerprint"] for cell in group_out(asked).cells}
+def test_leave_one_out_and_leave_a_group_of_one_out_are_the_same_encoder(finished: Callable[[str], Outcome]) -> None:
+    left_out = {c["task"]: c["fingerprint"] for c in finished("loo").cells if c["setting"] == "average/mha"}
+    by_group = {cell["task"]: cell["fingerprint"] for cell in finished("group-out").cells}
     assert left_out == by_group
     assert left_out["tone"] != left_out["same"]
 
 
-def test_another_request_into_the_same_folder_is_refused_before_any_work(tmp_path: Path) -> None:
-    frozen(request(tmp_path, seeds=1, only=("tone",)))
+def test_another_request_into_the_same_folder_is_refused_before_any_work(
+    tmp_path: Path, asked: ExperimentRequest, finished: Callable[[str], Outcome]
+) -> None:
+    finished("frozen")
+    other = copied(asked, tmp_path, train_rows=30)
     with pytest.raises(UsageError, match="train_rows was None, is now 30"):
-        frozen(request(tmp_path, train_rows=30))
+        frozen(other)
     with pytest.raises(UsageError, match="encoder was"):
         frozen(request(tmp_path, encoder=str(tiny_bert(tmp_path / "other", seed=5))))
 
 
-def test_cells_of_experiments_that_train_say_what_their_heads_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "folder", "part"), [("all-tasks", "all-tasks", "training"), ("finetune", "finetune-plain", "finetune")]
+)
+def test_cells_of_experiments_that_train_say_what_their_heads_read(
+    asked: ExperimentRequest, finished: Callable[[str], Outcome], name: str, folder: str, part: str
+) -> None:
     """What was asked for then was ``cls``, by name: finished cells of an encoder that has it are found again."""
-    asked = request(tmp_path, seeds=1)
-    for run, folder, part in ((all_tasks, "all-tasks", "training"), (finetune, "finetune-plain", "finetune")):
-        run(asked)
-        document = json.loads((asked.out / "cells" / folder / "settings.json").read_text())
-        assert document[part]["position"] == "cls"
+    finished(name)
+    document = json.loads((asked.out / "cells" / folder / "settings.json").read_text())
+    assert document[part]["position"] == "cls"
 
 
-def test_an_encoder_of_another_training_is_not_taken(tmp_path: Path) -> None:
-    asked = request(tmp_path, seeds=1, only=("tone",))
-    loo(asked)
-    for path in (asked.out / "cells" / "loo").glob("*.json"):
+def test_an_encoder_of_another_training_is_not_taken(
+    tmp_path: Path, asked: ExperimentRequest, finished: Callable[[str], Outcome]
+) -> None:
+    finished("loo")
+    again = copied(asked, tmp_path)
+    for path in (again.out / "cells" / "loo").glob("*.json"):
         path.unlink()
     plan = LeaveOutPlan(TrainingSettings(steps=5, learning_rate=1e-3))
     with pytest.raises(UsageError, match=r"holds an encoder of another training \(settings differ\)"):
-        run_loo(asked, plan, unheard, Silent(), SilentTraining())
+        run_loo(again, plan, unheard, Silent(), SilentTraining())
 
 
 def test_bad_requests_are_refused_before_anything_is_made(tmp_path: Path) -> None:

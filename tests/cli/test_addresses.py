@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import BytesIO
 from pathlib import Path
+from shutil import copytree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,17 +41,17 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.parametrize("ending", ENDINGS[1:])
-def test_stores_whose_names_differ_only_in_a_sign_are_two(s3_bucket: str, ending: str) -> None:
-    corpus = put_table(s3_bucket, "texts.parquet", texts(6))
-    prod, other = f"{s3_bucket}/prod", f"{s3_bucket}/prod{ending}"
-    assert run(encode_words(corpus, prod)) == 0
-    assert run(encode_words(corpus, other)) == 0
-    assert run(["delete", "--store", other, "d0", "d1"]) == 0
-    assert (len(Store.open(prod)), len(Store.open(other))) == (6, 4)
-    assert Store.open(prod).store_id != Store.open(other).store_id
+def test_stores_whose_names_differ_only_in_a_sign_are_as_many_as_their_names(s3_bucket: str) -> None:
+    corpus = put_table(s3_bucket, "texts.parquet", texts(8))
+    stores = [f"{s3_bucket}/prod{ending}" for ending in ENDINGS]
+    for store in stores:
+        assert run(encode_words(corpus, store)) == 0
+    for number, store in enumerate(stores[1:], 1):
+        assert run(["delete", "--store", store, *(f"d{i}" for i in range(number))]) == 0
+    assert [len(Store.open(store)) for store in stores] == [8, 7, 6, 5, 4, 3, 2]
+    assert len({Store.open(store).store_id for store in stores}) == len(ENDINGS)
     folders = {path.partition("/")[0] for path, _ in Objects.open(s3_bucket).walk()}
-    assert folders == {"texts.parquet", "prod", *f"prod{ending}".split("/")[:1]}
+    assert folders == {"texts.parquet", *(f"prod{ending}" for ending in ENDINGS)}
 
 
 def test_all_that_the_loop_reads_and_writes_may_lie_in_object_storage(
@@ -128,6 +129,16 @@ def test_folders_that_have_to_be_local_refuse_urls_before_any_work(
     assert list(work.iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, labels and a store, to be copied."""
+    folder = tmp_path_factory.mktemp("stored")
+    pq.write_table(pa.Table.from_pylist(texts(4)), folder / "a.parquet")
+    pq.write_table(pa.table({"doc_id": ["d0", "d1"], "label": ["a", "b"]}), folder / "l.parquet")
+    assert run(encode_words(str(folder / "a.parquet"), str(folder / "a"))) == 0
+    return folder
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -145,15 +156,12 @@ def test_folders_that_have_to_be_local_refuse_urls_before_any_work(
 def test_outputs_that_cannot_be_written_are_refused_before_any_work(
     words: list[str],
     s3_bucket: str,
+    stored: Path,
     work: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (work / "a.parquet").write_bytes(b"")
-    rows = pa.Table.from_pylist(texts(4))
-    pq.write_table(rows, work / "a.parquet")
-    pq.write_table(pa.table({"doc_id": ["d0", "d1"], "label": ["a", "b"]}), work / "l.parquet")
-    assert run(encode_words("a.parquet", "a")) == 0
+    copytree(stored, work, dirs_exist_ok=True)
     before = sorted(path.name for path in work.iterdir())
     for name in ("featurestore.Store.create", "heads.store_training.train_from_store"):
         monkeypatch.setattr(name, None)

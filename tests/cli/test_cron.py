@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.streams import DatedLines
-from tests.pipelines.jobs import encoder, texts, write_corpus
+from pipelines.corpus import CorpusColumns
+from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 
 ROOT = Path(__file__).parents[2]
 DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d +[^ ]")
@@ -81,8 +82,7 @@ def test_what_goes_wrong_is_dated_too(night: Path) -> None:
 def test_tables_are_not_folded_in_a_file(night: Path) -> None:
     table = pa.table({"doc_id": [LONG * 2], "text": ["news"], "kept": [f"{LONG} {LONG}"]})
     pq.write_table(table, night / "long.parquet")
-    words = ("encode", "long.parquet", "--store", "kept", "--encoder", encoder(), "--keep-columns", "kept")
-    assert at_night(night / "ignored", *words) == 0
+    run_encode(night / "kept", str(night / "long.parquet"), columns=CorpusColumns(keep=("kept",)))
     log = night / "documents"
     assert at_night(log, "documents", "--store", "kept") == 0
     lines = lines_of(log)

@@ -21,6 +21,8 @@ from experiments.tradeoff.run import TradeoffReport
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 
+pytestmark = pytest.mark.usefixtures("bundled_once")
+
 EVIL = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\'&amp;<!--\u2028</title></p></td>'
 """Ends the element that it stands in, begins others, and holds a reference that must not be resolved."""
 

@@ -26,6 +26,8 @@ from tests.experiments.tradeoff.building import pair_store, request
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 
+pytestmark = pytest.mark.usefixtures("bundled_once")
+
 
 class References(HTMLParser):
     """What a page would fetch, the names of its elements, and the rows of its table."""

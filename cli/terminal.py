@@ -53,7 +53,7 @@ def folded(text: str, on: Console, indent: int = 0) -> str:
         on: where it is to stand; a file's lines are never folded.
         indent: blanks before each line but the first, columns.
     """
-    if on.width >= FILE_WIDTH:
+    if not on.file.isatty():
         return text
     indent = indent if on.width - indent >= LEAST_WIDTH else 0
     lines = [part for line in text.split("\n") for part in _parts(line, on.width - indent)]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import apache_beam as beam
@@ -25,7 +24,7 @@ from pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
 from pipelines.runner import RunnerChoice, run_to_end
 from pipelines.runs import RunFolder
 from pipelines.scoring_device import scoring_on
-from pipelines.segment_job import VERSIONED, JobReport
+from pipelines.segment_job import JobReport, package_versions
 from pipelines.segment_units import SegmentOutcome, SegmentUnit
 from pipelines.staged_heads import head_name, stage_heads
 from pipelines.totals import LOST
@@ -223,6 +222,6 @@ def _report(
         "seconds": seconds,
         "failures": {str(unit): {"stage": f.stage, "reason": f.reason} for unit, f in failures.items()},
         "fingerprint": store.spec.fingerprint,
-        "versions": {name: version(name) for name in VERSIONED},
+        "versions": package_versions(),
         "exit_code": 1 if failures else 0,
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -98,7 +97,7 @@ class KeepCalibration(beam.DoFn):
         yield self._path
 
 
-def _wait(running: Callable[[], bool]) -> None:
+def _wait(running: Callable[[float], bool]) -> None:
     """A calibration is too short for a bar."""
-    while running():
-        time.sleep(0.05)
+    while running(60):
+        pass

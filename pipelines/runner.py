@@ -123,14 +123,15 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[], bool]], None]) -> None:
+def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[float], bool]], None]) -> None:
     """Build and run a pipeline in a thread of its own, while ``watch`` shows progress in this one.
 
     Signals reach the main thread, which therefore only watches: Ctrl-C and SIGTERM end the job at once.
 
     Args:
         build: makes the pipeline.
-        watch: called once with a function that tells whether the job still runs; returns when it does not.
+        watch: called once with a function that waits for the job's end, so many seconds at most, and tells whether it
+            still runs; returns when it does not.
 
     Raises:
         JobError: the pipeline failed; the cause is chained.
@@ -153,8 +154,13 @@ def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[],
             failures.append(error)
 
     thread = Thread(target=work, name="encore-job", daemon=True)
+
+    def running(seconds: float) -> bool:
+        thread.join(seconds)
+        return thread.is_alive()
+
     thread.start()
-    watch(thread.is_alive)
+    watch(running)
     thread.join()
     if failures:
         first = failures[0]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +29,12 @@ from pipelines.unit_stages import Snapshot, WriteSegments
 
 VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
 """Packages whose versions every report names."""
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """The versions of them that are installed; read once, from a file a package."""
+    return {name: version(name) for name in VERSIONED}
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,7 @@ class SegmentJob:
             "dead_letters": {"count": letters.count, "limit": str(limit), "within": within, "reasons": letters.reasons},
             "fingerprint": self.store.spec.fingerprint,
             "spec": self.store.spec.to_dict(),
-            "versions": {name: version(name) for name in VERSIONED},
+            "versions": package_versions(),
             "exit_code": 1 if withheld or not (within and complete) or totals.failures else 0,
             **(details or {}),
         }

@@ -65,7 +65,7 @@ def watch_units(
     *,
     expected: int | None = None,
     counts: Counts | None = None,
-) -> Callable[[Callable[[], bool]], None]:
+) -> Callable[[Callable[[float], bool]], None]:
     """What `run_to_end` calls while a job of so many units and documents runs.
 
     Args:
@@ -78,12 +78,13 @@ def watch_units(
         counts: what workers in this process count inside of units.
     """
 
-    def watch(running: Callable[[], bool]) -> None:
+    def watch(running: Callable[[float], bool]) -> None:
         tally = Tally(documents, documents if expected is None else expected)
         display.begin(job, documents, detail=f"in {counted(units, 'work unit')}")
         try:
+            pause = 0.0
             while True:
-                alive = running()
+                alive = running(pause)
                 looked = time.monotonic()
                 for unit, outcome in run.outcomes(run.finished_units() - tally.units).items():
                     tally.add(unit, outcome)
@@ -93,9 +94,6 @@ def watch_units(
                     return
                 # Where a look takes long, as on far storage with many units, looks are rarer.
                 pause = max(POLL_SECONDS, 10 * (now - looked))
-                while pause > 0 and running():
-                    time.sleep(min(0.05, pause))
-                    pause -= 0.05
         finally:
             display.end()
 

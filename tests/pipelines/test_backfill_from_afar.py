@@ -18,16 +18,23 @@ from pipelines import backfill_stage
 from pipelines.predictions import Predictions
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import run_backfill, train
+from tests.templates import copied
 
 COUNT, UNIT = 120, 20
 WAIT = 60
 """Seconds after which a read that never comes is given up."""
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    run_encode(folder, write_corpus(folder.parent / "a.parquet", texts(COUNT)), unit_rows=UNIT)
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(COUNT)), unit_rows=UNIT)
-    return Store.open(str(tmp_path / "store"))
+def store(template: Path, tmp_path: Path) -> Store:
+    return Store.open(str(copied(template, tmp_path / "store")))
 
 
 @pytest.fixture

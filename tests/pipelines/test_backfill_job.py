@@ -25,6 +25,7 @@ from pipelines.segment_job import JobReport
 from tests.encoders.architectures import named, save
 from tests.models import tiny_bert
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
+from tests.templates import copied
 
 COUNT = 60
 
@@ -34,10 +35,16 @@ def corpus(tmp_path: Path) -> str:
     return write_corpus(tmp_path / "a.parquet", texts(COUNT))
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    run_encode(folder, write_corpus(folder.parent / "a.parquet", texts(COUNT)), unit_rows=20)
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path, corpus: str) -> Store:
-    run_encode(tmp_path / "store", corpus, unit_rows=20)
-    return Store.open(str(tmp_path / "store"))
+def store(template: Path, tmp_path: Path) -> Store:
+    return Store.open(str(copied(template, tmp_path / "store")))
 
 
 def train(store: Store, folder: Path, task: str = "parity", **settings: object) -> Head:

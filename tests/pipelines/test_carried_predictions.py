@@ -18,18 +18,25 @@ from pipelines.carried_predictions import SourceFile, compose
 from pipelines.predictions import Predictions
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import answers, run_backfill, train
+from tests.templates import copied
 
 COUNT = 60
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    run_encode(folder / "store", write_corpus(folder / "a.parquet", texts(COUNT)), unit_rows=20)
+    store = Store.open(str(folder / "store"))
+    train(store, folder)
+    run_backfill(store, folder, "parity")
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(template: Path, tmp_path: Path) -> Store:
     """Three segments of twenty documents, scored by one head."""
-    run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(COUNT)), unit_rows=20)
-    store = Store.open(str(tmp_path / "store"))
-    train(store, tmp_path)
-    run_backfill(store, tmp_path, "parity")
-    return store
+    return Store.open(str(copied(template, tmp_path) / "store"))
 
 
 @pytest.fixture

@@ -15,21 +15,27 @@ from pipelines.dead_letters import DeadLetterLimit
 from pipelines.pruning import PruneLimit
 from pipelines.segment_job import JobReport
 from tests.pipelines.jobs import run_encode, texts, write_corpus
+from tests.templates import copied
 
 ROWS = texts(40)
 ANY = DeadLetterLimit.parse("1.0")
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty documents in three files, and a store of them."""
-    folder = tmp_path / "corpus"
+    folder = tmp_path_factory.mktemp("template") / "corpus"
     folder.mkdir()
     write_json_lines(folder / "a.jsonl", 0, 15)
     write_csv(folder / "b.csv", 15, 30)
     write_corpus(folder / "c.parquet", ROWS[30:])
-    run_encode(tmp_path / "store", str(folder))
-    return folder
+    run_encode(folder.parent / "store", str(folder))
+    return folder.parent
+
+
+@pytest.fixture
+def corpus(template: Path, tmp_path: Path) -> Path:
+    return copied(template, tmp_path) / "corpus"
 
 
 def write_json_lines(path: Path, start: int, stop: int) -> None:

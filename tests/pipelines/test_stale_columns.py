@@ -25,6 +25,7 @@ from pipelines.forget_job import forget
 from pipelines.segment_job import JobReport
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces
+from tests.templates import copied
 
 TAG = CorpusColumns(keep=("tag",))
 
@@ -69,11 +70,16 @@ def sorted_rows(store: Store, *names: str) -> Sequence[Mapping[str, Any]]:
     return sorted(store.documents(["doc_id", *names]).to_pylist(), key=lambda row: row["doc_id"])
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Corpus:
-    made = Corpus(tmp_path)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = Corpus(tmp_path_factory.mktemp("template"))
     made.encode()
-    return made
+    return made.folder
+
+
+@pytest.fixture
+def corpus(template: Path, tmp_path: Path) -> Corpus:
+    return Corpus(copied(template, tmp_path))
 
 
 def refuse(*_: object) -> None:

@@ -17,15 +17,21 @@ from pipelines import backfill_job
 from pipelines.predictions.files import new_path
 from pipelines.predictions.removal import remove, unlisted
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
+from tests.templates import copied
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything was scored, and nothing of it listed."""
+    folder = Folder.build(tmp_path_factory.mktemp("template"))
+    folder.backfill()
+    folder.unlist()
+    return folder.root
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Everything was scored, and nothing of it listed."""
-    folder = Folder.build(tmp_path)
-    folder.backfill()
-    folder.unlist()
-    return folder
+def folder(template: Path, tmp_path: Path) -> Folder:
+    return Folder(copied(template, tmp_path))
 
 
 def of_segment(folder: Folder, number: int) -> Path:

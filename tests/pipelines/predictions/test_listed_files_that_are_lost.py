@@ -17,14 +17,20 @@ from pipelines.predictions.there import files_of, sound
 from tests.deep_parquet import deep_parquet
 from tests.limited import exit_code_of
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
+from tests.templates import copied
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Folder.build(tmp_path_factory.mktemp("template"))
+    folder.head("mood", seed=7)
+    folder.backfill("tone", "mood")
+    return folder.root
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    folder = Folder.build(tmp_path)
-    folder.head("mood", seed=7)
-    folder.backfill("tone", "mood")
-    return folder
+def folder(template: Path, tmp_path: Path) -> Folder:
+    return Folder(copied(template, tmp_path))
 
 
 def lost(folder: Folder, task: str = "tone", number: int = 1) -> Path:

@@ -19,15 +19,21 @@ from pipelines.predictions.publishing import changes
 from pipelines.predictions.removal import remove, unlisted
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
+from tests.templates import copied
 
 SOON = datetime.now(UTC) + timedelta(days=365)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    folder = Folder.build(tmp_path)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Folder.build(tmp_path_factory.mktemp("template"))
     folder.backfill()
-    return folder
+    return folder.root
+
+
+@pytest.fixture
+def folder(template: Path, tmp_path: Path) -> Folder:
+    return Folder(copied(template, tmp_path))
 
 
 def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> None:

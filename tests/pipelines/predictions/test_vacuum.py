@@ -20,21 +20,27 @@ from pipelines.predictions.removal import remove, unlisted
 from pipelines.predictions.vacuum import vacuum_folder
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
+from tests.templates import copied
 
 NOW = timedelta(0)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three versions; the last has one file, and the other three are not listed any more."""
-    folder = Folder.build(tmp_path)
+    folder = Folder.build(tmp_path_factory.mktemp("template"))
     folder.backfill()
     store = folder.store
     commit(store, Change(store.version, "delete", dropped={store.entries[1].segment: np.array([2])}))
     folder.backfill()
     compact(folder.store)
     folder.backfill()
-    return folder
+    return folder.root
+
+
+@pytest.fixture
+def folder(template: Path, tmp_path: Path) -> Folder:
+    return Folder(copied(template, tmp_path))
 
 
 def age(folder: Folder, days: float, *paths: str) -> None:

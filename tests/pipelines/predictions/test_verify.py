@@ -20,13 +20,19 @@ from pipelines.predictions.files import file_table
 from pipelines.predictions.verify import FolderVerification, verify_folder
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, texts, zero
+from tests.templates import copied
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Folder.build(tmp_path_factory.mktemp("template"))
+    folder.backfill()
+    return folder.root
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    folder = Folder.build(tmp_path)
-    folder.backfill()
-    return folder
+def folder(template: Path, tmp_path: Path) -> Folder:
+    return Folder(copied(template, tmp_path))
 
 
 def look(folder: Folder) -> FolderVerification:

@@ -18,6 +18,7 @@ from featurestore.objects import Objects
 from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
 
 ROOT = Path(__file__).parents[2]
+COUNT = 480
 
 
 def encore(*words: str, **settings: str) -> subprocess.Popen[str]:
@@ -45,10 +46,17 @@ def wait_for_segments(store: Path, count: int, process: subprocess.Popen[str]) -
         time.sleep(0.005)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus, and the store that an encode which nobody interrupts makes of it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run_encode(folder / "store", write_corpus(folder / "a.parquet", texts(COUNT)), unit_rows=30)
+    return folder
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_an_interrupted_encode_resumes_where_it_stopped(tmp_path: Path, end: signal.Signals) -> None:
-    corpus = write_corpus(tmp_path / "a.parquet", texts(480))
-    store = tmp_path / "store"
+def test_an_interrupted_encode_resumes_where_it_stopped(undisturbed: Path, tmp_path: Path, end: signal.Signals) -> None:
+    corpus, store = str(undisturbed / "a.parquet"), tmp_path / "store"
     command = ("encode", corpus, "--store", str(store), "--encoder", encoder(), "--device", "cpu", "--unit-rows", "30")
     process = encore(*command, "--", *("--direct_num_workers=1",))
     wait_for_segments(store, 3, process)
@@ -62,9 +70,8 @@ def test_an_interrupted_encode_resumes_where_it_stopped(tmp_path: Path, end: sig
     counts = documents(resumed)
     assert resumed.exit_code == 0
     assert counts["adopted"] >= 90
-    assert counts["adopted"] + counts["encoded"] == 480
-    run_encode(tmp_path / "undisturbed", corpus, unit_rows=30)
-    assert Store.open(str(store)).digest() == Store.open(str(tmp_path / "undisturbed")).digest()
+    assert counts["adopted"] + counts["encoded"] == COUNT
+    assert Store.open(str(store)).digest() == Store.open(str(undisturbed / "store")).digest()
 
 
 def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:

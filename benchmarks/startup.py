@@ -28,7 +28,16 @@ model = AutoModel.from_pretrained(sys.argv[1]).eval()
 with torch.inference_mode():
     model(**tokenizer("Encode once, answer forever.", return_tensors="pt"))
 """
-IMPORTS = ("cli.main", "featurestore", "heads", "encoders", "pipelines.encode_job", "torch", "transformers")
+IMPORTS = (
+    "cli.main",
+    "featurestore",
+    "heads",
+    "encoders",
+    "pipelines.backfill_job",
+    "pipelines.encode_job",
+    "torch",
+    "transformers",
+)
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1"}
 
 

@@ -1,10 +1,18 @@
-"""Text to activations: frozen encoders, tokenization, token-budget batches, layer and position pooling."""
+"""Text to activations: frozen encoders, tokenization, token-budget batches, layer and position pooling.
+
+What needs transformers is loaded when it is asked for: a backfill knows documents and devices, and no encoder.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from encoders.documents import DOCUMENT_COLUMNS, DocumentBlock
-from encoders.encoder import Encoder
-from encoders.extract import FeatureExtractor
 from encoders.extraction import Extraction, Rejection
-from encoders.load import load_encoder
+
+if TYPE_CHECKING:
+    from encoders.encoder import Encoder
+    from encoders.extract import FeatureExtractor
+    from encoders.load import load_encoder
 
 __all__ = [
     "DOCUMENT_COLUMNS",
@@ -15,3 +23,12 @@ __all__ = [
     "Rejection",
     "load_encoder",
 ]
+
+_LATE = {"Encoder": "encoder", "FeatureExtractor": "extract", "load_encoder": "load"}
+"""In which module each of them is, of those that need transformers."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"encoders.{_LATE[name]}"), name)

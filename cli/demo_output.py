@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from cli.output import human_bytes, print_command, print_line, print_table
+from cli.output import human_bytes, print_line, print_next, print_table
 from cli.terminal import console
 from experiments.demo import DemoResult
 
@@ -51,12 +51,12 @@ def print_demo(result: DemoResult) -> None:
         "The texts are the docstrings of the standard library. The encoder's training data may hold some of them, "
         "but not these tasks."
     )
-    console().print("\n[bold]Next[/bold]")
-    for command in (
-        f"encore inspect --store {folder}/features",
-        f"encore documents --store {folder}/features --limit 5",
-        f"encore evaluate {folder}/predictions {folder}/labels/package-held-out.parquet --head package",
-        f"encore encode {folder}/docstrings.parquet --store {folder}/features  # all stored: encodes nothing",
-        "encore encode YOUR.parquet --store features",
-    ):
-        print_command(command)
+    print_next(
+        (
+            f"encore inspect --store {folder}/features",
+            f"encore documents --store {folder}/features --limit 5",
+            f"encore evaluate {folder}/predictions {folder}/labels/package-held-out.parquet --head package",
+            f"encore encode {folder}/docstrings.parquet --store {folder}/features  # all stored: encodes nothing",
+            "encore encode YOUR.parquet --store features",
+        )
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cli.output import print_command, print_json, print_pairs, print_table
-from cli.terminal import console
+from cli.output import print_json, print_next, print_pairs, print_table
 from experiments.multitask import MultitaskResult
 
 READS = {"cls": "first position (cls)", "mean": "mean"}
@@ -53,9 +52,9 @@ def print_multitask(result: MultitaskResult, *, as_json: bool) -> None:
         ]
     )
     task = next(iter(provenance["tasks"]))
-    console().print("\n[bold]Next[/bold]")
-    for command in (
-        f"encore encode YOUR.parquet --store features --encoder {result.out}",
-        f"encore predict YOUR.parquet --head {result.out}/heads/{task}",
-    ):
-        print_command(command)
+    print_next(
+        (
+            f"encore encode YOUR.parquet --store features --encoder {result.out}",
+            f"encore predict YOUR.parquet --head {result.out}/heads/{task}",
+        )
+    )

@@ -71,9 +71,11 @@ def print_line(text: str) -> None:
     show.print(folded(printable(text), show), markup=False, soft_wrap=True)
 
 
-def print_command(text: str) -> None:
-    """A command to be copied: one line, however wide it is."""
-    console().print(f"  {printable(text)}", markup=False, soft_wrap=True)
+def print_next(commands: Iterable[str]) -> None:
+    """Commands to be copied, each one line, however wide it is."""
+    console().print("\n[bold]Next[/bold]")
+    for command in commands:
+        console().print(f"  {printable(command)}", markup=False, soft_wrap=True)
 
 
 def human_bytes(count: float) -> str:

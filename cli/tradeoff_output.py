@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.output import print_json, print_pairs, print_table
+from cli.output import print_json, print_next, print_pairs, print_table
 from cli.terminal import error_console
 from experiments.tradeoff.run import TradeoffReport
 from experiments.tradeoff.summary import Point, overall
@@ -57,14 +57,14 @@ def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bo
     print_pairs(
         [
             ("recommended", recommendation_text(report)),
-            *(("commands" if number == 0 else "", line) for number, line in enumerate(commands(report))),
             *left_out,
             *((name, f"{counted(count, 'labelled document')} not stored") for name, count in remarks),
             *([] if warning is None else [("training", warning)]),
-            ("heads", f"{report.measured:,} trained now, the others were there; {report.seconds:.0f} s"),
+            ("heads", f"{report.measured:,} trained by this run; {report.seconds:.0f} s"),
             *(("files" if number == 0 else "", path) for number, path in enumerate(files)),
         ]
     )
+    print_next(commands(report))
 
 
 def _row(report: TradeoffReport, point: Point) -> tuple[str, ...]:

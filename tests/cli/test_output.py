@@ -13,7 +13,7 @@ import pytest
 from cli.document_output import prepare_out, print_documents, write_documents
 from cli.logs import OneLine
 from cli.main import run
-from cli.output import prepare_file, print_command, print_line, print_pairs, print_table, remark
+from cli.output import prepare_file, print_line, print_next, print_pairs, print_table, remark
 from cli.terminal import printable
 from featurestore import UsageError
 
@@ -90,8 +90,8 @@ def test_a_value_goes_on_below_itself(capsys: pytest.CaptureFixture[str], monkey
 
 def test_a_command_to_copy_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     terminal(40, monkeypatch)
-    print_command(SENTENCE)
-    assert capsys.readouterr().out == f"  {SENTENCE}\n"
+    print_next([SENTENCE])
+    assert f"  {SENTENCE}" in capsys.readouterr().out.splitlines()
 
 
 def test_printable_keeps_what_it_is_told_to() -> None:

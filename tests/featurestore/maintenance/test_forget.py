@@ -437,15 +437,18 @@ def short_life(store: Store) -> Store:
     return store
 
 
-@pytest.mark.parametrize("life", [short_life, pytest.param(lifetime, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    ("life", "stride"),
+    [(short_life, 3), *(pytest.param(life, 1, marks=pytest.mark.soak) for life in (short_life, lifetime))],
+)
 def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
-    local: Store, tmp_path: Path, life: Callable[[Store], Store]
+    local: Store, tmp_path: Path, life: Callable[[Store], Store], stride: int
 ) -> None:
     store = life(local)
     write(store, {"never listed": "nor asked for again"})
     delete(newest(store), list(GONE))
     finished = False
-    for changes in itertools.count():
+    for changes in itertools.count(step=stride):
         copy = tmp_path / f"copy-{changes}"
         shutil.copytree(store.uri, copy)
         opened = Store.open(str(copy))

@@ -71,14 +71,16 @@ def predict(
     from cli.predict_output import print_predicted  # noqa: PLC0415
     from pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
-    from pipelines.predict_job import PredictRequest  # noqa: PLC0415
-    from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
     from tablefiles import TextOptions  # noqa: PLC0415
 
     options = TextOptions(encoding, csv_delimiter, csv_escape)
     files, texts = files_and_texts(inputs, options.encoding)
     refuse_outputs_among_inputs(files, {"--out": out})
     prepare_out(out)
+    # What is misspelt is told before transformers is loaded.
+    from pipelines.predict_job import PredictRequest  # noqa: PLC0415
+    from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
+
     request = PredictRequest(
         inputs=tuple(files),
         heads=tuple(head),

@@ -80,7 +80,7 @@ def test_neither_the_order_matters_nor_what_was_joined_before(types: list[pa.Dat
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_every_value_is_itself_or_its_text(data: st.DataObject) -> None:
     columns = [data.draw(arrays(data.draw(arrow_types()))) for _ in range(data.draw(st.integers(1, 3)))]
     wanted = promoted(column.type for column in columns)
@@ -93,7 +93,7 @@ def test_every_value_is_itself_or_its_text(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_a_store_gives_every_value_back_compacted_or_not(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -10,17 +10,24 @@ from featurestore import SpecMismatch, Store, UsageError
 from pipelines.derive_job import DeriveRequest, derive
 from pipelines.segment_job import JobReport
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
+from tests.templates import copied
 
 
 def run_derive(source: Path, store: Path, **request: str) -> JobReport:
     return derive(DeriveRequest(str(source), str(store), **request), beam_options=ONE_WORKER)
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    corpus = write_corpus(folder / "a.parquet", texts(40))
+    run_encode(folder / "rich", corpus, layers="stack:3", quantizer="float16", unit_rows=15)
+    return folder
+
+
 @pytest.fixture
-def rich(tmp_path: Path) -> Path:
-    corpus = write_corpus(tmp_path / "a.parquet", texts(40))
-    run_encode(tmp_path / "rich", corpus, layers="stack:3", quantizer="float16", unit_rows=15)
-    return tmp_path / "rich"
+def rich(template: Path, tmp_path: Path) -> Path:
+    return copied(template, tmp_path) / "rich"
 
 
 def floats(store: Path) -> np.ndarray:

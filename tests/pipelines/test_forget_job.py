@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pipelines.segment_job import JobReport
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import train
 from tests.raw_bytes import all_files, traces
+from tests.templates import copied
 
 COUNT = 60
 PEOPLE = {"zoe@example.org": "Zoe said w1 w2 w3 w4", "adam@example.org": "Adam w9 w8 w7 said"}
@@ -96,9 +98,18 @@ def loop(request: pytest.FixtureRequest, tmp_path: Path) -> Loop:
     return Loop(root, tmp_path / "here", codec)
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    root = tmp_path_factory.mktemp("template")
+    return Loop(str(root), root / "here", "none")
+
+
 @pytest.fixture
-def local(tmp_path: Path) -> Loop:
-    return Loop(str(tmp_path), tmp_path / "here", "none")
+def local(template: Loop, tmp_path: Path) -> Loop:
+    made = copy(template)
+    made.root = str(copied(Path(template.root), tmp_path))
+    made.folder = tmp_path / "here"
+    return made
 
 
 def test_no_byte_of_store_and_predictions_is_left(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

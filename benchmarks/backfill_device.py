@@ -47,14 +47,14 @@ import torch
 from benchmarks.measure import Measurement, digits, measure, timed
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import MAX_TOKENS, news_lengths
-from featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
-from featurestore.entries import SegmentEntry
-from featurestore.segments import EncodingCounts, write_segment
-from heads import Head, Scorer
-from heads.device_streams import AT_ONCE
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.runner import available_cores
-from pipelines.scoring_device import scoring_on
+from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.heads import Head, Scorer
+from encore.heads.device_streams import AT_ONCE
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.runner import available_cores
+from encore.pipelines.scoring_device import scoring_on
 from tests.documents import document_index
 from tests.heads.building import CLASSES, head_of
 

@@ -34,19 +34,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.report import RESULTS
-from experiments.cells import CellStore
-from experiments.intervals import half_width, sampling_half_width
-from experiments.task_data import TaskData, read_task
-from experiments.tasks import load_tasks
-from featurestore import FeatureBlock, Store
-from heads import Labels, TrainSettings
-from heads.examples import Codes, Examples
-from heads.grid_training import train_grid
-from heads.pooling import default_pooling
-from pipelines.corpus import CorpusColumns
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.progress import Silent
+from encore.experiments.cells import CellStore
+from encore.experiments.intervals import half_width, sampling_half_width
+from encore.experiments.task_data import TaskData, read_task
+from encore.experiments.tasks import load_tasks
+from encore.featurestore import FeatureBlock, Store
+from encore.heads import Labels, TrainSettings
+from encore.heads.examples import Codes, Examples
+from encore.heads.grid_training import train_grid
+from encore.heads.pooling import default_pooling
+from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.progress import Silent
 
 LABELS = (100, 500, 2000)
 POSITIONS = ("tokens", "mean", "cls")

@@ -35,12 +35,12 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 from benchmarks.corpus import default_corpus
 from benchmarks.measure import Measurement, measure
 from benchmarks.report import Report, arguments
-from encoders.batching import default_budget
-from encoders.device import resolve_device, resolve_dtype
-from encoders.sources import find_files
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.resident_encoder import resident_encoder
-from pipelines.runner import RunnerChoice, available_cores
+from encore.encoders.batching import default_budget
+from encore.encoders.device import resolve_device, resolve_dtype
+from encore.encoders.sources import find_files
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.resident_encoder import resident_encoder
+from encore.pipelines.runner import RunnerChoice, available_cores
 
 BATCH = 32
 STAGES = ("read", "tokenize", "forward", "quantize", "write")

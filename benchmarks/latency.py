@@ -26,10 +26,10 @@ import torch
 from benchmarks.backfill import Jobs
 from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
-from featurestore import Store
-from featurestore.objects import Objects
-from pipelines import backfill_stage
-from pipelines.runner import available_cores
+from encore.featurestore import Store
+from encore.featurestore.objects import Objects
+from encore.pipelines import backfill_stage
+from encore.pipelines.runner import available_cores
 
 HEADS = (1, 14)
 NEAR, FAR, ONE_BY_ONE = "disk", "far", "far, one by one"

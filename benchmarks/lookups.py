@@ -23,11 +23,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmarks.peak import peak_mib
-from featurestore import Change, FeatureBlock, Store, commit
-from featurestore.entries import SegmentEntry
-from featurestore.identity import key_hashes
-from featurestore.objects import Objects
-from featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore import Change, FeatureBlock, Store, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.identity import key_hashes
+from encore.featurestore.objects import Objects
+from encore.featurestore.segments import EncodingCounts, write_segment
 from tests.featurestore.building import spec_of
 
 

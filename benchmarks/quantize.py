@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.measure import measure
 from benchmarks.report import Report, arguments
-from featurestore.quantizers import calibrate, parse_quantizer
+from encore.featurestore.quantizers import calibrate, parse_quantizer
 
 WIDTH = 384
 REQUESTS = ("sign", "sign-centred", "int2", "int4", "uint8:per-tensor", "uint8:per-dimension", "float16")

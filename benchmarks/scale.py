@@ -20,9 +20,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.peak import peak_mib
-from featurestore import Change, Store, commit
-from featurestore.entries import ENTRY_SCHEMA, SegmentEntry
-from featurestore.store import version_log
+from encore.featurestore import Change, Store, commit
+from encore.featurestore.entries import ENTRY_SCHEMA, SegmentEntry
+from encore.featurestore.store import version_log
 from tests.featurestore.building import spec_of, write
 
 TOKENS = 50

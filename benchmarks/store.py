@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peak import peak_mib
-from featurestore import Change, FeatureBlock, Store, commit
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance.compact import compact
-from featurestore.objects import Objects
-from featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore import Change, FeatureBlock, Store, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.objects import Objects
+from encore.featurestore.segments import EncodingCounts, write_segment
 from tests.documents import document_index, packed_numbers
 from tests.featurestore.building import spec_of
 

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.corpus import default_corpus
-from featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Quantizer, Store, TextSpec, commit
-from featurestore.entries import SegmentEntry
-from featurestore.segments import EncodingCounts, write_segment
-from pipelines.encode_job import EncodeRequest, encode
+from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Quantizer, Store, TextSpec, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.pipelines.encode_job import EncodeRequest, encode
 from tests.documents import document_index
 
 WIDTH = 384

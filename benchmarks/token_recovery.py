@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
-from experiments.docstrings import build_corpus
-from featurestore import FeatureSpec, TextSpec
+from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
+from encore.experiments.docstrings import build_corpus
+from encore.featurestore import FeatureSpec, TextSpec
 
 GUESS_FROM = 1500
 READ_BACK = 200

@@ -23,10 +23,10 @@ from torch.nn import functional
 
 from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
-from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
-from heads import HeadModel, TrainedHead, TrainSettings, train_head
-from heads.batches import training_batches
-from heads.examples import Codes, Examples
+from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
+from encore.heads import HeadModel, TrainedHead, TrainSettings, train_head
+from encore.heads.batches import training_batches
+from encore.heads.examples import Codes, Examples
 
 PLAIN = "plain loop, one head"
 MULTIHEAD = "MultiheadAttention, one head"

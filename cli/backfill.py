@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import DeviceOption, HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import DeviceOption, HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -49,12 +49,12 @@ def backfill(
 
     Example: encore backfill --store features --head trained/topic --head trained/tone --out predictions
     """
-    from cli.output import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from featurestore.counted import counted  # noqa: PLC0415
-    from pipelines.backfill_job import BackfillRequest  # noqa: PLC0415
-    from pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
+    from encore.cli.output import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.featurestore.counted import counted  # noqa: PLC0415
+    from encore.pipelines.backfill_job import BackfillRequest  # noqa: PLC0415
+    from encore.pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype, check)
     prepare_file(report, "--report")

@@ -17,7 +17,7 @@ def parse_bytes(text: str, option: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     if match is None or match[2] not in FACTORS or int(float(match[1]) * FACTORS[match[2]]) < 1:
         # Imported late: the package brings torch with it.
-        from featurestore.errors import UsageError  # noqa: PLC0415
+        from encore.featurestore.errors import UsageError  # noqa: PLC0415
 
         raise UsageError(f"{option} {text!r}: expected a size such as 500000, 64MiB or 1GB")
     return int(float(match[1]) * FACTORS[match[2]])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cli.output import print_table
-from cli.terminal import console, printable
-from heads import Evaluation
-from heads.metrics import wilson_interval
+from encore.cli.output import print_table
+from encore.cli.terminal import console, printable
+from encore.heads import Evaluation
+from encore.heads.metrics import wilson_interval
 
 ALL_LISTED = 15
 """Classes up to which each is listed."""

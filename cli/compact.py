@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.byte_sizes import parse_bytes
-from cli.options import JsonOption, StoreOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.byte_sizes import parse_bytes
+from encore.cli.options import JsonOption, StoreOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -39,10 +39,10 @@ def compact(
     """
     beam_options(context, taken=False)
     target = parse_bytes(target_bytes, "--target-bytes")
-    from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
-    from featurestore import Store  # noqa: PLC0415
-    from featurestore.counted import counted  # noqa: PLC0415
-    from featurestore.maintenance.compact import compact as run_compact  # noqa: PLC0415
+    from encore.cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore.counted import counted  # noqa: PLC0415
+    from encore.featurestore.maintenance.compact import compact as run_compact  # noqa: PLC0415
 
     opened = Store.open(store)
     done = run_compact(opened, target_bytes=target, dry_run=dry_run)

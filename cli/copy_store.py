@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption, StoreOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption, StoreOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -39,10 +39,10 @@ def copy(
     Example: encore copy --store features --to s3://bucket/features
     """
     beam_options(context, taken=False)
-    from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
-    from cli.verify_output import progress_display  # noqa: PLC0415
-    from featurestore.counted import counted  # noqa: PLC0415
-    from featurestore.maintenance.copy_store import copy_store  # noqa: PLC0415
+    from encore.cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
+    from encore.cli.verify_output import progress_display  # noqa: PLC0415
+    from encore.featurestore.counted import counted  # noqa: PLC0415
+    from encore.featurestore.maintenance.copy_store import copy_store  # noqa: PLC0415
 
     with progress_display("copy") as progress:
         done = copy_store(store, to, snapshot, progress=progress)

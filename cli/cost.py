@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption
 
 ASSUMED = "assumed; what it stands for is printed"
 
@@ -75,10 +75,10 @@ def cost(
     Example: encore cost --encoder minilm --tokens 60 --documents 1000000
     """
     beam_options(context, taken=False)
-    from cli.cost_output import print_cost  # noqa: PLC0415
-    from cli.output import prepare_file  # noqa: PLC0415
-    from experiments.cost.figure import check_figure, write_figure  # noqa: PLC0415
-    from experiments.cost.report import CostRequest, report_cost  # noqa: PLC0415
+    from encore.cli.cost_output import print_cost  # noqa: PLC0415
+    from encore.cli.output import prepare_file  # noqa: PLC0415
+    from encore.experiments.cost.figure import check_figure, write_figure  # noqa: PLC0415
+    from encore.experiments.cost.report import CostRequest, report_cost  # noqa: PLC0415
 
     prices = {
         "gb_month": price_per_gb_month,

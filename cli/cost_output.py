@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.output import human_bytes, print_json, print_pairs, print_table
-from experiments.cost.compute import first_cheaper, round_up
-from experiments.cost.encoder_shapes import EncoderShape
-from experiments.cost.money import Work
-from experiments.cost.paper import printed_flops
-from experiments.cost.report import CostReport, PricedCorpus
-from experiments.cost.storage import as_the_paper_rounds
-from featurestore.counted import counted
+from encore.cli.output import human_bytes, print_json, print_pairs, print_table
+from encore.experiments.cost.compute import first_cheaper, round_up
+from encore.experiments.cost.encoder_shapes import EncoderShape
+from encore.experiments.cost.money import Work
+from encore.experiments.cost.paper import printed_flops
+from encore.experiments.cost.report import CostReport, PricedCorpus
+from encore.experiments.cost.storage import as_the_paper_rounds
+from encore.featurestore.counted import counted
 
 GIGA = 10**9
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import (
+from encore.cli.beam_options import beam_options
+from encore.cli.options import (
     CsvDelimiterOption,
     CsvEscapeOption,
     EncodingOption,
@@ -15,7 +15,7 @@ from cli.options import (
     JsonOption,
     StoreOption,
 )
-from cli.writing import writing
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -58,14 +58,14 @@ def delete(
     Example: encore delete --store features review-17 review-23 --block
     """
     beam_options(context, taken=False)
-    from cli.output import print_json, print_pairs  # noqa: PLC0415
-    from featurestore import Store, UsageError  # noqa: PLC0415
-    from featurestore.maintenance import delete as deletion  # noqa: PLC0415
+    from encore.cli.output import print_json, print_pairs  # noqa: PLC0415
+    from encore.featurestore import Store, UsageError  # noqa: PLC0415
+    from encore.featurestore.maintenance import delete as deletion  # noqa: PLC0415
 
     named = list(ids or ())
     if ids_file is not None:
-        from cli.id_files import read_ids  # noqa: PLC0415
-        from tablefiles import TextOptions  # noqa: PLC0415
+        from encore.cli.id_files import read_ids  # noqa: PLC0415
+        from encore.tablefiles import TextOptions  # noqa: PLC0415
 
         text = TextOptions(encoding, csv_delimiter, csv_escape)
         named += read_ids(ids_file, id_column, text).to_pylist()

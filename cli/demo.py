@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import EncoderOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import EncoderOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -26,11 +26,11 @@ def demo(
     Example: encore demo
     """
     beam_options(context, taken=False)
-    from cli.demo_output import print_demo, print_step  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from experiments.demo import run_demo  # noqa: PLC0415
-    from featurestore.named_files import local_folder  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
+    from encore.cli.demo_output import print_demo, print_step  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.experiments.demo import run_demo  # noqa: PLC0415
+    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     result = run_demo(local_folder(out, "--out"), encoder, print_step, display_for(error_console()))
     print_demo(result)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from cli.output import human_bytes, print_line, print_next, print_table
-from cli.terminal import console
-from experiments.demo import DemoResult
+from encore.cli.output import human_bytes, print_line, print_next, print_table
+from encore.cli.terminal import console
+from encore.experiments.demo import DemoResult
 
 
 def print_step(text: str) -> None:

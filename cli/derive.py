@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import CodecOption, JsonOption, ReportOption, SnapshotOption, StoreOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import CodecOption, JsonOption, ReportOption, SnapshotOption, StoreOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -47,12 +47,12 @@ def derive(
 
     Run again, it derives only what the source has gained.
     """
-    from cli.job_output import finish_job  # noqa: PLC0415
-    from cli.output import prepare_file  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from pipelines.derive_job import DeriveRequest  # noqa: PLC0415
-    from pipelines.derive_job import derive as run_derive  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
+    from encore.cli.job_output import finish_job  # noqa: PLC0415
+    from encore.cli.output import prepare_file  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.pipelines.derive_job import DeriveRequest  # noqa: PLC0415
+    from encore.pipelines.derive_job import derive as run_derive  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)
     prepare_file(report, "--report")

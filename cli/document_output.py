@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from cli.output import prepare_file, print_table, remark
-from featurestore import UsageError
-from featurestore.counted import counted
-from featurestore.kept_columns import TEXT, promote
-from featurestore.named_files import new_file
+from encore.cli.output import prepare_file, print_table, remark
+from encore.featurestore import UsageError
+from encore.featurestore.counted import counted
+from encore.featurestore.kept_columns import TEXT, promote
+from encore.featurestore.named_files import new_file
 
 PARQUET, CSV = ".parquet", ".csv"
 """Endings, which say what is written."""

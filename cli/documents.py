@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption, SnapshotOption, StoreOption
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption, SnapshotOption, StoreOption
 
 
 def register(app: typer.Typer) -> None:
@@ -33,9 +33,9 @@ def documents(
     Example: encore documents --store features --out documents.parquet
     """
     beam_options(context, taken=False)
-    from cli.document_output import documents_json, prepare_out, print_documents, write_documents  # noqa: PLC0415
-    from cli.output import print_json  # noqa: PLC0415
-    from featurestore.newest import read_store  # noqa: PLC0415
+    from encore.cli.document_output import documents_json, prepare_out, print_documents, write_documents  # noqa: PLC0415
+    from encore.cli.output import print_json  # noqa: PLC0415
+    from encore.featurestore.newest import read_store  # noqa: PLC0415
 
     prepare_out(out)
     index, found = read_store(

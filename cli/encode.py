@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import (
+from encore.cli.beam_options import beam_options
+from encore.cli.options import (
     CodecOption,
     CsvDelimiterOption,
     CsvEscapeOption,
@@ -27,7 +27,7 @@ from cli.options import (
     TextColumnOption,
     UnitRowsOption,
 )
-from cli.writing import writing
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -105,16 +105,16 @@ def encode(
 
     Beam's own options follow --, for example: -- --runner=FlinkRunner --flink_master=host:8081
     """
-    from cli.job_output import finish_job  # noqa: PLC0415
-    from cli.output import prepare_file  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from pipelines.corpus import CorpusColumns  # noqa: PLC0415
-    from pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
-    from pipelines.encode_job import EncodeRequest  # noqa: PLC0415
-    from pipelines.encode_job import encode as run_encode  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
-    from pipelines.pruning import PruneLimit  # noqa: PLC0415
-    from tablefiles import TextOptions  # noqa: PLC0415
+    from encore.cli.job_output import finish_job  # noqa: PLC0415
+    from encore.cli.output import prepare_file  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
+    from encore.pipelines.encode_job import EncodeRequest  # noqa: PLC0415
+    from encore.pipelines.encode_job import encode as run_encode  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
+    from encore.pipelines.pruning import PruneLimit  # noqa: PLC0415
+    from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     request = EncodeRequest(
         inputs=tuple(inputs),

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import (
+from encore.cli.beam_options import beam_options
+from encore.cli.options import (
     CsvDelimiterOption,
     CsvEscapeOption,
     EncodingOption,
@@ -46,11 +46,11 @@ def evaluate(
     Example: encore evaluate predictions topics-held-out.parquet --head topic
     """
     beam_options(context, taken=False)
-    from cli.evaluate_output import print_evaluation  # noqa: PLC0415
-    from cli.output import print_json  # noqa: PLC0415
-    from heads import evaluate_predictions, read_labels  # noqa: PLC0415
-    from pipelines.predicted import read_predictions  # noqa: PLC0415
-    from tablefiles import TextOptions  # noqa: PLC0415
+    from encore.cli.evaluate_output import print_evaluation  # noqa: PLC0415
+    from encore.cli.output import print_json  # noqa: PLC0415
+    from encore.heads import evaluate_predictions, read_labels  # noqa: PLC0415
+    from encore.pipelines.predicted import read_predictions  # noqa: PLC0415
+    from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
     found = read_predictions(predictions, head)

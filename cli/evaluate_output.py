@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cli.class_output import print_confusion
-from cli.output import print_pairs, print_table
-from heads import Evaluation
+from encore.cli.class_output import print_confusion
+from encore.cli.output import print_pairs, print_table
+from encore.heads import Evaluation
 
 UNDEFINED = "not defined"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import (
+from encore.cli import (
     experiment_all_tasks,
     experiment_finetune,
     experiment_frozen,

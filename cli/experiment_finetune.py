@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.experiment_options import experiment_command, words
-from cli.experiment_training import (
+from encore.cli.experiment_options import experiment_command, words
+from encore.cli.experiment_training import (
     EncoderRateOption,
     JointPoolingOption,
     PrecisionOption,
@@ -16,7 +16,7 @@ from cli.experiment_training import (
 )
 
 if TYPE_CHECKING:
-    from experiments.request import ExperimentRequest
+    from encore.experiments.request import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -45,11 +45,11 @@ def finetune(
 
     Example: encore experiment finetune paper --out results --starts plain --epochs 3
     """
-    from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from experiments.fine_tuning import FinetunePlan, run_finetune  # noqa: PLC0415
-    from experiments.finetune_task import FinetuneSettings  # noqa: PLC0415
-    from experiments.training_display import training_display_for  # noqa: PLC0415
+    from encore.cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.experiments.fine_tuning import FinetunePlan, run_finetune  # noqa: PLC0415
+    from encore.experiments.finetune_task import FinetuneSettings  # noqa: PLC0415
+    from encore.experiments.training_display import training_display_for  # noqa: PLC0415
 
     tuning = FinetuneSettings(
         epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, position=pooling, precision=precision

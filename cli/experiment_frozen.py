@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.experiment_options import experiment_command
+from encore.cli.experiment_options import experiment_command
 
 if TYPE_CHECKING:
-    from experiments.request import ExperimentRequest
+    from encore.experiments.request import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -26,9 +26,9 @@ def frozen(
 
     Example: encore experiment frozen paper --out results --train-rows 2000 --dev-rows 500 --max-length 128
     """
-    from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from experiments.frozen import run_frozen  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
+    from encore.cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.experiments.frozen import run_frozen  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     print_outcome(run_frozen(request, progress_line, display_for(error_console())), as_json=as_json)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.experiment_options import experiment_command, words
-from cli.experiment_training import (
+from encore.cli.experiment_options import experiment_command, words
+from encore.cli.experiment_training import (
     EncoderRateOption,
     JointPoolingOption,
     PrecisionOption,
@@ -16,7 +16,7 @@ from cli.experiment_training import (
 )
 
 if TYPE_CHECKING:
-    from experiments.request import ExperimentRequest
+    from encore.experiments.request import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -41,11 +41,11 @@ def group_out(
 
     Example: encore experiment group-out paper --out results --steps 1000
     """
-    from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from experiments.leave_out import LeaveOutPlan, run_group_out  # noqa: PLC0415
-    from experiments.training_display import training_display_for  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
+    from encore.cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.experiments.leave_out import LeaveOutPlan, run_group_out  # noqa: PLC0415
+    from encore.experiments.training_display import training_display_for  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), groups=words(groups))
     outcome = run_group_out(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption
+from encore.cli.writing import writing
 
 if TYPE_CHECKING:
-    from experiments.request import ExperimentRequest
+    from encore.experiments.request import ExperimentRequest
 
 TasksArgument = Annotated[
     str, typer.Argument(metavar="TASKS", help="A TOML registry of tasks, or the word paper for the paper's 14.")
@@ -127,9 +127,9 @@ def experiment_command(
 
 
 def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
-    from experiments.request import ExperimentRequest  # noqa: PLC0415
-    from experiments.tasks import load_tasks  # noqa: PLC0415
-    from featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.experiments.request import ExperimentRequest  # noqa: PLC0415
+    from encore.experiments.tasks import load_tasks  # noqa: PLC0415
+    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
     return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=words(only), **sizes)

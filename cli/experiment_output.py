@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 
-from cli.output import print_json, print_line, print_table, remark
-from experiments.outcome import Difference, Outcome
-from experiments.result_tables import MISSING, ResultRow
-from featurestore.counted import counted
+from encore.cli.output import print_json, print_line, print_table, remark
+from encore.experiments.outcome import Difference, Outcome
+from encore.experiments.result_tables import MISSING, ResultRow
+from encore.featurestore.counted import counted
 
 
 def progress_line(text: str) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.experiment_options import experiment_command, words
+from encore.cli.experiment_options import experiment_command, words
 
 if TYPE_CHECKING:
-    from experiments.request import ExperimentRequest
+    from encore.experiments.request import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -32,10 +32,10 @@ def quantization(
 
     Example: encore experiment quantization paper --out results --quantizers uint8,sign,sign/4q
     """
-    from cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from experiments.quantization import QuantizationGrid, run_quantization  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
+    from encore.cli.experiment_output import print_outcome, progress_line  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.experiments.quantization import QuantizationGrid, run_quantization  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     grid = QuantizationGrid(words(quantizers), words(placements))
     print_outcome(run_quantization(request, grid, progress_line, display_for(error_console())), as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from encoders.training import TrainingSettings
+    from encore.encoders.training import TrainingSettings
 
 StepsOption = Annotated[int, typer.Option("--steps", metavar="N", help="Steps of the joint training of an encoder.")]
 EncoderRateOption = Annotated[
@@ -33,7 +33,7 @@ JointPoolingOption = Annotated[
 
 def training_settings(steps: int, lr: float | None, precision: str, pooling: str | None) -> TrainingSettings:
     """The settings that the shared options make."""
-    from encoders.training import TrainingSettings  # noqa: PLC0415
+    from encore.encoders.training import TrainingSettings  # noqa: PLC0415
 
     rate = TrainingSettings.learning_rate if lr is None else lr
     return TrainingSettings(steps=steps, learning_rate=rate, precision=precision, position=pooling)

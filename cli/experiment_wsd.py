@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -58,12 +58,12 @@ def wsd(
     Example: encore experiment wsd train.parquet test.parquet --out results --layer 4 --layer 6
     """
     beam_options(context, taken=False)
-    from cli.experiment_output import progress_line  # noqa: PLC0415
-    from cli.experiment_wsd_output import print_probe  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
-    from featurestore.named_files import local_folder  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
+    from encore.cli.experiment_output import progress_line  # noqa: PLC0415
+    from encore.cli.experiment_wsd_output import print_probe  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
+    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
     request = ProbeRequest(

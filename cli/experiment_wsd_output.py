@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.output import print_json, print_line, print_table
-from experiments.word_sense.lines import ProbeResult
+from encore.cli.output import print_json, print_line, print_table
+from encore.experiments.word_sense.lines import ProbeResult
 
 
 def print_probe(result: ProbeResult, files: tuple[Path, Path], *, as_json: bool) -> None:

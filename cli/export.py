@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption, SnapshotOption, StoreOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption, SnapshotOption, StoreOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -49,10 +49,10 @@ def export(
     Example: encore export predictions --store features --out topics.parquet
     """
     beam_options(context, taken=False)
-    from cli.export_output import print_export  # noqa: PLC0415
-    from cli.verify_output import progress_display  # noqa: PLC0415
-    from pipelines.export import ExportRequest  # noqa: PLC0415
-    from pipelines.export import export as run_export  # noqa: PLC0415
+    from encore.cli.export_output import print_export  # noqa: PLC0415
+    from encore.cli.verify_output import progress_display  # noqa: PLC0415
+    from encore.pipelines.export import ExportRequest  # noqa: PLC0415
+    from encore.pipelines.export import export as run_export  # noqa: PLC0415
 
     kept = None if columns is None else tuple(name.strip() for name in columns.split(",") if name.strip())
     request = ExportRequest(predictions, store, out, tuple(head or ()), kept, snapshot)

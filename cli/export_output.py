@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from cli.output import print_json, print_pairs
-from featurestore.counted import counted
-from pipelines.export import Exported, HeadExport
+from encore.cli.output import print_json, print_pairs
+from encore.featurestore.counted import counted
+from encore.pipelines.export import Exported, HeadExport
 
 
 def print_export(done: Exported, out: str, *, as_json: bool) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from cli.output import human_bytes, print_json, print_pairs
-from cli.vacuum_output import numbers
-from featurestore.counted import counted
-from featurestore.maintenance.forget import Removal
-from pipelines.forget_job import FolderForgotten, Forgetting
+from encore.cli.output import human_bytes, print_json, print_pairs
+from encore.cli.vacuum_output import numbers
+from encore.featurestore.counted import counted
+from encore.featurestore.maintenance.forget import Removal
+from encore.pipelines.forget_job import FolderForgotten, Forgetting
 
 
 def print_forgetting(done: Forgetting, *, age_limit: timedelta, dry_run: bool, as_json: bool) -> None:

@@ -8,8 +8,8 @@ import re
 import sys
 from collections.abc import Sequence
 
-from featurestore import UsageError
-from tablefiles.formats import format_of_name
+from encore.featurestore import UsageError
+from encore.tablefiles.formats import format_of_name
 
 STANDARD_INPUT = "-"
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore import DataError, UsageError
-from featurestore.named_files import read_file
-from heads.label_files import read_columns
-from tablefiles import PLAIN_TEXT, TextOptions
-from tablefiles.compression import codec_of_name, plain_name
-from tablefiles.formats import ENDINGS, format_of_name
+from encore.featurestore import DataError, UsageError
+from encore.featurestore.named_files import read_file
+from encore.heads.label_files import read_columns
+from encore.tablefiles import PLAIN_TEXT, TextOptions
+from encore.tablefiles.compression import codec_of_name, plain_name
+from encore.tablefiles.formats import ENDINGS, format_of_name
 
 LINES = ".txt"
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption, SnapshotOption, StoreOption
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption, SnapshotOption, StoreOption
 
 
 def register(app: typer.Typer) -> None:
@@ -30,10 +30,10 @@ def inspect(
     Example: encore inspect --store features
     """
     beam_options(context, taken=False)
-    from cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
-    from featurestore import Store  # noqa: PLC0415
-    from featurestore.counted import counted  # noqa: PLC0415
-    from featurestore.newest import read_store  # noqa: PLC0415
+    from encore.cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore.counted import counted  # noqa: PLC0415
+    from encore.featurestore.newest import read_store  # noqa: PLC0415
 
     if digest:
         print(read_store(store, snapshot, lambda opened: opened.digest()))

@@ -7,9 +7,9 @@ from typing import Any
 
 import typer
 
-from cli.output import human_bytes, print_json, print_pairs, write_report
-from featurestore.counted import counted
-from pipelines.segment_job import JobReport
+from encore.cli.output import human_bytes, print_json, print_pairs, write_report
+from encore.featurestore.counted import counted
+from encore.pipelines.segment_job import JobReport
 
 SHOWN = 5
 """Reasons and failures that are printed; the report has all."""

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import TextIO
 
-from cli.terminal import error_console, folded, printable, without_secrets
+from encore.cli.terminal import error_console, folded, printable, without_secrets
 
 IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK")
 """Remarks of Beam's about what an import did not find, which say nothing to somebody who did not ask for it."""

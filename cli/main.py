@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from cli import (
+from encore.cli import (
     backfill,
     compact,
     copy_store,
@@ -37,12 +37,12 @@ from cli import (
     vacuum,
     verify,
 )
-from cli.beam_options import BeamOptions
-from cli.logs import set_up_logging
-from cli.panels import lay_out
-from cli.streams import flush_streams, guard_streams
-from cli.terminal import error_console, folded, printable, without_secrets
-from cli.version import print_version
+from encore.cli.beam_options import BeamOptions
+from encore.cli.logs import set_up_logging
+from encore.cli.panels import lay_out
+from encore.cli.streams import flush_streams, guard_streams
+from encore.cli.terminal import error_console, folded, printable, without_secrets
+from encore.cli.version import print_version
 
 INTERRUPTED = 130
 COMPLETION = "_ENCORE_COMPLETE"
@@ -143,7 +143,7 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
         kept = "; finished units are kept: the same command resumes" if words[0] in RESUMING else ""
         return _fail(f"interrupted{kept}", INTERRUPTED)
     except BaseException as error:  # whoever runs a command gets a line and an exit code, whatever it was
-        # As featurestore.panics tells them, which would be slow to import before --help.
+        # As encore.featurestore.panics tells them, which would be slow to import before --help.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         return _report(error, (*words, *beam_options), debug=debug)
@@ -156,7 +156,7 @@ def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
         # Help that nobody asked for is printed by now.
         return error.exit_code if type(error).__name__ == "NoArgsIsHelpError" else _fail(_usage(error), 2, words)
     # Imported late: torch comes with it, and --help answers at once.
-    from featurestore.errors import EncoreError  # noqa: PLC0415
+    from encore.featurestore.errors import EncoreError  # noqa: PLC0415
 
     if debug:
         print(_harmless("".join(traceback.format_exception(error)), words), end="", file=sys.stderr)
@@ -188,7 +188,7 @@ def _require_text(words: list[str]) -> None:
     """See that every word could be decoded: Python keeps other bytes as lone surrogates, which nothing can write."""
     for word in words:
         if any("\ud800" <= character <= "\udfff" for character in word):
-            from featurestore.errors import UsageError  # noqa: PLC0415
+            from encore.featurestore.errors import UsageError  # noqa: PLC0415
 
             shown = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
             raise UsageError(f"{shown}: is not text in the encoding of this locale; rename it, or set LC_ALL=C.UTF-8")

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.experiment_training import JointPoolingOption
-from cli.options import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.experiment_training import JointPoolingOption
+from encore.cli.options import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -69,13 +69,13 @@ def multitask(
     The same command resumes an interrupted training.
     """
     beam_options(context, taken=False)
-    from cli.multitask_output import print_multitask  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from encoders.training import TrainingSettings  # noqa: PLC0415
-    from experiments.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
-    from experiments.tasks import load_tasks  # noqa: PLC0415
-    from experiments.training_display import training_display_for  # noqa: PLC0415
-    from featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.cli.multitask_output import print_multitask  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.encoders.training import TrainingSettings  # noqa: PLC0415
+    from encore.experiments.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
+    from encore.experiments.tasks import load_tasks  # noqa: PLC0415
+    from encore.experiments.training_display import training_display_for  # noqa: PLC0415
+    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
 
     registry = load_tasks(tasks, data)
     request = MultitaskRequest(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cli.output import print_json, print_next, print_pairs, print_table
-from experiments.multitask import MultitaskResult
+from encore.cli.output import print_json, print_next, print_pairs, print_table
+from encore.experiments.multitask import MultitaskResult
 
 READS = {"cls": "first position (cls)", "mean": "mean"}
 

@@ -10,8 +10,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import console, error_console, folded, printable
-from featurestore.named_files import check_file, new_file
+from encore.cli.terminal import console, error_console, folded, printable
+from encore.featurestore.named_files import check_file, new_file
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import (
+from encore.cli.beam_options import beam_options
+from encore.cli.options import (
     CsvDelimiterOption,
     CsvEscapeOption,
     DeviceOption,
@@ -66,20 +66,20 @@ def predict(
     Example: encore predict "The cup went to extra time" --head trained/topic
     """
     beam_options(context, taken=False)
-    from cli.document_output import prepare_out  # noqa: PLC0415
-    from cli.given_texts import files_and_texts  # noqa: PLC0415
-    from cli.predict_output import print_predicted  # noqa: PLC0415
-    from pipelines.corpus import CorpusColumns  # noqa: PLC0415
-    from pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
-    from tablefiles import TextOptions  # noqa: PLC0415
+    from encore.cli.document_output import prepare_out  # noqa: PLC0415
+    from encore.cli.given_texts import files_and_texts  # noqa: PLC0415
+    from encore.cli.predict_output import print_predicted  # noqa: PLC0415
+    from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from encore.pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
+    from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     options = TextOptions(encoding, csv_delimiter, csv_escape)
     files, texts = files_and_texts(inputs, options.encoding)
     refuse_outputs_among_inputs(files, {"--out": out})
     prepare_out(out)
     # What is misspelt is told before transformers is loaded.
-    from pipelines.predict_job import PredictRequest  # noqa: PLC0415
-    from pipelines.predict_job import predict as run_predict  # noqa: PLC0415
+    from encore.pipelines.predict_job import PredictRequest  # noqa: PLC0415
+    from encore.pipelines.predict_job import predict as run_predict  # noqa: PLC0415
 
     request = PredictRequest(
         inputs=tuple(files),

@@ -7,12 +7,12 @@ from collections import Counter
 
 import pyarrow as pa
 
-from cli.document_output import CSV, write_documents
-from cli.output import print_json, print_table, remark
-from featurestore.counted import counted
-from featurestore.kept_columns import TEXT, promote
-from pipelines.predict_job import Predicted
-from pipelines.predictions.contents import PROBABILITIES
+from encore.cli.document_output import CSV, write_documents
+from encore.cli.output import print_json, print_table, remark
+from encore.featurestore.counted import counted
+from encore.featurestore.kept_columns import TEXT, promote
+from encore.pipelines.predict_job import Predicted
+from encore.pipelines.predictions.contents import PROBABILITIES
 
 
 def print_predicted(predicted: Predicted, out: str | None, limit: int, *, as_json: bool) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import (
+from encore.cli.beam_options import beam_options
+from encore.cli.options import (
     CodecOption,
     CsvDelimiterOption,
     CsvEscapeOption,
@@ -23,7 +23,7 @@ from cli.options import (
     TextColumnOption,
     UnitRowsOption,
 )
-from cli.writing import writing
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -106,26 +106,26 @@ def repair(
 
     Example: encore repair --store features reviews/*.parquet --predictions predictions
     """
-    from cli.job_output import print_job  # noqa: PLC0415
-    from cli.output import print_json  # noqa: PLC0415
-    from cli.repair_output import print_look, print_result  # noqa: PLC0415
-    from cli.terminal import error_console  # noqa: PLC0415
-    from cli.verify_output import progress_display  # noqa: PLC0415
-    from featurestore import UsageError  # noqa: PLC0415
-    from featurestore.maintenance.repair.run import BlockListChoice  # noqa: PLC0415
-    from pipelines import repair_job, repair_look  # noqa: PLC0415
-    from pipelines.corpus import CorpusColumns  # noqa: PLC0415
-    from pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
-    from pipelines.progress import display_for  # noqa: PLC0415
-    from pipelines.pruning import PruneLimit  # noqa: PLC0415
-    from tablefiles import TextOptions  # noqa: PLC0415
+    from encore.cli.job_output import print_job  # noqa: PLC0415
+    from encore.cli.output import print_json  # noqa: PLC0415
+    from encore.cli.repair_output import print_look, print_result  # noqa: PLC0415
+    from encore.cli.terminal import error_console  # noqa: PLC0415
+    from encore.cli.verify_output import progress_display  # noqa: PLC0415
+    from encore.featurestore import UsageError  # noqa: PLC0415
+    from encore.featurestore.maintenance.repair.run import BlockListChoice  # noqa: PLC0415
+    from encore.pipelines import repair_job, repair_look  # noqa: PLC0415
+    from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
+    from encore.pipelines.pruning import PruneLimit  # noqa: PLC0415
+    from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
     if blocked_ids is not None and drop_block_list:
         raise UsageError("--blocked-ids and --drop-block-list contradict each other; give one")
     ids = None
     if blocked_ids is not None:
-        from cli.id_files import read_ids  # noqa: PLC0415
+        from encore.cli.id_files import read_ids  # noqa: PLC0415
 
         ids = read_ids(blocked_ids, id_column, text)
     kept = tuple(name.strip() for name in keep_columns.split(",") if name.strip())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.output import print_line, print_pairs
-from cli.vacuum_output import numbers
-from featurestore.counted import counted
-from featurestore.maintenance.repair.plan import RepairPlan
-from pipelines.repair_job import RepairResult
-from pipelines.repair_look import RepairLook, RepairRequest
+from encore.cli.output import print_line, print_pairs
+from encore.cli.vacuum_output import numbers
+from encore.featurestore.counted import counted
+from encore.featurestore.maintenance.repair.plan import RepairPlan
+from encore.pipelines.repair_job import RepairResult
+from encore.pipelines.repair_look import RepairLook, RepairRequest
 
 SHOWN = 100
 """Findings that are printed one by one; --json and the report have all."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption, StoreOption
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption, StoreOption
 
 
 def register(app: typer.Typer) -> None:
@@ -19,10 +19,10 @@ def snapshots(context: typer.Context, store: StoreOption, as_json: JsonOption = 
     Example: encore snapshots --store features
     """
     beam_options(context, taken=False)
-    from cli.output import print_json, print_table  # noqa: PLC0415
-    from featurestore import Store  # noqa: PLC0415
-    from featurestore.store import version_log  # noqa: PLC0415
-    from featurestore.tags import tags  # noqa: PLC0415
+    from encore.cli.output import print_json, print_table  # noqa: PLC0415
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore.store import version_log  # noqa: PLC0415
+    from encore.featurestore.tags import tags  # noqa: PLC0415
 
     opened = Store.open(store)
     named: dict[int, list[str]] = {}

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import StoreOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import StoreOption
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +31,9 @@ def tag(
     Example: encore tag release-3 --store features
     """
     beam_options(context, taken=False)
-    from cli.output import print_line  # noqa: PLC0415
-    from featurestore import Store, UsageError  # noqa: PLC0415
-    from featurestore.tags import add_tag, remove_tag  # noqa: PLC0415
+    from encore.cli.output import print_line  # noqa: PLC0415
+    from encore.featurestore import Store, UsageError  # noqa: PLC0415
+    from encore.featurestore.tags import add_tag, remove_tag  # noqa: PLC0415
 
     if remove and snapshot is not None:
         raise UsageError("--remove takes no --snapshot: a tag has one snapshot")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import (
+from encore.cli.beam_options import beam_options
+from encore.cli.options import (
     CsvDelimiterOption,
     CsvEscapeOption,
     EncodingOption,
@@ -16,7 +16,7 @@ from cli.options import (
     LabelColumnOption,
     SnapshotOption,
 )
-from cli.writing import writing
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -91,13 +91,13 @@ def tradeoff(
     Run again, it trains only what is missing, whatever the budget.
     """
     beam_options(context, taken=False)
-    from cli.tradeoff_output import print_tradeoff, progress_display  # noqa: PLC0415
-    from experiments.tradeoff.label_options import LabelFiles  # noqa: PLC0415
-    from experiments.tradeoff.report_files import check_folder, write_report_files  # noqa: PLC0415
-    from experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
-    from experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
-    from featurestore.named_files import local_folder  # noqa: PLC0415
-    from tablefiles import TextOptions  # noqa: PLC0415
+    from encore.cli.tradeoff_output import print_tradeoff, progress_display  # noqa: PLC0415
+    from encore.experiments.tradeoff.label_options import LabelFiles  # noqa: PLC0415
+    from encore.experiments.tradeoff.report_files import check_folder, write_report_files  # noqa: PLC0415
+    from encore.experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
+    from encore.experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
+    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
     request = TradeoffRequest(

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.output import print_json, print_next, print_pairs, print_table
-from cli.terminal import error_console
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.summary import Point, overall
-from experiments.tradeoff.tables import point_row, provenance
-from experiments.tradeoff.wording import commands, human_bytes, recommendation_text, rising_text
-from featurestore.counted import counted
-from pipelines.progress import Steps, display_for
+from encore.cli.output import print_json, print_next, print_pairs, print_table
+from encore.cli.terminal import error_console
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.summary import Point, overall
+from encore.experiments.tradeoff.tables import point_row, provenance
+from encore.experiments.tradeoff.wording import commands, human_bytes, recommendation_text, rising_text
+from encore.featurestore.counted import counted
+from encore.pipelines.progress import Steps, display_for
 
 NOUNS = {"calibrating": "setting", "training heads": "head"}
 """What is counted while something is done."""

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.byte_sizes import parse_bytes
-from cli.options import (
+from encore.cli.beam_options import beam_options
+from encore.cli.byte_sizes import parse_bytes
+from encore.cli.options import (
     CsvDelimiterOption,
     CsvEscapeOption,
     EncodingOption,
@@ -18,7 +18,7 @@ from cli.options import (
     SnapshotOption,
     StoreOption,
 )
-from cli.writing import writing
+from encore.cli.writing import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -101,13 +101,13 @@ def train(
     Example: encore train topics.parquet --store features --out trained/topic
     """
     beam_options(context, taken=False)
-    from cli.train_output import print_epoch, print_training  # noqa: PLC0415
-    from featurestore.addresses import Address  # noqa: PLC0415
-    from featurestore.newest import read_store  # noqa: PLC0415
-    from heads import TrainSettings, read_labels  # noqa: PLC0415
-    from heads.head_folder import check_folder  # noqa: PLC0415
-    from heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
-    from tablefiles import TextOptions  # noqa: PLC0415
+    from encore.cli.train_output import print_epoch, print_training  # noqa: PLC0415
+    from encore.featurestore.addresses import Address  # noqa: PLC0415
+    from encore.featurestore.newest import read_store  # noqa: PLC0415
+    from encore.heads import TrainSettings, read_labels  # noqa: PLC0415
+    from encore.heads.head_folder import check_folder  # noqa: PLC0415
+    from encore.heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
+    from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
     settings = TrainSettings(

@@ -8,15 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from cli.class_output import print_classes
-from cli.evaluate_output import figures, remarks
-from cli.output import print_json, print_pairs, remark
-from featurestore.counted import counted
-from heads import Epoch, Evaluation
-from heads.labels import named
-from heads.pooling import kind_of
-from heads.store_training import LabelCounts, StoreTraining
-from tablefiles.names import shown_name
+from encore.cli.class_output import print_classes
+from encore.cli.evaluate_output import figures, remarks
+from encore.cli.output import print_json, print_pairs, remark
+from encore.featurestore.counted import counted
+from encore.heads import Epoch, Evaluation
+from encore.heads.labels import named
+from encore.heads.pooling import kind_of
+from encore.heads.store_training import LabelCounts, StoreTraining
+from encore.tablefiles.names import shown_name
 
 POINT = ("pooling", "learning_rate", "batch_size", "seed")
 """What tells the heads of a grid apart."""

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption, StoreOption
-from cli.writing import writing
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption, StoreOption
+from encore.cli.writing import writing
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from pipelines.predictions import Predictions
-    from pipelines.predictions.vacuum import FolderVacuum
+    from encore.pipelines.predictions import Predictions
+    from encore.pipelines.predictions.vacuum import FolderVacuum
 
 
 def register(app: typer.Typer) -> None:
@@ -91,9 +91,9 @@ def vacuum(
         return
     from datetime import timedelta  # noqa: PLC0415
 
-    from cli.vacuum_output import print_vacuum  # noqa: PLC0415
-    from featurestore.maintenance.vacuum import vacuum as run_vacuum  # noqa: PLC0415
-    from featurestore.objects import Objects  # noqa: PLC0415
+    from encore.cli.vacuum_output import print_vacuum  # noqa: PLC0415
+    from encore.featurestore.maintenance.vacuum import vacuum as run_vacuum  # noqa: PLC0415
+    from encore.featurestore.objects import Objects  # noqa: PLC0415
 
     objects, limit = Objects.open(store), timedelta(hours=older_than)
     # Before anything goes: a folder of another store is a mistake.
@@ -105,8 +105,8 @@ def vacuum(
 
 def _folders(store: str, predictions: list[str]) -> list[Predictions]:
     """Folders of this store's predictions; raises UsageError where one is another's."""
-    from featurestore import Store  # noqa: PLC0415
-    from pipelines.predictions import Predictions  # noqa: PLC0415
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.pipelines.predictions import Predictions  # noqa: PLC0415
 
     opened, folders = Store.open(store), [Predictions.open(uri) for uri in predictions]
     for folder in folders:
@@ -115,7 +115,7 @@ def _folders(store: str, predictions: list[str]) -> list[Predictions]:
 
 
 def _sweep(folder: Predictions, limit: timedelta, *, dry_run: bool) -> FolderVacuum:
-    from pipelines.predictions.vacuum import vacuum_folder  # noqa: PLC0415
+    from encore.pipelines.predictions.vacuum import vacuum_folder  # noqa: PLC0415
 
     return vacuum_folder(folder, age_limit=limit, dry_run=dry_run)
 
@@ -135,10 +135,10 @@ def _forget(
         raise typer.BadParameter("--forget keeps no older snapshots: tag the ones to keep, and leave --keep-… out")
     from datetime import timedelta  # noqa: PLC0415
 
-    from cli.forget_output import print_forgetting  # noqa: PLC0415
-    from featurestore import Store  # noqa: PLC0415
-    from pipelines.forget_job import forget as run_forget  # noqa: PLC0415
-    from pipelines.predictions import Predictions  # noqa: PLC0415
+    from encore.cli.forget_output import print_forgetting  # noqa: PLC0415
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.pipelines.forget_job import forget as run_forget  # noqa: PLC0415
+    from encore.pipelines.predictions import Predictions  # noqa: PLC0415
 
     limit = timedelta(hours=older_than)
     opened = Store.open(store)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cli.output import human_bytes, print_json, print_pairs
-from featurestore.counted import counted
-from featurestore.maintenance.vacuum import Vacuum
-from featurestore.objects import Listed
+from encore.cli.output import human_bytes, print_json, print_pairs
+from encore.featurestore.counted import counted
+from encore.featurestore.maintenance.vacuum import Vacuum
+from encore.featurestore.objects import Listed
 
 if TYPE_CHECKING:
-    from pipelines.predictions.vacuum import FolderVacuum
+    from encore.pipelines.predictions.vacuum import FolderVacuum
 
 
 def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *, dry_run: bool, as_json: bool) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.beam_options import beam_options
-from cli.options import JsonOption, StoreOption
+from encore.cli.beam_options import beam_options
+from encore.cli.options import JsonOption, StoreOption
 
 if TYPE_CHECKING:
-    from pipelines.predictions.verify import FolderVerification
+    from encore.pipelines.predictions.verify import FolderVerification
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +51,8 @@ def verify(
     Example: encore verify --store features --deep --predictions predictions
     """
     beam_options(context, taken=False)
-    from cli.verify_output import print_verification, progress_display  # noqa: PLC0415
-    from featurestore.maintenance import verify as verification  # noqa: PLC0415
+    from encore.cli.verify_output import print_verification, progress_display  # noqa: PLC0415
+    from encore.featurestore.maintenance import verify as verification  # noqa: PLC0415
 
     with progress_display() as progress:
         found = verification.verify(store, snapshot, deep=deep, progress=progress)
@@ -63,8 +63,8 @@ def verify(
 
 
 def _check_folders(store: str, predictions: list[str]) -> list[FolderVerification]:
-    from featurestore import Store  # noqa: PLC0415
-    from pipelines.predictions.verify import verify_folder  # noqa: PLC0415
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.pipelines.predictions.verify import verify_folder  # noqa: PLC0415
 
     opened = Store.open(store)
     return [verify_folder(opened, uri) for uri in predictions]

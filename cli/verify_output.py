@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from cli.output import human_bytes, print_json, print_line
-from cli.terminal import error_console
-from featurestore.counted import counted
-from featurestore.maintenance.verify import Verification
-from featurestore.maintenance.verify_findings import Finding
-from pipelines.progress import Steps, display_for
+from encore.cli.output import human_bytes, print_json, print_line
+from encore.cli.terminal import error_console
+from encore.featurestore.counted import counted
+from encore.featurestore.maintenance.verify import Verification
+from encore.featurestore.maintenance.verify_findings import Finding
+from encore.pipelines.progress import Steps, display_for
 
 if TYPE_CHECKING:
-    from pipelines.predictions.verify import FolderVerification
+    from encore.pipelines.predictions.verify import FolderVerification
 
 
 @contextmanager

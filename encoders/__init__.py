@@ -6,13 +6,13 @@ What needs transformers is loaded when it is asked for: a backfill knows documen
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from encoders.documents import DOCUMENT_COLUMNS, DocumentBlock
-from encoders.extraction import Extraction, Rejection
+from encore.encoders.documents import DOCUMENT_COLUMNS, DocumentBlock
+from encore.encoders.extraction import Extraction, Rejection
 
 if TYPE_CHECKING:
-    from encoders.encoder import Encoder
-    from encoders.extract import FeatureExtractor
-    from encoders.load import load_encoder
+    from encore.encoders.encoder import Encoder
+    from encore.encoders.extract import FeatureExtractor
+    from encore.encoders.load import load_encoder
 
 __all__ = [
     "DOCUMENT_COLUMNS",
@@ -31,4 +31,4 @@ _LATE = {"Encoder": "encoder", "FeatureExtractor": "extract", "load_encoder": "l
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"encoders.{_LATE[name]}"), name)
+    return getattr(import_module(f"encore.encoders.{_LATE[name]}"), name)

@@ -14,16 +14,16 @@ from functools import partial
 import numpy as np
 import torch
 
-from encoders.agreement import differ
-from encoders.batching import EQUAL_LENGTHS, NO_PADDING
-from encoders.encoder import Encoder
-from encoders.inputs import batch_inputs
-from encoders.layers import hidden_states
-from encoders.model_state import Settings, changed, settings, unchanged
-from encoders.probe import first_line
-from encoders.ragged import Index, offsets_of
-from encoders.tokens import TokenBlock
-from featurestore.errors import UsageError
+from encore.encoders.agreement import differ
+from encore.encoders.batching import EQUAL_LENGTHS, NO_PADDING
+from encore.encoders.encoder import Encoder
+from encore.encoders.inputs import batch_inputs
+from encore.encoders.layers import hidden_states
+from encore.encoders.model_state import Settings, changed, settings, unchanged
+from encore.encoders.probe import first_line
+from encore.encoders.ragged import Index, offsets_of
+from encore.encoders.tokens import TokenBlock
+from encore.featurestore.errors import UsageError
 
 SHORT = (4, 9)
 """Tokens of the texts that every encoder is run on."""

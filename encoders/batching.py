@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encoders.ragged import Index
+from encore.encoders.ragged import Index
 
 CPU_BUDGET = 2048
 """On one CPU core, minilm on 1,536 news texts took the same time to 2 % at 512, 1,024 and 2,048 padded tokens, 3 % more

@@ -20,14 +20,14 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING
 
-from encoders.inside import check_names, weight_files
-from encoders.json_files import check_objects
-from encoders.own_choice import choose_kernels
-from encoders.sizes import check_layers, check_sizes
-from encoders.sources import EncoderFiles
-from encoders.unread import refuse_settings, refuse_weights
-from featurestore.errors import UsageError
-from featurestore.panics import panics_as_errors
+from encore.encoders.inside import check_names, weight_files
+from encore.encoders.json_files import check_objects
+from encore.encoders.own_choice import choose_kernels
+from encore.encoders.sizes import check_layers, check_sizes
+from encore.encoders.sources import EncoderFiles
+from encore.encoders.unread import refuse_settings, refuse_weights
+from encore.featurestore.errors import UsageError
+from encore.featurestore.panics import panics_as_errors
 
 TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
 """JSON files that a tokenizer is loaded from."""

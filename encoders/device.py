@@ -8,7 +8,7 @@ from threading import Semaphore
 
 import torch
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 AT_ONCE = 2
 """Threads that keep a CUDA device busy: one prepares a batch while the other's is computed. More would each hold the

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from encoders.settings import feature_settings
+from encore.encoders.settings import feature_settings
 
 UNUSED_WEIGHTS = ("pooler.",)
 """Weights that an architecture holds but no hidden state depends on: BERT's pooler is for its training task."""

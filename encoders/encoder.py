@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import torch
 from tokenizers import Tokenizer
 
-from encoders.batching import NO_PADDING, Padding
-from encoders.memo import Memo
-from encoders.taps import LayerTaps
-from featurestore.errors import UsageError
-from featurestore.spec import EncoderSpec, TextSpec
+from encore.encoders.batching import NO_PADDING, Padding
+from encore.encoders.memo import Memo
+from encore.encoders.taps import LayerTaps
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import EncoderSpec, TextSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,22 +11,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from encoders.batch_effects import settled
-from encoders.batching import default_budget
-from encoders.cores import SharedCores
-from encoders.device import turns_on
-from encoders.documents import DocumentBlock
-from encoders.encoder import Encoder
-from encoders.extraction import Extraction, Rejection
-from encoders.forward import encode_batch, finite_documents
-from encoders.isolation import Done, Failed, run_batches
-from encoders.ragged import Index, offsets_of, rows_of
-from encoders.tokenize import BlockTokenizer
-from encoders.tokens import TokenBlock
-from encoders.transfer import HostCopy
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
-from featurestore.errors import UsageError
-from featurestore.spec import FeatureSpec
+from encore.encoders.batch_effects import settled
+from encore.encoders.batching import default_budget
+from encore.encoders.cores import SharedCores
+from encore.encoders.device import turns_on
+from encore.encoders.documents import DocumentBlock
+from encore.encoders.encoder import Encoder
+from encore.encoders.extraction import Extraction, Rejection
+from encore.encoders.forward import encode_batch, finite_documents
+from encore.encoders.isolation import Done, Failed, run_batches
+from encore.encoders.ragged import Index, offsets_of, rows_of
+from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.tokens import TokenBlock
+from encore.encoders.transfer import HostCopy
+from encore.featurestore.blocks import INDEX_SCHEMA, FeatureBlock
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import FeatureSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from encoders.probe import run_tokens, vocabulary_size
-from encoders.template import Template
-from featurestore.spec import CONSTANT, SUMMARY, TEXT
+from encore.encoders.probe import run_tokens, vocabulary_size
+from encore.encoders.template import Template
+from encore.featurestore.spec import CONSTANT, SUMMARY, TEXT
 
 TOKENS = 3
 """Tokens of each of the two texts that are compared."""

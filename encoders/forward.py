@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encoders.encoder import Encoder
-from encoders.inputs import batch_inputs
-from encoders.layers import pooled_layers
-from encoders.positions import Positions
-from encoders.ragged import Index, offsets_of
-from encoders.tokens import TokenBlock
-from encoders.transfer import to_device
-from featurestore.spec import FeatureSpec
+from encore.encoders.encoder import Encoder
+from encore.encoders.inputs import batch_inputs
+from encore.encoders.layers import pooled_layers
+from encore.encoders.positions import Positions
+from encore.encoders.ragged import Index, offsets_of
+from encore.encoders.tokens import TokenBlock
+from encore.encoders.transfer import to_device
+from encore.featurestore.spec import FeatureSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encoders.encoder import Encoder
-from encoders.ragged import Index
-from encoders.tokens import TokenBlock
-from encoders.transfer import to_device
+from encore.encoders.encoder import Encoder
+from encore.encoders.ragged import Index
+from encore.encoders.tokens import TokenBlock
+from encore.encoders.transfer import to_device
 
 
 @dataclass(frozen=True, eq=False)

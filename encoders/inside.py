@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from encoders.json_files import read_object
-from encoders.sources import EncoderFiles
-from featurestore.errors import UsageError
+from encore.encoders.json_files import read_object
+from encore.encoders.sources import EncoderFiles
+from encore.featurestore.errors import UsageError
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"

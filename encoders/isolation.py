@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encoders.batching import NO_PADDING, Padding, longest_first, split_by_budget
-from encoders.ragged import Index
-from featurestore.panics import without_quotes
+from encore.encoders.batching import NO_PADDING, Padding, longest_first, split_by_budget
+from encore.encoders.ragged import Index
+from encore.featurestore.panics import without_quotes
 
 Result = TypeVar("Result")
 

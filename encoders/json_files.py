@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from encoders.sources import EncoderFiles
-from featurestore.errors import UsageError
+from encore.encoders.sources import EncoderFiles
+from encore.featurestore.errors import UsageError
 
 
 def read_object(files: EncoderFiles, name: str) -> dict[str, Any] | None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from encoders.encoder import Encoder
-from featurestore.layers import LayerPooling
+from encore.encoders.encoder import Encoder
+from encore.featurestore.layers import LayerPooling
 
 Inputs = dict[str, torch.Tensor]
 

@@ -8,25 +8,25 @@ from dataclasses import replace
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from encoders.batch_effects import SHORT, padding_shows
-from encoders.batching import EQUAL_LENGTHS, NO_PADDING, Padding
-from encoders.boundaries import boundaries
-from encoders.checkpoint import load_config, load_model, load_tokenizer, unlimited
-from encoders.device import resolve_device, resolve_dtype
-from encoders.digest import tokenizer_digest, weights_digest
-from encoders.encoder import Encoder
-from encoders.first_token import first_token_of
-from encoders.onednn import MULTIPLE, has_onednn, use_onednn
-from encoders.own_choice import without_hub
-from encoders.probe import check_runs, hidden_shape, position_limit, run_probe, vocabulary_size
-from encoders.quiet import quiet_transformers
-from encoders.segments import tells_texts_apart
-from encoders.sentence import SentenceSettings
-from encoders.sources import EncoderFiles, find_files
-from encoders.taps import LayerTaps
-from encoders.unread import refuse_adapter
-from featurestore.errors import UsageError
-from featurestore.spec import EncoderSpec
+from encore.encoders.batch_effects import SHORT, padding_shows
+from encore.encoders.batching import EQUAL_LENGTHS, NO_PADDING, Padding
+from encore.encoders.boundaries import boundaries
+from encore.encoders.checkpoint import load_config, load_model, load_tokenizer, unlimited
+from encore.encoders.device import resolve_device, resolve_dtype
+from encore.encoders.digest import tokenizer_digest, weights_digest
+from encore.encoders.encoder import Encoder
+from encore.encoders.first_token import first_token_of
+from encore.encoders.onednn import MULTIPLE, has_onednn, use_onednn
+from encore.encoders.own_choice import without_hub
+from encore.encoders.probe import check_runs, hidden_shape, position_limit, run_probe, vocabulary_size
+from encore.encoders.quiet import quiet_transformers
+from encore.encoders.segments import tells_texts_apart
+from encore.encoders.sentence import SentenceSettings
+from encore.encoders.sources import EncoderFiles, find_files
+from encore.encoders.taps import LayerTaps
+from encore.encoders.unread import refuse_adapter
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import EncoderSpec
 
 LENGTH_WITHOUT_LIMIT = 512
 """Default max length of an encoder that names no limit of its own."""

@@ -13,7 +13,7 @@ import torch
 from torch.nn import GELU, Identity, Linear, Module, Parameter
 from transformers.activations import GELUActivation
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 ROWS = 2048
 """Rows of a product that the layout of the weights is chosen for, as many as a batch on a CPU has; any number works."""

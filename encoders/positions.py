@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encoders.ragged import Index
-from encoders.transfer import to_device
+from encore.encoders.ragged import Index
+from encore.encoders.transfer import to_device
 
 
 @dataclass(frozen=True)

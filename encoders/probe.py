@@ -9,10 +9,10 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from encoders.boundaries import attended_limit
-from encoders.model_state import unchanged
-from encoders.sources import EncoderFiles
-from featurestore.errors import UsageError
+from encore.encoders.boundaries import attended_limit
+from encore.encoders.model_state import unchanged
+from encore.encoders.sources import EncoderFiles
+from encore.featurestore.errors import UsageError
 
 PROBE = "a b c"
 

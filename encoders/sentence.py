@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from encoders.json_files import read_object
-from encoders.sources import EncoderFiles
-from featurestore.errors import UsageError
+from encore.encoders.json_files import read_object
+from encore.encoders.sources import EncoderFiles
+from encore.featurestore.errors import UsageError
 
 PROMPTS_FILE = "config_sentence_transformers.json"
 SETTINGS_FILES = tuple(

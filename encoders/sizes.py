@@ -12,11 +12,11 @@ import torch
 from transformers import PreTrainedConfig
 from transformers.initialization import no_init_weights
 
-from encoders.inside import weight_files
-from encoders.own_choice import parts_of
-from encoders.sources import EncoderFiles
-from featurestore.errors import UsageError
-from featurestore.spec import MOST_LAYERS
+from encore.encoders.inside import weight_files
+from encore.encoders.own_choice import parts_of
+from encore.encoders.sources import EncoderFiles
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import MOST_LAYERS
 
 TIMES = 8
 """Bytes in memory for each of the files: weights of four bits or more become float32."""

@@ -12,10 +12,10 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
-from encoders.quiet import quiet_transformers
-from featurestore.addresses import without_credentials
-from featurestore.errors import UsageError
-from featurestore.given import as_text
+from encore.encoders.quiet import quiet_transformers
+from encore.featurestore.addresses import without_credentials
+from encore.featurestore.errors import UsageError
+from encore.featurestore.given import as_text
 
 HUB_FILES = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors")
 """Settings, vocabularies and weights; of the formats that a repository may hold beside them, nothing is fetched."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 Ids = npt.NDArray[np.int32]
 

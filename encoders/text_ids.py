@@ -10,11 +10,11 @@ from itertools import chain
 import numpy as np
 from tokenizers import Tokenizer
 
-from encoders.isolation import REASON_LENGTH
-from encoders.ragged import Index
-from encoders.template import Ids
-from encoders.windows import Windows
-from featurestore.panics import panics_as_errors
+from encore.encoders.isolation import REASON_LENGTH
+from encore.encoders.ragged import Index
+from encore.encoders.template import Ids
+from encore.encoders.windows import Windows
+from encore.featurestore.panics import panics_as_errors
 
 UNCOUNTED = 1 << 40
 """Tokens of a text that was not tokenized to its other end: more than any that was."""

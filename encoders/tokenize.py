@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
-from encoders.documents import DocumentBlock
-from encoders.ragged import Index, offsets_of, rows_of
-from encoders.template import Ids, Template, pair_separates
-from encoders.text_ids import TextTokenizer
-from encoders.tokens import TokenBlock
-from encoders.truncation import kept_of_pair, kept_of_single
-from featurestore.errors import UsageError
-from featurestore.spec import TextSpec
+from encore.encoders.documents import DocumentBlock
+from encore.encoders.ragged import Index, offsets_of, rows_of
+from encore.encoders.template import Ids, Template, pair_separates
+from encore.encoders.text_ids import TextTokenizer
+from encore.encoders.tokens import TokenBlock
+from encore.encoders.truncation import kept_of_pair, kept_of_single
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import TextSpec
 
 SLICE_BYTES = 1 << 19
 """Text tokenized at a time: the library's encodings take some 50 times the bytes of the text."""

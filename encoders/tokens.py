@@ -9,8 +9,8 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from encoders.batching import NO_PADDING, Padding
-from encoders.ragged import Index, offsets_of, rows_of
+from encore.encoders.batching import NO_PADDING, Padding
+from encore.encoders.ragged import Index, offsets_of, rows_of
 
 
 @dataclass(frozen=True, eq=False)

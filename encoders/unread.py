@@ -8,10 +8,10 @@ from typing import Any
 
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from encoders.digest import UNUSED_WEIGHTS
-from encoders.own_choice import parts_of
-from encoders.sources import EncoderFiles
-from featurestore.errors import UsageError
+from encore.encoders.digest import UNUSED_WEIGHTS
+from encore.encoders.own_choice import parts_of
+from encore.encoders.sources import EncoderFiles
+from encore.featurestore.errors import UsageError
 
 ADAPTER_FILE = "adapter_config.json"
 DETOURS = ("transformers_weights", "fusion_config")

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from encoders.training import TrainingSettings, settle_position
-from experiments.frozen_task import Say, accuracy_of, encode_documents
-from experiments.joint_encoder import joint_encoder, settings_document
-from experiments.outcome import Outcome
-from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import FeatureSetting
-from experiments.task_data import TaskData
-from experiments.training_display import TrainingDisplay
-from heads import Evaluation, Head, Scorer
-from pipelines.progress import ProgressDisplay
+from encore.encoders.training import TrainingSettings, settle_position
+from encore.experiments.frozen_task import Say, accuracy_of, encode_documents
+from encore.experiments.joint_encoder import joint_encoder, settings_document
+from encore.experiments.outcome import Outcome
+from encore.experiments.request import Experiment, ExperimentRequest
+from encore.experiments.settings import FeatureSetting
+from encore.experiments.task_data import TaskData
+from encore.experiments.training_display import TrainingDisplay
+from encore.heads import Evaluation, Head, Scorer
+from encore.pipelines.progress import ProgressDisplay
 
 NAME = "all-tasks"
 SETTINGS = {

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from featurestore import StoreError, UsageError
-from featurestore.whole_files import whole_file
+from encore.featurestore import StoreError, UsageError
+from encore.featurestore.whole_files import whole_file
 
 SETTINGS_FILE = "settings.json"
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from experiments.demo_tasks import LabelFiles, demo_tasks, write_labels
-from experiments.docstrings import write_corpus
-from featurestore import JobError, Store
-from featurestore.counted import counted
-from heads import Evaluation, Head, evaluate_predictions, read_labels
-from heads.store_training import TrainRequest, train_from_store
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.predictions import Predictions
-from pipelines.progress import ProgressDisplay
-from pipelines.staged_heads import head_name
+from encore.experiments.demo_tasks import LabelFiles, demo_tasks, write_labels
+from encore.experiments.docstrings import write_corpus
+from encore.featurestore import JobError, Store
+from encore.featurestore.counted import counted
+from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
+from encore.heads.store_training import TrainRequest, train_from_store
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.progress import ProgressDisplay
+from encore.pipelines.staged_heads import head_name
 
 LAYERS = "mean:6"
 QUANTIZER = "sign"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.identity import key_hashes
+from encore.featurestore.identity import key_hashes
 
 PACKAGES = 8
 """Classes of the task ``package``: so many of the packages with the most docstrings."""
@@ -36,7 +36,7 @@ def demo_tasks(corpus: pa.Table) -> dict[str, tuple[pa.Table, pa.Table]]:
     A document is held out by the hash of its id, so it is on the same side in every task, run and machine.
 
     Args:
-        corpus: table of `experiments.docstrings.build_corpus`.
+        corpus: table of `encore.experiments.docstrings.build_corpus`.
     """
     packages = corpus.filter(pc.is_in(corpus["package"], _largest(corpus["package"], PACKAGES)))
     return {"package": _split(packages, "package"), "kind": _split(corpus, "kind")}

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.errors import DataError
+from encore.featurestore.errors import DataError
 
 SHORTEST = 40
 """Characters that a text needs: shorter ones ("See PEP 302.") say too little to be told apart."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from encoders.training import TrainingSettings, settle_position
-from experiments.finetune_task import FinetunedEpoch, FinetuneSettings, finetune
-from experiments.frozen_task import Say, accuracy_of
-from experiments.joint_encoder import joint_encoder, settings_document
-from experiments.outcome import Outcome
-from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import FeatureSetting
-from experiments.task_data import TaskData
-from experiments.training_display import TrainingDisplay
-from featurestore import UsageError
-from featurestore.given import settle_fields
+from encore.encoders.training import TrainingSettings, settle_position
+from encore.experiments.finetune_task import FinetunedEpoch, FinetuneSettings, finetune
+from encore.experiments.frozen_task import Say, accuracy_of
+from encore.experiments.joint_encoder import joint_encoder, settings_document
+from encore.experiments.outcome import Outcome
+from encore.experiments.request import Experiment, ExperimentRequest
+from encore.experiments.settings import FeatureSetting
+from encore.experiments.task_data import TaskData
+from encore.experiments.training_display import TrainingDisplay
+from encore.featurestore import UsageError
+from encore.featurestore.given import settle_fields
 
 NAME = "finetune"
 STARTS = {

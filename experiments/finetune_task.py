@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from encoders import load_encoder
-from encoders.training import JointTraining, TaskExamples, TrainingSettings, predict
-from experiments.multitask import fresh_head
-from experiments.task_data import TaskData
-from featurestore import UsageError
-from heads import Evaluation
+from encore.encoders import load_encoder
+from encore.encoders.training import JointTraining, TaskExamples, TrainingSettings, predict
+from encore.experiments.multitask import fresh_head
+from encore.experiments.task_data import TaskData
+from encore.featurestore import UsageError
+from encore.heads import Evaluation
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from experiments.frozen_task import FrozenTask, Say
-from experiments.outcome import Outcome
-from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import FeatureSetting, pooling_settings
-from pipelines.progress import ProgressDisplay
+from encore.experiments.frozen_task import FrozenTask, Say
+from encore.experiments.outcome import Outcome
+from encore.experiments.request import Experiment, ExperimentRequest
+from encore.experiments.settings import FeatureSetting, pooling_settings
+from encore.pipelines.progress import ProgressDisplay
 
 NAME = "frozen"
 PLAIN = "plain"

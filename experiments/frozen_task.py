@@ -12,20 +12,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.cells import CellStore
-from experiments.request import Experiment
-from experiments.settings import FeatureSetting, richest
-from experiments.task_data import TaskData
-from featurestore import FeatureBlock, JobError, Store
-from featurestore.counted import counted
-from heads import Evaluation, Labels, train_head
-from heads.pooling import kind_of
-from heads.split import Split
-from pipelines.corpus import CorpusColumns
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.progress import ProgressDisplay, Silent
-from pipelines.segment_job import JobReport
+from encore.experiments.cells import CellStore
+from encore.experiments.request import Experiment
+from encore.experiments.settings import FeatureSetting, richest
+from encore.experiments.task_data import TaskData
+from encore.featurestore import FeatureBlock, JobError, Store
+from encore.featurestore.counted import counted
+from encore.heads import Evaluation, Labels, train_head
+from encore.heads.pooling import kind_of
+from encore.heads.split import Split
+from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.segment_job import JobReport
 
 Say = Callable[[str], None]
 """Told what is about to be done, and what has been found."""

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from encoders.training import JointTraining
-from experiments.task_data import TaskData
-from featurestore import FeatureSpec, TextSpec
-from featurestore.spec import EncoderSpec
-from heads import Evaluation, Head
-from heads.classifier import Classifier
-from heads.model import HeadModel
-from heads.pooling import ClsPooling, MeanPooling
-from heads.training_ids import TrainingIds
+from encore.encoders.training import JointTraining
+from encore.experiments.task_data import TaskData
+from encore.featurestore import FeatureSpec, TextSpec
+from encore.featurestore.spec import EncoderSpec
+from encore.heads import Evaluation, Head
+from encore.heads.classifier import Classifier
+from encore.heads.model import HeadModel
+from encore.heads.pooling import ClsPooling, MeanPooling
+from encore.heads.training_ids import TrainingIds
 
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
 

@@ -8,13 +8,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from encoders.training import TrainingSettings
-from experiments.frozen_task import Say
-from experiments.multitask import MultitaskRequest, train_multitask
-from experiments.request import Experiment
-from experiments.training_display import TrainingDisplay
-from featurestore import UsageError
-from featurestore.counted import counted
+from encore.encoders.training import TrainingSettings
+from encore.experiments.frozen_task import Say
+from encore.experiments.multitask import MultitaskRequest, train_multitask
+from encore.experiments.request import Experiment
+from encore.experiments.training_display import TrainingDisplay
+from encore.featurestore import UsageError
+from encore.featurestore.counted import counted
 
 
 def joint_encoder(

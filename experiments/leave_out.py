@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from encoders.training import TrainingSettings
-from experiments.frozen import poolings_of
-from experiments.frozen_task import FrozenTask, Say
-from experiments.joint_encoder import joint_encoder, settings_document
-from experiments.outcome import Outcome
-from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import FeatureSetting, layer_average, quantized
-from experiments.training_display import TrainingDisplay
-from featurestore import parse_quantizer
-from featurestore.given import settle_fields
-from pipelines.progress import ProgressDisplay
+from encore.encoders.training import TrainingSettings
+from encore.experiments.frozen import poolings_of
+from encore.experiments.frozen_task import FrozenTask, Say
+from encore.experiments.joint_encoder import joint_encoder, settings_document
+from encore.experiments.outcome import Outcome
+from encore.experiments.request import Experiment, ExperimentRequest
+from encore.experiments.settings import FeatureSetting, layer_average, quantized
+from encore.experiments.training_display import TrainingDisplay
+from encore.featurestore import parse_quantizer
+from encore.featurestore.given import settle_fields
+from encore.pipelines.progress import ProgressDisplay
 
 LOO = "loo"
 GROUP_OUT = "group-out"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from encoders import Encoder, load_encoder
-from encoders.tokenize import BlockTokenizer
-from encoders.training import (
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.training import (
     JointTraining,
     StepDone,
     TaskExamples,
@@ -22,15 +22,15 @@ from encoders.training import (
     seeded,
     write_encoder,
 )
-from experiments.joint_artefacts import joint_head, provenance_of
-from experiments.task_data import TaskData, TaskPart, read_task
-from experiments.tasks import TaskRegistry
-from experiments.training_display import SilentTraining, TrainingDisplay
-from featurestore import UsageError
-from featurestore.given import settle_fields
-from featurestore.spec import EncoderSpec
-from heads import Evaluation, TrainSettings
-from heads.classifier import Classifier
+from encore.experiments.joint_artefacts import joint_head, provenance_of
+from encore.experiments.task_data import TaskData, TaskPart, read_task
+from encore.experiments.tasks import TaskRegistry
+from encore.experiments.training_display import SilentTraining, TrainingDisplay
+from encore.featurestore import UsageError
+from encore.featurestore.given import settle_fields
+from encore.featurestore.spec import EncoderSpec
+from encore.heads import Evaluation, TrainSettings
+from encore.heads.classifier import Classifier
 
 CHECKPOINT_STEPS = 100
 """Steps between two checkpoints. One takes three times the bytes of the weights, which a disk writes in a second or a

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from experiments.cells import CellStore
-from experiments.cost import EncoderShape, encoder_shape, folded_attention_flops, pair_attention_flops
-from experiments.intervals import half_width
-from experiments.request import Experiment
-from experiments.result_tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
-from experiments.settings import FeatureSetting
-from experiments.tasks import TaskRegistry
-from featurestore import UsageError
-from featurestore.whole_files import whole_file
+from encore.experiments.cells import CellStore
+from encore.experiments.cost import EncoderShape, encoder_shape, folded_attention_flops, pair_attention_flops
+from encore.experiments.intervals import half_width
+from encore.experiments.request import Experiment
+from encore.experiments.result_tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
+from encore.experiments.settings import FeatureSetting
+from encore.experiments.tasks import TaskRegistry
+from encore.featurestore import UsageError
+from encore.featurestore.whole_files import whole_file
 
 
 @dataclass(frozen=True, eq=False)

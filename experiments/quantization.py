@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from experiments.frozen import PLAIN
-from experiments.frozen_task import FrozenTask, Say
-from experiments.outcome import Outcome
-from experiments.request import Experiment, ExperimentRequest
-from experiments.settings import FLOAT, FeatureSetting, layer_average, quantized, quantized_before, recommended
-from featurestore import UsageError, parse_quantizer
-from featurestore.given import settle_fields
-from pipelines.progress import ProgressDisplay
+from encore.experiments.frozen import PLAIN
+from encore.experiments.frozen_task import FrozenTask, Say
+from encore.experiments.outcome import Outcome
+from encore.experiments.request import Experiment, ExperimentRequest
+from encore.experiments.settings import FLOAT, FeatureSetting, layer_average, quantized, quantized_before, recommended
+from encore.featurestore import UsageError, parse_quantizer
+from encore.featurestore.given import settle_fields
+from encore.pipelines.progress import ProgressDisplay
 
 NAME = "quantization"
 PLACEMENTS = ("after", "before")

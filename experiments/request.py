@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from encoders import FeatureExtractor, load_encoder
-from experiments.cells import CellStore
-from experiments.task_data import TaskData, read_task
-from experiments.tasks import TaskRegistry
-from featurestore import EncoderSpec, FeatureSpec, UsageError
-from featurestore.given import settle_fields
-from featurestore.layers import LayerPooling
-from heads import TrainSettings
+from encore.encoders import FeatureExtractor, load_encoder
+from encore.experiments.cells import CellStore
+from encore.experiments.task_data import TaskData, read_task
+from encore.experiments.tasks import TaskRegistry
+from encore.featurestore import EncoderSpec, FeatureSpec, UsageError
+from encore.featurestore.given import settle_fields
+from encore.featurestore.layers import LayerPooling
+from encore.heads import TrainSettings
 
 
 @dataclass(frozen=True)

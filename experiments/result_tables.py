@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from experiments.intervals import half_width, sampling_half_width
-from experiments.tasks import TaskRegistry
+from encore.experiments.intervals import half_width, sampling_half_width
+from encore.experiments.tasks import TaskRegistry
 
 MISSING = "–"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from featurestore import UsageError, parse_quantizer
-from featurestore.layers import LayerPooling
-from heads import TrainSettings
+from encore.featurestore import UsageError, parse_quantizer
+from encore.featurestore.layers import LayerPooling
+from encore.heads import TrainSettings
 
 FLOAT = "float16"
 """Quantizer of features that count as not quantized."""

@@ -11,15 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encoders import DocumentBlock
-from experiments.tasks import Task
-from featurestore import DataError, UsageError
-from featurestore.counted import counted
-from featurestore.identity import key_hashes, text_digests
-from heads.label_files import read_columns
-from heads.label_form import in_order
-from heads.labels import Labels, label_column_of, named, named_classes, written_otherwise
-from tablefiles.names import shown_name
+from encore.encoders import DocumentBlock
+from encore.experiments.tasks import Task
+from encore.featurestore import DataError, UsageError
+from encore.featurestore.counted import counted
+from encore.featurestore.identity import key_hashes, text_digests
+from encore.heads.label_files import read_columns
+from encore.heads.label_form import in_order
+from encore.heads.labels import Labels, label_column_of, named, named_classes, written_otherwise
+from encore.tablefiles.names import shown_name
 
 COLUMNS = ("doc_id", "text", "text_pair", "label")
 

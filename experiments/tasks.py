@@ -10,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from featurestore import UsageError
-from featurestore.addresses import Address
-from featurestore.given import several
-from featurestore.named_files import read_file
-from heads.artefact import check_task
+from encore.featurestore import UsageError
+from encore.featurestore.addresses import Address
+from encore.featurestore.given import several
+from encore.featurestore.named_files import read_file
+from encore.heads.artefact import check_task
 
 PAPER = "paper"
 """Name of the built-in registry: the 14 tasks of the paper."""

@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.progress import Progress
 from rich.text import Text
 
-from encoders.training import StepDone
-from featurestore.counted import counted
-from pipelines.progress.displays import bar_columns, is_terminal, pause_after, say
-from pipelines.progress.time_left import TimeLeft, in_words
+from encore.encoders.training import StepDone
+from encore.featurestore.counted import counted
+from encore.pipelines.progress.displays import bar_columns, is_terminal, pause_after, say
+from encore.pipelines.progress.time_left import TimeLeft, in_words
 
 MEMORY = 0.95
 """Share of a smoothed loss that each step keeps: a step sees a few documents of a task, and its loss jumps."""

@@ -1,8 +1,8 @@
 """Activations to disk and back: feature specs, quantizers, segments, manifests, snapshots."""
 
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock
-from featurestore.commit import Change, commit
-from featurestore.errors import (
+from encore.featurestore.blocks import INDEX_SCHEMA, FeatureBlock
+from encore.featurestore.commit import Change, commit
+from encore.featurestore.errors import (
     CommitConflict,
     DataError,
     EncoreError,
@@ -11,10 +11,10 @@ from featurestore.errors import (
     StoreError,
     UsageError,
 )
-from featurestore.layers import LayerPooling
-from featurestore.quantizers import Quantizer, parse_quantizer
-from featurestore.spec import EncoderSpec, FeatureSpec, TextSpec
-from featurestore.store import Store
+from encore.featurestore.layers import LayerPooling
+from encore.featurestore.quantizers import Quantizer, parse_quantizer
+from encore.featurestore.spec import EncoderSpec, FeatureSpec, TextSpec
+from encore.featurestore.store import Store
 
 __all__ = [
     "INDEX_SCHEMA",

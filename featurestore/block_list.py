@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.errors import RESTORE, StoreError
-from featurestore.identity import id_array
-from featurestore.objects import Objects
-from featurestore.parquet import DIGEST_BYTES, read_parquet
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.identity import id_array
+from encore.featurestore.objects import Objects
+from encore.featurestore.parquet import DIGEST_BYTES, read_parquet
 
 SALT_PATH = "blocked/salt"
 SALT_BYTES = 32

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.errors import StoreError
-from featurestore.kept_columns import promote, promoted
+from encore.featurestore.errors import StoreError
+from encore.featurestore.kept_columns import promote, promoted
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -134,7 +134,7 @@ class FeatureBlock:
 def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:
     """One document index of several, whose kept columns need not agree.
 
-    A column that one of them lacks is null there. Types are those of `featurestore.kept_columns.promoted`.
+    A column that one of them lacks is null there. Types are those of `encore.featurestore.kept_columns.promoted`.
     """
     schema = joined_schema(index.schema for index in indexes)
     return pa.concat_tables([of_schema(index, schema) for index in indexes])

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from featurestore.derivation import Derivation
-from featurestore.lazy_torch import torch
-from featurestore.store import Store
+from encore.featurestore.derivation import Derivation
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.store import Store
 
 SAMPLE_DOCUMENTS = 1024
 """Documents of the sample: some 50,000 token vectors of typical text."""

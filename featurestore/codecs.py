@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numcodecs import Blosc, Zstd
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -14,18 +14,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.block_list import NOTHING, BlockList, blocked
-from featurestore.committed_since import CommittedSince
-from featurestore.deletions import live_positions, read_deletions, write_deletions
-from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
-from featurestore.errors import CommitConflict
-from featurestore.keys import KeyArray
-from featurestore.objects import Objects
-from featurestore.presence import require_present
-from featurestore.records import record_path
-from featurestore.remembered import RememberedObjects
-from featurestore.store import READ_THREADS, Store, version_log
-from featurestore.versions import Manifest
+from encore.featurestore.block_list import NOTHING, BlockList, blocked
+from encore.featurestore.committed_since import CommittedSince
+from encore.featurestore.deletions import live_positions, read_deletions, write_deletions
+from encore.featurestore.entries import SegmentEntry, entry_table, snapshot_counts
+from encore.featurestore.errors import CommitConflict
+from encore.featurestore.keys import KeyArray
+from encore.featurestore.objects import Objects
+from encore.featurestore.presence import require_present
+from encore.featurestore.records import record_path
+from encore.featurestore.remembered import RememberedObjects
+from encore.featurestore.store import READ_THREADS, Store, version_log
+from encore.featurestore.versions import Manifest
 
 ATTEMPTS = 200
 """Times a commit is tried again after another writer was first."""

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.entries import SegmentEntry
-from featurestore.keys import KeyArray, KeyIndex
-from featurestore.store import READ_THREADS, Store
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.keys import KeyArray, KeyIndex
+from encore.featurestore.store import READ_THREADS, Store
 
 Positions = npt.NDArray[np.int64]
 

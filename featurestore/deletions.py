@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.errors import RESTORE, StoreError
-from featurestore.missing import get_named
-from featurestore.names import WRITE_ID
-from featurestore.objects import Objects
-from featurestore.parquet import read_parquet
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.missing import get_named
+from encore.featurestore.names import WRITE_ID
+from encore.featurestore.objects import Objects
+from encore.featurestore.parquet import read_parquet
 
 
 def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.blocks import FeatureBlock
-from featurestore.errors import UsageError
-from featurestore.layers import LayerPooling
-from featurestore.lazy_torch import torch
-from featurestore.quantizers import Quantizer
-from featurestore.spec import FeatureSpec
+from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.errors import UsageError
+from encore.featurestore.layers import LayerPooling
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers import Quantizer
+from encore.featurestore.spec import FeatureSpec
 
 Array = npt.NDArray[Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from featurestore.blocks import FeatureBlock
+from encore.featurestore.blocks import FeatureBlock
 
 _MODULUS = 1 << 256
 

@@ -9,8 +9,8 @@ from operator import attrgetter
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.names import LONG, SHORT, all_counts, all_match
-from featurestore.records import SegmentRecord
+from encore.featurestore.names import LONG, SHORT, all_counts, all_match
+from encore.featurestore.records import SegmentRecord
 
 ENTRY_SCHEMA = pa.schema(
     [

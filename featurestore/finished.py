@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from featurestore.errors import StoreError
-from featurestore.objects import Objects
-from featurestore.records import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
-from featurestore.sealed import is_of_another_format
-from featurestore.store import Store
-from featurestore.tombstones import START
+from encore.featurestore.errors import StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
+from encore.featurestore.sealed import is_of_another_format
+from encore.featurestore.store import Store
+from encore.featurestore.tombstones import START
 
 
 def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:

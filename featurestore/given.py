@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 
 def several(given: Any, what: str) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from featurestore.errors import DataError
+from encore.featurestore.errors import DataError
 
 KEY_BYTES = 16
 DIGEST_BYTES = 32

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kinds
 
-from featurestore.kept_text import is_list, list_parts, plain_values, texts
+from encore.featurestore.kept_text import is_list, list_parts, plain_values, texts
 
 TEXT = pa.string()
 MAX_DIGITS = 76

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 DEFAULT_MEAN = 16
 """LAYER-AVG over the last 16 layers worked best for RoBERTa-large (paper, section 4)."""

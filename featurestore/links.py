@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from featurestore.errors import StoreError
+from encore.featurestore.errors import StoreError
 
 ADVICE = "nothing is written or removed through links; remove it, or make the root itself a link"
 

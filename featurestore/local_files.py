@@ -18,8 +18,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from featurestore.errors import StoreError
-from featurestore.syncing import sync_descriptor, syncing
+from encore.featurestore.errors import StoreError
+from encore.featurestore.syncing import sync_descriptor, syncing
 
 NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK, errno.EXDEV}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from featurestore.errors import RESTORE, SnapshotGone, StoreError
-from featurestore.objects import Objects
-from featurestore.tombstones import look, opened
+from encore.featurestore.errors import RESTORE, SnapshotGone, StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.tombstones import look, opened
 
 
 def get_named(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:

@@ -11,10 +11,10 @@ from typing import BinaryIO, cast
 
 from obstore.exceptions import InvalidPathError
 
-from featurestore.addresses import Address, without_credentials
-from featurestore.errors import StoreError, UsageError
-from featurestore.objects import Objects
-from featurestore.whole_files import whole_file
+from encore.featurestore.addresses import Address, without_credentials
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.objects import Objects
+from encore.featurestore.whole_files import whole_file
 
 IN_MEMORY = 64 << 20
 """Bytes of a file for object storage up to which no disk is needed."""
@@ -66,7 +66,7 @@ def check_file(text: str, option: str) -> None:
 
 @contextmanager
 def new_file(text: str) -> Iterator[BinaryIO]:
-    """A file to write to, over whatever was there once it is complete (`featurestore.whole_files`).
+    """A file to write to, over whatever was there once it is complete (`encore.featurestore.whole_files`).
 
     What goes to object storage is kept in memory until then, and beyond `IN_MEMORY` in a temporary file.
 

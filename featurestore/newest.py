@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from featurestore.errors import SnapshotGone
-from featurestore.store import Store
+from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.store import Store
 
 T = TypeVar("T")
 

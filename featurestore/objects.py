@@ -1,7 +1,7 @@
 """Objects under one URI: a thin layer over obstore that names what it could not do.
 
 Local paths, ``s3://``, ``gs://`` and ``az://`` behave alike; credentials and endpoints come from the environment.
-Requests that storage fails in passing are made again (`featurestore.retries`).
+Requests that storage fails in passing are made again (`encore.featurestore.retries`).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
-from featurestore.addresses import Address, masked
-from featurestore.errors import StoreError, UsageError
-from featurestore.links import ADVICE, find_links, require_no_link
-from featurestore.local_files import create_file, filled, put_file
-from featurestore.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
-from featurestore.retries import PATIENCE, again
-from featurestore.syncing import Unsynced, make_folder
+from encore.featurestore.addresses import Address, masked
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.links import ADVICE, find_links, require_no_link
+from encore.featurestore.local_files import create_file, filled, put_file
+from encore.featurestore.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
+from encore.featurestore.retries import PATIENCE, again
+from encore.featurestore.syncing import Unsynced, make_folder
 
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""

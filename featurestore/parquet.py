@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.errors import RESTORE, StoreError
-from featurestore.thrift import read_struct
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.thrift import read_struct
 
 MAGIC = b"PAR1"
 TAIL = 8

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from featurestore.entries import SegmentEntry
-from featurestore.errors import CommitConflict
-from featurestore.finished import is_there
-from featurestore.objects import Objects
-from featurestore.records import SegmentRecord, record_path
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import CommitConflict
+from encore.featurestore.finished import is_there
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import SegmentRecord, record_path
 
 THREADS = 16
 

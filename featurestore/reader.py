@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.blocks import INDEX_SCHEMA
-from featurestore.entries import SegmentEntry
-from featurestore.errors import RESTORE, StoreError
-from featurestore.kept_columns import plain, promoted
-from featurestore.lazy import lazy
-from featurestore.missing import get_named, missing
-from featurestore.objects import Objects
-from featurestore.parquet import DIGEST_BYTES, read_parquet, read_schema
-from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
-from featurestore.sealed import parse_json
-from featurestore.segments import INDEX_FILE
-from featurestore.shards import Layout, Shard
+from encore.featurestore.blocks import INDEX_SCHEMA
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.kept_columns import plain, promoted
+from encore.featurestore.lazy import lazy
+from encore.featurestore.missing import get_named, missing
+from encore.featurestore.objects import Objects
+from encore.featurestore.parquet import DIGEST_BYTES, read_parquet, read_schema
+from encore.featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from encore.featurestore.sealed import parse_json
+from encore.featurestore.segments import INDEX_FILE
+from encore.featurestore.shards import Layout, Shard
 
 LARGEST_CHUNK = 64 << 20
 """Decoded bytes of a chunk beyond its last row: 1 MiB is what this release writes."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore.errors import RESTORE, UPGRADE, NewerFormat, StoreError
-from featurestore.names import is_below_attempt, is_count, is_long, is_short
-from featurestore.sealed import parse_json
+from encore.featurestore.errors import RESTORE, UPGRADE, NewerFormat, StoreError
+from encore.featurestore.names import is_below_attempt, is_count, is_long, is_short
+from encore.featurestore.sealed import parse_json
 
 FORMAT_VERSION = 1
 

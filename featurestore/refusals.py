@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-from featurestore.addresses import masked, without_credentials
-from featurestore.errors import UsageError
+from encore.featurestore.addresses import masked, without_credentials
+from encore.featurestore.errors import UsageError
 
 URL = re.compile(r"https?://[^\s?]+")
 STATUS = re.compile(r"status code: (\d+)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from featurestore.objects import Objects
+from encore.featurestore.objects import Objects
 
 NEVER_CHANGE = ("segments/", "lists/", "deletions/")
 LIMIT = 64 << 20

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.blocks import FeatureBlock
-from featurestore.deletions import live_positions
-from featurestore.errors import RESTORE, StoreError
-from featurestore.lazy import lazy
-from featurestore.leases import Leases
-from featurestore.reader import SegmentReader
+from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.deletions import live_positions
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.lazy import lazy
+from encore.featurestore.leases import Leases
+from encore.featurestore.reader import SegmentReader
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from featurestore.errors import RESTORE, StoreError
+from encore.featurestore.errors import RESTORE, StoreError
 
 
 def parse_json(data: bytes) -> Any:

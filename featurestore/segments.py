@@ -16,11 +16,11 @@ import zarr
 from zarr.codecs import BytesCodec
 from zarr.storage import MemoryStore
 
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
-from featurestore.codecs import codec_chain
-from featurestore.errors import StoreError
-from featurestore.objects import Objects
-from featurestore.records import (
+from encore.featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
+from encore.featurestore.codecs import codec_chain
+from encore.featurestore.errors import StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import (
     FORMAT_VERSION,
     RejectedDocument,
     SegmentRecord,
@@ -28,8 +28,8 @@ from featurestore.records import (
     attempt_path,
     record_path,
 )
-from featurestore.spec import FeatureSpec
-from featurestore.tombstones import look
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.tombstones import look
 
 CHUNK_BYTES = 1 << 20
 """Packed features of one Zarr chunk: what a random read costs, and what one crc32c covers."""

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.checksum32 import CRC32C
 
-from featurestore.codecs import decoder
-from featurestore.errors import RESTORE, StoreError
-from featurestore.lazy import lazy
-from featurestore.missing import missing
-from featurestore.objects import Objects
+from encore.featurestore.codecs import decoder
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.lazy import lazy
+from encore.featurestore.missing import missing
+from encore.featurestore.objects import Objects
 
 PIECE_BYTES = 4 << 20
 """Stored bytes that one request asks for: a shard no larger comes whole, its index included."""

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from featurestore.errors import SpecMismatch, UsageError
-from featurestore.layers import LayerPooling
-from featurestore.names import is_count
-from featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_dict
+from encore.featurestore.errors import SpecMismatch, UsageError
+from encore.featurestore.layers import LayerPooling
+from encore.featurestore.names import is_count
+from encore.featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_dict
 
 POSITIONS = ("tokens", "cls", "mean")
 """Which positions are stored: every token, the first one, or their mean."""

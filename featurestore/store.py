@@ -14,24 +14,24 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes, joined_schema
-from featurestore.deletions import live_positions, read_deletions
-from featurestore.digest import combine_digests, document_digest_sum
-from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
-from featurestore.errors import DataError, SnapshotGone, UsageError
-from featurestore.given import several
-from featurestore.identity import id_array, key_hashes
-from featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
-from featurestore.leases import Leases
-from featurestore.objects import Objects
-from featurestore.reader import SegmentReader
-from featurestore.records import segment_id
-from featurestore.scanning import OpenSegment
-from featurestore.spec import FeatureSpec
-from featurestore.store_file import STORE_FILE, read_spec, read_store_id, require_no_snapshots, store_file
-from featurestore.tags import snapshot_number
-from featurestore.torn import require_lists
-from featurestore.versions import LOOKS, Manifest, VersionLog, manifest_path
+from encore.featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes, joined_schema
+from encore.featurestore.deletions import live_positions, read_deletions
+from encore.featurestore.digest import combine_digests, document_digest_sum
+from encore.featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
+from encore.featurestore.errors import DataError, SnapshotGone, UsageError
+from encore.featurestore.given import several
+from encore.featurestore.identity import id_array, key_hashes
+from encore.featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
+from encore.featurestore.leases import Leases
+from encore.featurestore.objects import Objects
+from encore.featurestore.reader import SegmentReader
+from encore.featurestore.records import segment_id
+from encore.featurestore.scanning import OpenSegment
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store_file import STORE_FILE, read_spec, read_store_id, require_no_snapshots, store_file
+from encore.featurestore.tags import snapshot_number
+from encore.featurestore.torn import require_lists
+from encore.featurestore.versions import LOOKS, Manifest, VersionLog, manifest_path
 
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
 """Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""
@@ -64,7 +64,7 @@ class Store:
         Raises:
             UsageError: there is no store at ``uri``, or no such snapshot or tag.
             StoreError: its ``store.json`` is damaged, gone or of a newer format; or of the newest snapshot the manifest
-                or a list is, as far as a look at sizes tells (`featurestore.torn`).
+                or a list is, as far as a look at sizes tells (`encore.featurestore.torn`).
         """
         objects = Objects.open(uri)
         spec = read_spec(objects)
@@ -193,7 +193,8 @@ class Store:
     def documents(self, columns: str | Sequence[str] | None = None) -> pa.Table:
         """The document index: one row a live document, with the corpus columns that were kept.
 
-        Kept columns whose types differ between segments have the type that `featurestore.kept_columns.promoted` finds.
+        Kept columns whose types differ between segments have the type that
+        `encore.featurestore.kept_columns.promoted` finds.
 
         Raises:
             UsageError: no segment has one of the columns asked for.

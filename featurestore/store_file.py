@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from featurestore.errors import RESTORE, StoreError, UsageError
-from featurestore.objects import Objects
-from featurestore.records import FORMAT_VERSION
-from featurestore.sealed import parse_json, seal, unseal
-from featurestore.spec import FeatureSpec
+from encore.featurestore.errors import RESTORE, StoreError, UsageError
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import FORMAT_VERSION
+from encore.featurestore.sealed import parse_json, seal, unseal
+from encore.featurestore.spec import FeatureSpec
 
 STORE_FILE = "store.json"
 

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-from featurestore.errors import StoreError
-from featurestore.refusals import disk_refusal
+from encore.featurestore.errors import StoreError
+from encore.featurestore.refusals import disk_refusal
 
 NO_SYNC = "ENCORE_NO_SYNC"
 """Environment variable that leaves all of it to the system, in the workers of a job too: for scratch and for tests."""

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
-from featurestore.errors import UPGRADE, StoreError, UsageError
-from featurestore.names import is_count
-from featurestore.objects import Objects
-from featurestore.sealed import parse_json, seal, unseal
-from featurestore.versions import VersionLog
+from encore.featurestore.errors import UPGRADE, StoreError, UsageError
+from encore.featurestore.names import is_count
+from encore.featurestore.objects import Objects
+from encore.featurestore.sealed import parse_json, seal, unseal
+from encore.featurestore.versions import VersionLog
 
 FORMAT_VERSION = 1
 TAG_NAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from featurestore.errors import StoreError
-from featurestore.objects import Objects
-from featurestore.sealed import parse_json, seal, unseal
+from encore.featurestore.errors import StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.sealed import parse_json, seal, unseal
 
 FORMAT_VERSION = 2
 """Releases from before there were tombstones refuse this one, and say so."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from featurestore.errors import RESTORE, StoreError
-from featurestore.missing import missing
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.tombstones import is_emptied
-from featurestore.versions import Manifest, list_path, manifest_path
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.missing import missing
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.tombstones import is_emptied
+from encore.featurestore.versions import Manifest, list_path, manifest_path
 
 
 def require_lists(objects: Objects, manifest: Manifest) -> None:

@@ -23,13 +23,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
-from featurestore.missing import get_named
-from featurestore.names import WRITE_ID, is_count, is_long
-from featurestore.objects import Objects
-from featurestore.parquet import read_parquet
-from featurestore.sealed import parse_json, seal, unseal
-from featurestore.tombstones import EMPTIED, is_emptied, look
+from encore.featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
+from encore.featurestore.missing import get_named
+from encore.featurestore.names import WRITE_ID, is_count, is_long
+from encore.featurestore.objects import Objects
+from encore.featurestore.parquet import read_parquet
+from encore.featurestore.sealed import parse_json, seal, unseal
+from encore.featurestore.tombstones import EMPTIED, is_emptied, look
 
 FORMAT_VERSION = 1
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from featurestore.errors import StoreError
-from featurestore.refusals import disk_refusal
-from featurestore.syncing import sync_file, sync_folder
+from encore.featurestore.errors import StoreError
+from encore.featurestore.refusals import disk_refusal
+from encore.featurestore.syncing import sync_file, sync_folder
 
 LINKS = 40
 """Links in a row that are followed, as on Linux."""

@@ -4,19 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heads.artefact import Head, check_task
-    from heads.attention import AttentionPooling
-    from heads.comparison import evaluate_predictions
-    from heads.epochs import Epoch
-    from heads.evaluate import Evaluation
-    from heads.label_files import read_labels
-    from heads.labels import Labels
-    from heads.model import HeadModel
-    from heads.pooling import POOLINGS, default_pooling
-    from heads.scoring import Scorer, Scores
-    from heads.settings import TrainSettings
-    from heads.split import Split
-    from heads.training import TrainedHead, train_head
+    from encore.heads.artefact import Head, check_task
+    from encore.heads.attention import AttentionPooling
+    from encore.heads.comparison import evaluate_predictions
+    from encore.heads.epochs import Epoch
+    from encore.heads.evaluate import Evaluation
+    from encore.heads.label_files import read_labels
+    from encore.heads.labels import Labels
+    from encore.heads.model import HeadModel
+    from encore.heads.pooling import POOLINGS, default_pooling
+    from encore.heads.scoring import Scorer, Scores
+    from encore.heads.settings import TrainSettings
+    from encore.heads.split import Split
+    from encore.heads.training import TrainedHead, train_head
 
 __all__ = [
     "POOLINGS",
@@ -39,23 +39,23 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AttentionPooling": "heads.attention",
-    "Epoch": "heads.epochs",
-    "Evaluation": "heads.evaluate",
-    "Head": "heads.artefact",
-    "HeadModel": "heads.model",
-    "Labels": "heads.labels",
-    "POOLINGS": "heads.pooling",
-    "Scorer": "heads.scoring",
-    "Scores": "heads.scoring",
-    "Split": "heads.split",
-    "TrainSettings": "heads.settings",
-    "TrainedHead": "heads.training",
-    "check_task": "heads.artefact",
-    "default_pooling": "heads.pooling",
-    "evaluate_predictions": "heads.comparison",
-    "read_labels": "heads.label_files",
-    "train_head": "heads.training",
+    "AttentionPooling": "encore.heads.attention",
+    "Epoch": "encore.heads.epochs",
+    "Evaluation": "encore.heads.evaluate",
+    "Head": "encore.heads.artefact",
+    "HeadModel": "encore.heads.model",
+    "Labels": "encore.heads.labels",
+    "POOLINGS": "encore.heads.pooling",
+    "Scorer": "encore.heads.scoring",
+    "Scores": "encore.heads.scoring",
+    "Split": "encore.heads.split",
+    "TrainSettings": "encore.heads.settings",
+    "TrainedHead": "encore.heads.training",
+    "check_task": "encore.heads.artefact",
+    "default_pooling": "encore.heads.pooling",
+    "evaluate_predictions": "encore.heads.comparison",
+    "read_labels": "encore.heads.label_files",
+    "train_head": "encore.heads.training",
 }
 
 

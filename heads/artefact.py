@@ -18,18 +18,18 @@ import pyarrow as pa
 import safetensors.torch
 import torch
 
-from featurestore.errors import EncoreError, StoreError, UsageError
-from featurestore.lazy import lazy
-from featurestore.spec import FeatureSpec
-from heads.attention import AttentionPooling
-from heads.evaluate import Evaluation
-from heads.head_document import FORMAT_VERSION, damaged, read_document, read_weights
-from heads.head_folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
-from heads.model import HeadModel
-from heads.pair import PairPooling
-from heads.pooling import kind_of
-from heads.training import TrainedHead
-from heads.training_ids import TrainingIds
+from encore.featurestore.errors import EncoreError, StoreError, UsageError
+from encore.featurestore.lazy import lazy
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.attention import AttentionPooling
+from encore.heads.evaluate import Evaluation
+from encore.heads.head_document import FORMAT_VERSION, damaged, read_document, read_weights
+from encore.heads.head_folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
+from encore.heads.model import HeadModel
+from encore.heads.pair import PairPooling
+from encore.heads.pooling import kind_of
+from encore.heads.training import TrainedHead
+from encore.heads.training_ids import TrainingIds
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")

@@ -13,8 +13,8 @@ import math
 import torch
 from torch import nn
 
-from featurestore.errors import UsageError
-from heads.attention_sizes import check_queries, default_heads
+from encore.featurestore.errors import UsageError
+from encore.heads.attention_sizes import check_queries, default_heads
 
 QUERY_STD = 0.02
 """A small first query starts attention near the plain mean; with 1.0, SST-2 dev accuracy fell by 1 to 3 points."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 HEAD_WIDTH = 64
 """Width of one attention head where the number of heads is not given: that of BERT and RoBERTa at any size."""

@@ -1,7 +1,7 @@
 """Matrix products of training: batches of small ones, and large ones as batches of small ones.
 
-Where OpenBLAS has kernels of full vector width (`heads.small_products`), those for small products run at the speed of
-the processor: 210 GFLOPS on one core, where torch's batches run at 94, and oneDNN at 150 to 165.
+Where OpenBLAS has kernels of full vector width (`encore.heads.small_products`), those for small products run at the
+speed of the processor: 210 GFLOPS on one core, where torch's batches run at 94, and oneDNN at 150 to 165.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from heads.products import LEAST, product
-from heads.small_products import SMALL, openblas_is_wide
+from encore.heads.products import LEAST, product
+from encore.heads.small_products import SMALL, openblas_is_wide
 
 Floats = npt.NDArray[np.floating[Any]]
 

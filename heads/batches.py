@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from featurestore.blocks import FeatureBlock
-from featurestore.errors import StoreError
-from featurestore.spec import FeatureSpec
+from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.errors import StoreError
+from encore.featurestore.spec import FeatureSpec
 
 POOL_BATCHES = 32
 """Training batches whose documents are sorted by length together: enough to save padding, few enough to stay random."""

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.counted import counted
-from featurestore.errors import DataError
-from heads.evaluate import Evaluation
-from heads.label_form import in_order, named_twins, near_twins, normal_labels
-from heads.labels import Labels, blanks_around, named, named_classes, written_otherwise
-from heads.training_ids import TrainingIds
+from encore.featurestore.counted import counted
+from encore.featurestore.errors import DataError
+from encore.heads.evaluate import Evaluation
+from encore.heads.label_form import in_order, named_twins, near_twins, normal_labels
+from encore.heads.labels import Labels, blanks_around, named, named_classes, written_otherwise
+from encore.heads.training_ids import TrainingIds
 
 logger = logging.getLogger("encore")
 
@@ -31,7 +31,7 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Compare the predictions of one head with labels.
 
-    Classes are compared in the normal form of labels (`heads.label_form`), on both sides.
+    Classes are compared in the normal form of labels (`encore.heads.label_form`), on both sides.
 
     Args:
         labels: the truth.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from heads.layer_mix import LayerMix
+from encore.heads.layer_mix import LayerMix
 
 
 @dataclass(frozen=True)

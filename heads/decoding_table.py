@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import embedding
 
-from featurestore.quantizers import Quantizer
+from encore.featurestore.quantizers import Quantizer
 
 BYTES = 256
 

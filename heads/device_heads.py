@@ -9,10 +9,10 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from heads.attention import AttentionPooling
-from heads.folding import folded_hidden
-from heads.model import HeadModel
-from heads.pooled import Batch
+from encore.heads.attention import AttentionPooling
+from encore.heads.folding import folded_hidden
+from encore.heads.model import HeadModel
+from encore.heads.pooled import Batch
 
 TOGETHER = 2048
 """Attention heads, over all queries, whose products are one, unless a single head has more: a hundred heads of 16."""

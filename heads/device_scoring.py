@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from featurestore.blocks import FeatureBlock
-from featurestore.spec import FeatureSpec
-from heads.batches import budget_batches
-from heads.decoding_table import DecodingTable
-from heads.device_heads import heads_on
-from heads.device_streams import DeviceStreams
-from heads.model import HeadModel
-from heads.pooled import Batch
+from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches import budget_batches
+from encore.heads.decoding_table import DecodingTable
+from encore.heads.device_heads import heads_on
+from encore.heads.device_streams import DeviceStreams
+from encore.heads.model import HeadModel
+from encore.heads.pooled import Batch
 
 Positions = npt.NDArray[np.int64]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.errors import DataError
-from heads.confusion import Confusion
-from heads.metrics import ClassCounts, bootstrap_intervals, wilson_interval
+from encore.featurestore.errors import DataError
+from encore.heads.confusion import Confusion
+from encore.heads.metrics import ClassCounts, bootstrap_intervals, wilson_interval
 
 Interval = tuple[float, float]
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from featurestore.blocks import FeatureBlock
-from featurestore.spec import FeatureSpec
-from heads.batches import budget_batches, check_block, pad, rows_of_budget
-from heads.decoded import DecodedBatch
-from heads.layer_mix import LayerMix
-from heads.model import HeadModel
+from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches import budget_batches, check_block, pad, rows_of_budget
+from encore.heads.decoded import DecodedBatch
+from encore.heads.layer_mix import LayerMix
+from encore.heads.model import HeadModel
 
 Codes = npt.NDArray[np.int64]
 """(documents,) positions of classes in a list of their names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from heads.attention import AttentionPooling
+from encore.heads.attention import AttentionPooling
 
 
 def folded_hidden(pooling: AttentionPooling, hidden: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import torch
 
-from featurestore.errors import UsageError
-from heads.epochs import Epoch
-from heads.examples import Codes
-from heads.learning_optimizer import HeadOptimizer
-from heads.model import HeadModel
-from heads.settings import Point, TrainSettings
-from heads.stacked_weights import StackedWeights, Tensors
-from heads.standardised import Standard
+from encore.featurestore.errors import UsageError
+from encore.heads.epochs import Epoch
+from encore.heads.examples import Codes
+from encore.heads.learning_optimizer import HeadOptimizer
+from encore.heads.model import HeadModel
+from encore.heads.settings import Point, TrainSettings
+from encore.heads.stacked_weights import StackedWeights, Tensors
+from encore.heads.standardised import Standard
 
 
 class GridRun:

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from heads.batches import budget_batches, rows_of_budget, training_batches
-from heads.decoded import DecodedBatch
-from heads.epochs import Epoch, Progress
-from heads.examples import Codes, Examples
-from heads.grid_run import GridRun, in_stacks, side_by_side
-from heads.head_stack import HeadStack
-from heads.model import HeadModel
-from heads.settings import Point, TrainSettings
-from heads.shared_passes import TOGETHER, SharedPasses, in_parts
-from heads.standardised import Standard
+from encore.heads.batches import budget_batches, rows_of_budget, training_batches
+from encore.heads.decoded import DecodedBatch
+from encore.heads.epochs import Epoch, Progress
+from encore.heads.examples import Codes, Examples
+from encore.heads.grid_run import GridRun, in_stacks, side_by_side
+from encore.heads.head_stack import HeadStack
+from encore.heads.model import HeadModel
+from encore.heads.settings import Point, TrainSettings
+from encore.heads.shared_passes import TOGETHER, SharedPasses, in_parts
+from encore.heads.standardised import Standard
 
 ORDER = 0x6F72646572
 """What a seed is combined with for the order of documents: weights and order must not be made of the same numbers."""

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from featurestore.errors import StoreError
+from encore.featurestore.errors import StoreError
 
 FORMAT_VERSION = 1
 DESIGN = {"pooling": str, "attention_heads": int, "layer_mix": str, "queries": int}

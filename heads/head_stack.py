@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import torch
 
-from heads.attention import AttentionPooling
-from heads.decoded import DecodedBatch
-from heads.model import HeadModel
-from heads.pair import PairPooling
-from heads.pooling import ClsPooling, MeanPooling
-from heads.stacked_attention import StackedAttention
-from heads.stacked_average import StackedAverage
-from heads.stacked_classifier import StackedClassifier
-from heads.stacked_mix import LOGITS, StackedMix
-from heads.stacked_weights import StackedWeights
-from heads.standardised import Standard
+from encore.heads.attention import AttentionPooling
+from encore.heads.decoded import DecodedBatch
+from encore.heads.model import HeadModel
+from encore.heads.pair import PairPooling
+from encore.heads.pooling import ClsPooling, MeanPooling
+from encore.heads.stacked_attention import StackedAttention
+from encore.heads.stacked_average import StackedAverage
+from encore.heads.stacked_classifier import StackedClassifier
+from encore.heads.stacked_mix import LOGITS, StackedMix
+from encore.heads.stacked_weights import StackedWeights
+from encore.heads.standardised import Standard
 
 
 class HeadStack:

@@ -6,10 +6,10 @@ import os
 
 import pyarrow as pa
 
-from featurestore.errors import UsageError
-from heads.labels import Labels
-from tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_files
-from tablefiles.whole import read_table
+from encore.featurestore.errors import UsageError
+from encore.heads.labels import Labels
+from encore.tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_files
+from encore.tablefiles.whole import read_table
 
 
 def read_labels(

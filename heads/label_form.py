@@ -15,7 +15,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tablefiles.names import shown_name
+from encore.tablefiles.names import shown_name
 
 TWINS_LISTED = 5
 

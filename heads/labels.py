@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.counted import counted
-from featurestore.errors import DataError, UsageError
-from heads.label_form import in_order, named_twins, near_twins, normal_labels
-from tablefiles.names import shown_name
+from encore.featurestore.counted import counted
+from encore.featurestore.errors import DataError, UsageError
+from encore.heads.label_form import in_order, named_twins, near_twins, normal_labels
+from encore.tablefiles.names import shown_name
 
 NAMES_LISTED = 5
 
@@ -27,7 +27,7 @@ class Labels:
 
     Attributes:
         doc_ids: ids (string), each once.
-        labels: class names (string) in the normal form (`heads.label_form`), never null or empty.
+        labels: class names (string) in the normal form (`encore.heads.label_form`), never null or empty.
         source: where they come from, for messages.
         repeated: rows left out because they say the same again.
         blank: rows left out because they have no id or no label.

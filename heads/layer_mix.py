@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 LAYER_MIXES = ("uniform", "learned")
 """How the layers of stacked features are weighed: all alike, or by weights that the task learns."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from heads.settings import TrainSettings
-from heads.stacked_mix import LOGITS
-from heads.stacked_weights import Tensors
+from encore.heads.settings import TrainSettings
+from encore.heads.stacked_mix import LOGITS
+from encore.heads.stacked_weights import Tensors
 
 MIX_RATE = 100
 """Learning rate of the m logits of a layer mix, in that of the other parameters. At the same rate they stay where they

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from heads.confusion import Confusion
+from encore.heads.confusion import Confusion
 
 Z_95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""

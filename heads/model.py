@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from featurestore.errors import UsageError
-from featurestore.spec import FeatureSpec
-from heads.classifier import Classifier
-from heads.layer_mix import LayerMix
-from heads.pair import VECTORS, PairPooling
-from heads.pooling import Pooling, build_pooling, check_pooling
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.classifier import Classifier
+from encore.heads.layer_mix import LayerMix
+from encore.heads.pair import VECTORS, PairPooling
+from encore.heads.pooling import Pooling, build_pooling, check_pooling
 
 
 class HeadModel(nn.Module):

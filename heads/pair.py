@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from heads.attention import AttentionPooling
+from encore.heads.attention import AttentionPooling
 
 VECTORS = 4
 """Vectors of a pooled pair: u, v, |u - v| and u · v."""

@@ -13,12 +13,12 @@ from typing import Protocol
 
 import torch
 
-from heads.attention import AttentionPooling
-from heads.model import HeadModel
-from heads.pair import PairPooling, text_masks
-from heads.pooling import MeanPooling
-from heads.products import product
-from heads.small_products import ROWS, laid_out, multiply, weighted_sums
+from encore.heads.attention import AttentionPooling
+from encore.heads.model import HeadModel
+from encore.heads.pair import PairPooling, text_masks
+from encore.heads.pooling import MeanPooling
+from encore.heads.products import product
+from encore.heads.small_products import ROWS, laid_out, multiply, weighted_sums
 
 Mix = tuple[float, ...] | None
 

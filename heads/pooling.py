@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from featurestore.errors import UsageError
-from featurestore.spec import FeatureSpec, require_summary
-from heads.attention import AttentionPooling
-from heads.attention_sizes import check_queries
-from heads.pair import PairPooling
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import FeatureSpec, require_summary
+from encore.heads.attention import AttentionPooling
+from encore.heads.attention_sizes import check_queries
+from encore.heads.pair import PairPooling
 
 
 class ClsPooling(nn.Module):

@@ -16,18 +16,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from featurestore.blocks import FeatureBlock
-from featurestore.errors import StoreError, UsageError
-from featurestore.spec import FeatureSpec
-from heads.artefact import Head
-from heads.attention import AttentionPooling
-from heads.batches import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
-from heads.device_scoring import DeviceScoring
-from heads.folding import folded_hidden
-from heads.model import HeadModel
-from heads.pair import PairPooling, compare_texts
-from heads.pooled import Batch, PooledHeads, Scratch
-from heads.small_products import laid_out, multiply
+from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.artefact import Head
+from encore.heads.attention import AttentionPooling
+from encore.heads.batches import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
+from encore.heads.device_scoring import DeviceScoring
+from encore.heads.folding import folded_hidden
+from encore.heads.model import HeadModel
+from encore.heads.pair import PairPooling, compare_texts
+from encore.heads.pooled import Batch, PooledHeads, Scratch
+from encore.heads.small_products import laid_out, multiply
 
 Positions = npt.NDArray[np.int64]
 

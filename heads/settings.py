@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
-from featurestore.errors import UsageError
-from featurestore.given import settle_fields
-from heads.layer_mix import LAYER_MIXES
-from heads.pooling import check_kind, check_queries_of
+from encore.featurestore.errors import UsageError
+from encore.featurestore.given import settle_fields
+from encore.heads.layer_mix import LAYER_MIXES
+from encore.heads.pooling import check_kind, check_queries_of
 
 EPOCHS = 8
 """Passes over the training documents unless given; dev accuracy of SST-2, AG News, DBpedia and MRPC peaks at 3 to 8."""

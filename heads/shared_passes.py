@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import torch
 
-from heads.decoded import DecodedBatch
-from heads.examples import Codes
+from encore.heads.decoded import DecodedBatch
+from encore.heads.examples import Codes
 
 Reader = TypeVar("Reader")
 Thing = TypeVar("Thing")

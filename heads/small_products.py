@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
-from heads.products import product
+from encore.heads.products import product
 
 WIDE_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 """What OpenBLAS calls processors with vectors of 512 bits."""

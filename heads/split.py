@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.counted import counted
-from featurestore.errors import DataError, UsageError
-from featurestore.identity import key_hashes
-from heads.label_form import in_order
-from heads.labels import Labels, named, named_classes, written_otherwise
-from tablefiles.names import shown_name
+from encore.featurestore.counted import counted
+from encore.featurestore.errors import DataError, UsageError
+from encore.featurestore.identity import key_hashes
+from encore.heads.label_form import in_order
+from encore.heads.labels import Labels, named, named_classes, written_otherwise
+from encore.tablefiles.names import shown_name
 
 logger = logging.getLogger("encore")
 

@@ -11,14 +11,14 @@ import math
 
 import torch
 
-from heads.attention import AttentionPooling
-from heads.batched_products import batched, large
-from heads.decoded import DecodedBatch
-from heads.pair import text_masks
-from heads.products import product
-from heads.stacked_mix import StackedMix
-from heads.stacked_weights import StackedLinear, StackedWeights
-from heads.standardised import Standard
+from encore.heads.attention import AttentionPooling
+from encore.heads.batched_products import batched, large
+from encore.heads.decoded import DecodedBatch
+from encore.heads.pair import text_masks
+from encore.heads.products import product
+from encore.heads.stacked_mix import StackedMix
+from encore.heads.stacked_weights import StackedLinear, StackedWeights
+from encore.heads.standardised import Standard
 
 
 class StackedAttention:

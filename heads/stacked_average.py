@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from heads.decoded import DecodedBatch
-from heads.pooling import ClsPooling, MeanPooling
-from heads.stacked_mix import StackedMix
-from heads.standardised import Standard
+from encore.heads.decoded import DecodedBatch
+from encore.heads.pooling import ClsPooling, MeanPooling
+from encore.heads.stacked_mix import StackedMix
+from encore.heads.standardised import Standard
 
 
 class StackedAverage:

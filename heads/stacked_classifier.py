@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from heads.classifier import draw_bits, kept_from
-from heads.stacked_weights import StackedLinear, StackedWeights
+from encore.heads.classifier import draw_bits, kept_from
+from encore.heads.stacked_weights import StackedLinear, StackedWeights
 
 
 class StackedClassifier:

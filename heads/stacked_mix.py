@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from heads.stacked_weights import StackedWeights
+from encore.heads.stacked_weights import StackedWeights
 
 LOGITS = "mix.logits"
 

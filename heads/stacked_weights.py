@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from heads.batched_products import large
+from encore.heads.batched_products import large
 
 Tensors = dict[str, torch.Tensor]
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from heads.batches import budget_batches, rows_of_budget
-from heads.examples import Examples
-from heads.layer_mix import LayerMix
-from heads.model import HeadModel
-from heads.pair import PairPooling
-from heads.pooling import ClsPooling, MeanPooling
-from heads.stacked_weights import Tensors
+from encore.heads.batches import budget_batches, rows_of_budget
+from encore.heads.examples import Examples
+from encore.heads.layer_mix import LayerMix
+from encore.heads.model import HeadModel
+from encore.heads.pair import PairPooling
+from encore.heads.pooling import ClsPooling, MeanPooling
+from encore.heads.stacked_weights import Tensors
 
 SAMPLE = 4096
 """Documents that mean and deviation are taken from, at most: every k-th one."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from featurestore import DataError, Store, UsageError
-from heads.artefact import Head, check_task
-from heads.epochs import Progress
-from heads.gathered import MEMORY, gather
-from heads.labels import Labels, blanks_around, named
-from heads.pooling import check_pooling
-from heads.settings import TrainSettings
-from heads.split import Split
-from heads.training import train_head
+from encore.featurestore import DataError, Store, UsageError
+from encore.heads.artefact import Head, check_task
+from encore.heads.epochs import Progress
+from encore.heads.gathered import MEMORY, gather
+from encore.heads.labels import Labels, blanks_around, named
+from encore.heads.pooling import check_pooling
+from encore.heads.settings import TrainSettings
+from encore.heads.split import Split
+from encore.heads.training import train_head
 
 DEV_SHARE = 0.1
 """Share of the labels that is set aside for dev unless dev labels are given (0 for none)."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from featurestore.blocks import FeatureBlock
-from featurestore.errors import DataError, UsageError
-from featurestore.spec import FeatureSpec
-from heads.epochs import Epoch, Progress, still_rising
-from heads.evaluate import Evaluation
-from heads.examples import Codes, Examples
-from heads.grid_training import train_grid
-from heads.model import HeadModel
-from heads.pooling import default_pooling
-from heads.settings import TrainSettings
+from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.errors import DataError, UsageError
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.epochs import Epoch, Progress, still_rising
+from encore.heads.evaluate import Evaluation
+from encore.heads.examples import Codes, Examples
+from encore.heads.grid_training import train_grid
+from encore.heads.model import HeadModel
+from encore.heads.pooling import default_pooling
+from encore.heads.settings import TrainSettings
 
 
 @dataclass(frozen=True)

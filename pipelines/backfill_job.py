@@ -11,25 +11,25 @@ from typing import Any
 
 import apache_beam as beam
 
-from featurestore import DataError, Store, UsageError
-from featurestore.entries import SegmentEntry
-from featurestore.given import settle_fields, several
-from featurestore.store import READ_THREADS
-from featurestore.torn import require_records
-from heads import Head
-from pipelines.backfill_plan import plan_units
-from pipelines.backfill_stage import ScoreSegments
-from pipelines.predictions import PredictionFile, Predictions, Work
-from pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
-from pipelines.runner import RunnerChoice, run_to_end
-from pipelines.runs import RunFolder
-from pipelines.scoring_device import scoring_on
-from pipelines.segment_job import JobReport, package_versions
-from pipelines.segment_units import SegmentOutcome, SegmentUnit
-from pipelines.staged_heads import head_name, stage_heads
-from pipelines.totals import LOST
-from pipelines.unit_flow import Failure
-from pipelines.unit_groups import groups_of
+from encore.featurestore import DataError, Store, UsageError
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.given import settle_fields, several
+from encore.featurestore.store import READ_THREADS
+from encore.featurestore.torn import require_records
+from encore.heads import Head
+from encore.pipelines.backfill_plan import plan_units
+from encore.pipelines.backfill_stage import ScoreSegments
+from encore.pipelines.predictions import PredictionFile, Predictions, Work
+from encore.pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
+from encore.pipelines.runner import RunnerChoice, run_to_end
+from encore.pipelines.runs import RunFolder
+from encore.pipelines.scoring_device import scoring_on
+from encore.pipelines.segment_job import JobReport, package_versions
+from encore.pipelines.segment_units import SegmentOutcome, SegmentUnit
+from encore.pipelines.staged_heads import head_name, stage_heads
+from encore.pipelines.totals import LOST
+from encore.pipelines.unit_flow import Failure
+from encore.pipelines.unit_groups import groups_of
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
 """A vacuum with an age limit below what the job took, or somebody else, has removed it."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from featurestore import Store
-from featurestore.entries import SegmentEntry
-from featurestore.objects import Listed
-from pipelines.carried_predictions import source_files
-from pipelines.predictions import PredictionFile, Predictions
-from pipelines.predictions.files import PREDICTION_FILE
-from pipelines.predictions.there import files_of, sound
-from pipelines.segment_units import SegmentUnit
+from encore.featurestore import Store
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.objects import Listed
+from encore.pipelines.carried_predictions import source_files
+from encore.pipelines.predictions import PredictionFile, Predictions
+from encore.pipelines.predictions.files import PREDICTION_FILE
+from encore.pipelines.predictions.there import files_of, sound
+from encore.pipelines.segment_units import SegmentUnit
 
 Candidates = Mapping[tuple[str, str, str], Sequence[Listed]]
 

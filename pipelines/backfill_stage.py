@@ -14,20 +14,20 @@ import pyarrow as pa
 import torch
 from apache_beam.utils.shared import Shared
 
-from featurestore import FeatureBlock, Store
-from featurestore.entries import SegmentEntry
-from featurestore.leases import Leases
-from featurestore.store import READ_THREADS
-from pipelines.carried_predictions import carried
-from pipelines.memory import give_back_freed_memory
-from pipelines.overlap import overlapped
-from pipelines.predictions import PredictionFile, Predictions, new_path, prediction_table
-from pipelines.progress import Passing
-from pipelines.read_ahead import read_ahead
-from pipelines.runs import RunFolder
-from pipelines.scoring_device import scoring_on
-from pipelines.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
-from pipelines.staged_heads import StagedHeads
+from encore.featurestore import FeatureBlock, Store
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.leases import Leases
+from encore.featurestore.store import READ_THREADS
+from encore.pipelines.carried_predictions import carried
+from encore.pipelines.memory import give_back_freed_memory
+from encore.pipelines.overlap import overlapped
+from encore.pipelines.predictions import PredictionFile, Predictions, new_path, prediction_table
+from encore.pipelines.progress import Passing
+from encore.pipelines.read_ahead import read_ahead
+from encore.pipelines.runs import RunFolder
+from encore.pipelines.scoring_device import scoring_on
+from encore.pipelines.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
+from encore.pipelines.staged_heads import StagedHeads
 
 BLOCK_BYTES = 64 << 20
 """Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks

@@ -14,13 +14,13 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
-from encoders import DocumentBlock, FeatureExtractor
-from featurestore import FeatureSpec, Quantizer
-from featurestore.objects import Objects
-from featurestore.quantizers import quantizer_from_dict
-from pipelines.encoder_handler import ExtractorHandler
-from pipelines.runner import RunnerChoice, run_to_end
-from pipelines.runs import RunFolder
+from encore.encoders import DocumentBlock, FeatureExtractor
+from encore.featurestore import FeatureSpec, Quantizer
+from encore.featurestore.objects import Objects
+from encore.featurestore.quantizers import quantizer_from_dict
+from encore.pipelines.encoder_handler import ExtractorHandler
+from encore.pipelines.runner import RunnerChoice, run_to_end
+from encore.pipelines.runs import RunFolder
 
 
 def calibrate_with_encoder(

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore import Store, StoreError
-from featurestore.deletions import read_deletions
-from featurestore.entries import SegmentEntry
-from featurestore.records import SegmentRecord
-from featurestore.segments import read_record
-from pipelines.predictions import PredictionFile, Predictions
-from pipelines.predictions.folder import READ_THREADS
+from encore.featurestore import Store, StoreError
+from encore.featurestore.deletions import read_deletions
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.records import SegmentRecord
+from encore.featurestore.segments import read_record
+from encore.pipelines.predictions import PredictionFile, Predictions
+from encore.pipelines.predictions.folder import READ_THREADS
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.identity import DIGEST_BYTES
-from featurestore.parquet import read_parquet
-from pipelines.limits import Limit
+from encore.featurestore.identity import DIGEST_BYTES
+from encore.featurestore.parquet import read_parquet
+from encore.pipelines.limits import Limit
 
 DEAD_LETTER_SCHEMA = pa.schema(
     [

@@ -10,23 +10,23 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.utils.shared import Shared
 
-from featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
-from featurestore.calibration_sample import sample_activations
-from featurestore.codecs import check_codec
-from featurestore.derivation import Derivation
-from featurestore.entries import SegmentEntry
-from featurestore.given import settle_fields
-from featurestore.panics import panics_as_errors
-from featurestore.quantizers import calibrate
-from featurestore.segments import EncodingCounts
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.progress import Counts, Passing, ProgressDisplay, Silent
-from pipelines.runner import RunnerChoice
-from pipelines.runs import RunFolder
-from pipelines.segment_job import JobReport, SegmentJob
-from pipelines.store_spec import settle_spec
-from pipelines.unit_flow import Failure, UnitFeatures, UnitState
-from pipelines.unit_stages import Snapshot, settle
+from encore.featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
+from encore.featurestore.calibration_sample import sample_activations
+from encore.featurestore.codecs import check_codec
+from encore.featurestore.derivation import Derivation
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.given import settle_fields
+from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.quantizers import calibrate
+from encore.featurestore.segments import EncodingCounts
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
+from encore.pipelines.runner import RunnerChoice
+from encore.pipelines.runs import RunFolder
+from encore.pipelines.segment_job import JobReport, SegmentJob
+from encore.pipelines.store_spec import settle_spec
+from encore.pipelines.unit_flow import Failure, UnitFeatures, UnitState
+from encore.pipelines.unit_stages import Snapshot, settle
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
-from encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
-from featurestore import FeatureSpec, Store, StoreError, UsageError
-from featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
-from featurestore.codecs import check_codec
-from featurestore.counted import counted
-from featurestore.given import settle_fields
-from featurestore.named_files import check_folder
-from featurestore.objects import Objects
-from pipelines.calibration import calibrate_with_encoder
-from pipelines.corpus import (
+from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
+from encore.featurestore import FeatureSpec, Store, StoreError, UsageError
+from encore.featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
+from encore.featurestore.codecs import check_codec
+from encore.featurestore.counted import counted
+from encore.featurestore.given import settle_fields
+from encore.featurestore.named_files import check_folder
+from encore.featurestore.objects import Objects
+from encore.pipelines.calibration import calibrate_with_encoder
+from encore.pipelines.corpus import (
     UNITS_AIMED_AT,
     CorpusColumns,
     DocumentSize,
@@ -29,19 +29,19 @@ from pipelines.corpus import (
     sample_units,
     smallest_keys,
 )
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.encoder_handler import EncoderHandler
-from pipelines.own_outputs import refuse_outputs_among_inputs
-from pipelines.progress import Passing, ProgressDisplay, Silent
-from pipelines.pruning import PruneLimit, Pruning
-from pipelines.read_stage import ReadUnits
-from pipelines.resident_encoder import resident_encoder
-from pipelines.runner import RunnerChoice
-from pipelines.runs import RunFolder
-from pipelines.segment_job import JobReport, SegmentJob
-from pipelines.store_spec import settle_spec, settled_spec
-from pipelines.unit_stages import Snapshot
-from tablefiles import PLAIN_TEXT, TextOptions, list_files
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.encoder_handler import EncoderHandler
+from encore.pipelines.own_outputs import refuse_outputs_among_inputs
+from encore.pipelines.progress import Passing, ProgressDisplay, Silent
+from encore.pipelines.pruning import PruneLimit, Pruning
+from encore.pipelines.read_stage import ReadUnits
+from encore.pipelines.resident_encoder import resident_encoder
+from encore.pipelines.runner import RunnerChoice
+from encore.pipelines.runs import RunFolder
+from encore.pipelines.segment_job import JobReport, SegmentJob
+from encore.pipelines.store_spec import settle_spec, settled_spec
+from encore.pipelines.unit_stages import Snapshot
+from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 
 
 @dataclass(frozen=True)

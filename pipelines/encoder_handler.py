@@ -8,14 +8,14 @@ from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler
 
-from encoders import FeatureExtractor
-from featurestore import FeatureSpec
-from featurestore.panics import panics_as_errors
-from featurestore.records import RejectedDocument
-from featurestore.segments import EncodingCounts
-from pipelines.progress import Counts, Passing
-from pipelines.resident_encoder import resident_encoder
-from pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures
+from encore.encoders import FeatureExtractor
+from encore.featurestore import FeatureSpec
+from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.records import RejectedDocument
+from encore.featurestore.segments import EncodingCounts
+from encore.pipelines.progress import Counts, Passing
+from encore.pipelines.resident_encoder import resident_encoder
+from encore.pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures
 
 
 class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):

@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from featurestore import Store
-from featurestore.maintenance.compact import Compaction
-from featurestore.maintenance.forget import FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
-from featurestore.maintenance.vacuum import AGE_LIMIT
-from featurestore.objects import Listed
-from pipelines.forget_predictions import follow, outdated_files, remove_unlisted, unscored
-from pipelines.predictions import Predictions
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import Compaction
+from encore.featurestore.maintenance.forget import FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
+from encore.featurestore.maintenance.vacuum import AGE_LIMIT
+from encore.featurestore.objects import Listed
+from encore.pipelines.forget_predictions import follow, outdated_files, remove_unlisted, unscored
+from encore.pipelines.predictions import Predictions
 
 
 @dataclass(frozen=True)

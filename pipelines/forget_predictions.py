@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from featurestore import CommitConflict, Store
-from featurestore.maintenance.forget_at_work import remove_aside, remove_runs, remove_staged
-from featurestore.objects import Listed
-from pipelines.backfill_plan import plan_units
-from pipelines.carried_predictions import carried
-from pipelines.predictions import PredictionFile, Predictions, Work, new_path
-from pipelines.predictions.removal import remove, unlisted
-from pipelines.segment_units import SegmentUnit
+from encore.featurestore import CommitConflict, Store
+from encore.featurestore.maintenance.forget_at_work import remove_aside, remove_runs, remove_staged
+from encore.featurestore.objects import Listed
+from encore.pipelines.backfill_plan import plan_units
+from encore.pipelines.carried_predictions import carried
+from encore.pipelines.predictions import PredictionFile, Predictions, Work, new_path
+from encore.pipelines.predictions.removal import remove, unlisted
+from encore.pipelines.segment_units import SegmentUnit
 
 
 def follow(store: Store, predictions: Predictions) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from encoders import DocumentBlock
-from pipelines.corpus import UnitRead
-from pipelines.dead_letters import DeadLetter
-from tablefiles.values import is_blank, is_empty
+from encore.encoders import DocumentBlock
+from encore.pipelines.corpus import UnitRead
+from encore.pipelines.dead_letters import DeadLetter
+from encore.tablefiles.values import is_blank, is_empty
 
 SOURCE = "given texts"
 PART_TEXTS = 1024

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Self
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from featurestore import UsageError
-from tablefiles.listing.covering import covers
+from encore.featurestore import UsageError
+from encore.tablefiles.listing.covering import covers
 
 
 def refuse_outputs_among_inputs(

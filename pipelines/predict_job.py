@@ -8,19 +8,19 @@ from itertools import chain
 
 import pyarrow as pa
 
-from encoders import FeatureExtractor, load_encoder
-from featurestore import FeatureSpec, UsageError
-from featurestore.given import settle_fields
-from heads import Scorer
-from pipelines.backfill_job import load_heads
-from pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
-from pipelines.dead_letters import DeadLetter
-from pipelines.given_texts import SOURCE, read_texts
-from pipelines.predictions import prediction_table
-from pipelines.predictions.contents import PROBABILITIES
-from pipelines.predictions.named import MAP, as_map
-from pipelines.staged_heads import head_name
-from tablefiles import PLAIN_TEXT, TextOptions, find_files
+from encore.encoders import FeatureExtractor, load_encoder
+from encore.featurestore import FeatureSpec, UsageError
+from encore.featurestore.given import settle_fields
+from encore.heads import Scorer
+from encore.pipelines.backfill_job import load_heads
+from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
+from encore.pipelines.dead_letters import DeadLetter
+from encore.pipelines.given_texts import SOURCE, read_texts
+from encore.pipelines.predictions import prediction_table
+from encore.pipelines.predictions.contents import PROBABILITIES
+from encore.pipelines.predictions.named import MAP, as_map
+from encore.pipelines.staged_heads import head_name
+from encore.tablefiles import PLAIN_TEXT, TextOptions, find_files
 
 
 @dataclass(frozen=True)

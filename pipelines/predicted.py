@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore import StoreError, UsageError
-from featurestore.addresses import Address
-from featurestore.named_files import read_file
-from featurestore.parquet import read_parquet
-from heads import Head
-from heads.training_ids import TrainingIds
-from pipelines.predictions import Predictions
-from pipelines.staged_heads import head_name, staged_training_ids
+from encore.featurestore import StoreError, UsageError
+from encore.featurestore.addresses import Address
+from encore.featurestore.named_files import read_file
+from encore.featurestore.parquet import read_parquet
+from encore.heads import Head
+from encore.heads.training_ids import TrainingIds
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.staged_heads import head_name, staged_training_ids
 
 ENDING = ".parquet"
 """Of the files that `predict` writes and that are read again: it tells an object from a folder."""

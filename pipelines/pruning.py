@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore import Store
-from featurestore.counted import counted
-from pipelines.corpus import Plan
-from pipelines.limits import Limit
-from tablefiles import Listing
-from tablefiles.text.csv_files import ends_in_line_end
+from encore.featurestore import Store
+from encore.featurestore.counted import counted
+from encore.pipelines.corpus import Plan
+from encore.pipelines.limits import Limit
+from encore.tablefiles import Listing
+from encore.tablefiles.text.csv_files import ends_in_line_end
 
 EXAMPLES = 20
 """Ids that are shown; the run's list has all."""

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
-from encoders import DocumentBlock
-from featurestore import INDEX_SCHEMA
-from featurestore.panics import panics_as_errors
-from pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
-from pipelines.unit_flow import Failure, UnitDocuments, UnitState
-from pipelines.unit_stages import Snapshot, settle
+from encore.encoders import DocumentBlock
+from encore.featurestore import INDEX_SCHEMA
+from encore.featurestore.panics import panics_as_errors
+from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
+from encore.pipelines.unit_flow import Failure, UnitDocuments, UnitState
+from encore.pipelines.unit_stages import Snapshot, settle
 
 
 class ReadUnits(beam.DoFn):

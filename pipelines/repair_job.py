@@ -9,17 +9,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore import CommitConflict, FeatureSpec, Store
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.maintenance.repair.run import Repaired, carry_out
-from featurestore.maintenance.repair.salvage import find_salvage, list_again
-from featurestore.objects import Objects
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.predictions import Predictions
-from pipelines.progress import ProgressDisplay
-from pipelines.repair_look import RepairLook, RepairRequest, encoder_of
-from pipelines.repair_predictions import FolderRepair, repair_predictions
-from pipelines.segment_job import JobReport
+from encore.featurestore import CommitConflict, FeatureSpec, Store
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.maintenance.repair.run import Repaired, carry_out
+from encore.featurestore.maintenance.repair.salvage import find_salvage, list_again
+from encore.featurestore.objects import Objects
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.progress import ProgressDisplay
+from encore.pipelines.repair_look import RepairLook, RepairRequest, encoder_of
+from encore.pipelines.repair_predictions import FolderRepair, repair_predictions
+from encore.pipelines.segment_job import JobReport
 
 LOOKS = 5
 """Times that whole segments are looked for while others take some of them away."""

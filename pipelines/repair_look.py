@@ -9,19 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore import INDEX_SCHEMA, DataError, FeatureSpec, UsageError
-from featurestore.given import settle_fields
-from featurestore.maintenance.repair.plan import RepairPlan, plan_repair
-from featurestore.maintenance.repair.run import BlockListChoice
-from featurestore.maintenance.repair.salvage import Salvage, find_salvage
-from featurestore.maintenance.verify import Progress
-from featurestore.objects import Objects
-from pipelines.corpus import CorpusColumns, group_by_split, plan, read_units
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.predictions import Predictions
-from pipelines.pruning import PruneLimit
-from pipelines.repair_predictions import FolderRepair, repair_predictions, require_features, store_id_of
-from tablefiles import PLAIN_TEXT, TextOptions, list_files
+from encore.featurestore import INDEX_SCHEMA, DataError, FeatureSpec, UsageError
+from encore.featurestore.given import settle_fields
+from encore.featurestore.maintenance.repair.plan import RepairPlan, plan_repair
+from encore.featurestore.maintenance.repair.run import BlockListChoice
+from encore.featurestore.maintenance.repair.salvage import Salvage, find_salvage
+from encore.featurestore.maintenance.verify import Progress
+from encore.featurestore.objects import Objects
+from encore.pipelines.corpus import CorpusColumns, group_by_split, plan, read_units
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.pruning import PruneLimit
+from encore.pipelines.repair_predictions import FolderRepair, repair_predictions, require_features, store_id_of
+from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 
 PAIRS = pa.schema([INDEX_SCHEMA.field(name) for name in ("key_hash", "text_digest")])
 

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from featurestore import CommitConflict, Store, StoreError, UsageError
-from featurestore.errors import NewerFormat
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.names import new_run_id
-from featurestore.versions import EMPTY, Manifest, manifest_path
-from pipelines.predictions import PredictionFile, Predictions
-from pipelines.predictions.files import counts_of, file_table
-from pipelines.predictions.folder import ATTEMPTS, READ_THREADS, read_document
+from encore.featurestore import CommitConflict, Store, StoreError, UsageError
+from encore.featurestore.errors import NewerFormat
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.names import new_run_id
+from encore.featurestore.versions import EMPTY, Manifest, manifest_path
+from encore.pipelines.predictions import PredictionFile, Predictions
+from encore.pipelines.predictions.files import counts_of, file_table
+from encore.pipelines.predictions.folder import ATTEMPTS, READ_THREADS, read_document
 
 
 @dataclass(frozen=True)

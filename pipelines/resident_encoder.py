@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from encoders import Encoder, load_encoder
+from encore.encoders import Encoder, load_encoder
 
 _loaded: WeakValueDictionary[tuple[str, str, str], Encoder] = WeakValueDictionary()
 """What is in use now; nothing is kept alive. A runner pickles what it hands to workers, so that even in one process

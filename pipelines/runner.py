@@ -15,11 +15,11 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import create_runner
 
-from featurestore.addresses import masked
-from featurestore.errors import JobError, UsageError
-from featurestore.given import several
-from pipelines.memory import share_heaps
-from pipelines.notebook_hook import without_notebook_hook
+from encore.featurestore.addresses import masked
+from encore.featurestore.errors import JobError, UsageError
+from encore.featurestore.given import several
+from encore.pipelines.memory import share_heaps
+from encore.pipelines.notebook_hook import without_notebook_hook
 
 EMBEDDED = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner")
 """Names that all mean the runner in this process. DirectRunner itself would first try to download another one."""

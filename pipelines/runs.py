@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from featurestore.names import new_run_id
-from featurestore.objects import Objects
-from featurestore.store import READ_THREADS
-from pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
+from encore.featurestore.names import new_run_id
+from encore.featurestore.objects import Objects
+from encore.featurestore.store import READ_THREADS
+from encore.pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from encoders.device import resolve_device
-from featurestore import UsageError
-from heads.scoring import check_dtype
+from encore.encoders.device import resolve_device
+from encore.featurestore import UsageError
+from encore.heads.scoring import check_dtype
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 

@@ -15,17 +15,17 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 
-from featurestore import Change, Store, commit
-from featurestore.block_list import blocked
-from featurestore.codecs import check_codec
-from featurestore.torn import require_records
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.progress import Passing, ProgressDisplay, watch_units
-from pipelines.pruning import EXAMPLES, Pruning, listing_to_parquet
-from pipelines.runner import RunnerChoice, run_to_end
-from pipelines.runs import RunFolder
-from pipelines.totals import DeadLetterSummary, Totals
-from pipelines.unit_stages import Snapshot, WriteSegments
+from encore.featurestore import Change, Store, commit
+from encore.featurestore.block_list import blocked
+from encore.featurestore.codecs import check_codec
+from encore.featurestore.torn import require_records
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.progress import Passing, ProgressDisplay, watch_units
+from encore.pipelines.pruning import EXAMPLES, Pruning, listing_to_parquet
+from encore.pipelines.runner import RunnerChoice, run_to_end
+from encore.pipelines.runs import RunFolder
+from encore.pipelines.totals import DeadLetterSummary, Totals
+from encore.pipelines.unit_stages import Snapshot, WriteSegments
 
 VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
 """Packages whose versions every report names."""

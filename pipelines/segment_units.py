@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore import FeatureBlock
-from featurestore.entries import SegmentEntry
-from featurestore.panics import panics_as_errors
-from pipelines.carried_predictions import Sources
-from pipelines.predictions import PredictionFile
-from pipelines.unit_flow import Failure
+from encore.featurestore import FeatureBlock
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.panics import panics_as_errors
+from encore.pipelines.carried_predictions import Sources
+from encore.pipelines.predictions import PredictionFile
+from encore.pipelines.unit_flow import Failure
 
 
 @dataclass(frozen=True)

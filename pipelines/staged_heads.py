@@ -9,13 +9,13 @@ from threading import Lock
 
 import torch
 
-from featurestore import FeatureSpec, StoreError
-from featurestore.objects import Objects
-from featurestore.store import READ_THREADS
-from heads import Head, Scorer
-from heads.head_document import read_document
-from heads.head_folder import HEAD_FILE, WEIGHTS_FILE
-from heads.training_ids import TrainingIds
+from encore.featurestore import FeatureSpec, StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.store import READ_THREADS
+from encore.heads import Head, Scorer
+from encore.heads.head_document import read_document
+from encore.heads.head_folder import HEAD_FILE, WEIGHTS_FILE
+from encore.heads.training_ids import TrainingIds
 
 DIGEST_DIGITS = 12
 """Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""

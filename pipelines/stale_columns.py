@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore import INDEX_SCHEMA, Store
-from featurestore.blocks import concatenate_indexes
-from featurestore.entries import SegmentEntry
-from featurestore.finished import find_finished
-from featurestore.kept_columns import differ
-from featurestore.records import RejectedDocument, SegmentRecord
-from featurestore.segments import EncodingCounts, write_segment
-from featurestore.store import READ_THREADS
+from encore.featurestore import INDEX_SCHEMA, Store
+from encore.featurestore.blocks import concatenate_indexes
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.finished import find_finished
+from encore.featurestore.kept_columns import differ
+from encore.featurestore.records import RejectedDocument, SegmentRecord
+from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.store import READ_THREADS
 
 HELD_BYTES = 64 << 20
 """Kept columns of the snapshot that a process holds: units that follow each other mostly ask for the same segments."""

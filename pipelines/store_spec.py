@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from featurestore import FeatureSpec, Store, UsageError
-from featurestore.addresses import Address
-from featurestore.objects import Objects
-from featurestore.store_file import read_spec, require_no_snapshots
-from pipelines.predictions.folder import PREDICTIONS_FILE
+from encore.featurestore import FeatureSpec, Store, UsageError
+from encore.featurestore.addresses import Address
+from encore.featurestore.objects import Objects
+from encore.featurestore.store_file import read_spec, require_no_snapshots
+from encore.pipelines.predictions.folder import PREDICTIONS_FILE
 
 
 def settle_spec(

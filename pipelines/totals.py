@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from featurestore.entries import SegmentEntry
-from featurestore.parquet import read_parquet
-from pipelines.runs import RunFolder
-from pipelines.unit_flow import Failure, UnitOutcome
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.parquet import read_parquet
+from encore.pipelines.runs import RunFolder
+from encore.pipelines.unit_flow import Failure, UnitOutcome
 
 LOST = Failure("run", "the runner ended without an outcome for this unit")
 

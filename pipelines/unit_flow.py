@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encoders import DocumentBlock
-from featurestore import FeatureBlock
-from featurestore.entries import SegmentEntry
-from featurestore.errors import EncoreError, UnreadableFile
-from featurestore.panics import without_quotes
-from featurestore.records import RejectedDocument, SegmentRecord
-from featurestore.segments import EncodingCounts
-from pipelines.dead_letters import DeadLetter
-from pipelines.stale_columns import Refresh
+from encore.encoders import DocumentBlock
+from encore.featurestore import FeatureBlock
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import EncoreError, UnreadableFile
+from encore.featurestore.panics import without_quotes
+from encore.featurestore.records import RejectedDocument, SegmentRecord
+from encore.featurestore.segments import EncodingCounts
+from encore.pipelines.dead_letters import DeadLetter
+from encore.pipelines.stale_columns import Refresh
 
 logger = logging.getLogger("encore")
 

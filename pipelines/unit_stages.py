@@ -12,19 +12,19 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
-from featurestore import Store
-from featurestore.block_list import BlockList, blocked
-from featurestore.entries import SegmentEntry
-from featurestore.finished import find_finished
-from featurestore.objects import Objects
-from featurestore.panics import panics_as_errors
-from featurestore.records import SegmentRecord
-from featurestore.segments import write_segment
-from pipelines.dead_letters import DeadLetter
-from pipelines.memory import give_back_freed_memory
-from pipelines.runs import RunFolder
-from pipelines.stale_columns import StoredColumns, stale_in
-from pipelines.unit_flow import Failure, Superseded, UnitFeatures, UnitOutcome, UnitState
+from encore.featurestore import Store
+from encore.featurestore.block_list import BlockList, blocked
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.finished import find_finished
+from encore.featurestore.objects import Objects
+from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.records import SegmentRecord
+from encore.featurestore.segments import write_segment
+from encore.pipelines.dead_letters import DeadLetter
+from encore.pipelines.memory import give_back_freed_memory
+from encore.pipelines.runs import RunFolder
+from encore.pipelines.stale_columns import StoredColumns, stale_in
+from encore.pipelines.unit_flow import Failure, Superseded, UnitFeatures, UnitOutcome, UnitState
 
 
 class Snapshot:

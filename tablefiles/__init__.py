@@ -1,11 +1,11 @@
 """Tables that a user gives: files of Parquet, JSON and CSV, found, opened and read block by block."""
 
-from tablefiles.contract import TO_THE_END, KeyBlock, Part, Rows, TableFormat, Wanted
-from tablefiles.files import TableFile
-from tablefiles.formats import format_of
-from tablefiles.listing.listing import Listing, Unread
-from tablefiles.listing.sources import find_files, list_files
-from tablefiles.text_options import PLAIN_TEXT, TextOptions
+from encore.tablefiles.contract import TO_THE_END, KeyBlock, Part, Rows, TableFormat, Wanted
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.formats import format_of
+from encore.tablefiles.listing.listing import Listing, Unread
+from encore.tablefiles.listing.sources import find_files, list_files
+from encore.tablefiles.text_options import PLAIN_TEXT, TextOptions
 
 __all__ = [
     "PLAIN_TEXT",

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.errors import UsageError
-from tablefiles.files import TableFile
-from tablefiles.names import list_names, shown_name
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.names import list_names, shown_name
 
 Int64s = npt.NDArray[np.int64]
 
@@ -174,7 +174,7 @@ class TableFormat(Protocol):
 
 
 class NamedFormat(TableFormat, Protocol):
-    """A format of files that are told by their endings; one file each, registered in `tablefiles.formats`."""
+    """A format of files that are told by their endings; one file each, registered in `encore.tablefiles.formats`."""
 
     name: ClassVar[str]
     endings: ClassVar[tuple[str, ...]]

@@ -11,11 +11,11 @@ import obstore
 import pyarrow as pa
 from obstore.exceptions import BaseError
 
-from featurestore.addresses import Address
-from featurestore.errors import DataError
-from featurestore.objects import Objects
-from tablefiles.compression import codec_of_name, plain_name
-from tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
+from encore.featurestore.addresses import Address
+from encore.featurestore.errors import DataError
+from encore.featurestore.objects import Objects
+from encore.tablefiles.compression import codec_of_name, plain_name
+from encore.tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
 
 READ_BYTES = 1 << 20
 """Bytes of a local file held and parsed at once: small beside a model, and no slower than more."""
@@ -32,7 +32,7 @@ class TableFile:
         uri: absolute local path, or URL of an object.
         format: ``parquet``, ``jsonl`` or ``csv``.
         bytes: size when it was listed.
-        partitions: columns in the names of its folders: (name, value); see `tablefiles.partitions`.
+        partitions: columns in the names of its folders: (name, value); see `encore.tablefiles.partitions`.
         options: what is said of its text.
         seen: what a scan found in the whole file that the reading of each part has to know (`KeyBlock.seen`).
     """

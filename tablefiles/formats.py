@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from featurestore.errors import UsageError
-from tablefiles.columnar.arrow_files import ArrowFiles
-from tablefiles.columnar.parquet_files import ParquetFiles
-from tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain_name
-from tablefiles.contract import NamedFormat, TableFormat
-from tablefiles.files import TableFile
-from tablefiles.partitions import PartitionedFormat
-from tablefiles.text.csv_files import CsvFiles
-from tablefiles.text.json_lines_files import JsonLinesFiles
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.columnar.arrow_files import ArrowFiles
+from encore.tablefiles.columnar.parquet_files import ParquetFiles
+from encore.tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain_name
+from encore.tablefiles.contract import NamedFormat, TableFormat
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.partitions import PartitionedFormat
+from encore.tablefiles.text.csv_files import CsvFiles
+from encore.tablefiles.text.json_lines_files import JsonLinesFiles
 
 FORMATS: dict[str, NamedFormat] = {
     reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles(), ArrowFiles())

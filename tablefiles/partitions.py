@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tablefiles.contract import KeyBlock, Part, Rows, TableFormat, Wanted
+from encore.tablefiles.contract import KeyBlock, Part, Rows, TableFormat, Wanted
 
 if TYPE_CHECKING:
-    from tablefiles.files import TableFile
+    from encore.tablefiles.files import TableFile
 
 NULL = "__HIVE_DEFAULT_PARTITION__"
 """The folder of rows that have no value in the column."""

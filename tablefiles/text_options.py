@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 UTF_8 = "utf-8"
 

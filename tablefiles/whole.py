@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from featurestore.errors import DataError
-from tablefiles.contract import TO_THE_END, Part, Rows, TableFormat, Wanted
-from tablefiles.files import TableFile
-from tablefiles.formats import format_of
-from tablefiles.values import as_text
+from encore.featurestore.errors import DataError
+from encore.tablefiles.contract import TO_THE_END, Part, Rows, TableFormat, Wanted
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.formats import format_of
+from encore.tablefiles.values import as_text
 
 PART_ROWS = 1 << 16
 

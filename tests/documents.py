@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from featurestore import FeatureSpec
-from featurestore.identity import key_hashes, text_digests
+from encore.featurestore import FeatureSpec
+from encore.featurestore.identity import key_hashes, text_digests
 
 
 def document_index(

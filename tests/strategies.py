@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, LayerPooling, Quantizer, TextSpec
-from featurestore.quantizers import Float16, Int2, Int4, Sign, SignCentred, UInt8
-from featurestore.spec import POSITIONS, SUMMARY
+from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, LayerPooling, Quantizer, TextSpec
+from encore.featurestore.quantizers import Float16, Int2, Int4, Sign, SignCentred, UInt8
+from encore.featurestore.spec import POSITIONS, SUMMARY
 from tests.documents import document_index, packed_numbers
 
 DOC_IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)

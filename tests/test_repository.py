@@ -2,14 +2,10 @@
 
 import os
 import re
-import shutil
 import subprocess
-import sys
-import tarfile
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 from packaging.requirements import Requirement
@@ -31,64 +27,6 @@ def tracked_files():
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """What is built of the tree, without a network, in a folder where other builds and a training left something."""
-    tree, dist = (tmp_path_factory.mktemp(name) for name in ("tree", "dist"))
-    for name in (*PACKAGES, "docs", "tests"):
-        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
-        shutil.copy(ROOT / name, tree)
-    left = (
-        "build/lib/cli/stale.py",
-        "build/lib/stale/__init__.py",
-        "build/py.typed",
-        "encore_featurestore.egg-info/x.py",
-    )
-    for name in (
-        *left,
-        "heads/topic/model.safetensors",
-        "heads/topic/head.json",
-        "cli/main.py~",
-        "cli/.env",
-        "corpus.csv",
-    ):
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (tree / name).write_text("left by something else")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-d", str(dist)], cwd=tree, check=True, capture_output=True
-    )
-    return dist
-
-
-def files_of_the_packages():
-    found = [
-        file
-        for name in PACKAGES
-        for file in (ROOT / name).rglob("*")
-        if file.suffix in {".py", ".toml", ".html", ".js"}
-    ]
-    return {str(file.relative_to(ROOT)) for file in found} | {f"{name}/py.typed" for name in PACKAGES}
-
-
-def test_a_wheel_holds_the_files_of_the_packages_and_no_others(built):
-    (wheel,) = built.glob("*.whl")
-    names = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert names == files_of_the_packages()
-
-
-def test_a_source_archive_holds_the_same_and_what_a_build_takes(built):
-    (archive,) = built.glob("*.tar.gz")
-    with tarfile.open(archive) as opened:
-        names = {name.partition("/")[2] for name in opened.getnames()}
-    more = {"PKG-INFO", "pyproject.toml", "README.md", "LICENSE", ".gitignore"}
-    assert names == files_of_the_packages() | more
-
-
-def test_every_package_says_that_it_is_typed():
-    assert [package for package in PACKAGES if not (ROOT / package / "py.typed").exists()] == []
 
 
 def test_every_requirement_is_pinned_to_a_version_that_it_allows():

@@ -15,9 +15,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from encoders.training.joint import JointTraining
-from featurestore.errors import StoreError, UsageError
-from featurestore.syncing import sync_file, sync_folder
+from encore.encoders.training.joint import JointTraining
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.syncing import sync_file, sync_folder
 
 FORMAT_VERSION = 1
 METADATA = "encore"

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encoders.documents import DocumentBlock
-from encoders.encoder import Encoder
-from encoders.ragged import Index
-from encoders.tokenize import BlockTokenizer
-from encoders.tokens import TokenBlock
-from featurestore.errors import DataError, UsageError
+from encore.encoders.documents import DocumentBlock
+from encore.encoders.encoder import Encoder
+from encore.encoders.ragged import Index
+from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.tokens import TokenBlock
+from encore.featurestore.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, eq=False)

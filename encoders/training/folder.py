@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from encoders.encoder import Encoder
-from encoders.quiet import quiet_transformers
-from encoders.sources import find_files
-from featurestore.errors import StoreError, UsageError
-from featurestore.syncing import make_folder, sync_folder, sync_tree
+from encore.encoders.encoder import Encoder
+from encore.encoders.quiet import quiet_transformers
+from encore.encoders.sources import find_files
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.syncing import make_folder, sync_folder, sync_tree
 
 PROVENANCE_FILE = "provenance.json"
 KEPT_FILES = (

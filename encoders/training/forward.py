@@ -7,12 +7,12 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from encoders.batch_effects import settled
-from encoders.batching import default_budget, longest_first, split_by_budget
-from encoders.encoder import Encoder
-from encoders.inputs import BatchInputs, batch_inputs
-from encoders.ragged import Index
-from encoders.tokens import TokenBlock
+from encore.encoders.batch_effects import settled
+from encore.encoders.batching import default_budget, longest_first, split_by_budget
+from encore.encoders.encoder import Encoder
+from encore.encoders.inputs import BatchInputs, batch_inputs
+from encore.encoders.ragged import Index
+from encore.encoders.tokens import TokenBlock
 
 CUDA_TRAINING_BUDGET = 8192
 """By arithmetic and not yet by measurement: what a large encoder (24 layers, d = 1024) keeps for its gradient then

@@ -17,20 +17,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from encoders.batch_effects import settled
-from encoders.batching import longest_first, split_by_budget
-from encoders.encoder import Encoder
-from encoders.ragged import Index, offsets_of
-from encoders.tokens import TokenBlock
-from encoders.training.examples import TaskExamples
-from encoders.training.forward import pooled_vectors, training_budget
-from encoders.training.history import LossHistory
-from encoders.training.optimizer import build_optimizer, set_rates
-from encoders.training.seeds import seeded
-from encoders.training.settings import TrainingSettings, settle_position
-from encoders.training.streams import TaskStream
-from encoders.training.task_weights import task_weights
-from featurestore.errors import JobError, UsageError
+from encore.encoders.batch_effects import settled
+from encore.encoders.batching import longest_first, split_by_budget
+from encore.encoders.encoder import Encoder
+from encore.encoders.ragged import Index, offsets_of
+from encore.encoders.tokens import TokenBlock
+from encore.encoders.training.examples import TaskExamples
+from encore.encoders.training.forward import pooled_vectors, training_budget
+from encore.encoders.training.history import LossHistory
+from encore.encoders.training.optimizer import build_optimizer, set_rates
+from encore.encoders.training.seeds import seeded
+from encore.encoders.training.settings import TrainingSettings, settle_position
+from encore.encoders.training.streams import TaskStream
+from encore.encoders.training.task_weights import task_weights
+from encore.featurestore.errors import JobError, UsageError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from encoders.training.settings import TrainingSettings
+from encore.encoders.training.settings import TrainingSettings
 
 
 def build_optimizer(model: nn.Module, heads: Iterable[nn.Module], settings: TrainingSettings) -> torch.optim.AdamW:

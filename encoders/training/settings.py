@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import torch
 
-from featurestore.errors import UsageError
-from featurestore.spec import EncoderSpec, require_summary
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import EncoderSpec, require_summary
 
 POSITIONS = ("cls", "mean")
 PRECISIONS = ("auto", "float32", "bfloat16")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from encoders.ragged import Index
-from encoders.training.seeds import derived_seed
+from encore.encoders.ragged import Index
+from encore.encoders.training.seeds import derived_seed
 
 
 class TaskStream:

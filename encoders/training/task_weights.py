@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 
 def task_weights(sizes: Mapping[str, int], temperature: float) -> dict[str, float]:

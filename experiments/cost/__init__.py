@@ -1,6 +1,6 @@
 """The cost model: bytes, FLOPs and money by arithmetic alone (paper, tables 2 and 3, figure 4)."""
 
-from experiments.cost.compute import (
+from encore.experiments.cost.compute import (
     CostLine,
     Methods,
     classifier_flops,
@@ -8,9 +8,9 @@ from experiments.cost.compute import (
     pair_attention_flops,
     paper_attention_flops,
 )
-from experiments.cost.encoder_shapes import BUILT_IN, EncoderShape, encoder_shape
-from experiments.cost.money import Corpus, MoneyComparison, Prices, compare_money
-from experiments.cost.storage import StorageRow, document_bytes, storage_rows
+from encore.experiments.cost.encoder_shapes import BUILT_IN, EncoderShape, encoder_shape
+from encore.experiments.cost.money import Corpus, MoneyComparison, Prices, compare_money
+from encore.experiments.cost.storage import StorageRow, document_bytes, storage_rows
 
 __all__ = [
     "BUILT_IN",

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from experiments.cost.encoder_shapes import EncoderShape
-from heads.attention_sizes import default_heads
+from encore.experiments.cost.encoder_shapes import EncoderShape
+from encore.heads.attention_sizes import default_heads
 
 
 def paper_attention_flops(width: int, tokens: int) -> int:

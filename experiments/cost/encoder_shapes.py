@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 FEED_FORWARD_WIDTHS = ("intermediate_size", "hidden_dim", "d_ff", "ffn_dim", "encoder_ffn_dim", "n_inner")
 """What architectures call the inner width of the feed-forward part."""
@@ -98,8 +98,8 @@ def encoder_shape(name: str) -> EncoderShape:
     if name in BUILT_IN:
         return BUILT_IN[name]
     # Importing transformers takes five seconds of a processor, and the encoders above need none of it.
-    from encoders.checkpoint import load_config  # noqa: PLC0415
-    from encoders.sources import find_files  # noqa: PLC0415
+    from encore.encoders.checkpoint import load_config  # noqa: PLC0415
+    from encore.encoders.sources import find_files  # noqa: PLC0415
 
     try:
         files = find_files(name, ("config.json",))

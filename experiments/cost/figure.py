@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from experiments.cost.compute import CostLine, Methods, round_up
-from featurestore.errors import UsageError
-from featurestore.named_files import new_file
+from encore.experiments.cost.compute import CostLine, Methods, round_up
+from encore.featurestore.errors import UsageError
+from encore.featurestore.named_files import new_file
 
 if TYPE_CHECKING:
     import altair as alt

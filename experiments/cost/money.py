@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from experiments.cost.compute import Methods, classifier_flops
-from experiments.cost.encoder_shapes import EncoderShape
-from experiments.cost.storage import document_bytes
-from featurestore.errors import UsageError
-from featurestore.layers import LayerPooling
+from encore.experiments.cost.compute import Methods, classifier_flops
+from encore.experiments.cost.encoder_shapes import EncoderShape
+from encore.experiments.cost.storage import document_bytes
+from encore.featurestore.errors import UsageError
+from encore.featurestore.layers import LayerPooling
 
 BYTES_A_GB = 10**9
 TERA = 10**12

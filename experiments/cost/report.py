@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from experiments.cost import paper
-from experiments.cost.compute import Methods, classifier_flops
-from experiments.cost.encoder_shapes import EncoderShape, encoder_shape
-from experiments.cost.money import ASSUMED, Corpus, MoneyComparison, Prices, compare_money
-from experiments.cost.storage import StorageRow, as_the_paper_rounds, storage_rows
-from featurestore.errors import UsageError
-from featurestore.layers import LayerPooling
-from featurestore.spec import POSITIONS
-from heads.attention_sizes import check_queries
+from encore.experiments.cost import paper
+from encore.experiments.cost.compute import Methods, classifier_flops
+from encore.experiments.cost.encoder_shapes import EncoderShape, encoder_shape
+from encore.experiments.cost.money import ASSUMED, Corpus, MoneyComparison, Prices, compare_money
+from encore.experiments.cost.storage import StorageRow, as_the_paper_rounds, storage_rows
+from encore.featurestore.errors import UsageError
+from encore.featurestore.layers import LayerPooling
+from encore.featurestore.spec import POSITIONS
+from encore.heads.attention_sizes import check_queries
 
 
 @dataclass(frozen=True)

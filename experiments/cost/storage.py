@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.cost.encoder_shapes import EncoderShape
-from featurestore.layers import LayerPooling
-from featurestore.quantizers import REGISTRY, parse_quantizer
+from encore.experiments.cost.encoder_shapes import EncoderShape
+from encore.featurestore.layers import LayerPooling
+from encore.featurestore.quantizers import REGISTRY, parse_quantizer
 
 KIBI, MEBI = 1024, 1024**2
 

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from experiments.cells import CellStore
-from experiments.tradeoff.grid import Setting
-from experiments.tradeoff.label_options import LabelledTask
-from featurestore import FeatureBlock, FeatureSpec, Store
-from featurestore.calibration_sample import sample_activations
-from featurestore.derivation import Derivation
-from featurestore.quantizers import calibrate, quantizer_from_dict
-from heads import Labels, TrainedHead, TrainSettings, train_head
-from heads.examples import Examples
-from heads.pooling import kind_of
+from encore.experiments.cells import CellStore
+from encore.experiments.tradeoff.grid import Setting
+from encore.experiments.tradeoff.label_options import LabelledTask
+from encore.featurestore import FeatureBlock, FeatureSpec, Store
+from encore.featurestore.calibration_sample import sample_activations
+from encore.featurestore.derivation import Derivation
+from encore.featurestore.quantizers import calibrate, quantizer_from_dict
+from encore.heads import Labels, TrainedHead, TrainSettings, train_head
+from encore.heads.examples import Examples
+from encore.heads.pooling import kind_of
 
 PART_BYTES = 16 << 20
 """Packed bytes that are derived at a time: as floats they may take sixteen times as many."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from experiments.tradeoff.marks import TOOLTIP, Mark, front_of, log_ticks, marks_of, numbered, quantizer_names
-from experiments.tradeoff.run import TradeoffReport
-from featurestore.spec import POSITIONS
+from encore.experiments.tradeoff.marks import TOOLTIP, Mark, front_of, log_ticks, marks_of, numbered, quantizer_names
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.featurestore.spec import POSITIONS
 
 if TYPE_CHECKING:
     import altair as alt
@@ -39,7 +39,7 @@ COLOURS = (
 PAGE_INK = "currentColor"
 """What the page's style says, which follows the reader's choice of light or dark."""
 SHAPES = ("circle", "square", "triangle-up")
-"""Of the positions, in the order of `featurestore.spec.POSITIONS`: tokens, cls, mean."""
+"""Of the positions, in the order of `encore.featurestore.spec.POSITIONS`: tokens, cls, mean."""
 PICKS = ("quantizer", "positions")
 """Fields of a mark by which the page picks marks out, and names of the parameters that hold what is picked."""
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from featurestore import FeatureSpec, UsageError
-from featurestore.derivation import Derivation
-from featurestore.given import several
-from featurestore.layers import DEFAULT_MEAN
-from featurestore.quantizers import REGISTRY, parse_quantizer
-from featurestore.spec import POSITIONS
+from encore.featurestore import FeatureSpec, UsageError
+from encore.featurestore.derivation import Derivation
+from encore.featurestore.given import several
+from encore.featurestore.layers import DEFAULT_MEAN
+from encore.featurestore.quantizers import REGISTRY, parse_quantizer
+from encore.featurestore.spec import POSITIONS
 
 
 @dataclass(frozen=True)

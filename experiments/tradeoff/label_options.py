@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from featurestore import DataError, Store, UsageError
-from featurestore.addresses import without_credentials
-from heads import Labels, Split, check_task, read_labels
-from heads.store_training import DEV_SHARE
-from tablefiles import PLAIN_TEXT, TextOptions
-from tablefiles.formats import format_of_name
+from encore.featurestore import DataError, Store, UsageError
+from encore.featurestore.addresses import without_credentials
+from encore.heads import Labels, Split, check_task, read_labels
+from encore.heads.store_training import DEV_SHARE
+from encore.tablefiles import PLAIN_TEXT, TextOptions
+from encore.tablefiles.formats import format_of_name
 
 SPLIT_SEED = 0
 """Of the dev share: every setting and every seed of a head is measured on the same documents."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.summary import Point, front_numbers
-from experiments.tradeoff.wording import human_bytes, percent
-from featurestore.quantizers import parse_quantizer
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.summary import Point, front_numbers
+from encore.experiments.tradeoff.wording import human_bytes, percent
+from encore.featurestore.quantizers import parse_quantizer
 
 NUMBER_ROOM = (15, 12)
 """Pixels that a number of two digits takes, across and down."""

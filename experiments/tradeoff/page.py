@@ -14,13 +14,13 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from experiments.tradeoff.label_options import LabelledTask
-from experiments.tradeoff.page_pictures import legend_of, panels_of
-from experiments.tradeoff.page_table import head_of, rows_of
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.tables import provenance
-from experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text, rising_text
-from featurestore.counted import counted
+from encore.experiments.tradeoff.label_options import LabelledTask
+from encore.experiments.tradeoff.page_pictures import legend_of, panels_of
+from encore.experiments.tradeoff.page_table import head_of, rows_of
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.tables import provenance
+from encore.experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text, rising_text
+from encore.featurestore.counted import counted
 
 if TYPE_CHECKING:
     import altair as alt
@@ -72,7 +72,7 @@ def content_policy(*scripts: str) -> str:
 
 
 def _template(name: str) -> Template:
-    return Template(files("experiments.tradeoff").joinpath(name).read_text(encoding="utf-8"))
+    return Template(files("encore.experiments.tradeoff").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _text(text: str) -> str:

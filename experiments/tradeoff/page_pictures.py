@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from experiments.tradeoff.chart import PICKS, colours_of, panel_names, shapes_of
-from experiments.tradeoff.marks import Mark, listed, marks_of
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.wording import panel_title
+from encore.experiments.tradeoff.chart import PICKS, colours_of, panel_names, shapes_of
+from encore.experiments.tradeoff.marks import Mark, listed, marks_of
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.wording import panel_title
 
 DRAWN = {
     "circle": '<circle r="5"{fill}/>',

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.summary import MEAN, Point, front_numbers, overall
-from experiments.tradeoff.wording import human_bytes, percent
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.summary import MEAN, Point, front_numbers, overall
+from encore.experiments.tradeoff.wording import human_bytes, percent
 
 TASK_COLUMNS = 4
 """Tasks up to which the table has a column for each; settings.parquet has any number."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from experiments.tradeoff.chart import WIDTH, colours_of, configured, panel, panel_names
-from experiments.tradeoff.marks import Mark, listed, marks_of
-from experiments.tradeoff.png import compact
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.wording import panel_title
-from featurestore import UsageError
+from encore.experiments.tradeoff.chart import WIDTH, colours_of, configured, panel, panel_names
+from encore.experiments.tradeoff.marks import Mark, listed, marks_of
+from encore.experiments.tradeoff.png import compact
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.wording import panel_title
+from encore.featurestore import UsageError
 
 if TYPE_CHECKING:
     import altair as alt

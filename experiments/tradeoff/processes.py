@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from featurestore import JobError
+from encore.featurestore import JobError
 
 POLL_SECONDS = 1.0
 

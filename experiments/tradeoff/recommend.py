@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.tradeoff.summary import Point
+from encore.experiments.tradeoff.summary import Point
 
 DEFAULT_MAX_LOSS = 0.5
 """Points of accuracy that may be lost where no budget is given."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.tradeoff.chart import page_panel, panel_names
-from experiments.tradeoff.page import build_page
-from experiments.tradeoff.picture import build_picture, png_of, require_report_extra
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.tables import CELLS_FILE, SETTINGS_FILE, write_tables
-from featurestore import UsageError
-from featurestore.whole_files import whole_file
+from encore.experiments.tradeoff.chart import page_panel, panel_names
+from encore.experiments.tradeoff.page import build_page
+from encore.experiments.tradeoff.picture import build_picture, png_of, require_report_extra
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.tables import CELLS_FILE, SETTINGS_FILE, write_tables
+from encore.featurestore import UsageError
+from encore.featurestore.whole_files import whole_file
 
 PICTURE_FILE = "tradeoff.png"
 PAGE_FILE = "tradeoff.html"

@@ -7,10 +7,10 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.tradeoff.label_options import LabelFiles
-from featurestore import UsageError
-from featurestore.given import settle_fields
-from tablefiles import PLAIN_TEXT, TextOptions
+from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.featurestore import UsageError
+from encore.featurestore.given import settle_fields
+from encore.tablefiles import PLAIN_TEXT, TextOptions
 
 SEEDS = 3
 

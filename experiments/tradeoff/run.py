@@ -10,16 +10,16 @@ from importlib.metadata import version
 
 import numpy as np
 
-from experiments.tradeoff.cells import Bench, HeadUnit, head_key, right_of, units_of
-from experiments.tradeoff.grid import Setting, build_grid, left_out
-from experiments.tradeoff.label_options import LabelledTask, read_tasks
-from experiments.tradeoff.processes import run_units
-from experiments.tradeoff.recommend import Recommendation, recommend
-from experiments.tradeoff.request import TradeoffRequest
-from experiments.tradeoff.sizes import DocumentSizes
-from experiments.tradeoff.summary import Point, SettingSize, overall, summarise
-from featurestore import Store, UsageError
-from heads import TrainSettings
+from encore.experiments.tradeoff.cells import Bench, HeadUnit, head_key, right_of, units_of
+from encore.experiments.tradeoff.grid import Setting, build_grid, left_out
+from encore.experiments.tradeoff.label_options import LabelledTask, read_tasks
+from encore.experiments.tradeoff.processes import run_units
+from encore.experiments.tradeoff.recommend import Recommendation, recommend
+from encore.experiments.tradeoff.request import TradeoffRequest
+from encore.experiments.tradeoff.sizes import DocumentSizes
+from encore.experiments.tradeoff.summary import Point, SettingSize, overall, summarise
+from encore.featurestore import Store, UsageError
+from encore.heads import TrainSettings
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is finished and how much there is."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from featurestore import FeatureSpec, Store
-from featurestore.entries import SegmentEntry
-from featurestore.records import SegmentRecord, record_path
+from encore.featurestore import FeatureSpec, Store
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.records import SegmentRecord, record_path
 
 RECORDS_READ = 16
 """Segments whose records are read for the index's size, evenly spread over the snapshot."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from experiments.tradeoff.estimate import Estimate
-from experiments.tradeoff.grid import Setting
-from experiments.tradeoff.pareto import on_front
+from encore.experiments.tradeoff.estimate import Estimate
+from encore.experiments.tradeoff.grid import Setting
+from encore.experiments.tradeoff.pareto import on_front
 
 MEAN = "mean of tasks"
 """Name of the panel over all tasks."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.tradeoff.cells import head_key
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.summary import Point
-from featurestore.whole_files import whole_file
+from encore.experiments.tradeoff.cells import head_key
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.summary import Point
+from encore.featurestore.whole_files import whole_file
 
 CELLS_FILE = "cells.parquet"
 SETTINGS_FILE = "settings.parquet"

@@ -6,11 +6,11 @@ import shlex
 
 import pyarrow.compute as pc
 
-from experiments.tradeoff.recommend import Recommendation
-from experiments.tradeoff.run import TradeoffReport
-from experiments.tradeoff.summary import Point
-from featurestore import Store
-from featurestore.counted import counted
+from encore.experiments.tradeoff.recommend import Recommendation
+from encore.experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.summary import Point
+from encore.featurestore import Store
+from encore.featurestore.counted import counted
 
 RISING_BY_CHANCE = 0.1
 """Share of heads whose dev accuracy may rise to the last without a remark."""

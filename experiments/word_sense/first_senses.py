@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore import DataError, UsageError
-from featurestore.named_files import read_file
+from encore.featurestore import DataError, UsageError
+from encore.featurestore.named_files import read_file
 
 PARTS_OF_SPEECH = ("NOUN", "VERB", "ADJ", "ADV", "ADJ")
 """Names of WordNet's synset types 1 to 5, in the words of the instances; a satellite, type 5, is an adjective."""

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from experiments.result_tables import MISSING, markdown
-from experiments.word_sense.scores import Coverage, Interval, PairedIntervals, SenseScore
-from featurestore.whole_files import whole_file
+from encore.experiments.result_tables import MISSING, markdown
+from encore.experiments.word_sense.scores import Coverage, Interval, PairedIntervals, SenseScore
+from encore.featurestore.whole_files import whole_file
 
 BASELINE = "most frequent sense"
 WHOLE = "all"

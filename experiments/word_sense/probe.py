@@ -11,21 +11,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encoders import Encoder
-from encoders.tokenize import BlockTokenizer
-from experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
-from experiments.word_sense.centroids import SenseCentroids, SenseInventory
-from experiments.word_sense.first_senses import first_senses, read_first_senses
-from experiments.word_sense.instances import WordInstances, distinct_sentences
-from experiments.word_sense.lines import BASELINE, ProbeResult, lines_of
-from experiments.word_sense.scores import Coverage
-from experiments.word_sense.stores import ORIGINAL, SentenceStores
-from experiments.word_sense.vectors import word_vectors
-from featurestore import Store, UsageError, parse_quantizer
-from featurestore.counted import counted
-from featurestore.given import settle_fields
-from pipelines.progress import ProgressDisplay
-from pipelines.resident_encoder import resident_encoder
+from encore.encoders import Encoder
+from encore.encoders.tokenize import BlockTokenizer
+from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
+from encore.experiments.word_sense.centroids import SenseCentroids, SenseInventory
+from encore.experiments.word_sense.first_senses import first_senses, read_first_senses
+from encore.experiments.word_sense.instances import WordInstances, distinct_sentences
+from encore.experiments.word_sense.lines import BASELINE, ProbeResult, lines_of
+from encore.experiments.word_sense.scores import Coverage
+from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
+from encore.experiments.word_sense.vectors import word_vectors
+from encore.featurestore import Store, UsageError, parse_quantizer
+from encore.featurestore.counted import counted
+from encore.featurestore.given import settle_fields
+from encore.pipelines.progress import ProgressDisplay
+from encore.pipelines.resident_encoder import resident_encoder
 
 QUANTIZERS = (ORIGINAL, "uint8", "sign")
 """What is always measured: the original features, 8 bits and 1 bit (paper, table 4)."""

@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore import JobError, Store, UsageError
-from featurestore.layers import LayerPooling
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.progress import ProgressDisplay, Silent
-from pipelines.segment_job import JobReport
+from encore.featurestore import JobError, Store, UsageError
+from encore.featurestore.layers import LayerPooling
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.segment_job import JobReport
 
 ORIGINAL = "float16"
 """Quantizer of features that count as not quantized."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from featurestore.commit import Change, commit
-from featurestore.entries import SegmentEntry
-from featurestore.errors import CommitConflict, UsageError
-from featurestore.maintenance.merge import merge
-from featurestore.records import SegmentRecord
-from featurestore.store import Store, version_log
-from featurestore.torn import require_records
+from encore.featurestore.commit import Change, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import CommitConflict, UsageError
+from encore.featurestore.maintenance.merge import merge
+from encore.featurestore.records import SegmentRecord
+from encore.featurestore.store import Store, version_log
+from encore.featurestore.torn import require_records
 
 TARGET_BYTES = 64 << 20
 COMMIT_GROUPS = 64

@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 
-from featurestore.block_list import LIST_PATH, SALT_PATH, blocked
-from featurestore.deletions import read_deletions, vector_path
-from featurestore.entries import SegmentEntry, entries_of
-from featurestore.errors import StoreError
-from featurestore.maintenance.verify import Progress
-from featurestore.missing import get_named, missing
-from featurestore.objects import Objects
-from featurestore.reader import SegmentReader
-from featurestore.records import StoredObject, attempt_path, record_path
-from featurestore.store import version_log
-from featurestore.versions import Manifest, list_path, manifest_path
+from encore.featurestore.block_list import LIST_PATH, SALT_PATH, blocked
+from encore.featurestore.deletions import read_deletions, vector_path
+from encore.featurestore.entries import SegmentEntry, entries_of
+from encore.featurestore.errors import StoreError
+from encore.featurestore.maintenance.verify import Progress
+from encore.featurestore.missing import get_named, missing
+from encore.featurestore.objects import Objects
+from encore.featurestore.reader import SegmentReader
+from encore.featurestore.records import StoredObject, attempt_path, record_path
+from encore.featurestore.store import version_log
+from encore.featurestore.versions import Manifest, list_path, manifest_path
 
 THREADS = 8
 """Segments that are copied at a time; an object of each is held in memory."""

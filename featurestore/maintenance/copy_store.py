@@ -10,15 +10,15 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 
-from featurestore.errors import SnapshotGone, UsageError
-from featurestore.maintenance.copy_objects import Target, copy_block_list, copy_objects
-from featurestore.maintenance.verify import Progress
-from featurestore.objects import Objects
-from featurestore.store import Store, version_log
-from featurestore.store_file import STORE_FILE
-from featurestore.tags import tag_path, tags
-from featurestore.tombstones import EMPTIED, look
-from featurestore.versions import Manifest, manifest_path
+from encore.featurestore.errors import SnapshotGone, UsageError
+from encore.featurestore.maintenance.copy_objects import Target, copy_block_list, copy_objects
+from encore.featurestore.maintenance.verify import Progress
+from encore.featurestore.objects import Objects
+from encore.featurestore.store import Store, version_log
+from encore.featurestore.store_file import STORE_FILE
+from encore.featurestore.tags import tag_path, tags
+from encore.featurestore.tombstones import EMPTIED, look
+from encore.featurestore.versions import Manifest, manifest_path
 
 LOOKS = 5
 """Times that a copy begins, where a vacuum takes what it is copying."""

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.block_list import block as put_on_block_list
-from featurestore.commit import Change, commit_on_head
-from featurestore.errors import DataError
-from featurestore.identity import id_array, key_hashes
-from featurestore.keys import words
-from featurestore.store import Store
+from encore.featurestore.block_list import block as put_on_block_list
+from encore.featurestore.commit import Change, commit_on_head
+from encore.featurestore.errors import DataError
+from encore.featurestore.identity import id_array, key_hashes
+from encore.featurestore.keys import words
+from encore.featurestore.store import Store
 
 EXAMPLES = 5
 """Ids that are not stored, of which a message names so many."""

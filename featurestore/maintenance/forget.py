@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from featurestore.errors import UsageError
-from featurestore.maintenance.compact import Compaction, compact
-from featurestore.maintenance.forget_at_work import (
+from encore.featurestore.errors import UsageError
+from encore.featurestore.maintenance.compact import Compaction, compact
+from encore.featurestore.maintenance.forget_at_work import (
     AtWork,
     attempts_at_work,
     remove_aside,
@@ -22,14 +22,14 @@ from featurestore.maintenance.forget_at_work import (
     remove_staged,
     signs_of_work,
 )
-from featurestore.maintenance.forget_tags import held_by_tags
-from featurestore.maintenance.needs import KeepRule, Needs
-from featurestore.maintenance.removal import remove
-from featurestore.maintenance.removal_plan import Stock
-from featurestore.maintenance.vacuum import AGE_LIMIT
-from featurestore.objects import Listed, Objects
-from featurestore.store import Store, version_log
-from featurestore.tags import tags
+from encore.featurestore.maintenance.forget_tags import held_by_tags
+from encore.featurestore.maintenance.needs import KeepRule, Needs
+from encore.featurestore.maintenance.removal import remove
+from encore.featurestore.maintenance.removal_plan import Stock
+from encore.featurestore.maintenance.vacuum import AGE_LIMIT
+from encore.featurestore.objects import Listed, Objects
+from encore.featurestore.store import Store, version_log
+from encore.featurestore.tags import tags
 
 FAR = datetime.max.replace(tzinfo=UTC)
 

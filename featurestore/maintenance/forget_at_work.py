@@ -13,11 +13,11 @@ from pathlib import Path
 
 from obstore.store import LocalStore
 
-from featurestore.errors import StoreError
-from featurestore.maintenance.removal import THREADS
-from featurestore.maintenance.removal_plan import SegmentFolder
-from featurestore.objects import Listed, Objects
-from featurestore.sealed import parse_json
+from encore.featurestore.errors import StoreError
+from encore.featurestore.maintenance.removal import THREADS
+from encore.featurestore.maintenance.removal_plan import SegmentFolder
+from encore.featurestore.objects import Listed, Objects
+from encore.featurestore.sealed import parse_json
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
 RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")

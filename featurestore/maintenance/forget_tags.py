@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from featurestore.entries import SegmentEntry
-from featurestore.store import READ_THREADS, Store, version_log
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.store import READ_THREADS, Store, version_log
 
 
 def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:

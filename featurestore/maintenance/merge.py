@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.blocks import FeatureBlock, concatenate_indexes
-from featurestore.entries import SegmentEntry
-from featurestore.finished import find_finished
-from featurestore.reader import SegmentReader
-from featurestore.records import SegmentRecord
-from featurestore.segments import EncodingCounts, write_segment
-from featurestore.spec import FeatureSpec
-from featurestore.store import READ_THREADS, Store
+from encore.featurestore.blocks import FeatureBlock, concatenate_indexes
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.finished import find_finished
+from encore.featurestore.reader import SegmentReader
+from encore.featurestore.records import SegmentRecord
+from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store import READ_THREADS, Store
 
 COPY_BYTES = 4 << 20
 """Packed bytes of a source with deleted rows that are read at a time, beside the segment that is put together."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from featurestore.errors import StoreError
-from featurestore.objects import Objects
-from featurestore.store import version_log
+from encore.featurestore.errors import StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.store import version_log
 
 REMOVALS = frozenset({"vacuum", "forget"})
-"""Operations whose snapshots change nothing (`featurestore.maintenance.removal`)."""
+"""Operations whose snapshots change nothing (`encore.featurestore.maintenance.removal`)."""
 
 
 @dataclass(frozen=True)

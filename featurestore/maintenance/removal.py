@@ -16,16 +16,16 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from featurestore.commit import ATTEMPTS
-from featurestore.entries import entry_table, snapshot_counts
-from featurestore.errors import CommitConflict
-from featurestore.maintenance.needs import Needs
-from featurestore.maintenance.removal_plan import Doomed
-from featurestore.objects import Listed, Objects
-from featurestore.records import record_path
-from featurestore.store import version_log
-from featurestore.tags import tags
-from featurestore.tombstones import EMPTIED, look, retire
+from encore.featurestore.commit import ATTEMPTS
+from encore.featurestore.entries import entry_table, snapshot_counts
+from encore.featurestore.errors import CommitConflict
+from encore.featurestore.maintenance.needs import Needs
+from encore.featurestore.maintenance.removal_plan import Doomed
+from encore.featurestore.objects import Listed, Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import tags
+from encore.featurestore.tombstones import EMPTIED, look, retire
 
 THREADS = 16
 

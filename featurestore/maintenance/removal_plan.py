@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from featurestore.maintenance.needs import Needs
-from featurestore.names import LONG, SHORT
-from featurestore.objects import Listed, Objects
-from featurestore.store import version_log
-from featurestore.tombstones import is_emptied
-from featurestore.versions import MANIFEST
+from encore.featurestore.maintenance.needs import Needs
+from encore.featurestore.names import LONG, SHORT
+from encore.featurestore.objects import Listed, Objects
+from encore.featurestore.store import version_log
+from encore.featurestore.tombstones import is_emptied
+from encore.featurestore.versions import MANIFEST
 
 LIST = re.compile(rf"lists/({LONG})\.parquet")
 VECTOR = re.compile(rf"deletions/({SHORT})")

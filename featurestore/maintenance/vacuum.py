@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from featurestore.errors import UsageError
-from featurestore.maintenance.forget_at_work import staged_files
-from featurestore.maintenance.needs import KeepRule, Needs, spanning
-from featurestore.maintenance.removal import remove
-from featurestore.maintenance.removal_plan import Stock
-from featurestore.objects import Listed, Objects
-from featurestore.store_file import STORE_FILE, read_spec
-from featurestore.tags import tags
+from encore.featurestore.errors import UsageError
+from encore.featurestore.maintenance.forget_at_work import staged_files
+from encore.featurestore.maintenance.needs import KeepRule, Needs, spanning
+from encore.featurestore.maintenance.removal import remove
+from encore.featurestore.maintenance.removal_plan import Stock
+from encore.featurestore.objects import Listed, Objects
+from encore.featurestore.store_file import STORE_FILE, read_spec
+from encore.featurestore.tags import tags
 
 AGE_LIMIT = timedelta(days=7)
 """Nothing younger is removed. It is to be longer than the longest job, which commits at its end what it wrote first."""
@@ -78,7 +78,7 @@ def vacuum(
     The newest snapshot, tagged ones, and those that were the newest within the age limit stay in any case; so do
     `store.json`, tags, the block list and the reports below ``runs/``. Wherever it stops, what is kept is whole, and
     the next vacuum removes the rest. Where more than manifests goes, a snapshot that changes nothing keeps commits at
-    the same time from listing what is gone (`featurestore.maintenance.removal`).
+    the same time from listing what is gone (`encore.featurestore.maintenance.removal`).
 
     Args:
         objects: where the store lies.

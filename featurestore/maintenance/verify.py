@@ -7,21 +7,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from featurestore.entries import SegmentEntry
-from featurestore.errors import StoreError
-from featurestore.maintenance.verify_block_list import check_block_list
-from featurestore.maintenance.verify_findings import UNREAD, Audit, Finding
-from featurestore.maintenance.verify_keys import Duplicate, LifeFiles
-from featurestore.maintenance.verify_lists import Listing, Span, read_listing
-from featurestore.maintenance.verify_segment import check_segment
-from featurestore.maintenance.verify_snapshots import check_manifests, check_store_file
-from featurestore.objects import Objects
-from featurestore.reader import SegmentReader
-from featurestore.records import attempt_path, record_path
-from featurestore.segments import INDEX_FILE
-from featurestore.spec import FeatureSpec
-from featurestore.store import READ_THREADS, version_log
-from featurestore.tags import snapshot_number
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import StoreError
+from encore.featurestore.maintenance.verify_block_list import check_block_list
+from encore.featurestore.maintenance.verify_findings import UNREAD, Audit, Finding
+from encore.featurestore.maintenance.verify_keys import Duplicate, LifeFiles
+from encore.featurestore.maintenance.verify_lists import Listing, Span, read_listing
+from encore.featurestore.maintenance.verify_segment import check_segment
+from encore.featurestore.maintenance.verify_snapshots import check_manifests, check_store_file
+from encore.featurestore.objects import Objects
+from encore.featurestore.reader import SegmentReader
+from encore.featurestore.records import attempt_path, record_path
+from encore.featurestore.segments import INDEX_FILE
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store import READ_THREADS, version_log
+from encore.featurestore.tags import snapshot_number
 
 Progress = Callable[[int, int], None]
 """Told how many segments of how many are checked."""

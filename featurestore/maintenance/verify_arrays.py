@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from featurestore.errors import StoreError
-from featurestore.maintenance.verify_objects import GROUP_FILE, SegmentObjects
-from featurestore.spec import FeatureSpec
+from encore.featurestore.errors import StoreError
+from encore.featurestore.maintenance.verify_objects import GROUP_FILE, SegmentObjects
+from encore.featurestore.spec import FeatureSpec
 
 DECODED_BYTES = 4 << 20
 """Packed features that are decoded at a time."""

@@ -7,10 +7,10 @@ import hashlib
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.block_list import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
-from featurestore.errors import StoreError
-from featurestore.maintenance.verify_findings import Audit
-from featurestore.parquet import DIGEST_BYTES, read_parquet
+from encore.featurestore.block_list import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
+from encore.featurestore.errors import StoreError
+from encore.featurestore.maintenance.verify_findings import Audit
+from encore.featurestore.parquet import DIGEST_BYTES, read_parquet
 
 
 def check_block_list(audit: Audit, counted: int) -> None:

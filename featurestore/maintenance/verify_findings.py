@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from featurestore.errors import RESTORE, UPGRADE, StoreError
-from featurestore.links import ADVICE
-from featurestore.objects import Objects
-from featurestore.tombstones import is_emptied
+from encore.featurestore.errors import RESTORE, UPGRADE, StoreError
+from encore.featurestore.links import ADVICE
+from encore.featurestore.objects import Objects
+from encore.featurestore.tombstones import is_emptied
 
 UNREAD = "see that storage lets it be read"
 """What to do about an object that storage refuses: nobody knows whether it is damaged."""

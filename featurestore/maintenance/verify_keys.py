@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.keys import KeyArray
+from encore.featurestore.keys import KeyArray
 
 PARTITION_DOCUMENTS = 1 << 22
 """Documents that are sorted at a time."""
@@ -44,7 +44,7 @@ def lives_of_segment(segment: int, keys: KeyArray, spans: Sequence[tuple[int, in
 
     Args:
         segment: its ordinal.
-        keys: (documents, 2): key hashes, as `featurestore.keys.words` gives them.
+        keys: (documents, 2): key hashes, as `encore.featurestore.keys.words` gives them.
         spans: (first, stop, deleted positions) of the neighbouring snapshots that list it alike, ascending.
     """
     none = -1

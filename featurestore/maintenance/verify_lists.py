@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from featurestore.entries import SegmentEntry, entries_of, snapshot_counts
-from featurestore.errors import StoreError
-from featurestore.maintenance.verify_findings import Audit
-from featurestore.store import version_log
-from featurestore.versions import Manifest, list_path, manifest_path
+from encore.featurestore.entries import SegmentEntry, entries_of, snapshot_counts
+from encore.featurestore.errors import StoreError
+from encore.featurestore.maintenance.verify_findings import Audit
+from encore.featurestore.store import version_log
+from encore.featurestore.versions import Manifest, list_path, manifest_path
 
 EntryRows = Sequence[tuple[SegmentEntry, bool]]
 """The rows of a segment list, and whether each says that its segment has left the store."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from featurestore.entries import SegmentEntry
-from featurestore.errors import StoreError
-from featurestore.maintenance.verify_findings import Audit
-from featurestore.objects import Objects
-from featurestore.reader import SegmentReader
-from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
-from featurestore.sealed import parse_json
-from featurestore.segments import INDEX_FILE
-from featurestore.spec import FeatureSpec
-from featurestore.tombstones import opened
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import StoreError
+from encore.featurestore.maintenance.verify_findings import Audit
+from encore.featurestore.objects import Objects
+from encore.featurestore.reader import SegmentReader
+from encore.featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from encore.featurestore.sealed import parse_json
+from encore.featurestore.segments import INDEX_FILE
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.tombstones import opened
 
 GROUP_FILE = "zarr.json"
 READ_WHOLE = (GROUP_FILE, "features/zarr.json", "offsets/zarr.json", INDEX_FILE)

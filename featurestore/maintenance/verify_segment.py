@@ -10,21 +10,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.blocks import INDEX_SCHEMA
-from featurestore.counted import counted
-from featurestore.deletions import read_deletions, vector_path
-from featurestore.entries import SegmentEntry
-from featurestore.errors import StoreError
-from featurestore.identity import key_hashes
-from featurestore.keys import KeyArray, words
-from featurestore.maintenance.verify_arrays import check_arrays
-from featurestore.maintenance.verify_findings import Audit
-from featurestore.maintenance.verify_keys import Lives, lives_of_segment
-from featurestore.maintenance.verify_lists import Span
-from featurestore.maintenance.verify_objects import SegmentObjects, check_objects
-from featurestore.records import record_path
-from featurestore.segments import INDEX_FILE
-from featurestore.spec import FeatureSpec
+from encore.featurestore.blocks import INDEX_SCHEMA
+from encore.featurestore.counted import counted
+from encore.featurestore.deletions import read_deletions, vector_path
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import StoreError
+from encore.featurestore.identity import key_hashes
+from encore.featurestore.keys import KeyArray, words
+from encore.featurestore.maintenance.verify_arrays import check_arrays
+from encore.featurestore.maintenance.verify_findings import Audit
+from encore.featurestore.maintenance.verify_keys import Lives, lives_of_segment
+from encore.featurestore.maintenance.verify_lists import Span
+from encore.featurestore.maintenance.verify_objects import SegmentObjects, check_objects
+from encore.featurestore.records import record_path
+from encore.featurestore.segments import INDEX_FILE
+from encore.featurestore.spec import FeatureSpec
 
 
 def check_segment(audit: Audit, spec: FeatureSpec | None, ordinal: int, spans: Sequence[Span]) -> list[Lives]:

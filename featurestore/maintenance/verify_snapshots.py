@@ -7,16 +7,16 @@ import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from featurestore.errors import RESTORE, StoreError, UsageError
-from featurestore.maintenance.verify_findings import Audit
-from featurestore.records import FORMAT_VERSION
-from featurestore.sealed import parse_json
-from featurestore.spec import FeatureSpec
-from featurestore.store import version_log
-from featurestore.store_file import STORE_FILE, read_spec
-from featurestore.tags import TAG_NAME, snapshot_number
-from featurestore.tombstones import opened
-from featurestore.versions import Manifest, manifest_path
+from encore.featurestore.errors import RESTORE, StoreError, UsageError
+from encore.featurestore.maintenance.verify_findings import Audit
+from encore.featurestore.records import FORMAT_VERSION
+from encore.featurestore.sealed import parse_json
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store import version_log
+from encore.featurestore.store_file import STORE_FILE, read_spec
+from encore.featurestore.tags import TAG_NAME, snapshot_number
+from encore.featurestore.tombstones import opened
+from encore.featurestore.versions import Manifest, manifest_path
 
 STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
 

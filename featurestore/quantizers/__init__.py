@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from featurestore.errors import UsageError
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.contract import Calibration, Quantizer
-from featurestore.quantizers.float16 import Float16
-from featurestore.quantizers.int2 import Int2
-from featurestore.quantizers.int4 import Int4
-from featurestore.quantizers.sign import Sign
-from featurestore.quantizers.sign_centred import SignCentred
-from featurestore.quantizers.uint8 import UInt8
+from encore.featurestore.errors import UsageError
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.contract import Calibration, Quantizer
+from encore.featurestore.quantizers.float16 import Float16
+from encore.featurestore.quantizers.int2 import Int2
+from encore.featurestore.quantizers.int4 import Int4
+from encore.featurestore.quantizers.sign import Sign
+from encore.featurestore.quantizers.sign_centred import SignCentred
+from encore.featurestore.quantizers.uint8 import UInt8
 
 __all__ = [
     "REGISTRY",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.packing import pack
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.packing import pack
 
 
 def pack_at_least(values: torch.Tensor, threshold: torch.Tensor | float) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from featurestore.lazy_torch import torch
+from encore.featurestore.lazy_torch import torch
 
 
 class Calibration(Protocol):

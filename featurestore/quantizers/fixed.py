@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from featurestore.quantizers.contract import Calibration
-from featurestore.quantizers.plain import PlainRequest
+from encore.featurestore.quantizers.contract import Calibration
+from encore.featurestore.quantizers.plain import PlainRequest
 
 
 class FixedQuantizer(PlainRequest):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from featurestore.errors import StoreError, UsageError
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.histograms import Histogram
-from featurestore.quantizers.learned import LearnedQuantizer
-from featurestore.quantizers.packing import pack, packed_width, unpack
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.histograms import Histogram
+from encore.featurestore.quantizers.learned import LearnedQuantizer
+from encore.featurestore.quantizers.packing import pack, packed_width, unpack
 
 
 @dataclass(frozen=True)

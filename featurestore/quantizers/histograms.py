@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.ranges import finite_vectors
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.ranges import finite_vectors
 
 BINS = 2048
 """As many as PyTorch's HistogramObserver has."""

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from featurestore.errors import UsageError
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.contract import Calibration
-from featurestore.quantizers.histograms import Histogram
-from featurestore.quantizers.plain import PlainRequest
-from featurestore.quantizers.ranges import Range
+from encore.featurestore.errors import UsageError
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.contract import Calibration
+from encore.featurestore.quantizers.histograms import Histogram
+from encore.featurestore.quantizers.plain import PlainRequest
+from encore.featurestore.quantizers.ranges import Range
 
 
 @dataclass(frozen=True)

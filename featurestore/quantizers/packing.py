@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.lazy_torch import torch
+from encore.featurestore.lazy_torch import torch
 
 
 def packed_width(width: int, bits: int) -> int:

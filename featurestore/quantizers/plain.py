@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from featurestore.errors import UsageError
+from encore.featurestore.errors import UsageError
 
 
 class PlainRequest:

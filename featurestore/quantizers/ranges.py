@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from featurestore.errors import DataError
-from featurestore.lazy_torch import torch
+from encore.featurestore.errors import DataError
+from encore.featurestore.lazy_torch import torch
 
 
 class Range:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.bits import pack_at_least
-from featurestore.quantizers.fixed import FixedQuantizer
-from featurestore.quantizers.packing import packed_width, unpack
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.bits import pack_at_least
+from encore.featurestore.quantizers.fixed import FixedQuantizer
+from encore.featurestore.quantizers.packing import packed_width, unpack
 
 
 @dataclass(frozen=True)

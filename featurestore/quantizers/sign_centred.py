@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.bits import pack_at_least
-from featurestore.quantizers.histograms import Histogram
-from featurestore.quantizers.learned import LearnedQuantizer
-from featurestore.quantizers.packing import packed_width, unpack
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.bits import pack_at_least
+from encore.featurestore.quantizers.histograms import Histogram
+from encore.featurestore.quantizers.learned import LearnedQuantizer
+from encore.featurestore.quantizers.packing import packed_width, unpack
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from featurestore.errors import UsageError
-from featurestore.lazy_torch import torch
-from featurestore.quantizers.contract import Calibration
-from featurestore.quantizers.histograms import Histogram
-from featurestore.quantizers.ranges import Range
+from encore.featurestore.errors import UsageError
+from encore.featurestore.lazy_torch import torch
+from encore.featurestore.quantizers.contract import Calibration
+from encore.featurestore.quantizers.histograms import Histogram
+from encore.featurestore.quantizers.ranges import Range
 
 LEVELS = 256
 GRANULARITIES = ("per-tensor", "per-dimension")

@@ -1,11 +1,11 @@
 """Reading a corpus: files to work units, work units to documents and dead letters. Plain functions, no Beam."""
 
-from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.cutting import UNITS_AIMED_AT, DocumentSize
-from pipelines.corpus.planning import Plan, plan
-from pipelines.corpus.read import UnitRead, read_unit, read_units
-from pipelines.corpus.sample import SampleUnit, order_by_key, read_sample, sample_units, smallest_keys
-from pipelines.corpus.units import WorkUnit, group_by_split
+from encore.pipelines.corpus.columns import CorpusColumns
+from encore.pipelines.corpus.cutting import UNITS_AIMED_AT, DocumentSize
+from encore.pipelines.corpus.planning import Plan, plan
+from encore.pipelines.corpus.read import UnitRead, read_unit, read_units
+from encore.pipelines.corpus.sample import SampleUnit, order_by_key, read_sample, sample_units, smallest_keys
+from encore.pipelines.corpus.units import WorkUnit, group_by_split
 
 __all__ = [
     "UNITS_AIMED_AT",

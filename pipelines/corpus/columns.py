@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from encoders.documents import DOCUMENT_COLUMNS
-from featurestore.blocks import INDEX_SCHEMA
-from featurestore.errors import UsageError
-from featurestore.given import settle_fields
-from tablefiles import Wanted
+from encore.encoders.documents import DOCUMENT_COLUMNS
+from encore.featurestore.blocks import INDEX_SCHEMA
+from encore.featurestore.errors import UsageError
+from encore.featurestore.given import settle_fields
+from encore.tablefiles import Wanted
 
 RESERVED_COLUMNS = frozenset((*INDEX_SCHEMA.names, *DOCUMENT_COLUMNS))
 """Names that the index and the document block give a meaning of their own."""

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from featurestore import FeatureSpec
-from pipelines.corpus.survey import Survey
+from encore.featurestore import FeatureSpec
+from encore.pipelines.corpus.survey import Survey
 
 SMALLEST_UNIT = 1 << 10
 LARGEST_UNIT = 1 << 16

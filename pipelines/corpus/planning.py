@@ -12,13 +12,13 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.errors import DataError, UsageError
-from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.cutting import DocumentSize, Piece, choose_unit_rows, cut
-from pipelines.corpus.duplicates import find_duplicates
-from pipelines.corpus.survey import Survey, survey
-from pipelines.corpus.units import Duplicates, WorkUnit
-from tablefiles import TO_THE_END, TableFile, Unread, format_of
+from encore.featurestore.errors import DataError, UsageError
+from encore.pipelines.corpus.columns import CorpusColumns
+from encore.pipelines.corpus.cutting import DocumentSize, Piece, choose_unit_rows, cut
+from encore.pipelines.corpus.duplicates import find_duplicates
+from encore.pipelines.corpus.survey import Survey, survey
+from encore.pipelines.corpus.units import Duplicates, WorkUnit
+from encore.tablefiles import TO_THE_END, TableFile, Unread, format_of
 
 Int64s = npt.NDArray[np.int64]
 
@@ -36,8 +36,8 @@ class Plan:
         units: work units in (file, row) order; none spans two files.
         documents: rows seen, whatever is wrong with them.
         duplicates: rows whose id was seen earlier.
-        keys: (ids, 2) uint64 in corpus order: key hashes of all distinct valid ids, as `featurestore.keys.words` gives
-            them. A document whose text turns out to be invalid is among them.
+        keys: (ids, 2) uint64 in corpus order: key hashes of all distinct valid ids, as `encore.featurestore.keys.words`
+            gives them. A document whose text turns out to be invalid is among them.
         unit_rows: rows that a unit may have.
         text_bytes: bytes of text.
         without_id: rows whose id is missing or cannot be read.

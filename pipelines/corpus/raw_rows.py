@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.corpus.columns import CorpusColumns
-from pipelines.dead_letters import DeadLetter
-from tablefiles import Rows
+from encore.pipelines.corpus.columns import CorpusColumns
+from encore.pipelines.dead_letters import DeadLetter
+from encore.tablefiles import Rows
 
 Int64s = npt.NDArray[np.int64]
 

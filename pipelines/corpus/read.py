@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from encoders.documents import DocumentBlock
-from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.raw_rows import RawRows
-from pipelines.corpus.units import WorkUnit
-from pipelines.corpus.validate import validate
-from pipelines.dead_letters import DeadLetter
-from tablefiles import format_of
+from encore.encoders.documents import DocumentBlock
+from encore.pipelines.corpus.columns import CorpusColumns
+from encore.pipelines.corpus.raw_rows import RawRows
+from encore.pipelines.corpus.units import WorkUnit
+from encore.pipelines.corpus.validate import validate
+from encore.pipelines.dead_letters import DeadLetter
+from encore.tablefiles import format_of
 
 
 class UnitRead(NamedTuple):

@@ -13,14 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encoders.documents import DocumentBlock
-from featurestore.identity import KEY_BYTES, key_hashes
-from pipelines.corpus.columns import CorpusColumns
-from pipelines.corpus.planning import Plan
-from pipelines.corpus.raw_rows import RawRows
-from pipelines.corpus.read import read_raw
-from pipelines.corpus.units import WorkUnit, group_by_split
-from pipelines.corpus.validate import validate
+from encore.encoders.documents import DocumentBlock
+from encore.featurestore.identity import KEY_BYTES, key_hashes
+from encore.pipelines.corpus.columns import CorpusColumns
+from encore.pipelines.corpus.planning import Plan
+from encore.pipelines.corpus.raw_rows import RawRows
+from encore.pipelines.corpus.read import read_raw
+from encore.pipelines.corpus.units import WorkUnit, group_by_split
+from encore.pipelines.corpus.validate import validate
 
 Keys = npt.NDArray[np.uint64]
 

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.identity import key_hashes
-from featurestore.keys import words
-from pipelines.corpus.columns import CorpusColumns
-from tablefiles import TableFile, format_of
-from tablefiles.values import Mask, as_text, is_empty, is_null
+from encore.featurestore.identity import key_hashes
+from encore.featurestore.keys import words
+from encore.pipelines.corpus.columns import CorpusColumns
+from encore.tablefiles import TableFile, format_of
+from encore.tablefiles.values import Mask, as_text, is_empty, is_null
 
 Int64s = npt.NDArray[np.int64]
 

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from tablefiles import Part, TableFile
+from encore.tablefiles import Part, TableFile
 
 Rows = npt.NDArray[np.int64]
 

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encoders.documents import DocumentBlock
-from featurestore.identity import text_digests
-from pipelines.corpus.raw_rows import RawRows
-from pipelines.corpus.units import WorkUnit
-from pipelines.dead_letters import DeadLetter
-from tablefiles.values import Mask, as_text, invalid_inside, is_blank, is_empty, is_null
+from encore.encoders.documents import DocumentBlock
+from encore.featurestore.identity import text_digests
+from encore.pipelines.corpus.raw_rows import RawRows
+from encore.pipelines.corpus.units import WorkUnit
+from encore.pipelines.dead_letters import DeadLetter
+from encore.tablefiles.values import Mask, as_text, invalid_inside, is_blank, is_empty, is_null
 
 DUPLICATE = "duplicate id"
 

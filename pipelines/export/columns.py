@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore import UsageError
-from pipelines.predictions.contents import PROBABILITIES
-from pipelines.predictions.named import named, named_type
+from encore.featurestore import UsageError
+from encore.pipelines.predictions.contents import PROBABILITIES
+from encore.pipelines.predictions.named import named, named_type
 
 DOC_ID = pa.field("doc_id", pa.string(), nullable=False)
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from featurestore import Store, UsageError
-from featurestore.given import settle_fields
-from featurestore.named_files import check_file, new_file
-from featurestore.newest import read_store
-from featurestore.versions import Manifest
-from pipelines.export.columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
-from pipelines.export.row_groups import RowGroups
-from pipelines.export.segments import Exporter
-from pipelines.predictions import PredictionFile, Predictions
-from pipelines.staged_heads import read_staged
+from encore.featurestore import Store, UsageError
+from encore.featurestore.given import settle_fields
+from encore.featurestore.named_files import check_file, new_file
+from encore.featurestore.newest import read_store
+from encore.featurestore.versions import Manifest
+from encore.pipelines.export.columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
+from encore.pipelines.export.row_groups import RowGroups
+from encore.pipelines.export.segments import Exporter
+from encore.pipelines.predictions import PredictionFile, Predictions
+from encore.pipelines.staged_heads import read_staged
 
 ENDING = ".parquet"
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from featurestore import Store
-from featurestore.blocks import of_schema
-from featurestore.entries import SegmentEntry
-from pipelines.carried_predictions import Sources, compose, source_files
-from pipelines.export.columns import HeadColumns
-from pipelines.overlap import overlapped
-from pipelines.predictions import PredictionFile, Predictions
+from encore.featurestore import Store
+from encore.featurestore.blocks import of_schema
+from encore.featurestore.entries import SegmentEntry
+from encore.pipelines.carried_predictions import Sources, compose, source_files
+from encore.pipelines.export.columns import HeadColumns
+from encore.pipelines.overlap import overlapped
+from encore.pipelines.predictions import PredictionFile, Predictions
 
 AHEAD_SEGMENTS = 16
 """Segments that are read ahead from object storage."""

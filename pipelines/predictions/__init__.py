@@ -8,9 +8,9 @@ PREDICTIONS/
   runs/<run id>/                       outcomes and report of each backfill
 """
 
-from pipelines.predictions.contents import prediction_table
-from pipelines.predictions.files import PredictionFile, new_path
-from pipelines.predictions.folder import Predictions
-from pipelines.predictions.publishing import Work
+from encore.pipelines.predictions.contents import prediction_table
+from encore.pipelines.predictions.files import PredictionFile, new_path
+from encore.pipelines.predictions.folder import Predictions
+from encore.pipelines.predictions.publishing import Work
 
 __all__ = ["PredictionFile", "Predictions", "Work", "new_path", "prediction_table"]

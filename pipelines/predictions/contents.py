@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.parquet import DamagedParquet, decoded
-from heads import Scores
+from encore.featurestore.parquet import DamagedParquet, decoded
+from encore.heads import Scores
 
 LABEL = pa.dictionary(pa.int32(), pa.string())
 COLUMNS = {"doc_id": pa.string(), "label": LABEL, "score": pa.float32()}

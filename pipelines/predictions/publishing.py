@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from featurestore.versions import Manifest
-from pipelines.predictions.files import PredictionFile
+from encore.featurestore.versions import Manifest
+from encore.pipelines.predictions.files import PredictionFile
 
 
 @dataclass(frozen=True)

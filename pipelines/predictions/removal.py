@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 
-from featurestore import CommitConflict
-from featurestore.objects import Listed
-from pipelines.predictions.files import FILE_SCHEMA, PREDICTION_FILE
-from pipelines.predictions.folder import ATTEMPTS, Predictions
-from pipelines.predictions.there import THREADS
+from encore.featurestore import CommitConflict
+from encore.featurestore.objects import Listed
+from encore.pipelines.predictions.files import FILE_SCHEMA, PREDICTION_FILE
+from encore.pipelines.predictions.folder import ATTEMPTS, Predictions
+from encore.pipelines.predictions.there import THREADS
 
 BATCH_BYTES = 64 << 20
 """Files of one fence: they are held in memory until it is known that nobody has listed them."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from featurestore.objects import Listed, Objects
-from featurestore.parquet import ROWS, end_of, footer_of, parse_footer
-from pipelines.predictions.files import PREDICTION_FILE, PredictionFile
+from encore.featurestore.objects import Listed, Objects
+from encore.featurestore.parquet import ROWS, end_of, footer_of, parse_footer
+from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
 
 THREADS = 16
 ASKED_ONE_BY_ONE = 100

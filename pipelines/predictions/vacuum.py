@@ -9,17 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from featurestore.maintenance.forget import age_cutoff
-from featurestore.maintenance.forget_at_work import remove_staged
-from featurestore.maintenance.needs import KeepRule
-from featurestore.maintenance.removal_plan import LIST
-from featurestore.maintenance.vacuum import AGE_LIMIT
-from featurestore.objects import Listed
-from featurestore.tombstones import EMPTIED
-from featurestore.versions import MANIFEST
-from pipelines.predictions.folder import Predictions
-from pipelines.predictions.removal import publish_nothing, remove, unlisted
-from pipelines.predictions.there import THREADS
+from encore.featurestore.maintenance.forget import age_cutoff
+from encore.featurestore.maintenance.forget_at_work import remove_staged
+from encore.featurestore.maintenance.needs import KeepRule
+from encore.featurestore.maintenance.removal_plan import LIST
+from encore.featurestore.maintenance.vacuum import AGE_LIMIT
+from encore.featurestore.objects import Listed
+from encore.featurestore.tombstones import EMPTIED
+from encore.featurestore.versions import MANIFEST
+from encore.pipelines.predictions.folder import Predictions
+from encore.pipelines.predictions.removal import publish_nothing, remove, unlisted
+from encore.pipelines.predictions.there import THREADS
 
 
 @dataclass(frozen=True)

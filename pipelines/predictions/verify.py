@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from featurestore import Store, StoreError
-from featurestore.deletions import vector_path
-from featurestore.maintenance.verify_findings import Audit, Finding
-from featurestore.maintenance.verify_snapshots import check_manifests
-from featurestore.objects import Objects
-from featurestore.versions import Manifest, list_path, manifest_path
-from pipelines.predictions.contents import DamagedFile, from_parquet
-from pipelines.predictions.files import PREDICTION_FILE, PredictionFile, counts_of
-from pipelines.predictions.folder import ANEW, PREDICTIONS_FILE, SCORE_AGAIN, Predictions
-from pipelines.predictions.there import THREADS
-from pipelines.staged_heads import STAGE_AGAIN, read_staged
+from encore.featurestore import Store, StoreError
+from encore.featurestore.deletions import vector_path
+from encore.featurestore.maintenance.verify_findings import Audit, Finding
+from encore.featurestore.maintenance.verify_snapshots import check_manifests
+from encore.featurestore.objects import Objects
+from encore.featurestore.versions import Manifest, list_path, manifest_path
+from encore.pipelines.predictions.contents import DamagedFile, from_parquet
+from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile, counts_of
+from encore.pipelines.predictions.folder import ANEW, PREDICTIONS_FILE, SCORE_AGAIN, Predictions
+from encore.pipelines.predictions.there import THREADS
+from encore.pipelines.staged_heads import STAGE_AGAIN, read_staged
 
 LOOKS = 5
 """Times that a folder is looked at whose files are removed meanwhile."""

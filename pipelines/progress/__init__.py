@@ -1,10 +1,10 @@
 """Progress of jobs: what has passed by, how long the rest takes, and what is shown of it."""
 
-from pipelines.progress.displays import Done, ProgressDisplay, Silent, display_for, is_terminal
-from pipelines.progress.passing import Counts, Passing
-from pipelines.progress.steps import Steps
-from pipelines.progress.time_left import TimeLeft
-from pipelines.progress.watch import watch_units
+from encore.pipelines.progress.displays import Done, ProgressDisplay, Silent, display_for, is_terminal
+from encore.pipelines.progress.passing import Counts, Passing
+from encore.pipelines.progress.steps import Steps
+from encore.pipelines.progress.time_left import TimeLeft
+from encore.pipelines.progress.watch import watch_units
 
 __all__ = [
     "Counts",

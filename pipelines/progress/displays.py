@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from featurestore.counted import counted
-from pipelines.progress.time_left import in_words
+from encore.featurestore.counted import counted
+from encore.pipelines.progress.time_left import in_words
 
 FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0
 """Seconds between two log lines: rarer, the longer it takes."""

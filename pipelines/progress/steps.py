@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from pipelines.progress.displays import Done, ProgressDisplay
-from pipelines.progress.time_left import TimeLeft
+from encore.pipelines.progress.displays import Done, ProgressDisplay
+from encore.pipelines.progress.time_left import TimeLeft
 
 
 class Steps:

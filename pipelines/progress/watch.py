@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from featurestore.counted import counted
-from pipelines.progress.displays import Done, ProgressDisplay
-from pipelines.progress.passing import Counts, Passed
-from pipelines.progress.time_left import Pace, TimeLeft
-from pipelines.runs import RunFolder
+from encore.featurestore.counted import counted
+from encore.pipelines.progress.displays import Done, ProgressDisplay
+from encore.pipelines.progress.passing import Counts, Passed
+from encore.pipelines.progress.time_left import Pace, TimeLeft
+from encore.pipelines.runs import RunFolder
 
 POLL_SECONDS = 0.5
 """Pause between two looks at the outcomes, on storage that answers at once."""

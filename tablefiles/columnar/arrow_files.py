@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
-from featurestore.errors import UsageError
-from tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
-from tablefiles.columnar.parquet_sizes import FINE_BYTES
-from tablefiles.columnar.types import check_schema, is_text, plain
-from tablefiles.contract import KeyBlock, Part, Rows, Wanted
-from tablefiles.files import TableFile, open_input, version_of
-from tablefiles.values import as_bytes, byte_lengths
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
+from encore.tablefiles.columnar.parquet_sizes import FINE_BYTES
+from encore.tablefiles.columnar.types import check_schema, is_text, plain
+from encore.tablefiles.contract import KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.files import TableFile, open_input, version_of
+from encore.tablefiles.values import as_bytes, byte_lengths
 
 Int64s = npt.NDArray[np.int64]
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore import kept_columns
-from featurestore.errors import DataError, UnreadableFile
-from tablefiles.columnar.types import plain
-from tablefiles.contract import Fault, Part, Rows, Wanted
-from tablefiles.files import TableFile
-from tablefiles.values import MAX_VALUE_BYTES, as_bytes, byte_lengths
+from encore.featurestore import kept_columns
+from encore.featurestore.errors import DataError, UnreadableFile
+from encore.tablefiles.columnar.types import plain
+from encore.tablefiles.contract import Fault, Part, Rows, Wanted
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.values import MAX_VALUE_BYTES, as_bytes, byte_lengths
 
 NumberedBatches = Iterator[tuple[int, pa.RecordBatch]]
 """Batches with the row number in the file of their first row, rising."""

@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.errors import UsageError
-from tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
-from tablefiles.columnar.parquet_footer import Footer, read_footer
-from tablefiles.columnar.parquet_sizes import GroupSizes, group_sizes, rows_at_once, text_columns
-from tablefiles.columnar.types import check_schema
-from tablefiles.contract import KeyBlock, Part, Rows, Wanted
-from tablefiles.files import TableFile, bytes_at_once, open_input
-from tablefiles.values import as_bytes
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
+from encore.tablefiles.columnar.parquet_footer import Footer, read_footer
+from encore.tablefiles.columnar.parquet_sizes import GroupSizes, group_sizes, rows_at_once, text_columns
+from encore.tablefiles.columnar.types import check_schema
+from encore.tablefiles.contract import KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.files import TableFile, bytes_at_once, open_input
+from encore.tablefiles.values import as_bytes
 
 Int64s = npt.NDArray[np.int64]
 

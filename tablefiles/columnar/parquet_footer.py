@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.parquet import MAGIC, end_of, footer_of, parse_footer
-from tablefiles.files import TableFile, open_input, version_of
+from encore.featurestore.parquet import MAGIC, end_of, footer_of, parse_footer
+from encore.tablefiles.files import TableFile, open_input, version_of
 
 FOOTERS_KEPT = 64
 """Of a process; most take up some kilobytes, those of many columns and row groups megabytes."""

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tablefiles.columnar.parquet_footer import Footer
-from tablefiles.columnar.types import is_text, plain
-from tablefiles.files import READ_BYTES
-from tablefiles.values import byte_lengths
+from encore.tablefiles.columnar.parquet_footer import Footer
+from encore.tablefiles.columnar.types import is_text, plain
+from encore.tablefiles.files import READ_BYTES
+from encore.tablefiles.values import byte_lengths
 
 Int64s = npt.NDArray[np.int64]
 

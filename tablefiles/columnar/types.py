@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from featurestore.errors import UsageError
-from tablefiles.contract import Wanted
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.contract import Wanted
 
 LAYOUTS = {
     pa.large_string(): pa.string(),

@@ -6,9 +6,9 @@ import glob
 import os
 from pathlib import Path
 
-from featurestore.addresses import Address
-from tablefiles.listing.globs import Part, absolute, matches
-from tablefiles.listing.listing import is_bookkeeping
+from encore.featurestore.addresses import Address
+from encore.tablefiles.listing.globs import Part, absolute, matches
+from encore.tablefiles.listing.listing import is_bookkeeping
 
 
 def covers(text: str, output: str) -> bool:

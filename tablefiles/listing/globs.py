@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from tablefiles.listing.listing import HIDDEN
+from encore.tablefiles.listing.listing import HIDDEN
 
 
 class Part(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tablefiles.files import TableFile
+from encore.tablefiles.files import TableFile
 
 HIDDEN = (".", "_")
 """What begins so in a folder is bookkeeping (``_SUCCESS``, ``.crc``), as in Arrow's and Spark's data sets."""

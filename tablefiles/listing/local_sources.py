@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from featurestore.errors import UsageError
-from tablefiles.formats import format_of_name, require_format
-from tablefiles.listing.globs import Part, absolute, hint, matches
-from tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
-from tablefiles.names import list_names
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.formats import format_of_name, require_format
+from encore.tablefiles.listing.globs import Part, absolute, hint, matches
+from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
+from encore.tablefiles.names import list_names
 
 KINDS = (
     (stat.S_ISFIFO, "a pipe"),

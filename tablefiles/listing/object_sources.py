@@ -12,12 +12,12 @@ from typing import Any, Self
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError
 
-from featurestore.errors import StoreError, UsageError
-from featurestore.objects import Objects
-from tablefiles.formats import format_of_name, require_format
-from tablefiles.listing.globs import Part, hint, matches
-from tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
-from tablefiles.names import list_names
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.objects import Objects
+from encore.tablefiles.formats import format_of_name, require_format
+from encore.tablefiles.listing.globs import Part, hint, matches
+from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
+from encore.tablefiles.names import list_names
 
 HADOOP_FOLDER = "_$folder$"
 

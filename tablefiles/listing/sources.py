@@ -6,16 +6,16 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from featurestore.addresses import Address
-from featurestore.errors import UsageError
-from featurestore.given import several
-from tablefiles.files import TableFile, is_url
-from tablefiles.formats import require_format
-from tablefiles.listing.listing import EMPTY, Found, Listing, Unread
-from tablefiles.listing.local_sources import list_local
-from tablefiles.listing.object_sources import list_objects
-from tablefiles.partitions import partitions_of
-from tablefiles.text_options import PLAIN_TEXT, TextOptions
+from encore.featurestore.addresses import Address
+from encore.featurestore.errors import UsageError
+from encore.featurestore.given import several
+from encore.tablefiles.files import TableFile, is_url
+from encore.tablefiles.formats import require_format
+from encore.tablefiles.listing.listing import EMPTY, Found, Listing, Unread
+from encore.tablefiles.listing.local_sources import list_local
+from encore.tablefiles.listing.object_sources import list_objects
+from encore.tablefiles.partitions import partitions_of
+from encore.tablefiles.text_options import PLAIN_TEXT, TextOptions
 
 logger = logging.getLogger("encore")
 
@@ -37,9 +37,9 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
 
     Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a
     known ending count, at any depth; a file that is named, or matched by a glob, must have one. A glob passes over what
-    a folder passes over (`tablefiles.listing.globs`). A file named twice, or by a link, counts once. Columns may stand
-    in the names of folders (``section=sport/``): below a folder that is named, or in the path of a file that is. Empty
-    files hold no rows; a night that brings nothing is no error.
+    a folder passes over (`encore.tablefiles.listing.globs`). A file named twice, or by a link, counts once. Columns
+    may stand in the names of folders (``section=sport/``): below a folder that is named, or in the path of a file that
+    is. Empty files hold no rows; a night that brings nothing is no error.
 
     Args:
         inputs: names, or one.

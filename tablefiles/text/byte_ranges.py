@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.errors import DataError
-from tablefiles.contract import TO_THE_END
-from tablefiles.files import TableFile, bytes_at_once
-from tablefiles.text.streams import BYTE_ORDER_MARK, TextStream
+from encore.featurestore.errors import DataError
+from encore.tablefiles.contract import TO_THE_END
+from encore.tablefiles.files import TableFile, bytes_at_once
+from encore.tablefiles.text.streams import BYTE_ORDER_MARK, TextStream
 
 Int64s = npt.NDArray[np.int64]
 

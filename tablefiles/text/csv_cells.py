@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from featurestore.errors import DataError
-from tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s
-from tablefiles.text.csv_dialect import ESCAPED_QUOTE, IN_DOUBT
-from tablefiles.text.csv_header import Header
-from tablefiles.text.csv_records import BROKEN, ESCAPED
-from tablefiles.text.streams import BYTE_ORDER_MARK
+from encore.featurestore.errors import DataError
+from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s
+from encore.tablefiles.text.csv_dialect import ESCAPED_QUOTE, IN_DOUBT
+from encore.tablefiles.text.csv_header import Header
+from encore.tablefiles.text.csv_records import BROKEN, ESCAPED
+from encore.tablefiles.text.streams import BYTE_ORDER_MARK
 
 Mask = npt.NDArray[np.bool_]
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from tablefiles.files import TableFile
+from encore.tablefiles.files import TableFile
 
 QUOTE, BACKSLASH = b'"\\'
 

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.errors import DataError, UsageError
-from tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
-from tablefiles.files import READ_BYTES, TableFile
-from tablefiles.text.byte_ranges import ByteBlock, read_blocks
-from tablefiles.text.csv_cells import read_cells
-from tablefiles.text.csv_header import Header, read_header
-from tablefiles.text.csv_records import CsvRecords
-from tablefiles.text.signs import read_head
-from tablefiles.text.streams import open_text
+from encore.featurestore.errors import DataError, UsageError
+from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.files import READ_BYTES, TableFile
+from encore.tablefiles.text.byte_ranges import ByteBlock, read_blocks
+from encore.tablefiles.text.csv_cells import read_cells
+from encore.tablefiles.text.csv_header import Header, read_header
+from encore.tablefiles.text.csv_records import CsvRecords
+from encore.tablefiles.text.signs import read_head
+from encore.tablefiles.text.streams import open_text
 
 _LINE_ENDS = {"\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
 

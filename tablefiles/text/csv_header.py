@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from featurestore.errors import UsageError
-from tablefiles.contract import TO_THE_END
-from tablefiles.files import TableFile
-from tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
-from tablefiles.text.csv_dialect import Dialect
-from tablefiles.text.csv_records import CsvRecords
-from tablefiles.text.signs import HEAD_BYTES
-from tablefiles.text.streams import BYTE_ORDER_MARK, open_text
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.contract import TO_THE_END
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
+from encore.tablefiles.text.csv_dialect import Dialect
+from encore.tablefiles.text.csv_records import CsvRecords
+from encore.tablefiles.text.signs import HEAD_BYTES
+from encore.tablefiles.text.streams import BYTE_ORDER_MARK, open_text
 
 _SEPARATOR_LINE = re.compile(rb'"?sep=([^\r\n])"?', re.IGNORECASE)
 """A first line that tells Excel the delimiter."""

@@ -17,9 +17,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from tablefiles.text.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans, Skip
-from tablefiles.text.csv_dialect import BACKSLASH, QUOTE, Dialect
-from tablefiles.text.streams import BYTE_ORDER_MARK
+from encore.tablefiles.text.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans, Skip
+from encore.tablefiles.text.csv_dialect import BACKSLASH, QUOTE, Dialect
+from encore.tablefiles.text.streams import BYTE_ORDER_MARK
 
 LF, CR = b"\n\r"
 

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.errors import DataError, UsageError
-from tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
-from tablefiles.files import TableFile
-from tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
-from tablefiles.text.json_layout import Elements, Layout, Objects
-from tablefiles.text.json_rows import parse_line, parse_rows
-from tablefiles.text.json_source import spelled_in
-from tablefiles.text.signs import HEAD_BYTES, first_bytes, read_head
-from tablefiles.text.streams import open_text
+from encore.featurestore.errors import DataError, UsageError
+from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
+from encore.tablefiles.text.json_layout import Elements, Layout, Objects
+from encore.tablefiles.text.json_rows import parse_line, parse_rows
+from encore.tablefiles.text.json_source import spelled_in
+from encore.tablefiles.text.signs import HEAD_BYTES, first_bytes, read_head
+from encore.tablefiles.text.streams import open_text
 
 _LINE_ENDS = {"\r": "CR alone", "\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
 

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s, RowSpans
-from tablefiles.text.json_source import value_sources
-from tablefiles.text.streams import BYTE_ORDER_MARK
-from tablefiles.values import as_bytes
+from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s, RowSpans
+from encore.tablefiles.text.json_source import value_sources
+from encore.tablefiles.text.streams import BYTE_ORDER_MARK
+from encore.tablefiles.values import as_bytes
 
 LF, CR, OPEN, CLOSE, BRACKET, END_BRACKET = b"\n\r{}[]"
 MAX_DEPTH = 1000

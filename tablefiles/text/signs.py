@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from featurestore.errors import UsageError
-from tablefiles.compression import CODECS
-from tablefiles.files import TableFile, open_input
-from tablefiles.text.streams import open_text
+from encore.featurestore.errors import UsageError
+from encore.tablefiles.compression import CODECS
+from encore.tablefiles.files import TableFile, open_input
+from encore.tablefiles.text.streams import open_text
 
 HEAD_BYTES = 64 << 10
 """How much of a file is looked at before any of it is parsed."""

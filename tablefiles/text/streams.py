@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from featurestore.errors import DataError
-from tablefiles.contract import TO_THE_END
-from tablefiles.files import TableFile, bytes_at_once, open_input
-from tablefiles.text_options import UTF_8
+from encore.featurestore.errors import DataError
+from encore.tablefiles.contract import TO_THE_END
+from encore.tablefiles.files import TableFile, bytes_at_once, open_input
+from encore.tablefiles.text_options import UTF_8
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import backfill_device
 from benchmarks.backfill_device import bytes_moved, multiply_adds
-from featurestore import UsageError
-from heads import Head, HeadModel
-from heads.device_scoring import DeviceScoring
+from encore.featurestore import UsageError
+from encore.heads import Head, HeadModel
+from encore.heads.device_scoring import DeviceScoring
 from tests.heads.building import block_of, head_of, spec_of
 
 

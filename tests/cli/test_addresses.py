@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.main import run
-from featurestore import Store
-from featurestore.objects import Objects
-from heads import Head
+from encore.cli.main import run
+from encore.featurestore import Store
+from encore.featurestore.objects import Objects
+from encore.heads import Head
 from tests.pipelines.jobs import encoder, texts
 
 ENDINGS = ("", "#test", "?v=1", "%20b", " b", "%2Fb", "[1]")
@@ -163,7 +163,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_any_work(
 ) -> None:
     copytree(stored, work, dirs_exist_ok=True)
     before = sorted(path.name for path in work.iterdir())
-    for name in ("featurestore.Store.create", "heads.store_training.train_from_store"):
+    for name in ("encore.featurestore.Store.create", "encore.heads.store_training.train_from_store"):
         monkeypatch.setattr(name, None)
     for url, says in ((f"{s3_bucket}-other", "no such bucket"), ("dbfs:/x", "/dbfs/x"), ("s3:/x", "two slashes")):
         capsys.readouterr()

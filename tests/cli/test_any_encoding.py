@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from cli.main import run
-from cli.output import print_json, print_pairs, print_table
-from cli.streams import guarded
-from cli.terminal import console, error_console, printable
+from encore.cli.main import run
+from encore.cli.output import print_json, print_pairs, print_table
+from encore.cli.streams import guarded
+from encore.cli.terminal import console, error_console, printable
 from tests.pipelines.jobs import encoder
 
 TEXT = "é × 10⁹ … ☃ \udcff"
@@ -72,7 +72,7 @@ def test_the_jobs_take_every_character(encoding: str, tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("words", [["cost", "--help"], ["☃"]], ids=["help", "no such command"])
 def test_the_command_itself_sets_its_streams_up(words: list[str]) -> None:
-    code = "import sys; sys.argv[0] = 'encore'; from cli.main import main; main()"
+    code = "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         env=os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"},

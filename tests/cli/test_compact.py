@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.byte_sizes import parse_bytes
-from cli.main import run
-from featurestore import Store, UsageError
+from encore.cli.byte_sizes import parse_bytes
+from encore.cli.main import run
+from encore.featurestore import Store, UsageError
 from tests.featurestore.building import put, spec_of
 
 

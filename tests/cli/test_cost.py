@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.cost import cost
-from cli.main import run
-from experiments.cost import Prices
-from experiments.cost.report import CostRequest
+from encore.cli.cost import cost
+from encore.cli.main import run
+from encore.experiments.cost import Prices
+from encore.experiments.cost.report import CostRequest
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +76,7 @@ def test_what_the_prices_assume_is_printed_and_why_a_small_encoder_takes_so_many
 
 def test_no_time_is_lost_on_torch_and_transformers() -> None:
     code = (
-        "import sys; from cli.main import run; code = run(['cost', '--documents', '10']); "
+        "import sys; from encore.cli.main import run; code = run(['cost', '--documents', '10']); "
         "sys.exit(code or ', '.join({'torch', 'transformers', 'apache_beam'} & {*sys.modules}) or 0)"
     )
     words = [sys.executable, "-c", code]

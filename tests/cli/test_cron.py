@@ -14,19 +14,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.streams import DatedLines
-from pipelines.corpus import CorpusColumns
+from encore.cli.streams import DatedLines
+from encore.pipelines.corpus import CorpusColumns
 from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 
 ROOT = Path(__file__).parents[2]
 DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d +[^ ]")
-MAIN = "import sys; sys.argv[0] = 'encore'; from cli.main import main; main()"
+MAIN = "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()"
 LONG = "a-name-that-is-longer-than-what-is-left-of-a-line-of-eighty-columns"
 
 
 def at_night(log: Path, *words: str) -> int:
     """Run a command as cron does: hardly an environment, no terminal, a session of its own, one log for all."""
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(log.parent), "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(log.parent),
+        "PYTHONPATH": str(ROOT / "src"),
+        "HF_HUB_OFFLINE": "1",
+    }
     with log.open("ab") as file:
         return subprocess.run(
             [sys.executable, "-c", MAIN, *words],
@@ -114,7 +119,8 @@ def test_each_line_has_its_date_however_it_is_written(tmp_path: Path) -> None:
 
 def test_warnings_of_libraries_are_one_dated_line_each(tmp_path: Path) -> None:
     code = (
-        "import logging, warnings; from cli.logs import set_up_logging; from cli.streams import guard_streams;"
+        "import logging, warnings; from encore.cli.logs import set_up_logging; "
+        "from encore.cli.streams import guard_streams;"
         "guard_streams(); set_up_logging(debug=False); warnings.warn('mind\\nthe gap');"
         "logging.getLogger('apache_beam').warning('two\\nlines')"
     )

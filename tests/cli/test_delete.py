@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.main import run
-from featurestore import Store
-from featurestore.block_list import blocked
+from encore.cli.main import run
+from encore.featurestore import Store
+from encore.featurestore.block_list import blocked
 from tests.featurestore.building import held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

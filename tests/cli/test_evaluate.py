@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.class_output import print_classes, print_confusion
-from cli.evaluate_output import print_evaluation
-from cli.main import run
-from heads import Evaluation
-from pipelines.predicted import read_predictions
+from encore.cli.class_output import print_classes, print_confusion
+from encore.cli.evaluate_output import print_evaluation
+from encore.cli.main import run
+from encore.heads import Evaluation
+from encore.pipelines.predicted import read_predictions
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import run
+from encore.cli.main import run
 from tests.experiments.tiny_tasks import write_registry
 from tests.pipelines.jobs import encoder
 

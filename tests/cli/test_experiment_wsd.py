@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli import experiment_wsd
-from cli.beam_options import BeamOptions
-from featurestore import UsageError
+from encore.cli import experiment_wsd
+from encore.cli.beam_options import BeamOptions
+from encore.featurestore import UsageError
 from tests.experiments.word_sense.building import made_up, write
 from tests.pipelines.jobs import encoder
 

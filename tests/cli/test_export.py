@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cli.main import run
-from featurestore.maintenance.delete import delete
+from encore.cli.main import run
+from encore.featurestore.maintenance.delete import delete
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.main import run
-from featurestore import Store
-from heads import Head
+from encore.cli.main import run
+from encore.featurestore import Store
+from encore.heads import Head
 from tests.experiments.tiny_tasks import write_registry
 from tests.first_tokens import FIRST_TOKENS, reason, without_summary
 from tests.pipelines.jobs import texts, write_corpus

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from cli.main import command, run
-from cli.panels import MANY, PANELS
+from encore.cli.main import command, run
+from encore.cli.panels import MANY, PANELS
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,14 +67,13 @@ def test_the_version_names_what_most_questions_are_about(capsys: pytest.CaptureF
 
 
 def test_the_version_is_told_without_torch() -> None:
-    code = (
-        "import sys; from cli.main import run; run(['--version']); print(sorted({'torch', 'pyarrow'} & {*sys.modules}))"
-    )
+    heavy = "sorted({'torch', 'pyarrow'} & {*sys.modules})"
+    code = f"import sys; from encore.cli.main import run; run(['--version']); print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-MAIN = "import sys; sys.argv[0] = 'encore'; from cli.main import main; main()"
+MAIN = "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()"
 
 
 @pytest.mark.parametrize(

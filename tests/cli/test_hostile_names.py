@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from rich.progress import Progress, TextColumn
 
-from cli.logs import OneLine, Whole
-from cli.main import run
-from cli.output import print_line, print_pairs, print_table
-from cli.terminal import SafeConsole, console, error_console
-from cli.verify_output import print_verification
-from featurestore.maintenance.verify import Verification
-from featurestore.maintenance.verify_findings import Finding
+from encore.cli.logs import OneLine, Whole
+from encore.cli.main import run
+from encore.cli.output import print_line, print_pairs, print_table
+from encore.cli.terminal import SafeConsole, console, error_console
+from encore.cli.verify_output import print_verification
+from encore.featurestore.maintenance.verify import Verification
+from encore.featurestore.maintenance.verify_findings import Finding
 from tests.pipelines.jobs import encoder, texts
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e\u2066\u2028\u200b\x85\r\b"
@@ -104,7 +104,7 @@ def test_errors_repeat_words_harmlessly(
 
 def test_errors_of_libraries_are_harmless(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for error in (OSError(HOSTILE), ValueError(HOSTILE)):
-        monkeypatch.setattr("featurestore.Store.open", lambda *_, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr("encore.featurestore.Store.open", lambda *_, error=error: (_ for _ in ()).throw(error))
         assert run(["tag", "x", "--store", "s"]) == 1
         assert_shown(capsys.readouterr().err)
 

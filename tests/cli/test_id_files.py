@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.id_files import read_ids
-from featurestore import DataError, UsageError
-from tablefiles import TextOptions
+from encore.cli.id_files import read_ids
+from encore.featurestore import DataError, UsageError
+from encore.tablefiles import TextOptions
 
 IDS = ["007", "7", "9223372036854775808", "é"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import run
+from encore.cli.main import run
 from tests.encoders.architectures import named, save
 from tests.pipelines.jobs import texts, write_corpus
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from cli.logs import OneLine
+from encore.cli.logs import OneLine
 
 
 def record(message: str, exc_info: object = None) -> logging.LogRecord:

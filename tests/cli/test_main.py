@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 import typer
 
-from cli.main import app, run
-from featurestore import Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.syncing import NO_SYNC
-from pipelines.predictions import Predictions
+from encore.cli.main import app, run
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.syncing import NO_SYNC
+from encore.pipelines.predictions import Predictions
 from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
@@ -80,7 +80,7 @@ def test_what_is_synced_is_chosen_by_the_command_and_by_the_environment(
 
 def test_help_loads_neither_torch_nor_beam() -> None:
     heavy = "{'torch', 'apache_beam', 'pyarrow', 'zarr'}"
-    code = f"import sys; from cli.main import run; run(['--help']); print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys; from encore.cli.main import run; run(['--help']); print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
@@ -230,7 +230,7 @@ def test_an_unforeseen_error_is_one_line_too(
     def broken(*_: object) -> None:
         raise ValueError("odd\nand long")
 
-    monkeypatch.setattr("featurestore.Store.open", broken)
+    monkeypatch.setattr("encore.featurestore.Store.open", broken)
     expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: ValueError: odd;", capsys)
 
 
@@ -276,7 +276,7 @@ def test_the_newest_snapshot_is_read_though_a_vacuum_removes_the_one_that_was(
 def test_a_panic_of_a_library_is_one_line_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("featurestore.Store.open", lambda *_: panic())
+    monkeypatch.setattr("encore.featurestore.Store.open", lambda *_: panic())
     expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: PanicException: Onig", capsys)
 
 
@@ -312,8 +312,8 @@ def test_ctrl_c_exits_130_and_says_what_is_kept(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("featurestore.Store.open", interrupted)
-    monkeypatch.setattr("pipelines.encode_job.encode", interrupted)
+    monkeypatch.setattr("encore.featurestore.Store.open", interrupted)
+    monkeypatch.setattr("encore.pipelines.encode_job.encode", interrupted)
     corpus = ["corpus.parquet"] if command == "encode" else []
     expect([command, *corpus, "--store", str(tmp_path)], 130, f"encore: {said}", capsys)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import RESUMING, run
-from encoders.training import TrainingSettings
-from experiments.multitask import CHECKPOINT_STEPS
+from encore.cli.main import RESUMING, run
+from encore.encoders.training import TrainingSettings
+from encore.experiments.multitask import CHECKPOINT_STEPS
 from tests.experiments.tiny_tasks import write_registry
 from tests.pipelines.jobs import encoder
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pytest
 
-from cli.document_output import prepare_out, print_documents, write_documents
-from cli.logs import OneLine
-from cli.main import run
-from cli.output import prepare_file, print_line, print_next, print_pairs, print_table, remark
-from cli.terminal import printable
-from featurestore import UsageError
+from encore.cli.document_output import prepare_out, print_documents, write_documents
+from encore.cli.logs import OneLine
+from encore.cli.main import run
+from encore.cli.output import prepare_file, print_line, print_next, print_pairs, print_table, remark
+from encore.cli.terminal import printable
+from encore.featurestore import UsageError
 
 
 def test_ids_with_markup_and_control_characters_print_literally(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from cli.given_texts import files_and_texts
-from cli.main import run
-from featurestore import Store, UsageError
-from pipelines.predict_job import PredictRequest
+from encore.cli.given_texts import files_and_texts
+from encore.cli.main import run
+from encore.featurestore import Store, UsageError
+from encore.pipelines.predict_job import PredictRequest
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import train
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.main import run
+from encore.cli.main import run
 from tests.pipelines.jobs import encoder, texts
 
 URLS = ("s3://KEY:TOP/SECRET@bucket/x", "az://container/x?sv=1&sig=TOPSECRET", "ftp://user:TOPSECRET@host/x")

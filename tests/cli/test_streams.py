@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import run
-from cli.output import print_json, print_table
-from cli.streams import flush_streams, guarded
-from featurestore import Store
+from encore.cli.main import run
+from encore.cli.output import print_json, print_table
+from encore.cli.streams import flush_streams, guarded
+from encore.featurestore import Store
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,12 @@ def test_a_job_whose_reader_has_gone_ends_as_it_would_have(
 
 def command(script: str, *words: str) -> subprocess.CompletedProcess[bytes]:
     """The command, as a shell script runs ``"$@"``."""
-    start = [sys.executable, "-c", "import sys; sys.argv[0] = 'encore'; from cli.main import main; main()", *words]
+    start = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()",
+        *words,
+    ]
     return subprocess.run(["sh", "-c", script, "sh", *start], cwd=ROOT, capture_output=True, check=False)
 
 
@@ -116,7 +121,7 @@ def test_a_full_disk_behind_standard_output_is_a_failure_that_says_so() -> None:
 
 def test_no_file_of_the_work_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     code = (
-        "import os; from cli.streams import guard_streams; guard_streams(); "
+        "import os; from encore.cli.streams import guard_streams; guard_streams(); "
         f"file = os.open({str(tmp_path / 'object')!r}, os.O_WRONLY | os.O_CREAT); "
         "print('a figure', flush=True); os.write(1, b'a print of a library'); os._exit(0 if file > 2 else 1)"
     )

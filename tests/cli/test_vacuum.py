@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import run
-from cli.vacuum_output import numbers
-from featurestore import Store
-from featurestore.maintenance.delete import delete
-from featurestore.tags import add_tag
-from featurestore.tombstones import is_emptied
+from encore.cli.main import run
+from encore.cli.vacuum_output import numbers
+from encore.featurestore import Store
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.tags import add_tag
+from encore.featurestore.tombstones import is_emptied
 from tests.featurestore.building import put, spec_of
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import run
-from cli.verify_output import progress_display
-from featurestore import Store
-from featurestore.errors import RESTORE
-from pipelines.progress import displays
+from encore.cli.main import run
+from encore.cli.verify_output import progress_display
+from encore.featurestore import Store
+from encore.featurestore.errors import RESTORE
+from encore.pipelines.progress import displays
 from tests.featurestore.building import put, spec_of
 
 

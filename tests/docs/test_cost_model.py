@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import run
+from encore.cli.main import run
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cost-model.md"
 

@@ -11,11 +11,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from featurestore import Change, Store, commit
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance.delete import delete
-from pipelines.export import ExportRequest, export
-from pipelines.predictions import Predictions
+from encore.featurestore import Change, Store, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance.delete import delete
+from encore.pipelines.export import ExportRequest, export
+from encore.pipelines.predictions import Predictions
 from tests.featurestore.building import spec_of, write
 from tests.heads.building import model_of
 from tests.pipelines.predictions.building import Folder, texts

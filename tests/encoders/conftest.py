@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from encoders import Encoder, load_encoder
+from encore.encoders import Encoder, load_encoder
 from tests.models import tiny_bert, tiny_roberta
 
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from encoders import DocumentBlock, Encoder
-from featurestore.spec import FeatureSpec, TextSpec
+from encore.encoders import DocumentBlock, Encoder
+from encore.featurestore.spec import FeatureSpec, TextSpec
 
 
 def block(texts: Sequence[str], pairs: Sequence[str | None] | None = None) -> DocumentBlock:

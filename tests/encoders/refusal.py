@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from encoders import load_encoder
-from featurestore.errors import UsageError
+from encore.encoders import load_encoder
+from encore.featurestore.errors import UsageError
 
 
 def refused(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from encoders.agreement import differ
+from encore.encoders.agreement import differ
 
 STATES = torch.randn(2, 9, 8, generator=torch.Generator().manual_seed(0))
 

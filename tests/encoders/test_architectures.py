@@ -16,10 +16,10 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
-from encoders import Encoder, FeatureExtractor, load_encoder
-from encoders.batching import EQUAL_LENGTHS as IN_EQUAL_LENGTHS
-from featurestore.errors import UsageError
-from featurestore.spec import FeatureSpec
+from encore.encoders import Encoder, FeatureExtractor, load_encoder
+from encore.encoders.batching import EQUAL_LENGTHS as IN_EQUAL_LENGTHS
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import FeatureSpec
 from tests.encoders.architectures import (
     ARCHITECTURES,
     EQUAL_LENGTHS,

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from encoders import Encoder, FeatureExtractor, load_encoder
-from encoders.batch_effects import SHORT, padding_shows, settled
-from encoders.batching import EQUAL_LENGTHS
-from encoders.memo import Memo
-from featurestore.errors import UsageError
+from encore.encoders import Encoder, FeatureExtractor, load_encoder
+from encore.encoders.batch_effects import SHORT, padding_shows, settled
+from encore.encoders.batching import EQUAL_LENGTHS
+from encore.encoders.memo import Memo
+from encore.featurestore.errors import UsageError
 from tests.encoders.architectures import named, save
 from tests.encoders.editing import edit_json
 from tests.encoders.plain import block, spec_for

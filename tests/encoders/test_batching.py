@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.batching import (
+from encore.encoders.batching import (
     CPU_BUDGET,
     CUDA_BUDGET,
     EQUAL_LENGTHS,

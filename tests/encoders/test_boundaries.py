@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import AutoConfig
 
-from encoders.boundaries import boundaries
+from encore.encoders.boundaries import boundaries
 
 
 @pytest.mark.parametrize(

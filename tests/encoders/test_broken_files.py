@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from encoders import Encoder, load_encoder
+from encore.encoders import Encoder, load_encoder
 from tests.encoders.editing import edit_json
 from tests.encoders.refusal import refused
 from tests.models import tiny_bert, tiny_roberta

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from encoders.cores import SharedCores
+from encore.encoders.cores import SharedCores
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from encoders import Encoder, Extraction, FeatureExtractor, load_encoder
+from encore.encoders import Encoder, Extraction, FeatureExtractor, load_encoder
 from tests.encoders.plain import block, plain_features, spec_for
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]

@@ -5,8 +5,8 @@ from threading import Semaphore
 import pytest
 import torch
 
-from encoders.device import resolve_device, resolve_dtype, turns_on
-from featurestore.errors import UsageError
+from encore.encoders.device import resolve_device, resolve_dtype, turns_on
+from encore.featurestore.errors import UsageError
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer, BertModel
 
-from encoders import Encoder, load_encoder
+from encore.encoders import Encoder, load_encoder
 from tests.encoders.editing import edit_json
 from tests.models import VOCABULARY, tiny_bert
 

@@ -13,12 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from encoders import DocumentBlock, Encoder, Extraction, FeatureExtractor
-from encoders.batching import NO_PADDING, Padding
-from featurestore.blocks import INDEX_SCHEMA
-from featurestore.errors import SpecMismatch, UsageError
-from featurestore.quantizers import Float16, calibrate
-from featurestore.spec import TEXT
+from encore.encoders import DocumentBlock, Encoder, Extraction, FeatureExtractor
+from encore.encoders.batching import NO_PADDING, Padding
+from encore.featurestore.blocks import INDEX_SCHEMA
+from encore.featurestore.errors import SpecMismatch, UsageError
+from encore.featurestore.quantizers import Float16, calibrate
+from encore.featurestore.spec import TEXT
 from tests.encoders.plain import block, plain_features, spec_for
 
 TEXTS = [

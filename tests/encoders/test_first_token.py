@@ -10,8 +10,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from encoders import Encoder, load_encoder
-from encoders.first_token import first_token_of
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.first_token import first_token_of
 from tests.first_tokens import FIRST_TOKENS, without_summary
 from tests.models import SPECIAL_PIECES, VOCABULARY, tiny_bert, tiny_roberta
 

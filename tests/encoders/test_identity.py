@@ -12,10 +12,10 @@ import pytest
 import torch
 from transformers import DebertaV2Config, DebertaV2Model, GPT2Config, GPT2Model
 
-from encoders import Encoder, FeatureExtractor, load_encoder
-from encoders.tokenize import BlockTokenizer
-from encoders.tokens import TokenBlock
-from featurestore.spec import TextSpec
+from encore.encoders import Encoder, FeatureExtractor, load_encoder
+from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.tokens import TokenBlock
+from encore.featurestore.spec import TextSpec
 from tests.encoders.editing import edit_json
 from tests.encoders.plain import block, spec_for
 from tests.models import VOCABULARY, tiny_bert, tiny_roberta

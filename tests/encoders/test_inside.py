@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from encoders import Encoder, load_encoder
-from encoders.inside import WEIGHTS_FILE
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.inside import WEIGHTS_FILE
 from tests.encoders.editing import edit_json
 from tests.encoders.refusal import refused
 from tests.models import tiny_bert

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.isolation import REASON_LENGTH, Done, Failed, run_batches
-from encoders.ragged import Index
-from featurestore.panics import RustPanic
+from encore.encoders.isolation import REASON_LENGTH, Done, Failed, run_batches
+from encore.encoders.ragged import Index
+from encore.featurestore.panics import RustPanic
 
 LENGTHS = np.array([5, 1, 3, 5, 2])
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from transformers import AlbertConfig, AlbertModel
 
-from encoders import Encoder, load_encoder
-from encoders.layers import RunningMean, hidden_states, mean_layer, pooled_layers
-from encoders.taps import LayerTaps
-from featurestore.layers import LayerPooling
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.layers import RunningMean, hidden_states, mean_layer, pooled_layers
+from encore.encoders.taps import LayerTaps
+from encore.featurestore.layers import LayerPooling
 from tests.models import tiny_bert
 
 IDS = torch.tensor([[2, 40, 50, 3]])

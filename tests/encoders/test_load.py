@@ -24,9 +24,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from encoders import Encoder, FeatureExtractor, load_encoder
-from featurestore.errors import UsageError
-from featurestore.spec import TextSpec
+from encore.encoders import Encoder, FeatureExtractor, load_encoder
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import TextSpec
 from tests.encoders.architectures import named, save
 from tests.encoders.editing import edit_json
 from tests.encoders.plain import block, spec_for

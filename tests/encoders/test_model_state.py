@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import Linear, Module
 
-from encoders.checkpoint import load_tokenizer, unlimited
-from encoders.model_state import changed, settings, unchanged
-from encoders.probe import run_probe
-from encoders.sources import find_files
+from encore.encoders.checkpoint import load_tokenizer, unlimited
+from encore.encoders.model_state import changed, settings, unchanged
+from encore.encoders.probe import run_probe
+from encore.encoders.sources import find_files
 from tests.encoders.architectures import build, named, save
 
 

@@ -13,12 +13,12 @@ import torch
 from torch.nn import GELU, Linear, Module, Sequential
 from transformers import AutoModel
 
-import encoders.onednn
-from encoders import FeatureExtractor, load_encoder
-from encoders.batching import NO_PADDING, Padding
-from encoders.device import DTYPES
-from encoders.onednn import OneDnnLinear, computes_in, has_onednn, use_onednn
-from featurestore.errors import UsageError
+import encore.encoders.onednn
+from encore.encoders import FeatureExtractor, load_encoder
+from encore.encoders.batching import NO_PADDING, Padding
+from encore.encoders.device import DTYPES
+from encore.encoders.onednn import OneDnnLinear, computes_in, has_onednn, use_onednn
+from encore.featurestore.errors import UsageError
 from tests.encoders.plain import block, spec_for
 from tests.models import tiny_bert, tiny_roberta
 
@@ -100,7 +100,7 @@ def test_a_map_whose_weights_are_shared_is_left_alone() -> None:
 def test_a_map_of_a_type_that_this_processor_cannot_multiply_is_left_alone(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoders.onednn, "computes_in", lambda asked: asked == torch.float32)
+    monkeypatch.setattr(encore.encoders.onednn, "computes_in", lambda asked: asked == torch.float32)
     model = Sequential(Linear(3, 3, dtype=dtype), Linear(3, 3))
     assert use_onednn(model, lambda: None)
     assert [type(layer) for layer in model] == [Linear, OneDnnLinear]
@@ -109,7 +109,7 @@ def test_a_map_of_a_type_that_this_processor_cannot_multiply_is_left_alone(
 def test_an_encoder_runs_where_the_processor_has_no_half_precision(tmp_path: Path) -> None:
     """oneDNN reads the variable once, when it is loaded."""
     code = (
-        "import sys, torch; from encoders import load_encoder, FeatureExtractor;"
+        "import sys, torch; from encore.encoders import load_encoder, FeatureExtractor;"
         "from tests.encoders.plain import block, spec_for;"
         "encoder = load_encoder(sys.argv[1], device='cpu', dtype='bfloat16');"
         "print(FeatureExtractor(encoder, spec_for(encoder)).extract(block(['the news'])).tokens)"

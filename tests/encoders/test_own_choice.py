@@ -13,8 +13,8 @@ from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import BertConfig, CLIPConfig, EncoderDecoderConfig, modeling_utils
 
-from encoders import Encoder, load_encoder
-from encoders.own_choice import choose_kernels, parts_of, without_hub
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.own_choice import choose_kernels, parts_of, without_hub
 from tests.encoders.editing import edit_json
 from tests.encoders.refusal import refused
 from tests.models import tiny_bert

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from encoders.positions import Positions
+from encore.encoders.positions import Positions
 
 KEPT = np.array([[True, True, True], [True, False, False]])
 VALUES = torch.tensor([[[1.0], [2.0], [6.0]], [[5.0], [float("nan")], [float("nan")]]])

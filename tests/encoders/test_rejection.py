@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from encoders import Encoder, Extraction, FeatureExtractor
-from encoders.batching import NO_PADDING
+from encore.encoders import Encoder, Extraction, FeatureExtractor
+from encore.encoders.batching import NO_PADDING
 from tests.encoders.plain import block, spec_for
 
 TEXTS = ["good news", "the", "bad film", "x" * 30, "news of the news"]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from encoders import FeatureExtractor, load_encoder
+from encore.encoders import FeatureExtractor, load_encoder
 from tests.encoders.plain import block, plain_features, spec_for
 from tests.models import tiny_bert
 

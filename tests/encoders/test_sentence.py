@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tokenizers.normalizers import BertNormalizer, Lowercase, Sequence
 
-from encoders import Encoder, load_encoder
-from encoders.sentence import SETTINGS_FILES
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.sentence import SETTINGS_FILES
 from tests.encoders.editing import edit_json
 from tests.encoders.refusal import refused
 from tests.models import tiny_bert, tiny_roberta

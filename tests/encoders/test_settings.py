@@ -31,7 +31,7 @@ from transformers import (
     XLNetConfig,
 )
 
-from encoders.settings import REMNANTS, feature_settings
+from encore.encoders.settings import REMNANTS, feature_settings
 
 LEFT_BY_TRANSFORMERS: dict[str, Any] = {
     "_name_or_path": "somebody/something",

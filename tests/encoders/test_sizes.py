@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from encoders import load_encoder
+from encore.encoders import load_encoder
 from tests.encoders.editing import edit_json
 from tests.encoders.refusal import refused
 from tests.models import tiny_bert

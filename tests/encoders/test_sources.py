@@ -11,9 +11,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
-from encoders import load_encoder
-from encoders.sources import find_files
-from featurestore.errors import UsageError
+from encore.encoders import load_encoder
+from encore.encoders.sources import find_files
+from encore.featurestore.errors import UsageError
 
 COMMIT = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 

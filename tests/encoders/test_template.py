@@ -4,9 +4,9 @@ import pytest
 from tokenizers import Tokenizer, processors
 from tokenizers.models import WordLevel
 
-from encoders import Encoder
-from encoders.template import Template, pair_separates
-from featurestore.errors import UsageError
+from encore.encoders import Encoder
+from encore.encoders.template import Template, pair_separates
+from encore.featurestore.errors import UsageError
 
 
 def tokenizer_with(single: str, pair: str) -> Tokenizer:

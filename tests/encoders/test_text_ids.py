@@ -11,12 +11,12 @@ from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import BpeTrainer
 
-from encoders import Encoder, FeatureExtractor, windows
-from encoders.text_ids import UNCOUNTED, TextIds, TextTokenizer
-from encoders.tokenize import BlockTokenizer
-from encoders.training import TaskExamples
-from featurestore.errors import DataError
-from featurestore.spec import TextSpec
+from encore.encoders import Encoder, FeatureExtractor, windows
+from encore.encoders.text_ids import UNCOUNTED, TextIds, TextTokenizer
+from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.training import TaskExamples
+from encore.featurestore.errors import DataError
+from encore.featurestore.spec import TextSpec
 from tests.encoders.plain import block, spec_for
 from tests.panics import GIVES_UP, REASON, giving_up
 
@@ -152,7 +152,7 @@ def test_a_document_that_the_tokenizer_fails_on_is_rejected_and_the_rest_kept(be
 
 
 def test_failures_keep_their_place_where_a_block_is_sliced(bert: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("encoders.tokenize.SLICE_BYTES", 20)
+    monkeypatch.setattr("encore.encoders.tokenize.SLICE_BYTES", 20)
     tokenizer = BlockTokenizer.build(giving_up(bert.tokenizer), TextSpec(16))
     tokens = tokenizer.tokenize(block(["the news of", "a", GIVES_UP, "the film of", GIVES_UP]))
     assert sorted(tokens.failures) == [2, 4]

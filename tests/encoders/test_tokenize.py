@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from encoders import Encoder, tokenize
-from encoders.tokenize import BlockTokenizer
-from encoders.tokens import TokenBlock
-from featurestore.errors import UsageError
-from featurestore.spec import TextSpec
+from encore.encoders import Encoder, tokenize
+from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.tokens import TokenBlock
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import TextSpec
 from tests.encoders.plain import block
 
 TEXT = st.text(alphabet="ab the.\u200bé[SEP]\n", max_size=30)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from encoders.batching import Padding
-from encoders.tokens import TokenBlock
+from encore.encoders.batching import Padding
+from encore.encoders.tokens import TokenBlock
 
 TOKENS = TokenBlock(
     ids=np.array([7, 8, 9, 4, 5], np.int32),

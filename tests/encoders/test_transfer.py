@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from encoders.transfer import HostCopy, to_device
+from encore.encoders.transfer import HostCopy, to_device
 
 DEVICES = [
     "cpu",

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
-from encoders.truncation import kept_of_pair, kept_of_single
+from encore.encoders.truncation import kept_of_pair, kept_of_single
 
 COUNTS = st.integers(0, 12)
 

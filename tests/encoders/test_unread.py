@@ -22,7 +22,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from encoders import Encoder, load_encoder
+from encore.encoders import Encoder, load_encoder
 from tests.encoders.editing import add_weights, edit_json
 from tests.encoders.refusal import refused
 from tests.models import VOCABULARY, tiny_bert

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from encoders import Encoder, windows
-from encoders.text_ids import TextTokenizer
-from encoders.windows import CHARACTERS, EDGES, WINDOW, Tokenize, Windows
+from encore.encoders import Encoder, windows
+from encore.encoders.text_ids import TextTokenizer
+from encore.encoders.windows import CHARACTERS, EDGES, WINDOW, Tokenize, Windows
 from tests.encoders.tokenizers import every_kind
 
 WORDS = ("the ", "quick", "zzz", "foo bar", "[SEP]", "<mask>", ". ", "\n", " ", "  ", "-", "=", "1", "23")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.cells import CellStore
-from featurestore import StoreError, UsageError
+from encore.experiments.cells import CellStore
+from encore.featurestore import StoreError, UsageError
 
 KEY = {"task": "tone", "seed": 3}
 

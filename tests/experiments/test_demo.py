@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo_output import print_demo
-from experiments.demo import run_demo
-from experiments.docstrings import standard_library
-from featurestore import Store
-from pipelines.predictions import Predictions
-from pipelines.progress import Silent
+from encore.cli.demo_output import print_demo
+from encore.experiments.demo import run_demo
+from encore.experiments.docstrings import standard_library
+from encore.featurestore import Store
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.progress import Silent
 from tests.models import tiny_bert
 
 PACKAGES = ("asyncio", "email", "json", "logging")

@@ -3,7 +3,7 @@ from hashlib import blake2b
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.demo_tasks import PACKAGES, demo_tasks, write_labels
+from encore.experiments.demo_tasks import PACKAGES, demo_tasks, write_labels
 
 
 def labels_of(tables):

@@ -4,8 +4,8 @@ import textwrap
 import pyarrow.parquet as pq
 import pytest
 
-from experiments.docstrings import SCHEMA, build_corpus, corpus_counts, standard_library, write_corpus
-from featurestore.errors import DataError
+from encore.experiments.docstrings import SCHEMA, build_corpus, corpus_counts, standard_library, write_corpus
+from encore.featurestore.errors import DataError
 
 
 def written(root, files):

@@ -15,19 +15,19 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import experiments.frozen_task
-from encoders.training import TrainingSettings
-from experiments.all_tasks import run_all_tasks
-from experiments.fine_tuning import FinetunePlan, run_finetune
-from experiments.finetune_task import FinetuneSettings
-from experiments.frozen import run_frozen
-from experiments.leave_out import LeaveOutPlan, run_group_out, run_loo
-from experiments.outcome import Outcome
-from experiments.quantization import QuantizationGrid, run_quantization
-from experiments.request import ExperimentRequest
-from experiments.training_display import SilentTraining
-from featurestore import UsageError
-from pipelines.progress import Silent
+import encore.experiments.frozen_task
+from encore.encoders.training import TrainingSettings
+from encore.experiments.all_tasks import run_all_tasks
+from encore.experiments.fine_tuning import FinetunePlan, run_finetune
+from encore.experiments.finetune_task import FinetuneSettings
+from encore.experiments.frozen import run_frozen
+from encore.experiments.leave_out import LeaveOutPlan, run_group_out, run_loo
+from encore.experiments.outcome import Outcome
+from encore.experiments.quantization import QuantizationGrid, run_quantization
+from encore.experiments.request import ExperimentRequest
+from encore.experiments.training_display import SilentTraining
+from encore.featurestore import UsageError
+from encore.pipelines.progress import Silent
 from tests.experiments.tiny_tasks import registry
 from tests.models import tiny_bert
 from tests.pipelines.jobs import encoder
@@ -163,7 +163,7 @@ def test_a_missing_cell_alone_is_measured_again_and_comes_out_the_same(
 def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(tmp_path, only=("tone",))
     trained: list[int] = []
-    real = experiments.frozen_task.train_head
+    real = encore.experiments.frozen_task.train_head
 
     def counted(*arguments: Any, **more: Any) -> Any:
         if len(trained) == 7:
@@ -171,10 +171,12 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monk
         trained.append(1)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(experiments.frozen_task, "train_head", counted)
+    monkeypatch.setattr(encore.experiments.frozen_task, "train_head", counted)
     with pytest.raises(KeyboardInterrupt):
         frozen(asked)
-    monkeypatch.setattr(experiments.frozen_task, "train_head", lambda *a, **m: trained.append(1) or real(*a, **m))
+    monkeypatch.setattr(
+        encore.experiments.frozen_task, "train_head", lambda *a, **m: trained.append(1) or real(*a, **m)
+    )
     assert len(frozen(asked).cells) == 10
     assert len(trained) == 10
 
@@ -182,7 +184,7 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monk
 def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(tmp_path, seeds=1, only=("tone",))
     grid = QuantizationGrid(("sign",), ("after",))
-    real, others = experiments.frozen_task.train_head, []
+    real, others = encore.experiments.frozen_task.train_head, []
 
     def interleaved(*arguments: Any, **more: Any) -> Any:
         if not others:
@@ -190,7 +192,7 @@ def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monke
             others.append(run_quantization(asked, grid, unheard, Silent()))
         return real(*arguments, **more)
 
-    monkeypatch.setattr(experiments.frozen_task, "train_head", interleaved)
+    monkeypatch.setattr(encore.experiments.frozen_task, "train_head", interleaved)
     assert list(frozen(asked).rows) == POOLINGS
     assert len(others[1].rows) == 2
 

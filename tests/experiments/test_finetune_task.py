@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from encoders import load_encoder
-from experiments.finetune_task import FinetunedEpoch, FinetuneSettings, finetune
-from experiments.task_data import read_task
-from featurestore import UsageError
+from encore.encoders import load_encoder
+from encore.experiments.finetune_task import FinetunedEpoch, FinetuneSettings, finetune
+from encore.experiments.task_data import read_task
+from encore.featurestore import UsageError
 from tests.experiments.tiny_tasks import registry
 from tests.pipelines.jobs import encoder
 

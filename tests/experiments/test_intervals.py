@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments.intervals import T_95, half_width, sampling_half_width
+from encore.experiments.intervals import T_95, half_width, sampling_half_width
 
 
 def student_cdf(value: float, freedom: int) -> float:

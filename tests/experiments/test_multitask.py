@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-import experiments.multitask
-from encoders import Encoder, FeatureExtractor, load_encoder
-from encoders.training import JointTraining, StepDone, TrainingSettings
-from encoders.training.forward import pooled_vectors
-from experiments.multitask import MultitaskRequest, train_multitask
-from experiments.task_data import read_task
-from experiments.training_display import SilentTraining
-from featurestore import Store, StoreError, UsageError
-from heads import Head, Scorer
-from heads.pooling import kind_of
-from pipelines.corpus import CorpusColumns
-from pipelines.predict_job import PredictRequest, predict
+import encore.experiments.multitask
+from encore.encoders import Encoder, FeatureExtractor, load_encoder
+from encore.encoders.training import JointTraining, StepDone, TrainingSettings
+from encore.encoders.training.forward import pooled_vectors
+from encore.experiments.multitask import MultitaskRequest, train_multitask
+from encore.experiments.task_data import read_task
+from encore.experiments.training_display import SilentTraining
+from encore.featurestore import Store, StoreError, UsageError
+from encore.heads import Head, Scorer
+from encore.heads.pooling import kind_of
+from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.predict_job import PredictRequest, predict
 from tests.experiments.tiny_tasks import registry
 from tests.pipelines.jobs import encoder as tiny_encoder
 from tests.pipelines.jobs import run_encode
@@ -44,7 +44,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[JointTraining]:
         made.append(JointTraining(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(experiments.multitask, "JointTraining", build)
+    monkeypatch.setattr(encore.experiments.multitask, "JointTraining", build)
     return made
 
 
@@ -247,7 +247,7 @@ def test_an_encoder_without_a_pair_template_is_refused_before_any_text_is_tokeni
     def unwanted(*arguments: Any) -> None:
         raise AssertionError("tokenized")
 
-    monkeypatch.setattr(experiments.multitask, "load_encoder", without_template)
-    monkeypatch.setattr(experiments.multitask, "_examples", unwanted)
+    monkeypatch.setattr(encore.experiments.multitask, "load_encoder", without_template)
+    monkeypatch.setattr(encore.experiments.multitask, "_examples", unwanted)
     with pytest.raises(UsageError, match="no pair template"):
         train_multitask(request_for(tmp_path))

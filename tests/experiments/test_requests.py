@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-import experiments
-import heads
-import pipelines
-from experiments.tasks import Task, TaskRegistry
-from experiments.tradeoff.label_options import LabelFiles
+from encore import experiments, heads, pipelines
+from encore.experiments.tasks import Task, TaskRegistry
+from encore.experiments.tradeoff.label_options import LabelFiles
 
 ASKED = ("Request", "Settings", "Plan", "Grid", "CorpusColumns")
 """How the names of classes end that say what is asked for."""

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.intervals import half_width
-from experiments.outcome import Difference
-from experiments.result_tables import ResultRow, group_table, rows_of, task_table
-from experiments.tasks import Task, TaskRegistry
+from encore.experiments.intervals import half_width
+from encore.experiments.outcome import Difference
+from encore.experiments.result_tables import ResultRow, group_table, rows_of, task_table
+from encore.experiments.tasks import Task, TaskRegistry
 
 REGISTRY = TaskRegistry(
     tuple(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.settings import layer_average, pooling_settings, quantized, quantized_before, richest
-from featurestore import UsageError
+from encore.experiments.settings import layer_average, pooling_settings, quantized, quantized_before, richest
+from encore.featurestore import UsageError
 
 
 def test_the_five_poolings_are_those_of_the_papers_table_3() -> None:

@@ -8,9 +8,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from experiments.task_data import read_task
-from experiments.tasks import Task
-from featurestore import DataError, UsageError
+from encore.experiments.task_data import read_task
+from encore.experiments.tasks import Task
+from encore.featurestore import DataError, UsageError
 
 
 def rows(count: int, start: int = 0) -> dict[str, list[Any]]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tasks import PAPER, load_tasks
-from featurestore import UsageError
-from featurestore.objects import Objects
+from encore.experiments.tasks import PAPER, load_tasks
+from encore.featurestore import UsageError
+from encore.featurestore.objects import Objects
 
 ONE = '[tasks.tone]\ngroup = "SA"\ntrain = "a.parquet"\ndev = "b.parquet"\n'
 

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from encoders.training import StepDone
-from experiments.training_display import RunningFigures, TrainingBar, TrainingLines, training_display_for
+from encore.encoders.training import StepDone
+from encore.experiments.training_display import RunningFigures, TrainingBar, TrainingLines, training_display_for
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore import (
+from encore.featurestore import (
     Change,
     CommitConflict,
     EncoderSpec,
@@ -21,10 +21,10 @@ from featurestore import (
     UsageError,
     commit,
 )
-from featurestore.entries import SegmentEntry
-from featurestore.finished import find_finished
-from featurestore.records import SegmentRecord
-from featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.finished import find_finished
+from encore.featurestore.records import SegmentRecord
+from encore.featurestore.segments import EncodingCounts, write_segment
 from tests.documents import document_index, packed_numbers
 
 ENCODER = EncoderSpec(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from featurestore import Change, Store
+from encore.featurestore import Change, Store
 
 Texts = dict[str, str]
 

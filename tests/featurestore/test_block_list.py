@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import DataError, StoreError, block_list
-from featurestore.block_list import block, blocked
-from featurestore.objects import Objects
+from encore.featurestore import DataError, StoreError, block_list
+from encore.featurestore.block_list import block, blocked
+from encore.featurestore.objects import Objects
 
 
 @pytest.fixture

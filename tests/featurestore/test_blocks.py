@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import INDEX_SCHEMA, FeatureBlock
-from featurestore.blocks import concatenate_indexes
+from encore.featurestore import INDEX_SCHEMA, FeatureBlock
+from encore.featurestore.blocks import concatenate_indexes
 from tests.featurestore.building import block_of, spec_of
 from tests.strategies import feature_blocks, feature_specs
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.codecs import decoder
-from featurestore.entries import SegmentEntry
-from featurestore.objects import Objects
-from featurestore.records import attempt_path
-from featurestore.store_file import read_spec
+from encore.featurestore import Store, StoreError
+from encore.featurestore.codecs import decoder
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import attempt_path
+from encore.featurestore.store_file import read_spec
 from tests.featurestore.building import put, spec_of
 from tests.limited import exit_code_of
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Change, CommitConflict, Store, StoreError, commit
-from featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_table, snapshot_counts
-from featurestore.maintenance.compact import compact
-from featurestore.objects import Objects
-from featurestore.remembered import RememberedObjects
-from featurestore.versions import VersionLog
+from encore.featurestore import Change, CommitConflict, Store, StoreError, commit
+from encore.featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_table, snapshot_counts
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.objects import Objects
+from encore.featurestore.remembered import RememberedObjects
+from encore.featurestore.versions import VersionLog
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

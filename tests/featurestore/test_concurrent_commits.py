@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import CommitConflict, Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.verify import verify
-from featurestore.store import version_log
-from featurestore.tags import add_tag, tags
-from featurestore.versions import VersionLog
+from encore.featurestore import CommitConflict, Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import add_tag, tags
+from encore.featurestore.versions import VersionLog
 from tests.featurestore.building import expected, held, put, spec_of
 
 # Storage clients have threads, which do not survive a fork; starting anew takes the imports' seconds.

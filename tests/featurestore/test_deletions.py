@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.deletions import live_positions, read_deletions, write_deletions
-from featurestore.errors import StoreError
-from featurestore.objects import Objects
+from encore.featurestore.deletions import live_positions, read_deletions, write_deletions
+from encore.featurestore.errors import StoreError
+from encore.featurestore.objects import Objects
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore import FeatureBlock, FeatureSpec, LayerPooling, Quantizer, UsageError, parse_quantizer
-from featurestore.derivation import Derivation
-from featurestore.quantizers import Float16, Int2, Sign, SignCentred, UInt8
+from encore.featurestore import FeatureBlock, FeatureSpec, LayerPooling, Quantizer, UsageError, parse_quantizer
+from encore.featurestore.derivation import Derivation
+from encore.featurestore.quantizers import Float16, Int2, Sign, SignCentred, UInt8
 from tests.documents import document_index
 from tests.featurestore.building import ENCODER, spec_of
 

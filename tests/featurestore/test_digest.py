@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import FeatureBlock
-from featurestore.digest import combine_digests, document_digest_sum
+from encore.featurestore import FeatureBlock
+from encore.featurestore.digest import combine_digests, document_digest_sum
 from tests.documents import document_index
 from tests.featurestore.building import block_of, spec_of
 from tests.strategies import feature_blocks

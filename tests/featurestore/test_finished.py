@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import SegmentRecord, attempt_path, record_path
-from featurestore.sealed import seal
-from featurestore.tombstones import retire
+from encore.featurestore import Store, StoreError
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import SegmentRecord, attempt_path, record_path
+from encore.featurestore.sealed import seal
+from encore.featurestore.tombstones import retire
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from featurestore import UsageError
-from featurestore.given import settle_fields, several
+from encore.featurestore import UsageError
+from encore.featurestore.given import settle_fields, several
 
 
 @dataclass(frozen=True)

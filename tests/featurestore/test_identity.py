@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.identity import id_array, key_hashes, text_digests
+from encore.featurestore.identity import id_array, key_hashes, text_digests
 from tests.strategies import DOC_IDS, TEXTS
 
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore import Change, Store, commit, segments
-from featurestore.entries import SegmentEntry
-from featurestore.kept_columns import TEXT, plain, promote, promoted
-from featurestore.kept_text import texts
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
+from encore.featurestore import Change, Store, commit, segments
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.kept_columns import TEXT, plain, promote, promoted
+from encore.featurestore.kept_text import texts
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
 from tests.featurestore.building import spec_of, write
 from tests.featurestore.kept_values import arrays, arrow_types, raw, read, same
 

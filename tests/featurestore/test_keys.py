@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.keys import KeyIndex, WantedKeys, words
+from encore.featurestore.keys import KeyIndex, WantedKeys, words
 
 # Few values for each half, so that keys that share their first 64 bits, or their last, are the rule.
 HALVES = st.sampled_from([0, 1, 2, 2**63 - 1, 2**63, 2**64 - 1])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import LayerPooling, UsageError
+from encore.featurestore import LayerPooling, UsageError
 from tests.strategies import layer_poolings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Barrier, Thread
 
-from featurestore.lazy import lazy
+from encore.featurestore.lazy import lazy
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore.leases import SPARE, STEP, Leases
+from encore.featurestore.leases import SPARE, STEP, Leases
 
 BYTES = np.dtype(np.uint8)
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import remove_forgotten
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
+from encore.featurestore import Store, StoreError
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.forget import remove_forgotten
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
 from tests.featurestore.building import expected, held, put, spec_of
 
 NOW = timedelta(0)
@@ -188,8 +188,8 @@ def test_a_store_behind_a_link_is_changed_like_any_other(tmp_path: Path, store: 
 
 ASKS = """
 import sys
-from featurestore import StoreError
-from featurestore.objects import Objects
+from encore.featurestore import StoreError
+from encore.featurestore.objects import Objects
 
 objects, path = Objects.open(sys.argv[1]), sys.argv[2]
 for ask in (objects.get, objects.size, lambda path: objects.get_range(path, 0, 1)):

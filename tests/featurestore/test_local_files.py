@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import local_files
-from featurestore.errors import StoreError
-from featurestore.local_files import create_file
-from featurestore.objects import Objects
+from encore.featurestore import local_files
+from encore.featurestore.errors import StoreError
+from encore.featurestore.local_files import create_file
+from encore.featurestore.objects import Objects
 
 WAYS = ("links", "renames", "claims")
 """What a file system has: hard links, else renames that replace nothing, else neither."""

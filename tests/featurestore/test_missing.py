@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.deletions import vector_path
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.missing import get_named
-from featurestore.records import record_path
-from featurestore.tombstones import EMPTIED, retire
-from featurestore.versions import list_path
+from encore.featurestore import Store, StoreError
+from encore.featurestore.deletions import vector_path
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.missing import get_named
+from encore.featurestore.records import record_path
+from encore.featurestore.tombstones import EMPTIED, retire
+from encore.featurestore.versions import list_path
 from tests.featurestore.building import expected, held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

@@ -9,9 +9,9 @@ from pathlib import Path
 import obstore
 import pytest
 
-from featurestore.errors import UsageError
-from featurestore.named_files import check_file, local_folder, new_file, read_file
-from featurestore.objects import Objects
+from encore.featurestore.errors import UsageError
+from encore.featurestore.named_files import check_file, local_folder, new_file, read_file
+from encore.featurestore.objects import Objects
 
 NAMES = ["x.json", "x.json#a", "x.json?a", "x%20y.json", "x y.json", "[1].json", "é.json"]
 
@@ -55,12 +55,12 @@ def test_an_object_too_large_for_memory_is_whole(s3_bucket: str, monkeypatch: py
 
     real = obstore.put
     monkeypatch.setattr(obstore, "put", put)
-    monkeypatch.setattr("featurestore.named_files.IN_MEMORY", 1000)
-    monkeypatch.setattr("featurestore.objects.ONE_PUT_BYTES", 1000)
+    monkeypatch.setattr("encore.featurestore.named_files.IN_MEMORY", 1000)
+    monkeypatch.setattr("encore.featurestore.objects.ONE_PUT_BYTES", 1000)
     data = os.urandom(9 << 20)
     write(f"{s3_bucket}/x", data)
     assert (read_file(f"{s3_bucket}/x") == data, asked) == (True, [8 << 20])
-    monkeypatch.setattr("featurestore.objects.MOST_PARTS", 1)
+    monkeypatch.setattr("encore.featurestore.objects.MOST_PARTS", 1)
     write(f"{s3_bucket}/x", data[::-1])
     assert (read_file(f"{s3_bucket}/x") == data[::-1], asked[1:]) == (True, [9 << 20])
 

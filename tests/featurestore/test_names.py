@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.entries import entry_problem, entry_table
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.names import LIMIT, SHORT, all_match, is_below_attempt, is_count, is_long, is_short
-from featurestore.records import SegmentRecord
-from featurestore.sealed import seal
-from featurestore.segments import read_record
-from featurestore.tags import add_tag, tags
-from featurestore.versions import EntryList, Manifest, list_path
+from encore.featurestore import Store, StoreError
+from encore.featurestore.entries import entry_problem, entry_table
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.names import LIMIT, SHORT, all_match, is_below_attempt, is_count, is_long, is_short
+from encore.featurestore.records import SegmentRecord
+from encore.featurestore.sealed import seal
+from encore.featurestore.segments import read_record
+from encore.featurestore.tags import add_tag, tags
+from encore.featurestore.versions import EntryList, Manifest, list_path
 from tests.featurestore.building import held, put, spec_of
 
 ID, DIGEST = "0123456789abcdef" * 2, "0123456789abcdef" * 4

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.errors import SnapshotGone
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.newest import read_store
+from encore.featurestore import Store, StoreError
+from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.newest import read_store
 from tests.featurestore.building import expected, held, put, spec_of
 
 READERS: dict[str, Callable[[Store], object]] = {
@@ -65,7 +65,7 @@ def test_it_looks_again_once(store: Store) -> None:
 def test_a_snapshot_that_was_named_is_not_replaced_by_another(
     store: Store, snapshot: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("featurestore.store.snapshot_number", lambda objects, named: 2)
+    monkeypatch.setattr("encore.featurestore.store.snapshot_number", lambda objects, named: 2)
     with pytest.raises(SnapshotGone, match="gone with its snapshot"):
         read_store(store.uri, snapshot, meanwhile(held, 1))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore.errors import StoreError, UsageError
-from featurestore.objects import Objects
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.objects import Objects
 
 
 @pytest.fixture(params=["local", "s3"])

@@ -13,12 +13,12 @@ import tensorstore
 import torch
 import zarr
 
-from featurestore import Change, FeatureBlock, FeatureSpec, Store, commit, segments
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.quantizers import calibrate
-from featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore import Change, FeatureBlock, FeatureSpec, Store, commit, segments
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.quantizers import calibrate
+from encore.featurestore.segments import EncodingCounts, write_segment
 from tests.documents import document_index
 from tests.featurestore.building import held, spec_of
 

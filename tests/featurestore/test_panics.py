@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from featurestore.panics import RustPanic, panics_as_errors, without_quotes
+from encore.featurestore.panics import RustPanic, panics_as_errors, without_quotes
 from tests.panics import panic
 
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import StoreError, parquet
-from featurestore.parquet import read_parquet
-from featurestore.thrift import read_struct
+from encore.featurestore import StoreError, parquet
+from encore.featurestore.parquet import read_parquet
+from encore.featurestore.thrift import read_struct
 from tests.deep_parquet import deep_parquet
 from tests.limited import exit_code_of
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import CommitConflict, Store, commit
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.tombstones import EMPTIED, retire
+from encore.featurestore import CommitConflict, Store, commit
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.tombstones import EMPTIED, retire
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 

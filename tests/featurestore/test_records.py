@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from featurestore import StoreError
-from featurestore.records import SegmentRecord
+from encore.featurestore import StoreError
+from encore.featurestore.records import SegmentRecord
 
 RECORD = SegmentRecord("ab" * 16, "cd" * 16, "ef" * 32, 1, 2, 3, 4, 0, 0, 16, 100, ())
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
 
-from featurestore.errors import UsageError
-from featurestore.refusals import refusal, require_plain_endpoint
+from encore.featurestore.errors import UsageError
+from encore.featurestore.refusals import refusal, require_plain_endpoint
 
 CREDENTIALS = "see that the environment holds credentials which may read and write there"
 GET = "Generic S3 error: Error performing GET http://host:1/bucket/store.json?x=1 in 1.1ms"

@@ -11,10 +11,10 @@ import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore
 
-import featurestore.objects
-from featurestore import Store, StoreError
-from featurestore.objects import Objects
-from featurestore.retries import TRIES, again
+import encore.featurestore.objects
+from encore.featurestore import Store, StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.retries import TRIES, again
 from tests.faulty_proxy import WAYS, Fault, faulty_proxy
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -134,7 +134,7 @@ class TestThroughFaults:
     def test_objects_are_written_read_listed_and_removed(
         self, ways: list[str], in_parts: bool, s3_bucket: str, s3_endpoint: str, through: pytest.MonkeyPatch
     ) -> None:
-        through.setattr(featurestore.objects, "ONE_PUT_BYTES", len(LARGE) - in_parts)
+        through.setattr(encore.featurestore.objects, "ONE_PUT_BYTES", len(LARGE) - in_parts)
         with faulty_proxy(s3_endpoint, ways, every=2 * len(ways), seed=3, delay=0.02) as proxy:
             through.setenv("AWS_ENDPOINT", proxy.endpoint)
             objects = Objects.open(f"{s3_bucket}/store")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Store
-from featurestore.errors import StoreError
-from featurestore.reader import IndexFile
-from featurestore.scanning import ScannedBlock
-from featurestore.store import OWN_COLUMNS
+from encore.featurestore import Store
+from encore.featurestore.errors import StoreError
+from encore.featurestore.reader import IndexFile
+from encore.featurestore.scanning import ScannedBlock
+from encore.featurestore.store import OWN_COLUMNS
 from tests.featurestore.building import put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" * (i + 1) for i in range(12)}

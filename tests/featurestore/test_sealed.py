@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from featurestore import StoreError
-from featurestore.sealed import seal, unseal
+from encore.featurestore import StoreError
+from encore.featurestore.sealed import seal, unseal
 
 DOCUMENT = {"format_version": 1, "name": "zwölf", "numbers": [0.1, 1e-30, 3], "nothing": None}
 

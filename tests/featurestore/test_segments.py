@@ -18,15 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numcodecs import PackBits
 
-from featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError, shards
-from featurestore.codecs import CODECS
-from featurestore.entries import SegmentEntry
-from featurestore.objects import Objects
-from featurestore.quantizers import Int2, SignCentred, UInt8, quantizer_from_dict
-from featurestore.reader import RUN_CHUNKS, SegmentReader
-from featurestore.records import RejectedDocument, SegmentRecord, attempt_path, record_path, segment_id
-from featurestore.segments import CHUNK_BYTES, EncodingCounts, read_record, write_segment
-from featurestore.tombstones import retire
+from encore.featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError, shards
+from encore.featurestore.codecs import CODECS
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.objects import Objects
+from encore.featurestore.quantizers import Int2, SignCentred, UInt8, quantizer_from_dict
+from encore.featurestore.reader import RUN_CHUNKS, SegmentReader
+from encore.featurestore.records import RejectedDocument, SegmentRecord, attempt_path, record_path, segment_id
+from encore.featurestore.segments import CHUNK_BYTES, EncodingCounts, read_record, write_segment
+from encore.featurestore.tombstones import retire
 from tests.documents import document_index, packed_numbers
 from tests.featurestore.building import block_of, spec_of
 from tests.strategies import feature_blocks, feature_specs
@@ -180,7 +180,7 @@ class TestLayout:
         self, objects: Objects, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         spec = spec_of("sign", width=8)
-        monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 10)
+        monkeypatch.setattr("encore.featurestore.segments.CHUNK_BYTES", 10)
         monkeypatch.setattr(shards, "PIECE_BYTES", 100)
         block = wide_block(1000, spec)
         _, reader = written(objects, block, spec)
@@ -200,7 +200,7 @@ class TestLayout:
 
     def test_rows_of_a_small_segment_are_one_read(self, objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
         spec = spec_of("sign", width=8)
-        monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 10)
+        monkeypatch.setattr("encore.featurestore.segments.CHUNK_BYTES", 10)
         block = wide_block(1000, spec)
         _, reader = written(objects, block, spec)
         assert np.array_equal(reader.packed_rows(np.array([5])), block.packed[[5]])
@@ -356,7 +356,7 @@ class TestDamage:
     def test_in_an_object_of_the_segment(
         self, objects: Objects, monkeypatch: pytest.MonkeyPatch, codec: str, path: str
     ) -> None:
-        monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 64)
+        monkeypatch.setattr("encore.featurestore.segments.CHUNK_BYTES", 64)
         block = block_of(spec_of("float16"), TEXTS)
         record, _ = written(objects, block, spec_of("float16"), codec)
         name = f"{attempt_path(SEGMENT, record.attempt)}/{path}"
@@ -386,7 +386,7 @@ class TestDamage:
             self.read_all(objects, record)
 
     def test_in_the_chunk_that_a_random_read_touches(self, objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 64)
+        monkeypatch.setattr("encore.featurestore.segments.CHUNK_BYTES", 64)
         block, spec = block_of(spec_of("float16"), TEXTS), spec_of("float16")
         record, reader = written(objects, block, spec)
         name = f"{attempt_path(SEGMENT, record.attempt)}/features/c/0/0"

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from numcodecs.checksum32 import CRC32C
 from zarr.codecs import BytesCodec
 
-from featurestore import StoreError, shards
-from featurestore.codecs import CODECS, codec_chain
-from featurestore.objects import Objects
-from featurestore.shards import Layout, Shard
+from encore.featurestore import StoreError, shards
+from encore.featurestore.codecs import CODECS, codec_chain
+from encore.featurestore.objects import Objects
+from encore.featurestore.shards import Layout, Shard
 
 METADATA = {
     "shape": [10, 3],

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from featurestore import EncoderSpec, FeatureSpec, LayerPooling, SpecMismatch, TextSpec, UsageError
-from featurestore.quantizers import Float16, Sign, UInt8
-from featurestore.spec import CONSTANT, TEXT, require_summary
+from encore.featurestore import EncoderSpec, FeatureSpec, LayerPooling, SpecMismatch, TextSpec, UsageError
+from encore.featurestore.quantizers import Float16, Sign, UInt8
+from encore.featurestore.spec import CONSTANT, TEXT, require_summary
 from tests.featurestore.building import ENCODER, spec_of
 from tests.strategies import feature_specs
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from featurestore import (
+from encore.featurestore import (
     INDEX_SCHEMA,
     Change,
     DataError,
@@ -25,12 +25,12 @@ from featurestore import (
     commit,
     segments,
 )
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance.delete import delete
-from featurestore.objects import Objects
-from featurestore.quantizers import UInt8
-from featurestore.reader import SegmentReader
-from featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.objects import Objects
+from encore.featurestore.quantizers import UInt8
+from encore.featurestore.reader import SegmentReader
+from encore.featurestore.segments import EncodingCounts, write_segment
 from tests.featurestore.building import ENCODER, block_of, expected, features_of, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(12)}

@@ -18,19 +18,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from obstore.store import LocalStore, MemoryStore
 
-from featurestore import CommitConflict, DataError, Store, UsageError, commit
-from featurestore.block_list import blocked
-from featurestore.maintenance import compact as compaction
-from featurestore.maintenance import removal
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.segments import read_record
-from featurestore.store import version_log
-from featurestore.tags import add_tag, remove_tag, tags
-from featurestore.tombstones import EMPTIED
+from encore.featurestore import CommitConflict, DataError, Store, UsageError, commit
+from encore.featurestore.block_list import blocked
+from encore.featurestore.maintenance import compact as compaction
+from encore.featurestore.maintenance import removal
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.segments import read_record
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import add_tag, remove_tag, tags
+from encore.featurestore.tombstones import EMPTIED
 from tests.featurestore.building import change_to, expected, features_of, held, spec_of
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
 from tests.featurestore.store_model import Places, Plan, Texts, Version, kept_by_vacuum

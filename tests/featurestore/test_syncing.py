@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from featurestore import Change, Store, commit, syncing
-from featurestore.entries import SegmentEntry
-from featurestore.errors import StoreError
-from featurestore.objects import Objects
-from featurestore.remembered import RememberedObjects
-from featurestore.syncing import NO_SYNC
-from featurestore.versions import EMPTY, VersionLog
+from encore.featurestore import Change, Store, commit, syncing
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.remembered import RememberedObjects
+from encore.featurestore.syncing import NO_SYNC
+from encore.featurestore.versions import EMPTY, VersionLog
 from tests.featurestore.building import spec_of, write
 
 SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False)])

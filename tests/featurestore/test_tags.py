@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, StoreError, UsageError
-from featurestore.objects import Objects
-from featurestore.tags import add_tag, remove_tag, snapshot_number, tags
+from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore.objects import Objects
+from encore.featurestore.tags import add_tag, remove_tag, snapshot_number, tags
 from tests.featurestore.building import expected, held, put, spec_of
 
 

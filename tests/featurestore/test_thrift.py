@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from featurestore.thrift import read_struct
+from encore.featurestore.thrift import read_struct
 
 
 def test_a_struct_is_read_to_its_end() -> None:

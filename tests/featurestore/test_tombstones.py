@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import StoreError
-from featurestore.objects import Objects
-from featurestore.tombstones import EMPTIED, is_emptied, look, opened, retire, tombstone
+from encore.featurestore import StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.tombstones import EMPTIED, is_emptied, look, opened, retire, tombstone
 
 PATH = "manifests/00000000000000000001.json"
 

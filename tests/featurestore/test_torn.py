@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore import store as module
-from featurestore.errors import SnapshotGone
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.torn import require_records
-from featurestore.versions import list_path, manifest_path
+from encore.featurestore import Store, StoreError
+from encore.featurestore import store as module
+from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.torn import require_records
+from encore.featurestore.versions import list_path, manifest_path
 from tests.featurestore.building import held, put, spec_of
 
 

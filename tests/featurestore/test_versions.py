@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore.errors import StoreError, UsageError
-from featurestore.objects import Objects
-from featurestore.sealed import seal
-from featurestore.tombstones import EMPTIED, retire
-from featurestore.versions import EMPTY, EntryList, Manifest, VersionLog, manifest_path
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.objects import Objects
+from encore.featurestore.sealed import seal
+from encore.featurestore.tombstones import EMPTIED, retire
+from encore.featurestore.versions import EMPTY, EntryList, Manifest, VersionLog, manifest_path
 
 SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("value", pa.int64())])
 

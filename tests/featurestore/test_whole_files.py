@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import whole_files
-from featurestore.errors import StoreError
-from featurestore.named_files import new_file
-from featurestore.syncing import NO_SYNC
-from featurestore.whole_files import whole_file
+from encore.featurestore import whole_files
+from encore.featurestore.errors import StoreError
+from encore.featurestore.named_files import new_file
+from encore.featurestore.syncing import NO_SYNC
+from encore.featurestore.whole_files import whole_file
 
 
 def write(path: Path, data: bytes) -> None:
@@ -131,7 +131,10 @@ def test_a_device_and_a_pipe_are_written_to(tmp_path: Path) -> None:
     assert names(tmp_path) == ["pipe"]
 
 
-WRITE = "from featurestore.named_files import new_file\nwith new_file('/dev/stdout') as file: file.write(b'all of it')"
+WRITE = """
+from encore.featurestore.named_files import new_file
+with new_file('/dev/stdout') as file: file.write(b'all of it')
+"""
 
 
 @pytest.mark.parametrize("kind", ["pipe", "file"])

@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from featurestore import FeatureBlock, Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.records import FORMAT_VERSION
-from featurestore.tags import tags
-from heads import Head, Scorer
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.predictions import Predictions
+from encore.featurestore import FeatureBlock, Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.records import FORMAT_VERSION
+from encore.featurestore.tags import tags
+from encore.heads import Head, Scorer
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.predictions import Predictions
 from tests.featurestore.building import put
 
 STORES = Path(__file__).parent / "stores"

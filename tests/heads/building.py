@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
-from featurestore.quantizers import calibrate
-from heads import Head, HeadModel, Labels
-from heads.batches import pad
+from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
+from encore.featurestore.quantizers import calibrate
+from encore.heads import Head, HeadModel, Labels
+from encore.heads.batches import pad
 from tests.documents import document_index, packed_numbers
 
 CLASSES = ("no", "perhaps", "yes")

@@ -14,8 +14,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from featurestore import SpecMismatch, StoreError, UsageError
-from heads import POOLINGS, Evaluation, Head, HeadModel, Scorer, TrainSettings, head_folder, train_head
+from encore.featurestore import SpecMismatch, StoreError, UsageError
+from encore.heads import POOLINGS, Evaluation, Head, HeadModel, Scorer, TrainSettings, head_folder, train_head
 from tests.heads.building import block_of, head_of, learnable, spec_of
 
 

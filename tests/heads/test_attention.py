@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from featurestore import UsageError
-from heads import AttentionPooling
-from heads.attention_sizes import default_heads
+from encore.featurestore import UsageError
+from encore.heads import AttentionPooling
+from encore.heads.attention_sizes import default_heads
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads import batched_products, products
-from heads.batched_products import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, large
+from encore.heads import batched_products, products
+from encore.heads.batched_products import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, large
 
 DIMENSIONS = st.integers(1, 9)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from heads.classifier import Classifier
+from encore.heads.classifier import Classifier
 
 
 def test_it_is_two_linear_maps_with_tanh_between() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from featurestore import DataError
-from heads import Evaluation, Labels, evaluate_predictions
-from heads.training_ids import TrainingIds
+from encore.featurestore import DataError
+from encore.heads import Evaluation, Labels, evaluate_predictions
+from encore.heads.training_ids import TrainingIds
 from tests.heads.building import labels_of
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.confusion import Confusion
+from encore.heads.confusion import Confusion
 
 
 def test_documents_are_counted_truth_by_row_and_prediction_by_column() -> None:

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import FeatureSpec
-from featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
-from heads.decoding_table import DecodingTable
+from encore.featurestore import FeatureSpec
+from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
+from encore.heads.decoding_table import DecodingTable
 from tests.documents import packed_numbers
 from tests.heads.building import spec_of
 

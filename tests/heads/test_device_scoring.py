@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
-from heads import AttentionPooling, Head, HeadModel, Scorer, device_heads, device_scoring, scoring
-from heads.device_heads import PlainHead, StackedHeads, heads_on
-from heads.device_scoring import DeviceScoring
-from heads.device_streams import DeviceStreams
+from encore.featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
+from encore.heads import AttentionPooling, Head, HeadModel, Scorer, device_heads, device_scoring, scoring
+from encore.heads.device_heads import PlainHead, StackedHeads, heads_on
+from encore.heads.device_scoring import DeviceScoring
+from encore.heads.device_streams import DeviceStreams
 from tests.heads.building import CLASSES, QUANTIZERS, block_of, by_module, family, head_of, require_of_blocks, spec_of
 
 CPU = torch.device("cpu")

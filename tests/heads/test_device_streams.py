@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from heads.device_streams import AT_ONCE, DeviceStreams
+from encore.heads.device_streams import AT_ONCE, DeviceStreams
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.cuda, CUDA])]

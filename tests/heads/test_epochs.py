@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from heads.epochs import Epoch, still_rising
+from encore.heads.epochs import Epoch, still_rising
 
 
 def history(accuracies: Sequence[float | None]) -> list[Epoch]:

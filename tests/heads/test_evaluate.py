@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featurestore import DataError
-from heads import Evaluation
+from encore.featurestore import DataError
+from encore.heads import Evaluation
 
 
 def evaluation_of(truth: list[int], predicted: list[int], classes: tuple[str, ...] = ("x", "y", "z")) -> Evaluation:

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 import torch
 
-from featurestore import DataError, Store, StoreError
-from heads import TrainSettings
-from heads.gathered import gather
-from heads.store_training import TrainRequest, train_from_store
+from encore.featurestore import DataError, Store, StoreError
+from encore.heads import TrainSettings
+from encore.heads.gathered import gather
+from encore.heads.store_training import TrainRequest, train_from_store
 from tests.featurestore.building import put, spec_of
 from tests.heads.building import labels_of
 

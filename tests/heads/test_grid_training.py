@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from featurestore import FeatureBlock, FeatureSpec
-from heads import HeadModel, TrainSettings
-from heads.batches import training_batches
-from heads.examples import Codes, Examples
-from heads.grid_run import STACK, GridRun, in_stacks
-from heads.grid_training import ORDER, train_grid
-from heads.standardised import Standard
+from encore.featurestore import FeatureBlock, FeatureSpec
+from encore.heads import HeadModel, TrainSettings
+from encore.heads.batches import training_batches
+from encore.heads.examples import Codes, Examples
+from encore.heads.grid_run import STACK, GridRun, in_stacks
+from encore.heads.grid_training import ORDER, train_grid
+from encore.heads.standardised import Standard
 from tests.heads.building import block_of, learnable, pairs_alike_or_not, spec_of
 
 CLASSES = ("x", "y", "z")

@@ -15,10 +15,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from featurestore import StoreError, UsageError
-from featurestore.spec import EncoderSpec
-from heads import Evaluation, Head
-from heads.artefact import _digest
+from encore.featurestore import StoreError, UsageError
+from encore.featurestore.spec import EncoderSpec
+from encore.heads import Evaluation, Head
+from encore.heads.artefact import _digest
 from tests.heads.building import head_of, spec_of
 
 Files = dict[str, bytes]

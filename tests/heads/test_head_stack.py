@@ -11,12 +11,12 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional
 
-from heads.batched_products import _largest_part
-from heads.decoded import DecodedBatch
-from heads.head_stack import HeadStack
-from heads.model import HeadModel
-from heads.stacked_weights import StackedWeights
-from heads.standardised import Standard
+from encore.heads.batched_products import _largest_part
+from encore.heads.decoded import DecodedBatch
+from encore.heads.head_stack import HeadStack
+from encore.heads.model import HeadModel
+from encore.heads.stacked_weights import StackedWeights
+from encore.heads.standardised import Standard
 from tests.heads.building import model_of, spec_of
 from tests.heads.test_batched_products import in_parts
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import DataError, UsageError
-from featurestore.objects import Objects
-from heads import Labels, read_labels
-from tablefiles import TextOptions, whole
+from encore.featurestore import DataError, UsageError
+from encore.featurestore.objects import Objects
+from encore.heads import Labels, read_labels
+from encore.tablefiles import TextOptions, whole
 
 CSV = "doc_id,label\n007,NA\n8,yes\n"
 JSON_LINES = '{"doc_id": "007", "label": "NA"}\n{"doc_id": "8", "label": "yes", "note": [1]}\n'

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.label_form import in_order, named_twins, near_twins, normal_labels
+from encore.heads.label_form import in_order, named_twins, near_twins, normal_labels
 
 
 def normal(*labels: str | None) -> list[str | None]:

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from featurestore import DataError, UsageError
-from heads import Labels
-from heads.labels import named
+from encore.featurestore import DataError, UsageError
+from encore.heads import Labels
+from encore.heads.labels import named
 from tests.heads.building import labels_of
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from featurestore import UsageError
-from heads.layer_mix import LayerMix
+from encore.featurestore import UsageError
+from encore.heads.layer_mix import LayerMix
 
 
 def test_the_uniform_mix_is_the_mean_of_the_layers() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from heads import TrainSettings
-from heads.learning_optimizer import HeadOptimizer
+from encore.heads import TrainSettings
+from encore.heads.learning_optimizer import HeadOptimizer
 
 SHAPES = {
     "pooling.key_weight": (150, 120),

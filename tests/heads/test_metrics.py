@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads import metrics
-from heads.confusion import Confusion
-from heads.metrics import ClassCounts, bootstrap_intervals, wilson_interval
+from encore.heads import metrics
+from encore.heads.confusion import Confusion
+from encore.heads.metrics import ClassCounts, bootstrap_intervals, wilson_interval
 
 THREE = np.array([[5, 1, 0], [2, 3, 1], [0, 0, 4]])
 """Rows are the truth. Class F1: 10/13, 6/10, 8/9."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from featurestore import UsageError
-from heads import HeadModel
+from encore.featurestore import UsageError
+from encore.heads import HeadModel
 from tests.heads.building import model_of, spec_of
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import heads
+from encore import heads
 
 
 def test_every_name_comes_from_its_module() -> None:

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import StoreError, UsageError
-from heads import TrainedHead, TrainSettings, train_head
-from heads.artefact import Head
-from heads.attention import AttentionPooling
-from heads.pair import VECTORS, PairPooling
-from heads.pooling import build_pooling
+from encore.featurestore import StoreError, UsageError
+from encore.heads import TrainedHead, TrainSettings, train_head
+from encore.heads.artefact import Head
+from encore.heads.attention import AttentionPooling
+from encore.heads.pair import VECTORS, PairPooling
+from encore.heads.pooling import build_pooling
 from tests.heads.building import block_of, pairs_alike_or_not, spec_of
 
 WIDTH = 8

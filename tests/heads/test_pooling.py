@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import EncoderSpec, FeatureSpec, TextSpec, UsageError
-from heads import default_pooling
-from heads.attention import AttentionPooling
-from heads.pooling import ClsPooling, MeanPooling, build_pooling, check_pooling
+from encore.featurestore import EncoderSpec, FeatureSpec, TextSpec, UsageError
+from encore.heads import default_pooling
+from encore.heads.attention import AttentionPooling
+from encore.heads.pooling import ClsPooling, MeanPooling, build_pooling, check_pooling
 from tests.heads.building import spec_of
 
 

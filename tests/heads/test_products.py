@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads import products
-from heads.products import product
+from encore.heads import products
+from encore.heads.products import product
 
 
 @given(

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import FeatureBlock, SpecMismatch, StoreError, UsageError
-from heads import Head, HeadModel, Scorer, batches, pooled, scoring, small_products
-from heads.batches import pad
+from encore.featurestore import FeatureBlock, SpecMismatch, StoreError, UsageError
+from encore.heads import Head, HeadModel, Scorer, batches, pooled, scoring, small_products
+from encore.heads.batches import pad
 from tests.heads.building import (
     CLASSES,
     LENGTHS,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from featurestore import UsageError
-from heads import TrainSettings
+from encore.featurestore import UsageError
+from encore.heads import TrainSettings
 
 
 def test_defaults_are_those_of_the_documentation() -> None:

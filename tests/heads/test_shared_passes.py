@@ -13,9 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.decoded import DecodedBatch
-from heads.examples import Codes
-from heads.shared_passes import PART_FLOATS, SharedPasses, in_parts
+from encore.heads.decoded import DecodedBatch
+from encore.heads.examples import Codes
+from encore.heads.shared_passes import PART_FLOATS, SharedPasses, in_parts
 
 
 class Reader:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from heads import small_products
-from heads.small_products import ROWS, WIDE_KERNELS, laid_out, multiply, openblas_is_wide, weighted_sums
+from encore.heads import small_products
+from encore.heads.small_products import ROWS, WIDE_KERNELS, laid_out, multiply, openblas_is_wide, weighted_sums
 
 DIMENSIONS = st.integers(1, 9)
 

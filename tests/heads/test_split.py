@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore import DataError, UsageError
-from heads import Split
+from encore.featurestore import DataError, UsageError
+from encore.heads import Split
 from tests.heads.building import labels_of
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore import FeatureBlock, FeatureSpec
-from heads import HeadModel, TrainSettings, train_head
-from heads.examples import Examples
-from heads.grid_run import side_by_side
-from heads.grid_training import train_grid
-from heads.head_stack import HeadStack
-from heads.standardised import LEAST, SAMPLE, Standard
+from encore.featurestore import FeatureBlock, FeatureSpec
+from encore.heads import HeadModel, TrainSettings, train_head
+from encore.heads.examples import Examples
+from encore.heads.grid_run import side_by_side
+from encore.heads.grid_training import train_grid
+from encore.heads.head_stack import HeadStack
+from encore.heads.standardised import LEAST, SAMPLE, Standard
 from tests.heads.building import block_of, learnable, spec_of
 
 

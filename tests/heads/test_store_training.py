@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from featurestore import INDEX_SCHEMA, Change, DataError, Store, UsageError, commit
-from featurestore.entries import SegmentEntry
-from featurestore.reader import IndexFile
-from heads import Split, TrainSettings
-from heads.store_training import TrainRequest, train_from_store
+from encore.featurestore import INDEX_SCHEMA, Change, DataError, Store, UsageError, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.reader import IndexFile
+from encore.heads import Split, TrainSettings
+from encore.heads.store_training import TrainRequest, train_from_store
 from tests.featurestore.building import put, spec_of, write
 from tests.heads.building import labels_of
 

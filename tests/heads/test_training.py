@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore import DataError, StoreError, UsageError
-from heads import AttentionPooling, Epoch, TrainedHead, TrainSettings, train_head
+from encore.featurestore import DataError, StoreError, UsageError
+from encore.heads import AttentionPooling, Epoch, TrainedHead, TrainSettings, train_head
 from tests.heads.building import block_of, learnable, spec_of
 
 QUICK = TrainSettings(epochs=12, learning_rates=(3e-3,), batch_sizes=(16,))
@@ -157,7 +157,7 @@ def test_the_number_of_threads_does_not_change_the_head_and_is_given_back() -> N
 
 def test_heads_learn_from_features_as_they_are_where_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     standardised = train()
-    monkeypatch.delattr("heads.grid_training.Standard.of")
+    monkeypatch.delattr("encore.heads.grid_training.Standard.of")
     plain = train(replace(QUICK, standardise=False))
     assert not all(torch.equal(a, b) for a, b in zip(weights(standardised), weights(plain), strict=True))
 

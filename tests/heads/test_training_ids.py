@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from heads.training_ids import TrainingIds
+from encore.heads.training_ids import TrainingIds
 
 SALT, OTHER = "ab" * 32, "cd" * 32
 

@@ -19,16 +19,16 @@ from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
-    "cli.main",
-    "cli.job_output",
-    "cli.output",
-    "cli.vacuum_output",
-    "featurestore.maintenance.compact",
-    "featurestore.maintenance.delete",
-    "featurestore.maintenance.vacuum",
-    "heads.store_training",
-    "pipelines.backfill_job",
-    "pipelines.encode_job",
+    "encore.cli.main",
+    "encore.cli.job_output",
+    "encore.cli.output",
+    "encore.cli.vacuum_output",
+    "encore.featurestore.maintenance.compact",
+    "encore.featurestore.maintenance.delete",
+    "encore.featurestore.maintenance.vacuum",
+    "encore.heads.store_training",
+    "encore.pipelines.backfill_job",
+    "encore.pipelines.encode_job",
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 """A fork has one thread alone, so none may be at work when it is made."""
@@ -121,7 +121,7 @@ def _become(words: list[str], log: str) -> None:
         for stream, number in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
             os.dup2(stream, number)
         sys.argv = ["encore", *words]
-        importlib.import_module("cli.main").main()
+        importlib.import_module("encore.cli.main").main()
     finally:
         os._exit(70)
 

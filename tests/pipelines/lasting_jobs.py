@@ -14,20 +14,20 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from featurestore import Store
-from featurestore.finished import is_whole
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import SegmentRecord
-from featurestore.tombstones import look
-from featurestore.versions import VersionLog, manifest_path
-from heads import Head, Labels, TrainSettings
-from heads.store_training import TrainRequest, train_from_store
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.predictions import Predictions
+from encore.featurestore import Store
+from encore.featurestore.finished import is_whole
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import SegmentRecord
+from encore.featurestore.tombstones import look
+from encore.featurestore.versions import VersionLog, manifest_path
+from encore.heads import Head, Labels, TrainSettings
+from encore.heads.store_training import TrainRequest, train_from_store
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.predictions import Predictions
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 
 COUNT = 24

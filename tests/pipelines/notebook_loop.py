@@ -3,14 +3,14 @@
 # %%
 import apache_beam
 
-from featurestore import Store
-from heads import evaluate_predictions, read_labels
-from heads.store_training import TrainRequest, train_from_store
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.predict_job import PredictRequest, predict
-from pipelines.predictions import Predictions
+from encore.featurestore import Store
+from encore.heads import evaluate_predictions, read_labels
+from encore.heads.store_training import TrainRequest, train_from_store
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.predict_job import PredictRequest, predict
+from encore.pipelines.predictions import Predictions
 
 hook = apache_beam.pipeline.alter_label_if_ipython
 

@@ -10,12 +10,12 @@ from threading import Event
 import numpy as np
 import pytest
 
-from featurestore import FeatureBlock, Store
-from featurestore.entries import SegmentEntry
-from featurestore.objects import Objects
-from heads import Scorer, Scores
-from pipelines import backfill_stage
-from pipelines.predictions import Predictions
+from encore.featurestore import FeatureBlock, Store
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.objects import Objects
+from encore.heads import Scorer, Scores
+from encore.pipelines import backfill_stage
+from encore.pipelines.predictions import Predictions
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import run_backfill, train
 from tests.templates import copied

@@ -11,17 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from featurestore import Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
-from featurestore.objects import Objects
-from featurestore.reader import SegmentReader
-from heads import Head, HeadModel, Labels, Scorer, TrainSettings, scoring
-from heads.device_scoring import DeviceScoring
-from heads.store_training import TrainRequest, train_from_store
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.corpus import CorpusColumns
-from pipelines.predict_job import PredictRequest, predict
-from pipelines.predictions import Predictions
-from pipelines.segment_job import JobReport
+from encore.featurestore import Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
+from encore.featurestore.objects import Objects
+from encore.featurestore.reader import SegmentReader
+from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings, scoring
+from encore.heads.device_scoring import DeviceScoring
+from encore.heads.store_training import TrainRequest, train_from_store
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.predict_job import PredictRequest, predict
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.segment_job import JobReport
 from tests.encoders.architectures import named, save
 from tests.models import tiny_bert
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus

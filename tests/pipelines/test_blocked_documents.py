@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import run
-from featurestore import Store
-from featurestore.block_list import block
-from featurestore.maintenance.delete import delete
-from pipelines import read_stage
-from pipelines.corpus import CorpusColumns, UnitRead, WorkUnit
-from pipelines.derive_job import DeriveRequest, derive
+from encore.cli.main import run
+from encore.featurestore import Store
+from encore.featurestore.block_list import block
+from encore.featurestore.maintenance.delete import delete
+from encore.pipelines import read_stage
+from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit
+from encore.pipelines.derive_job import DeriveRequest, derive
 from tests.pipelines.jobs import ONE_WORKER, documents, encoder, run_encode, texts, write_corpus
 
 BLOCKED = ["d3", "d17", "d24", "elsewhere"]

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Change, Store, commit
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.objects import Objects
-from heads import Scorer
-from pipelines import staged_heads
-from pipelines.carried_predictions import SourceFile, compose
-from pipelines.predictions import Predictions
+from encore.featurestore import Change, Store, commit
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.objects import Objects
+from encore.heads import Scorer
+from encore.pipelines import staged_heads
+from encore.pipelines.carried_predictions import SourceFile, compose
+from encore.pipelines.predictions import Predictions
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import answers, run_backfill, train
 from tests.templates import copied
@@ -174,7 +174,7 @@ class TestWhatIsNotKnown:
         self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run_encode(store.uri, write_corpus(tmp_path / "b.parquet", texts(10, start=COUNT)))
-        monkeypatch.setattr("pipelines.carried_predictions.read_record", None)
+        monkeypatch.setattr("encore.pipelines.carried_predictions.read_record", None)
         assert run_backfill(newest(store), tmp_path, "parity").document["documents"]["scored"] == 10
 
     def test_a_damaged_record_fails_its_own_segment(self, store: Store, tmp_path: Path) -> None:

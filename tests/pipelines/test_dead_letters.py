@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.errors import UsageError
-from pipelines.dead_letters import (
+from encore.featurestore.errors import UsageError
+from encore.pipelines.dead_letters import (
     DEAD_LETTER_SCHEMA,
     DeadLetter,
     DeadLetterLimit,

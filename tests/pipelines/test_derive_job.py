@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore import SpecMismatch, Store, UsageError
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.segment_job import JobReport
+from encore.featurestore import SpecMismatch, Store, UsageError
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.segment_job import JobReport
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 from tests.templates import copied
 

@@ -13,16 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from encoders import DocumentBlock, FeatureExtractor, load_encoder
-from featurestore import DataError, SpecMismatch, Store, TextSpec, UsageError
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.verify import verify
-from pipelines import encode_job, read_stage
-from pipelines.corpus import CorpusColumns
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.pruning import PruneLimit
-from pipelines.runs import RunFolder
+from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
+from encore.featurestore import DataError, SpecMismatch, Store, TextSpec, UsageError
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.verify import verify
+from encore.pipelines import encode_job, read_stage
+from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.pruning import PruneLimit
+from encore.pipelines.runs import RunFolder
 from tests.encoders.editing import edit_json
 from tests.models import tiny_bert
 from tests.pipelines.jobs import ONE_WORKER, documents, encoder, run_encode, texts, write_corpus

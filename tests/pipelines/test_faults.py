@@ -10,18 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from featurestore import Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.tags import add_tag
-from heads import Labels, TrainSettings
-from heads.store_training import TrainRequest, train_from_store
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.predictions import Predictions
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.tags import add_tag
+from encore.heads import Labels, TrainSettings
+from encore.heads.store_training import TrainRequest, train_from_store
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.predictions import Predictions
 from tests.faulty_proxy import WAYS, FaultyProxy, faulty_proxy
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 

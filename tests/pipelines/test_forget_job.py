@@ -13,17 +13,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from featurestore import Store, UsageError
-from featurestore.identity import text_digests
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.tags import add_tag
-from pipelines import backfill_stage
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.forget_job import Forgetting, forget
-from pipelines.predictions import Predictions
-from pipelines.segment_job import JobReport
+from encore.featurestore import Store, UsageError
+from encore.featurestore.identity import text_digests
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.tags import add_tag
+from encore.pipelines import backfill_stage
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.forget_job import Forgetting, forget
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.segment_job import JobReport
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import train
 from tests.raw_bytes import all_files, traces
@@ -187,7 +187,7 @@ def test_every_job_says_that_it_is_at_work(local: Loop, monkeypatch: pytest.Monk
     def look(*_: object) -> None:
         found.append([sign.name for sign in forget(local.store, [local.predictions], dry_run=True).removal.at_work])
 
-    for module in ("pipelines.segment_job", "pipelines.backfill_job"):
+    for module in ("encore.pipelines.segment_job", "encore.pipelines.backfill_job"):
         monkeypatch.setattr(f"{module}.run_to_end", look)
     run_encode(local.store.uri, write_corpus(local.folder / "more.parquet", texts(5, start=COUNT)))
     local.backfill()

@@ -9,9 +9,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from featurestore import Store, StoreError, UsageError
-from pipelines.predict_job import PredictRequest, predict
-from pipelines.predictions import Predictions
+from encore.featurestore import Store, StoreError, UsageError
+from encore.pipelines.predict_job import PredictRequest, predict
+from encore.pipelines.predictions import Predictions
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import run_backfill, train
 

@@ -13,20 +13,21 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import Store
-from featurestore.objects import Objects
+from encore.featurestore import Store
+from encore.featurestore.objects import Objects
+from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
 
 ROOT = Path(__file__).parents[2]
 COUNT = 480
 
 
-def encore(*words: str, **settings: str) -> subprocess.Popen[str]:
+def encore(*words: str, cwd: Path = ROOT, **settings: str) -> subprocess.Popen[str]:
     """The command in a process of its own."""
-    code = "import sys; sys.argv[0] = 'encore'; from cli.main import main; main()"
+    code = "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *words],
-        cwd=ROOT,
+        cwd=cwd,
         env=os.environ | {"HF_HUB_OFFLINE": "1"} | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -75,13 +76,15 @@ def test_an_interrupted_encode_resumes_where_it_stopped(undisturbed: Path, tmp_p
 
 
 def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
+    """In a folder whose own packages are called like Encore's."""
+    write_own_packages(tmp_path / "own")
     corpus = write_corpus(tmp_path / "a.parquet", texts(60))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     pool = subprocess.Popen(
         [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"],
-        cwd=ROOT,
+        cwd=tmp_path / "own",
         # The pool starts `python` from PATH for each worker.
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"},
         stdout=subprocess.DEVNULL,
@@ -98,6 +101,7 @@ def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
         process = encore(
             *("encode", corpus, "--store", str(tmp_path / "far"), "--encoder", encoder(), "--device", "cpu"),
             *("--unit-rows", "20", "--quantizer", "uint8", "--", *options),
+            cwd=tmp_path / "own",
         )
         output, errors = process.communicate(timeout=240)
         assert process.returncode == 0, output + errors

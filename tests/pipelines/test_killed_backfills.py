@@ -12,7 +12,7 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from pipelines.predictions import Predictions
+from encore.pipelines.predictions import Predictions
 from tests.pipelines.command_forks import CommandForks
 from tests.pipelines.jobs import encoder, texts, write_corpus
 

@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 
-from featurestore import Store
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.store import version_log
-from featurestore.tags import add_tag
+from encore.featurestore import Store
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import add_tag
 from tests.featurestore.building import held
 from tests.pipelines.command_forks import CommandForks
 from tests.pipelines.jobs import encoder, texts, write_corpus

@@ -16,11 +16,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
 
-from featurestore import Change, DataError, Store, UsageError, commit
-from pipelines.corpus import CorpusColumns, plan, read_unit
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.pruning import PruneLimit, Pruning
-from tablefiles import list_files
+from encore.featurestore import Change, DataError, Store, UsageError, commit
+from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.pruning import PruneLimit, Pruning
+from encore.tablefiles import list_files
 from tests.featurestore.building import change_to, spec_of
 from tests.pipelines.jobs import run_encode
 

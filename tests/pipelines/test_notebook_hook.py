@@ -5,7 +5,7 @@ from threading import Thread
 import apache_beam
 import pytest
 
-from pipelines.notebook_hook import without_notebook_hook
+from encore.pipelines.notebook_hook import without_notebook_hook
 
 
 def test_only_what_this_thread_builds_is_kept_from_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:

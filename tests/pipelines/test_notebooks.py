@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from nbclient import NotebookClient
 
-from featurestore import Store
-from pipelines.predictions import Predictions
+from encore.featurestore import Store
+from encore.pipelines.predictions import Predictions
+from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 ROOT = Path(__file__).parents[2]
@@ -26,11 +27,11 @@ SHOWN = [*["JobReport"] * 3, "Store", "StoreTraining", "JobReport", "Evaluation"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the loop finds its corpus, its labels and its encoder, and no settings of whoever runs the tests."""
+    """Where the loop finds its corpus, its labels and its encoder, packages called like Encore's, and no settings."""
     for name in ("IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "TMPDIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
         (tmp_path / name).mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     work = tmp_path / "work"
@@ -38,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     labels = {"doc_id": [f"d{i}" for i in range(DOCUMENTS)], "label": ["even", "odd"] * (DOCUMENTS // 2)}
     pq.write_table(pa.table(labels), work / "topics.parquet")
     copytree(encoder(), work / "encoder")
+    write_own_packages(work)
     return work
 
 

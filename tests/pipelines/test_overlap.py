@@ -7,7 +7,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from pipelines.overlap import overlapped
+from encore.pipelines.overlap import overlapped
 
 WAIT = 60
 """Seconds after which a step that never comes is given up."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from featurestore import Store, StoreError, UsageError
-from pipelines.carried_predictions import SourceFile, carried
-from pipelines.predicted import read_predictions
-from pipelines.predictions import PredictionFile, Predictions, Work
-from pipelines.predictions import folder as module
-from pipelines.predictions.removal import remove, unlisted
+from encore.featurestore import Store, StoreError, UsageError
+from encore.pipelines.carried_predictions import SourceFile, carried
+from encore.pipelines.predicted import read_predictions
+from encore.pipelines.predictions import PredictionFile, Predictions, Work
+from encore.pipelines.predictions import folder as module
+from encore.pipelines.predictions.removal import remove, unlisted
 from tests.featurestore.building import put, spec_of
 
 HEAD = "topic@0123456789ab"

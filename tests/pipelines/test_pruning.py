@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import Store, UsageError
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.pruning import PruneLimit
-from pipelines.segment_job import JobReport
+from encore.featurestore import Store, UsageError
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.pruning import PruneLimit
+from encore.pipelines.segment_job import JobReport
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.templates import copied
 

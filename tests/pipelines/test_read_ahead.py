@@ -7,7 +7,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from pipelines.read_ahead import read_ahead
+from encore.pipelines.read_ahead import read_ahead
 
 
 def test_items_come_in_their_order() -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from cli.job_output import failed_units_advice
-from featurestore import Store
-from featurestore.errors import StoreError, UnreadableFile
-from pipelines import read_stage, unit_stages
-from pipelines.corpus import CorpusColumns, group_by_split, plan
-from pipelines.encode_job import readers_wanted
-from pipelines.runner import RunnerChoice
-from pipelines.unit_flow import Failure
-from tablefiles.columnar import batches
+from encore.cli.job_output import failed_units_advice
+from encore.featurestore import Store
+from encore.featurestore.errors import StoreError, UnreadableFile
+from encore.pipelines import read_stage, unit_stages
+from encore.pipelines.corpus import CorpusColumns, group_by_split, plan
+from encore.pipelines.encode_job import readers_wanted
+from encore.pipelines.runner import RunnerChoice
+from encore.pipelines.unit_flow import Failure
+from encore.tablefiles.columnar import batches
 from tests.pipelines.corpus.corpora import corpus_file
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 

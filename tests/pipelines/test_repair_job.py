@@ -11,19 +11,19 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from cli.main import run
-from featurestore import FeatureSpec, Store, UsageError
-from featurestore.block_list import blocked
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.repair.run import BlockListChoice
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.versions import list_path, manifest_path
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.predictions import Predictions
-from pipelines.repair_job import RepairResult, repair
-from pipelines.repair_look import RepairLook, RepairRequest, look
-from pipelines.repair_predictions import repair_predictions
+from encore.cli.main import run
+from encore.featurestore import FeatureSpec, Store, UsageError
+from encore.featurestore.block_list import blocked
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.repair.run import BlockListChoice
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.versions import list_path, manifest_path
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.repair_job import RepairResult, repair
+from encore.pipelines.repair_look import RepairLook, RepairRequest, look
+from encore.pipelines.repair_predictions import repair_predictions
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.pipelines.test_backfill_job import train
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from featurestore import UsageError
-from pipelines.runner import RunnerChoice
+from encore.featurestore import UsageError
+from encore.pipelines.runner import RunnerChoice
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from featurestore import StoreError
-from featurestore.objects import Objects
-from heads import Head
-from pipelines import staged_heads
-from pipelines.staged_heads import StagedHeads, head_name, read_staged, stage_heads
+from encore.featurestore import StoreError
+from encore.featurestore.objects import Objects
+from encore.heads import Head
+from encore.pipelines import staged_heads
+from encore.pipelines.staged_heads import StagedHeads, head_name, read_staged, stage_heads
 from tests.heads.building import head_of, spec_of
 
 

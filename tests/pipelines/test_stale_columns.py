@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.verify import verify
-from pipelines import encoder_handler, segment_job
-from pipelines.corpus import CorpusColumns
-from pipelines.dead_letters import DeadLetterLimit
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.forget_job import forget
-from pipelines.segment_job import JobReport
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.verify import verify
+from encore.pipelines import encoder_handler, segment_job
+from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.forget_job import forget
+from encore.pipelines.segment_job import JobReport
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces
 from tests.templates import copied

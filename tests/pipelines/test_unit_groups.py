@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.unit_groups import GROUP_BYTES, GROUP_UNITS, groups_of
+from encore.pipelines.unit_groups import GROUP_BYTES, GROUP_UNITS, groups_of
 
 SIZES = st.lists(st.integers(1, 2 * GROUP_BYTES) | st.integers(1, 100), max_size=200)
 

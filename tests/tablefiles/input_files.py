@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tablefiles.text_options import TextOptions
+from encore.tablefiles.text_options import TextOptions
 
 TEXTS = {"1": "first", "007": 'with "quotes",\nand lines', "18446744073709551616": "Ünïcode \u2028 and \\ more"}
 """The documents that every file of the table holds."""

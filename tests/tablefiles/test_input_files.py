@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.errors import DataError, UsageError
-from tablefiles import list_files
+from encore.featurestore.errors import DataError, UsageError
+from encore.tablefiles import list_files
 from tests.pipelines.corpus.corpora import read_all, texts_of
 from tests.tablefiles.input_files import INPUT_FILES, TEXTS, InputFile
 

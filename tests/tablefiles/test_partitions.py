@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from featurestore.errors import UsageError
-from pipelines.corpus import CorpusColumns
-from tablefiles.partitions import partitions_of
+from encore.featurestore.errors import UsageError
+from encore.pipelines.corpus import CorpusColumns
+from encore.tablefiles.partitions import partitions_of
 from tests.pipelines.corpus.corpora import read_all, write_lines, write_parquet
 
 ROWS = [{"doc_id": f"{i}", "text": f"text {i}"} for i in range(5)]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tablefiles.values import as_bytes, as_text, is_blank, is_empty, is_null
+from encore.tablefiles.values import as_bytes, as_text, is_blank, is_empty, is_null
 
 
 @pytest.mark.parametrize(

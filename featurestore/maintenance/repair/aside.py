@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from featurestore.errors import StoreError
-from featurestore.objects import Objects
-from featurestore.tombstones import EMPTIED, look
+from encore.featurestore.errors import StoreError
+from encore.featurestore.objects import Objects
+from encore.featurestore.tombstones import EMPTIED, look
 
 THREADS = 8
 

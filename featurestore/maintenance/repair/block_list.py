@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.block_list import LIST_PATH, SALT_BYTES, SALT_PATH, list_of, read_salt
-from featurestore.identity import id_array
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.maintenance.repair.damage import Damage
+from encore.featurestore.block_list import LIST_PATH, SALT_BYTES, SALT_PATH, list_of, read_salt
+from encore.featurestore.identity import id_array
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.maintenance.repair.damage import Damage
 
 
 def rebuild_block_list(aside: Aside, damage: Damage, ids: Sequence[str] | pa.Array) -> list[str]:

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from featurestore.block_list import LIST_PATH, SALT_PATH
-from featurestore.entries import SegmentEntry
-from featurestore.errors import UPGRADE, NewerFormat, StoreError
-from featurestore.maintenance.verify_findings import UNREAD, Finding
-from featurestore.objects import Objects
-from featurestore.records import FORMAT_VERSION
-from featurestore.sealed import is_of_another_format
-from featurestore.store_file import STORE_FILE
-from featurestore.versions import MANIFEST
+from encore.featurestore.block_list import LIST_PATH, SALT_PATH
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import UPGRADE, NewerFormat, StoreError
+from encore.featurestore.maintenance.verify_findings import UNREAD, Finding
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import FORMAT_VERSION
+from encore.featurestore.sealed import is_of_another_format
+from encore.featurestore.store_file import STORE_FILE
+from encore.featurestore.versions import MANIFEST
 
 LIST = re.compile(r"lists/([^/]+)\.parquet")
 VECTOR = re.compile(r"deletions/([^/]+)")

@@ -6,17 +6,17 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from featurestore.errors import UsageError
-from featurestore.maintenance.repair.damage import Damage
-from featurestore.maintenance.repair.snapshots import State, look_at_snapshots
-from featurestore.maintenance.repair.store_file import old_store_id, rebuilt, sound_spec
-from featurestore.maintenance.verify import Progress, verify_objects
-from featurestore.maintenance.verify_findings import Finding
-from featurestore.maintenance.verify_objects import ReadOnce
-from featurestore.objects import Objects
-from featurestore.spec import FeatureSpec
-from featurestore.store import Store
-from featurestore.store_file import STORE_FILE, read_spec
+from encore.featurestore.errors import UsageError
+from encore.featurestore.maintenance.repair.damage import Damage
+from encore.featurestore.maintenance.repair.snapshots import State, look_at_snapshots
+from encore.featurestore.maintenance.repair.store_file import old_store_id, rebuilt, sound_spec
+from encore.featurestore.maintenance.verify import Progress, verify_objects
+from encore.featurestore.maintenance.verify_findings import Finding
+from encore.featurestore.maintenance.verify_objects import ReadOnce
+from encore.featurestore.objects import Objects
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store import Store
+from encore.featurestore.store_file import STORE_FILE, read_spec
 
 
 @dataclass(frozen=True)

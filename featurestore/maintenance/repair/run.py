@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from featurestore.block_list import blocked
-from featurestore.commit import ATTEMPTS, less
-from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
-from featurestore.errors import CommitConflict, StoreError
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.maintenance.repair.block_list import drop_block_list, rebuild_block_list
-from featurestore.maintenance.repair.damage import Damage
-from featurestore.maintenance.repair.plan import RepairPlan
-from featurestore.maintenance.repair.snapshots import State, look_at_snapshots
-from featurestore.names import new_run_id
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.store import READ_THREADS, Store, version_log
-from featurestore.store_file import STORE_FILE
-from featurestore.tags import tag_path
-from featurestore.versions import MANIFEST, Manifest, manifest_path
+from encore.featurestore.block_list import blocked
+from encore.featurestore.commit import ATTEMPTS, less
+from encore.featurestore.entries import SegmentEntry, entry_table, snapshot_counts
+from encore.featurestore.errors import CommitConflict, StoreError
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.maintenance.repair.block_list import drop_block_list, rebuild_block_list
+from encore.featurestore.maintenance.repair.damage import Damage
+from encore.featurestore.maintenance.repair.plan import RepairPlan
+from encore.featurestore.maintenance.repair.snapshots import State, look_at_snapshots
+from encore.featurestore.names import new_run_id
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.store import READ_THREADS, Store, version_log
+from encore.featurestore.store_file import STORE_FILE
+from encore.featurestore.tags import tag_path
+from encore.featurestore.versions import MANIFEST, Manifest, manifest_path
 
 
 @dataclass(frozen=True)

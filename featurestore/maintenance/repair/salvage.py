@@ -15,19 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.commit import Change, commit
-from featurestore.deletions import live_positions
-from featurestore.entries import SegmentEntry
-from featurestore.errors import StoreError
-from featurestore.keys import KeyIndex
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.maintenance.repair.damage import Damage
-from featurestore.maintenance.repair.store_file import records
-from featurestore.maintenance.verify_findings import Audit
-from featurestore.maintenance.verify_lists import Span
-from featurestore.maintenance.verify_segment import check_segment
-from featurestore.records import SegmentRecord, record_path
-from featurestore.store import READ_THREADS, Store
+from encore.featurestore.commit import Change, commit
+from encore.featurestore.deletions import live_positions
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.errors import StoreError
+from encore.featurestore.keys import KeyIndex
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.maintenance.repair.damage import Damage
+from encore.featurestore.maintenance.repair.store_file import records
+from encore.featurestore.maintenance.verify_findings import Audit
+from encore.featurestore.maintenance.verify_lists import Span
+from encore.featurestore.maintenance.verify_segment import check_segment
+from encore.featurestore.records import SegmentRecord, record_path
+from encore.featurestore.store import READ_THREADS, Store
 
 Positions = npt.NDArray[np.int64]
 BATCH = 64

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.entries import SegmentEntry, entries_of
-from featurestore.errors import StoreError, UsageError
-from featurestore.maintenance.repair.damage import Damage
-from featurestore.objects import Objects
-from featurestore.store import version_log
-from featurestore.tags import snapshot_number, tag_names
-from featurestore.versions import EMPTY, Manifest
+from encore.featurestore.entries import SegmentEntry, entries_of
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.maintenance.repair.damage import Damage
+from encore.featurestore.objects import Objects
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import snapshot_number, tag_names
+from encore.featurestore.versions import EMPTY, Manifest
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ import hashlib
 from collections.abc import Container, Iterator
 from typing import Any
 
-from featurestore.errors import StoreError, UsageError
-from featurestore.maintenance.removal_plan import RECORD
-from featurestore.maintenance.verify_objects import GROUP_FILE
-from featurestore.objects import Objects
-from featurestore.records import FORMAT_VERSION, SegmentRecord, attempt_path
-from featurestore.sealed import is_of_another_format, parse_json, seal
-from featurestore.segments import read_record
-from featurestore.spec import FeatureSpec
-from featurestore.store_file import STORE_FILE, read_spec, store_file
-from featurestore.tombstones import is_emptied
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.maintenance.removal_plan import RECORD
+from encore.featurestore.maintenance.verify_objects import GROUP_FILE
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import FORMAT_VERSION, SegmentRecord, attempt_path
+from encore.featurestore.sealed import is_of_another_format, parse_json, seal
+from encore.featurestore.segments import read_record
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store_file import STORE_FILE, read_spec, store_file
+from encore.featurestore.tombstones import is_emptied
 
 
 def sound_spec(objects: Objects) -> FeatureSpec | None:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from encoders import Encoder, load_encoder
-from encoders.training import JointTraining, TaskExamples, TrainingSettings
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.training import JointTraining, TaskExamples, TrainingSettings
 from tests.encoders.plain import block
 
 TEXTS = {

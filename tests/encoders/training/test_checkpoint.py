@@ -6,8 +6,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from encoders.training import JointTraining, StepDone, resume, save_checkpoint
-from featurestore.errors import StoreError, UsageError
+from encore.encoders.training import JointTraining, StepDone, resume, save_checkpoint
+from encore.featurestore.errors import StoreError, UsageError
 from tests.encoders.training.building import build, weights
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from encoders.training import folder as folders
-from encoders.training import new_folder
+from encore.encoders.training import folder as folders
+from encore.encoders.training import new_folder
 
 
 def test_an_encoder_is_on_the_disk_before_it_has_its_name_and_the_name_after(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from encoders.training.history import LossHistory
+from encore.encoders.training.history import LossHistory
 
 
 def test_windows_hold_the_mean_of_their_steps_and_the_last_is_cut_short():

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer
 
-from encoders import load_encoder
-from encoders.training import JointTraining, StepDone, TaskExamples, TrainingSettings, predict, task_weights
-from featurestore.errors import JobError, UsageError
+from encore.encoders import load_encoder
+from encore.encoders.training import JointTraining, StepDone, TaskExamples, TrainingSettings, predict, task_weights
+from encore.featurestore.errors import JobError, UsageError
 from tests.encoders.architectures import named, save
 from tests.encoders.plain import block
 from tests.encoders.training.building import CODES, TEXTS, DroppingHead, build, examples, weights

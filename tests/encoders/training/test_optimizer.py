@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from encoders.training.optimizer import rate_share
-from encoders.training.settings import TrainingSettings
-from featurestore.errors import UsageError
+from encore.encoders.training.optimizer import rate_share
+from encore.encoders.training.settings import TrainingSettings
+from encore.featurestore.errors import UsageError
 
 
 def test_the_rate_rises_over_the_warm_up_and_falls_to_zero():

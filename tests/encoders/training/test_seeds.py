@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from encoders.training.seeds import derived_seed, seeded
+from encore.encoders.training.seeds import derived_seed, seeded
 
 CPU = torch.device("cpu")
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.training.streams import TaskStream
+from encore.encoders.training.streams import TaskStream
 
 
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(0, 2**32))

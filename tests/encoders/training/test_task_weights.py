@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.training import task_weights
-from featurestore.errors import UsageError
+from encore.encoders.training import task_weights
+from encore.featurestore.errors import UsageError
 
 SIZES = {"small": 10, "middle": 1000, "large": 100_000}
 sizes = st.dictionaries(st.text(min_size=1, max_size=3), st.integers(1, 10**9), min_size=1, max_size=14)

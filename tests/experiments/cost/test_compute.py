@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from experiments.cost import (
+from encore.experiments.cost import (
     BUILT_IN,
     CostLine,
     Methods,
@@ -14,10 +14,10 @@ from experiments.cost import (
     paper,
     paper_attention_flops,
 )
-from experiments.cost.compute import first_cheaper, round_up
-from heads.attention import AttentionPooling
-from heads.classifier import Classifier
-from heads.pair import PairPooling
+from encore.experiments.cost.compute import first_cheaper, round_up
+from encore.heads.attention import AttentionPooling
+from encore.heads.classifier import Classifier
+from encore.heads.pair import PairPooling
 
 GIGA = 10**9
 PAPER = Methods.of(BUILT_IN["roberta-large"], BUILT_IN["distilroberta"], 50)

@@ -21,8 +21,8 @@ from transformers import (
     T5Config,
 )
 
-from experiments.cost import BUILT_IN, EncoderShape, encoder_shape
-from featurestore.errors import UsageError
+from encore.experiments.cost import BUILT_IN, EncoderShape, encoder_shape
+from encore.featurestore.errors import UsageError
 
 SMALL = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "vocab_size": 50}
 

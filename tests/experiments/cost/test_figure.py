@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from experiments.cost import BUILT_IN, EncoderShape, Methods
-from experiments.cost.figure import _chart, check_figure, write_figure
-from featurestore.errors import UsageError
+from encore.experiments.cost import BUILT_IN, EncoderShape, Methods
+from encore.experiments.cost.figure import _chart, check_figure, write_figure
+from encore.featurestore.errors import UsageError
 
 METHODS = Methods.of(BUILT_IN["roberta-large"], BUILT_IN["distilroberta"], 50)
 

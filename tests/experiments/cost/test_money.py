@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.cost import BUILT_IN, Corpus, EncoderShape, Methods, MoneyComparison, Prices, compare_money
-from experiments.cost.money import ASSUMED, StoredOnce
-from featurestore.errors import UsageError
-from featurestore.layers import LayerPooling
+from encore.experiments.cost import BUILT_IN, Corpus, EncoderShape, Methods, MoneyComparison, Prices, compare_money
+from encore.experiments.cost.money import ASSUMED, StoredOnce
+from encore.featurestore.errors import UsageError
+from encore.featurestore.layers import LayerPooling
 
 LARGE, DISTILLED = BUILT_IN["roberta-large"], BUILT_IN["distilroberta"]
 PRICES = Prices(gb_month=0.05, device_hour=3.0, device_tflops=10.0, utilization=0.5, months=2.0)

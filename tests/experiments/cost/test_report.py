@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from experiments.cost.report import CostRequest, report_cost
-from featurestore.errors import UsageError
+from encore.experiments.cost.report import CostRequest, report_cost
+from encore.featurestore.errors import UsageError
 
 
 def test_the_report_is_json_with_exact_numbers() -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from experiments.cost import BUILT_IN, paper, storage_rows
-from experiments.cost.storage import as_the_paper_rounds, document_bytes, document_vectors
-from featurestore.layers import LayerPooling
-from featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
+from encore.experiments.cost import BUILT_IN, paper, storage_rows
+from encore.experiments.cost.storage import as_the_paper_rounds, document_bytes, document_vectors
+from encore.featurestore.layers import LayerPooling
+from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
 
 EXACT = {
     ("last, mean:m", "cls, mean"): (2048, 1024, 128),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tradeoff.run import TradeoffReport, run_tradeoff
+from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from tests.experiments.tradeoff.building import request, rich_store, silent
 
 

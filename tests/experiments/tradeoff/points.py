@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.tradeoff.estimate import Estimate
-from experiments.tradeoff.grid import Setting
-from experiments.tradeoff.summary import Point, SettingSize
+from encore.experiments.tradeoff.estimate import Estimate
+from encore.experiments.tradeoff.grid import Setting
+from encore.experiments.tradeoff.summary import Point, SettingSize
 
 
 def made_up(places: Sequence[tuple[float, float]], spread: float = 0.01) -> list[Point]:

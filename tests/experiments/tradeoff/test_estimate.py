@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from experiments.tradeoff.estimate import Estimate
-from heads.metrics import wilson_interval
+from encore.experiments.tradeoff.estimate import Estimate
+from encore.heads.metrics import wilson_interval
 
 
 def test_one_seed_has_the_interval_of_its_documents() -> None:

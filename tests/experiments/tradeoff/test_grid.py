@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.tradeoff.grid import Setting, build_grid, default_layers, left_out
-from featurestore import EncoderSpec, FeatureSpec, LayerPooling, TextSpec, UsageError, parse_quantizer
-from featurestore.quantizers import REGISTRY
+from encore.experiments.tradeoff.grid import Setting, build_grid, default_layers, left_out
+from encore.featurestore import EncoderSpec, FeatureSpec, LayerPooling, TextSpec, UsageError, parse_quantizer
+from encore.featurestore.quantizers import REGISTRY
 
 
 def spec(layers: str = "stack:6", positions: str = "tokens", quantizer: str = "float16", depth: int = 6) -> FeatureSpec:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tradeoff.label_options import LabelFiles, read_tasks
-from featurestore import Store, UsageError
+from encore.experiments.tradeoff.label_options import LabelFiles, read_tasks
+from encore.featurestore import Store, UsageError
 from tests.experiments.tradeoff.building import rich_store
 
 

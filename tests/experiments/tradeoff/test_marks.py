@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.tradeoff.chart import HEIGHT, NARROWEST
-from experiments.tradeoff.marks import NUMBER_ROOM, front_of, listed, marks_of, numbered
-from experiments.tradeoff.pareto import on_front
-from experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.chart import HEIGHT, NARROWEST
+from encore.experiments.tradeoff.marks import NUMBER_ROOM, front_of, listed, marks_of, numbered
+from encore.experiments.tradeoff.pareto import on_front
+from encore.experiments.tradeoff.run import TradeoffReport
 
 X, Y = (2.0, 6.0), (50.0, 100.0)
 

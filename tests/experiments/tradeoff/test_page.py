@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from experiments.tradeoff import page
-from experiments.tradeoff.chart import page_panel, panel_names
-from experiments.tradeoff.page import build_page, content_policy
-from experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff import page
+from encore.experiments.tradeoff.chart import page_panel, panel_names
+from encore.experiments.tradeoff.page import build_page, content_policy
+from encore.experiments.tradeoff.run import TradeoffReport
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")

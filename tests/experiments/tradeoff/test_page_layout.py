@@ -8,13 +8,13 @@ from importlib.resources import files
 
 import pytest
 
-from experiments.tradeoff.chart import COLOURS, page_panel, panel_names
-from experiments.tradeoff.page import subtitle
-from experiments.tradeoff.page_pictures import legend_of, panels_of
-from experiments.tradeoff.page_table import head_of, rows_of
-from experiments.tradeoff.run import TradeoffReport
+from encore.experiments.tradeoff.chart import COLOURS, page_panel, panel_names
+from encore.experiments.tradeoff.page import subtitle
+from encore.experiments.tradeoff.page_pictures import legend_of, panels_of
+from encore.experiments.tradeoff.page_table import head_of, rows_of
+from encore.experiments.tradeoff.run import TradeoffReport
 
-PAGE = files("experiments.tradeoff").joinpath("page.html").read_text(encoding="utf-8")
+PAGE = files("encore.experiments.tradeoff").joinpath("page.html").read_text(encoding="utf-8")
 STYLE = PAGE[PAGE.index("<style>") : PAGE.index("</style>")]
 VARIABLE = re.compile(r"(--\w+): ([^;]+);")
 TELEPHONE = 420

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tradeoff.processes import run_units
-from featurestore import JobError, UsageError
+from encore.experiments.tradeoff.processes import run_units
+from encore.featurestore import JobError, UsageError
 
 
 def touch(path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.tradeoff.recommend import DEFAULT_MAX_LOSS, recommend
+from encore.experiments.tradeoff.recommend import DEFAULT_MAX_LOSS, recommend
 from tests.experiments.tradeoff.points import made_up
 
 PLACES = st.lists(

@@ -11,16 +11,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cli.main import run
-from cli.tradeoff_output import print_tradeoff
-from experiments.tradeoff import picture
-from experiments.tradeoff.page import build_page
-from experiments.tradeoff.png import compact
-from experiments.tradeoff.report_files import check_folder, write_report_files
-from experiments.tradeoff.run import TradeoffReport, run_tradeoff
-from experiments.tradeoff.tables import CELL_SCHEMA, SETTING_SCHEMA
-from experiments.tradeoff.wording import commands, human_bytes, recommendation_text
-from featurestore import UsageError
+from encore.cli.main import run
+from encore.cli.tradeoff_output import print_tradeoff
+from encore.experiments.tradeoff import picture
+from encore.experiments.tradeoff.page import build_page
+from encore.experiments.tradeoff.png import compact
+from encore.experiments.tradeoff.report_files import check_folder, write_report_files
+from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
+from encore.experiments.tradeoff.tables import CELL_SCHEMA, SETTING_SCHEMA
+from encore.experiments.tradeoff.wording import commands, human_bytes, recommendation_text
+from encore.featurestore import UsageError
 from tests.experiments.tradeoff.building import pair_store, request
 
 pytest.importorskip("altair")

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.tradeoff import cells
-from experiments.tradeoff.cells import head_key, right_of
-from experiments.tradeoff.label_options import LabelFiles
-from experiments.tradeoff.run import TradeoffReport, run_tradeoff
-from experiments.tradeoff.sizes import DocumentSizes
-from featurestore import DataError, EncoreError, Store, UsageError
-from featurestore.records import SegmentRecord, record_path
-from heads import TrainSettings, read_labels, train_head
+from encore.experiments.tradeoff import cells
+from encore.experiments.tradeoff.cells import head_key, right_of
+from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
+from encore.experiments.tradeoff.sizes import DocumentSizes
+from encore.featurestore import DataError, EncoreError, Store, UsageError
+from encore.featurestore.records import SegmentRecord, record_path
+from encore.heads import TrainSettings, read_labels, train_head
 from tests.experiments.tradeoff.building import DOCUMENTS, request, silent
 
 
@@ -199,6 +199,6 @@ def test_a_task_named_twice_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_heads_whose_accuracy_still_rose_are_counted(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("heads.training.still_rising", lambda *_: True)
+    monkeypatch.setattr("encore.heads.training.still_rising", lambda *_: True)
     found = run_tradeoff(request(folder, tmp_path / "out", ("two",), positions=("mean",)), silent)
     assert found.still_rising == (8, 8)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.word_sense.instances import SCHEMA
+from encore.experiments.word_sense.instances import SCHEMA
 
 
 def instance(

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from encoders import Encoder, load_encoder
-from encoders.tokenize import BlockTokenizer
-from experiments.word_sense import alignment
-from experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
-from featurestore import Store, StoreError, UsageError
-from featurestore.identity import text_digests
-from featurestore.spec import TextSpec
+from encore.encoders import Encoder, load_encoder
+from encore.encoders.tokenize import BlockTokenizer
+from encore.experiments.word_sense import alignment
+from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
+from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore.identity import text_digests
+from encore.featurestore.spec import TextSpec
 from tests.models import tiny_bert, tiny_roberta
 from tests.pipelines.jobs import run_encode, write_corpus
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.word_sense import centroids as module
-from experiments.word_sense.centroids import SenseCentroids, SenseInventory
+from encore.experiments.word_sense import centroids as module
+from encore.experiments.word_sense.centroids import SenseCentroids, SenseInventory
 
 WIDTH = 5
 INSTANCES = st.lists(

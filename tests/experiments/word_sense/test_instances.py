@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.word_sense.instances import SCHEMA, WordInstances, distinct_sentences
-from featurestore import DataError, UsageError
+from encore.experiments.word_sense.instances import SCHEMA, WordInstances, distinct_sentences
+from encore.featurestore import DataError, UsageError
 from tests.deep_parquet import deep_parquet
 from tests.experiments.word_sense.building import instance, made_up, write
 from tests.limited import exit_code_of

@@ -13,13 +13,13 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from experiments.word_sense.centroids import SenseInventory
-from experiments.word_sense.instances import WordInstances
-from experiments.word_sense.lines import BASELINE, ProbeLine, ProbeResult
-from experiments.word_sense.probe import ProbeRequest, default_layer, run_probe
-from experiments.word_sense.scores import Coverage, SenseScore
-from featurestore import DataError, JobError, Store, UsageError
-from pipelines.progress import Silent
+from encore.experiments.word_sense.centroids import SenseInventory
+from encore.experiments.word_sense.instances import WordInstances
+from encore.experiments.word_sense.lines import BASELINE, ProbeLine, ProbeResult
+from encore.experiments.word_sense.probe import ProbeRequest, default_layer, run_probe
+from encore.experiments.word_sense.scores import Coverage, SenseScore
+from encore.featurestore import DataError, JobError, Store, UsageError
+from encore.pipelines.progress import Silent
 from tests.experiments.word_sense.building import RIVER, instance, made_up, write
 from tests.pipelines.jobs import DATA, encoder
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.word_sense.scores import Coverage, PairedIntervals, SenseScore
+from encore.experiments.word_sense.scores import Coverage, PairedIntervals, SenseScore
 
 FLAGS = st.lists(st.tuples(*[st.booleans()] * 4), max_size=30)
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from experiments.word_sense.alignment import WordRows
-from experiments.word_sense.vectors import word_vectors
-from featurestore import Store
+from encore.experiments.word_sense.alignment import WordRows
+from encore.experiments.word_sense.vectors import word_vectors
+from encore.featurestore import Store
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 
 

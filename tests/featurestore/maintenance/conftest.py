@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store
+from encore.featurestore import Store
 from tests.featurestore.building import spec_of
 from tests.featurestore.maintenance.grown_stores import grown
 

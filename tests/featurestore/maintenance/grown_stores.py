@@ -7,10 +7,10 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from featurestore import Store
-from featurestore.maintenance.compact import compact
-from featurestore.records import record_path
-from featurestore.tombstones import is_emptied
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.records import record_path
+from encore.featurestore.tombstones import is_emptied
 from tests.featurestore.building import put
 
 NOW = timedelta(0)

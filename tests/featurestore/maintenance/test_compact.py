@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore import Change, CommitConflict, FeatureBlock, Store, UsageError, commit, shards
-from featurestore.block_list import block
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance import compact as compaction
-from featurestore.maintenance import merge as merging
-from featurestore.maintenance.compact import Compaction, compact, plan_groups
-from featurestore.maintenance.merge import compacted_id
-from featurestore.objects import Objects
-from featurestore.quantizers import UInt8
-from featurestore.reader import SegmentReader
-from featurestore.segments import read_record
+from encore.featurestore import Change, CommitConflict, FeatureBlock, Store, UsageError, commit, shards
+from encore.featurestore.block_list import block
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance import compact as compaction
+from encore.featurestore.maintenance import merge as merging
+from encore.featurestore.maintenance.compact import Compaction, compact, plan_groups
+from encore.featurestore.maintenance.merge import compacted_id
+from encore.featurestore.objects import Objects
+from encore.featurestore.quantizers import UInt8
+from encore.featurestore.reader import SegmentReader
+from encore.featurestore.segments import read_record
 from tests.featurestore.building import block_of, change_to, expected, held, put, spec_of, write
 
 TENSOR = UInt8("per-tensor", "min-max", scale=(0.25,), zero_point=(100,))
@@ -212,7 +212,7 @@ class TestContent:
         self, store: Store, monkeypatch: pytest.MonkeyPatch, deleted: list[str]
     ) -> None:
         """Stored pieces of whole segments, decoded parts of those that lose rows; no row twice."""
-        monkeypatch.setattr("featurestore.segments.CHUNK_BYTES", 6)
+        monkeypatch.setattr("encore.featurestore.segments.CHUNK_BYTES", 6)
         texts = {f"{i}-{j}": f"text {i} {j}" for i in range(3) for j in range(8)}
         for i in range(3):
             store = put(store, {doc_id: text for doc_id, text in texts.items() if doc_id.startswith(str(i))})

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, StoreError, UsageError
-from featurestore.block_list import block, blocked
-from featurestore.errors import SnapshotGone
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.copy_store import copy_store
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.tags import add_tag, remove_tag, tags
-from featurestore.tombstones import retire
-from featurestore.versions import manifest_path
+from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore.block_list import block, blocked
+from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.copy_store import copy_store
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.tags import add_tag, remove_tag, tags
+from encore.featurestore.tombstones import retire
+from encore.featurestore.versions import manifest_path
 from tests.featurestore.building import held, put
 from tests.featurestore.maintenance.repair.damaged import BLOCKED, STORES, history
 

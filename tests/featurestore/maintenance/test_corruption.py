@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Store, StoreError, UsageError, local_files
-from featurestore.block_list import block, blocked
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.tags import add_tag
-from featurestore.tombstones import retire
+from encore.featurestore import Store, StoreError, UsageError, local_files
+from encore.featurestore.block_list import block, blocked
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.tags import add_tag
+from encore.featurestore.tombstones import retire
 from tests.featurestore.building import expected, held, put, spec_of
 
 SPEC = spec_of("float16")
@@ -97,7 +97,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of three snapshots, with everything that a store can have."""
     folder = tmp_path_factory.mktemp("sound") / "store"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("featurestore.segments.CHUNK_BYTES", 128)
+        patch.setattr("encore.featurestore.segments.CHUNK_BYTES", 128)
         store = Store.create(str(folder), SPEC)
         for before, now in zip([{}, *HISTORY], HISTORY, strict=False):
             store = put(store, now, prune=frozenset(before.keys() - now.keys()))

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from featurestore import DataError, Store, commit
-from featurestore.block_list import BlockList, blocked
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.objects import Objects
-from featurestore.versions import VersionLog
+from encore.featurestore import DataError, Store, commit
+from encore.featurestore.block_list import BlockList, blocked
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.objects import Objects
+from encore.featurestore.versions import VersionLog
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}
@@ -119,7 +119,7 @@ class TestBlocking:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr("featurestore.maintenance.delete.commit_on_head", crash)
+            patched.setattr("encore.featurestore.maintenance.delete.commit_on_head", crash)
             with pytest.raises(KeyboardInterrupt):
                 delete(store, ["doc-1", "new"], block=True)
         done = delete(store, ["doc-1", "new"], block=True)
@@ -142,7 +142,7 @@ class TestBlocking:
             return seen
 
         # The package exports a function of the module's name.
-        monkeypatch.setattr(sys.modules["featurestore.commit"], "blocked", look)
+        monkeypatch.setattr(sys.modules["encore.featurestore.commit"], "blocked", look)
         commit(store, change)
         wanted = TEXTS | {"new": "x", "other": "y", "doc-1": "changed"}
         assert holds(store, {doc_id: text for doc_id, text in wanted.items() if doc_id not in ids})

@@ -19,20 +19,20 @@ import pyarrow.parquet as pq
 import pytest
 from obstore.store import MemoryStore
 
-from featurestore import Change, CommitConflict, FeatureSpec, Store, UsageError, commit
-from featurestore.block_list import blocked
-from featurestore.entries import SegmentEntry
-from featurestore.identity import key_hashes, text_digests
-from featurestore.maintenance import forget, removal
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import Removal, remove_forgotten, rewrite
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.sealed import seal
-from featurestore.tags import add_tag, remove_tag
-from featurestore.tombstones import EMPTIED
-from featurestore.versions import EMPTY
+from encore.featurestore import Change, CommitConflict, FeatureSpec, Store, UsageError, commit
+from encore.featurestore.block_list import blocked
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.identity import key_hashes, text_digests
+from encore.featurestore.maintenance import forget, removal
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.forget import Removal, remove_forgotten, rewrite
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.sealed import seal
+from encore.featurestore.tags import add_tag, remove_tag
+from encore.featurestore.tombstones import EMPTIED
+from encore.featurestore.versions import EMPTY
 from tests.featurestore.building import change_to, expected, features_of, held, put, spec_of, write
 from tests.raw_bytes import all_files, traces
 
@@ -342,7 +342,7 @@ class TestJobsAtWork:
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
-        patch.setattr(import_module("featurestore.commit"), "require_present", lambda *_: None)
+        patch.setattr(import_module("encore.featurestore.commit"), "require_present", lambda *_: None)
         commit(store, change)
 
 

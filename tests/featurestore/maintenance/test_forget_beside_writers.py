@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import remove_forgotten, rewrite
-from featurestore.maintenance.verify import verify
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.forget import remove_forgotten, rewrite
+from encore.featurestore.maintenance.verify import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
 from tests.raw_bytes import all_files, traces
 

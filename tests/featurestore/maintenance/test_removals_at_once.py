@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import remove_forgotten, rewrite
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.forget import remove_forgotten, rewrite
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
 
 # Storage clients have threads, which do not survive a fork.

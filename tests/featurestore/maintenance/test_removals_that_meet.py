@@ -12,31 +12,31 @@ from typing import Any
 
 import pytest
 
-from featurestore import CommitConflict, Store, UsageError, commit
-from featurestore.entries import entry_table
-from featurestore.maintenance import removal
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import Removal, remove_forgotten
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.maintenance.repair.plan import plan_repair
-from featurestore.maintenance.repair.run import carry_out
-from featurestore.maintenance.repair.salvage import find_salvage, list_again
-from featurestore.maintenance.vacuum import Vacuum, vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.sealed import seal
-from featurestore.store import version_log
-from featurestore.tags import add_tag, remove_tag, tag_path, tags
-from featurestore.tombstones import EMPTIED, retire
-from featurestore.versions import VersionLog, manifest_path
+from encore.featurestore import CommitConflict, Store, UsageError, commit
+from encore.featurestore.entries import entry_table
+from encore.featurestore.maintenance import removal
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.forget import Removal, remove_forgotten
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.maintenance.repair.plan import plan_repair
+from encore.featurestore.maintenance.repair.run import carry_out
+from encore.featurestore.maintenance.repair.salvage import find_salvage, list_again
+from encore.featurestore.maintenance.vacuum import Vacuum, vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.sealed import seal
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import add_tag, remove_tag, tag_path, tags
+from encore.featurestore.tombstones import EMPTIED, retire
+from encore.featurestore.versions import VersionLog, manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 from tests.featurestore.maintenance.repair.damaged import pairs_of
 
 NOW = timedelta(0)
-vacuums = import_module("featurestore.maintenance.vacuum")
-commits = import_module("featurestore.commit")
+vacuums = import_module("encore.featurestore.maintenance.vacuum")
+commits = import_module("encore.featurestore.commit")
 
 
 @pytest.fixture

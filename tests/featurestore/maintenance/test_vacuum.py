@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from obstore.store import LocalStore
 
-from featurestore import Change, Store, StoreError, UsageError, commit
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.needs import KeepRule
-from featurestore.maintenance.vacuum import Vacuum, vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.store import version_log
-from featurestore.tags import add_tag
-from featurestore.tombstones import EMPTIED, look, retire
-from featurestore.versions import manifest_path
+from encore.featurestore import Change, Store, StoreError, UsageError, commit
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.needs import KeepRule
+from encore.featurestore.maintenance.vacuum import Vacuum, vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import add_tag
+from encore.featurestore.tombstones import EMPTIED, look, retire
+from encore.featurestore.versions import manifest_path
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 from tests.featurestore.maintenance.grown_stores import NOW, age, digests, needed, paths
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped

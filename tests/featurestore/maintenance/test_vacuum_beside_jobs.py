@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from featurestore import Change, CommitConflict, Store, UsageError, commit
-from featurestore.entries import entry_table
-from featurestore.maintenance import removal
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.sealed import seal
-from featurestore.store import version_log
-from featurestore.tags import add_tag
-from featurestore.tombstones import EMPTIED, look, retire
-from featurestore.versions import manifest_path
+from encore.featurestore import Change, CommitConflict, Store, UsageError, commit
+from encore.featurestore.entries import entry_table
+from encore.featurestore.maintenance import removal
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.sealed import seal
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import add_tag
+from encore.featurestore.tombstones import EMPTIED, look, retire
+from encore.featurestore.versions import manifest_path
 from tests.featurestore.building import change_to, expected, held, put, write
 from tests.featurestore.maintenance.grown_stores import NOW, age, digests, needed, paths
 
@@ -42,7 +42,7 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
-        patch.setattr(import_module("featurestore.commit"), "require_present", lambda *_: None)
+        patch.setattr(import_module("encore.featurestore.commit"), "require_present", lambda *_: None)
         commit(store, change)
 
 
@@ -130,7 +130,7 @@ def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone
     """The whole vacuum runs between a commit's look and its snapshot."""
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
-    module = import_module("featurestore.commit")
+    module = import_module("encore.featurestore.commit")
     look = module.require_present
 
     def then_vacuum(*arguments: Any) -> None:

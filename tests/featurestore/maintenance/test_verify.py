@@ -16,23 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import Change, FeatureBlock, Store, StoreError, UsageError, commit
-from featurestore.block_list import block
-from featurestore.codecs import CODECS
-from featurestore.deletions import write_deletions
-from featurestore.entries import SegmentEntry, entry_table, snapshot_counts
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.maintenance.verify_findings import Audit
-from featurestore.maintenance.verify_lists import Listing
-from featurestore.objects import Objects
-from featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
-from featurestore.segments import EncodingCounts, read_record, write_segment
-from featurestore.store import version_log
-from featurestore.tags import add_tag
-from featurestore.versions import Manifest
+from encore.featurestore import Change, FeatureBlock, Store, StoreError, UsageError, commit
+from encore.featurestore.block_list import block
+from encore.featurestore.codecs import CODECS
+from encore.featurestore.deletions import write_deletions
+from encore.featurestore.entries import SegmentEntry, entry_table, snapshot_counts
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.maintenance.verify_findings import Audit
+from encore.featurestore.maintenance.verify_lists import Listing
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import SegmentRecord, StoredObject, attempt_path, record_path
+from encore.featurestore.segments import EncodingCounts, read_record, write_segment
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import add_tag
+from encore.featurestore.versions import Manifest
 from tests.featurestore.building import block_of, expected, held, put, spec_of, write
 from tests.featurestore.test_segments import SPECS
 
@@ -85,7 +85,7 @@ class TestBesideARemoval:
     def test_what_goes_while_it_is_looked_at_is_no_finding(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = put(put(store, TEXTS), MORE)
         compact(store)
-        module = import_module("featurestore.maintenance.verify")
+        module = import_module("encore.featurestore.maintenance.verify")
         read, looks = module.read_listing, []
 
         def vacuumed(audit: Audit, manifests: Sequence[Manifest]) -> Listing:
@@ -171,7 +171,7 @@ class TestSound:
     def test_features_are_read_only_when_asked_for(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = put(store, TEXTS)
         read: list[str] = []
-        monkeypatch.setattr("featurestore.reader.SegmentReader.packed", lambda *_: pytest.fail("read"))
+        monkeypatch.setattr("encore.featurestore.reader.SegmentReader.packed", lambda *_: pytest.fail("read"))
         get = Objects.get
         monkeypatch.setattr(Objects, "get", lambda self, path: (read.append(path), get(self, path))[1])
         assert problems(store, deep=False) == {}
@@ -366,7 +366,7 @@ class TestSegments:
         """A segment as a writer that makes a mistake would write it."""
         block = block_of(store.spec, TEXTS)
         monkeypatch.setattr(FeatureBlock, "__post_init__", lambda self: None)
-        monkeypatch.setattr("featurestore.segments._check_block", lambda *_: None)
+        monkeypatch.setattr("encore.featurestore.segments._check_block", lambda *_: None)
         wrong = {name: made(getattr(block, name)).astype(getattr(block, name).dtype) for name, made in change.items()}
         counts = EncodingCounts(len(block.packed), len(block.packed))
         record = write_segment(store.objects, "5e" * 16, replace(block, **wrong), store.spec, counts, codec="none")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.maintenance.verify_keys import LIFE, LifeFiles, lives_of_segment
+from encore.featurestore.maintenance.verify_keys import LIFE, LifeFiles, lives_of_segment
 
 SNAPSHOTS = 5
 Listing = list[frozenset[int] | None]
@@ -67,7 +67,7 @@ def test_what_overlaps_is_what_a_count_finds(
     documents_a_file: int,
     found: list[tuple[list[int], Listing]],
 ) -> None:
-    monkeypatch.setattr("featurestore.maintenance.verify_keys.PARTITION_DOCUMENTS", documents_a_file)
+    monkeypatch.setattr("encore.featurestore.maintenance.verify_keys.PARTITION_DOCUMENTS", documents_a_file)
     lives = LifeFiles(str(tmp_path_factory.mktemp("lives")), sum(len(keys) for keys, _ in found))
     for ordinal, (keys, listing) in enumerate(found):
         for part in lives_of_segment(ordinal, key_words(keys), spans_of(listing)):
@@ -96,7 +96,7 @@ def test_a_document_lives_until_it_is_deleted_or_its_segment_leaves() -> None:
 
 
 def test_keys_are_spread_over_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("featurestore.maintenance.verify_keys.PARTITION_DOCUMENTS", 100)
+    monkeypatch.setattr("encore.featurestore.maintenance.verify_keys.PARTITION_DOCUMENTS", 100)
     keys = np.random.default_rng(0).integers(0, 2**64, (1000, 2), np.uint64)
     lives = LifeFiles(str(tmp_path), 1000)
     (part,) = (part for part in lives_of_segment(0, keys, [(0, 1, np.empty(0, np.int64))]) if len(part))

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.quantizers.bits import pack_at_least
-from featurestore.quantizers.packing import pack
+from encore.featurestore.quantizers.bits import pack_at_least
+from encore.featurestore.quantizers.packing import pack
 
 SPECIAL = torch.tensor([0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1e-45, -1e-45, 3.0])
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from featurestore.quantizers import Float16
+from encore.featurestore.quantizers import Float16
 from tests.featurestore.quantizers.strategies import features
 
 

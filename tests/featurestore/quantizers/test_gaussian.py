@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.errors import StoreError, UsageError
-from featurestore.quantizers import Int2, Int4, calibrate, parse_quantizer
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.quantizers import Int2, Int4, calibrate, parse_quantizer
 from tests.featurestore.quantizers.strategies import features
 
 KINDS = [Int2, Int4]

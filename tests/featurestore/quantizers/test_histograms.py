@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore.quantizers import histograms
-from featurestore.quantizers.histograms import BINS, Histogram
+from encore.featurestore.quantizers import histograms
+from encore.featurestore.quantizers.histograms import BINS, Histogram
 
 FEW = 24
 

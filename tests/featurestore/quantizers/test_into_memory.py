@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
-from featurestore.quantizers.packing import unpack
+from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
+from encore.featurestore.quantizers.packing import unpack
 from tests.featurestore.quantizers.strategies import features
 
 

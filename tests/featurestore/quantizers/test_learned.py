@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.errors import DataError, UsageError
-from featurestore.quantizers import calibrate, parse_quantizer, quantizer_from_dict
+from encore.featurestore.errors import DataError, UsageError
+from encore.featurestore.quantizers import calibrate, parse_quantizer, quantizer_from_dict
 from tests.featurestore.quantizers.strategies import features
 
 KINDS = ["int4", "int2", "sign-centred"]

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurestore.errors import UsageError
-from featurestore.quantizers import (
+from encore.featurestore.errors import UsageError
+from encore.featurestore.quantizers import (
     REGISTRY,
     Float16,
     Int2,

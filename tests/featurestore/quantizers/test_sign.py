@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from numcodecs import PackBits
 
-from featurestore.quantizers import Sign
+from encore.featurestore.quantizers import Sign
 from tests.featurestore.quantizers.strategies import features
 
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from hypothesis import given
 
-from featurestore.errors import UsageError
-from featurestore.quantizers import Sign, SignCentred, calibrate, parse_quantizer
-from featurestore.quantizers.histograms import BINS
+from encore.featurestore.errors import UsageError
+from encore.featurestore.quantizers import Sign, SignCentred, calibrate, parse_quantizer
+from encore.featurestore.quantizers.histograms import BINS
 from tests.featurestore.quantizers.strategies import features
 
 

@@ -4,8 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.ao.quantization import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
 
-from featurestore.errors import DataError, UsageError
-from featurestore.quantizers import UInt8, calibrate, parse_quantizer
+from encore.featurestore.errors import DataError, UsageError
+from encore.featurestore.quantizers import UInt8, calibrate, parse_quantizer
 from tests.featurestore.quantizers.strategies import features
 
 VARIANTS = [f"uint8:{g}:{m}" for g in ("per-tensor", "per-dimension") for m in ("min-max", "histogram")]
@@ -192,7 +192,7 @@ def test_a_histogram_of_each_dimension_is_that_of_the_dimension_alone():
 def test_a_batch_larger_than_is_binned_at_once_counts_the_same(monkeypatch):
     values = heavy_tails(2)
     whole = learned("uint8:per-dimension:histogram", values)
-    monkeypatch.setattr("featurestore.quantizers.histograms.VALUES_AT_ONCE", 100)
+    monkeypatch.setattr("encore.featurestore.quantizers.histograms.VALUES_AT_ONCE", 100)
     assert learned("uint8:per-dimension:histogram", values) == whole
 
 

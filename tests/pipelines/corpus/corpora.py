@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.corpus import CorpusColumns, plan, read_unit
-from pipelines.dead_letters import DeadLetter
-from tablefiles import TableFile, TextOptions, find_files
+from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.dead_letters import DeadLetter
+from encore.tablefiles import TableFile, TextOptions, find_files
 
 DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 """Real corpora, where there are any."""

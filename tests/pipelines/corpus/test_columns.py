@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from featurestore.errors import UsageError
-from pipelines.corpus.columns import CorpusColumns
-from tablefiles.names import list_names
+from encore.featurestore.errors import UsageError
+from encore.pipelines.corpus.columns import CorpusColumns
+from encore.tablefiles.names import list_names
 
 
 def test_the_default_columns_are_doc_id_and_text():

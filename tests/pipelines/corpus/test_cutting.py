@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.corpus import cutting
-from pipelines.corpus.cutting import DocumentSize, Piece, cut
-from pipelines.corpus.survey import Survey
-from tablefiles.columnar.parquet_sizes import COARSE_BYTES
-from tablefiles.files import TableFile
+from encore.pipelines.corpus import cutting
+from encore.pipelines.corpus.cutting import DocumentSize, Piece, cut
+from encore.pipelines.corpus.survey import Survey
+from encore.tablefiles.columnar.parquet_sizes import COARSE_BYTES
+from encore.tablefiles.files import TableFile
 
 NO_KEYS = np.empty((0, 2), np.uint64)
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.corpus.duplicates import find_duplicates
+from encore.pipelines.corpus.duplicates import find_duplicates
 
 # Few values, so that keys share one half, both halves, or neither.
 KEYS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40)

@@ -13,8 +13,8 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.corpus import CorpusColumns, cutting
-from tablefiles import TextOptions, files
+from encore.pipelines.corpus import CorpusColumns, cutting
+from encore.tablefiles import TextOptions, files
 from tests.pipelines.corpus.corpora import read_all, write_parquet
 from tests.tablefiles.columnar.arrow_tables import write_arrow
 

@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from featurestore.errors import DataError, UsageError
-from featurestore.identity import key_hashes
-from featurestore.keys import words
-from pipelines.corpus import CorpusColumns, plan, read_unit
-from pipelines.corpus.cutting import DocumentSize, choose_unit_rows
-from pipelines.corpus.survey import Survey, survey
-from tablefiles import find_files
-from tablefiles.files import TableFile
+from encore.featurestore.errors import DataError, UsageError
+from encore.featurestore.identity import key_hashes
+from encore.featurestore.keys import words
+from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus.cutting import DocumentSize, choose_unit_rows
+from encore.pipelines.corpus.survey import Survey, survey
+from encore.tablefiles import find_files
+from encore.tablefiles.files import TableFile
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines, write_parquet
 
 COLUMNS = CorpusColumns()
@@ -95,7 +95,7 @@ def test_the_plan_does_not_depend_on_the_order_of_inputs(tmp_path):
 def test_every_file_is_looked_at_before_the_ids_of_any_are_read(tmp_path, monkeypatch):
     write_lines(tmp_path / "a.jsonl", *rows(1))
     write_lines(tmp_path / "b.jsonl", {"id": 1})
-    monkeypatch.setattr("pipelines.corpus.planning.survey", None)
+    monkeypatch.setattr("encore.pipelines.corpus.planning.survey", None)
     with pytest.raises(UsageError, match=r"b.jsonl: no column doc_id, text; columns there: id"):
         plan(find_files([str(tmp_path)]), COLUMNS)
 

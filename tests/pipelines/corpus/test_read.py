@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus import CorpusColumns, plan, read_unit
 from tests.pipelines.corpus.corpora import corpus_file, write_lines
 
 

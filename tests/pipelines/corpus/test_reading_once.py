@@ -14,10 +14,18 @@ import pyarrow.parquet as pq
 import pytest
 from obstore.store import from_url
 
-from featurestore.errors import UnreadableFile
-from pipelines.corpus import CorpusColumns, group_by_split, plan, read_sample, read_units, sample_units, smallest_keys
-from tablefiles import files, find_files
-from tablefiles.columnar import arrow_files, batches
+from encore.featurestore.errors import UnreadableFile
+from encore.pipelines.corpus import (
+    CorpusColumns,
+    group_by_split,
+    plan,
+    read_sample,
+    read_units,
+    sample_units,
+    smallest_keys,
+)
+from encore.tablefiles import files, find_files
+from encore.tablefiles.columnar import arrow_files, batches
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet
 from tests.tablefiles.columnar.arrow_tables import write_arrow
 

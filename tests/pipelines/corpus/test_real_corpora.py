@@ -8,8 +8,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.corpus import CorpusColumns, plan, read_sample, sample_units, smallest_keys
-from tablefiles import find_files
+from encore.pipelines.corpus import CorpusColumns, plan, read_sample, sample_units, smallest_keys
+from encore.tablefiles import find_files
 from tests.pipelines.corpus.corpora import DATA, corpus_file, read_all
 
 pytestmark = pytest.mark.skipif(not (DATA / "corpus").is_dir(), reason="needs the real corpora: set ENCORE_DATA")

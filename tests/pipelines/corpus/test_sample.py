@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from featurestore.identity import key_hashes
-from featurestore.keys import words
-from pipelines.corpus import CorpusColumns, order_by_key, plan
-from pipelines.corpus.sample import read_sample, read_sample_units, sample_units, smallest_keys
-from tablefiles import find_files
+from encore.featurestore.identity import key_hashes
+from encore.featurestore.keys import words
+from encore.pipelines.corpus import CorpusColumns, order_by_key, plan
+from encore.pipelines.corpus.sample import read_sample, read_sample_units, sample_units, smallest_keys
+from encore.tablefiles import find_files
 from tests.pipelines.corpus.corpora import write_lines, write_parquet
 
 COLUMNS = CorpusColumns()

@@ -4,8 +4,8 @@ import pickle
 
 import numpy as np
 
-from pipelines.corpus.units import Duplicates, WorkUnit
-from tablefiles.files import TableFile
+from encore.pipelines.corpus.units import Duplicates, WorkUnit
+from encore.tablefiles.files import TableFile
 
 FILES = ("/a.csv", "/b.csv", "/c.csv")
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from featurestore.identity import text_digests
-from pipelines.corpus.raw_rows import RawRows
-from pipelines.corpus.units import Duplicates, WorkUnit
-from pipelines.corpus.validate import validate
-from pipelines.dead_letters import DeadLetter
-from tablefiles.files import TableFile
+from encore.featurestore.identity import text_digests
+from encore.pipelines.corpus.raw_rows import RawRows
+from encore.pipelines.corpus.units import Duplicates, WorkUnit
+from encore.pipelines.corpus.validate import validate
+from encore.pipelines.dead_letters import DeadLetter
+from encore.tablefiles.files import TableFile
 from tests.pipelines.corpus.corpora import reasons_of
 
 FILE = TableFile("/x.jsonl", "jsonl", 100)

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore import Change, Store, StoreError, UsageError, commit
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.objects import Objects
-from pipelines.export import Exported, ExportRequest, export, row_groups
-from pipelines.predictions import Predictions
-from pipelines.predictions.named import MAP, STRUCT_CLASSES
-from pipelines.predictions.vacuum import vacuum_folder
+from encore.featurestore import Change, Store, StoreError, UsageError, commit
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.objects import Objects
+from encore.pipelines.export import Exported, ExportRequest, export, row_groups
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions.named import MAP, STRUCT_CLASSES
+from encore.pipelines.predictions.vacuum import vacuum_folder
 from tests.featurestore.building import put, spec_of, write
 from tests.heads.building import model_of
 from tests.pipelines.predictions.building import Folder, flip_inside, texts

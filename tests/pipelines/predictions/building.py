@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore import Store
-from heads import Head
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.predictions import PredictionFile, Predictions, Work
-from pipelines.segment_job import JobReport
+from encore.featurestore import Store
+from encore.heads import Head
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.predictions import PredictionFile, Predictions, Work
+from encore.pipelines.segment_job import JobReport
 from tests.featurestore.building import put, spec_of
 from tests.heads.building import head_of
 from tests.pipelines.jobs import ONE_WORKER

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from featurestore.objects import Objects
-from featurestore.store import Store
-from pipelines import backfill_job
-from pipelines.predictions.files import new_path
-from pipelines.predictions.removal import remove, unlisted
+from encore.featurestore.objects import Objects
+from encore.featurestore.store import Store
+from encore.pipelines import backfill_job
+from encore.pipelines.predictions.files import new_path
+from encore.pipelines.predictions.removal import remove, unlisted
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
 from tests.templates import copied
 
@@ -144,7 +144,7 @@ def test_each_head_is_listed_once_for_all_of_its_segments(folder: Folder, monkey
 
     monkeypatch.setattr(Objects, "size", sizing)
     monkeypatch.setattr(Objects, "_entries", looking)
-    monkeypatch.setattr("pipelines.backfill_job.run_to_end", lambda *_: None)
+    monkeypatch.setattr("encore.pipelines.backfill_job.run_to_end", lambda *_: None)
     folder.backfill()
     assert sum(path.startswith("head=") for path in asked) == 1
 

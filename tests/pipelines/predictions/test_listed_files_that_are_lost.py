@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Change, Store, StoreError, commit
-from featurestore.maintenance.compact import compact
-from featurestore.objects import Objects
-from pipelines.carried_predictions import carried
-from pipelines.predictions.there import files_of, sound
+from encore.featurestore import Change, Store, StoreError, commit
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.objects import Objects
+from encore.pipelines.carried_predictions import carried
+from encore.pipelines.predictions.there import files_of, sound
 from tests.deep_parquet import deep_parquet
 from tests.limited import exit_code_of
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero

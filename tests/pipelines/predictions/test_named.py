@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.predictions.named import MAP, STRUCT_CLASSES, as_map, as_struct, named, named_type
+from encore.pipelines.predictions.named import MAP, STRUCT_CLASSES, as_map, as_struct, named, named_type
 
 ODD = ("sports", "a b", "it's", 'say "x"', "a.b", "ü", "a,b", " ", "doc_id")
 """Names of classes that no column would like to have."""

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.entries import SegmentEntry
-from pipelines.forget_job import forget
-from pipelines.predictions import PredictionFile, Predictions, new_path
-from pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem
+from encore.featurestore import Store, StoreError
+from encore.featurestore.entries import SegmentEntry
+from encore.pipelines.forget_job import forget
+from encore.pipelines.predictions import PredictionFile, Predictions, new_path
+from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem
 from tests.pipelines.predictions.building import Folder
 
 HEAD, SEGMENT, VECTOR = "topic@0123456789ab", "a" * 32, "b" * 32

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore import Change, Store, StoreError, commit
-from featurestore.maintenance.compact import compact
-from featurestore.versions import VersionLog
-from pipelines import backfill_job
-from pipelines.predictions import PredictionFile, Predictions, Work, there
-from pipelines.predictions.publishing import changes
-from pipelines.predictions.removal import remove, unlisted
+from encore.featurestore import Change, Store, StoreError, commit
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.versions import VersionLog
+from encore.pipelines import backfill_job
+from encore.pipelines.predictions import PredictionFile, Predictions, Work, there
+from encore.pipelines.predictions.publishing import changes
+from encore.pipelines.predictions.removal import remove, unlisted
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
 from tests.templates import copied
@@ -170,7 +170,7 @@ def test_what_is_published_before_a_vacuum_has_its_fence_is_put_back(
                 assert folder.there() == before
                 files, listed = list(made), folder.files
                 live = [entry.segment for entry in folder.store.entries]
-                monkeypatch.setattr("pipelines.predictions.there.gone", lambda *_: [])
+                monkeypatch.setattr("encore.pipelines.predictions.there.gone", lambda *_: [])
                 work = Work([files[0].head], folder.store.version, live, files, listed, lambda: live)
                 published.append(folder.predictions.publish(work))
             return publish(self, *words)  # type: ignore[arg-type]

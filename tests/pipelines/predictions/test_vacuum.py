@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.main import run
-from featurestore import Change, StoreError, UsageError, commit
-from featurestore.maintenance.compact import compact
-from featurestore.objects import Objects
-from featurestore.versions import Manifest, VersionLog
-from pipelines.predictions import Predictions, Work, removal, vacuum
-from pipelines.predictions.removal import remove, unlisted
-from pipelines.predictions.vacuum import vacuum_folder
+from encore.cli.main import run
+from encore.featurestore import Change, StoreError, UsageError, commit
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.objects import Objects
+from encore.featurestore.versions import Manifest, VersionLog
+from encore.pipelines.predictions import Predictions, Work, removal, vacuum
+from encore.pipelines.predictions.removal import remove, unlisted
+from encore.pipelines.predictions.vacuum import vacuum_folder
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
 from tests.templates import copied

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from cli.main import run
-from featurestore import Change, UsageError, commit
-from featurestore.maintenance.verify_findings import Finding
-from pipelines.predictions import verify
-from pipelines.predictions.files import file_table
-from pipelines.predictions.verify import FolderVerification, verify_folder
+from encore.cli.main import run
+from encore.featurestore import Change, UsageError, commit
+from encore.featurestore.maintenance.verify_findings import Finding
+from encore.pipelines.predictions import verify
+from encore.pipelines.predictions.files import file_table
+from encore.pipelines.predictions.verify import FolderVerification, verify_folder
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, texts, zero
 from tests.templates import copied

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pipelines.progress import Done, Steps, display_for
-from pipelines.progress.displays import LogLines, TerminalBar, pause_after
+from encore.pipelines.progress import Done, Steps, display_for
+from encore.pipelines.progress.displays import LogLines, TerminalBar, pause_after
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from pipelines.progress.time_left import TimeLeft, in_words
+from encore.pipelines.progress.time_left import TimeLeft, in_words
 
 
 def watched(reports: list[tuple[float, float, float]], every: float = 0.5) -> list[tuple[float, float | None]]:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store
-from pipelines.backfill_job import BackfillRequest, backfill
-from pipelines.derive_job import DeriveRequest, derive
-from pipelines.encode_job import EncodeRequest, encode
-from pipelines.progress import Done, Passing, Silent
-from pipelines.progress.passing import Counts, Passed
-from pipelines.progress.watch import Tally
+from encore.featurestore import Store
+from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.progress import Done, Passing, Silent
+from encore.pipelines.progress.passing import Counts, Passed
+from encore.pipelines.progress.watch import Tally
 from tests.pipelines.jobs import encoder, texts, write_corpus
 from tests.pipelines.test_backfill_job import train
 
@@ -93,7 +93,7 @@ def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeyp
     encode(request(tmp_path), beam_options=["--direct_num_workers=1"])
     heard.clear()
     train(Store.open(str(tmp_path / "store")), tmp_path)
-    monkeypatch.setattr("pipelines.backfill_stage.BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("encore.pipelines.backfill_stage.BLOCK_BYTES", 20_000)
     seen = Seen()
     backfill(BackfillRequest(str(tmp_path / "store"), (str(tmp_path / "parity"),), str(tmp_path / "out")), display=seen)
     assert sum(heard) == 600

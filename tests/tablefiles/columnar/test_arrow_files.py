@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.errors import UnreadableFile, UsageError
-from pipelines.corpus import CorpusColumns, plan
-from tablefiles.columnar import arrow_files
-from tablefiles.columnar.arrow_files import ArrowFiles
+from encore.featurestore.errors import UnreadableFile, UsageError
+from encore.pipelines.corpus import CorpusColumns, plan
+from encore.tablefiles.columnar import arrow_files
+from encore.tablefiles.columnar.arrow_files import ArrowFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 from tests.tablefiles.columnar.arrow_tables import write_arrow
 

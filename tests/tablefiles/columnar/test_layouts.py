@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore.errors import UsageError
-from pipelines.corpus import CorpusColumns
-from tablefiles import values
+from encore.featurestore.errors import UsageError
+from encore.pipelines.corpus import CorpusColumns
+from encore.tablefiles import values
 from tests.pipelines.corpus.corpora import read_all, reasons_of, texts_of, write_parquet
 from tests.tablefiles.columnar.arrow_tables import write_arrow
 
@@ -107,7 +107,7 @@ def test_lists_of_any_layout_are_kept(tmp_path, kind):
 
 
 def test_a_value_that_is_too_long_is_the_fault_of_its_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("tablefiles.columnar.batches.MAX_VALUE_BYTES", 2 << 20)
+    monkeypatch.setattr("encore.tablefiles.columnar.batches.MAX_VALUE_BYTES", 2 << 20)
     long = "x" * (2 << 20)
     rows = [
         {"doc_id": "1", "text": "a", "kept": 1},

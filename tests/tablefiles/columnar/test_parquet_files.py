@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featurestore.errors import DataError, UsageError
-from pipelines.corpus import CorpusColumns, plan, read_unit
-from tablefiles.columnar import parquet_files
-from tablefiles.columnar.parquet_files import ParquetFiles
-from tablefiles.files import READ_BYTES
+from encore.featurestore.errors import DataError, UsageError
+from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.tablefiles.columnar import parquet_files
+from encore.tablefiles.columnar.parquet_files import ParquetFiles
+from encore.tablefiles.files import READ_BYTES
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_parquet
 
 LAYOUTS = [

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.corpus import CorpusColumns
-from tablefiles.columnar import parquet_sizes
-from tablefiles.columnar.parquet_files import ParquetFiles
-from tablefiles.columnar.parquet_footer import Footer, read_footer
-from tablefiles.columnar.parquet_sizes import GroupSizes
+from encore.pipelines.corpus import CorpusColumns
+from encore.tablefiles.columnar import parquet_sizes
+from encore.tablefiles.columnar.parquet_files import ParquetFiles
+from encore.tablefiles.columnar.parquet_footer import Footer, read_footer
+from encore.tablefiles.columnar.parquet_sizes import GroupSizes
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet
 
 WANTED = CorpusColumns().wanted
@@ -44,7 +44,7 @@ def test_the_footer_tells_the_decoded_size_of_repeated_texts(tmp_path):
 def test_where_the_footer_does_not_tell_the_texts_are_measured(tmp_path, options):
     file = repeated(tmp_path / "x.parquet", row_group_size=200, **options)
     silent = [[None, None]] * 2
-    with patch("tablefiles.columnar.parquet_files.read_footer") as footer:
+    with patch("encore.tablefiles.columnar.parquet_files.read_footer") as footer:
         footer.return_value = Footer(pq.read_metadata(file.uri), silent)
         rows, sizes = scanned(file)
     assert (rows[-1], sizes[-1]) == (400, 400 * 200_003)

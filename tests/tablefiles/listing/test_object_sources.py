@@ -8,10 +8,10 @@ import obstore
 import pytest
 from obstore.store import from_url
 
-from featurestore.errors import DataError, UsageError
-from pipelines.corpus import CorpusColumns, plan, read_unit
-from tablefiles import find_files, list_files
-from tablefiles.files import open_input
+from encore.featurestore.errors import DataError, UsageError
+from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.tablefiles import find_files, list_files
+from encore.tablefiles.files import open_input
 from tests.pipelines.corpus.corpora import read_all, write_lines, write_parquet
 from tests.tablefiles.listing.globbed import GLOBBED, GLOBS
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from featurestore.errors import DataError, UsageError
-from tablefiles.files import TableFile, open_input
-from tablefiles.listing.listing import EMPTY, Listing, Unread
-from tablefiles.listing.sources import find_files, list_files
+from encore.featurestore.errors import DataError, UsageError
+from encore.tablefiles.files import TableFile, open_input
+from encore.tablefiles.listing.listing import EMPTY, Listing, Unread
+from encore.tablefiles.listing.sources import find_files, list_files
 from tests.tablefiles.listing.globbed import GLOBBED, GLOBS
 
 

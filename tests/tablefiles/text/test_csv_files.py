@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from featurestore.errors import UsageError
-from pipelines.corpus import CorpusColumns, plan
-from tablefiles import TextOptions
-from tablefiles.text.csv_files import CsvFiles
+from encore.featurestore.errors import UsageError
+from encore.pipelines.corpus import CorpusColumns, plan
+from encore.tablefiles import TextOptions
+from encore.tablefiles.text.csv_files import CsvFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
 
@@ -91,7 +91,7 @@ def test_a_byte_order_mark_before_a_row_is_skipped_and_inside_a_cell_it_is_data(
 
 @pytest.mark.parametrize("bytes_at_once", range(1, 12))
 def test_a_byte_order_mark_may_arrive_in_pieces(tmp_path, monkeypatch, bytes_at_once):
-    monkeypatch.setattr("tablefiles.text.byte_ranges.bytes_at_once", lambda file: bytes_at_once)
+    monkeypatch.setattr("encore.tablefiles.text.byte_ranges.bytes_at_once", lambda file: bytes_at_once)
     path = csv_file(tmp_path, b"doc_id,text\na,x\n" + MARK + b"b,y\n" + MARK + b'"c",z\n')
     assert texts_of(read_all(path, unit_rows=1)[0]) == {"a": "x", "b": "y", "c": "z"}
 

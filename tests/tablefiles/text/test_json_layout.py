@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from featurestore.errors import DataError
-from pipelines.corpus import CorpusColumns, plan
-from tablefiles.text.json_layout import Layout
+from encore.featurestore.errors import DataError
+from encore.pipelines.corpus import CorpusColumns, plan
+from encore.tablefiles.text.json_layout import Layout
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
 VALUES = st.recursive(

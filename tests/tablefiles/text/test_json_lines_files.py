@@ -6,10 +6,10 @@ import gzip
 import pyarrow as pa
 import pytest
 
-from featurestore.errors import UsageError
-from pipelines.corpus import CorpusColumns, plan
-from tablefiles import files
-from tablefiles.text.json_lines_files import JsonLinesFiles
+from encore.featurestore.errors import UsageError
+from encore.pipelines.corpus import CorpusColumns, plan
+from encore.tablefiles import files
+from encore.tablefiles.text.json_lines_files import JsonLinesFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines
 
 LINE = '{"doc_id": "a", "text": "x"}\n'

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tablefiles.text import json_rows
-from tablefiles.text.byte_ranges import ByteBlock
-from tablefiles.text.json_rows import parse_rows, split_lines
+from encore.tablefiles.text import json_rows
+from encore.tablefiles.text.byte_ranges import ByteBlock
+from encore.tablefiles.text.json_rows import parse_rows, split_lines
 
 TEXTS = ("t",)
 

@@ -9,12 +9,12 @@ import json
 import pyarrow as pa
 import pytest
 
-from featurestore.errors import DataError, UsageError
-from pipelines.corpus import CorpusColumns, plan
-from tablefiles import TO_THE_END, Part, TextOptions, Wanted, files
-from tablefiles.text import csv_files, json_lines_files
-from tablefiles.text.json_lines_files import JsonLinesFiles
-from tablefiles.text.streams import TextStream
+from encore.featurestore.errors import DataError, UsageError
+from encore.pipelines.corpus import CorpusColumns, plan
+from encore.tablefiles import TO_THE_END, Part, TextOptions, Wanted, files
+from encore.tablefiles.text import csv_files, json_lines_files
+from encore.tablefiles.text.json_lines_files import JsonLinesFiles
+from encore.tablefiles.text.streams import TextStream
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
 ROWS = {str(number): f"text {number}" for number in range(200)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, local_files
+from encore.featurestore import Store, local_files
 from tests.featurestore.maintenance.repair.damaged import (
     history,
 )

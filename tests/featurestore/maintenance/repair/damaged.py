@@ -7,17 +7,17 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from featurestore import Store
-from featurestore.maintenance.compact import compact
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.maintenance.repair.plan import plan_repair
-from featurestore.maintenance.repair.run import BlockListChoice, Repaired, carry_out
-from featurestore.maintenance.repair.salvage import find_salvage, list_again
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.tags import add_tag
+from encore.featurestore import Store
+from encore.featurestore.maintenance.compact import compact
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.maintenance.repair.plan import plan_repair
+from encore.featurestore.maintenance.repair.run import BlockListChoice, Repaired, carry_out
+from encore.featurestore.maintenance.repair.salvage import find_salvage, list_again
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.tags import add_tag
 from tests.documents import document_index
 from tests.featurestore.building import held, put, spec_of
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.block_list import blocked
-from featurestore.maintenance.repair.plan import plan_repair
-from featurestore.maintenance.repair.run import BlockListChoice, carry_out
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.versions import manifest_path
+from encore.featurestore import Store, StoreError
+from encore.featurestore.block_list import blocked
+from encore.featurestore.maintenance.repair.plan import plan_repair
+from encore.featurestore.maintenance.repair.run import BlockListChoice, carry_out
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.versions import manifest_path
 from tests.featurestore.building import held, put
 from tests.featurestore.maintenance.repair.damaged import (
     BLOCKED,

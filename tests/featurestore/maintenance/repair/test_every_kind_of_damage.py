@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Store, local_files
-from featurestore.block_list import blocked
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
+from encore.featurestore import Store, local_files
+from encore.featurestore.block_list import blocked
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
 from tests.featurestore.building import expected, held
 from tests.featurestore.maintenance.repair.damaged import BLOCKED, SPEC, STORES, TEXTS, bring_back, mend
 from tests.featurestore.maintenance.test_corruption import DAMAGES, KINDS, Damage, damage, of_kind

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
-from featurestore.block_list import blocked
-from featurestore.entries import SegmentEntry
-from featurestore.maintenance.delete import delete
-from featurestore.maintenance.forget import remove_forgotten
-from featurestore.maintenance.repair.aside import Aside
-from featurestore.maintenance.repair.plan import plan_repair
-from featurestore.maintenance.repair.run import carry_out
-from featurestore.maintenance.repair.salvage import find_salvage, list_again
-from featurestore.maintenance.vacuum import vacuum
-from featurestore.maintenance.verify import verify
-from featurestore.objects import Objects
-from featurestore.records import record_path
-from featurestore.sealed import seal
-from featurestore.store import version_log
-from featurestore.tags import tags
-from featurestore.tombstones import look
-from featurestore.versions import list_path, manifest_path
+from encore.featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
+from encore.featurestore.block_list import blocked
+from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.maintenance.forget import remove_forgotten
+from encore.featurestore.maintenance.repair.aside import Aside
+from encore.featurestore.maintenance.repair.plan import plan_repair
+from encore.featurestore.maintenance.repair.run import carry_out
+from encore.featurestore.maintenance.repair.salvage import find_salvage, list_again
+from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.objects import Objects
+from encore.featurestore.records import record_path
+from encore.featurestore.sealed import seal
+from encore.featurestore.store import version_log
+from encore.featurestore.tags import tags
+from encore.featurestore.tombstones import look
+from encore.featurestore.versions import list_path, manifest_path
 from tests.featurestore.building import expected, held, put, write
 from tests.featurestore.maintenance.repair.damaged import (
     BLOCKED,

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from featurestore import Store, StoreError
-from featurestore.maintenance.repair.plan import plan_repair
-from featurestore.maintenance.repair.run import carry_out
-from featurestore.records import attempt_path, record_path
-from featurestore.segments import read_record
+from encore.featurestore import Store, StoreError
+from encore.featurestore.maintenance.repair.plan import plan_repair
+from encore.featurestore.maintenance.repair.run import carry_out
+from encore.featurestore.records import attempt_path, record_path
+from encore.featurestore.segments import read_record
 from tests.featurestore.maintenance.repair.damaged import (
     SPEC,
     cut,

@@ -1,0 +1,1 @@
+"""Encore: a batch feature store for text."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from encore.featurestore.errors import UsageError
 from encore.heads.labels import Labels
 from encore.tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_files
-from encore.tablefiles.whole import read_table
+from encore.tablefiles.tables import read_table
 
 
 def read_labels(

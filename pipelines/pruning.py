@@ -21,7 +21,7 @@ from encore.featurestore.counted import counted
 from encore.pipelines.corpus import Plan
 from encore.pipelines.limits import Limit
 from encore.tablefiles import Listing
-from encore.tablefiles.text.csv_files import ends_in_line_end
+from encore.tablefiles.csv.format import ends_in_line_end
 
 EXAMPLES = 20
 """Ids that are shown; the run's list has all."""

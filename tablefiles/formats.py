@@ -9,8 +9,8 @@ from encore.tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain
 from encore.tablefiles.contract import NamedFormat, TableFormat
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.partitions import PartitionedFormat
-from encore.tablefiles.text.csv_files import CsvFiles
-from encore.tablefiles.text.json_lines_files import JsonLinesFiles
+from encore.tablefiles.csv.format import CsvFiles
+from encore.tablefiles.json.format import JsonLinesFiles
 
 FORMATS: dict[str, NamedFormat] = {
     reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles(), ArrowFiles())

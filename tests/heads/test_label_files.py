@@ -13,7 +13,8 @@ import pytest
 from encore.featurestore import DataError, UsageError
 from encore.featurestore.objects import Objects
 from encore.heads import Labels, read_labels
-from encore.tablefiles import TextOptions, whole
+from encore.tablefiles import TextOptions
+from encore.tablefiles import tables as whole
 
 CSV = "doc_id,label\n007,NA\n8,yes\n"
 JSON_LINES = '{"doc_id": "007", "label": "NA"}\n{"doc_id": "8", "label": "yes", "note": [1]}\n'

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from encore.tablefiles import files
-from encore.tablefiles.text import byte_ranges, csv_records
+from encore.tablefiles.text import byte_ranges
+from encore.tablefiles.csv import records as csv_records
 from tests.pipelines.corpus.corpora import read_all, reasons_of, texts_of
 
 LONG = "y" * 300

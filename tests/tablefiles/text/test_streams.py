@@ -12,8 +12,9 @@ import pytest
 from encore.featurestore.errors import DataError, UsageError
 from encore.pipelines.corpus import CorpusColumns, plan
 from encore.tablefiles import TO_THE_END, Part, TextOptions, Wanted, files
-from encore.tablefiles.text import csv_files, json_lines_files
-from encore.tablefiles.text.json_lines_files import JsonLinesFiles
+from encore.tablefiles.csv import format as csv_files
+from encore.tablefiles.json import format as json_lines_files
+from encore.tablefiles.json.format import JsonLinesFiles
 from encore.tablefiles.text.streams import TextStream
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.tablefiles.text import json_rows
+from encore.tablefiles.json import rows as json_rows
 from encore.tablefiles.text.byte_ranges import ByteBlock
-from encore.tablefiles.text.json_rows import parse_rows, split_lines
+from encore.tablefiles.json.rows import parse_rows, split_lines
 
 TEXTS = ("t",)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from encore.featurestore.errors import DataError
 from encore.pipelines.corpus import CorpusColumns, plan
-from encore.tablefiles.text.json_layout import Layout
+from encore.tablefiles.json.layout import Layout
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
 VALUES = st.recursive(

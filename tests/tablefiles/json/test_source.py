@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.tablefiles.text.json_source import spelled_in, value_sources
+from encore.tablefiles.json.source import spelled_in, value_sources
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),

@@ -9,7 +9,7 @@ import pytest
 from encore.featurestore.errors import UsageError
 from encore.pipelines.corpus import CorpusColumns, plan
 from encore.tablefiles import files
-from encore.tablefiles.text.json_lines_files import JsonLinesFiles
+from encore.tablefiles.json.format import JsonLinesFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines
 
 LINE = '{"doc_id": "a", "text": "x"}\n'

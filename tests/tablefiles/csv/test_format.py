@@ -10,7 +10,7 @@ import pytest
 from encore.featurestore.errors import UsageError
 from encore.pipelines.corpus import CorpusColumns, plan
 from encore.tablefiles import TextOptions
-from encore.tablefiles.text.csv_files import CsvFiles
+from encore.tablefiles.csv.format import CsvFiles
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from encore.tablefiles.text.csv_dialect import Dialect
-from encore.tablefiles.text.csv_records import CsvRecords
+from encore.tablefiles.csv.dialect import Dialect
+from encore.tablefiles.csv.records import CsvRecords
 
 COMMA, BACKSLASH = b",\\"
 PLAIN = CsvRecords(Dialect(COMMA))

@@ -43,7 +43,7 @@ from benchmarks.report import Report, arguments
 from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
 from encore.encoders.sources import find_files
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.leases import Leases
+from encore.featurestore.segments.buffer_pool import Leases
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.attention import AttentionPooling
 from encore.pipelines.backfill_job import BackfillRequest, backfill

@@ -48,8 +48,8 @@ from benchmarks.measure import Measurement, digits, measure, timed
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import MAX_TOKENS, news_lengths
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from encore.heads import Head, Scorer
 from encore.heads.device_streams import AT_ONCE
 from encore.pipelines.backfill_job import BackfillRequest, backfill

@@ -27,7 +27,7 @@ from benchmarks.backfill import Jobs
 from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
 from encore.featurestore import Store
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from encore.pipelines import backfill_stage
 from encore.pipelines.runner import available_cores
 

@@ -41,8 +41,8 @@ def copy(
     beam_options(context, taken=False)
     from encore.cli.output import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from encore.cli.verify_output import progress_display  # noqa: PLC0415
-    from encore.featurestore.counted import counted  # noqa: PLC0415
-    from encore.featurestore.maintenance.copy_store import copy_store  # noqa: PLC0415
+    from encore.featurestore.common.quantities import counted  # noqa: PLC0415
+    from encore.featurestore.rewriting.copies import copy_store  # noqa: PLC0415
 
     with progress_display("copy") as progress:
         done = copy_store(store, to, snapshot, progress=progress)

@@ -11,7 +11,7 @@ from encore.experiments.cost.money import Work
 from encore.experiments.cost.paper import printed_flops
 from encore.experiments.cost.report import CostReport, PricedCorpus
 from encore.experiments.cost.storage import as_the_paper_rounds
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 
 GIGA = 10**9
 

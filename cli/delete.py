@@ -60,7 +60,7 @@ def delete(
     beam_options(context, taken=False)
     from encore.cli.output import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store, UsageError  # noqa: PLC0415
-    from encore.featurestore.maintenance import delete as deletion  # noqa: PLC0415
+    from encore.featurestore.rewriting import deletion  # noqa: PLC0415
 
     named = list(ids or ())
     if ids_file is not None:

@@ -129,7 +129,7 @@ def experiment_command(
 def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
     from encore.experiments.request import ExperimentRequest  # noqa: PLC0415
     from encore.experiments.tasks import load_tasks  # noqa: PLC0415
-    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
     return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=words(only), **sizes)

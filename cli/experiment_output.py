@@ -8,7 +8,7 @@ from datetime import datetime
 from encore.cli.output import print_json, print_line, print_table, remark
 from encore.experiments.outcome import Difference, Outcome
 from encore.experiments.result_tables import MISSING, ResultRow
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 
 
 def progress_line(text: str) -> None:

@@ -62,7 +62,7 @@ def wsd(
     from encore.cli.experiment_wsd_output import print_probe  # noqa: PLC0415
     from encore.cli.terminal import error_console  # noqa: PLC0415
     from encore.experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
-    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     folder = local_folder(out, "--out")

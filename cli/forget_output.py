@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from encore.cli.output import human_bytes, print_json, print_pairs
 from encore.cli.vacuum_output import numbers
-from encore.featurestore.counted import counted
-from encore.featurestore.maintenance.forget import Removal
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.removal.forget import Removal
 from encore.pipelines.forget_job import FolderForgotten, Forgetting
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.named_files import read_file
+from encore.featurestore.storage.user_files import read_file
 from encore.heads.label_files import read_columns
 from encore.tablefiles import PLAIN_TEXT, TextOptions
 from encore.tablefiles.compression import codec_of_name, plain_name

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from encore.cli.output import human_bytes, print_json, print_pairs, write_report
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.pipelines.segment_job import JobReport
 
 SHOWN = 5

@@ -143,7 +143,7 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
         kept = "; finished units are kept: the same command resumes" if words[0] in RESUMING else ""
         return _fail(f"interrupted{kept}", INTERRUPTED)
     except BaseException as error:  # whoever runs a command gets a line and an exit code, whatever it was
-        # As encore.featurestore.panics tells them, which would be slow to import before --help.
+        # As encore.featurestore.common.panics tells them, which would be slow to import before --help.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         return _report(error, (*words, *beam_options), debug=debug)

@@ -75,7 +75,7 @@ def multitask(
     from encore.experiments.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
     from encore.experiments.tasks import load_tasks  # noqa: PLC0415
     from encore.experiments.training_display import training_display_for  # noqa: PLC0415
-    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
 
     registry = load_tasks(tasks, data)
     request = MultitaskRequest(

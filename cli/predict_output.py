@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from encore.cli.document_output import CSV, write_documents
 from encore.cli.output import print_json, print_table, remark
-from encore.featurestore.counted import counted
-from encore.featurestore.kept_columns import TEXT, promote
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.documents.columns import TEXT, promote
 from encore.pipelines.predict_job import Predicted
 from encore.pipelines.predictions.contents import PROBABILITIES
 

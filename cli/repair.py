@@ -112,7 +112,7 @@ def repair(
     from encore.cli.terminal import error_console  # noqa: PLC0415
     from encore.cli.verify_output import progress_display  # noqa: PLC0415
     from encore.featurestore import UsageError  # noqa: PLC0415
-    from encore.featurestore.maintenance.repair.run import BlockListChoice  # noqa: PLC0415
+    from encore.featurestore.repair.execution import BlockListChoice  # noqa: PLC0415
     from encore.pipelines import repair_job, repair_look  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from encore.cli.output import print_line, print_pairs
 from encore.cli.vacuum_output import numbers
-from encore.featurestore.counted import counted
-from encore.featurestore.maintenance.repair.plan import RepairPlan
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.repair.plan import RepairPlan
 from encore.pipelines.repair_job import RepairResult
 from encore.pipelines.repair_look import RepairLook, RepairRequest
 

@@ -96,7 +96,7 @@ def tradeoff(
     from encore.experiments.tradeoff.report_files import check_folder, write_report_files  # noqa: PLC0415
     from encore.experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
     from encore.experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
-    from encore.featurestore.named_files import local_folder  # noqa: PLC0415
+    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     folder = local_folder(out, "--out")

@@ -12,7 +12,7 @@ from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import Point, overall
 from encore.experiments.tradeoff.tables import point_row, provenance
 from encore.experiments.tradeoff.wording import commands, human_bytes, recommendation_text, rising_text
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.pipelines.progress import Steps, display_for
 
 NOUNS = {"calibrating": "setting", "training heads": "head"}

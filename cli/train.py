@@ -102,7 +102,7 @@ def train(
     """
     beam_options(context, taken=False)
     from encore.cli.train_output import print_epoch, print_training  # noqa: PLC0415
-    from encore.featurestore.addresses import Address  # noqa: PLC0415
+    from encore.featurestore.storage.addresses import Address  # noqa: PLC0415
     from encore.featurestore.newest import read_store  # noqa: PLC0415
     from encore.heads import TrainSettings, read_labels  # noqa: PLC0415
     from encore.heads.head_folder import check_folder  # noqa: PLC0415

@@ -11,7 +11,7 @@ import pyarrow as pa
 from encore.cli.class_output import print_classes
 from encore.cli.evaluate_output import figures, remarks
 from encore.cli.output import print_json, print_pairs, remark
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.heads import Epoch, Evaluation
 from encore.heads.labels import named
 from encore.heads.pooling import kind_of

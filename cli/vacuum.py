@@ -92,8 +92,8 @@ def vacuum(
     from datetime import timedelta  # noqa: PLC0415
 
     from encore.cli.vacuum_output import print_vacuum  # noqa: PLC0415
-    from encore.featurestore.maintenance.vacuum import vacuum as run_vacuum  # noqa: PLC0415
-    from encore.featurestore.objects import Objects  # noqa: PLC0415
+    from encore.featurestore.removal.vacuum import vacuum as run_vacuum  # noqa: PLC0415
+    from encore.featurestore.storage.objects import Objects  # noqa: PLC0415
 
     objects, limit = Objects.open(store), timedelta(hours=older_than)
     # Before anything goes: a folder of another store is a mistake.

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from encore.cli.output import human_bytes, print_json, print_pairs
-from encore.featurestore.counted import counted
-from encore.featurestore.maintenance.vacuum import Vacuum
-from encore.featurestore.objects import Listed
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.removal.vacuum import Vacuum
+from encore.featurestore.storage.objects import Listed
 
 if TYPE_CHECKING:
     from encore.pipelines.predictions.vacuum import FolderVacuum

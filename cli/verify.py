@@ -52,7 +52,7 @@ def verify(
     """
     beam_options(context, taken=False)
     from encore.cli.verify_output import print_verification, progress_display  # noqa: PLC0415
-    from encore.featurestore.maintenance import verify as verification  # noqa: PLC0415
+    from encore.featurestore.verification import store as verification  # noqa: PLC0415
 
     with progress_display() as progress:
         found = verification.verify(store, snapshot, deep=deep, progress=progress)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from encore.cli.output import human_bytes, print_json, print_line
 from encore.cli.terminal import error_console
-from encore.featurestore.counted import counted
-from encore.featurestore.maintenance.verify import Verification
-from encore.featurestore.maintenance.verify_findings import Finding
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.verification.store import Verification
+from encore.featurestore.verification.findings import Finding
 from encore.pipelines.progress import Steps, display_for
 
 if TYPE_CHECKING:

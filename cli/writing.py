@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 NO_SYNC = "ENCORE_NO_SYNC"
-"""As `encore.featurestore.syncing` has it, which is not imported for --help."""
+"""As `encore.featurestore.storage.sync` has it, which is not imported for --help."""
 
 NoSyncOption = Annotated[
     bool,

@@ -27,7 +27,7 @@ from encore.encoders.sizes import check_layers, check_sizes
 from encore.encoders.sources import EncoderFiles
 from encore.encoders.unread import refuse_settings, refuse_weights
 from encore.featurestore.errors import UsageError
-from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.common.panics import panics_as_errors
 
 TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
 """JSON files that a tokenizer is loaded from."""

@@ -24,7 +24,7 @@ from encore.encoders.ragged import Index, offsets_of, rows_of
 from encore.encoders.tokenize import BlockTokenizer
 from encore.encoders.tokens import TokenBlock
 from encore.encoders.transfer import HostCopy
-from encore.featurestore.blocks import INDEX_SCHEMA, FeatureBlock
+from encore.featurestore.documents.blocks import INDEX_SCHEMA, FeatureBlock
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
 

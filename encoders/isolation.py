@@ -13,7 +13,7 @@ import torch
 
 from encore.encoders.batching import NO_PADDING, Padding, longest_first, split_by_budget
 from encore.encoders.ragged import Index
-from encore.featurestore.panics import without_quotes
+from encore.featurestore.common.panics import without_quotes
 
 Result = TypeVar("Result")
 

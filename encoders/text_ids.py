@@ -14,7 +14,7 @@ from encore.encoders.isolation import REASON_LENGTH
 from encore.encoders.ragged import Index
 from encore.encoders.template import Ids
 from encore.encoders.windows import Windows
-from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.common.panics import panics_as_errors
 
 UNCOUNTED = 1 << 40
 """Tokens of a text that was not tokenized to its other end: more than any that was."""

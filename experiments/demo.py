@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from encore.experiments.demo_tasks import LabelFiles, demo_tasks, write_labels
 from encore.experiments.docstrings import write_corpus
 from encore.featurestore import JobError, Store
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill_job import BackfillRequest, backfill

@@ -15,7 +15,7 @@ from encore.experiments.settings import FeatureSetting
 from encore.experiments.task_data import TaskData
 from encore.experiments.training_display import TrainingDisplay
 from encore.featurestore import UsageError
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 
 NAME = "finetune"
 STARTS = {

@@ -17,7 +17,7 @@ from encore.experiments.request import Experiment
 from encore.experiments.settings import FeatureSetting, richest
 from encore.experiments.task_data import TaskData
 from encore.featurestore import FeatureBlock, JobError, Store
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.heads import Evaluation, Labels, train_head
 from encore.heads.pooling import kind_of
 from encore.heads.split import Split

@@ -14,7 +14,7 @@ from encore.experiments.multitask import MultitaskRequest, train_multitask
 from encore.experiments.request import Experiment
 from encore.experiments.training_display import TrainingDisplay
 from encore.featurestore import UsageError
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 
 
 def joint_encoder(

@@ -14,7 +14,7 @@ from encore.experiments.request import Experiment, ExperimentRequest
 from encore.experiments.settings import FeatureSetting, layer_average, quantized
 from encore.experiments.training_display import TrainingDisplay
 from encore.featurestore import parse_quantizer
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.pipelines.progress import ProgressDisplay
 
 LOO = "loo"

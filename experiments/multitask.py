@@ -27,7 +27,7 @@ from encore.experiments.task_data import TaskData, TaskPart, read_task
 from encore.experiments.tasks import TaskRegistry
 from encore.experiments.training_display import SilentTraining, TrainingDisplay
 from encore.featurestore import UsageError
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.featurestore.spec import EncoderSpec
 from encore.heads import Evaluation, TrainSettings
 from encore.heads.classifier import Classifier

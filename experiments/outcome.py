@@ -18,7 +18,7 @@ from encore.experiments.result_tables import MISSING, ResultRow, cell_table, gro
 from encore.experiments.settings import FeatureSetting
 from encore.experiments.tasks import TaskRegistry
 from encore.featurestore import UsageError
-from encore.featurestore.whole_files import whole_file
+from encore.featurestore.storage.replacement import whole_file
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from encore.experiments.outcome import Outcome
 from encore.experiments.request import Experiment, ExperimentRequest
 from encore.experiments.settings import FLOAT, FeatureSetting, layer_average, quantized, quantized_before, recommended
 from encore.featurestore import UsageError, parse_quantizer
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.pipelines.progress import ProgressDisplay
 
 NAME = "quantization"

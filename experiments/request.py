@@ -11,7 +11,7 @@ from encore.experiments.cells import CellStore
 from encore.experiments.task_data import TaskData, read_task
 from encore.experiments.tasks import TaskRegistry
 from encore.featurestore import EncoderSpec, FeatureSpec, UsageError
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.featurestore.layers import LayerPooling
 from encore.heads import TrainSettings
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from encore.encoders import DocumentBlock
 from encore.experiments.tasks import Task
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.counted import counted
-from encore.featurestore.identity import key_hashes, text_digests
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.documents.ids import key_hashes, text_digests
 from encore.heads.label_files import read_columns
 from encore.heads.label_form import in_order
 from encore.heads.labels import Labels, label_column_of, named, named_classes, written_otherwise

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore import UsageError
-from encore.featurestore.addresses import Address
-from encore.featurestore.given import several
-from encore.featurestore.named_files import read_file
+from encore.featurestore.storage.addresses import Address
+from encore.featurestore.common.arguments import several
+from encore.featurestore.storage.user_files import read_file
 from encore.heads.artefact import check_task
 
 PAPER = "paper"

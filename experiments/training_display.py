@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from encore.encoders.training import StepDone
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.pipelines.progress.displays import bar_columns, is_terminal, pause_after, say
 from encore.pipelines.progress.time_left import TimeLeft, in_words
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from encore.featurestore.errors import SpecMismatch, UsageError
 from encore.featurestore.layers import LayerPooling
-from encore.featurestore.names import is_count
+from encore.featurestore.format.names import is_count
 from encore.featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_dict
 
 POSITIONS = ("tokens", "cls", "mean")

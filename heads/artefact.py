@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 
 from encore.featurestore.errors import EncoreError, StoreError, UsageError
-from encore.featurestore.lazy import lazy
+from encore.featurestore.common.lazy_attribute import lazy
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.attention import AttentionPooling
 from encore.heads.evaluate import Evaluation

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import budget_batches
 from encore.heads.decoding_table import DecodingTable

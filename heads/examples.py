@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import budget_batches, check_block, pad, rows_of_budget
 from encore.heads.decoded import DecodedBatch

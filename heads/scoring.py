@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.artefact import Head

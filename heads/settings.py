@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.heads.layer_mix import LAYER_MIXES
 from encore.heads.pooling import check_kind, check_queries_of
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.featurestore.errors import DataError, UsageError
-from encore.featurestore.identity import key_hashes
+from encore.featurestore.documents.ids import key_hashes
 from encore.heads.label_form import in_order
 from encore.heads.labels import Labels, named, named_classes, written_otherwise
 from encore.tablefiles.names import shown_name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.errors import DataError, UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.epochs import Epoch, Progress, still_rising

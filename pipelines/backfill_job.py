@@ -12,10 +12,10 @@ from typing import Any
 import apache_beam as beam
 
 from encore.featurestore import DataError, Store, UsageError
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.given import settle_fields, several
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.common.arguments import settle_fields, several
 from encore.featurestore.store import READ_THREADS
-from encore.featurestore.torn import require_records
+from encore.featurestore.history.torn_writes import require_records
 from encore.heads import Head
 from encore.pipelines.backfill_plan import plan_units
 from encore.pipelines.backfill_stage import ScoreSegments

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from encore.featurestore import Store
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.objects import Listed
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.storage.objects import Listed
 from encore.pipelines.carried_predictions import source_files
 from encore.pipelines.predictions import PredictionFile, Predictions
 from encore.pipelines.predictions.files import PREDICTION_FILE

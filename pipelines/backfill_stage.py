@@ -15,8 +15,8 @@ import torch
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.leases import Leases
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.buffer_pool import Leases
 from encore.featurestore.store import READ_THREADS
 from encore.pipelines.carried_predictions import carried
 from encore.pipelines.memory import give_back_freed_memory

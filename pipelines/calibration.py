@@ -16,7 +16,7 @@ from apache_beam.ml.inference.base import RunInference
 
 from encore.encoders import DocumentBlock, FeatureExtractor
 from encore.featurestore import FeatureSpec, Quantizer
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.quantizers import quantizer_from_dict
 from encore.pipelines.encoder_handler import ExtractorHandler
 from encore.pipelines.runner import RunnerChoice, run_to_end

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.deletions import read_deletions
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.records import SegmentRecord
-from encore.featurestore.segments import read_record
+from encore.featurestore.segments.deletion_vectors import read_deletions
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.records import SegmentRecord
+from encore.featurestore.segments.writer import read_record
 from encore.pipelines.predictions import PredictionFile, Predictions
 from encore.pipelines.predictions.folder import READ_THREADS
 

@@ -12,13 +12,13 @@ from apache_beam.utils.shared import Shared
 
 from encore.featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
 from encore.featurestore.calibration_sample import sample_activations
-from encore.featurestore.codecs import check_codec
+from encore.featurestore.segments.codecs import check_codec
 from encore.featurestore.derivation import Derivation
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.given import settle_fields
-from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.common.panics import panics_as_errors
 from encore.featurestore.quantizers import calibrate
-from encore.featurestore.segments import EncodingCounts
+from encore.featurestore.segments.writer import EncodingCounts
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
 from encore.pipelines.runner import RunnerChoice

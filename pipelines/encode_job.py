@@ -12,11 +12,11 @@ from apache_beam.ml.inference.base import RunInference
 from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, Store, StoreError, UsageError
 from encore.featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
-from encore.featurestore.codecs import check_codec
-from encore.featurestore.counted import counted
-from encore.featurestore.given import settle_fields
-from encore.featurestore.named_files import check_folder
-from encore.featurestore.objects import Objects
+from encore.featurestore.segments.codecs import check_codec
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.storage.user_files import check_folder
+from encore.featurestore.storage.objects import Objects
 from encore.pipelines.calibration import calibrate_with_encoder
 from encore.pipelines.corpus import (
     UNITS_AIMED_AT,

@@ -10,9 +10,9 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from encore.encoders import FeatureExtractor
 from encore.featurestore import FeatureSpec
-from encore.featurestore.panics import panics_as_errors
-from encore.featurestore.records import RejectedDocument
-from encore.featurestore.segments import EncodingCounts
+from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.segments.records import RejectedDocument
+from encore.featurestore.segments.writer import EncodingCounts
 from encore.pipelines.progress import Counts, Passing
 from encore.pipelines.resident_encoder import resident_encoder
 from encore.pipelines.unit_flow import Failure, UnitDocuments, UnitFeatures

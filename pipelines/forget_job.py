@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore import Store
-from encore.featurestore.maintenance.compact import Compaction
-from encore.featurestore.maintenance.forget import FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
-from encore.featurestore.maintenance.vacuum import AGE_LIMIT
-from encore.featurestore.objects import Listed
+from encore.featurestore.rewriting.compaction import Compaction
+from encore.featurestore.removal.forget import FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
+from encore.featurestore.removal.vacuum import AGE_LIMIT
+from encore.featurestore.storage.objects import Listed
 from encore.pipelines.forget_predictions import follow, outdated_files, remove_unlisted, unscored
 from encore.pipelines.predictions import Predictions
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from encore.featurestore import CommitConflict, Store
-from encore.featurestore.maintenance.forget_at_work import remove_aside, remove_runs, remove_staged
-from encore.featurestore.objects import Listed
+from encore.featurestore.removal.activity import remove_aside, remove_runs, remove_staged
+from encore.featurestore.storage.objects import Listed
 from encore.pipelines.backfill_plan import plan_units
 from encore.pipelines.carried_predictions import carried
 from encore.pipelines.predictions import PredictionFile, Predictions, Work, new_path

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from encore.encoders import FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, UsageError
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.heads import Scorer
 from encore.pipelines.backfill_job import load_heads
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore import Store
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.pipelines.corpus import Plan
 from encore.pipelines.limits import Limit
 from encore.tablefiles import Listing

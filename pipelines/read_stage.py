@@ -12,7 +12,7 @@ from apache_beam.utils.shared import Shared
 
 from encore.encoders import DocumentBlock
 from encore.featurestore import INDEX_SCHEMA
-from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.common.panics import panics_as_errors
 from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
 from encore.pipelines.unit_flow import Failure, UnitDocuments, UnitState
 from encore.pipelines.unit_stages import Snapshot, settle

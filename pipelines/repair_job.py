@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import CommitConflict, FeatureSpec, Store
-from encore.featurestore.maintenance.repair.aside import Aside
-from encore.featurestore.maintenance.repair.run import Repaired, carry_out
-from encore.featurestore.maintenance.repair.salvage import find_salvage, list_again
-from encore.featurestore.objects import Objects
+from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.execution import Repaired, carry_out
+from encore.featurestore.repair.salvage import find_salvage, list_again
+from encore.featurestore.storage.objects import Objects
 from encore.pipelines.encode_job import EncodeRequest, encode
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay

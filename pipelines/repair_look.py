@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import INDEX_SCHEMA, DataError, FeatureSpec, UsageError
-from encore.featurestore.given import settle_fields
-from encore.featurestore.maintenance.repair.plan import RepairPlan, plan_repair
-from encore.featurestore.maintenance.repair.run import BlockListChoice
-from encore.featurestore.maintenance.repair.salvage import Salvage, find_salvage
-from encore.featurestore.maintenance.verify import Progress
-from encore.featurestore.objects import Objects
+from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.repair.plan import RepairPlan, plan_repair
+from encore.featurestore.repair.execution import BlockListChoice
+from encore.featurestore.repair.salvage import Salvage, find_salvage
+from encore.featurestore.verification.store import Progress
+from encore.featurestore.storage.objects import Objects
 from encore.pipelines.corpus import CorpusColumns, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.predictions import Predictions

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore import Change, Store, commit
-from encore.featurestore.block_list import blocked
-from encore.featurestore.codecs import check_codec
-from encore.featurestore.torn import require_records
+from encore.featurestore.history.block_list import blocked
+from encore.featurestore.segments.codecs import check_codec
+from encore.featurestore.history.torn_writes import require_records
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.progress import Passing, ProgressDisplay, watch_units
 from encore.pipelines.pruning import EXAMPLES, Pruning, listing_to_parquet

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import FeatureBlock
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.panics import panics_as_errors
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.common.panics import panics_as_errors
 from encore.pipelines.carried_predictions import Sources
 from encore.pipelines.predictions import PredictionFile
 from encore.pipelines.unit_flow import Failure

@@ -10,7 +10,7 @@ from threading import Lock
 import torch
 
 from encore.featurestore import FeatureSpec, StoreError
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import READ_THREADS
 from encore.heads import Head, Scorer
 from encore.heads.head_document import read_document

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.parquet import read_parquet
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.format.parquet import read_parquet
 from encore.pipelines.runs import RunFolder
 from encore.pipelines.unit_flow import Failure, UnitOutcome
 

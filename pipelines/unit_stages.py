@@ -13,13 +13,13 @@ import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import Store
-from encore.featurestore.block_list import BlockList, blocked
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.finished import find_finished
-from encore.featurestore.objects import Objects
-from encore.featurestore.panics import panics_as_errors
-from encore.featurestore.records import SegmentRecord
-from encore.featurestore.segments import write_segment
+from encore.featurestore.history.block_list import BlockList, blocked
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.commits.adoption import find_finished
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.segments.records import SegmentRecord
+from encore.featurestore.segments.writer import write_segment
 from encore.pipelines.dead_letters import DeadLetter
 from encore.pipelines.memory import give_back_freed_memory
 from encore.pipelines.runs import RunFolder

@@ -14,7 +14,7 @@ from encore.encoders.encoder import Encoder
 from encore.encoders.quiet import quiet_transformers
 from encore.encoders.sources import find_files
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.syncing import make_folder, sync_folder, sync_tree
+from encore.featurestore.storage.sync import make_folder, sync_folder, sync_tree
 
 PROVENANCE_FILE = "provenance.json"
 KEPT_FILES = (

@@ -20,7 +20,7 @@ from encore.experiments.tradeoff.page_table import head_of, rows_of
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.tables import provenance
 from encore.experiments.tradeoff.wording import commands, human_bytes, percent, recommendation_text, rising_text
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 
 if TYPE_CHECKING:
     import altair as alt

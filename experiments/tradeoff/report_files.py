@@ -10,7 +10,7 @@ from encore.experiments.tradeoff.picture import build_picture, png_of, require_r
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.tables import CELLS_FILE, SETTINGS_FILE, write_tables
 from encore.featurestore import UsageError
-from encore.featurestore.whole_files import whole_file
+from encore.featurestore.storage.replacement import whole_file
 
 PICTURE_FILE = "tradeoff.png"
 PAGE_FILE = "tradeoff.html"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from encore.experiments.tradeoff.label_options import LabelFiles
 from encore.featurestore import UsageError
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.tablefiles import PLAIN_TEXT, TextOptions
 
 SEEDS = 3

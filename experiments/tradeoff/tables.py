@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from encore.experiments.tradeoff.cells import head_key
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import Point
-from encore.featurestore.whole_files import whole_file
+from encore.featurestore.storage.replacement import whole_file
 
 CELLS_FILE = "cells.parquet"
 SETTINGS_FILE = "settings.parquet"

@@ -10,7 +10,7 @@ from encore.experiments.tradeoff.recommend import Recommendation
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import Point
 from encore.featurestore import Store
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 
 RISING_BY_CHANCE = 0.1
 """Share of heads whose dev accuracy may rise to the last without a remark."""

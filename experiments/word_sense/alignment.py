@@ -16,7 +16,7 @@ from encore.encoders.ragged import Index, offsets_of, rows_of
 from encore.encoders.tokenize import BlockTokenizer
 from encore.encoders.truncation import kept_of_single
 from encore.featurestore import Store, StoreError, UsageError
-from encore.featurestore.identity import text_digests
+from encore.featurestore.documents.ids import text_digests
 
 SENTENCES_AT_ONCE = 4096
 """Sentences tokenized at a time: the library's encodings take some 50 times the bytes of the text."""

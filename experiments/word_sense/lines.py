@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from encore.experiments.result_tables import MISSING, markdown
 from encore.experiments.word_sense.scores import Coverage, Interval, PairedIntervals, SenseScore
-from encore.featurestore.whole_files import whole_file
+from encore.featurestore.storage.replacement import whole_file
 
 BASELINE = "most frequent sense"
 WHOLE = "all"

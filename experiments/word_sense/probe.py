@@ -22,8 +22,8 @@ from encore.experiments.word_sense.scores import Coverage
 from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors
 from encore.featurestore import Store, UsageError, parse_quantizer
-from encore.featurestore.counted import counted
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common.quantities import counted
+from encore.featurestore.common.arguments import settle_fields
 from encore.pipelines.progress import ProgressDisplay
 from encore.pipelines.resident_encoder import resident_encoder
 

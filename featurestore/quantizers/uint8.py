@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.lazy_torch import torch
-from encore.featurestore.quantizers.contract import Calibration
-from encore.featurestore.quantizers.histograms import Histogram
-from encore.featurestore.quantizers.ranges import Range
+from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.quantizers.base.contract import Calibration
+from encore.featurestore.quantizers.base.histograms import Histogram
+from encore.featurestore.quantizers.base.ranges import Range
 
 LEVELS = 256
 GRANULARITIES = ("per-tensor", "per-dimension")

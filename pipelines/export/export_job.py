@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from encore.featurestore import Store, UsageError
-from encore.featurestore.given import settle_fields
-from encore.featurestore.named_files import check_file, new_file
+from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.storage.user_files import check_file, new_file
 from encore.featurestore.newest import read_store
-from encore.featurestore.versions import Manifest
+from encore.featurestore.history.versions import Manifest
 from encore.pipelines.export.columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
 from encore.pipelines.export.row_groups import RowGroups
 from encore.pipelines.export.segments import Exporter

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from encore.featurestore import Store
-from encore.featurestore.blocks import of_schema
-from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.documents.blocks import of_schema
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.carried_predictions import Sources, compose, source_files
 from encore.pipelines.export.columns import HeadColumns
 from encore.pipelines.overlap import overlapped

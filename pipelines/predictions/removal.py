@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from encore.featurestore import CommitConflict
-from encore.featurestore.objects import Listed
+from encore.featurestore.storage.objects import Listed
 from encore.pipelines.predictions.files import FILE_SCHEMA, PREDICTION_FILE
 from encore.pipelines.predictions.folder import ATTEMPTS, Predictions
 from encore.pipelines.predictions.there import THREADS

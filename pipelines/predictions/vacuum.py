@@ -9,14 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from encore.featurestore.maintenance.forget import age_cutoff
-from encore.featurestore.maintenance.forget_at_work import remove_staged
-from encore.featurestore.maintenance.needs import KeepRule
-from encore.featurestore.maintenance.removal_plan import LIST
-from encore.featurestore.maintenance.vacuum import AGE_LIMIT
-from encore.featurestore.objects import Listed
-from encore.featurestore.tombstones import EMPTIED
-from encore.featurestore.versions import MANIFEST
+from encore.featurestore.removal.forget import age_cutoff
+from encore.featurestore.removal.activity import remove_staged
+from encore.featurestore.removal.live_set import KeepRule
+from encore.featurestore.removal.plan import LIST
+from encore.featurestore.removal.vacuum import AGE_LIMIT
+from encore.featurestore.storage.objects import Listed
+from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history.versions import MANIFEST
 from encore.pipelines.predictions.folder import Predictions
 from encore.pipelines.predictions.removal import publish_nothing, remove, unlisted
 from encore.pipelines.predictions.there import THREADS

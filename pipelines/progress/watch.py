@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from encore.featurestore.counted import counted
+from encore.featurestore.common.quantities import counted
 from encore.pipelines.progress.displays import Done, ProgressDisplay
 from encore.pipelines.progress.passing import Counts, Passed
 from encore.pipelines.progress.time_left import Pace, TimeLeft

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore import kept_columns
+from encore.featurestore.documents import columns as kept_columns
 from encore.featurestore.errors import DataError, UnreadableFile
 from encore.tablefiles.columnar.types import plain
 from encore.tablefiles.contract import Fault, Part, Rows, Wanted

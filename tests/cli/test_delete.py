@@ -12,7 +12,7 @@ import pytest
 
 from encore.cli.main import run
 from encore.featurestore import Store
-from encore.featurestore.block_list import blocked
+from encore.featurestore.history.block_list import blocked
 from tests.featurestore.building import held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.cli.main import run
-from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.rewriting.deletion import delete
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
 

@@ -15,10 +15,10 @@ import typer
 
 from encore.cli.main import app, run
 from encore.featurestore import Store
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.syncing import NO_SYNC
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.storage.sync import NO_SYNC
 from encore.pipelines.predictions import Predictions
 from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus

@@ -9,9 +9,9 @@ import pytest
 from encore.cli.main import run
 from encore.cli.vacuum_output import numbers
 from encore.featurestore import Store
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.tags import add_tag
-from encore.featurestore.tombstones import is_emptied
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.format.tombstones import is_emptied
 from tests.featurestore.building import put, spec_of
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from encore.encoders import DocumentBlock, Encoder, Extraction, FeatureExtractor
 from encore.encoders.batching import NO_PADDING, Padding
-from encore.featurestore.blocks import INDEX_SCHEMA
+from encore.featurestore.documents.blocks import INDEX_SCHEMA
 from encore.featurestore.errors import SpecMismatch, UsageError
 from encore.featurestore.quantizers import Float16, calibrate
 from encore.featurestore.spec import TEXT

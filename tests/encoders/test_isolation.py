@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from encore.encoders.isolation import REASON_LENGTH, Done, Failed, run_batches
 from encore.encoders.ragged import Index
-from encore.featurestore.panics import RustPanic
+from encore.featurestore.common.panics import RustPanic
 
 LENGTHS = np.array([5, 1, 3, 5, 2])
 

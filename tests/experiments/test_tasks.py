@@ -6,7 +6,7 @@ import pytest
 
 from encore.experiments.tasks import PAPER, load_tasks
 from encore.featurestore import UsageError
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 
 ONE = '[tasks.tone]\ngroup = "SA"\ntrain = "a.parquet"\ndev = "b.parquet"\n'
 

@@ -10,8 +10,8 @@ import pytest
 
 from encore.featurestore import Store, StoreError
 from encore.featurestore.errors import SnapshotGone
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.newest import read_store
 from tests.featurestore.building import expected, held, put, spec_of
 

@@ -13,12 +13,13 @@ import tensorstore
 import torch
 import zarr
 
-from encore.featurestore import Change, FeatureBlock, FeatureSpec, Store, commit, segments
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
+from encore.featurestore import Change, FeatureBlock, FeatureSpec, Store, commit
+from encore.featurestore.segments import writer as segments
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.quantizers import calibrate
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.documents import document_index
 from tests.featurestore.building import held, spec_of
 

@@ -13,24 +13,14 @@ import pyarrow as pa
 import pytest
 import torch
 
-from encore.featurestore import (
-    INDEX_SCHEMA,
-    Change,
-    DataError,
-    FeatureSpec,
-    SpecMismatch,
-    Store,
-    StoreError,
-    UsageError,
-    commit,
-    segments,
-)
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.objects import Objects
+from encore.featurestore import INDEX_SCHEMA, Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
+from encore.featurestore.segments import writer as segments
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.quantizers import UInt8
-from encore.featurestore.reader import SegmentReader
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.segments.reader import SegmentReader
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.featurestore.building import ENCODER, block_of, expected, features_of, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(12)}

@@ -19,18 +19,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from obstore.store import LocalStore, MemoryStore
 
 from encore.featurestore import CommitConflict, DataError, Store, UsageError, commit
-from encore.featurestore.block_list import blocked
-from encore.featurestore.maintenance import compact as compaction
-from encore.featurestore.maintenance import removal
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.objects import Objects
-from encore.featurestore.records import record_path
-from encore.featurestore.segments import read_record
+from encore.featurestore.history.block_list import blocked
+from encore.featurestore.rewriting import compaction
+from encore.featurestore.removal import sweep as removal
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.verification.store import verify
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments.records import record_path
+from encore.featurestore.segments.writer import read_record
 from encore.featurestore.store import version_log
-from encore.featurestore.tags import add_tag, remove_tag, tags
-from encore.featurestore.tombstones import EMPTIED
+from encore.featurestore.history.tags import add_tag, remove_tag, tags
+from encore.featurestore.format.tombstones import EMPTIED
 from tests.featurestore.building import change_to, expected, features_of, held, spec_of
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
 from tests.featurestore.store_model import Places, Plan, Texts, Version, kept_by_vacuum

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from encore.heads import Labels, read_labels
 from encore.tablefiles import TextOptions
 from encore.tablefiles import tables as whole

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.objects import Objects
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer, Scores
 from encore.pipelines import backfill_stage
 from encore.pipelines.predictions import Predictions

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from encore.featurestore import Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
-from encore.featurestore.objects import Objects
-from encore.featurestore.reader import SegmentReader
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments.reader import SegmentReader
 from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings, scoring
 from encore.heads.device_scoring import DeviceScoring
 from encore.heads.store_training import TrainRequest, train_from_store

@@ -9,8 +9,8 @@ import pytest
 
 from encore.cli.main import run
 from encore.featurestore import Store
-from encore.featurestore.block_list import block
-from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.history.block_list import block
+from encore.featurestore.rewriting.deletion import delete
 from encore.pipelines import read_stage
 from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit
 from encore.pipelines.derive_job import DeriveRequest, derive

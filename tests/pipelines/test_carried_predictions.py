@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Change, Store, commit
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.objects import Objects
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer
 from encore.pipelines import staged_heads
 from encore.pipelines.carried_predictions import SourceFile, compose

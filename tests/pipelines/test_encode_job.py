@@ -15,8 +15,8 @@ import torch
 
 from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
 from encore.featurestore import DataError, SpecMismatch, Store, TextSpec, UsageError
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.verification.store import verify
 from encore.pipelines import encode_job, read_stage
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import DeadLetterLimit

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store, UsageError
-from encore.featurestore.identity import text_digests
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.objects import Objects
-from encore.featurestore.tags import add_tag
+from encore.featurestore.documents.ids import text_digests
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.verification.store import verify
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.history.tags import add_tag
 from encore.pipelines import backfill_stage
 from encore.pipelines.backfill_job import BackfillRequest, backfill
 from encore.pipelines.forget_job import Forgetting, forget

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
 

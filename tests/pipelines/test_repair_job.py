@@ -13,12 +13,12 @@ import pytest
 
 from encore.cli.main import run
 from encore.featurestore import FeatureSpec, Store, UsageError
-from encore.featurestore.block_list import blocked
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.repair.run import BlockListChoice
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.objects import Objects
-from encore.featurestore.versions import list_path, manifest_path
+from encore.featurestore.history.block_list import blocked
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.repair.execution import BlockListChoice
+from encore.featurestore.verification.store import verify
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.history.versions import list_path, manifest_path
 from encore.pipelines.backfill_job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.repair_job import RepairResult, repair

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from encore.featurestore import StoreError
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from encore.heads import Head
 from encore.pipelines import staged_heads
 from encore.pipelines.staged_heads import StagedHeads, head_name, read_staged, stage_heads

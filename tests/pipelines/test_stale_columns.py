@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.verify import verify
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.verification.store import verify
 from encore.pipelines import encoder_handler, segment_job
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import DeadLetterLimit

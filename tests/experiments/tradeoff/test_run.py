@@ -13,7 +13,7 @@ from encore.experiments.tradeoff.label_options import LabelFiles
 from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from encore.experiments.tradeoff.sizes import DocumentSizes
 from encore.featurestore import DataError, EncoreError, Store, UsageError
-from encore.featurestore.records import SegmentRecord, record_path
+from encore.featurestore.segments.records import SegmentRecord, record_path
 from encore.heads import TrainSettings, read_labels, train_head
 from tests.experiments.tradeoff.building import DOCUMENTS, request, silent
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from encore.featurestore.identity import text_digests
+from encore.featurestore.documents.ids import text_digests
 from encore.pipelines.corpus.raw_rows import RawRows
 from encore.pipelines.corpus.units import Duplicates, WorkUnit
 from encore.pipelines.corpus.validate import validate

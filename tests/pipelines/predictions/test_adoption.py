@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import Store
 from encore.pipelines import backfill_job
 from encore.pipelines.predictions.files import new_path

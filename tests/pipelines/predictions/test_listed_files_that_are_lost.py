@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Change, Store, StoreError, commit
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.objects import Objects
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.storage.objects import Objects
 from encore.pipelines.carried_predictions import carried
 from encore.pipelines.predictions.there import files_of, sound
 from tests.deep_parquet import deep_parquet

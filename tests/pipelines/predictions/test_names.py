@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.entries import SegmentEntry
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.forget_job import forget
 from encore.pipelines.predictions import PredictionFile, Predictions, new_path
 from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Change, Store, StoreError, commit
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.versions import VersionLog
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.history.versions import VersionLog
 from encore.pipelines import backfill_job
 from encore.pipelines.predictions import PredictionFile, Predictions, Work, there
 from encore.pipelines.predictions.publishing import changes

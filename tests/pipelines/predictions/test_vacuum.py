@@ -12,9 +12,9 @@ import pytest
 
 from encore.cli.main import run
 from encore.featurestore import Change, StoreError, UsageError, commit
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.objects import Objects
-from encore.featurestore.versions import Manifest, VersionLog
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.history.versions import Manifest, VersionLog
 from encore.pipelines.predictions import Predictions, Work, removal, vacuum
 from encore.pipelines.predictions.removal import remove, unlisted
 from encore.pipelines.predictions.vacuum import vacuum_folder

@@ -14,7 +14,7 @@ import pytest
 
 from encore.cli.main import run
 from encore.featurestore import Change, UsageError, commit
-from encore.featurestore.maintenance.verify_findings import Finding
+from encore.featurestore.verification.findings import Finding
 from encore.pipelines.predictions import verify
 from encore.pipelines.predictions.files import file_table
 from encore.pipelines.predictions.verify import FolderVerification, verify_folder

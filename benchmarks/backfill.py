@@ -45,7 +45,7 @@ from encore.encoders.sources import find_files
 from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments.buffer_pool import Leases
 from encore.heads import Head, HeadModel, Scorer
-from encore.heads.attention import AttentionPooling
+from encore.heads.model.attention import AttentionPooling
 from encore.pipelines.backfill_job import BackfillRequest, backfill
 from encore.pipelines.backfill_stage import BLOCK_BYTES
 from encore.pipelines.resident_encoder import resident_encoder

@@ -51,7 +51,7 @@ from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, 
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from encore.heads import Head, Scorer
-from encore.heads.device_streams import AT_ONCE
+from encore.heads.scoring.streams import AT_ONCE
 from encore.pipelines.backfill_job import BackfillRequest, backfill
 from encore.pipelines.runner import available_cores
 from encore.pipelines.scoring_device import scoring_on

@@ -40,9 +40,9 @@ from encore.experiments.task_data import TaskData, read_task
 from encore.experiments.tasks import load_tasks
 from encore.featurestore import FeatureBlock, Store
 from encore.heads import Labels, TrainSettings
-from encore.heads.examples import Codes, Examples
-from encore.heads.grid_training import train_grid
-from encore.heads.pooling import default_pooling
+from encore.heads.batches.examples import Codes, Examples
+from encore.heads.training.grid import train_grid
+from encore.heads.model.poolings import default_pooling
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.derive_job import DeriveRequest, derive
 from encore.pipelines.encode_job import EncodeRequest, encode

@@ -13,8 +13,8 @@ from encore.cli.evaluate_output import figures, remarks
 from encore.cli.output import print_json, print_pairs, remark
 from encore.featurestore.common.quantities import counted
 from encore.heads import Epoch, Evaluation
-from encore.heads.labels import named
-from encore.heads.pooling import kind_of
+from encore.heads.labels.table import named
+from encore.heads.model.poolings import kind_of
 from encore.heads.store_training import LabelCounts, StoreTraining
 from encore.tablefiles.names import shown_name
 

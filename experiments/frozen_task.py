@@ -19,8 +19,8 @@ from encore.experiments.task_data import TaskData
 from encore.featurestore import FeatureBlock, JobError, Store
 from encore.featurestore.common.quantities import counted
 from encore.heads import Evaluation, Labels, train_head
-from encore.heads.pooling import kind_of
-from encore.heads.split import Split
+from encore.heads.model.poolings import kind_of
+from encore.heads.labels.split import Split
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.derive_job import DeriveRequest, derive
 from encore.pipelines.encode_job import EncodeRequest, encode

@@ -30,7 +30,7 @@ from encore.featurestore import UsageError
 from encore.featurestore.common.arguments import settle_fields
 from encore.featurestore.spec import EncoderSpec
 from encore.heads import Evaluation, TrainSettings
-from encore.heads.classifier import Classifier
+from encore.heads.model.classifier import Classifier
 
 CHECKPOINT_STEPS = 100
 """Steps between two checkpoints. One takes three times the bytes of the weights, which a disk writes in a second or a

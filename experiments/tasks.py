@@ -14,7 +14,7 @@ from encore.featurestore import UsageError
 from encore.featurestore.storage.addresses import Address
 from encore.featurestore.common.arguments import several
 from encore.featurestore.storage.user_files import read_file
-from encore.heads.artefact import check_task
+from encore.heads.artefact.head import check_task
 
 PAPER = "paper"
 """Name of the built-in registry: the 14 tasks of the paper."""

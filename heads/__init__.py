@@ -4,19 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from encore.heads.artefact import Head, check_task
-    from encore.heads.attention import AttentionPooling
-    from encore.heads.comparison import evaluate_predictions
-    from encore.heads.epochs import Epoch
-    from encore.heads.evaluate import Evaluation
-    from encore.heads.label_files import read_labels
-    from encore.heads.labels import Labels
-    from encore.heads.model import HeadModel
-    from encore.heads.pooling import POOLINGS, default_pooling
-    from encore.heads.scoring import Scorer, Scores
-    from encore.heads.settings import TrainSettings
-    from encore.heads.split import Split
-    from encore.heads.training import TrainedHead, train_head
+    from encore.heads.artefact.head import Head, check_task
+    from encore.heads.model.attention import AttentionPooling
+    from encore.heads.metrics.comparison import evaluate_predictions
+    from encore.heads.training.epochs import Epoch
+    from encore.heads.metrics.evaluation import Evaluation
+    from encore.heads.labels.files import read_labels
+    from encore.heads.labels.table import Labels
+    from encore.heads.model.network import HeadModel
+    from encore.heads.model.poolings import POOLINGS, default_pooling
+    from encore.heads.scoring.scorer import Scorer, Scores
+    from encore.heads.training.settings import TrainSettings
+    from encore.heads.labels.split import Split
+    from encore.heads.training.trainer import TrainedHead, train_head
 
 __all__ = [
     "POOLINGS",
@@ -39,23 +39,23 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AttentionPooling": "encore.heads.attention",
-    "Epoch": "encore.heads.epochs",
-    "Evaluation": "encore.heads.evaluate",
-    "Head": "encore.heads.artefact",
-    "HeadModel": "encore.heads.model",
-    "Labels": "encore.heads.labels",
-    "POOLINGS": "encore.heads.pooling",
-    "Scorer": "encore.heads.scoring",
-    "Scores": "encore.heads.scoring",
-    "Split": "encore.heads.split",
-    "TrainSettings": "encore.heads.settings",
-    "TrainedHead": "encore.heads.training",
-    "check_task": "encore.heads.artefact",
-    "default_pooling": "encore.heads.pooling",
-    "evaluate_predictions": "encore.heads.comparison",
-    "read_labels": "encore.heads.label_files",
-    "train_head": "encore.heads.training",
+    "AttentionPooling": "encore.heads.model.attention",
+    "Epoch": "encore.heads.training.epochs",
+    "Evaluation": "encore.heads.metrics.evaluation",
+    "Head": "encore.heads.artefact.head",
+    "HeadModel": "encore.heads.model.network",
+    "Labels": "encore.heads.labels.table",
+    "POOLINGS": "encore.heads.model.poolings",
+    "Scorer": "encore.heads.scoring.scorer",
+    "Scores": "encore.heads.scoring.scorer",
+    "Split": "encore.heads.labels.split",
+    "TrainSettings": "encore.heads.training.settings",
+    "TrainedHead": "encore.heads.training.trainer",
+    "check_task": "encore.heads.artefact.head",
+    "default_pooling": "encore.heads.model.poolings",
+    "evaluate_predictions": "encore.heads.metrics.comparison",
+    "read_labels": "encore.heads.labels.files",
+    "train_head": "encore.heads.training.trainer",
 }
 
 

@@ -12,7 +12,7 @@ from encore.featurestore.storage.addresses import Address
 from encore.featurestore.storage.user_files import read_file
 from encore.featurestore.format.parquet import read_parquet
 from encore.heads import Head
-from encore.heads.training_ids import TrainingIds
+from encore.heads.labels.training_ids import TrainingIds
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.staged_heads import head_name, staged_training_ids
 

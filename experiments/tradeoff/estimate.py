@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.experiments.intervals import T_95
-from encore.heads.metrics import Z_95, wilson_interval
+from encore.heads.metrics.class_counts import Z_95, wilson_interval
 
 Values = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import pytest
 
 from encore.cli.main import run
 from encore.cli.train_output import print_epoch
-from encore.heads.epochs import Epoch
+from encore.heads.training.epochs import Epoch
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 
@@ -98,7 +98,7 @@ def test_a_head_that_was_still_learning_is_said(
     monkeypatch: pytest.MonkeyPatch,
     rising: bool,
 ) -> None:
-    monkeypatch.setattr("encore.heads.training.still_rising", lambda *_: rising)
+    monkeypatch.setattr("encore.heads.training.trainer.still_rising", lambda *_: rising)
     store, head = (str(tmp_path / name) for name in ("store", "parity"))
     assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
     command = ["train", labels, "--store", store, "--out", head, "--epochs", "3"]

@@ -20,7 +20,7 @@ from encore.experiments.task_data import read_task
 from encore.experiments.training_display import SilentTraining
 from encore.featurestore import Store, StoreError, UsageError
 from encore.heads import Head, Scorer
-from encore.heads.pooling import kind_of
+from encore.heads.model.poolings import kind_of
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.predict_job import PredictRequest, predict
 from tests.experiments.tiny_tasks import registry

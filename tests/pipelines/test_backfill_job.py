@@ -14,8 +14,9 @@ import torch
 from encore.featurestore import Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.segments.reader import SegmentReader
-from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings, scoring
-from encore.heads.device_scoring import DeviceScoring
+from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings
+from encore.heads.scoring import scorer as scoring
+from encore.heads.scoring.device import DeviceScoring
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill_job import BackfillRequest, backfill
 from encore.pipelines.corpus import CorpusColumns

@@ -15,9 +15,9 @@ from encore.experiments.cost import (
     paper_attention_flops,
 )
 from encore.experiments.cost.compute import first_cheaper, round_up
-from encore.heads.attention import AttentionPooling
-from encore.heads.classifier import Classifier
-from encore.heads.pair import PairPooling
+from encore.heads.model.attention import AttentionPooling
+from encore.heads.model.classifier import Classifier
+from encore.heads.model.pair import PairPooling
 
 GIGA = 10**9
 PAPER = Methods.of(BUILT_IN["roberta-large"], BUILT_IN["distilroberta"], 50)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encore.experiments.tradeoff.estimate import Estimate
-from encore.heads.metrics import wilson_interval
+from encore.heads.metrics.class_counts import wilson_interval
 
 
 def test_one_seed_has_the_interval_of_its_documents() -> None:

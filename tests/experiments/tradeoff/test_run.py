@@ -199,6 +199,6 @@ def test_a_task_named_twice_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_heads_whose_accuracy_still_rose_are_counted(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("encore.heads.training.still_rising", lambda *_: True)
+    monkeypatch.setattr("encore.heads.training.trainer.still_rising", lambda *_: True)
     found = run_tradeoff(request(folder, tmp_path / "out", ("two",), positions=("mean",)), silent)
     assert found.still_rising == (8, 8)

@@ -46,11 +46,11 @@ from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments.buffer_pool import Leases
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model.attention import AttentionPooling
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.backfill_stage import BLOCK_BYTES
-from encore.pipelines.resident_encoder import resident_encoder
-from encore.pipelines.runner import available_cores
-from encore.pipelines.segment_job import JobReport
+from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.backfill.score_stage import BLOCK_BYTES
+from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.runs.runner import available_cores
+from encore.pipelines.ingestion.job import JobReport
 from tests.heads.building import head_of
 
 STORES = {

@@ -44,8 +44,8 @@ from encore.heads.batches.examples import Codes, Examples
 from encore.heads.training.grid import train_grid
 from encore.heads.model.poolings import default_pooling
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.derive_job import DeriveRequest, derive
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
+from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.progress import Silent
 
 LABELS = (100, 500, 2000)

@@ -38,9 +38,9 @@ from benchmarks.report import Report, arguments
 from encore.encoders.batching import default_budget
 from encore.encoders.device import resolve_device, resolve_dtype
 from encore.encoders.sources import find_files
-from encore.pipelines.encode_job import EncodeRequest, encode
-from encore.pipelines.resident_encoder import resident_encoder
-from encore.pipelines.runner import RunnerChoice, available_cores
+from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.runs.runner import RunnerChoice, available_cores
 
 BATCH = 32
 STAGES = ("read", "tokenize", "forward", "quantize", "write")

@@ -35,7 +35,7 @@ from encore.featurestore import Store
 from encore.featurestore.segments.codecs import decoder
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import attempt_path, record_path
-from encore.pipelines.memory import give_back_freed_memory
+from encore.pipelines.runs.memory import give_back_freed_memory
 
 STORES = (("sign", "none"), ("uint8", "none"), ("uint8", "zstd"), ("float16", "none"), ("float16", "blosc"))
 BITS = {"sign": 1, "uint8": 8, "float16": 16}

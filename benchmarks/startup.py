@@ -33,8 +33,8 @@ IMPORTS = (
     "featurestore",
     "heads",
     "encoders",
-    "encore.pipelines.backfill_job",
-    "encore.pipelines.encode_job",
+    "encore.pipelines.backfill.job",
+    "encore.pipelines.encoding.job",
     "torch",
     "transformers",
 )

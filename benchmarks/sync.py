@@ -23,7 +23,7 @@ from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.storage.sync import NO_SYNC
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.encoding.job import EncodeRequest, encode
 from tests.models import tiny_bert
 
 SYNCED, LEFT = "synced", "left to the system"

@@ -18,7 +18,7 @@ from benchmarks.corpus import default_corpus
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Quantizer, Store, TextSpec, commit
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.encoding.job import EncodeRequest, encode
 from tests.documents import document_index
 
 WIDTH = 384

@@ -52,8 +52,8 @@ def backfill(
     from encore.cli.output import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
     from encore.cli.terminal import error_console  # noqa: PLC0415
     from encore.featurestore.common.quantities import counted  # noqa: PLC0415
-    from encore.pipelines.backfill_job import BackfillRequest  # noqa: PLC0415
-    from encore.pipelines.backfill_job import backfill as run_backfill  # noqa: PLC0415
+    from encore.pipelines.backfill.job import BackfillRequest  # noqa: PLC0415
+    from encore.pipelines.backfill.job import backfill as run_backfill  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype, check)

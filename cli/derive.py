@@ -50,8 +50,8 @@ def derive(
     from encore.cli.job_output import finish_job  # noqa: PLC0415
     from encore.cli.output import prepare_file  # noqa: PLC0415
     from encore.cli.terminal import error_console  # noqa: PLC0415
-    from encore.pipelines.derive_job import DeriveRequest  # noqa: PLC0415
-    from encore.pipelines.derive_job import derive as run_derive  # noqa: PLC0415
+    from encore.pipelines.ingestion.derivation import DeriveRequest  # noqa: PLC0415
+    from encore.pipelines.ingestion.derivation import derive as run_derive  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)

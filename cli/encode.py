@@ -110,10 +110,10 @@ def encode(
     from encore.cli.terminal import error_console  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
-    from encore.pipelines.encode_job import EncodeRequest  # noqa: PLC0415
-    from encore.pipelines.encode_job import encode as run_encode  # noqa: PLC0415
+    from encore.pipelines.encoding.job import EncodeRequest  # noqa: PLC0415
+    from encore.pipelines.encoding.job import encode as run_encode  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
-    from encore.pipelines.pruning import PruneLimit  # noqa: PLC0415
+    from encore.pipelines.corpus.pruning import PruneLimit  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     request = EncodeRequest(

@@ -49,7 +49,7 @@ def evaluate(
     from encore.cli.evaluate_output import print_evaluation  # noqa: PLC0415
     from encore.cli.output import print_json  # noqa: PLC0415
     from encore.heads import evaluate_predictions, read_labels  # noqa: PLC0415
-    from encore.pipelines.predicted import read_predictions  # noqa: PLC0415
+    from encore.pipelines.registry.head_predictions import read_predictions  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)

@@ -9,7 +9,7 @@ from encore.cli.output import human_bytes, print_json, print_pairs
 from encore.cli.vacuum_output import numbers
 from encore.featurestore.common.quantities import counted
 from encore.featurestore.removal.forget import Removal
-from encore.pipelines.forget_job import FolderForgotten, Forgetting
+from encore.pipelines.removal.forgetting import FolderForgotten, Forgetting
 
 
 def print_forgetting(done: Forgetting, *, age_limit: timedelta, dry_run: bool, as_json: bool) -> None:

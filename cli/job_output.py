@@ -9,7 +9,7 @@ import typer
 
 from encore.cli.output import human_bytes, print_json, print_pairs, write_report
 from encore.featurestore.common.quantities import counted
-from encore.pipelines.segment_job import JobReport
+from encore.pipelines.ingestion.job import JobReport
 
 SHOWN = 5
 """Reasons and failures that are printed; the report has all."""

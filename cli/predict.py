@@ -70,7 +70,7 @@ def predict(
     from encore.cli.given_texts import files_and_texts  # noqa: PLC0415
     from encore.cli.predict_output import print_predicted  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
-    from encore.pipelines.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
+    from encore.tablefiles.listing.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     options = TextOptions(encoding, csv_delimiter, csv_escape)

@@ -113,11 +113,12 @@ def repair(
     from encore.cli.verify_output import progress_display  # noqa: PLC0415
     from encore.featurestore import UsageError  # noqa: PLC0415
     from encore.featurestore.repair.execution import BlockListChoice  # noqa: PLC0415
-    from encore.pipelines import repair_job, repair_look  # noqa: PLC0415
+    from encore.pipelines.repair import job as repair_job  # noqa: PLC0415
+    from encore.pipelines.repair import preview as repair_look  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
-    from encore.pipelines.pruning import PruneLimit  # noqa: PLC0415
+    from encore.pipelines.corpus.pruning import PruneLimit  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)

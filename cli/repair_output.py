@@ -8,8 +8,8 @@ from encore.cli.output import print_line, print_pairs
 from encore.cli.vacuum_output import numbers
 from encore.featurestore.common.quantities import counted
 from encore.featurestore.repair.plan import RepairPlan
-from encore.pipelines.repair_job import RepairResult
-from encore.pipelines.repair_look import RepairLook, RepairRequest
+from encore.pipelines.repair.job import RepairResult
+from encore.pipelines.repair.preview import RepairLook, RepairRequest
 
 SHOWN = 100
 """Findings that are printed one by one; --json and the report have all."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from encore.pipelines.predictions import Predictions
-    from encore.pipelines.predictions.vacuum import FolderVacuum
+    from encore.pipelines.removal.vacuum import FolderVacuum
 
 
 def register(app: typer.Typer) -> None:
@@ -115,7 +115,7 @@ def _folders(store: str, predictions: list[str]) -> list[Predictions]:
 
 
 def _sweep(folder: Predictions, limit: timedelta, *, dry_run: bool) -> FolderVacuum:
-    from encore.pipelines.predictions.vacuum import vacuum_folder  # noqa: PLC0415
+    from encore.pipelines.removal.vacuum import vacuum_folder  # noqa: PLC0415
 
     return vacuum_folder(folder, age_limit=limit, dry_run=dry_run)
 
@@ -137,7 +137,7 @@ def _forget(
 
     from encore.cli.forget_output import print_forgetting  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
-    from encore.pipelines.forget_job import forget as run_forget  # noqa: PLC0415
+    from encore.pipelines.removal.forgetting import forget as run_forget  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
 
     limit = timedelta(hours=older_than)

@@ -11,7 +11,7 @@ from encore.featurestore.removal.vacuum import Vacuum
 from encore.featurestore.storage.objects import Listed
 
 if TYPE_CHECKING:
-    from encore.pipelines.predictions.vacuum import FolderVacuum
+    from encore.pipelines.removal.vacuum import FolderVacuum
 
 
 def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *, dry_run: bool, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from encore.featurestore.verification.findings import Finding
 from encore.pipelines.progress import Steps, display_for
 
 if TYPE_CHECKING:
-    from encore.pipelines.predictions.verify import FolderVerification
+    from encore.pipelines.registry.verification import FolderVerification
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from encore.featurestore import JobError, Store
 from encore.featurestore.common.quantities import counted
 from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay
-from encore.pipelines.staged_heads import head_name
+from encore.pipelines.registry.head_copies import head_name
 
 LAYERS = "mean:6"
 QUANTIZER = "sign"

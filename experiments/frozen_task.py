@@ -22,10 +22,10 @@ from encore.heads import Evaluation, Labels, train_head
 from encore.heads.model.poolings import kind_of
 from encore.heads.labels.split import Split
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.derive_job import DeriveRequest, derive
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
+from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.progress import ProgressDisplay, Silent
-from encore.pipelines.segment_job import JobReport
+from encore.pipelines.ingestion.job import JobReport
 
 Say = Callable[[str], None]
 """Told what is about to be done, and what has been found."""

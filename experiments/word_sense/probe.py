@@ -25,7 +25,7 @@ from encore.featurestore import Store, UsageError, parse_quantizer
 from encore.featurestore.common.quantities import counted
 from encore.featurestore.common.arguments import settle_fields
 from encore.pipelines.progress import ProgressDisplay
-from encore.pipelines.resident_encoder import resident_encoder
+from encore.pipelines.encoding.resident_encoder import resident_encoder
 
 QUANTIZERS = (ORIGINAL, "uint8", "sign")
 """What is always measured: the original features, 8 bits and 1 bit (paper, table 4)."""

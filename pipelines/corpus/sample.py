@@ -20,7 +20,7 @@ from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.corpus.raw_rows import RawRows
 from encore.pipelines.corpus.read import read_raw
 from encore.pipelines.corpus.units import WorkUnit, group_by_split
-from encore.pipelines.corpus.validate import validate
+from encore.pipelines.corpus.validation import validate
 
 Keys = npt.NDArray[np.uint64]
 

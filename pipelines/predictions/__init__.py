@@ -11,6 +11,6 @@ PREDICTIONS/
 from encore.pipelines.predictions.contents import prediction_table
 from encore.pipelines.predictions.files import PredictionFile, new_path
 from encore.pipelines.predictions.folder import Predictions
-from encore.pipelines.predictions.publishing import Work
+from encore.pipelines.predictions.publication import Work
 
 __all__ = ["PredictionFile", "Predictions", "Work", "new_path", "prediction_table"]

@@ -20,10 +20,10 @@ from encore.featurestore.storage.objects import Objects
 from encore.featurestore.format.seal import parse_json
 from encore.featurestore.history.store_file import STORE_FILE
 from encore.featurestore.history.versions import Manifest, VersionLog
-from encore.pipelines.predictions import there
+from encore.pipelines.predictions import presence as there
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
 from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
-from encore.pipelines.predictions.publishing import Published, Work, changes
+from encore.pipelines.predictions.publication import Published, Work, changes
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1

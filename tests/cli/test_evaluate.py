@@ -17,7 +17,7 @@ from encore.cli.class_output import print_classes, print_confusion
 from encore.cli.evaluate_output import print_evaluation
 from encore.cli.main import run
 from encore.heads import Evaluation
-from encore.pipelines.predicted import read_predictions
+from encore.pipelines.registry.head_predictions import read_predictions
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 

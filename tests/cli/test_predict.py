@@ -19,7 +19,7 @@ from encore.cli.main import run
 from encore.featurestore import Store, UsageError
 from encore.pipelines.predict_job import PredictRequest
 from tests.pipelines.jobs import run_encode, texts, write_corpus
-from tests.pipelines.test_backfill_job import train
+from tests.pipelines.backfill.test_job import train
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 2), (("--allow-download",), 0)])

@@ -23,7 +23,7 @@ from encore.featurestore.verification.store import verify
 from encore.featurestore.segments.records import FORMAT_VERSION
 from encore.featurestore.history.tags import tags
 from encore.heads import Head, Scorer
-from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from tests.featurestore.building import put
 

@@ -27,8 +27,8 @@ IMPORTED = (
     "encore.featurestore.rewriting.deletion",
     "encore.featurestore.removal.vacuum",
     "encore.heads.store_training",
-    "encore.pipelines.backfill_job",
-    "encore.pipelines.encode_job",
+    "encore.pipelines.backfill.job",
+    "encore.pipelines.encoding.job",
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 """A fork has one thread alone, so none may be at work when it is made."""

@@ -26,7 +26,7 @@ from encore.featurestore.format.tombstones import look
 from encore.featurestore.history.versions import VersionLog, manifest_path
 from encore.heads import Head, Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 

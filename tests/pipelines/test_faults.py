@@ -19,8 +19,8 @@ from encore.featurestore.storage.objects import Objects
 from encore.featurestore.history.tags import add_tag
 from encore.heads import Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.predictions import Predictions
 from tests.faulty_proxy import WAYS, FaultyProxy, faulty_proxy
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus

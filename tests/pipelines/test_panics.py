@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store
-from encore.pipelines import read_stage
+from encore.pipelines.encoding import read_stage
 from encore.pipelines.corpus import CorpusColumns, WorkUnit, read_units
 from encore.pipelines.corpus.read import UnitRead
 from encore.pipelines.dead_letters import dead_letters_from_parquet

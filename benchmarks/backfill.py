@@ -41,7 +41,7 @@ from benchmarks.corpus import default_corpus
 from benchmarks.measure import Contender, Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
-from encore.encoders.sources import find_files
+from encore.encoders.files.sources import find_files
 from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments.buffer_pool import Leases
 from encore.heads import Head, HeadModel, Scorer

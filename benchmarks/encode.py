@@ -35,9 +35,9 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 from benchmarks.corpus import default_corpus
 from benchmarks.measure import Measurement, measure
 from benchmarks.report import Report, arguments
-from encore.encoders.batching import default_budget
+from encore.encoders.batches.budget import default_budget
 from encore.encoders.device import resolve_device, resolve_dtype
-from encore.encoders.sources import find_files
+from encore.encoders.files.sources import find_files
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.runs.runner import RunnerChoice, available_cores

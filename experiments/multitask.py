@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from encore.encoders import Encoder, load_encoder
-from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.text.tokenizer import BlockTokenizer
 from encore.encoders.training import (
     JointTraining,
     StepDone,

@@ -17,11 +17,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from encore.encoders.batch_effects import settled
-from encore.encoders.batching import longest_first, split_by_budget
-from encore.encoders.encoder import Encoder
-from encore.encoders.ragged import Index, offsets_of
-from encore.encoders.tokens import TokenBlock
+from encore.encoders.behaviour.batch_effects import settled
+from encore.encoders.batches.budget import longest_first, split_by_budget
+from encore.encoders.transformer.encoder import Encoder
+from encore.encoders.batches.ragged import Index, offsets_of
+from encore.encoders.batches.tokens import TokenBlock
 from encore.encoders.training.examples import TaskExamples
 from encore.encoders.training.forward import pooled_vectors, training_budget
 from encore.encoders.training.history import LossHistory

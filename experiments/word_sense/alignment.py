@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders import Encoder
-from encore.encoders.ragged import Index, offsets_of, rows_of
-from encore.encoders.tokenize import BlockTokenizer
-from encore.encoders.truncation import kept_of_single
+from encore.encoders.batches.ragged import Index, offsets_of, rows_of
+from encore.encoders.text.tokenizer import BlockTokenizer
+from encore.encoders.text.truncation import kept_of_single
 from encore.featurestore import Store, StoreError, UsageError
 from encore.featurestore.documents.ids import text_digests
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.encoders.ragged import offsets_of
+from encore.encoders.batches.ragged import offsets_of
 from encore.featurestore import DataError, UsageError
 from encore.featurestore.documents.ids import text_digests
 from encore.featurestore.storage.user_files import read_file

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders import Encoder
-from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.text.tokenizer import BlockTokenizer
 from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
 from encore.experiments.word_sense.centroids import SenseCentroids, SenseInventory
 from encore.experiments.word_sense.first_senses import first_senses, read_first_senses

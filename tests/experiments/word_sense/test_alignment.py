@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from encore.encoders import Encoder, load_encoder
-from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.text.tokenizer import BlockTokenizer
 from encore.experiments.word_sense import alignment
 from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
 from encore.featurestore import Store, StoreError, UsageError

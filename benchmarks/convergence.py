@@ -34,10 +34,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.report import RESULTS
-from encore.experiments.cells import CellStore
-from encore.experiments.intervals import half_width, sampling_half_width
-from encore.experiments.task_data import TaskData, read_task
-from encore.experiments.tasks import load_tasks
+from encore.experiments.bench.cells import CellStore
+from encore.experiments.bench.intervals import half_width, sampling_half_width
+from encore.experiments.bench.task_data import TaskData, read_task
+from encore.experiments.bench.registry import load_tasks
 from encore.featurestore import FeatureBlock, Store
 from encore.heads import Labels, TrainSettings
 from encore.heads.batches.examples import Codes, Examples

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from encore.cli.output import human_bytes, print_line, print_next, print_table
 from encore.cli.terminal import console
-from encore.experiments.demo import DemoResult
+from encore.experiments.demo.loop import DemoResult
 
 
 def print_step(text: str) -> None:

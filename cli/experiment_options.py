@@ -13,7 +13,7 @@ from encore.cli.options import DeviceOption, DtypeOption, EncoderOption, JsonOpt
 from encore.cli.writing import writing
 
 if TYPE_CHECKING:
-    from encore.experiments.request import ExperimentRequest
+    from encore.experiments.paper.request import ExperimentRequest
 
 TasksArgument = Annotated[
     str, typer.Argument(metavar="TASKS", help="A TOML registry of tasks, or the word paper for the paper's 14.")
@@ -127,8 +127,8 @@ def experiment_command(
 
 
 def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
-    from encore.experiments.request import ExperimentRequest  # noqa: PLC0415
-    from encore.experiments.tasks import load_tasks  # noqa: PLC0415
+    from encore.experiments.paper.request import ExperimentRequest  # noqa: PLC0415
+    from encore.experiments.bench.registry import load_tasks  # noqa: PLC0415
     from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
 
     folder = local_folder(out, "--out")

@@ -6,8 +6,8 @@ import sys
 from datetime import datetime
 
 from encore.cli.output import print_json, print_line, print_table, remark
-from encore.experiments.outcome import Difference, Outcome
-from encore.experiments.result_tables import MISSING, ResultRow
+from encore.experiments.paper.outcome import Difference, Outcome
+from encore.experiments.paper.tables import MISSING, ResultRow
 from encore.featurestore.common.quantities import counted
 
 

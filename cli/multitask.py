@@ -72,9 +72,9 @@ def multitask(
     from encore.cli.multitask_output import print_multitask  # noqa: PLC0415
     from encore.cli.terminal import error_console  # noqa: PLC0415
     from encore.encoders.training import TrainingSettings  # noqa: PLC0415
-    from encore.experiments.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
-    from encore.experiments.tasks import load_tasks  # noqa: PLC0415
-    from encore.experiments.training_display import training_display_for  # noqa: PLC0415
+    from encore.experiments.training.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
+    from encore.experiments.bench.registry import load_tasks  # noqa: PLC0415
+    from encore.experiments.training.display import training_display_for  # noqa: PLC0415
     from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
 
     registry = load_tasks(tasks, data)

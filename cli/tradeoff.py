@@ -92,8 +92,8 @@ def tradeoff(
     """
     beam_options(context, taken=False)
     from encore.cli.tradeoff_output import print_tradeoff, progress_display  # noqa: PLC0415
-    from encore.experiments.tradeoff.label_options import LabelFiles  # noqa: PLC0415
-    from encore.experiments.tradeoff.report_files import check_folder, write_report_files  # noqa: PLC0415
+    from encore.experiments.tradeoff.measurement.labels import LabelFiles  # noqa: PLC0415
+    from encore.experiments.tradeoff.report.folder import check_folder, write_report_files  # noqa: PLC0415
     from encore.experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
     from encore.experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
     from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415

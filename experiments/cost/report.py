@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from encore.experiments.cost import paper
+from encore.experiments.cost import reference as paper
 from encore.experiments.cost.compute import Methods, classifier_flops
 from encore.experiments.cost.encoder_shapes import EncoderShape, encoder_shape
 from encore.experiments.cost.money import ASSUMED, Corpus, MoneyComparison, Prices, compare_money

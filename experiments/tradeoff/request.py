@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.tradeoff.measurement.labels import LabelFiles
 from encore.featurestore import UsageError
 from encore.featurestore.common.arguments import settle_fields
 from encore.tablefiles import PLAIN_TEXT, TextOptions

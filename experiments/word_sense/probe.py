@@ -17,7 +17,7 @@ from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, ch
 from encore.experiments.word_sense.centroids import SenseCentroids, SenseInventory
 from encore.experiments.word_sense.first_senses import first_senses, read_first_senses
 from encore.experiments.word_sense.instances import WordInstances, distinct_sentences
-from encore.experiments.word_sense.lines import BASELINE, ProbeResult, lines_of
+from encore.experiments.word_sense.results import BASELINE, ProbeResult, lines_of
 from encore.experiments.word_sense.scores import Coverage
 from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors

@@ -7,7 +7,7 @@ import pytest
 
 from encore.cli.main import RESUMING, run
 from encore.encoders.training import TrainingSettings
-from encore.experiments.multitask import CHECKPOINT_STEPS
+from encore.experiments.training.multitask import CHECKPOINT_STEPS
 from tests.experiments.tiny_tasks import write_registry
 from tests.pipelines.jobs import encoder
 

@@ -4,16 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from encore.experiments.cost import (
-    BUILT_IN,
-    CostLine,
-    Methods,
-    classifier_flops,
-    folded_attention_flops,
-    pair_attention_flops,
-    paper,
-    paper_attention_flops,
-)
+from encore.experiments.cost import BUILT_IN, CostLine, Methods, classifier_flops, folded_attention_flops, pair_attention_flops, paper_attention_flops
+from encore.experiments.cost import reference as paper
 from encore.experiments.cost.compute import first_cheaper, round_up
 from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.classifier import Classifier

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from encore.experiments.cost import BUILT_IN, paper, storage_rows
+from encore.experiments.cost import BUILT_IN, storage_rows
+from encore.experiments.cost import reference as paper
 from encore.experiments.cost.storage import as_the_paper_rounds, document_bytes, document_vectors
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.tradeoff.measurement.labels import LabelFiles
 from encore.experiments.tradeoff.request import TradeoffRequest
 from encore.featurestore import Change, FeatureBlock, Store, commit
 from encore.featurestore.segments.entries import SegmentEntry

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from encore.experiments.tradeoff import cells
-from encore.experiments.tradeoff.cells import head_key, right_of
-from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.tradeoff.measurement import trials as cells
+from encore.experiments.tradeoff.measurement.trials import head_key, right_of
+from encore.experiments.tradeoff.measurement.labels import LabelFiles
 from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
-from encore.experiments.tradeoff.sizes import DocumentSizes
+from encore.experiments.tradeoff.measurement.sizes import DocumentSizes
 from encore.featurestore import DataError, EncoreError, Store, UsageError
 from encore.featurestore.segments.records import SegmentRecord, record_path
 from encore.heads import TrainSettings, read_labels, train_head

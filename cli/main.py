@@ -13,36 +13,34 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from encore.cli import (
-    backfill,
-    compact,
-    copy_store,
-    cost,
-    delete,
-    demo,
-    derive,
-    documents,
-    encode,
-    evaluate,
-    experiment,
-    export,
-    inspect_store,
-    multitask,
-    predict,
-    repair,
-    snapshots,
-    tag,
-    tradeoff,
-    train,
-    vacuum,
-    verify,
-)
-from encore.cli.beam_options import BeamOptions
-from encore.cli.logs import set_up_logging
-from encore.cli.panels import lay_out
-from encore.cli.streams import flush_streams, guard_streams
-from encore.cli.terminal import error_console, folded, printable, without_secrets
-from encore.cli.version import print_version
+from encore.cli.commands import backfill
+from encore.cli.commands.store import compact
+from encore.cli.commands.store import copy as copy_store
+from encore.cli.commands.experiments import cost
+from encore.cli.commands.store import delete
+from encore.cli.commands.experiments import demo
+from encore.cli.commands import derive
+from encore.cli.commands.store import documents
+from encore.cli.commands import encode
+from encore.cli.commands import evaluate
+from encore.cli.commands.experiments import experiment
+from encore.cli.commands import export
+from encore.cli.commands.store import inspect as inspect_store
+from encore.cli.commands.experiments import multitask
+from encore.cli.commands import predict
+from encore.cli.commands.store import repair
+from encore.cli.commands.store import snapshots
+from encore.cli.commands.store import tag
+from encore.cli.commands.experiments import tradeoff
+from encore.cli.commands import train
+from encore.cli.commands.store import vacuum
+from encore.cli.commands.store import verify
+from encore.cli.options.beam import BeamOptions
+from encore.cli.console.logs import set_up_logging
+from encore.cli.console.panels import lay_out
+from encore.cli.console.streams import flush_streams, guard_streams
+from encore.cli.console.terminal import error_console, folded, printable, without_secrets
+from encore.cli.console.version import print_version
 
 INTERRUPTED = 130
 COMPLETION = "_ENCORE_COMPLETE"

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from rich.progress import Progress, TextColumn
 
-from encore.cli.logs import OneLine, Whole
+from encore.cli.console.logs import OneLine, Whole
 from encore.cli.main import run
-from encore.cli.output import print_line, print_pairs, print_table
-from encore.cli.terminal import SafeConsole, console, error_console
-from encore.cli.verify_output import print_verification
+from encore.cli.printing.tables import print_line, print_pairs, print_table
+from encore.cli.console.terminal import SafeConsole, console, error_console
+from encore.cli.printing.store.verify import print_verification
 from encore.featurestore.verification.store import Verification
 from encore.featurestore.verification.findings import Finding
 from tests.pipelines.jobs import encoder, texts

@@ -20,9 +20,9 @@ from types import TracebackType
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     "encore.cli.main",
-    "encore.cli.job_output",
-    "encore.cli.output",
-    "encore.cli.vacuum_output",
+    "encore.cli.printing.jobs",
+    "encore.cli.printing.tables",
+    "encore.cli.printing.store.vacuum",
     "encore.featurestore.rewriting.compaction",
     "encore.featurestore.rewriting.deletion",
     "encore.featurestore.removal.vacuum",

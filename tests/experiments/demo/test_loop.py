@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.cli.demo_output import print_demo
+from encore.cli.printing.experiments.demo import print_demo
 from encore.experiments.demo.loop import run_demo
 from encore.experiments.demo.docstrings import standard_library
 from encore.featurestore import Store

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from encore.cli.job_output import failed_units_advice
+from encore.cli.printing.jobs import failed_units_advice
 from encore.featurestore import Store
 from encore.featurestore.errors import StoreError, UnreadableFile
 from encore.pipelines.encoding import read_stage

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.cli.main import run
-from encore.cli.tradeoff_output import print_tradeoff
+from encore.cli.printing.experiments.tradeoff import print_tradeoff
 from encore.experiments.tradeoff.report import picture
 from encore.experiments.tradeoff.report.page import build_page
 from encore.experiments.tradeoff.report.png import compact

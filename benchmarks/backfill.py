@@ -49,8 +49,8 @@ from encore.heads.model.attention import AttentionPooling
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.backfill.score_stage import BLOCK_BYTES
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.runs.runner import available_cores
 from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.runs.runner import available_cores
 from tests.heads.building import head_of
 
 STORES = {

@@ -52,9 +52,9 @@ from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from encore.heads import Head, Scorer
 from encore.heads.scoring.streams import AT_ONCE
+from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.runs.runner import available_cores
-from encore.pipelines.backfill.device import scoring_on
 from tests.documents import document_index
 from tests.heads.building import CLASSES, head_of
 

@@ -36,16 +36,16 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.report import RESULTS
 from encore.experiments.bench.cells import CellStore
 from encore.experiments.bench.intervals import half_width, sampling_half_width
-from encore.experiments.bench.task_data import TaskData, read_task
 from encore.experiments.bench.registry import load_tasks
+from encore.experiments.bench.task_data import TaskData, read_task
 from encore.featurestore import FeatureBlock, Store
 from encore.heads import Labels, TrainSettings
 from encore.heads.batches.examples import Codes, Examples
-from encore.heads.training.grid import train_grid
 from encore.heads.model.poolings import default_pooling
+from encore.heads.training.grid import train_grid
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.progress import Silent
 
 LABELS = (100, 500, 2000)

@@ -28,7 +28,7 @@ from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
 from encore.featurestore import Store
 from encore.featurestore.storage.objects import Objects
-from encore.pipelines.backfill import score_stage as backfill_stage
+from encore.pipelines.backfill import score_stage
 from encore.pipelines.runs.runner import available_cores
 
 HEADS = (1, 14)
@@ -113,7 +113,7 @@ def far_away(seconds: float, *, one_by_one: bool = False) -> Iterator[None]:
         if not one_by_one:
             yield
             return
-        with patch.object(backfill_stage.ScoreSegments, "_ahead", lambda *_: 0):
+        with patch.object(score_stage.ScoreSegments, "_ahead", lambda *_: 0):
             yield
 
 

@@ -13,34 +13,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from encore.cli.commands import backfill
-from encore.cli.commands.store import compact
-from encore.cli.commands.store import copy as copy_store
-from encore.cli.commands.experiments import cost
-from encore.cli.commands.store import delete
-from encore.cli.commands.experiments import demo
-from encore.cli.commands import derive
-from encore.cli.commands.store import documents
-from encore.cli.commands import encode
-from encore.cli.commands import evaluate
-from encore.cli.commands.experiments import experiment
-from encore.cli.commands import export
-from encore.cli.commands.store import inspect as inspect_store
-from encore.cli.commands.experiments import multitask
-from encore.cli.commands import predict
-from encore.cli.commands.store import repair
-from encore.cli.commands.store import snapshots
-from encore.cli.commands.store import tag
-from encore.cli.commands.experiments import tradeoff
-from encore.cli.commands import train
-from encore.cli.commands.store import vacuum
-from encore.cli.commands.store import verify
-from encore.cli.options.beam import BeamOptions
+from encore.cli.commands import backfill, derive, encode, evaluate, export, predict, train
+from encore.cli.commands.experiments import cost, demo, experiment, multitask, tradeoff
+from encore.cli.commands.store import compact, copy, delete, documents, inspect, repair, snapshots, tag, vacuum, verify
 from encore.cli.console.logs import set_up_logging
 from encore.cli.console.panels import lay_out
 from encore.cli.console.streams import flush_streams, guard_streams
 from encore.cli.console.terminal import error_console, folded, printable, without_secrets
 from encore.cli.console.version import print_version
+from encore.cli.options.beam import BeamOptions
 
 INTERRUPTED = 130
 COMPLETION = "_ENCORE_COMPLETE"
@@ -82,14 +63,14 @@ for module in (
     evaluate,
     export,
     derive,
-    inspect_store,
+    inspect,
     documents,
     snapshots,
     tag,
     delete,
     verify,
     repair,
-    copy_store,
+    copy,
     compact,
     vacuum,
     multitask,

@@ -10,9 +10,9 @@ from encore.encoders.documents import DOCUMENT_COLUMNS, DocumentBlock
 from encore.encoders.extraction import Extraction, Rejection
 
 if TYPE_CHECKING:
-    from encore.encoders.transformer.encoder import Encoder
     from encore.encoders.extractor import FeatureExtractor
     from encore.encoders.loading.loader import load_encoder
+    from encore.encoders.transformer.encoder import Encoder
 
 __all__ = [
     "DOCUMENT_COLUMNS",

@@ -7,10 +7,10 @@ from encore.tablefiles.columnar.arrow_files import ArrowFiles
 from encore.tablefiles.columnar.parquet_files import ParquetFiles
 from encore.tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain_name
 from encore.tablefiles.contract import NamedFormat, TableFormat
-from encore.tablefiles.files import TableFile
-from encore.tablefiles.partitions import PartitionedFormat
 from encore.tablefiles.csv.format import CsvFiles
+from encore.tablefiles.files import TableFile
 from encore.tablefiles.json.format import JsonLinesFiles
+from encore.tablefiles.partitions import PartitionedFormat
 
 FORMATS: dict[str, NamedFormat] = {
     reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles(), ArrowFiles())

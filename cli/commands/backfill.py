@@ -49,8 +49,8 @@ def backfill(
 
     Example: encore backfill --store features --head trained/topic --head trained/tone --out predictions
     """
-    from encore.cli.printing.tables import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.tables import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
     from encore.featurestore.common.quantities import counted  # noqa: PLC0415
     from encore.pipelines.backfill.job import BackfillRequest  # noqa: PLC0415
     from encore.pipelines.backfill.job import backfill as run_backfill  # noqa: PLC0415

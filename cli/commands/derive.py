@@ -47,9 +47,9 @@ def derive(
 
     Run again, it derives only what the source has gained.
     """
+    from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.jobs import finish_job  # noqa: PLC0415
     from encore.cli.printing.tables import prepare_file  # noqa: PLC0415
-    from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.pipelines.ingestion.derivation import DeriveRequest  # noqa: PLC0415
     from encore.pipelines.ingestion.derivation import derive as run_derive  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415

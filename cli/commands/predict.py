@@ -67,11 +67,11 @@ def predict(
     """
     beam_options(context, taken=False)
     from encore.cli.printing.documents import prepare_out  # noqa: PLC0415
-    from encore.cli.text_arguments import files_and_texts  # noqa: PLC0415
     from encore.cli.printing.predict import print_predicted  # noqa: PLC0415
+    from encore.cli.text_arguments import files_and_texts  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
-    from encore.tablefiles.listing.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
+    from encore.tablefiles.listing.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
 
     options = TextOptions(encoding, csv_delimiter, csv_escape)
     files, texts = files_and_texts(inputs, options.encoding)

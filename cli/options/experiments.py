@@ -127,8 +127,8 @@ def experiment_command(
 
 
 def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
-    from encore.experiments.paper.request import ExperimentRequest  # noqa: PLC0415
     from encore.experiments.bench.registry import load_tasks  # noqa: PLC0415
+    from encore.experiments.paper.request import ExperimentRequest  # noqa: PLC0415
     from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
 
     folder = local_folder(out, "--out")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from encore.cli.printing.tables import print_table
 from encore.cli.console.terminal import console, printable
+from encore.cli.printing.tables import print_table
 from encore.heads import Evaluation
 from encore.heads.metrics.class_counts import wilson_interval
 

@@ -21,7 +21,8 @@ def kept_of_pair(first: Index, second: Index, room: int) -> tuple[Index, Index]:
 
     The longer text is cut to what the shorter one leaves, and both to half the room where the shorter one is longer
     than that; an odd token goes to the longer text, and to the second of two equally long ones. A text whose tokens
-    were not counted (`encore.encoders.text.token_ids.UNCOUNTED`) is longer than any that were, and two such are equally long.
+    were not counted (`encore.encoders.text.token_ids.UNCOUNTED`) is longer than any that were, and two such are equally
+    long.
     """
     shorter, longer = np.minimum(first, second), np.maximum(first, second)
     both = 2 * shorter > room

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore import UsageError
-from encore.featurestore.storage.addresses import Address
 from encore.featurestore.common.arguments import several
+from encore.featurestore.storage.addresses import Address
 from encore.featurestore.storage.user_files import read_file
 from encore.heads.artefact.head import check_task
 

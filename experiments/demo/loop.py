@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from encore.experiments.demo.tasks import LabelFiles, demo_tasks, write_labels
 from encore.experiments.demo.docstrings import write_corpus
+from encore.experiments.demo.tasks import LabelFiles, demo_tasks, write_labels
 from encore.featurestore import JobError, Store
 from encore.featurestore.common.quantities import counted
 from encore.heads import Evaluation, Head, evaluate_predictions, read_labels

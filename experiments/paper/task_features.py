@@ -13,19 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.experiments.bench.cells import CellStore
-from encore.experiments.paper.request import Experiment
 from encore.experiments.bench.settings import FeatureSetting, richest
 from encore.experiments.bench.task_data import TaskData
+from encore.experiments.paper.request import Experiment
 from encore.featurestore import FeatureBlock, JobError, Store
 from encore.featurestore.common.quantities import counted
 from encore.heads import Evaluation, Labels, train_head
-from encore.heads.model.poolings import kind_of
 from encore.heads.labels.split import Split
+from encore.heads.model.poolings import kind_of
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.progress import ProgressDisplay, Silent
 
 Say = Callable[[str], None]
 """Told what is about to be done, and what has been found."""

@@ -14,10 +14,10 @@ from encore.experiments.bench.task_data import TaskData
 from encore.featurestore import FeatureSpec, TextSpec
 from encore.featurestore.spec import EncoderSpec
 from encore.heads import Evaluation, Head
+from encore.heads.labels.training_ids import TrainingIds
 from encore.heads.model.classifier import Classifier
 from encore.heads.model.network import HeadModel
 from encore.heads.model.poolings import ClsPooling, MeanPooling
-from encore.heads.labels.training_ids import TrainingIds
 
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
 

@@ -22,9 +22,9 @@ from encore.encoders.training import (
     seeded,
     write_encoder,
 )
-from encore.experiments.training.artefacts import joint_head, provenance_of
-from encore.experiments.bench.task_data import TaskData, TaskPart, read_task
 from encore.experiments.bench.registry import TaskRegistry
+from encore.experiments.bench.task_data import TaskData, TaskPart, read_task
+from encore.experiments.training.artefacts import joint_head, provenance_of
 from encore.experiments.training.display import SilentTraining, TrainingDisplay
 from encore.featurestore import UsageError
 from encore.featurestore.common.arguments import settle_fields

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from encore.encoders.batches.ragged import offsets_of
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.documents.ids import text_digests
-from encore.featurestore.storage.user_files import read_file
 from encore.featurestore.common.panics import without_quotes
+from encore.featurestore.documents.ids import text_digests
 from encore.featurestore.format.parquet import DamagedParquet, decoded, footer_of, names_in, parse_footer
+from encore.featurestore.storage.user_files import read_file
 
 SCHEMA = pa.schema(
     {

@@ -22,10 +22,10 @@ from encore.experiments.word_sense.scores import Coverage
 from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors
 from encore.featurestore import Store, UsageError, parse_quantizer
-from encore.featurestore.common.quantities import counted
 from encore.featurestore.common.arguments import settle_fields
-from encore.pipelines.progress import ProgressDisplay
+from encore.featurestore.common.quantities import counted
 from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.progress import ProgressDisplay
 
 QUANTIZERS = (ORIGINAL, "uint8", "sign")
 """What is always measured: the original features, 8 bits and 1 bit (paper, table 4)."""

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 from encore.featurestore import JobError, Store, UsageError
 from encore.featurestore.layers import LayerPooling
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.progress import ProgressDisplay, Silent
 
 ORIGINAL = "float16"
 """Quantizer of features that count as not quantized."""

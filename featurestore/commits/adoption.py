@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.format.seal import is_of_another_format
-from encore.featurestore.store import Store
 from encore.featurestore.format.tombstones import START
+from encore.featurestore.segments.records import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.store import Store
 
 
 def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.errors import CommitConflict
 from encore.featurestore.commits.adoption import is_there
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.errors import CommitConflict
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord, record_path
+from encore.featurestore.storage.objects import Objects
 
 THREADS = 16
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.errors import StoreError
 from encore.featurestore.documents.columns import promote, promoted
+from encore.featurestore.errors import StoreError
 
 INDEX_SCHEMA = pa.schema(
     [

@@ -6,10 +6,10 @@ from importlib.metadata import version
 from typing import Any
 
 from encore.featurestore.errors import RESTORE, StoreError, UsageError
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import FORMAT_VERSION
 from encore.featurestore.format.seal import parse_json, seal, unseal
+from encore.featurestore.segments.records import FORMAT_VERSION
 from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.storage.objects import Objects
 
 STORE_FILE = "store.json"
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.rewriting.compaction import Compaction, compact
+from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.activity import (
     AtWork,
     attempts_at_work,
@@ -22,14 +22,14 @@ from encore.featurestore.removal.activity import (
     remove_staged,
     signs_of_work,
 )
-from encore.featurestore.removal.tag_holds import held_by_tags
 from encore.featurestore.removal.live_set import KeepRule, Needs
-from encore.featurestore.removal.sweep import remove
 from encore.featurestore.removal.plan import Stock
+from encore.featurestore.removal.sweep import remove
+from encore.featurestore.removal.tag_holds import held_by_tags
 from encore.featurestore.removal.vacuum import AGE_LIMIT
+from encore.featurestore.rewriting.compaction import Compaction, compact
 from encore.featurestore.storage.objects import Listed, Objects
 from encore.featurestore.store import Store, version_log
-from encore.featurestore.history.tags import tags
 
 FAR = datetime.max.replace(tzinfo=UTC)
 

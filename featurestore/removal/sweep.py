@@ -17,15 +17,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from encore.featurestore.commits.change import ATTEMPTS
-from encore.featurestore.segments.entries import entry_table, snapshot_counts
 from encore.featurestore.errors import CommitConflict
+from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.live_set import Needs
 from encore.featurestore.removal.plan import Doomed
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.segments.entries import entry_table, snapshot_counts
 from encore.featurestore.segments.records import record_path
+from encore.featurestore.storage.objects import Listed, Objects
 from encore.featurestore.store import version_log
-from encore.featurestore.history.tags import tags
-from encore.featurestore.format.tombstones import EMPTIED, look, retire
 
 THREADS = 16
 

@@ -16,18 +16,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.commits.change import Change, commit
+from encore.featurestore.documents.keys import KeyIndex
+from encore.featurestore.errors import StoreError
+from encore.featurestore.repair.damage import Damage
+from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.store_file import records
 from encore.featurestore.segments.deletion_vectors import live_positions
 from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.errors import StoreError
-from encore.featurestore.documents.keys import KeyIndex
-from encore.featurestore.repair.quarantine import Aside
-from encore.featurestore.repair.damage import Damage
-from encore.featurestore.repair.store_file import records
+from encore.featurestore.segments.records import SegmentRecord, record_path
+from encore.featurestore.store import READ_THREADS, Store
 from encore.featurestore.verification.findings import Audit
 from encore.featurestore.verification.lists import Span
 from encore.featurestore.verification.segment import check_segment
-from encore.featurestore.segments.records import SegmentRecord, record_path
-from encore.featurestore.store import READ_THREADS, Store
 
 Positions = npt.NDArray[np.int64]
 BATCH = 64

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.checksum32 import CRC32C
 
-from encore.featurestore.segments.codecs import decoder
-from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.common.lazy_attribute import lazy
+from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.format.references import missing
+from encore.featurestore.segments.codecs import decoder
 from encore.featurestore.storage.objects import Objects
 
 PIECE_BYTES = 4 << 20

@@ -11,8 +11,8 @@ from os import PathLike
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from encore.featurestore.errors import UsageError
 from encore.featurestore.common.arguments import as_text
+from encore.featurestore.errors import UsageError
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)(.*)", re.DOTALL)
 BUCKET = re.compile(r"\$?[A-Za-z0-9][\w.-]*", re.ASCII)

@@ -26,8 +26,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
-from encore.featurestore.storage.addresses import Address, masked
 from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.storage.addresses import Address, masked
 from encore.featurestore.storage.links import ADVICE, find_links, require_no_link
 from encore.featurestore.storage.local_files import create_file, filled, put_file
 from encore.featurestore.storage.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint

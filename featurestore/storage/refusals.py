@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-from encore.featurestore.storage.addresses import masked, without_credentials
 from encore.featurestore.errors import UsageError
+from encore.featurestore.storage.addresses import masked, without_credentials
 
 URL = re.compile(r"https?://[^\s?]+")
 STATUS = re.compile(r"status code: (\d+)")

@@ -11,8 +11,8 @@ from typing import BinaryIO, cast
 
 from obstore.exceptions import InvalidPathError
 
-from encore.featurestore.storage.addresses import Address, without_credentials
 from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.storage.addresses import Address, without_credentials
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.storage.replacement import whole_file
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from encore.featurestore.segments.entries import SegmentEntry, entries_of, snapshot_counts
 from encore.featurestore.errors import StoreError
-from encore.featurestore.verification.findings import Audit
-from encore.featurestore.store import version_log
 from encore.featurestore.history.versions import Manifest, list_path, manifest_path
+from encore.featurestore.segments.entries import SegmentEntry, entries_of, snapshot_counts
+from encore.featurestore.store import version_log
+from encore.featurestore.verification.findings import Audit
 
 EntryRows = Sequence[tuple[SegmentEntry, bool]]
 """The rows of a segment list, and whether each says that its segment has left the store."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.errors import StoreError
-from encore.featurestore.verification.findings import Audit
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format.seal import parse_json
+from encore.featurestore.format.tombstones import opened
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.reader import SegmentReader
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
-from encore.featurestore.format.seal import parse_json
 from encore.featurestore.segments.writer import INDEX_FILE
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.format.tombstones import opened
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.findings import Audit
 
 GROUP_FILE = "zarr.json"
 READ_WHOLE = (GROUP_FILE, "features/zarr.json", "offsets/zarr.json", INDEX_FILE)

@@ -7,21 +7,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.errors import StoreError
-from encore.featurestore.verification.block_list import check_block_list
-from encore.featurestore.verification.findings import UNREAD, Audit, Finding
-from encore.featurestore.verification.duplicates import Duplicate, LifeFiles
-from encore.featurestore.verification.lists import Listing, Span, read_listing
-from encore.featurestore.verification.segment import check_segment
-from encore.featurestore.verification.snapshots import check_manifests, check_store_file
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.history.tags import snapshot_number
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.reader import SegmentReader
 from encore.featurestore.segments.records import attempt_path, record_path
 from encore.featurestore.segments.writer import INDEX_FILE
 from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import READ_THREADS, version_log
-from encore.featurestore.history.tags import snapshot_number
+from encore.featurestore.verification.block_list import check_block_list
+from encore.featurestore.verification.duplicates import Duplicate, LifeFiles
+from encore.featurestore.verification.findings import UNREAD, Audit, Finding
+from encore.featurestore.verification.lists import Listing, Span, read_listing
+from encore.featurestore.verification.segment import check_segment
+from encore.featurestore.verification.snapshots import check_manifests, check_store_file
 
 Progress = Callable[[int, int], None]
 """Told how many segments of how many are checked."""

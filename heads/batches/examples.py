@@ -11,8 +11,8 @@ import torch
 
 from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches.sampler import budget_batches, check_block, pad, rows_of_budget
 from encore.heads.batches.batch import DecodedBatch
+from encore.heads.batches.sampler import budget_batches, check_block, pad, rows_of_budget
 from encore.heads.model.layer_mix import LayerMix
 from encore.heads.model.network import HeadModel
 

@@ -11,14 +11,14 @@ import math
 
 import torch
 
-from encore.heads.model.attention import AttentionPooling
-from encore.heads.products.bmm import batched, large
 from encore.heads.batches.batch import DecodedBatch
-from encore.heads.model.pair import text_masks
-from encore.heads.products.linear import product
 from encore.heads.gradients.layer_mix import StackedMix
 from encore.heads.gradients.parameters import StackedLinear, StackedWeights
 from encore.heads.gradients.standard import Standard
+from encore.heads.model.attention import AttentionPooling
+from encore.heads.model.pair import text_masks
+from encore.heads.products.bmm import batched, large
+from encore.heads.products.linear import product
 
 
 class StackedAttention:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from encore.heads.batches.batch import DecodedBatch
-from encore.heads.model.poolings import ClsPooling, MeanPooling
 from encore.heads.gradients.layer_mix import StackedMix
 from encore.heads.gradients.standard import Standard
+from encore.heads.model.poolings import ClsPooling, MeanPooling
 
 
 class StackedAverage:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from encore.heads.model.classifier import draw_bits, kept_from
 from encore.heads.gradients.parameters import StackedLinear, StackedWeights
+from encore.heads.model.classifier import draw_bits, kept_from
 
 
 class StackedClassifier:

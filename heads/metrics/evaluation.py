@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore.errors import DataError
-from encore.heads.metrics.confusion import Confusion
 from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
+from encore.heads.metrics.confusion import Confusion
 
 Interval = tuple[float, float]
 

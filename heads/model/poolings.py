@@ -15,8 +15,8 @@ from torch import nn
 
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec, require_summary
-from encore.heads.model.attention import AttentionPooling
 from encore.heads.attention_sizes import check_queries
+from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.pair import PairPooling
 
 

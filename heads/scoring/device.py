@@ -15,11 +15,11 @@ import torch
 
 from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches.sampler import budget_batches
 from encore.heads.batches.decoding_table import DecodingTable
+from encore.heads.batches.sampler import budget_batches
+from encore.heads.model.network import HeadModel
 from encore.heads.scoring.device_heads import heads_on
 from encore.heads.scoring.streams import DeviceStreams
-from encore.heads.model.network import HeadModel
 from encore.heads.scoring.vectors import Batch
 
 Positions = npt.NDArray[np.int64]

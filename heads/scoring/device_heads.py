@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 import torch
 
 from encore.heads.model.attention import AttentionPooling
-from encore.heads.scoring.folding import folded_hidden
 from encore.heads.model.network import HeadModel
+from encore.heads.scoring.folding import folded_hidden
 from encore.heads.scoring.vectors import Batch
 
 TOGETHER = 2048

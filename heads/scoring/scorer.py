@@ -20,14 +20,14 @@ from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.artefact.head import Head
-from encore.heads.model.attention import AttentionPooling
 from encore.heads.batches.sampler import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
-from encore.heads.scoring.device import DeviceScoring
-from encore.heads.scoring.folding import folded_hidden
+from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.network import HeadModel
 from encore.heads.model.pair import PairPooling, compare_texts
-from encore.heads.scoring.vectors import Batch, PooledHeads, Scratch
 from encore.heads.products.openblas import laid_out, multiply
+from encore.heads.scoring.device import DeviceScoring
+from encore.heads.scoring.folding import folded_hidden
+from encore.heads.scoring.vectors import Batch, PooledHeads, Scratch
 
 Positions = npt.NDArray[np.int64]
 

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from encore.heads.batches.sampler import budget_batches, rows_of_budget, training_batches
 from encore.heads.batches.batch import DecodedBatch
-from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.batches.examples import Codes, Examples
-from encore.heads.training.trial import GridRun, in_stacks, side_by_side
+from encore.heads.batches.sampler import budget_batches, rows_of_budget, training_batches
 from encore.heads.gradients.stack import HeadStack
+from encore.heads.gradients.standard import Standard
 from encore.heads.model.network import HeadModel
+from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.training.settings import Point, TrainSettings
 from encore.heads.training.threads import TOGETHER, SharedPasses, in_parts
-from encore.heads.gradients.standard import Standard
+from encore.heads.training.trial import GridRun, in_stacks, side_by_side
 
 ORDER = 0x6F72646572
 """What a seed is combined with for the order of documents: weights and order must not be made of the same numbers."""

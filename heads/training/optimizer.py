@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from encore.heads.training.settings import TrainSettings
 from encore.heads.gradients.layer_mix import LOGITS
 from encore.heads.gradients.parameters import Tensors
+from encore.heads.training.settings import TrainSettings
 
 MIX_RATE = 100
 """Learning rate of the m logits of a layer mix, in that of the other parameters. At the same rate they stay where they

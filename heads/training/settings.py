@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
-from encore.featurestore.errors import UsageError
 from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.errors import UsageError
 from encore.heads.model.layer_mix import LAYER_MIXES
 from encore.heads.model.poolings import check_kind, check_queries_of
 

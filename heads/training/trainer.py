@@ -11,12 +11,12 @@ import numpy as np
 from encore.featurestore.documents.blocks import FeatureBlock
 from encore.featurestore.errors import DataError, UsageError
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.training.epochs import Epoch, Progress, still_rising
-from encore.heads.metrics.evaluation import Evaluation
 from encore.heads.batches.examples import Codes, Examples
-from encore.heads.training.grid import train_grid
+from encore.heads.metrics.evaluation import Evaluation
 from encore.heads.model.network import HeadModel
 from encore.heads.model.poolings import default_pooling
+from encore.heads.training.epochs import Epoch, Progress, still_rising
+from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
 
 

@@ -13,9 +13,9 @@ from encore.featurestore import FeatureSpec
 from encore.featurestore.common.panics import panics_as_errors
 from encore.featurestore.segments.records import RejectedDocument
 from encore.featurestore.segments.writer import EncodingCounts
-from encore.pipelines.progress import Counts, Passing
 from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.flow.unit_states import Failure, UnitDocuments, UnitFeatures
+from encore.pipelines.progress import Counts, Passing
 
 
 class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from encore.featurestore import Store
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Listed
-from encore.pipelines.predictions.sources import source_files
 from encore.pipelines.predictions import PredictionFile, Predictions
 from encore.pipelines.predictions.files import PREDICTION_FILE
 from encore.pipelines.predictions.presence import files_of, sound
 from encore.pipelines.predictions.segment_units import SegmentUnit
+from encore.pipelines.predictions.sources import source_files
 
 Candidates = Mapping[tuple[str, str, str], Sequence[Listed]]
 

@@ -16,11 +16,11 @@ import pyarrow as pa
 from encore.featurestore import CommitConflict, Store, StoreError, UsageError
 from encore.featurestore.commits.change import LONGEST_WAIT
 from encore.featurestore.errors import RESTORE, UPGRADE
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.format.seal import parse_json
 from encore.featurestore.history.store_file import STORE_FILE
 from encore.featurestore.history.versions import Manifest, VersionLog
-from encore.pipelines.predictions import presence as there
+from encore.featurestore.storage.objects import Objects
+from encore.pipelines.predictions import presence
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
 from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
 from encore.pipelines.predictions.publication import Published, Work, changes
@@ -207,7 +207,7 @@ class Predictions:
             latest = self.log.latest()
             listed = self.files(latest)
             new, dropped = changes(work, listed)
-            missing = there.gone(self.objects, new)
+            missing = presence.gone(self.objects, new)
             new = [file for file in new if file not in set(missing)]
             if not new and not dropped:
                 return Published(latest, latest, missing)

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import FeatureBlock
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.common.panics import panics_as_errors
-from encore.pipelines.predictions.sources import Sources
-from encore.pipelines.predictions import PredictionFile
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.flow.unit_states import Failure
+from encore.pipelines.predictions import PredictionFile
+from encore.pipelines.predictions.sources import Sources
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from encore.featurestore.common.quantities import counted
-from encore.pipelines.progress.displays import Done, ProgressDisplay
 from encore.pipelines.progress.counts import Counts, Passed
+from encore.pipelines.progress.displays import Done, ProgressDisplay
 from encore.pipelines.progress.time_left import Pace, TimeLeft
 from encore.pipelines.runs.run_folder import RunFolder
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from encore.featurestore import Store, StoreError
+from encore.featurestore.history.versions import Manifest, list_path, manifest_path
 from encore.featurestore.segments.deletion_vectors import vector_path
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.findings import Audit, Finding
 from encore.featurestore.verification.snapshots import check_manifests
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.history.versions import Manifest, list_path, manifest_path
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile, counts_of
 from encore.pipelines.predictions.folder import ANEW, PREDICTIONS_FILE, SCORE_AGAIN, Predictions

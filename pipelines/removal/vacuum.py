@@ -9,17 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from encore.featurestore.removal.forget import age_cutoff
+from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history.versions import MANIFEST
 from encore.featurestore.removal.activity import remove_staged
+from encore.featurestore.removal.forget import age_cutoff
 from encore.featurestore.removal.live_set import KeepRule
 from encore.featurestore.removal.plan import LIST
 from encore.featurestore.removal.vacuum import AGE_LIMIT
 from encore.featurestore.storage.objects import Listed
-from encore.featurestore.format.tombstones import EMPTIED
-from encore.featurestore.history.versions import MANIFEST
 from encore.pipelines.predictions.folder import Predictions
-from encore.pipelines.removal.orphans import publish_nothing, remove, unlisted
 from encore.pipelines.predictions.presence import THREADS
+from encore.pipelines.removal.orphans import publish_nothing, remove, unlisted
 
 
 @dataclass(frozen=True)

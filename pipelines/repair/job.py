@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import CommitConflict, FeatureSpec, Store
-from encore.featurestore.repair.quarantine import Aside
 from encore.featurestore.repair.execution import Repaired, carry_out
+from encore.featurestore.repair.quarantine import Aside
 from encore.featurestore.repair.salvage import find_salvage, list_again
 from encore.featurestore.storage.objects import Objects
 from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay
-from encore.pipelines.repair.preview import RepairLook, RepairRequest, encoder_of
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions
-from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.repair.preview import RepairLook, RepairRequest, encoder_of
 
 LOOKS = 5
 """Times that whole segments are looked for while others take some of them away."""

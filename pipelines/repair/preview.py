@@ -11,15 +11,15 @@ import pyarrow as pa
 
 from encore.featurestore import INDEX_SCHEMA, DataError, FeatureSpec, UsageError
 from encore.featurestore.common.arguments import settle_fields
-from encore.featurestore.repair.plan import RepairPlan, plan_repair
 from encore.featurestore.repair.execution import BlockListChoice
+from encore.featurestore.repair.plan import RepairPlan, plan_repair
 from encore.featurestore.repair.salvage import Salvage, find_salvage
-from encore.featurestore.verification.store import Progress
 from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import Progress
 from encore.pipelines.corpus import CorpusColumns, group_by_split, plan, read_units
+from encore.pipelines.corpus.pruning import PruneLimit
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.predictions import Predictions
-from encore.pipelines.corpus.pruning import PruneLimit
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions, require_features, store_id_of
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 

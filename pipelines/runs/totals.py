@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.format.parquet import read_parquet
-from encore.pipelines.runs.run_folder import RunFolder
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.flow.unit_states import Failure, UnitOutcome
+from encore.pipelines.runs.run_folder import RunFolder
 
 LOST = Failure("run", "the runner ended without an outcome for this unit")
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from encore.featurestore.errors import DataError
-from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s
 from encore.tablefiles.csv.dialect import ESCAPED_QUOTE, IN_DOUBT
 from encore.tablefiles.csv.header import Header
 from encore.tablefiles.csv.records import BROKEN, ESCAPED
+from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK
 
 Mask = npt.NDArray[np.bool_]

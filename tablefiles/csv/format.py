@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from encore.featurestore.errors import DataError, UsageError
 from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
-from encore.tablefiles.files import READ_BYTES, TableFile
-from encore.tablefiles.text.byte_ranges import ByteBlock, read_blocks
 from encore.tablefiles.csv.cells import read_cells
 from encore.tablefiles.csv.header import Header, read_header
 from encore.tablefiles.csv.records import CsvRecords
+from encore.tablefiles.files import READ_BYTES, TableFile
+from encore.tablefiles.text.byte_ranges import ByteBlock, read_blocks
 from encore.tablefiles.text.signs import read_head
 from encore.tablefiles.text.streams import open_text
 

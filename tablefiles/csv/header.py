@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.contract import TO_THE_END
-from encore.tablefiles.files import TableFile
-from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
 from encore.tablefiles.csv.dialect import Dialect
 from encore.tablefiles.csv.records import CsvRecords
+from encore.tablefiles.files import TableFile
+from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
 from encore.tablefiles.text.signs import HEAD_BYTES
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK, open_text
 

@@ -17,8 +17,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from encore.tablefiles.text.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans, Skip
 from encore.tablefiles.csv.dialect import BACKSLASH, QUOTE, Dialect
+from encore.tablefiles.text.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans, Skip
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK
 
 LF, CR = b"\n\r"

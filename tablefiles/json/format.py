@@ -14,10 +14,10 @@ import pyarrow as pa
 from encore.featurestore.errors import DataError, UsageError
 from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
 from encore.tablefiles.files import TableFile
-from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
 from encore.tablefiles.json.layout import Elements, Layout, Objects
 from encore.tablefiles.json.rows import parse_line, parse_rows
 from encore.tablefiles.json.source import spelled_in
+from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
 from encore.tablefiles.text.signs import HEAD_BYTES, first_bytes, read_head
 from encore.tablefiles.text.streams import open_text
 

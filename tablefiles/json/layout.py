@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encore.tablefiles.text.byte_ranges import Int64s, RowSpans, Skip
 from encore.tablefiles.json.rows import CLOSE, JSON_SPACE, OPEN, split_lines
+from encore.tablefiles.text.byte_ranges import Int64s, RowSpans, Skip
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")

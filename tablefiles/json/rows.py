@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s, RowSpans
 from encore.tablefiles.json.source import value_sources
+from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s, RowSpans
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK
 from encore.tablefiles.values import as_bytes
 

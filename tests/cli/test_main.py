@@ -15,9 +15,9 @@ import typer
 
 from encore.cli.main import app, run
 from encore.featurestore import Store
+from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.storage.sync import NO_SYNC
 from encore.pipelines.predictions import Predictions
 from tests.panics import panic

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.documents.ids import key_hashes, text_digests
 from encore.featurestore.quantizers import calibrate
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import segment_id
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
 

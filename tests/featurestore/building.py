@@ -21,8 +21,8 @@ from encore.featurestore import (
     UsageError,
     commit,
 )
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.commits.adoption import find_finished
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.documents import document_index, packed_numbers

@@ -8,16 +8,16 @@ from datetime import timedelta
 import pyarrow as pa
 
 from encore.featurestore import Store
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.repair.execution import BlockListChoice, Repaired, carry_out
+from encore.featurestore.repair.plan import plan_repair
+from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.salvage import find_salvage, list_again
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.repair.quarantine import Aside
-from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.execution import BlockListChoice, Repaired, carry_out
-from encore.featurestore.repair.salvage import find_salvage, list_again
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.history.tags import add_tag
+from encore.featurestore.verification.store import verify
 from tests.documents import document_index
 from tests.featurestore.building import held, put, spec_of
 

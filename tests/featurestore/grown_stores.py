@@ -8,9 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from encore.featurestore import Store
+from encore.featurestore.format.tombstones import is_emptied
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.segments.records import record_path
-from encore.featurestore.format.tombstones import is_emptied
 from tests.featurestore.building import put
 
 NOW = timedelta(0)

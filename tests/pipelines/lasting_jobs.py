@@ -16,14 +16,14 @@ import pytest
 
 from encore.featurestore import Store
 from encore.featurestore.commits.adoption import is_whole
-from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import SegmentRecord
 from encore.featurestore.format.tombstones import look
 from encore.featurestore.history.versions import VersionLog, manifest_path
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.records import SegmentRecord
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from encore.heads import Head, Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill

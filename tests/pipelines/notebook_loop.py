@@ -7,8 +7,8 @@ from encore.featurestore import Store
 from encore.heads import evaluate_predictions, read_labels
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
 

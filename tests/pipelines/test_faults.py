@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.history.tags import add_tag
+from encore.featurestore.verification.store import verify
 from encore.heads import Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill

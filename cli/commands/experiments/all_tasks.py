@@ -37,8 +37,8 @@ def all_tasks(
 
     Example: encore experiment all-tasks paper --out results --steps 1000
     """
-    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.experiments.paper.all_tasks import run_all_tasks  # noqa: PLC0415
     from encore.experiments.training.display import training_display_for  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415

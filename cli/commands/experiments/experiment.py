@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from encore.cli.commands.experiments import all_tasks as experiment_all_tasks
-from encore.cli.commands.experiments import finetune as experiment_finetune
-from encore.cli.commands.experiments import frozen as experiment_frozen
-from encore.cli.commands.experiments import group_out as experiment_group_out
-from encore.cli.commands.experiments import loo as experiment_loo
-from encore.cli.commands.experiments import quantization as experiment_quantization
-from encore.cli.commands.experiments import wsd as experiment_wsd
+from encore.cli.commands.experiments import all_tasks, finetune, frozen, group_out, loo, quantization, wsd
 
 
 def register(app: typer.Typer) -> None:
@@ -20,13 +14,13 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
     )
     for module in (
-        experiment_frozen,
-        experiment_loo,
-        experiment_group_out,
-        experiment_all_tasks,
-        experiment_finetune,
-        experiment_quantization,
-        experiment_wsd,
+        frozen,
+        loo,
+        group_out,
+        all_tasks,
+        finetune,
+        quantization,
+        wsd,
     ):
         module.register(experiment)
     app.add_typer(experiment, name="experiment")

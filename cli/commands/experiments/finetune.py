@@ -45,11 +45,11 @@ def finetune(
 
     Example: encore experiment finetune paper --out results --starts plain --epochs 3
     """
-    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.experiments.paper.fine_tuning import FinetunePlan, run_finetune  # noqa: PLC0415
-    from encore.experiments.training.single_task import FinetuneSettings  # noqa: PLC0415
     from encore.experiments.training.display import training_display_for  # noqa: PLC0415
+    from encore.experiments.training.single_task import FinetuneSettings  # noqa: PLC0415
 
     tuning = FinetuneSettings(
         epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, position=pooling, precision=precision

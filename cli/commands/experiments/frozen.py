@@ -26,8 +26,8 @@ def frozen(
 
     Example: encore experiment frozen paper --out results --train-rows 2000 --dev-rows 500 --max-length 128
     """
-    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.experiments.paper.frozen import run_frozen  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 

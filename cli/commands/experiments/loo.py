@@ -40,8 +40,8 @@ def loo(
 
     Example: encore experiment loo paper --out results --steps 1000
     """
-    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.experiments.paper.leave_out import LeaveOutPlan, run_loo  # noqa: PLC0415
     from encore.experiments.training.display import training_display_for  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415

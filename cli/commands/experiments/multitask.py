@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.joint_training import JointPoolingOption
 from encore.cli.options.common import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
+from encore.cli.options.joint_training import JointPoolingOption
 from encore.cli.options.sync import writing
 
 
@@ -69,12 +69,12 @@ def multitask(
     The same command resumes an interrupted training.
     """
     beam_options(context, taken=False)
-    from encore.cli.printing.experiments.multitask import print_multitask  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.experiments.multitask import print_multitask  # noqa: PLC0415
     from encore.encoders.training import TrainingSettings  # noqa: PLC0415
-    from encore.experiments.training.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
     from encore.experiments.bench.registry import load_tasks  # noqa: PLC0415
     from encore.experiments.training.display import training_display_for  # noqa: PLC0415
+    from encore.experiments.training.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
     from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
 
     registry = load_tasks(tasks, data)

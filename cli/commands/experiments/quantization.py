@@ -32,8 +32,8 @@ def quantization(
 
     Example: encore experiment quantization paper --out results --quantizers uint8,sign,sign/4q
     """
-    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.experiments.paper.quantization import QuantizationGrid, run_quantization  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 

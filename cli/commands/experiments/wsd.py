@@ -58,9 +58,9 @@ def wsd(
     Example: encore experiment wsd train.parquet test.parquet --out results --layer 4 --layer 6
     """
     beam_options(context, taken=False)
+    from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import progress_line  # noqa: PLC0415
     from encore.cli.printing.experiments.word_sense import print_probe  # noqa: PLC0415
-    from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
     from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415

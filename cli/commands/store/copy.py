@@ -39,8 +39,8 @@ def copy(
     Example: encore copy --store features --to s3://bucket/features
     """
     beam_options(context, taken=False)
-    from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
+    from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore.common.quantities import counted  # noqa: PLC0415
     from encore.featurestore.rewriting.copies import copy_store  # noqa: PLC0415
 

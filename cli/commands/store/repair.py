@@ -106,19 +106,19 @@ def repair(
 
     Example: encore repair --store features reviews/*.parquet --predictions predictions
     """
-    from encore.cli.printing.jobs import print_job  # noqa: PLC0415
-    from encore.cli.printing.tables import print_json  # noqa: PLC0415
-    from encore.cli.printing.store.repair import print_look, print_result  # noqa: PLC0415
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.jobs import print_job  # noqa: PLC0415
+    from encore.cli.printing.store.repair import print_look, print_result  # noqa: PLC0415
     from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
+    from encore.cli.printing.tables import print_json  # noqa: PLC0415
     from encore.featurestore import UsageError  # noqa: PLC0415
     from encore.featurestore.repair.execution import BlockListChoice  # noqa: PLC0415
-    from encore.pipelines.repair import job as repair_job  # noqa: PLC0415
-    from encore.pipelines.repair import preview as repair_look  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
+    from encore.pipelines.corpus.pruning import PruneLimit  # noqa: PLC0415
     from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
-    from encore.pipelines.corpus.pruning import PruneLimit  # noqa: PLC0415
+    from encore.pipelines.repair.job import repair as repair_store  # noqa: PLC0415
+    from encore.pipelines.repair.preview import RepairRequest, look  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
@@ -130,7 +130,7 @@ def repair(
 
         ids = read_ids(blocked_ids, id_column, text)
     kept = tuple(name.strip() for name in keep_columns.split(",") if name.strip())
-    request = repair_look.RepairRequest(
+    request = RepairRequest(
         store=store,
         inputs=tuple(inputs or ()),
         predictions=tuple(predictions or ()),
@@ -147,12 +147,12 @@ def repair(
     )
     options = beam_options(context, taken=bool(inputs))
     with progress_display("repair: looking at the store") as progress:
-        found = repair_look.look(request, progress)
+        found = look(request, progress)
     if not as_json:
         print_look(found, request)
     result = None
     if not dry_run and (found.needed or request.inputs):
-        result = repair_job.repair(request, found, beam_options=options, display=display_for(error_console()))
+        result = repair_store(request, found, beam_options=options, display=display_for(error_console()))
     if as_json:
         print_json({"dry_run": dry_run, **found.to_dict(), "done": None if result is None else result.to_dict()})
     elif result is not None:

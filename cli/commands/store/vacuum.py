@@ -137,8 +137,8 @@ def _forget(
 
     from encore.cli.printing.store.forget import print_forgetting  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
-    from encore.pipelines.removal.forgetting import forget as run_forget  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
+    from encore.pipelines.removal.forgetting import forget as run_forget  # noqa: PLC0415
 
     limit = timedelta(hours=older_than)
     opened = Store.open(store)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from encore.cli.printing.tables import human_bytes, print_json, print_pairs
 from encore.cli.printing.store.vacuum import numbers
+from encore.cli.printing.tables import human_bytes, print_json, print_pairs
 from encore.featurestore.common.quantities import counted
 from encore.featurestore.removal.forget import Removal
 from encore.pipelines.removal.forgetting import FolderForgotten, Forgetting

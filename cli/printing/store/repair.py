@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from encore.cli.printing.tables import print_line, print_pairs
 from encore.cli.printing.store.vacuum import numbers
+from encore.cli.printing.tables import print_line, print_pairs
 from encore.featurestore.common.quantities import counted
 from encore.featurestore.repair.plan import RepairPlan
 from encore.pipelines.repair.job import RepairResult

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from encore.featurestore import FeatureSpec, UsageError
-from encore.featurestore.derivation import Derivation
 from encore.featurestore.common.arguments import several
+from encore.featurestore.derivation import Derivation
 from encore.featurestore.layers import DEFAULT_MEAN
 from encore.featurestore.quantizers import REGISTRY, parse_quantizer
 from encore.featurestore.spec import POSITIONS

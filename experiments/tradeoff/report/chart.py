@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from encore.experiments.tradeoff.report.marks import TOOLTIP, Mark, front_of, log_ticks, marks_of, numbered, quantizer_names
+from encore.experiments.tradeoff.report.marks import (
+    TOOLTIP,
+    Mark,
+    front_of,
+    log_ticks,
+    marks_of,
+    numbered,
+    quantizer_names,
+)
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.featurestore.spec import POSITIONS
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from encore.experiments.tradeoff.report.chart import page_panel, panel_names
 from encore.experiments.tradeoff.report.page import build_page
+from encore.experiments.tradeoff.report.parquet_tables import CELLS_FILE, SETTINGS_FILE, write_tables
 from encore.experiments.tradeoff.report.picture import build_picture, png_of, require_report_extra
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.report.parquet_tables import CELLS_FILE, SETTINGS_FILE, write_tables
 from encore.featurestore import UsageError
 from encore.featurestore.storage.replacement import whole_file
 

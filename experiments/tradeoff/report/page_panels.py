@@ -6,8 +6,8 @@ from html import escape
 
 from encore.experiments.tradeoff.report.chart import PICKS, colours_of, panel_names, shapes_of
 from encore.experiments.tradeoff.report.marks import Mark, listed, marks_of
-from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.report.wording import panel_title
+from encore.experiments.tradeoff.run import TradeoffReport
 
 DRAWN = {
     "circle": '<circle r="5"{fill}/>',

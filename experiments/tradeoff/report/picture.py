@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from encore.experiments.tradeoff.report.chart import WIDTH, colours_of, configured, panel, panel_names
 from encore.experiments.tradeoff.report.marks import Mark, listed, marks_of
 from encore.experiments.tradeoff.report.png import compact
-from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.report.wording import panel_title
+from encore.experiments.tradeoff.run import TradeoffReport
 from encore.featurestore import UsageError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import shlex
 
 import pyarrow.compute as pc
 
-from encore.experiments.tradeoff.summary.recommendation import Recommendation
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary.points import Point
+from encore.experiments.tradeoff.summary.recommendation import Recommendation
 from encore.featurestore import Store
 from encore.featurestore.common.quantities import counted
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from encore.experiments.tradeoff.summary.estimate import Estimate
 from encore.experiments.tradeoff.measurement.grid import Setting
+from encore.experiments.tradeoff.summary.estimate import Estimate
 from encore.experiments.tradeoff.summary.pareto import on_front
 
 MEAN = "mean of tasks"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.quantizers.base.histograms import Histogram
 from encore.featurestore.quantizers.base.learned import LearnedQuantizer
 from encore.featurestore.quantizers.base.packing import pack, packed_width, unpack

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from encore.featurestore.errors import DataError
 from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.errors import DataError
 
 
 class Range:

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from encore.cli.text_arguments import files_and_texts
 from encore.cli.main import run
+from encore.cli.text_arguments import files_and_texts
 from encore.featurestore import Store, UsageError
 from encore.pipelines.predict_job import PredictRequest
-from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.pipelines.backfill.test_job import train
+from tests.pipelines.jobs import run_encode, texts, write_corpus
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 2), (("--allow-download",), 0)])

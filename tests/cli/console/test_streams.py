@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from encore.cli.console.streams import flush_streams, guarded
 from encore.cli.main import run
 from encore.cli.printing.tables import print_json, print_table
-from encore.cli.console.streams import flush_streams, guarded
 from encore.featurestore import Store
 from tests.pipelines.jobs import encoder, texts, write_corpus
 

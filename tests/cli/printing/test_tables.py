@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pytest
 
-from encore.cli.printing.documents import prepare_out, print_documents, write_documents
 from encore.cli.console.logs import OneLine
-from encore.cli.main import run
-from encore.cli.printing.tables import prepare_file, print_line, print_next, print_pairs, print_table, remark
 from encore.cli.console.terminal import printable
+from encore.cli.main import run
+from encore.cli.printing.documents import prepare_out, print_documents, write_documents
+from encore.cli.printing.tables import prepare_file, print_line, print_next, print_pairs, print_table, remark
 from encore.featurestore import UsageError
 
 

@@ -13,8 +13,8 @@ import torch
 from transformers import DebertaV2Config, DebertaV2Model, GPT2Config, GPT2Model
 
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
-from encore.encoders.text.tokenizer import BlockTokenizer
 from encore.encoders.batches.tokens import TokenBlock
+from encore.encoders.text.tokenizer import BlockTokenizer
 from encore.featurestore.spec import TextSpec
 from tests.encoders.editing import edit_json
 from tests.encoders.plain import block, spec_for

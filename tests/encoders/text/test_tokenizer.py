@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from encore.encoders import Encoder
+from encore.encoders.batches.tokens import TokenBlock
 from encore.encoders.text import tokenizer as tokenize
 from encore.encoders.text.tokenizer import BlockTokenizer
-from encore.encoders.batches.tokens import TokenBlock
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import TextSpec
 from tests.encoders.plain import block

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import Linear, Module
 
-from encore.encoders.loading.components import load_tokenizer, unlimited
-from encore.encoders.transformer.state import changed, settings, unchanged
 from encore.encoders.behaviour.shape import run_probe
 from encore.encoders.files.sources import find_files
+from encore.encoders.loading.components import load_tokenizer, unlimited
+from encore.encoders.transformer.state import changed, settings, unchanged
 from tests.encoders.architectures import build, named, save
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from encore.cli.printing.experiments.demo import print_demo
-from encore.experiments.demo.loop import run_demo
 from encore.experiments.demo.docstrings import standard_library
+from encore.experiments.demo.loop import run_demo
 from encore.featurestore import Store
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import Silent

@@ -19,13 +19,13 @@ import encore.experiments.paper.task_features
 from encore.encoders.training import TrainingSettings
 from encore.experiments.paper.all_tasks import run_all_tasks
 from encore.experiments.paper.fine_tuning import FinetunePlan, run_finetune
-from encore.experiments.training.single_task import FinetuneSettings
 from encore.experiments.paper.frozen import run_frozen
 from encore.experiments.paper.leave_out import LeaveOutPlan, run_group_out, run_loo
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.quantization import QuantizationGrid, run_quantization
 from encore.experiments.paper.request import ExperimentRequest
 from encore.experiments.training.display import SilentTraining
+from encore.experiments.training.single_task import FinetuneSettings
 from encore.featurestore import UsageError
 from encore.pipelines.progress import Silent
 from tests.experiments.tiny_tasks import registry

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from encore.experiments.bench.intervals import half_width
+from encore.experiments.bench.registry import Task, TaskRegistry
 from encore.experiments.paper.outcome import Difference
 from encore.experiments.paper.tables import ResultRow, group_table, rows_of, task_table
-from encore.experiments.bench.registry import Task, TaskRegistry
 
 REGISTRY = TaskRegistry(
     tuple(

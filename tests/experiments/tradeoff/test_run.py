@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from encore.experiments.tradeoff.measurement import trials as cells
-from encore.experiments.tradeoff.measurement.trials import head_key, right_of
+from encore.experiments.tradeoff.measurement import trials
 from encore.experiments.tradeoff.measurement.labels import LabelFiles
-from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from encore.experiments.tradeoff.measurement.sizes import DocumentSizes
+from encore.experiments.tradeoff.measurement.trials import head_key, right_of
+from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from encore.featurestore import DataError, EncoreError, Store, UsageError
 from encore.featurestore.segments.records import SegmentRecord, record_path
 from encore.heads import TrainSettings, read_labels, train_head
@@ -26,7 +26,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(1)
         return train_head(*arguments, **named)
 
-    monkeypatch.setattr(cells, "train_head", train)
+    monkeypatch.setattr(trials, "train_head", train)
     return calls
 
 
@@ -79,7 +79,7 @@ def test_a_folder_of_other_results_is_refused(folder: Path, report: TradeoffRepo
 def test_a_cell_is_what_training_on_the_derived_features_gives(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells, "PART_BYTES", 1000)
+    monkeypatch.setattr(trials, "PART_BYTES", 1000)
     asked = request(
         folder, tmp_path, ("three",), layers=("mean:2",), positions=("mean",), quantizers=("uint8",), seeds=1
     )

@@ -15,9 +15,9 @@ import encore.experiments.training.multitask
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
 from encore.encoders.training import JointTraining, StepDone, TrainingSettings
 from encore.encoders.training.forward import pooled_vectors
-from encore.experiments.training.multitask import MultitaskRequest, train_multitask
 from encore.experiments.bench.task_data import read_task
 from encore.experiments.training.display import SilentTraining
+from encore.experiments.training.multitask import MultitaskRequest, train_multitask
 from encore.featurestore import Store, StoreError, UsageError
 from encore.heads import Head, Scorer
 from encore.heads.model.poolings import kind_of

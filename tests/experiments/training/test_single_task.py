@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from encore.encoders import load_encoder
-from encore.experiments.training.single_task import FinetunedEpoch, FinetuneSettings, finetune
 from encore.experiments.bench.task_data import read_task
+from encore.experiments.training.single_task import FinetunedEpoch, FinetuneSettings, finetune
 from encore.featurestore import UsageError
 from tests.experiments.tiny_tasks import registry
 from tests.pipelines.jobs import encoder

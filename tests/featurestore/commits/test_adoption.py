@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import SegmentRecord, attempt_path, record_path
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import retire
+from encore.featurestore.segments.records import SegmentRecord, attempt_path, record_path
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Change, CommitConflict, Store, StoreError, commit
-from encore.featurestore.segments.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_table, snapshot_counts
-from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.storage.cache import RememberedObjects
 from encore.featurestore.history.versions import VersionLog
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.segments.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_table, snapshot_counts
+from encore.featurestore.storage.cache import RememberedObjects
+from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

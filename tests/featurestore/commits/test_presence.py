@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import CommitConflict, Store, commit
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import record_path
 from encore.featurestore.format.tombstones import EMPTIED, retire
+from encore.featurestore.segments.records import record_path
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 

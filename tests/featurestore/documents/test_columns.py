@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encore.featurestore import Change, Store, commit
-from encore.featurestore.segments import writer as segments
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.documents.columns import TEXT, plain, promote, promoted
 from encore.featurestore.documents.column_text import texts
+from encore.featurestore.documents.columns import TEXT, plain, promote, promoted
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments import writer
+from encore.featurestore.segments.entries import SegmentEntry
 from tests.featurestore.building import spec_of, write
 from tests.featurestore.documents.column_values import arrays, arrow_types, raw, read, same
 
@@ -135,7 +135,7 @@ def test_a_store_whose_types_were_stored_as_they_came_is_listed_and_compacted(
     store = Store.create(str(tmp_path / "store"), spec_of())
     other = pa.array([Decimal("0.5")])
     with monkeypatch.context() as patch:
-        patch.setattr(segments, "concatenate_indexes", lambda indexes: indexes[0])
+        patch.setattr(writer, "concatenate_indexes", lambda indexes: indexes[0])
         written = [
             write(store, {"a": "x", "b": "x", "c": "x"}, {"kept": kept}),
             write(store, {"d": "x"}, {"kept": other}),

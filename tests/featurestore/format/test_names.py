@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.segments.entries import entry_problem, entry_table
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
 from encore.featurestore.format.names import LIMIT, SHORT, all_match, is_below_attempt, is_count, is_long, is_short
-from encore.featurestore.segments.records import SegmentRecord
 from encore.featurestore.format.seal import seal
-from encore.featurestore.segments.writer import read_record
 from encore.featurestore.history.tags import add_tag, tags
 from encore.featurestore.history.versions import EntryList, Manifest, list_path
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.segments.entries import entry_problem, entry_table
+from encore.featurestore.segments.records import SegmentRecord
+from encore.featurestore.segments.writer import read_record
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import held, put, spec_of
 
 ID, DIGEST = "0123456789abcdef" * 2, "0123456789abcdef" * 4

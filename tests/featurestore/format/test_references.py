@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.segments.deletion_vectors import vector_path
-from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
 from encore.featurestore.format.references import get_named
-from encore.featurestore.segments.records import record_path
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history.versions import list_path
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.segments.deletion_vectors import vector_path
+from encore.featurestore.segments.records import record_path
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

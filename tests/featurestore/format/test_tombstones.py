@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import StoreError
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.format.tombstones import EMPTIED, is_emptied, look, opened, retire, tombstone
+from encore.featurestore.storage.objects import Objects
 
 PATH = "manifests/00000000000000000001.json"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store, StoreError, UsageError
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.history.tags import add_tag, remove_tag, snapshot_number, tags
+from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import expected, held, put, spec_of
 
 

@@ -11,12 +11,12 @@ import pytest
 from encore.featurestore import Store, StoreError
 from encore.featurestore import store as module
 from encore.featurestore.errors import SnapshotGone
-from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import record_path
 from encore.featurestore.history.torn_writes import require_records
 from encore.featurestore.history.versions import list_path, manifest_path
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.segments.records import record_path
+from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import held, put, spec_of
 
 

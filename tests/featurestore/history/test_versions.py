@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history.versions import EMPTY, EntryList, Manifest, VersionLog, manifest_path
+from encore.featurestore.storage.objects import Objects
 
 SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("value", pa.int64())])
 

@@ -20,20 +20,19 @@ import pytest
 from obstore.store import MemoryStore
 
 from encore.featurestore import Change, CommitConflict, FeatureSpec, Store, UsageError, commit
-from encore.featurestore.history.block_list import blocked
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.documents.ids import key_hashes, text_digests
-from encore.featurestore.removal import forget
-from encore.featurestore.removal import sweep as removal
-from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.forget import Removal, remove_forgotten, rewrite
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import record_path
 from encore.featurestore.format.seal import seal
-from encore.featurestore.history.tags import add_tag, remove_tag
 from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history.block_list import blocked
+from encore.featurestore.history.tags import add_tag, remove_tag
 from encore.featurestore.history.versions import EMPTY
+from encore.featurestore.removal import forget, sweep
+from encore.featurestore.removal.forget import Removal, remove_forgotten, rewrite
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.records import record_path
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, features_of, held, put, spec_of, write
 from tests.raw_bytes import all_files, traces
 
@@ -353,13 +352,13 @@ class TestCommitsAtTheSameMoment:
     ) -> None:
         store = put(local, LIVE)
         change = change_to(store, {"late": "but in time"})
-        fence = removal._publish_nothing
+        fence = sweep._publish_nothing
 
         def overtaken(*arguments: Any) -> None:
             unseen(monkeypatch, store, change)
             fence(*arguments)
 
-        monkeypatch.setattr(removal, "_publish_nothing", overtaken)
+        monkeypatch.setattr(sweep, "_publish_nothing", overtaken)
         forget_all(store)
         assert held(newest(store)) == expected(LIVE | {"late": "but in time"}, spec())
         assert clean(store)
@@ -367,14 +366,14 @@ class TestCommitsAtTheSameMoment:
     def test_what_comes_after_it_is_told_so(self, local: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store = put(local, LIVE)
         change = change_to(store, {"late": "too late"})
-        fence = removal._publish_nothing
+        fence = sweep._publish_nothing
 
         def first(*arguments: Any) -> None:
             fence(*arguments)
             with pytest.raises(CommitConflict, match="gone"):
                 commit(store, change)
 
-        monkeypatch.setattr(removal, "_publish_nothing", first)
+        monkeypatch.setattr(sweep, "_publish_nothing", first)
         assert forget_all(store).complete
         assert held(newest(store)) == expected(LIVE, spec())
         assert clean(store)
@@ -390,7 +389,7 @@ class TestCommitsAtTheSameMoment:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(removal, "_publish_nothing", stops)
+            patch.setattr(sweep, "_publish_nothing", stops)
             with pytest.raises(KeyboardInterrupt):
                 forget_all(store)
         assert clean(store), "what is listed is read through its tombstone"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store
+from encore.featurestore.removal.forget import remove_forgotten, rewrite
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.forget import remove_forgotten, rewrite
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
 from tests.raw_bytes import all_files, traces

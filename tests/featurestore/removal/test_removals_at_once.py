@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.removal.forget import remove_forgotten, rewrite
 from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
 

@@ -13,24 +13,24 @@ from typing import Any
 import pytest
 
 from encore.featurestore import CommitConflict, Store, UsageError, commit
-from encore.featurestore.segments.entries import entry_table
-from encore.featurestore.removal import sweep as removal
+from encore.featurestore.format.seal import seal
+from encore.featurestore.format.tombstones import EMPTIED, retire
+from encore.featurestore.history.tags import add_tag, remove_tag, tag_path, tags
+from encore.featurestore.history.versions import VersionLog, manifest_path
+from encore.featurestore.removal import sweep
+from encore.featurestore.removal.forget import Removal, remove_forgotten
+from encore.featurestore.removal.vacuum import Vacuum, vacuum
+from encore.featurestore.repair.execution import carry_out
+from encore.featurestore.repair.plan import plan_repair
+from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.salvage import find_salvage, list_again
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.forget import Removal, remove_forgotten
-from encore.featurestore.repair.quarantine import Aside
-from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.execution import carry_out
-from encore.featurestore.repair.salvage import find_salvage, list_again
-from encore.featurestore.removal.vacuum import Vacuum, vacuum
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments.entries import entry_table
 from encore.featurestore.segments.records import record_path
-from encore.featurestore.format.seal import seal
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import version_log
-from encore.featurestore.history.tags import add_tag, remove_tag, tag_path, tags
-from encore.featurestore.format.tombstones import EMPTIED, retire
-from encore.featurestore.history.versions import VersionLog, manifest_path
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 from tests.featurestore.damage import pairs_of
 
@@ -129,7 +129,7 @@ def test_a_snapshot_that_is_tagged_while_two_vacuums_remove_it_is_whole(
     store = three_and_one(store)
 
     def tagged() -> None:
-        at_first(monkeypatch, removal, "_without_tagged", lambda: vacuum(store.objects))
+        at_first(monkeypatch, sweep, "_without_tagged", lambda: vacuum(store.objects))
         add_tag(store.objects, "keep", 2)
 
     at_first(monkeypatch, vacuums, "remove", tagged)
@@ -148,7 +148,7 @@ def test_a_tag_that_comes_while_the_fence_is_published_is_told_that_its_snapshot
             add_tag(store.objects, "keep", 2)
         told.append(True)
 
-    at_first(monkeypatch, removal, "_publish_nothing", tag)
+    at_first(monkeypatch, sweep, "_publish_nothing", tag)
     vacuum(store.objects)
     assert told == [True]
     assert tags(store.objects) == {}
@@ -230,11 +230,11 @@ def test_a_snapshot_that_another_vacuum_puts_back_for_a_tag_before_the_fence_is_
     seen = []
 
     def other() -> None:
-        at_first(monkeypatch, removal, "_without_tagged", lambda: tag_late(store, 2))
+        at_first(monkeypatch, sweep, "_without_tagged", lambda: tag_late(store, 2))
         vacuum(store.objects, age_limit=NOW)
         seen.append(version_log(store.objects).find(2))
 
-    at_first(monkeypatch, removal, "_publish_nothing", other)
+    at_first(monkeypatch, sweep, "_publish_nothing", other)
     vacuum(store.objects)
     assert seen != [None], "so whoever tagged it is content"
     assert sound(store, SECOND, "late")
@@ -271,7 +271,7 @@ def test_objects_of_a_name_that_another_vacuum_has_just_retired_go_all_the_same(
     path = record_path(change.added[0].segment)
     store.objects.delete([path])
     age(store, 8)
-    at_first(monkeypatch, removal, "_claimed", lambda: store.objects.create(path, EMPTIED))
+    at_first(monkeypatch, sweep, "_claimed", lambda: store.objects.create(path, EMPTIED))
     assert remove_forgotten(Store.open(store.uri)).complete
     assert [path for path, _ in store.objects.walk("segments")] == [path]
 

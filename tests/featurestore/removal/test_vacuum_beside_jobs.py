@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from encore.featurestore import Change, CommitConflict, Store, UsageError, commit
-from encore.featurestore.segments.entries import entry_table
-from encore.featurestore.removal import sweep as removal
+from encore.featurestore.format.seal import seal
+from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.history.versions import manifest_path
+from encore.featurestore.removal import sweep
+from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments.entries import entry_table
 from encore.featurestore.segments.records import record_path
-from encore.featurestore.format.seal import seal
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import version_log
-from encore.featurestore.history.tags import add_tag
-from encore.featurestore.format.tombstones import EMPTIED, look, retire
-from encore.featurestore.history.versions import manifest_path
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, write
 from tests.featurestore.grown_stores import NOW, age, digests, needed, paths
 
 
 def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], object], times: int = 1) -> None:
     """Let somebody act right before a step of a removal, which is told the path that it is about."""
-    go_on, left = getattr(removal, step), [None] * times
+    go_on, left = getattr(sweep, step), [None] * times
 
     def raced(objects: Objects, path: str, *arguments: Any) -> Any:
         if left:
@@ -36,7 +36,7 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
             act(path)
         return go_on(objects, path, *arguments)
 
-    monkeypatch.setattr(removal, step, raced)
+    monkeypatch.setattr(sweep, step, raced)
 
 
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
@@ -75,7 +75,7 @@ def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
     path, seen = record_path(change.added[0].segment), []
-    fence = removal._publish_nothing
+    fence = sweep._publish_nothing
 
     def listed(*arguments: Any) -> None:
         unseen(monkeypatch, store, change)
@@ -83,7 +83,7 @@ def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_
         assert verify(store.uri, deep=True).findings == ()
         fence(*arguments)
 
-    monkeypatch.setattr(removal, "_publish_nothing", listed)
+    monkeypatch.setattr(sweep, "_publish_nothing", listed)
     assert vacuum(store.objects).attempts == []
     assert seen == [(True, expected({"a": "1"}, store.spec))]
     assert not look(store.objects, path).retired
@@ -99,13 +99,13 @@ def test_an_unfinished_segment_that_is_finished_while_a_vacuum_runs_stays(
     data = store.objects.get(path)
     store.objects.delete([path])
     age(store, 24 * 8)
-    listed = removal._claimed
+    listed = sweep._claimed
 
     def finished(*arguments: Any) -> Any:
         assert store.objects.create(path, data)
         return listed(*arguments)
 
-    monkeypatch.setattr(removal, "_claimed", finished)
+    monkeypatch.setattr(sweep, "_claimed", finished)
     assert vacuum(store.objects).attempts == []
     assert put(Store.open(store.uri), {"a": "1"}).entries[0].attempt == record.attempt
 
@@ -152,14 +152,14 @@ def test_a_deletion_vector_is_never_written_under_a_name_that_a_vacuum_may_be_ta
     delete(put(store, {"a": "1", "b": "2", "c": "3"}), ["a"])
     (vector,) = (path for path in paths(store) if path.startswith("deletions/"))
     compact(Store.open(store.uri))
-    fence = removal._publish_nothing
+    fence = sweep._publish_nothing
 
     def deleted(*arguments: Any) -> None:
         monkeypatch.undo()
         delete(Store.open(store.uri), ["b"])
         fence(*arguments)
 
-    monkeypatch.setattr(removal, "_publish_nothing", deleted)
+    monkeypatch.setattr(sweep, "_publish_nothing", deleted)
     vacuum(store.objects, age_limit=NOW)
     newest = Store.open(store.uri)
     (needed_now,) = (f"deletions/{entry.deletions}" for entry in newest.entries)
@@ -182,19 +182,19 @@ def test_two_vacuums_that_take_the_same_record_leave_what_is_listed(
     """The first puts it back for a commit; the second, which found it taken, goes on."""
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
-    fence = removal._publish_nothing
+    fence = sweep._publish_nothing
 
     def second_and_commit(*arguments: Any) -> None:
-        monkeypatch.setattr(removal, "_publish_nothing", listed)
+        monkeypatch.setattr(sweep, "_publish_nothing", listed)
         vacuum(store.objects, age_limit=NOW)
         fence(*arguments)
 
     def listed(*arguments: Any) -> None:
-        monkeypatch.setattr(removal, "_publish_nothing", fence)
+        monkeypatch.setattr(sweep, "_publish_nothing", fence)
         unseen(monkeypatch, store, change)
         fence(*arguments)
 
-    monkeypatch.setattr(removal, "_publish_nothing", second_and_commit)
+    monkeypatch.setattr(sweep, "_publish_nothing", second_and_commit)
     vacuum(store.objects)
     assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
     assert verify(store.uri, deep=True).findings == ()
@@ -210,7 +210,7 @@ def test_a_tagged_snapshot_survives_a_vacuum_that_is_killed_before_it_puts_it_ba
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(removal, "_without_tagged", killed)
+        patch.setattr(sweep, "_without_tagged", killed)
         with pytest.raises(KeyboardInterrupt):
             vacuum(busy.objects, age_limit=NOW)
     with pytest.raises(UsageError, match="no snapshot 2"):
@@ -232,7 +232,7 @@ def test_a_segment_that_lacks_any_object_is_not_listed(store: Store) -> None:
 
 def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(busy: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before_it = digests(busy, 2, 7)
-    monkeypatch.setattr(removal, "THREADS", 1)
+    monkeypatch.setattr(sweep, "THREADS", 1)
     before(monkeypatch, "retire", lambda _: add_tag(busy.objects, "late", 2))
     assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7, 8)
     assert digests(busy, 2, 7) == before_it

@@ -8,11 +8,11 @@ import pytest
 
 from encore.featurestore import Store, StoreError
 from encore.featurestore.history.block_list import blocked
-from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.execution import BlockListChoice, carry_out
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.history.versions import manifest_path
+from encore.featurestore.repair.execution import BlockListChoice, carry_out
+from encore.featurestore.repair.plan import plan_repair
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import held, put
 from tests.featurestore.damage import (
     BLOCKED,

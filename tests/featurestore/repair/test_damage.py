@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.storage import local_files
 from encore.featurestore.history.block_list import blocked
-from encore.featurestore.verification.store import verify
+from encore.featurestore.storage import local_files
 from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held
 from tests.featurestore.damage import BLOCKED, SPEC, STORES, TEXTS, bring_back, mend
 from tests.featurestore.verification.test_corruption import DAMAGES, KINDS, Damage, damage, of_kind

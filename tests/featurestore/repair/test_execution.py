@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
-from encore.featurestore.history.block_list import blocked
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.forget import remove_forgotten
-from encore.featurestore.repair.quarantine import Aside
-from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.execution import carry_out
-from encore.featurestore.repair.salvage import find_salvage, list_again
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.segments.records import record_path
 from encore.featurestore.format.seal import seal
-from encore.featurestore.store import version_log
-from encore.featurestore.history.tags import tags
 from encore.featurestore.format.tombstones import look
+from encore.featurestore.history.block_list import blocked
+from encore.featurestore.history.tags import tags
 from encore.featurestore.history.versions import list_path, manifest_path
+from encore.featurestore.removal.forget import remove_forgotten
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.repair.execution import carry_out
+from encore.featurestore.repair.plan import plan_repair
+from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.salvage import find_salvage, list_again
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.records import record_path
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.store import version_log
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, write
 from tests.featurestore.damage import (
     BLOCKED,

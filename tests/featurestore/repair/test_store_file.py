@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.repair.plan import plan_repair
 from encore.featurestore.repair.execution import carry_out
+from encore.featurestore.repair.plan import plan_repair
 from encore.featurestore.segments.records import attempt_path, record_path
 from encore.featurestore.segments.writer import read_record
 from tests.featurestore.damage import (

@@ -15,17 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encore.featurestore import Change, CommitConflict, FeatureBlock, Store, UsageError, commit
-from encore.featurestore.segments import shards
 from encore.featurestore.history.block_list import block
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.quantizers import UInt8
 from encore.featurestore.rewriting import compaction
 from encore.featurestore.rewriting import merge as merging
 from encore.featurestore.rewriting.compaction import Compaction, compact, plan_groups
 from encore.featurestore.rewriting.merge import compacted_id
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.quantizers import UInt8
+from encore.featurestore.segments import shards
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.reader import SegmentReader
 from encore.featurestore.segments.writer import read_record
+from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import block_of, change_to, expected, held, put, spec_of, write
 
 TENSOR = UInt8("per-tensor", "min-max", scale=(0.25,), zero_point=(100,))

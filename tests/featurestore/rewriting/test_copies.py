@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store, StoreError, UsageError
-from encore.featurestore.history.block_list import block, blocked
 from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.format.tombstones import retire
+from encore.featurestore.history.block_list import block, blocked
+from encore.featurestore.history.tags import add_tag, remove_tag, tags
+from encore.featurestore.history.versions import manifest_path
+from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.copies import copy_store
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.history.tags import add_tag, remove_tag, tags
-from encore.featurestore.format.tombstones import retire
-from encore.featurestore.history.versions import manifest_path
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import held, put
 from tests.featurestore.damage import BLOCKED, STORES, history
 

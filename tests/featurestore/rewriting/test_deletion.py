@@ -13,11 +13,11 @@ import pytest
 
 from encore.featurestore import DataError, Store, commit
 from encore.featurestore.history.block_list import BlockList, blocked
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.history.versions import VersionLog
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}

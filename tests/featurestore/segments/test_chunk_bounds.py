@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Store, StoreError
+from encore.featurestore.history.store_file import read_spec
 from encore.featurestore.segments.codecs import decoder
 from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.segments.records import attempt_path
-from encore.featurestore.history.store_file import read_spec
+from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import put, spec_of
 from tests.limited import exit_code_of
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numcodecs import Blosc, Zstd
 
-from encore.featurestore.segments.codecs import CODECS, codec_chain, decoder
 from encore.featurestore.errors import UsageError
+from encore.featurestore.segments.codecs import CODECS, codec_chain, decoder
 
 ENCODERS = {"none": lambda data: data, "zstd": Zstd(1).encode, "blosc": Blosc(cname="zstd", clevel=6).encode}
 SIZES = (1, 255, 256, 257, 65_791, 65_792, 65_793, 300_000)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from encore.featurestore.segments.deletion_vectors import live_positions, read_deletions, write_deletions
 from encore.featurestore.errors import StoreError
+from encore.featurestore.segments.deletion_vectors import live_positions, read_deletions, write_deletions
 from encore.featurestore.storage.objects import Objects
 
 

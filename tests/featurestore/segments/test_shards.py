@@ -19,8 +19,8 @@ from zarr.codecs import BytesCodec
 from encore.featurestore import StoreError
 from encore.featurestore.segments import shards
 from encore.featurestore.segments.codecs import CODECS, codec_chain
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.segments.shards import Layout, Shard
+from encore.featurestore.storage.objects import Objects
 
 METADATA = {
     "shape": [10, 3],

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from numcodecs import PackBits
 
 from encore.featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
+from encore.featurestore.format.tombstones import retire
+from encore.featurestore.quantizers import Int2, SignCentred, UInt8, quantizer_from_dict
 from encore.featurestore.segments import shards
 from encore.featurestore.segments.codecs import CODECS
 from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.quantizers import Int2, SignCentred, UInt8, quantizer_from_dict
 from encore.featurestore.segments.reader import RUN_CHUNKS, SegmentReader
 from encore.featurestore.segments.records import RejectedDocument, SegmentRecord, attempt_path, record_path, segment_id
 from encore.featurestore.segments.writer import CHUNK_BYTES, EncodingCounts, read_record, write_segment
-from encore.featurestore.format.tombstones import retire
+from encore.featurestore.storage.objects import Objects
 from tests.documents import document_index, packed_numbers
 from tests.featurestore.building import block_of, spec_of
 from tests.strategies import feature_blocks, feature_specs

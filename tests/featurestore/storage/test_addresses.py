@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
-from encore.featurestore.storage.addresses import Address, masked
 from encore.featurestore.errors import UsageError
+from encore.featurestore.storage.addresses import Address, masked
 
 KEY = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(
     lambda key: {"", ".", ".."}.isdisjoint(key.split("/"))

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.removal.forget import remove_forgotten
 from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 
 NOW = timedelta(0)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore.storage import local_files
 from encore.featurestore.errors import StoreError
+from encore.featurestore.storage import local_files
 from encore.featurestore.storage.local_files import create_file
 from encore.featurestore.storage.objects import Objects
 

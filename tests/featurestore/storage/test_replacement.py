@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore.storage import replacement as whole_files
 from encore.featurestore.errors import StoreError
-from encore.featurestore.storage.user_files import new_file
-from encore.featurestore.storage.sync import NO_SYNC
+from encore.featurestore.storage import replacement
 from encore.featurestore.storage.replacement import whole_file
+from encore.featurestore.storage.sync import NO_SYNC
+from encore.featurestore.storage.user_files import new_file
 
 
 def write(path: Path, data: bytes) -> None:
@@ -162,7 +162,7 @@ def test_a_folder_that_takes_no_new_files_has_its_file_written_to(
     assert (tmp_path / "out").stat().st_ino == inode
 
 
-@pytest.mark.parametrize("number", sorted(whole_files.NOT_REPLACED))
+@pytest.mark.parametrize("number", sorted(replacement.NOT_REPLACED))
 def test_a_file_that_cannot_be_replaced_is_written_to(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,20 +13,20 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Change, Store, commit
-from encore.featurestore.storage import sync as syncing
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.errors import StoreError
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.storage.cache import RememberedObjects
-from encore.featurestore.storage.sync import NO_SYNC
 from encore.featurestore.history.versions import EMPTY, VersionLog
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.storage import sync
+from encore.featurestore.storage.cache import RememberedObjects
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage.sync import NO_SYNC
 from tests.featurestore.building import spec_of, write
 
 SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False)])
 
 
 @pytest.fixture(autouse=True)
-def sync(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(NO_SYNC, raising=False)
 
 
@@ -230,7 +230,7 @@ class TestADiskThatFails:
         with pytest.raises(StoreError, match=r"manifests: written, and may be lost: Input/output error"):
             log.publish(EMPTY, "encode", {}, SCHEMA.empty_table())
 
-    @pytest.mark.parametrize("number", sorted(syncing.NO_FOLDER_SYNC))
+    @pytest.mark.parametrize("number", sorted(sync.NO_FOLDER_SYNC))
     def test_one_that_cannot_sync_folders_is_taken(
         self, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -279,7 +279,7 @@ def test_an_interrupted_barrier_leaves_it_all_to_the_next(
 
     objects.put("a/x", b"1")
     with monkeypatch.context() as patch:
-        patch.setattr(syncing, "sync_file", interrupted)
+        patch.setattr(sync, "sync_file", interrupted)
         with pytest.raises(KeyboardInterrupt):
             objects.barrier()
     objects.barrier()

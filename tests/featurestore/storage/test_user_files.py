@@ -10,8 +10,8 @@ import obstore
 import pytest
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.storage.user_files import check_file, local_folder, new_file, read_file
 from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage.user_files import check_file, local_folder, new_file, read_file
 
 NAMES = ["x.json", "x.json#a", "x.json?a", "x%20y.json", "x y.json", "[1].json", "é.json"]
 

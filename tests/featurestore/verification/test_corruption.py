@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Store, StoreError, UsageError
-from encore.featurestore.storage import local_files
-from encore.featurestore.history.block_list import block, blocked
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.history.tags import add_tag
 from encore.featurestore.format.tombstones import retire
+from encore.featurestore.history.block_list import block, blocked
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.storage import local_files
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 
 SPEC = spec_of("float16")

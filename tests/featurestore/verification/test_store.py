@@ -18,21 +18,21 @@ import pytest
 
 from encore.featurestore import Change, FeatureBlock, Store, StoreError, UsageError, commit
 from encore.featurestore.history.block_list import block
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.history.versions import Manifest
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.codecs import CODECS
 from encore.featurestore.segments.deletion_vectors import write_deletions
 from encore.featurestore.segments.entries import SegmentEntry, entry_table, snapshot_counts
-from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.verification.store import verify
-from encore.featurestore.verification.findings import Audit
-from encore.featurestore.verification.lists import Listing
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.segments.writer import EncodingCounts, read_record, write_segment
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import version_log
-from encore.featurestore.history.tags import add_tag
-from encore.featurestore.history.versions import Manifest
+from encore.featurestore.verification.findings import Audit
+from encore.featurestore.verification.lists import Listing
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import block_of, expected, held, put, spec_of, write
 from tests.featurestore.segments.test_writer import SPECS
 

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.featurestore import StoreError
-from encore.heads.batches.sampler import POOL_BATCHES, budget_batches, check_block, pad, rows_of_budget, training_batches
+from encore.heads.batches.sampler import (
+    POOL_BATCHES,
+    budget_batches,
+    check_block,
+    pad,
+    rows_of_budget,
+    training_batches,
+)
 from tests.heads.building import block_of, spec_of
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=80).map(lambda lengths: np.array(lengths, np.int64))

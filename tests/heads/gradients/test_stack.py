@@ -11,12 +11,12 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional
 
-from encore.heads.products.bmm import _largest_part
 from encore.heads.batches.batch import DecodedBatch
-from encore.heads.gradients.stack import HeadStack
-from encore.heads.model.network import HeadModel
 from encore.heads.gradients.parameters import StackedWeights
+from encore.heads.gradients.stack import HeadStack
 from encore.heads.gradients.standard import Standard
+from encore.heads.model.network import HeadModel
+from encore.heads.products.bmm import _largest_part
 from tests.heads.building import model_of, spec_of
 from tests.heads.products.test_bmm import in_parts
 

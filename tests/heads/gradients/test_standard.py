@@ -11,10 +11,10 @@ import torch
 from encore.featurestore import FeatureBlock, FeatureSpec
 from encore.heads import HeadModel, TrainSettings, train_head
 from encore.heads.batches.examples import Examples
-from encore.heads.training.trial import side_by_side
-from encore.heads.training.grid import train_grid
 from encore.heads.gradients.stack import HeadStack
 from encore.heads.gradients.standard import LEAST, SAMPLE, Standard
+from encore.heads.training.grid import train_grid
+from encore.heads.training.trial import side_by_side
 from tests.heads.building import block_of, learnable, spec_of
 
 

@@ -13,8 +13,7 @@ import pytest
 from encore.featurestore import DataError, UsageError
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Labels, read_labels
-from encore.tablefiles import TextOptions
-from encore.tablefiles import tables as whole
+from encore.tablefiles import TextOptions, tables
 
 CSV = "doc_id,label\n007,NA\n8,yes\n"
 JSON_LINES = '{"doc_id": "007", "label": "NA"}\n{"doc_id": "8", "label": "yes", "note": [1]}\n'
@@ -215,7 +214,7 @@ def test_whole_numbers_with_a_fraction_as_pandas_writes_them_are_refused_with_wh
 
 
 def test_long_cells_and_many_rows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole, "PART_ROWS", 3)
+    monkeypatch.setattr(tables, "PART_ROWS", 3)
     lines = [f"{number},{'z' * (3 << 20) if number == 2 else 'z'},l{number % 2}" for number in range(20)]
     (tmp_path / "l.csv").write_text("\n".join(["doc_id,text,label", *lines]))
     assert pairs(read_labels(tmp_path / "l.csv")) == ([str(n) for n in range(20)], [f"l{n % 2}" for n in range(20)])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.heads.metrics import class_counts as metrics
-from encore.heads.metrics.confusion import Confusion
+from encore.heads.metrics import class_counts
 from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
+from encore.heads.metrics.confusion import Confusion
 
 THREE = np.array([[5, 1, 0], [2, 3, 1], [0, 0, 4]])
 """Rows are the truth. Class F1: 10/13, 6/10, 8/9."""
@@ -88,16 +88,16 @@ def test_wilson_intervals_are_those_of_the_tables(right: int, documents: int, lo
 
 @given(
     cells=st.lists(st.integers(0, 50), min_size=9, max_size=9).filter(any),
-    at_once=st.sampled_from([metrics.RESAMPLE_CELLS, 40, 100]),
+    at_once=st.sampled_from([class_counts.RESAMPLE_CELLS, 40, 100]),
 )
 def test_bootstrap_intervals_are_in_range_and_the_same_however_many_samples_are_drawn_at_once(
     cells: list[int], at_once: int
 ) -> None:
     confusion = Confusion.from_rows(np.array(cells).reshape(3, 3).tolist())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "RESAMPLES", 50)
+        patch.setattr(class_counts, "RESAMPLES", 50)
         intervals = bootstrap_intervals(confusion)
-        patch.setattr(metrics, "RESAMPLE_CELLS", at_once)
+        patch.setattr(class_counts, "RESAMPLE_CELLS", at_once)
         assert bootstrap_intervals(confusion) == intervals
     low, high = intervals["macro_f1"] or (0, 1)
     assert 0 <= low <= high <= 1

@@ -9,8 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.heads.products import bmm as batched_products
-from encore.heads.products import linear as products
+from encore.heads.products import bmm, linear
 from encore.heads.products.bmm import SMALL, TURNED_INNER, TURNED_RESULTS, _largest_part, batched, large
 
 DIMENSIONS = st.integers(1, 9)
@@ -18,12 +17,12 @@ DIMENSIONS = st.integers(1, 9)
 
 def in_parts(patch: pytest.MonkeyPatch, *, wide: bool = True, small: int = SMALL, turned: int = TURNED_RESULTS) -> None:
     """Have products of any size made by NumPy, and those that are left by oneDNN."""
-    patch.setattr(batched_products, "openblas_is_wide", lambda: wide)
-    patch.setattr(batched_products, "LEAST", 0)
-    patch.setattr(products, "LEAST", 0)
-    patch.setattr(batched_products, "TURNED_INNER", 1)
-    patch.setattr(batched_products, "SMALL", small)
-    patch.setattr(batched_products, "TURNED_RESULTS", turned)
+    patch.setattr(bmm, "openblas_is_wide", lambda: wide)
+    patch.setattr(bmm, "LEAST", 0)
+    patch.setattr(linear, "LEAST", 0)
+    patch.setattr(bmm, "TURNED_INNER", 1)
+    patch.setattr(bmm, "SMALL", small)
+    patch.setattr(bmm, "TURNED_RESULTS", turned)
     _largest_part.cache_clear()
 
 
@@ -86,7 +85,7 @@ def test_a_batch_is_the_product_of_each_pair(
     layouts=st.tuples(LAYOUTS, LAYOUTS),
     wide=st.booleans(),
     least=st.sampled_from([0, 1000]),
-    cached=st.sampled_from([10, batched_products.CACHED]),
+    cached=st.sampled_from([10, bmm.CACHED]),
     seed=st.integers(0, 99),
 )
 def test_a_few_large_products_are_the_products(
@@ -98,8 +97,8 @@ def test_a_few_large_products_are_the_products(
     right = laid_out((count, inner, columns), layouts[1], generator)
     with pytest.MonkeyPatch.context() as patch:
         in_parts(patch, wide=wide)
-        patch.setattr(batched_products, "LEAST", least)
-        patch.setattr(batched_products, "CACHED", cached)
+        patch.setattr(bmm, "LEAST", least)
+        patch.setattr(bmm, "CACHED", cached)
         multiplied = large(left, right)
     expected = torch.stack([one.double() @ other.double() for one, other in zip(left, right, strict=True)])
     torch.testing.assert_close(multiplied, expected.float(), atol=1e-5, rtol=1e-5)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.heads.products import linear as products
+from encore.heads.products import linear
 from encore.heads.products.linear import product
 
 
@@ -28,9 +28,9 @@ def test_a_product_is_one_of_matrices_and_a_sum(
     bias = torch.randn(outputs, generator=generator) if biased else None
     with pytest.MonkeyPatch.context() as patch:
         # Products of any size go to oneDNN.
-        patch.setattr(products, "LEAST", 0)
+        patch.setattr(linear, "LEAST", 0)
         if not onednn:
-            patch.setattr(products, "_ONEDNN", None)
+            patch.setattr(linear, "_ONEDNN", None)
         multiplied = product(values if strided else values.contiguous(), weight, bias)
     expected = values.double() @ weight.double().T + (0 if bias is None else bias)
     torch.testing.assert_close(multiplied, expected.float(), atol=1e-5, rtol=1e-5)
@@ -43,7 +43,7 @@ def test_a_product_as_large_as_those_of_heads_is_onednns(strided: bool) -> None:
     weight = torch.randn(384, 384, generator=torch.Generator().manual_seed(1)) / 20
     bias = torch.randn(384, generator=torch.Generator().manual_seed(2))
     used = []
-    onednn = products._ONEDNN
+    onednn = linear._ONEDNN
     assert onednn is not None
 
     def noted(*words: object) -> torch.Tensor:
@@ -51,7 +51,7 @@ def test_a_product_as_large_as_those_of_heads_is_onednns(strided: bool) -> None:
         return onednn(*words)  # type: ignore[no-any-return]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "_ONEDNN", noted)
+        patch.setattr(linear, "_ONEDNN", noted)
         multiplied = product(values if strided else values.contiguous(), weight, bias)
     assert len(used) == 1
     expected = values.double() @ weight.double().T + bias

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from encore.heads.products import openblas as small_products
+from encore.heads.products import openblas
 from encore.heads.products.openblas import ROWS, WIDE_KERNELS, laid_out, multiply, openblas_is_wide, weighted_sums
 
 DIMENSIONS = st.integers(1, 9)
@@ -31,8 +31,8 @@ def test_weighted_sums_are_sums_over_the_tokens(
     values = torch.randn(documents, tokens, width, generator=generator)
     pooled = torch.full((vectors, documents + 2, width), 7.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(small_products, "openblas_is_wide", lambda: wide)
-        patch.setattr(small_products, "SMALL", small)
+        patch.setattr(openblas, "openblas_is_wide", lambda: wide)
+        patch.setattr(openblas, "SMALL", small)
         weighted_sums(weights, values, pooled[:, 1:-1])
     expected = (weights.double()[..., None] * values.double()).sum(dim=2)
     torch.testing.assert_close(pooled[:, 1:-1], expected.float(), atol=1e-5, rtol=1e-5)
@@ -57,8 +57,8 @@ def test_each_vector_is_multiplied_by_its_own_matrix(
     weights = torch.randn(matrices, outputs, inputs, generator=generator)
     bias = torch.randn(turns * matrices * outputs, generator=generator) if biased else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(small_products, "openblas_is_wide", lambda: wide)
-        patch.setattr(small_products, "SMALL", small)
+        patch.setattr(openblas, "openblas_is_wide", lambda: wide)
+        patch.setattr(openblas, "SMALL", small)
         multiplied = multiply(vectors, laid_out(weights), bias)
     numbers, each = vectors.double().numpy(), weights.double().numpy()
     expected = [numbers[place] @ each[place % matrices].T for place in range(len(numbers))]
@@ -84,9 +84,7 @@ def test_numpy_is_taken_where_its_openblas_has_wide_kernels(
     monkeypatch: pytest.MonkeyPatch, loaded: list[tuple[str, str, str]], wide: bool
 ) -> None:
     fields = ("internal_api", "architecture", "filepath")
-    monkeypatch.setattr(
-        small_products, "threadpool_info", lambda: [dict(zip(fields, it, strict=True)) for it in loaded]
-    )
+    monkeypatch.setattr(openblas, "threadpool_info", lambda: [dict(zip(fields, it, strict=True)) for it in loaded])
     assert openblas_is_wide.__wrapped__() is wide
 
 

@@ -12,11 +12,11 @@ import torch
 
 from encore.featurestore import FeatureBlock, FeatureSpec, StoreError, UsageError
 from encore.heads import AttentionPooling, Head, HeadModel, Scorer
-from encore.heads.scoring import device_heads
 from encore.heads.scoring import device as device_scoring
+from encore.heads.scoring import device_heads
 from encore.heads.scoring import scorer as scoring
-from encore.heads.scoring.device_heads import PlainHead, StackedHeads, heads_on
 from encore.heads.scoring.device import DeviceScoring
+from encore.heads.scoring.device_heads import PlainHead, StackedHeads, heads_on
 from encore.heads.scoring.streams import DeviceStreams
 from tests.heads.building import CLASSES, QUANTIZERS, block_of, by_module, family, head_of, require_of_blocks, spec_of
 

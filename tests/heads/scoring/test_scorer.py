@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from encore.featurestore import FeatureBlock, SpecMismatch, StoreError, UsageError
 from encore.heads import Head, HeadModel, Scorer
-from encore.heads.batches import sampler as batches
-from encore.heads.scoring import vectors as pooled
-from encore.heads.scoring import scorer as scoring
-from encore.heads.products import openblas as small_products
+from encore.heads.batches import sampler
 from encore.heads.batches.sampler import pad
+from encore.heads.products import openblas
+from encore.heads.scoring import scorer as scoring
+from encore.heads.scoring import vectors
 from tests.heads.building import (
     CLASSES,
     LENGTHS,
@@ -36,7 +36,7 @@ from tests.heads.building import (
 def small(request: pytest.FixtureRequest) -> Iterator[None]:
     """Small products by torch, and by NumPy."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(small_products, "openblas_is_wide", lambda: request.param)
+        patch.setattr(openblas, "openblas_is_wide", lambda: request.param)
         yield
 
 
@@ -50,11 +50,11 @@ def test_every_head_of_one_pass_says_what_its_module_says(quantizer: str, layers
     def says_the_same(block: FeatureBlock) -> None:
         with pytest.MonkeyPatch.context() as patch:
             # Budgets so small that every block is many batches and groups.
-            patch.setattr(batches, "BATCH_FLOATS", 16 * 40)
+            patch.setattr(sampler, "BATCH_FLOATS", 16 * 40)
             patch.setattr(scoring, "GROUP_DOCUMENTS", 7)
             patch.setattr(scoring, "KEPT_FLOATS", 2 * 16 * 40)
             # Attention heads are pooled a few at a time, and one of them alone.
-            patch.setattr(pooled, "TOGETHER", 2)
+            patch.setattr(vectors, "TOGETHER", 2)
             results = Scorer(heads, spec).score(block)
         assert [scores.head for scores in results] == heads
         for head, scores in zip(heads, results, strict=True):
@@ -129,7 +129,7 @@ def test_features_are_decoded_once_and_in_bounded_pieces(monkeypatch: pytest.Mon
         return dequantize(self, packed, width, out)
 
     monkeypatch.setattr(type(spec.quantizer), "dequantize", counting)
-    monkeypatch.setattr(batches, "BATCH_FLOATS", 16 * 100)
+    monkeypatch.setattr(sampler, "BATCH_FLOATS", 16 * 100)
     scorer.score(block)
     assert max(decoded) <= 100
     assert len(block.packed) <= sum(decoded) < 1.2 * len(block.packed)

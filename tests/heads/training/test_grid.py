@@ -13,11 +13,11 @@ from torch.nn import functional
 
 from encore.featurestore import FeatureBlock, FeatureSpec
 from encore.heads import HeadModel, TrainSettings
-from encore.heads.batches.sampler import training_batches
 from encore.heads.batches.examples import Codes, Examples
-from encore.heads.training.trial import STACK, GridRun, in_stacks
-from encore.heads.training.grid import ORDER, train_grid
+from encore.heads.batches.sampler import training_batches
 from encore.heads.gradients.standard import Standard
+from encore.heads.training.grid import ORDER, train_grid
+from encore.heads.training.trial import STACK, GridRun, in_stacks
 from tests.heads.building import block_of, learnable, pairs_alike_or_not, spec_of
 
 CLASSES = ("x", "y", "z")

@@ -13,7 +13,7 @@ import pytest
 
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import Store
-from encore.pipelines.backfill import job as backfill_job
+from encore.pipelines.backfill import job
 from encore.pipelines.predictions.files import new_path
 from encore.pipelines.removal.orphans import remove, unlisted
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
@@ -157,12 +157,12 @@ def test_an_older_name_is_adopted_too(folder: Folder) -> None:
 
 
 def test_what_a_vacuum_takes_after_the_plan_is_scored(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_to_end = backfill_job.run_to_end
+    run_to_end = job.run_to_end
 
     def late(*words: object) -> object:
         sweep = unlisted(folder.predictions, datetime.now(UTC) + timedelta(days=1))
         assert len(remove(folder.predictions, sweep, "vacuum")) == 2
         return run_to_end(*words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(backfill_job, "run_to_end", late)
+    monkeypatch.setattr(job, "run_to_end", late)
     assert folder.counts() == {"scored": 13}

@@ -12,17 +12,17 @@ import pytest
 import torch
 
 from encore.featurestore import Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.segments.reader import SegmentReader
+from encore.featurestore.storage.objects import Objects
 from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings
-from encore.heads.scoring import scorer as scoring
+from encore.heads.scoring import scorer
 from encore.heads.scoring.device import DeviceScoring
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
-from encore.pipelines.ingestion.job import JobReport
 from tests.encoders.architectures import named, save
 from tests.models import tiny_bert
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
@@ -120,7 +120,7 @@ def test_workers_share_heads_that_are_prepared_on_a_device(
         prepared.append(torch.device("cpu"))
         return DeviceScoring(models, spec, prepared[-1])
 
-    monkeypatch.setattr(scoring, "_ProcessorScoring", elsewhere)
+    monkeypatch.setattr(scorer, "_ProcessorScoring", elsewhere)
     (tmp_path / "out").rename(tmp_path / "usual")
     report = run_backfill(store, tmp_path, "one", "two", "three", options=("--direct_num_workers=3",))
     assert (report.document["device"], report.document["dtype"]) == ("cpu", "float32")

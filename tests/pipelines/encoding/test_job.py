@@ -17,12 +17,11 @@ from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
 from encore.featurestore import DataError, SpecMismatch, Store, TextSpec, UsageError
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.verification.store import verify
-from encore.pipelines.encoding import job as encode_job
-from encore.pipelines.encoding import read_stage
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.corpus.pruning import PruneLimit
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.encoding import job, read_stage
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.runs.run_folder import RunFolder
 from tests.encoders.editing import edit_json
 from tests.models import tiny_bert
@@ -443,9 +442,9 @@ def test_calibration_merges_what_every_part_of_the_sample_says(tmp_path: Path, m
     for quantizer in ("uint8:per-dimension", "uint8:histogram"):
         whole = run_encode(tmp_path / f"whole-{quantizer}", corpus, quantizer=quantizer)
         with monkeypatch.context() as patch:
-            patch.setattr(encode_job, "PART_DOCUMENTS", 60)
+            patch.setattr(job, "PART_DOCUMENTS", 60)
             one_part = run_encode(tmp_path / f"one-{quantizer}", corpus, quantizer=quantizer)
-            patch.setattr(encode_job, "PART_DOCUMENTS", 7)
+            patch.setattr(job, "PART_DOCUMENTS", 7)
             parts = run_encode(tmp_path / f"parts-{quantizer}", corpus, quantizer=quantizer)
         scales = [report.document["spec"]["quantizer"]["scale"] for report in (whole, one_part, parts)]
         np.testing.assert_allclose(scales[1], scales[0])

@@ -10,12 +10,12 @@ import pytest
 from encore.cli.printing.jobs import failed_units_advice
 from encore.featurestore import Store
 from encore.featurestore.errors import StoreError, UnreadableFile
-from encore.pipelines.encoding import read_stage
-from encore.pipelines.ingestion import stages as unit_stages
 from encore.pipelines.corpus import CorpusColumns, group_by_split, plan
+from encore.pipelines.encoding import read_stage
 from encore.pipelines.encoding.job import readers_wanted
-from encore.pipelines.runs.runner import RunnerChoice
 from encore.pipelines.flow.unit_states import Failure
+from encore.pipelines.ingestion import stages
+from encore.pipelines.runs.runner import RunnerChoice
 from encore.tablefiles.columnar import batches
 from tests.pipelines.corpus.corpora import corpus_file
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
@@ -52,7 +52,7 @@ def test_a_unit_that_cannot_be_read_does_not_lose_the_others_of_its_row_group(
 def test_each_unit_is_written_before_the_next_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = write_corpus(tmp_path / "a.parquet", texts(40))
     events: list[str] = []
-    read, finish = read_stage.read_units, unit_stages.finish_unit
+    read, finish = read_stage.read_units, stages.finish_unit
 
     def reading(units: Any, columns: Any) -> Any:
         for unit, found in zip(units, read(units, columns), strict=True):
@@ -64,7 +64,7 @@ def test_each_unit_is_written_before_the_next_is_read(tmp_path: Path, monkeypatc
         return finish(store, unit, codec)
 
     monkeypatch.setattr(read_stage, "read_units", reading)
-    monkeypatch.setattr(unit_stages, "finish_unit", writing)
+    monkeypatch.setattr(stages, "finish_unit", writing)
     run_encode(tmp_path / "store", corpus, unit_rows=10)
     assert events == [f"{what} {number}" for number in range(4) for what in ("read", "write")]
 

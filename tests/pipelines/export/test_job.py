@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Change, Store, StoreError, UsageError, commit
-from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
 from encore.pipelines.export import Exported, ExportRequest, export, row_groups
 from encore.pipelines.predictions import Predictions

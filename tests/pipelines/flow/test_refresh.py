@@ -17,13 +17,13 @@ from encore.featurestore import Store
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.verification.store import verify
-from encore.pipelines.encoding import handler as encoder_handler
-from encore.pipelines.ingestion import job as segment_job
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.encoding import handler
+from encore.pipelines.ingestion import job
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.removal.forgetting import forget
 from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.removal.forgetting import forget
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces
 from tests.templates import copied
@@ -90,7 +90,7 @@ def refuse(*_: object) -> None:
 @pytest.fixture
 def no_encoder(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on nothing may be encoded: what is makes its unit fail."""
-    monkeypatch.setattr(encoder_handler, "encode_unit", refuse)
+    monkeypatch.setattr(handler, "encode_unit", refuse)
 
 
 @pytest.mark.usefixtures("no_encoder")
@@ -208,7 +208,7 @@ def test_a_run_that_is_stopped_before_its_commit_is_found_by_the_next(
 ) -> None:
     corpus.change("d1", "d2", "d12", tag="new")
     with monkeypatch.context() as patch:
-        patch.setattr(segment_job, "commit", stopped)
+        patch.setattr(job, "commit", stopped)
         with pytest.raises(KeyboardInterrupt):
             corpus.encode()
     assert not corpus.holds("tag")
@@ -228,12 +228,12 @@ def test_a_run_that_is_stopped_and_whose_columns_change_before_the_next_stores_t
     corpus = Corpus(tmp_path)
     corpus.change("d9", text="")
     with monkeypatch.context() as patch:
-        patch.setattr(segment_job, "commit", stopped)
+        patch.setattr(job, "commit", stopped)
         with pytest.raises(KeyboardInterrupt):
             corpus.encode(limit=DeadLetterLimit.parse("1"))
     corpus.change("d1", "d2", "d12", tag="new")
     with monkeypatch.context() as patch:
-        patch.setattr(encoder_handler, "encode_unit", refuse)
+        patch.setattr(handler, "encode_unit", refuse)
         report = corpus.encode(limit=DeadLetterLimit.parse("1"))
     counts = documents(report)
     assert (counts["adopted"], counts["encoded"], counts["refreshed"], counts["dead"]) == (19, 0, 0, 1)
@@ -250,7 +250,7 @@ def test_a_segment_that_an_earlier_run_finished_keeps_what_its_encoder_refused(
     corpus.encode(limit=DeadLetterLimit.parse("0"))
     assert len(corpus.store) == 0
     corpus.change("d8", "d10", tag="new")
-    monkeypatch.setattr(encoder_handler, "encode_unit", refuse)
+    monkeypatch.setattr(handler, "encode_unit", refuse)
     report = corpus.encode(limit=DeadLetterLimit.parse("1"))
     assert (documents(report)["adopted"], documents(report)["dead"]) == (19, 1)
     assert list(report.document["dead_letters"]["reasons"].values()) == [1]
@@ -302,14 +302,14 @@ def test_rows_that_a_compaction_moved_while_the_job_ran_are_refreshed_where_they
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus.change("d3", "d15", tag="new")
-    publish = segment_job.commit
+    publish = job.commit
 
     def after_a_compaction(store: Store, change: Any) -> Store:
         compact(corpus.store)
         delete(corpus.store, ["d15"])
         return publish(store, change)
 
-    monkeypatch.setattr(segment_job, "commit", after_a_compaction)
+    monkeypatch.setattr(job, "commit", after_a_compaction)
     corpus.encode()
     # A deletion is not undone by a row that was only copied.
     corpus.rows = [row for row in corpus.rows if row["doc_id"] != "d15"]
@@ -323,15 +323,15 @@ def test_two_runs_at_once_leave_each_document_once_and_a_new_text_stays(
     other = Corpus(corpus.folder)
     other.uri, other.rows = corpus.uri, [dict(row) for row in corpus.rows]
     other.change("d4", text="another text")
-    publish = segment_job.commit
+    publish = job.commit
 
     def after_the_other(store: Store, change: Any) -> Store:
         with monkeypatch.context() as patch:
-            patch.setattr(segment_job, "commit", publish)
+            patch.setattr(job, "commit", publish)
             other.encode(unit_rows=5)
         return publish(store, change)
 
-    monkeypatch.setattr(segment_job, "commit", after_the_other)
+    monkeypatch.setattr(job, "commit", after_the_other)
     corpus.encode()
     assert other.holds("tag")
     assert len(corpus.store) == 20

@@ -11,8 +11,8 @@ from encore.cli.main import run
 from encore.featurestore import Store
 from encore.featurestore.history.block_list import block
 from encore.featurestore.rewriting.deletion import delete
-from encore.pipelines.encoding import read_stage
 from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit
+from encore.pipelines.encoding import read_stage
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from tests.pipelines.jobs import ONE_WORKER, documents, encoder, run_encode, texts, write_corpus
 

@@ -12,9 +12,9 @@ import pytest
 
 from encore.featurestore import Store, StoreError
 from encore.featurestore.segments.entries import SegmentEntry
-from encore.pipelines.removal.forgetting import forget
 from encore.pipelines.predictions import PredictionFile, Predictions, new_path
 from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem
+from encore.pipelines.removal.forgetting import forget
 from tests.pipelines.predictions.building import Folder
 
 HEAD, SEGMENT, VECTOR = "topic@0123456789ab", "a" * 32, "b" * 32

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store, StoreError, UsageError
-from encore.pipelines.predictions.sources import SourceFile, carried
-from encore.pipelines.registry.head_predictions import read_predictions
 from encore.pipelines.predictions import PredictionFile, Predictions, Work
 from encore.pipelines.predictions import folder as module
+from encore.pipelines.predictions.sources import SourceFile, carried
+from encore.pipelines.registry.head_predictions import read_predictions
 from encore.pipelines.removal.orphans import remove, unlisted
 from tests.featurestore.building import put, spec_of
 

@@ -12,8 +12,8 @@ import pytest
 from encore.featurestore import Change, Store, StoreError, commit
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
-from encore.pipelines.predictions.sources import carried
 from encore.pipelines.predictions.presence import files_of, sound
+from encore.pipelines.predictions.sources import carried
 from tests.deep_parquet import deep_parquet
 from tests.limited import exit_code_of
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero

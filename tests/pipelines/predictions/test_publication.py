@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Change, Store, StoreError, commit
-from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.history.versions import VersionLog
-from encore.pipelines.backfill import job as backfill_job
-from encore.pipelines.predictions import PredictionFile, Predictions, Work
-from encore.pipelines.predictions import presence as there
+from encore.featurestore.rewriting.compaction import compact
+from encore.pipelines.backfill import job
+from encore.pipelines.predictions import PredictionFile, Predictions, Work, presence
 from encore.pipelines.predictions.publication import changes
 from encore.pipelines.removal.orphans import remove, unlisted
 from tests.featurestore.building import put
@@ -39,10 +38,10 @@ def folder(template: Path, tmp_path: Path) -> Folder:
 
 def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> None:
     """Have something happen once, between a backfill's plan and its graph (``run_to_end``) or behind that."""
-    real = backfill_job.run_to_end
+    real = job.run_to_end
 
     def running(*words: object) -> object:
-        patch.setattr(backfill_job, "run_to_end", real)
+        patch.setattr(job, "run_to_end", real)
         if where == "before the graph":
             event()
         done = real(*words)  # type: ignore[arg-type]
@@ -50,7 +49,7 @@ def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> 
             event()
         return done
 
-    patch.setattr(backfill_job, "run_to_end", running)
+    patch.setattr(job, "run_to_end", running)
 
 
 def grow(folder: Folder) -> None:
@@ -100,7 +99,7 @@ def test_adopted_files_of_another_stay_when_an_older_backfill_publishes(
 def test_what_is_gone_when_it_is_to_be_listed_fails_its_segment_and_the_same_command_completes(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, one_by_one: int
 ) -> None:
-    monkeypatch.setattr(there, "ASKED_ONE_BY_ONE", one_by_one)
+    monkeypatch.setattr(presence, "ASKED_ONE_BY_ONE", one_by_one)
     grow(folder)
     put(folder.store, texts("d", 4))
     made = set(folder.there())

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Change, Store, commit
-from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer
-from encore.pipelines.registry import head_copies as staged_heads
-from encore.pipelines.predictions.sources import SourceFile, compose
 from encore.pipelines.predictions import Predictions
-from tests.pipelines.jobs import run_encode, texts, write_corpus
+from encore.pipelines.predictions.sources import SourceFile, compose
+from encore.pipelines.registry import head_copies
 from tests.pipelines.backfill.test_job import answers, run_backfill, train
+from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.templates import copied
 
 COUNT = 60
@@ -46,7 +46,7 @@ def no_scoring(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("scored")
 
-    monkeypatch.setattr(staged_heads, "Scorer", refuse)
+    monkeypatch.setattr(head_copies, "Scorer", refuse)
 
 
 def newest(store: Store) -> Store:
@@ -166,7 +166,7 @@ class TestWhatIsNotKnown:
             scored.extend(head.task for head in heads)  # type: ignore[attr-defined]
             return Scorer(heads, *words)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(staged_heads, "Scorer", spy)
+        monkeypatch.setattr(head_copies, "Scorer", spy)
         documents = run_backfill(newest(store), tmp_path, "parity", "second").document["documents"]
         assert (documents["scored"], documents["carried"], scored) == (COUNT, COUNT, ["second"])
 

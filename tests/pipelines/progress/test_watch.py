@@ -7,13 +7,13 @@ import pytest
 
 from encore.featurestore import Store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.progress import Done, Passing, Silent
 from encore.pipelines.progress.counts import Counts, Passed
 from encore.pipelines.progress.watch import Tally
-from tests.pipelines.jobs import encoder, texts, write_corpus
 from tests.pipelines.backfill.test_job import train
+from tests.pipelines.jobs import encoder, texts, write_corpus
 
 
 class Seen(Silent):

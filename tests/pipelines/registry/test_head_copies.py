@@ -12,7 +12,7 @@ import torch
 from encore.featurestore import StoreError
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Head
-from encore.pipelines.registry import head_copies as staged_heads
+from encore.pipelines.registry import head_copies
 from encore.pipelines.registry.head_copies import StagedHeads, head_name, read_staged, stage_heads
 from tests.heads.building import head_of, spec_of
 
@@ -36,7 +36,7 @@ def test_the_same_heads_are_prepared_once_and_others_anew(tmp_path: Path) -> Non
 
 def test_heads_are_prepared_where_they_are_to_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec, asked = spec_of(), []
-    monkeypatch.setattr(staged_heads, "Scorer", lambda *words: asked.append(words[1:]))
+    monkeypatch.setattr(head_copies, "Scorer", lambda *words: asked.append(words[1:]))
     objects = Objects.open(str(tmp_path))
     head = head_of(spec)
     stage_heads(objects, [head])

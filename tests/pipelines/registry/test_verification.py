@@ -15,8 +15,8 @@ import pytest
 from encore.cli.main import run
 from encore.featurestore import Change, UsageError, commit
 from encore.featurestore.verification.findings import Finding
-from encore.pipelines.registry import verification as verify
 from encore.pipelines.predictions.files import file_table
+from encore.pipelines.registry import verification
 from encore.pipelines.registry.verification import FolderVerification, verify_folder
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, texts, zero
@@ -197,7 +197,7 @@ def test_another_stores_folder_is_wrong_usage(folder: Folder, tmp_path: Path) ->
 def test_what_is_replaced_and_vacuumed_while_it_is_read_is_no_finding(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, done = verify._check_head, []
+    real, done = verification._check_head, []
 
     def moving(*words: object) -> object:
         if not done:
@@ -209,7 +209,7 @@ def test_what_is_replaced_and_vacuumed_while_it_is_read_is_no_finding(
         return real(*words)  # type: ignore[arg-type]
 
     old = folder.files[0]
-    monkeypatch.setattr(verify, "_check_head", moving)
+    monkeypatch.setattr(verification, "_check_head", moving)
     found = look(folder)
     assert (found.findings, found.version, found.files) == ((), 3, 3)
 

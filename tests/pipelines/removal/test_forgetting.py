@@ -15,17 +15,17 @@ import pytest
 
 from encore.featurestore import Store, UsageError
 from encore.featurestore.documents.ids import text_digests
-from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.history.tags import add_tag
-from encore.pipelines.backfill import score_stage as backfill_stage
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
+from encore.pipelines.backfill import score_stage
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.removal.forgetting import Forgetting, forget
-from encore.pipelines.predictions import Predictions
 from encore.pipelines.ingestion.job import JobReport
-from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.removal.forgetting import Forgetting, forget
 from tests.pipelines.backfill.test_job import train
+from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces
 from tests.templates import copied
 
@@ -132,7 +132,7 @@ def test_no_byte_of_store_and_predictions_is_left(loop: Loop, monkeypatch: pytes
     assert loop.answers() == {name: kept[name] for name in live}
     assert done.folders[0].unscored == 1
 
-    monkeypatch.setattr(backfill_stage, "BLOCK_BYTES", 1 << 20)
+    monkeypatch.setattr(score_stage, "BLOCK_BYTES", 1 << 20)
     report = loop.backfill()
     assert (report.exit_code, report.document["documents"]["scored"]) == (0, 1)
     assert loop.answers().keys() == live | {CHANGED}

@@ -12,12 +12,11 @@ import pytest
 
 from encore.cli.main import run
 from encore.featurestore import Change, StoreError, UsageError, commit
+from encore.featurestore.history.versions import Manifest, VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.history.versions import Manifest, VersionLog
 from encore.pipelines.predictions import Predictions, Work
-from encore.pipelines.removal import orphans as removal
-from encore.pipelines.removal import vacuum
+from encore.pipelines.removal import orphans, vacuum
 from encore.pipelines.removal.orphans import remove, unlisted
 from encore.pipelines.removal.vacuum import vacuum_folder
 from tests.featurestore.building import put
@@ -157,14 +156,14 @@ def test_what_went_comes_back_where_it_cannot_be_told_who_needs_it(
 ) -> None:
     doomed = unlisted(folder.predictions, datetime.now(UTC) + timedelta(days=1))
     before = everything(folder)
-    monkeypatch.setattr(removal, "publish_nothing", lambda *_: 1 / 0)
+    monkeypatch.setattr(orphans, "publish_nothing", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         remove(folder.predictions, doomed, "vacuum")
     assert everything(folder) == before
 
 
 def test_files_are_removed_a_batch_at_a_time(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removal, "BATCH_BYTES", 1)
+    monkeypatch.setattr(orphans, "BATCH_BYTES", 1)
     version = folder.predictions.log.latest().version
     assert len(vacuum_folder(folder.predictions, age_limit=NOW).files) == 3
     # One fence a file, and one for the lists.
@@ -173,7 +172,7 @@ def test_files_are_removed_a_batch_at_a_time(folder: Folder, monkeypatch: pytest
 
 
 def test_two_vacuums_at_once_remove_each_file_and_nothing_else(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, done = removal.publish_nothing, []
+    real, done = orphans.publish_nothing, []
 
     def meeting(predictions: Predictions, operation: str) -> None:
         if not done:
@@ -181,7 +180,7 @@ def test_two_vacuums_at_once_remove_each_file_and_nothing_else(folder: Folder, m
             vacuum_folder(folder.predictions, age_limit=NOW)
         real(predictions, operation)
 
-    monkeypatch.setattr(removal, "publish_nothing", meeting)
+    monkeypatch.setattr(orphans, "publish_nothing", meeting)
     answers = folder.answers()
     vacuum_folder(folder.predictions, age_limit=NOW)
     assert folder.there() == {file.path for file in folder.files}
@@ -193,7 +192,7 @@ def test_the_list_of_a_job_that_publishes_beside_a_vacuum_stays(
 ) -> None:
     """The job has written its list and not its manifest when the vacuum lists what is there."""
     vacuum_folder(folder.predictions, age_limit=NOW)
-    create, fence, created = VersionLog._create, removal.publish_nothing, []
+    create, fence, created = VersionLog._create, orphans.publish_nothing, []
 
     def slow(self: VersionLog, manifest: Manifest) -> bool:
         def faster(predictions: Predictions, operation: str) -> None:

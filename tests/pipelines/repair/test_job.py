@@ -14,18 +14,18 @@ import pytest
 from encore.cli.main import run
 from encore.featurestore import FeatureSpec, Store, UsageError
 from encore.featurestore.history.block_list import blocked
-from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.repair.execution import BlockListChoice
-from encore.featurestore.verification.store import verify
-from encore.featurestore.storage.objects import Objects
 from encore.featurestore.history.versions import list_path, manifest_path
+from encore.featurestore.repair.execution import BlockListChoice
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.repair.job import RepairResult, repair
-from encore.pipelines.repair.preview import RepairLook, RepairRequest, look
 from encore.pipelines.repair.predictions import repair_predictions
-from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
+from encore.pipelines.repair.preview import RepairLook, RepairRequest, look
 from tests.pipelines.backfill.test_job import train
+from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 
 COUNT = 60
 

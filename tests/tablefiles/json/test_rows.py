@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.tablefiles.json import rows as json_rows
-from encore.tablefiles.text.byte_ranges import ByteBlock
 from encore.tablefiles.json.rows import parse_rows, split_lines
+from encore.tablefiles.text.byte_ranges import ByteBlock
 
 TEXTS = ("t",)
 

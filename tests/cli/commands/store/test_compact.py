@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from encore.cli.options.byte_sizes import parse_bytes
 from encore.cli.main import run
+from encore.cli.options.byte_sizes import parse_bytes
 from encore.featurestore import Store, UsageError
 from tests.featurestore.building import put, spec_of
 

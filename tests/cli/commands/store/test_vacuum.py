@@ -9,9 +9,9 @@ import pytest
 from encore.cli.main import run
 from encore.cli.printing.store.vacuum import numbers
 from encore.featurestore import Store
-from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.history.tags import add_tag
 from encore.featurestore.format.tombstones import is_emptied
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.rewriting.deletion import delete
 from tests.featurestore.building import put, spec_of
 
 

@@ -14,12 +14,12 @@ import pytest
 from encore.cli.main import run
 from encore.cli.printing.experiments.tradeoff import print_tradeoff
 from encore.experiments.tradeoff.report import picture
-from encore.experiments.tradeoff.report.page import build_page
-from encore.experiments.tradeoff.report.png import compact
 from encore.experiments.tradeoff.report.folder import check_folder, write_report_files
-from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
+from encore.experiments.tradeoff.report.page import build_page
 from encore.experiments.tradeoff.report.parquet_tables import CELL_SCHEMA, SETTING_SCHEMA
+from encore.experiments.tradeoff.report.png import compact
 from encore.experiments.tradeoff.report.wording import commands, human_bytes, recommendation_text
+from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from encore.featurestore import UsageError
 from tests.experiments.tradeoff.building import pair_store, request
 

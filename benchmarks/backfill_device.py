@@ -48,13 +48,11 @@ from benchmarks.measure import Measurement, digits, measure, timed
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import MAX_TOKENS, news_lengths
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.writer import EncodingCounts, write_segment
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.heads import Head, Scorer
-from encore.heads.scoring.streams import AT_ONCE
-from encore.pipelines.backfill.device import scoring_on
-from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.runs.runner import available_cores
+from encore.heads.scoring import AT_ONCE
+from encore.pipelines.backfill import BackfillRequest, backfill, scoring_on
+from encore.pipelines.runs import available_cores
 from tests.documents import document_index
 from tests.heads.building import CLASSES, head_of
 

@@ -27,9 +27,9 @@ from benchmarks.backfill import Jobs
 from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
 from encore.featurestore import Store
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.pipelines.backfill import score_stage
-from encore.pipelines.runs.runner import available_cores
+from encore.pipelines.runs import available_cores
 
 HEADS = (1, 14)
 NEAR, FAR, ONE_BY_ONE = "disk", "far", "far, one by one"

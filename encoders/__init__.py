@@ -11,8 +11,8 @@ from encore.encoders.extraction import Extraction, Rejection
 
 if TYPE_CHECKING:
     from encore.encoders.extractor import FeatureExtractor
-    from encore.encoders.loading.loader import load_encoder
-    from encore.encoders.transformer.encoder import Encoder
+    from encore.encoders.loading import load_encoder
+    from encore.encoders.transformer import Encoder
 
 __all__ = [
     "DOCUMENT_COLUMNS",

@@ -11,20 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from encore.encoders.batches.budget import default_budget
-from encore.encoders.batches.isolation import Done, Failed, run_batches
-from encore.encoders.batches.ragged import Index, offsets_of, rows_of
-from encore.encoders.batches.tokens import TokenBlock
-from encore.encoders.behaviour.batch_effects import settled
+from encore.encoders.batches import Done, Failed, Index, TokenBlock, default_budget, offsets_of, rows_of, run_batches
+from encore.encoders.behaviour import settled
 from encore.encoders.device import turns_on
 from encore.encoders.documents import DocumentBlock
 from encore.encoders.extraction import Extraction, Rejection
-from encore.encoders.passes.cores import SharedCores
-from encore.encoders.passes.features import encode_batch, finite_documents
-from encore.encoders.passes.transfer import HostCopy
-from encore.encoders.text.tokenizer import BlockTokenizer
-from encore.encoders.transformer.encoder import Encoder
-from encore.featurestore.documents.blocks import INDEX_SCHEMA, FeatureBlock
+from encore.encoders.passes import HostCopy, SharedCores, encode_batch, finite_documents
+from encore.encoders.text import BlockTokenizer
+from encore.encoders.transformer import Encoder
+from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
 

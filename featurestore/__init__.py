@@ -1,7 +1,7 @@
 """Activations to disk and back: feature specs, quantizers, segments, manifests, snapshots."""
 
-from encore.featurestore.commits.change import Change, commit
-from encore.featurestore.documents.blocks import INDEX_SCHEMA, FeatureBlock
+from encore.featurestore.commits import Change, commit
+from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock
 from encore.featurestore.errors import (
     CommitConflict,
     DataError,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 from encore.featurestore.derivation import Derivation
 from encore.featurestore.store import Store
 

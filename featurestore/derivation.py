@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from encore.featurestore.common.lazy_torch import torch
-from encore.featurestore.documents.blocks import FeatureBlock
+from encore.featurestore.common import torch
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import Quantizer

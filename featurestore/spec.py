@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from encore.featurestore.errors import SpecMismatch, UsageError
-from encore.featurestore.format.names import is_count
+from encore.featurestore.format import is_count
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_dict
 

@@ -14,30 +14,49 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.common.arguments import several
-from encore.featurestore.documents.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes, joined_schema
-from encore.featurestore.documents.digest import combine_digests, document_digest_sum
-from encore.featurestore.documents.ids import id_array, key_hashes
-from encore.featurestore.documents.keys import KeyArray, KeyIndex, WantedKeys, words
+from encore.featurestore.common import several
+from encore.featurestore.documents import (
+    INDEX_SCHEMA,
+    FeatureBlock,
+    KeyArray,
+    KeyIndex,
+    WantedKeys,
+    combine_digests,
+    concatenate_indexes,
+    document_digest_sum,
+    id_array,
+    joined_schema,
+    key_hashes,
+    words,
+)
 from encore.featurestore.errors import DataError, SnapshotGone, UsageError
-from encore.featurestore.history.store_file import (
+from encore.featurestore.history import (
+    LOOKS,
     STORE_FILE,
+    Manifest,
+    VersionLog,
+    manifest_path,
     read_spec,
     read_store_id,
+    require_lists,
     require_no_snapshots,
-    store_file,
+    snapshot_number,
 )
-from encore.featurestore.history.tags import snapshot_number
-from encore.featurestore.history.torn_writes import require_lists
-from encore.featurestore.history.versions import LOOKS, Manifest, VersionLog, manifest_path
-from encore.featurestore.segments.buffer_pool import Leases
-from encore.featurestore.segments.deletion_vectors import live_positions, read_deletions
-from encore.featurestore.segments.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
-from encore.featurestore.segments.reader import SegmentReader
-from encore.featurestore.segments.records import segment_id
-from encore.featurestore.segments.scan import OpenSegment
+from encore.featurestore.history.store_file import store_file
+from encore.featurestore.segments import (
+    ENTRY_SCHEMA,
+    Leases,
+    OpenSegment,
+    SegmentEntry,
+    SegmentReader,
+    entries_of,
+    entry_problem,
+    live_positions,
+    read_deletions,
+    segment_id,
+)
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
 """Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""

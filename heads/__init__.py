@@ -4,19 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from encore.heads.artefact.head import Head, check_task
-    from encore.heads.labels.files import read_labels
-    from encore.heads.labels.split import Split
-    from encore.heads.labels.table import Labels
-    from encore.heads.metrics.comparison import evaluate_predictions
-    from encore.heads.metrics.evaluation import Evaluation
-    from encore.heads.model.attention import AttentionPooling
-    from encore.heads.model.network import HeadModel
-    from encore.heads.model.poolings import POOLINGS, default_pooling
-    from encore.heads.scoring.scorer import Scorer, Scores
-    from encore.heads.training.epochs import Epoch
-    from encore.heads.training.settings import TrainSettings
-    from encore.heads.training.trainer import TrainedHead, train_head
+    from encore.heads.artefact import Head, check_task
+    from encore.heads.labels import Labels, Split, read_labels
+    from encore.heads.metrics import Evaluation, evaluate_predictions
+    from encore.heads.model import POOLINGS, AttentionPooling, HeadModel, default_pooling
+    from encore.heads.scoring import Scorer, Scores
+    from encore.heads.training import Epoch, TrainedHead, TrainSettings, train_head
 
 __all__ = [
     "POOLINGS",

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from encore.featurestore import DataError, Store, UsageError
-from encore.heads.artefact.head import Head, check_task
-from encore.heads.labels.split import Split
-from encore.heads.labels.table import Labels, blanks_around, named
-from encore.heads.model.poolings import check_pooling
-from encore.heads.training.epochs import Progress
-from encore.heads.training.features import MEMORY, gather
-from encore.heads.training.settings import TrainSettings
-from encore.heads.training.trainer import train_head
+from encore.heads.artefact import Head, check_task
+from encore.heads.labels import Labels, Split, blanks_around, named
+from encore.heads.model import check_pooling
+from encore.heads.training import MEMORY, Progress, TrainSettings, gather, train_head
 
 DEV_SHARE = 0.1
 """Share of the labels that is set aside for dev unless dev labels are given (0 for none)."""

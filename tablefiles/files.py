@@ -12,8 +12,7 @@ import pyarrow as pa
 from obstore.exceptions import BaseError
 
 from encore.featurestore.errors import DataError
-from encore.featurestore.storage.addresses import Address
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Address, Objects
 from encore.tablefiles.compression import codec_of_name, plain_name
 from encore.tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
 

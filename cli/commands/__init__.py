@@ -1,1 +1,1 @@
-"""commands."""
+"""The commands, one file each: encode, derive, train, backfill, predict, evaluate, export."""

@@ -51,9 +51,9 @@ def backfill(
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.tables import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
-    from encore.featurestore.common.quantities import counted  # noqa: PLC0415
-    from encore.pipelines.backfill.job import BackfillRequest  # noqa: PLC0415
-    from encore.pipelines.backfill.job import backfill as run_backfill  # noqa: PLC0415
+    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.pipelines.backfill import BackfillRequest  # noqa: PLC0415
+    from encore.pipelines.backfill import backfill as run_backfill  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype, check)

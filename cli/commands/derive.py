@@ -50,8 +50,8 @@ def derive(
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.jobs import finish_job  # noqa: PLC0415
     from encore.cli.printing.tables import prepare_file  # noqa: PLC0415
-    from encore.pipelines.ingestion.derivation import DeriveRequest  # noqa: PLC0415
-    from encore.pipelines.ingestion.derivation import derive as run_derive  # noqa: PLC0415
+    from encore.pipelines.ingestion import DeriveRequest  # noqa: PLC0415
+    from encore.pipelines.ingestion import derive as run_derive  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)

@@ -71,7 +71,7 @@ def predict(
     from encore.cli.text_arguments import files_and_texts  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
-    from encore.tablefiles.listing.own_outputs import refuse_outputs_among_inputs  # noqa: PLC0415
+    from encore.tablefiles.listing import refuse_outputs_among_inputs  # noqa: PLC0415
 
     options = TextOptions(encoding, csv_delimiter, csv_escape)
     files, texts = files_and_texts(inputs, options.encoding)

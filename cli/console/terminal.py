@@ -88,7 +88,7 @@ def without_secrets(text: str, words: Sequence[str] = ()) -> str:
     if not words and not {"?", "@"} & set(text):
         return text
     # Imported late: torch comes with it, and wrong usage is told at once.
-    from encore.featurestore.storage.addresses import masked, without_credentials  # noqa: PLC0415
+    from encore.featurestore.storage import masked, without_credentials  # noqa: PLC0415
 
     for word in words:
         text = text.replace(word, without_credentials(word))

@@ -13,7 +13,7 @@ from encore.cli.options.common import DeviceOption, DtypeOption, EncoderOption, 
 from encore.cli.options.sync import writing
 
 if TYPE_CHECKING:
-    from encore.experiments.paper.request import ExperimentRequest
+    from encore.experiments.paper import ExperimentRequest
 
 TasksArgument = Annotated[
     str, typer.Argument(metavar="TASKS", help="A TOML registry of tasks, or the word paper for the paper's 14.")
@@ -127,9 +127,9 @@ def experiment_command(
 
 
 def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
-    from encore.experiments.bench.registry import load_tasks  # noqa: PLC0415
-    from encore.experiments.paper.request import ExperimentRequest  # noqa: PLC0415
-    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
+    from encore.experiments.bench import load_tasks  # noqa: PLC0415
+    from encore.experiments.paper import ExperimentRequest  # noqa: PLC0415
+    from encore.featurestore.storage import local_folder  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
     return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=words(only), **sizes)

@@ -1,1 +1,1 @@
-"""printing."""
+"""What commands print: tables and short lines for people, JSON for programs."""

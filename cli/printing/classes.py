@@ -9,7 +9,7 @@ import numpy as np
 from encore.cli.console.terminal import console, printable
 from encore.cli.printing.tables import print_table
 from encore.heads import Evaluation
-from encore.heads.metrics.class_counts import wilson_interval
+from encore.heads.metrics import wilson_interval
 
 ALL_LISTED = 15
 """Classes up to which each is listed."""

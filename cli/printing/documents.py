@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from encore.cli.printing.tables import prepare_file, print_table, remark
 from encore.featurestore import UsageError
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.documents.columns import TEXT, promote
-from encore.featurestore.storage.user_files import new_file
+from encore.featurestore.common import counted
+from encore.featurestore.documents import TEXT, promote
+from encore.featurestore.storage import new_file
 
 PARQUET, CSV = ".parquet", ".csv"
 """Endings, which say what is written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from encore.cli.printing.tables import print_json, print_pairs
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 from encore.pipelines.export import Exported, HeadExport
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs, write_report
-from encore.featurestore.common.quantities import counted
-from encore.pipelines.ingestion.job import JobReport
+from encore.featurestore.common import counted
+from encore.pipelines.ingestion import JobReport
 
 SHOWN = 5
 """Reasons and failures that are printed; the report has all."""

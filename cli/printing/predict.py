@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from encore.cli.printing.documents import CSV, write_documents
 from encore.cli.printing.tables import print_json, print_table, remark
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.documents.columns import TEXT, promote
+from encore.featurestore.common import counted
+from encore.featurestore.documents import TEXT, promote
 from encore.pipelines.predict_job import Predicted
-from encore.pipelines.predictions.contents import PROBABILITIES
+from encore.pipelines.predictions import PROBABILITIES
 
 
 def print_predicted(predicted: Predicted, out: str | None, limit: int, *, as_json: bool) -> None:

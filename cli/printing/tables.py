@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from encore.cli.console.terminal import console, error_console, folded, printable
-from encore.featurestore.storage.user_files import check_file, new_file
+from encore.featurestore.storage import check_file, new_file
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 

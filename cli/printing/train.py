@@ -11,10 +11,10 @@ import pyarrow as pa
 from encore.cli.printing.classes import print_classes
 from encore.cli.printing.evaluate import figures, remarks
 from encore.cli.printing.tables import print_json, print_pairs, remark
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 from encore.heads import Epoch, Evaluation
-from encore.heads.labels.table import named
-from encore.heads.model.poolings import kind_of
+from encore.heads.labels import named
+from encore.heads.model import kind_of
 from encore.heads.store_training import LabelCounts, StoreTraining
 from encore.tablefiles.names import shown_name
 

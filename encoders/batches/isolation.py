@@ -13,7 +13,7 @@ import torch
 
 from encore.encoders.batches.budget import NO_PADDING, Padding, longest_first, split_by_budget
 from encore.encoders.batches.ragged import Index
-from encore.featurestore.common.panics import without_quotes
+from encore.featurestore.common import without_quotes
 
 Result = TypeVar("Result")
 

@@ -14,15 +14,11 @@ from functools import partial
 import numpy as np
 import torch
 
-from encore.encoders.batches.budget import EQUAL_LENGTHS, NO_PADDING
-from encore.encoders.batches.ragged import Index, offsets_of
-from encore.encoders.batches.tokens import TokenBlock
+from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Index, TokenBlock, offsets_of
 from encore.encoders.behaviour.agreement import differ
 from encore.encoders.behaviour.shape import first_line
-from encore.encoders.passes.inputs import batch_inputs
-from encore.encoders.passes.layers import hidden_states
-from encore.encoders.transformer.encoder import Encoder
-from encore.encoders.transformer.state import Settings, changed, settings, unchanged
+from encore.encoders.passes import batch_inputs, hidden_states
+from encore.encoders.transformer import Encoder, Settings, changed, settings, unchanged
 from encore.featurestore.errors import UsageError
 
 SHORT = (4, 9)

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from encore.encoders.behaviour.shape import run_tokens, vocabulary_size
-from encore.encoders.text.template import Template
+from encore.encoders.text import Template
 from encore.featurestore.spec import CONSTANT, SUMMARY, TEXT
 
 TOKENS = 3

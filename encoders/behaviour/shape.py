@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from encore.encoders.behaviour.boundaries import attended_limit
-from encore.encoders.files.sources import EncoderFiles
-from encore.encoders.transformer.state import unchanged
+from encore.encoders.files import EncoderFiles
+from encore.encoders.transformer import unchanged
 from encore.featurestore.errors import UsageError
 
 PROBE = "a b c"

@@ -13,9 +13,9 @@ import huggingface_hub
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
 from encore.encoders.files.verbosity import quiet_transformers
-from encore.featurestore.common.arguments import as_text
+from encore.featurestore.common import as_text
 from encore.featurestore.errors import UsageError
-from encore.featurestore.storage.addresses import without_credentials
+from encore.featurestore.storage import without_credentials
 
 HUB_FILES = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors")
 """Settings, vocabularies and weights; of the formats that a repository may hold beside them, nothing is fetched."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from encore.encoders.files.sources import EncoderFiles
+from encore.encoders.files import EncoderFiles
 from encore.encoders.loading.digest import UNUSED_WEIGHTS
 from encore.encoders.loading.kernels import parts_of
 from encore.featurestore.errors import UsageError

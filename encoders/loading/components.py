@@ -20,13 +20,11 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING
 
-from encore.encoders.files.json_objects import check_objects
-from encore.encoders.files.references import check_names, weight_files
-from encore.encoders.files.sources import EncoderFiles
+from encore.encoders.files import EncoderFiles, check_names, check_objects, weight_files
 from encore.encoders.loading.completeness import refuse_settings, refuse_weights
 from encore.encoders.loading.kernels import choose_kernels
 from encore.encoders.loading.limits import check_layers, check_sizes
-from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.common import panics_as_errors
 from encore.featurestore.errors import UsageError
 
 TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")

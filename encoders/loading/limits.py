@@ -12,8 +12,7 @@ import torch
 from transformers import PreTrainedConfig
 from transformers.initialization import no_init_weights
 
-from encore.encoders.files.references import weight_files
-from encore.encoders.files.sources import EncoderFiles
+from encore.encoders.files import EncoderFiles, weight_files
 from encore.encoders.loading.kernels import parts_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import MOST_LAYERS

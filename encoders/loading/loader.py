@@ -8,23 +8,26 @@ from dataclasses import replace
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from encore.encoders.batches.budget import EQUAL_LENGTHS, NO_PADDING, Padding
-from encore.encoders.behaviour.batch_effects import SHORT, padding_shows
+from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Padding
+from encore.encoders.behaviour import (
+    SHORT,
+    check_runs,
+    first_token_of,
+    hidden_shape,
+    padding_shows,
+    position_limit,
+    run_probe,
+    tells_texts_apart,
+    vocabulary_size,
+)
 from encore.encoders.behaviour.boundaries import boundaries
-from encore.encoders.behaviour.first_token import first_token_of
-from encore.encoders.behaviour.shape import check_runs, hidden_shape, position_limit, run_probe, vocabulary_size
-from encore.encoders.behaviour.token_types import tells_texts_apart
 from encore.encoders.device import resolve_device, resolve_dtype
-from encore.encoders.files.sentence import SentenceSettings
-from encore.encoders.files.sources import EncoderFiles, find_files
-from encore.encoders.files.verbosity import quiet_transformers
+from encore.encoders.files import EncoderFiles, SentenceSettings, find_files, quiet_transformers
 from encore.encoders.loading.completeness import refuse_adapter
 from encore.encoders.loading.components import load_config, load_model, load_tokenizer, unlimited
 from encore.encoders.loading.digest import tokenizer_digest, weights_digest
 from encore.encoders.loading.kernels import without_hub
-from encore.encoders.transformer.encoder import Encoder
-from encore.encoders.transformer.onednn import MULTIPLE, has_onednn, use_onednn
-from encore.encoders.transformer.taps import LayerTaps
+from encore.encoders.transformer import MULTIPLE, Encoder, LayerTaps, has_onednn, use_onednn
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import EncoderSpec
 

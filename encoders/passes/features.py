@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches.ragged import Index, offsets_of
-from encore.encoders.batches.tokens import TokenBlock
+from encore.encoders.batches import Index, TokenBlock, offsets_of
 from encore.encoders.passes.inputs import batch_inputs
 from encore.encoders.passes.layers import pooled_layers
 from encore.encoders.passes.positions import Positions
 from encore.encoders.passes.transfer import to_device
-from encore.encoders.transformer.encoder import Encoder
+from encore.encoders.transformer import Encoder
 from encore.featurestore.spec import FeatureSpec
 
 

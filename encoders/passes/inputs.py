@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches.ragged import Index
-from encore.encoders.batches.tokens import TokenBlock
+from encore.encoders.batches import Index, TokenBlock
 from encore.encoders.passes.transfer import to_device
-from encore.encoders.transformer.encoder import Encoder
+from encore.encoders.transformer import Encoder
 
 
 @dataclass(frozen=True, eq=False)

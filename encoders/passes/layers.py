@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from encore.encoders.transformer.encoder import Encoder
+from encore.encoders.transformer import Encoder
 from encore.featurestore.layers import LayerPooling
 
 Inputs = dict[str, torch.Tensor]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches.ragged import Index
+from encore.encoders.batches import Index
 from encore.encoders.passes.transfer import to_device
 
 

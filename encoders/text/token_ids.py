@@ -10,11 +10,10 @@ from itertools import chain
 import numpy as np
 from tokenizers import Tokenizer
 
-from encore.encoders.batches.isolation import REASON_LENGTH
-from encore.encoders.batches.ragged import Index
+from encore.encoders.batches import REASON_LENGTH, Index
 from encore.encoders.text.template import Ids
 from encore.encoders.text.windows import Windows
-from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.common import panics_as_errors
 
 UNCOUNTED = 1 << 40
 """Tokens of a text that was not tokenized to its other end: more than any that was."""

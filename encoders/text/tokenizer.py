@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
-from encore.encoders.batches.ragged import Index, offsets_of, rows_of
-from encore.encoders.batches.tokens import TokenBlock
+from encore.encoders.batches import Index, TokenBlock, offsets_of, rows_of
 from encore.encoders.documents import DocumentBlock
 from encore.encoders.text.template import Ids, Template, pair_separates
 from encore.encoders.text.token_ids import TextTokenizer

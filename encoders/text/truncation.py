@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from encore.encoders.batches.ragged import Index
+from encore.encoders.batches import Index
 
 
 def kept_of_single(lengths: Index, room: int) -> Index:

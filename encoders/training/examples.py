@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encore.encoders.batches.ragged import Index
-from encore.encoders.batches.tokens import TokenBlock
+from encore.encoders.batches import Index, TokenBlock
 from encore.encoders.documents import DocumentBlock
-from encore.encoders.text.tokenizer import BlockTokenizer
-from encore.encoders.transformer.encoder import Encoder
+from encore.encoders.text import BlockTokenizer
+from encore.encoders.transformer import Encoder
 from encore.featurestore.errors import DataError, UsageError
 
 

@@ -7,12 +7,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from encore.encoders.batches.budget import default_budget, longest_first, split_by_budget
-from encore.encoders.batches.ragged import Index
-from encore.encoders.batches.tokens import TokenBlock
-from encore.encoders.behaviour.batch_effects import settled
-from encore.encoders.passes.inputs import BatchInputs, batch_inputs
-from encore.encoders.transformer.encoder import Encoder
+from encore.encoders.batches import Index, TokenBlock, default_budget, longest_first, split_by_budget
+from encore.encoders.behaviour import settled
+from encore.encoders.passes import BatchInputs, batch_inputs
+from encore.encoders.transformer import Encoder
 
 CUDA_TRAINING_BUDGET = 8192
 """By arithmetic and not yet by measurement: what a large encoder (24 layers, d = 1024) keeps for its gradient then

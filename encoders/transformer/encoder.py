@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from tokenizers import Tokenizer
 
-from encore.encoders.batches.budget import NO_PADDING, Padding
+from encore.encoders.batches import NO_PADDING, Padding
 from encore.encoders.transformer.memo import Memo
 from encore.encoders.transformer.taps import LayerTaps
 from encore.featurestore.errors import UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore import StoreError, UsageError
-from encore.featurestore.storage.replacement import whole_file
+from encore.featurestore.storage import whole_file
 
 SETTINGS_FILE = "settings.json"
 

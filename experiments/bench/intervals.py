@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from encore.heads.metrics.class_counts import Z_95
+from encore.heads.metrics import Z_95
 
 T_95 = (
     *(12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281),

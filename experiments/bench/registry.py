@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore import UsageError
-from encore.featurestore.common.arguments import several
-from encore.featurestore.storage.addresses import Address
-from encore.featurestore.storage.user_files import read_file
-from encore.heads.artefact.head import check_task
+from encore.featurestore.common import several
+from encore.featurestore.storage import Address, read_file
+from encore.heads.artefact import check_task
 
 PAPER = "paper"
 """Name of the built-in registry: the 14 tasks of the paper."""

@@ -14,11 +14,9 @@ import pyarrow.compute as pc
 from encore.encoders import DocumentBlock
 from encore.experiments.bench.registry import Task
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.documents.ids import key_hashes, text_digests
-from encore.heads.labels.files import read_columns
-from encore.heads.labels.normal_form import in_order
-from encore.heads.labels.table import Labels, label_column_of, named, named_classes, written_otherwise
+from encore.featurestore.common import counted
+from encore.featurestore.documents import key_hashes, text_digests
+from encore.heads.labels import Labels, in_order, label_column_of, named, named_classes, read_columns, written_otherwise
 from encore.tablefiles.names import shown_name
 
 COLUMNS = ("doc_id", "text", "text_pair", "label")

@@ -1,1 +1,1 @@
-"""demo."""
+"""The whole loop on text that every machine has."""

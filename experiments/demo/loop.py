@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 from encore.experiments.demo.docstrings import write_corpus
 from encore.experiments.demo.tasks import LabelFiles, demo_tasks, write_labels
 from encore.featurestore import JobError, Store
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.backfill import BackfillRequest, backfill
+from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay
-from encore.pipelines.registry.head_copies import head_name
+from encore.pipelines.registry import head_name
 
 LAYERS = "mean:6"
 QUANTIZER = "sign"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from encore.featurestore.documents.ids import key_hashes
+from encore.featurestore.documents import key_hashes
 
 PACKAGES = 8
 """Classes of the task ``package``: so many of the packages with the most docstrings."""

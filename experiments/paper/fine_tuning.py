@@ -6,16 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from encore.encoders.training import TrainingSettings, settle_position
-from encore.experiments.bench.settings import FeatureSetting
-from encore.experiments.bench.task_data import TaskData
+from encore.experiments.bench import FeatureSetting, TaskData
 from encore.experiments.paper.joint_encoder import joint_encoder, settings_document
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
 from encore.experiments.paper.task_features import Say, accuracy_of
-from encore.experiments.training.display import TrainingDisplay
-from encore.experiments.training.single_task import FinetunedEpoch, FinetuneSettings, finetune
+from encore.experiments.training import FinetunedEpoch, FinetuneSettings, TrainingDisplay, finetune
 from encore.featurestore import UsageError
-from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.common import settle_fields
 
 NAME = "finetune"
 STARTS = {

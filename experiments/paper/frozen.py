@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from encore.experiments.bench.settings import FeatureSetting, pooling_settings
+from encore.experiments.bench import FeatureSetting, pooling_settings
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
 from encore.experiments.paper.task_features import FrozenTask, Say

@@ -11,10 +11,9 @@ from typing import Any
 from encore.encoders.training import TrainingSettings
 from encore.experiments.paper.request import Experiment
 from encore.experiments.paper.task_features import Say
-from encore.experiments.training.display import TrainingDisplay
-from encore.experiments.training.multitask import MultitaskRequest, train_multitask
+from encore.experiments.training import MultitaskRequest, TrainingDisplay, train_multitask
 from encore.featurestore import UsageError
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 
 
 def joint_encoder(

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from encore.encoders.training import TrainingSettings
-from encore.experiments.bench.settings import FeatureSetting, layer_average, quantized
+from encore.experiments.bench import FeatureSetting, layer_average, quantized
 from encore.experiments.paper.frozen import poolings_of
 from encore.experiments.paper.joint_encoder import joint_encoder, settings_document
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
 from encore.experiments.paper.task_features import FrozenTask, Say
-from encore.experiments.training.display import TrainingDisplay
+from encore.experiments.training import TrainingDisplay
 from encore.featurestore import parse_quantizer
-from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.common import settle_fields
 from encore.pipelines.progress import ProgressDisplay
 
 LOO = "loo"

@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from encore.experiments.bench.cells import CellStore
-from encore.experiments.bench.intervals import half_width
-from encore.experiments.bench.registry import TaskRegistry
-from encore.experiments.bench.settings import FeatureSetting
+from encore.experiments.bench import CellStore, FeatureSetting, TaskRegistry, half_width
 from encore.experiments.cost import EncoderShape, encoder_shape, folded_attention_flops, pair_attention_flops
 from encore.experiments.paper.request import Experiment
 from encore.experiments.paper.tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
 from encore.featurestore import UsageError
-from encore.featurestore.storage.replacement import whole_file
+from encore.featurestore.storage import whole_file
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from encore.encoders import FeatureExtractor, load_encoder
-from encore.experiments.bench.cells import CellStore
-from encore.experiments.bench.registry import TaskRegistry
-from encore.experiments.bench.task_data import TaskData, read_task
+from encore.experiments.bench import CellStore, TaskData, TaskRegistry, read_task
 from encore.featurestore import EncoderSpec, FeatureSpec, UsageError
-from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.common import settle_fields
 from encore.featurestore.layers import LayerPooling
 from encore.heads import TrainSettings
 

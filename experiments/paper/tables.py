@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.experiments.bench.intervals import half_width, sampling_half_width
-from encore.experiments.bench.registry import TaskRegistry
+from encore.experiments.bench import TaskRegistry, half_width, sampling_half_width
 
 MISSING = "–"
 

@@ -12,19 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.experiments.bench.cells import CellStore
-from encore.experiments.bench.settings import FeatureSetting, richest
-from encore.experiments.bench.task_data import TaskData
+from encore.experiments.bench import CellStore, FeatureSetting, TaskData, richest
 from encore.experiments.paper.request import Experiment
 from encore.featurestore import FeatureBlock, JobError, Store
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 from encore.heads import Evaluation, Labels, train_head
-from encore.heads.labels.split import Split
-from encore.heads.model.poolings import kind_of
+from encore.heads.labels import Split
+from encore.heads.model import kind_of
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.encoding import EncodeRequest, encode
+from encore.pipelines.ingestion import DeriveRequest, JobReport, derive
 from encore.pipelines.progress import ProgressDisplay, Silent
 
 Say = Callable[[str], None]

@@ -10,14 +10,12 @@ from importlib.metadata import version
 from typing import Any
 
 from encore.encoders.training import JointTraining
-from encore.experiments.bench.task_data import TaskData
+from encore.experiments.bench import TaskData
 from encore.featurestore import FeatureSpec, TextSpec
 from encore.featurestore.spec import EncoderSpec
 from encore.heads import Evaluation, Head
-from encore.heads.labels.training_ids import TrainingIds
-from encore.heads.model.classifier import Classifier
-from encore.heads.model.network import HeadModel
-from encore.heads.model.poolings import ClsPooling, MeanPooling
+from encore.heads.labels import TrainingIds
+from encore.heads.model import Classifier, ClsPooling, HeadModel, MeanPooling
 
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
 

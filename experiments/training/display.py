@@ -12,9 +12,8 @@ from rich.progress import Progress
 from rich.text import Text
 
 from encore.encoders.training import StepDone
-from encore.featurestore.common.quantities import counted
-from encore.pipelines.progress.displays import bar_columns, is_terminal, pause_after, say
-from encore.pipelines.progress.time_left import TimeLeft, in_words
+from encore.featurestore.common import counted
+from encore.pipelines.progress import TimeLeft, bar_columns, in_words, is_terminal, pause_after, say
 
 MEMORY = 0.95
 """Share of a smoothed loss that each step keeps: a step sees a few documents of a task, and its loss jumps."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from encore.encoders import Encoder, load_encoder
-from encore.encoders.text.tokenizer import BlockTokenizer
+from encore.encoders.text import BlockTokenizer
 from encore.encoders.training import (
     JointTraining,
     StepDone,
@@ -22,15 +22,14 @@ from encore.encoders.training import (
     seeded,
     write_encoder,
 )
-from encore.experiments.bench.registry import TaskRegistry
-from encore.experiments.bench.task_data import TaskData, TaskPart, read_task
+from encore.experiments.bench import TaskData, TaskPart, TaskRegistry, read_task
 from encore.experiments.training.artefacts import joint_head, provenance_of
 from encore.experiments.training.display import SilentTraining, TrainingDisplay
 from encore.featurestore import UsageError
-from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.common import settle_fields
 from encore.featurestore.spec import EncoderSpec
 from encore.heads import Evaluation, TrainSettings
-from encore.heads.model.classifier import Classifier
+from encore.heads.model import Classifier
 
 CHECKPOINT_STEPS = 100
 """Steps between two checkpoints. One takes three times the bytes of the weights, which a disk writes in a second or a

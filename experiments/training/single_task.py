@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from encore.encoders import load_encoder
 from encore.encoders.training import JointTraining, TaskExamples, TrainingSettings, predict
-from encore.experiments.bench.task_data import TaskData
+from encore.experiments.bench import TaskData
 from encore.experiments.training.multitask import fresh_head
 from encore.featurestore import UsageError
 from encore.heads import Evaluation

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders import Encoder
-from encore.encoders.text.tokenizer import BlockTokenizer
+from encore.encoders.text import BlockTokenizer
 from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
 from encore.experiments.word_sense.centroids import SenseCentroids, SenseInventory
 from encore.experiments.word_sense.first_senses import first_senses, read_first_senses
@@ -22,8 +22,7 @@ from encore.experiments.word_sense.scores import Coverage
 from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors
 from encore.featurestore import Store, UsageError, parse_quantizer
-from encore.featurestore.common.arguments import settle_fields
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted, settle_fields
 from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.progress import ProgressDisplay
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from encore.experiments.paper.tables import MISSING, markdown
+from encore.experiments.paper import MISSING, markdown
 from encore.experiments.word_sense.scores import Coverage, Interval, PairedIntervals, SenseScore
-from encore.featurestore.storage.replacement import whole_file
+from encore.featurestore.storage import whole_file
 
 BASELINE = "most frequent sense"
 WHOLE = "all"

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from encore.heads.metrics.class_counts import BOOTSTRAP_SEED, RESAMPLES
+from encore.heads.metrics import BOOTSTRAP_SEED, RESAMPLES
 
 Interval = tuple[float, float]
 Flags = npt.NDArray[np.bool_]

@@ -10,9 +10,8 @@ import pyarrow.parquet as pq
 
 from encore.featurestore import JobError, Store, UsageError
 from encore.featurestore.layers import LayerPooling
-from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.encoding import EncodeRequest, encode
+from encore.pipelines.ingestion import DeriveRequest, JobReport, derive
 from encore.pipelines.progress import ProgressDisplay, Silent
 
 ORIGINAL = "float16"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.seal import is_of_another_format
-from encore.featurestore.format.tombstones import START
-from encore.featurestore.segments.records import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import START, is_of_another_format
+from encore.featurestore.segments import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
 
 

@@ -16,15 +16,19 @@ import pyarrow.compute as pc
 
 from encore.featurestore.commits.presence import require_present
 from encore.featurestore.commits.rebase import CommittedSince
-from encore.featurestore.documents.keys import KeyArray
+from encore.featurestore.documents import KeyArray
 from encore.featurestore.errors import CommitConflict
-from encore.featurestore.history.block_list import NOTHING, BlockList, blocked
-from encore.featurestore.history.versions import Manifest
-from encore.featurestore.segments.deletion_vectors import live_positions, read_deletions, write_deletions
-from encore.featurestore.segments.entries import SegmentEntry, entry_table, snapshot_counts
-from encore.featurestore.segments.records import record_path
-from encore.featurestore.storage.cache import RememberedObjects
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.history import NOTHING, BlockList, Manifest, blocked
+from encore.featurestore.segments import (
+    SegmentEntry,
+    entry_table,
+    live_positions,
+    read_deletions,
+    record_path,
+    snapshot_counts,
+    write_deletions,
+)
+from encore.featurestore.storage import Objects, RememberedObjects
 from encore.featurestore.store import READ_THREADS, Store, version_log
 
 ATTEMPTS = 200

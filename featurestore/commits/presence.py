@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from encore.featurestore.commits.adoption import is_there
 from encore.featurestore.errors import CommitConflict
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import SegmentRecord, record_path
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments import SegmentEntry, SegmentRecord, record_path
+from encore.featurestore.storage import Objects
 
 THREADS = 16
 

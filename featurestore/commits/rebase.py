@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from encore.featurestore.documents.keys import KeyArray, KeyIndex
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.documents import KeyArray, KeyIndex
+from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.store import READ_THREADS, Store
 
 Positions = npt.NDArray[np.int64]

@@ -6,7 +6,7 @@ import hashlib
 
 from encore.featurestore.errors import RESTORE, SnapshotGone, StoreError
 from encore.featurestore.format.tombstones import look, opened
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 
 def get_named(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:

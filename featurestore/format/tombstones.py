@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format.seal import parse_json, seal, unseal
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 FORMAT_VERSION = 2
 """Releases from before there were tombstones refuse this one, and say so."""

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from encore.featurestore.documents.ids import id_array
+from encore.featurestore.documents import id_array
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format.parquet import DIGEST_BYTES, read_parquet
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import DIGEST_BYTES, read_parquet
+from encore.featurestore.storage import Objects
 
 SALT_PATH = "blocked/salt"
 SALT_BYTES = 32

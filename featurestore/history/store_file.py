@@ -6,10 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 from encore.featurestore.errors import RESTORE, StoreError, UsageError
-from encore.featurestore.format.seal import parse_json, seal, unseal
-from encore.featurestore.segments.records import FORMAT_VERSION
+from encore.featurestore.format import parse_json, unseal
+from encore.featurestore.format.seal import seal
+from encore.featurestore.segments import FORMAT_VERSION
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 STORE_FILE = "store.json"
 

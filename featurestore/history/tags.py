@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from encore.featurestore.errors import UPGRADE, StoreError, UsageError
-from encore.featurestore.format.names import is_count
-from encore.featurestore.format.seal import parse_json, seal, unseal
+from encore.featurestore.format import is_count, parse_json, unseal
+from encore.featurestore.format.seal import seal
 from encore.featurestore.history.versions import VersionLog
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 FORMAT_VERSION = 1
 TAG_NAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -9,11 +9,10 @@ import os
 from collections.abc import Iterable
 
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format.references import missing
-from encore.featurestore.format.tombstones import is_emptied
+from encore.featurestore.format import is_emptied, missing
 from encore.featurestore.history.versions import Manifest, list_path, manifest_path
-from encore.featurestore.segments.records import record_path
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments import record_path
+from encore.featurestore.storage import Objects
 
 
 def require_lists(objects: Objects, manifest: Manifest) -> None:

@@ -24,12 +24,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from encore.featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
-from encore.featurestore.format.names import WRITE_ID, is_count, is_long
-from encore.featurestore.format.parquet import read_parquet
-from encore.featurestore.format.references import get_named
-from encore.featurestore.format.seal import parse_json, seal, unseal
-from encore.featurestore.format.tombstones import EMPTIED, is_emptied, look
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import (
+    EMPTIED,
+    WRITE_ID,
+    get_named,
+    is_count,
+    is_emptied,
+    is_long,
+    look,
+    parse_json,
+    read_parquet,
+    unseal,
+)
+from encore.featurestore.format.seal import seal
+from encore.featurestore.storage import Objects
 
 FORMAT_VERSION = 1
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")

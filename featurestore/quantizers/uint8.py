@@ -9,11 +9,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 from encore.featurestore.errors import UsageError
-from encore.featurestore.quantizers.base.contract import Calibration
-from encore.featurestore.quantizers.base.histograms import Histogram
-from encore.featurestore.quantizers.base.ranges import Range
+from encore.featurestore.quantizers.base import Calibration, Histogram, Range
 
 LEVELS = 256
 GRANULARITIES = ("per-tensor", "per-dimension")

@@ -14,10 +14,10 @@ from pathlib import Path
 from obstore.store import LocalStore
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.seal import parse_json
+from encore.featurestore.format import parse_json
 from encore.featurestore.removal.plan import SegmentFolder
 from encore.featurestore.removal.sweep import THREADS
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.storage import Listed, Objects
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
 RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")

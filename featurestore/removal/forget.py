@@ -27,8 +27,8 @@ from encore.featurestore.removal.plan import Stock
 from encore.featurestore.removal.sweep import remove
 from encore.featurestore.removal.tag_holds import held_by_tags
 from encore.featurestore.removal.vacuum import AGE_LIMIT
-from encore.featurestore.rewriting.compaction import Compaction, compact
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.rewriting import Compaction, compact
+from encore.featurestore.storage import Listed, Objects
 from encore.featurestore.store import Store, version_log
 
 FAR = datetime.max.replace(tzinfo=UTC)

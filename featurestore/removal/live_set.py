@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import version_log
 
 REMOVALS = frozenset({"vacuum", "forget"})

@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from encore.featurestore.format.names import LONG, SHORT
-from encore.featurestore.format.tombstones import is_emptied
-from encore.featurestore.history.versions import MANIFEST
+from encore.featurestore.format import LONG, SHORT, is_emptied
+from encore.featurestore.history import MANIFEST
 from encore.featurestore.removal.live_set import Needs
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.storage import Listed, Objects
 from encore.featurestore.store import version_log
 
 LIST = re.compile(rf"lists/({LONG})\.parquet")

@@ -16,15 +16,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from encore.featurestore.commits.change import ATTEMPTS
+from encore.featurestore.commits import ATTEMPTS
 from encore.featurestore.errors import CommitConflict
-from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.format import EMPTIED, look, retire
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.live_set import Needs
 from encore.featurestore.removal.plan import Doomed
-from encore.featurestore.segments.entries import entry_table, snapshot_counts
-from encore.featurestore.segments.records import record_path
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.segments import entry_table, record_path, snapshot_counts
+from encore.featurestore.storage import Listed, Objects
 from encore.featurestore.store import version_log
 
 THREADS = 16

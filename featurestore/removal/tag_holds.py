@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.store import READ_THREADS, Store, version_log
 
 

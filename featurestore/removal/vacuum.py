@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.history.store_file import STORE_FILE, read_spec
+from encore.featurestore.history import STORE_FILE, read_spec
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.activity import staged_files
 from encore.featurestore.removal.live_set import KeepRule, Needs, spanning
 from encore.featurestore.removal.plan import Stock
 from encore.featurestore.removal.sweep import remove
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.storage import Listed, Objects
 
 AGE_LIMIT = timedelta(days=7)
 """Nothing younger is removed. It is to be longer than the longest job, which commits at its end what it wrote first."""

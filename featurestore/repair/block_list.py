@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.documents.ids import id_array
-from encore.featurestore.history.block_list import LIST_PATH, SALT_BYTES, SALT_PATH, list_of, read_salt
+from encore.featurestore.documents import id_array
+from encore.featurestore.history import LIST_PATH, SALT_BYTES, SALT_PATH, list_of, read_salt
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.repair.quarantine import Aside
 

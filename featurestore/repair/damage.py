@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from encore.featurestore.errors import UPGRADE, NewerFormat, StoreError
-from encore.featurestore.format.seal import is_of_another_format
-from encore.featurestore.history.block_list import LIST_PATH, SALT_PATH
-from encore.featurestore.history.store_file import STORE_FILE
-from encore.featurestore.history.versions import MANIFEST
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import FORMAT_VERSION
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.verification.findings import UNREAD, Finding
+from encore.featurestore.format import is_of_another_format
+from encore.featurestore.history import LIST_PATH, MANIFEST, SALT_PATH, STORE_FILE
+from encore.featurestore.segments import FORMAT_VERSION, SegmentEntry
+from encore.featurestore.storage import Objects
+from encore.featurestore.verification import UNREAD, Finding
 
 LIST = re.compile(r"lists/([^/]+)\.parquet")
 VECTOR = re.compile(r"deletions/([^/]+)")

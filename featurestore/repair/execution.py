@@ -11,21 +11,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from encore.featurestore.commits.change import ATTEMPTS, less
+from encore.featurestore.commits import ATTEMPTS, less
 from encore.featurestore.errors import CommitConflict, StoreError
-from encore.featurestore.format.names import new_run_id
-from encore.featurestore.history.block_list import blocked
-from encore.featurestore.history.store_file import STORE_FILE
-from encore.featurestore.history.tags import tag_path
-from encore.featurestore.history.versions import MANIFEST, Manifest, manifest_path
+from encore.featurestore.format import new_run_id
+from encore.featurestore.history import MANIFEST, STORE_FILE, Manifest, blocked, manifest_path, tag_path
 from encore.featurestore.repair.block_list import drop_block_list, rebuild_block_list
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.repair.plan import RepairPlan
 from encore.featurestore.repair.quarantine import Aside
 from encore.featurestore.repair.snapshots import State, look_at_snapshots
-from encore.featurestore.segments.entries import SegmentEntry, entry_table, snapshot_counts
-from encore.featurestore.segments.records import record_path
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments import SegmentEntry, entry_table, record_path, snapshot_counts
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import READ_THREADS, Store, version_log
 
 

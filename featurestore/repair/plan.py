@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.history.store_file import STORE_FILE, read_spec
+from encore.featurestore.history import STORE_FILE, read_spec
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.repair.snapshots import State, look_at_snapshots
 from encore.featurestore.repair.store_file import old_store_id, rebuilt, sound_spec
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
-from encore.featurestore.verification.findings import Finding
-from encore.featurestore.verification.segment_objects import ReadOnce
-from encore.featurestore.verification.store import Progress, verify_objects
+from encore.featurestore.verification import Finding, Progress, ReadOnce, verify_objects
 
 
 @dataclass(frozen=True)

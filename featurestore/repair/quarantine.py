@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.tombstones import EMPTIED, look
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import EMPTIED, look
+from encore.featurestore.storage import Objects
 
 THREADS = 8
 

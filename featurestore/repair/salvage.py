@@ -15,19 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.commits.change import Change, commit
-from encore.featurestore.documents.keys import KeyIndex
+from encore.featurestore.commits import Change, commit
+from encore.featurestore.documents import KeyIndex
 from encore.featurestore.errors import StoreError
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.repair.quarantine import Aside
 from encore.featurestore.repair.store_file import records
-from encore.featurestore.segments.deletion_vectors import live_positions
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import SegmentRecord, record_path
+from encore.featurestore.segments import SegmentEntry, SegmentRecord, live_positions, record_path
 from encore.featurestore.store import READ_THREADS, Store
-from encore.featurestore.verification.findings import Audit
-from encore.featurestore.verification.lists import Span
-from encore.featurestore.verification.segment import check_segment
+from encore.featurestore.verification import Audit, Span, check_segment
 
 Positions = npt.NDArray[np.int64]
 BATCH = 64

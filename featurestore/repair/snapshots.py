@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.history.tags import snapshot_number, tag_names
-from encore.featurestore.history.versions import EMPTY, Manifest
+from encore.featurestore.history import EMPTY, Manifest, snapshot_number, tag_names
 from encore.featurestore.repair.damage import Damage
-from encore.featurestore.segments.entries import SegmentEntry, entries_of
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.segments import SegmentEntry, entries_of
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import version_log
 
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from encore.featurestore.commits.change import Change, commit
+from encore.featurestore.commits import Change, commit
 from encore.featurestore.errors import CommitConflict, UsageError
-from encore.featurestore.history.torn_writes import require_records
+from encore.featurestore.history import require_records
 from encore.featurestore.rewriting.merge import merge
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import SegmentRecord
+from encore.featurestore.segments import SegmentEntry, SegmentRecord
 from encore.featurestore.store import Store, version_log
 
 TARGET_BYTES = 64 << 20

@@ -11,14 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from encore.featurestore.errors import SnapshotGone, UsageError
-from encore.featurestore.format.tombstones import EMPTIED, look
-from encore.featurestore.history.store_file import STORE_FILE
-from encore.featurestore.history.tags import tag_path, tags
-from encore.featurestore.history.versions import Manifest, manifest_path
+from encore.featurestore.format import EMPTIED, look
+from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path
+from encore.featurestore.history.tags import tags
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store, version_log
-from encore.featurestore.verification.store import Progress
+from encore.featurestore.verification import Progress
 
 LOOKS = 5
 """Times that a copy begins, where a vacuum takes what it is copying."""

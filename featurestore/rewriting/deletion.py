@@ -9,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.commits.change import Change, commit_on_head
-from encore.featurestore.documents.ids import id_array, key_hashes
-from encore.featurestore.documents.keys import words
+from encore.featurestore.commits import Change, commit_on_head
+from encore.featurestore.documents import id_array, key_hashes, words
 from encore.featurestore.errors import DataError
-from encore.featurestore.history.block_list import block as put_on_block_list
+from encore.featurestore.history import block as put_on_block_list
 from encore.featurestore.store import Store
 
 EXAMPLES = 5

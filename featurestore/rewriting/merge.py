@@ -12,12 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.commits.adoption import find_finished
-from encore.featurestore.documents.blocks import FeatureBlock, concatenate_indexes
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.reader import SegmentReader
-from encore.featurestore.segments.records import SegmentRecord
-from encore.featurestore.segments.writer import EncodingCounts, write_segment
+from encore.featurestore.commits import find_finished
+from encore.featurestore.documents import FeatureBlock, concatenate_indexes
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, SegmentReader, SegmentRecord, write_segment
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.store import READ_THREADS, Store
 

@@ -9,16 +9,21 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.references import get_named, missing
-from encore.featurestore.history.block_list import LIST_PATH, SALT_PATH, blocked
-from encore.featurestore.history.versions import Manifest, list_path, manifest_path
-from encore.featurestore.segments.deletion_vectors import read_deletions, vector_path
-from encore.featurestore.segments.entries import SegmentEntry, entries_of
-from encore.featurestore.segments.reader import SegmentReader
-from encore.featurestore.segments.records import StoredObject, attempt_path, record_path
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import get_named, missing
+from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path
+from encore.featurestore.segments import (
+    SegmentEntry,
+    SegmentReader,
+    StoredObject,
+    attempt_path,
+    entries_of,
+    read_deletions,
+    record_path,
+    vector_path,
+)
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import version_log
-from encore.featurestore.verification.store import Progress
+from encore.featurestore.verification import Progress
 
 THREADS = 8
 """Segments that are copied at a time; an object of each is held in memory."""

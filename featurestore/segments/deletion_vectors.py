@@ -11,10 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format.names import WRITE_ID
-from encore.featurestore.format.parquet import read_parquet
-from encore.featurestore.format.references import get_named
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import WRITE_ID, get_named, read_parquet
+from encore.featurestore.storage import Objects
 
 
 def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:

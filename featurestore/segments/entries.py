@@ -9,7 +9,7 @@ from operator import attrgetter
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.format.names import LONG, SHORT, all_counts, all_match
+from encore.featurestore.format import LONG, SHORT, all_counts, all_match
 from encore.featurestore.segments.records import SegmentRecord
 
 ENTRY_SCHEMA = pa.schema(

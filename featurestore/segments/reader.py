@@ -13,18 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.common.lazy_attribute import lazy
-from encore.featurestore.documents.blocks import INDEX_SCHEMA
-from encore.featurestore.documents.columns import plain, promoted
+from encore.featurestore.common import lazy
+from encore.featurestore.documents import INDEX_SCHEMA, plain, promoted
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format.parquet import DIGEST_BYTES, read_parquet, read_schema
-from encore.featurestore.format.references import get_named, missing
-from encore.featurestore.format.seal import parse_json
+from encore.featurestore.format import DIGEST_BYTES, get_named, missing, parse_json, read_parquet, read_schema
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.segments.shards import Layout, Shard
 from encore.featurestore.segments.writer import INDEX_FILE
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 LARGEST_CHUNK = 64 << 20
 """Decoded bytes of a chunk beyond its last row: 1 MiB is what this release writes."""

@@ -11,8 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore.errors import RESTORE, UPGRADE, NewerFormat, StoreError
-from encore.featurestore.format.names import is_below_attempt, is_count, is_long, is_short
-from encore.featurestore.format.seal import parse_json
+from encore.featurestore.format import is_below_attempt, is_count, is_long, is_short, parse_json
 
 FORMAT_VERSION = 1
 

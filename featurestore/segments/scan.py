@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.common.lazy_attribute import lazy
-from encore.featurestore.documents.blocks import FeatureBlock
+from encore.featurestore.common import lazy
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.segments.buffer_pool import Leases
 from encore.featurestore.segments.deletion_vectors import live_positions

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.checksum32 import CRC32C
 
-from encore.featurestore.common.lazy_attribute import lazy
+from encore.featurestore.common import lazy
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format.references import missing
+from encore.featurestore.format import missing
 from encore.featurestore.segments.codecs import decoder
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 PIECE_BYTES = 4 << 20
 """Stored bytes that one request asks for: a shard no larger comes whole, its index included."""

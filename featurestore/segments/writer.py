@@ -16,9 +16,9 @@ import zarr
 from zarr.codecs import BytesCodec
 from zarr.storage import MemoryStore
 
-from encore.featurestore.documents.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
+from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.tombstones import look
+from encore.featurestore.format import look
 from encore.featurestore.segments.codecs import codec_chain
 from encore.featurestore.segments.records import (
     FORMAT_VERSION,
@@ -29,7 +29,7 @@ from encore.featurestore.segments.records import (
     record_path,
 )
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 
 CHUNK_BYTES = 1 << 20
 """Packed features of one Zarr chunk: what a random read costs, and what one crc32c covers."""

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from encore.featurestore.common.arguments import as_text
+from encore.featurestore.common import as_text
 from encore.featurestore.errors import UsageError
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)(.*)", re.DOTALL)

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.parquet import DIGEST_BYTES, read_parquet
-from encore.featurestore.history.block_list import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
+from encore.featurestore.format import DIGEST_BYTES, read_parquet
+from encore.featurestore.history import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
 from encore.featurestore.verification.findings import Audit
 
 

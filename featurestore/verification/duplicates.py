@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from encore.featurestore.documents.keys import KeyArray
+from encore.featurestore.documents import KeyArray
 
 PARTITION_DOCUMENTS = 1 << 22
 """Documents that are sorted at a time."""

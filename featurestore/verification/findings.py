@@ -6,9 +6,8 @@ import threading
 from dataclasses import dataclass, field
 
 from encore.featurestore.errors import RESTORE, UPGRADE, StoreError
-from encore.featurestore.format.tombstones import is_emptied
-from encore.featurestore.storage.links import ADVICE
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import is_emptied
+from encore.featurestore.storage import ADVICE, Objects
 
 UNREAD = "see that storage lets it be read"
 """What to do about an object that storage refuses: nobody knows whether it is damaged."""

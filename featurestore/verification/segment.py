@@ -10,15 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.documents.blocks import INDEX_SCHEMA
-from encore.featurestore.documents.ids import key_hashes
-from encore.featurestore.documents.keys import KeyArray, words
+from encore.featurestore.common import counted
+from encore.featurestore.documents import INDEX_SCHEMA, KeyArray, key_hashes, words
 from encore.featurestore.errors import StoreError
-from encore.featurestore.segments.deletion_vectors import read_deletions, vector_path
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import record_path
-from encore.featurestore.segments.writer import INDEX_FILE
+from encore.featurestore.segments import INDEX_FILE, SegmentEntry, read_deletions, record_path, vector_path
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.verification.arrays import check_arrays
 from encore.featurestore.verification.duplicates import Lives, lives_of_segment

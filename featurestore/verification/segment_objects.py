@@ -9,14 +9,18 @@ from functools import cached_property
 from typing import Any
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.seal import parse_json
-from encore.featurestore.format.tombstones import opened
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.reader import SegmentReader
-from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
-from encore.featurestore.segments.writer import INDEX_FILE
+from encore.featurestore.format import opened, parse_json
+from encore.featurestore.segments import (
+    INDEX_FILE,
+    SegmentEntry,
+    SegmentReader,
+    SegmentRecord,
+    StoredObject,
+    attempt_path,
+    record_path,
+)
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.findings import Audit
 
 GROUP_FILE = "zarr.json"

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from encore.featurestore.errors import RESTORE, StoreError, UsageError
-from encore.featurestore.format.seal import parse_json
-from encore.featurestore.format.tombstones import opened
-from encore.featurestore.history.store_file import STORE_FILE, read_spec
-from encore.featurestore.history.tags import TAG_NAME, snapshot_number
-from encore.featurestore.history.versions import Manifest, manifest_path
-from encore.featurestore.segments.records import FORMAT_VERSION
+from encore.featurestore.format import opened, parse_json
+from encore.featurestore.history import STORE_FILE, TAG_NAME, Manifest, manifest_path, read_spec, snapshot_number
+from encore.featurestore.segments import FORMAT_VERSION
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.store import version_log
 from encore.featurestore.verification.findings import Audit

@@ -8,13 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.history.tags import snapshot_number
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.reader import SegmentReader
-from encore.featurestore.segments.records import attempt_path, record_path
-from encore.featurestore.segments.writer import INDEX_FILE
+from encore.featurestore.history import snapshot_number
+from encore.featurestore.segments import INDEX_FILE, SegmentEntry, SegmentReader, attempt_path, record_path
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import READ_THREADS, version_log
 from encore.featurestore.verification.block_list import check_block_list
 from encore.featurestore.verification.duplicates import Duplicate, LifeFiles

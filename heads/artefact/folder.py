@@ -12,11 +12,8 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.storage.addresses import Address
-from encore.featurestore.storage.local_files import exchange
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.storage.sync import make_folder, sync_folder, sync_tree
-from encore.featurestore.storage.user_files import check_folder as check_open_folder
+from encore.featurestore.storage import Address, Objects, exchange, make_folder, sync_folder, sync_tree
+from encore.featurestore.storage import check_folder as check_open_folder
 
 HEAD_FILE = "head.json"
 WEIGHTS_FILE = "weights.safetensors"

@@ -18,18 +18,15 @@ import pyarrow as pa
 import safetensors.torch
 import torch
 
-from encore.featurestore.common.lazy_attribute import lazy
+from encore.featurestore.common import lazy
 from encore.featurestore.errors import EncoreError, StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.artefact.document import FORMAT_VERSION, damaged, read_document, read_weights
 from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
-from encore.heads.labels.training_ids import TrainingIds
-from encore.heads.metrics.evaluation import Evaluation
-from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.network import HeadModel
-from encore.heads.model.pair import PairPooling
-from encore.heads.model.poolings import kind_of
-from encore.heads.training.trainer import TrainedHead
+from encore.heads.labels import TrainingIds
+from encore.heads.metrics import Evaluation
+from encore.heads.model import AttentionPooling, HeadModel, PairPooling, kind_of
+from encore.heads.training import TrainedHead
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")

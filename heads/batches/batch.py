@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.heads.model.layer_mix import LayerMix
+from encore.heads.model import LayerMix
 
 
 @dataclass(frozen=True)

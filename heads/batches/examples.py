@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.documents.blocks import FeatureBlock
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches.batch import DecodedBatch
 from encore.heads.batches.sampler import budget_batches, check_block, pad, rows_of_budget
-from encore.heads.model.layer_mix import LayerMix
-from encore.heads.model.network import HeadModel
+from encore.heads.model import HeadModel, LayerMix
 
 Codes = npt.NDArray[np.int64]
 """(documents,) positions of classes in a list of their names."""

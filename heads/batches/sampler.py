@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.documents.blocks import FeatureBlock
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import StoreError
 from encore.featurestore.spec import FeatureSpec
 

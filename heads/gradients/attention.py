@@ -11,14 +11,12 @@ import math
 
 import torch
 
-from encore.heads.batches.batch import DecodedBatch
+from encore.heads.batches import DecodedBatch
 from encore.heads.gradients.layer_mix import StackedMix
 from encore.heads.gradients.parameters import StackedLinear, StackedWeights
 from encore.heads.gradients.standard import Standard
-from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.pair import text_masks
-from encore.heads.products.bmm import batched, large
-from encore.heads.products.linear import product
+from encore.heads.model import AttentionPooling, text_masks
+from encore.heads.products import batched, large, product
 
 
 class StackedAttention:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from encore.heads.batches.batch import DecodedBatch
+from encore.heads.batches import DecodedBatch
 from encore.heads.gradients.layer_mix import StackedMix
 from encore.heads.gradients.standard import Standard
-from encore.heads.model.poolings import ClsPooling, MeanPooling
+from encore.heads.model import ClsPooling, MeanPooling
 
 
 class StackedAverage:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from encore.heads.gradients.parameters import StackedLinear, StackedWeights
-from encore.heads.model.classifier import draw_bits, kept_from
+from encore.heads.model import draw_bits, kept_from
 
 
 class StackedClassifier:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from encore.heads.products.bmm import large
+from encore.heads.products import large
 
 Tensors = dict[str, torch.Tensor]
 

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
-from encore.heads.batches.batch import DecodedBatch
+from encore.heads.batches import DecodedBatch
 from encore.heads.gradients.attention import StackedAttention
 from encore.heads.gradients.average import StackedAverage
 from encore.heads.gradients.classifier import StackedClassifier
 from encore.heads.gradients.layer_mix import LOGITS, StackedMix
 from encore.heads.gradients.parameters import StackedWeights
 from encore.heads.gradients.standard import Standard
-from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.network import HeadModel
-from encore.heads.model.pair import PairPooling
-from encore.heads.model.poolings import ClsPooling, MeanPooling
+from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling
 
 
 class HeadStack:

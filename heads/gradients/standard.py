@@ -14,13 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from encore.heads.batches.examples import Examples
-from encore.heads.batches.sampler import budget_batches, rows_of_budget
+from encore.heads.batches import Examples, budget_batches, rows_of_budget
 from encore.heads.gradients.parameters import Tensors
-from encore.heads.model.layer_mix import LayerMix
-from encore.heads.model.network import HeadModel
-from encore.heads.model.pair import PairPooling
-from encore.heads.model.poolings import ClsPooling, MeanPooling
+from encore.heads.model import ClsPooling, HeadModel, LayerMix, MeanPooling, PairPooling
 
 SAMPLE = 4096
 """Documents that mean and deviation are taken from, at most: every k-th one."""

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.documents.ids import key_hashes
+from encore.featurestore.common import counted
+from encore.featurestore.documents import key_hashes
 from encore.featurestore.errors import DataError, UsageError
 from encore.heads.labels.normal_form import in_order
 from encore.heads.labels.table import Labels, named, named_classes, written_otherwise

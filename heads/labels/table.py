@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 from encore.featurestore.errors import DataError, UsageError
 from encore.heads.labels.normal_form import in_order, named_twins, near_twins, normal_labels
 from encore.tablefiles.names import shown_name

@@ -11,11 +11,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 from encore.featurestore.errors import DataError
-from encore.heads.labels.normal_form import in_order, named_twins, near_twins, normal_labels
-from encore.heads.labels.table import Labels, blanks_around, named, named_classes, written_otherwise
-from encore.heads.labels.training_ids import TrainingIds
+from encore.heads.labels import (
+    Labels,
+    TrainingIds,
+    blanks_around,
+    in_order,
+    named,
+    named_classes,
+    named_twins,
+    near_twins,
+    normal_labels,
+    written_otherwise,
+)
 from encore.heads.metrics.evaluation import Evaluation
 
 logger = logging.getLogger("encore")

@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.documents.blocks import FeatureBlock
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches.decoding_table import DecodingTable
-from encore.heads.batches.sampler import budget_batches
-from encore.heads.model.network import HeadModel
+from encore.heads.batches import DecodingTable, budget_batches
+from encore.heads.model import HeadModel
 from encore.heads.scoring.device_heads import heads_on
 from encore.heads.scoring.streams import DeviceStreams
 from encore.heads.scoring.vectors import Batch

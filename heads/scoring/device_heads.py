@@ -9,8 +9,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.network import HeadModel
+from encore.heads.model import AttentionPooling, HeadModel
 from encore.heads.scoring.folding import folded_hidden
 from encore.heads.scoring.vectors import Batch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from encore.heads.model.attention import AttentionPooling
+from encore.heads.model import AttentionPooling
 
 
 def folded_hidden(pooling: AttentionPooling, hidden: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:

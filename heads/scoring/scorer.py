@@ -16,15 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.documents.blocks import FeatureBlock
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.artefact.head import Head
-from encore.heads.batches.sampler import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
-from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.network import HeadModel
-from encore.heads.model.pair import PairPooling, compare_texts
-from encore.heads.products.openblas import laid_out, multiply
+from encore.heads.artefact import Head
+from encore.heads.batches import BATCH_FLOATS, budget_batches, check_block, pad, rows_of_budget
+from encore.heads.model import AttentionPooling, HeadModel, PairPooling, compare_texts
+from encore.heads.products import laid_out, multiply
 from encore.heads.scoring.device import DeviceScoring
 from encore.heads.scoring.folding import folded_hidden
 from encore.heads.scoring.vectors import Batch, PooledHeads, Scratch

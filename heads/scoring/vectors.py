@@ -13,12 +13,8 @@ from typing import Protocol
 
 import torch
 
-from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.network import HeadModel
-from encore.heads.model.pair import PairPooling, text_masks
-from encore.heads.model.poolings import MeanPooling
-from encore.heads.products.linear import product
-from encore.heads.products.openblas import ROWS, laid_out, multiply, weighted_sums
+from encore.heads.model import AttentionPooling, HeadModel, MeanPooling, PairPooling, text_masks
+from encore.heads.products import ROWS, laid_out, multiply, product, weighted_sums
 
 Mix = tuple[float, ...] | None
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from encore.featurestore import FeatureBlock, Store, StoreError
-from encore.featurestore.documents.blocks import concatenate_indexes
+from encore.featurestore.documents import concatenate_indexes
 
 MEMORY = 2 << 30
 """Bytes of packed features that are held in memory unless told otherwise; those of a million short texts at one bit."""

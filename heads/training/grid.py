@@ -13,12 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from encore.heads.batches.batch import DecodedBatch
-from encore.heads.batches.examples import Codes, Examples
-from encore.heads.batches.sampler import budget_batches, rows_of_budget, training_batches
-from encore.heads.gradients.stack import HeadStack
-from encore.heads.gradients.standard import Standard
-from encore.heads.model.network import HeadModel
+from encore.heads.batches import Codes, DecodedBatch, Examples, budget_batches, rows_of_budget, training_batches
+from encore.heads.gradients import HeadStack, Standard
+from encore.heads.model import HeadModel
 from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.training.settings import Point, TrainSettings
 from encore.heads.training.threads import TOGETHER, SharedPasses, in_parts

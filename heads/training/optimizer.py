@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from encore.heads.gradients.layer_mix import LOGITS
-from encore.heads.gradients.parameters import Tensors
+from encore.heads.gradients import LOGITS, Tensors
 from encore.heads.training.settings import TrainSettings
 
 MIX_RATE = 100

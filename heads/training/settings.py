@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
-from encore.featurestore.common.arguments import settle_fields
+from encore.featurestore.common import settle_fields
 from encore.featurestore.errors import UsageError
-from encore.heads.model.layer_mix import LAYER_MIXES
-from encore.heads.model.poolings import check_kind, check_queries_of
+from encore.heads.model import LAYER_MIXES, check_kind, check_queries_of
 
 EPOCHS = 8
 """Passes over the training documents unless given; dev accuracy of SST-2, AG News, DBpedia and MRPC peaks at 3 to 8."""

@@ -10,8 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from encore.heads.batches.batch import DecodedBatch
-from encore.heads.batches.examples import Codes
+from encore.heads.batches import Codes, DecodedBatch
 
 Reader = TypeVar("Reader")
 Thing = TypeVar("Thing")

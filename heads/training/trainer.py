@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encore.featurestore.documents.blocks import FeatureBlock
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import DataError, UsageError
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches.examples import Codes, Examples
-from encore.heads.metrics.evaluation import Evaluation
-from encore.heads.model.network import HeadModel
-from encore.heads.model.poolings import default_pooling
+from encore.heads.batches import Codes, Examples
+from encore.heads.metrics import Evaluation
+from encore.heads.model import HeadModel, default_pooling
 from encore.heads.training.epochs import Epoch, Progress, still_rising
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings

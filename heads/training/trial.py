@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import torch
 
 from encore.featurestore.errors import UsageError
-from encore.heads.batches.examples import Codes
-from encore.heads.gradients.parameters import StackedWeights, Tensors
-from encore.heads.gradients.standard import Standard
-from encore.heads.model.network import HeadModel
+from encore.heads.batches import Codes
+from encore.heads.gradients import StackedWeights, Standard, Tensors
+from encore.heads.model import HeadModel
 from encore.heads.training.epochs import Epoch
 from encore.heads.training.optimizer import HeadOptimizer
 from encore.heads.training.settings import Point, TrainSettings

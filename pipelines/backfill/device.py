@@ -6,7 +6,7 @@ import torch
 
 from encore.encoders.device import resolve_device
 from encore.featurestore import UsageError
-from encore.heads.scoring.scorer import check_dtype
+from encore.heads.scoring import check_dtype
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 

@@ -12,24 +12,20 @@ from typing import Any
 import apache_beam as beam
 
 from encore.featurestore import DataError, Store, UsageError
-from encore.featurestore.common.arguments import settle_fields, several
-from encore.featurestore.history.torn_writes import require_records
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.common import settle_fields, several
+from encore.featurestore.history import require_records
+from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.store import READ_THREADS
 from encore.heads import Head
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
-from encore.pipelines.flow.unit_states import Failure
-from encore.pipelines.ingestion.job import JobReport, package_versions
-from encore.pipelines.predictions import PredictionFile, Predictions, Work
-from encore.pipelines.predictions.backlog import plan_units
-from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit
+from encore.pipelines.flow import Failure
+from encore.pipelines.ingestion import JobReport, package_versions
+from encore.pipelines.predictions import PredictionFile, Predictions, SegmentOutcome, SegmentUnit, Work, plan_units
 from encore.pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
-from encore.pipelines.registry.head_copies import head_name, stage_heads
-from encore.pipelines.runs.run_folder import RunFolder
-from encore.pipelines.runs.runner import RunnerChoice, run_to_end
-from encore.pipelines.runs.totals import LOST
+from encore.pipelines.registry import head_name, stage_heads
+from encore.pipelines.runs import LOST, RunFolder, RunnerChoice, run_to_end
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
 """A vacuum with an age limit below what the job took, or somebody else, has removed it."""

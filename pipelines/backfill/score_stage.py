@@ -15,19 +15,24 @@ import torch
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.segments.buffer_pool import Leases
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments import Leases, SegmentEntry
 from encore.featurestore.store import READ_THREADS
 from encore.pipelines.backfill.device import scoring_on
-from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow import overlapped
 from encore.pipelines.flow.read_ahead import read_ahead
-from encore.pipelines.predictions import PredictionFile, Predictions, new_path, prediction_table
-from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
-from encore.pipelines.predictions.sources import carried
+from encore.pipelines.predictions import (
+    PredictionFile,
+    Predictions,
+    SegmentOutcome,
+    SegmentUnit,
+    UnitAtWork,
+    carried,
+    new_path,
+    prediction_table,
+)
 from encore.pipelines.progress import Passing
-from encore.pipelines.registry.head_copies import StagedHeads
-from encore.pipelines.runs.memory import give_back_freed_memory
-from encore.pipelines.runs.run_folder import RunFolder
+from encore.pipelines.registry import StagedHeads
+from encore.pipelines.runs import RunFolder, give_back_freed_memory
 
 BLOCK_BYTES = 64 << 20
 """Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from encore.encoders.documents import DOCUMENT_COLUMNS
-from encore.featurestore.common.arguments import settle_fields
-from encore.featurestore.documents.blocks import INDEX_SCHEMA
+from encore.featurestore.common import settle_fields
+from encore.featurestore.documents import INDEX_SCHEMA
 from encore.featurestore.errors import UsageError
 from encore.tablefiles import Wanted
 

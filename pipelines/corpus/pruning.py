@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore import Store
-from encore.featurestore.common.quantities import counted
-from encore.pipelines.corpus import Plan
+from encore.featurestore.common import counted
+from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.limits import Limit
 from encore.tablefiles import Listing
-from encore.tablefiles.csv.format import ends_in_line_end
+from encore.tablefiles.csv import ends_in_line_end
 
 EXAMPLES = 20
 """Ids that are shown; the run's list has all."""

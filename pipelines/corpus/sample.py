@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders.documents import DocumentBlock
-from encore.featurestore.documents.ids import KEY_BYTES, key_hashes
+from encore.featurestore.documents import KEY_BYTES, key_hashes
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.corpus.raw_rows import RawRows

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders.documents import DocumentBlock
-from encore.featurestore.documents.ids import text_digests
+from encore.featurestore.documents import text_digests
 from encore.pipelines.corpus.raw_rows import RawRows
 from encore.pipelines.corpus.units import WorkUnit
 from encore.pipelines.dead_letters import DeadLetter

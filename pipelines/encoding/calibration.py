@@ -17,10 +17,9 @@ from apache_beam.ml.inference.base import RunInference
 from encore.encoders import DocumentBlock, FeatureExtractor
 from encore.featurestore import FeatureSpec, Quantizer
 from encore.featurestore.quantizers import quantizer_from_dict
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.pipelines.encoding.handler import ExtractorHandler
-from encore.pipelines.runs.run_folder import RunFolder
-from encore.pipelines.runs.runner import RunnerChoice, run_to_end
+from encore.pipelines.runs import RunFolder, RunnerChoice, run_to_end
 
 
 def calibrate_with_encoder(

@@ -10,11 +10,10 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from encore.encoders import FeatureExtractor
 from encore.featurestore import FeatureSpec
-from encore.featurestore.common.panics import panics_as_errors
-from encore.featurestore.segments.records import RejectedDocument
-from encore.featurestore.segments.writer import EncodingCounts
+from encore.featurestore.common import panics_as_errors
+from encore.featurestore.segments import EncodingCounts, RejectedDocument
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.flow.unit_states import Failure, UnitDocuments, UnitFeatures
+from encore.pipelines.flow import Failure, UnitDocuments, UnitFeatures
 from encore.pipelines.progress import Counts, Passing
 
 

@@ -12,36 +12,32 @@ from apache_beam.ml.inference.base import RunInference
 from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, Store, StoreError, UsageError
 from encore.featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
-from encore.featurestore.common.arguments import settle_fields
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.segments.codecs import check_codec
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.storage.user_files import check_folder
+from encore.featurestore.common import counted, settle_fields
+from encore.featurestore.segments import check_codec
+from encore.featurestore.storage import Objects, check_folder
 from encore.pipelines.corpus import (
     UNITS_AIMED_AT,
     CorpusColumns,
     DocumentSize,
     Plan,
+    PruneLimit,
+    Pruning,
     group_by_split,
     plan,
     read_sample,
     sample_units,
     smallest_keys,
 )
-from encore.pipelines.corpus.pruning import PruneLimit, Pruning
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.encoding.calibration import calibrate_with_encoder
 from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.ingestion.job import JobReport, SegmentJob
-from encore.pipelines.ingestion.stages import Snapshot
-from encore.pipelines.ingestion.store_spec import settle_spec, settled_spec
+from encore.pipelines.ingestion import JobReport, SegmentJob, Snapshot, settle_spec, settled_spec
 from encore.pipelines.progress import Passing, ProgressDisplay, Silent
-from encore.pipelines.runs.run_folder import RunFolder
-from encore.pipelines.runs.runner import RunnerChoice
+from encore.pipelines.runs import RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
-from encore.tablefiles.listing.own_outputs import refuse_outputs_among_inputs
+from encore.tablefiles.listing import refuse_outputs_among_inputs
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from apache_beam.utils.shared import Shared
 
 from encore.encoders import DocumentBlock
 from encore.featurestore import INDEX_SCHEMA
-from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.common import panics_as_errors
 from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
-from encore.pipelines.flow.unit_states import Failure, UnitDocuments, UnitState
-from encore.pipelines.ingestion.stages import Snapshot, settle
+from encore.pipelines.flow import Failure, UnitDocuments, UnitState
+from encore.pipelines.ingestion import Snapshot, settle
 
 
 class ReadUnits(beam.DoFn):

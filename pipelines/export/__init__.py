@@ -2,4 +2,9 @@
 
 from encore.pipelines.export.job import Exported, ExportRequest, HeadExport, export
 
-__all__ = ["ExportRequest", "Exported", "HeadExport", "export"]
+__all__ = [
+    "ExportRequest",
+    "Exported",
+    "HeadExport",
+    "export",
+]

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from encore.featurestore import Store
-from encore.featurestore.documents.blocks import of_schema
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.documents import of_schema
+from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.export.head_columns import HeadColumns
-from encore.pipelines.flow.lookahead import overlapped
-from encore.pipelines.predictions import PredictionFile, Predictions
-from encore.pipelines.predictions.sources import Sources, compose, source_files
+from encore.pipelines.flow import overlapped
+from encore.pipelines.predictions import PredictionFile, Predictions, Sources, compose, source_files
 
 AHEAD_SEGMENTS = 16
 """Segments that are read ahead from object storage."""

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore import UsageError
-from encore.pipelines.predictions.contents import PROBABILITIES
-from encore.pipelines.predictions.probabilities import named, named_type
+from encore.pipelines.predictions import PROBABILITIES, named, named_type
 
 DOC_ID = pa.field("doc_id", pa.string(), nullable=False)
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from encore.featurestore import Store, UsageError
-from encore.featurestore.common.arguments import settle_fields
-from encore.featurestore.history.versions import Manifest
+from encore.featurestore.common import settle_fields
+from encore.featurestore.history import Manifest
 from encore.featurestore.newest import read_store
-from encore.featurestore.storage.user_files import check_file, new_file
+from encore.featurestore.storage import check_file, new_file
 from encore.pipelines.export.exporter import Exporter
 from encore.pipelines.export.head_columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
 from encore.pipelines.export.row_groups import RowGroups
 from encore.pipelines.predictions import PredictionFile, Predictions
-from encore.pipelines.registry.head_copies import read_staged
+from encore.pipelines.registry import read_staged
 
 ENDING = ".parquet"
 

@@ -16,12 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore import INDEX_SCHEMA, Store
-from encore.featurestore.commits.adoption import find_finished
-from encore.featurestore.documents.blocks import concatenate_indexes
-from encore.featurestore.documents.columns import differ
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import RejectedDocument, SegmentRecord
-from encore.featurestore.segments.writer import EncodingCounts, write_segment
+from encore.featurestore.commits import find_finished
+from encore.featurestore.documents import concatenate_indexes, differ
+from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord, write_segment
 from encore.featurestore.store import READ_THREADS
 
 HELD_BYTES = 64 << 20

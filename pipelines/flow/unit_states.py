@@ -13,11 +13,9 @@ import pyarrow as pa
 
 from encore.encoders import DocumentBlock
 from encore.featurestore import FeatureBlock
-from encore.featurestore.common.panics import without_quotes
+from encore.featurestore.common import without_quotes
 from encore.featurestore.errors import EncoreError, UnreadableFile
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import RejectedDocument, SegmentRecord
-from encore.featurestore.segments.writer import EncodingCounts
+from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord
 from encore.pipelines.dead_letters import DeadLetter
 from encore.pipelines.flow.refresh import Refresh
 

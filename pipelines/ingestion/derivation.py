@@ -12,21 +12,17 @@ from apache_beam.utils.shared import Shared
 
 from encore.featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
 from encore.featurestore.calibration_sample import sample_activations
-from encore.featurestore.common.arguments import settle_fields
-from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.common import panics_as_errors, settle_fields
 from encore.featurestore.derivation import Derivation
 from encore.featurestore.quantizers import calibrate
-from encore.featurestore.segments.codecs import check_codec
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.writer import EncodingCounts
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
 from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.flow.unit_states import Failure, UnitFeatures, UnitState
+from encore.pipelines.flow import Failure, UnitFeatures, UnitState
 from encore.pipelines.ingestion.job import JobReport, SegmentJob
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
 from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
-from encore.pipelines.runs.run_folder import RunFolder
-from encore.pipelines.runs.runner import RunnerChoice
+from encore.pipelines.runs import RunFolder, RunnerChoice
 
 
 @dataclass(frozen=True)

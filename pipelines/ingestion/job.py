@@ -16,16 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore import Change, Store, commit
-from encore.featurestore.history.block_list import blocked
-from encore.featurestore.history.torn_writes import require_records
-from encore.featurestore.segments.codecs import check_codec
-from encore.pipelines.corpus.pruning import EXAMPLES, Pruning, listing_to_parquet
+from encore.featurestore.history import blocked, require_records
+from encore.featurestore.segments import check_codec
+from encore.pipelines.corpus import EXAMPLES, Pruning, listing_to_parquet
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.ingestion.stages import Snapshot, WriteSegments
 from encore.pipelines.progress import Passing, ProgressDisplay, watch_units
-from encore.pipelines.runs.run_folder import RunFolder
-from encore.pipelines.runs.runner import RunnerChoice, run_to_end
-from encore.pipelines.runs.totals import DeadLetterSummary, Totals
+from encore.pipelines.runs import DeadLetterSummary, RunFolder, RunnerChoice, Totals, run_to_end
 
 VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
 """Packages whose versions every report names."""

@@ -13,18 +13,14 @@ import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import Store
-from encore.featurestore.commits.adoption import find_finished
-from encore.featurestore.common.panics import panics_as_errors
-from encore.featurestore.history.block_list import BlockList, blocked
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import SegmentRecord
-from encore.featurestore.segments.writer import write_segment
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.commits import find_finished
+from encore.featurestore.common import panics_as_errors
+from encore.featurestore.history import BlockList, blocked
+from encore.featurestore.segments import SegmentEntry, SegmentRecord, write_segment
+from encore.featurestore.storage import Objects
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.flow.refresh import StoredColumns, stale_in
-from encore.pipelines.flow.unit_states import Failure, Superseded, UnitFeatures, UnitOutcome, UnitState
-from encore.pipelines.runs.memory import give_back_freed_memory
-from encore.pipelines.runs.run_folder import RunFolder
+from encore.pipelines.flow import Failure, StoredColumns, Superseded, UnitFeatures, UnitOutcome, UnitState, stale_in
+from encore.pipelines.runs import RunFolder, give_back_freed_memory
 
 
 class Snapshot:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from encore.featurestore import FeatureSpec, Store, UsageError
-from encore.featurestore.history.store_file import read_spec, require_no_snapshots
-from encore.featurestore.storage.addresses import Address
-from encore.featurestore.storage.objects import Objects
-from encore.pipelines.predictions.folder import PREDICTIONS_FILE
+from encore.featurestore.history import read_spec, require_no_snapshots
+from encore.featurestore.storage import Address, Objects
+from encore.pipelines.predictions import PREDICTIONS_FILE
 
 
 def settle_spec(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from encore.featurestore import Store
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.storage.objects import Listed
-from encore.pipelines.predictions import PredictionFile, Predictions
-from encore.pipelines.predictions.files import PREDICTION_FILE
+from encore.featurestore.segments import SegmentEntry
+from encore.featurestore.storage import Listed
+from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
+from encore.pipelines.predictions.folder import Predictions
 from encore.pipelines.predictions.presence import files_of, sound
 from encore.pipelines.predictions.segment_units import SegmentUnit
 from encore.pipelines.predictions.sources import source_files

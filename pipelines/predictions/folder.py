@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from encore.featurestore import CommitConflict, Store, StoreError, UsageError
-from encore.featurestore.commits.change import LONGEST_WAIT
+from encore.featurestore.commits import LONGEST_WAIT
 from encore.featurestore.errors import RESTORE, UPGRADE
-from encore.featurestore.format.seal import parse_json
-from encore.featurestore.history.store_file import STORE_FILE
-from encore.featurestore.history.versions import Manifest, VersionLog
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import parse_json
+from encore.featurestore.history import STORE_FILE, Manifest, VersionLog
+from encore.featurestore.storage import Objects
 from encore.pipelines.predictions import presence
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
 from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from encore.featurestore.format.parquet import ROWS, end_of, footer_of, parse_footer
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.format import ROWS, end_of, footer_of, parse_footer
+from encore.featurestore.storage import Listed, Objects
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
 
 THREADS = 16

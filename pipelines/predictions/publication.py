@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from encore.featurestore.history.versions import Manifest
+from encore.featurestore.history import Manifest
 from encore.pipelines.predictions.files import PredictionFile
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import FeatureBlock
-from encore.featurestore.common.panics import panics_as_errors
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.pipelines.flow.unit_states import Failure
-from encore.pipelines.predictions import PredictionFile
+from encore.featurestore.common import panics_as_errors
+from encore.featurestore.segments import SegmentEntry
+from encore.pipelines.flow import Failure
+from encore.pipelines.predictions.files import PredictionFile
 from encore.pipelines.predictions.sources import Sources
 
 

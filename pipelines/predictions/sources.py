@@ -10,12 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.segments.deletion_vectors import read_deletions
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import SegmentRecord
-from encore.featurestore.segments.writer import read_record
-from encore.pipelines.predictions import PredictionFile, Predictions
-from encore.pipelines.predictions.folder import READ_THREADS
+from encore.featurestore.segments import SegmentEntry, SegmentRecord, read_deletions, read_record
+from encore.pipelines.predictions.files import PredictionFile
+from encore.pipelines.predictions.folder import READ_THREADS, Predictions
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 from encore.pipelines.progress.counts import Counts, Passed
 from encore.pipelines.progress.displays import Done, ProgressDisplay
 from encore.pipelines.progress.time_left import Pace, TimeLeft
-from encore.pipelines.runs.run_folder import RunFolder
+from encore.pipelines.runs import RunFolder
 
 POLL_SECONDS = 0.5
 """Pause between two looks at the outcomes, on storage that answers at once."""

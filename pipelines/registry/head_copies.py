@@ -10,12 +10,11 @@ from threading import Lock
 import torch
 
 from encore.featurestore import FeatureSpec, StoreError
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import READ_THREADS
 from encore.heads import Head, Scorer
-from encore.heads.artefact.document import read_document
-from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE
-from encore.heads.labels.training_ids import TrainingIds
+from encore.heads.artefact import HEAD_FILE, WEIGHTS_FILE, read_document
+from encore.heads.labels import TrainingIds
 
 DIGEST_DIGITS = 12
 """Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""

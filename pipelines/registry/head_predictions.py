@@ -8,11 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore import StoreError, UsageError
-from encore.featurestore.format.parquet import read_parquet
-from encore.featurestore.storage.addresses import Address
-from encore.featurestore.storage.user_files import read_file
+from encore.featurestore.format import read_parquet
+from encore.featurestore.storage import Address, read_file
 from encore.heads import Head
-from encore.heads.labels.training_ids import TrainingIds
+from encore.heads.labels import TrainingIds
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.registry.head_copies import head_name, staged_training_ids
 

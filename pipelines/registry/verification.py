@@ -9,15 +9,22 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.history.versions import Manifest, list_path, manifest_path
-from encore.featurestore.segments.deletion_vectors import vector_path
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.verification.findings import Audit, Finding
-from encore.featurestore.verification.snapshots import check_manifests
-from encore.pipelines.predictions.contents import DamagedFile, from_parquet
-from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile, counts_of
-from encore.pipelines.predictions.folder import ANEW, PREDICTIONS_FILE, SCORE_AGAIN, Predictions
-from encore.pipelines.predictions.presence import THREADS
+from encore.featurestore.history import Manifest, list_path, manifest_path
+from encore.featurestore.segments import vector_path
+from encore.featurestore.storage import Objects
+from encore.featurestore.verification import Audit, Finding, check_manifests
+from encore.pipelines.predictions import (
+    ANEW,
+    PREDICTION_FILE,
+    PREDICTIONS_FILE,
+    SCORE_AGAIN,
+    THREADS,
+    DamagedFile,
+    PredictionFile,
+    Predictions,
+    counts_of,
+    from_parquet,
+)
 from encore.pipelines.registry.head_copies import STAGE_AGAIN, read_staged
 
 LOOKS = 5

@@ -6,12 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from encore.featurestore import CommitConflict, Store
-from encore.featurestore.removal.activity import remove_aside, remove_runs, remove_staged
-from encore.featurestore.storage.objects import Listed
-from encore.pipelines.predictions import PredictionFile, Predictions, Work, new_path
-from encore.pipelines.predictions.backlog import plan_units
-from encore.pipelines.predictions.segment_units import SegmentUnit
-from encore.pipelines.predictions.sources import carried
+from encore.featurestore.removal import remove_aside, remove_runs, remove_staged
+from encore.featurestore.storage import Listed
+from encore.pipelines.predictions import PredictionFile, Predictions, SegmentUnit, Work, carried, new_path, plan_units
 from encore.pipelines.removal.orphans import remove, unlisted
 
 

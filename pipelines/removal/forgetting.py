@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore import Store
-from encore.featurestore.removal.forget import FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
-from encore.featurestore.removal.vacuum import AGE_LIMIT
-from encore.featurestore.rewriting.compaction import Compaction
-from encore.featurestore.storage.objects import Listed
+from encore.featurestore.removal import AGE_LIMIT, FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
+from encore.featurestore.rewriting import Compaction
+from encore.featurestore.storage import Listed
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.removal.forget_predictions import follow, outdated_files, remove_unlisted, unscored
 

@@ -8,10 +8,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from encore.featurestore import CommitConflict
-from encore.featurestore.storage.objects import Listed
-from encore.pipelines.predictions.files import FILE_SCHEMA, PREDICTION_FILE
-from encore.pipelines.predictions.folder import ATTEMPTS, Predictions
-from encore.pipelines.predictions.presence import THREADS
+from encore.featurestore.storage import Listed
+from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, THREADS, Predictions
 
 BATCH_BYTES = 64 << 20
 """Files of one fence: they are held in memory until it is known that nobody has listed them."""

@@ -9,16 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from encore.featurestore.format.tombstones import EMPTIED
-from encore.featurestore.history.versions import MANIFEST
-from encore.featurestore.removal.activity import remove_staged
-from encore.featurestore.removal.forget import age_cutoff
-from encore.featurestore.removal.live_set import KeepRule
-from encore.featurestore.removal.plan import LIST
-from encore.featurestore.removal.vacuum import AGE_LIMIT
-from encore.featurestore.storage.objects import Listed
-from encore.pipelines.predictions.folder import Predictions
-from encore.pipelines.predictions.presence import THREADS
+from encore.featurestore.format import EMPTIED
+from encore.featurestore.history import MANIFEST
+from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_staged
+from encore.featurestore.storage import Listed
+from encore.pipelines.predictions import THREADS, Predictions
 from encore.pipelines.removal.orphans import publish_nothing, remove, unlisted
 
 

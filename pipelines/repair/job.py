@@ -10,12 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import CommitConflict, FeatureSpec, Store
-from encore.featurestore.repair.execution import Repaired, carry_out
-from encore.featurestore.repair.quarantine import Aside
-from encore.featurestore.repair.salvage import find_salvage, list_again
-from encore.featurestore.storage.objects import Objects
-from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.ingestion.job import JobReport
+from encore.featurestore.repair import Aside, Repaired, carry_out, find_salvage, list_again
+from encore.featurestore.storage import Objects
+from encore.pipelines.encoding import EncodeRequest, encode
+from encore.pipelines.ingestion import JobReport
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions

@@ -9,12 +9,18 @@ from typing import Any
 
 from encore.featurestore import CommitConflict, Store, StoreError, UsageError
 from encore.featurestore.errors import NewerFormat
-from encore.featurestore.format.names import new_run_id
-from encore.featurestore.history.versions import EMPTY, Manifest, manifest_path
-from encore.featurestore.repair.quarantine import Aside
-from encore.pipelines.predictions import PredictionFile, Predictions
-from encore.pipelines.predictions.files import counts_of, file_table
-from encore.pipelines.predictions.folder import ATTEMPTS, READ_THREADS, read_document
+from encore.featurestore.format import new_run_id
+from encore.featurestore.history import EMPTY, Manifest, manifest_path
+from encore.featurestore.repair import Aside
+from encore.pipelines.predictions import (
+    ATTEMPTS,
+    READ_THREADS,
+    PredictionFile,
+    Predictions,
+    counts_of,
+    file_table,
+    read_document,
+)
 
 
 @dataclass(frozen=True)

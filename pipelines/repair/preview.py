@@ -10,14 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import INDEX_SCHEMA, DataError, FeatureSpec, UsageError
-from encore.featurestore.common.arguments import settle_fields
-from encore.featurestore.repair.execution import BlockListChoice
-from encore.featurestore.repair.plan import RepairPlan, plan_repair
-from encore.featurestore.repair.salvage import Salvage, find_salvage
-from encore.featurestore.storage.objects import Objects
-from encore.featurestore.verification.store import Progress
-from encore.pipelines.corpus import CorpusColumns, group_by_split, plan, read_units
-from encore.pipelines.corpus.pruning import PruneLimit
+from encore.featurestore.common import settle_fields
+from encore.featurestore.repair import BlockListChoice, RepairPlan, Salvage, find_salvage, plan_repair
+from encore.featurestore.storage import Objects
+from encore.featurestore.verification import Progress
+from encore.pipelines.corpus import CorpusColumns, PruneLimit, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions, require_features, store_id_of

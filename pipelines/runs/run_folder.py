@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from encore.featurestore.format.names import new_run_id
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.format import new_run_id
+from encore.featurestore.storage import Objects
 from encore.featurestore.store import READ_THREADS
 from encore.pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
 

@@ -15,9 +15,9 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import create_runner
 
-from encore.featurestore.common.arguments import several
+from encore.featurestore.common import several
 from encore.featurestore.errors import JobError, UsageError
-from encore.featurestore.storage.addresses import masked
+from encore.featurestore.storage import masked
 from encore.pipelines.runs.memory import share_heaps
 from encore.pipelines.runs.notebook_hook import without_notebook_hook
 

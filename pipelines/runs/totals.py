@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from encore.featurestore.format.parquet import read_parquet
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.pipelines.flow.unit_states import Failure, UnitOutcome
+from encore.featurestore.format import read_parquet
+from encore.featurestore.segments import SegmentEntry
+from encore.pipelines.flow import Failure, UnitOutcome
 from encore.pipelines.runs.run_folder import RunFolder
 
 LOST = Failure("run", "the runner ended without an outcome for this unit")

@@ -15,8 +15,7 @@ from encore.featurestore.errors import DataError
 from encore.tablefiles.csv.dialect import ESCAPED_QUOTE, IN_DOUBT
 from encore.tablefiles.csv.header import Header
 from encore.tablefiles.csv.records import BROKEN, ESCAPED
-from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s
-from encore.tablefiles.text.streams import BYTE_ORDER_MARK
+from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, Int64s
 
 Mask = npt.NDArray[np.bool_]
 

@@ -16,9 +16,7 @@ from encore.tablefiles.csv.cells import read_cells
 from encore.tablefiles.csv.header import Header, read_header
 from encore.tablefiles.csv.records import CsvRecords
 from encore.tablefiles.files import READ_BYTES, TableFile
-from encore.tablefiles.text.byte_ranges import ByteBlock, read_blocks
-from encore.tablefiles.text.signs import read_head
-from encore.tablefiles.text.streams import open_text
+from encore.tablefiles.text import ByteBlock, open_text, read_blocks, read_head
 
 _LINE_ENDS = {"\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
 

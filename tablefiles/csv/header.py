@@ -10,9 +10,7 @@ from encore.tablefiles.contract import TO_THE_END
 from encore.tablefiles.csv.dialect import Dialect
 from encore.tablefiles.csv.records import CsvRecords
 from encore.tablefiles.files import TableFile
-from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
-from encore.tablefiles.text.signs import HEAD_BYTES
-from encore.tablefiles.text.streams import BYTE_ORDER_MARK, open_text
+from encore.tablefiles.text import BYTE_ORDER_MARK, HEAD_BYTES, ByteBlock, data_start, open_text, read_blocks
 
 _SEPARATOR_LINE = re.compile(rb'"?sep=([^\r\n])"?', re.IGNORECASE)
 """A first line that tells Excel the delimiter."""

@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.tablefiles.csv.dialect import BACKSLASH, QUOTE, Dialect
-from encore.tablefiles.text.byte_ranges import MAX_ROW_BYTES, Int64s, RowSpans, Skip
-from encore.tablefiles.text.streams import BYTE_ORDER_MARK
+from encore.tablefiles.text import BYTE_ORDER_MARK, MAX_ROW_BYTES, Int64s, RowSpans, Skip
 
 LF, CR = b"\n\r"
 

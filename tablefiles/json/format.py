@@ -17,9 +17,7 @@ from encore.tablefiles.files import TableFile
 from encore.tablefiles.json.layout import Elements, Layout, Objects
 from encore.tablefiles.json.rows import parse_line, parse_rows
 from encore.tablefiles.json.source import spelled_in
-from encore.tablefiles.text.byte_ranges import ByteBlock, data_start, read_blocks
-from encore.tablefiles.text.signs import HEAD_BYTES, first_bytes, read_head
-from encore.tablefiles.text.streams import open_text
+from encore.tablefiles.text import HEAD_BYTES, ByteBlock, data_start, first_bytes, open_text, read_blocks, read_head
 
 _LINE_ENDS = {"\r": "CR alone", "\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
 

@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from encore.tablefiles.json.source import value_sources
-from encore.tablefiles.text.byte_ranges import TOO_LONG, ByteBlock, Int64s, RowSpans
-from encore.tablefiles.text.streams import BYTE_ORDER_MARK
+from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, Int64s, RowSpans
 from encore.tablefiles.values import as_bytes
 
 LF, CR, OPEN, CLOSE, BRACKET, END_BRACKET = b"\n\r{}[]"

@@ -77,8 +77,7 @@ def cost(
     beam_options(context, taken=False)
     from encore.cli.printing.experiments.cost import print_cost  # noqa: PLC0415
     from encore.cli.printing.tables import prepare_file  # noqa: PLC0415
-    from encore.experiments.cost.figure import check_figure, write_figure  # noqa: PLC0415
-    from encore.experiments.cost.report import CostRequest, report_cost  # noqa: PLC0415
+    from encore.experiments.cost import CostRequest, check_figure, report_cost, write_figure  # noqa: PLC0415  # noqa: PLC0415
 
     prices = {
         "gb_month": price_per_gb_month,

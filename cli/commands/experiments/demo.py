@@ -29,7 +29,7 @@ def demo(
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.demo import print_demo, print_step  # noqa: PLC0415
     from encore.experiments.demo.loop import run_demo  # noqa: PLC0415
-    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
+    from encore.featurestore.storage import local_folder  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     result = run_demo(local_folder(out, "--out"), encoder, print_step, display_for(error_console()))

@@ -16,7 +16,7 @@ from encore.cli.options.joint_training import (
 )
 
 if TYPE_CHECKING:
-    from encore.experiments.paper.request import ExperimentRequest
+    from encore.experiments.paper import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -47,9 +47,8 @@ def finetune(
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
-    from encore.experiments.paper.fine_tuning import FinetunePlan, run_finetune  # noqa: PLC0415
-    from encore.experiments.training.display import training_display_for  # noqa: PLC0415
-    from encore.experiments.training.single_task import FinetuneSettings  # noqa: PLC0415
+    from encore.experiments.paper import FinetunePlan, run_finetune  # noqa: PLC0415
+    from encore.experiments.training import FinetuneSettings, training_display_for  # noqa: PLC0415
 
     tuning = FinetuneSettings(
         epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, position=pooling, precision=precision

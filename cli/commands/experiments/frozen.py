@@ -9,7 +9,7 @@ import typer
 from encore.cli.options.experiments import experiment_command
 
 if TYPE_CHECKING:
-    from encore.experiments.paper.request import ExperimentRequest
+    from encore.experiments.paper import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def frozen(
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
-    from encore.experiments.paper.frozen import run_frozen  # noqa: PLC0415
+    from encore.experiments.paper import run_frozen  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     print_outcome(run_frozen(request, progress_line, display_for(error_console())), as_json=as_json)

@@ -16,7 +16,7 @@ from encore.cli.options.joint_training import (
 )
 
 if TYPE_CHECKING:
-    from encore.experiments.paper.request import ExperimentRequest
+    from encore.experiments.paper import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -43,8 +43,8 @@ def group_out(
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
-    from encore.experiments.paper.leave_out import LeaveOutPlan, run_group_out  # noqa: PLC0415
-    from encore.experiments.training.display import training_display_for  # noqa: PLC0415
+    from encore.experiments.paper import LeaveOutPlan, run_group_out  # noqa: PLC0415
+    from encore.experiments.training import training_display_for  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), groups=words(groups))

@@ -72,10 +72,13 @@ def multitask(
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.multitask import print_multitask  # noqa: PLC0415
     from encore.encoders.training import TrainingSettings  # noqa: PLC0415
-    from encore.experiments.bench.registry import load_tasks  # noqa: PLC0415
-    from encore.experiments.training.display import training_display_for  # noqa: PLC0415
-    from encore.experiments.training.multitask import MultitaskRequest, train_multitask  # noqa: PLC0415
-    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
+    from encore.experiments.bench import load_tasks  # noqa: PLC0415
+    from encore.experiments.training import (  # noqa: PLC0415
+        MultitaskRequest,
+        train_multitask,
+        training_display_for,
+    )
+    from encore.featurestore.storage import local_folder  # noqa: PLC0415
 
     registry = load_tasks(tasks, data)
     request = MultitaskRequest(

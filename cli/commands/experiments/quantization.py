@@ -9,7 +9,7 @@ import typer
 from encore.cli.options.experiments import experiment_command, words
 
 if TYPE_CHECKING:
-    from encore.experiments.paper.request import ExperimentRequest
+    from encore.experiments.paper import ExperimentRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def quantization(
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
-    from encore.experiments.paper.quantization import QuantizationGrid, run_quantization  # noqa: PLC0415
+    from encore.experiments.paper import QuantizationGrid, run_quantization  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     grid = QuantizationGrid(words(quantizers), words(placements))

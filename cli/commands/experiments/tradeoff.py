@@ -92,11 +92,11 @@ def tradeoff(
     """
     beam_options(context, taken=False)
     from encore.cli.printing.experiments.tradeoff import print_tradeoff, progress_display  # noqa: PLC0415
-    from encore.experiments.tradeoff.measurement.labels import LabelFiles  # noqa: PLC0415
-    from encore.experiments.tradeoff.report.folder import check_folder, write_report_files  # noqa: PLC0415
+    from encore.experiments.tradeoff.measurement import LabelFiles  # noqa: PLC0415
+    from encore.experiments.tradeoff.report import check_folder, write_report_files  # noqa: PLC0415
     from encore.experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
     from encore.experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
-    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
+    from encore.featurestore.storage import local_folder  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     folder = local_folder(out, "--out")

@@ -61,8 +61,8 @@ def wsd(
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import progress_line  # noqa: PLC0415
     from encore.cli.printing.experiments.word_sense import print_probe  # noqa: PLC0415
-    from encore.experiments.word_sense.probe import ProbeRequest, run_probe  # noqa: PLC0415
-    from encore.featurestore.storage.user_files import local_folder  # noqa: PLC0415
+    from encore.experiments.word_sense import ProbeRequest, run_probe  # noqa: PLC0415
+    from encore.featurestore.storage import local_folder  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
     folder = local_folder(out, "--out")

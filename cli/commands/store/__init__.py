@@ -1,1 +1,1 @@
-"""store."""
+"""Commands on a store: what is in it, and its upkeep."""

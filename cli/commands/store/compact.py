@@ -41,8 +41,8 @@ def compact(
     target = parse_bytes(target_bytes, "--target-bytes")
     from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
-    from encore.featurestore.common.quantities import counted  # noqa: PLC0415
-    from encore.featurestore.rewriting.compaction import compact as run_compact  # noqa: PLC0415
+    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.featurestore.rewriting import compact as run_compact  # noqa: PLC0415
 
     opened = Store.open(store)
     done = run_compact(opened, target_bytes=target, dry_run=dry_run)

@@ -41,8 +41,8 @@ def copy(
     beam_options(context, taken=False)
     from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
     from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
-    from encore.featurestore.common.quantities import counted  # noqa: PLC0415
-    from encore.featurestore.rewriting.copies import copy_store  # noqa: PLC0415
+    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.featurestore.rewriting import copy_store  # noqa: PLC0415
 
     with progress_display("copy") as progress:
         done = copy_store(store, to, snapshot, progress=progress)

@@ -32,7 +32,7 @@ def inspect(
     beam_options(context, taken=False)
     from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
-    from encore.featurestore.common.quantities import counted  # noqa: PLC0415
+    from encore.featurestore.common import counted  # noqa: PLC0415
     from encore.featurestore.newest import read_store  # noqa: PLC0415
 
     if digest:

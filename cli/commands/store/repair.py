@@ -112,13 +112,12 @@ def repair(
     from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
     from encore.cli.printing.tables import print_json  # noqa: PLC0415
     from encore.featurestore import UsageError  # noqa: PLC0415
-    from encore.featurestore.repair.execution import BlockListChoice  # noqa: PLC0415
-    from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
-    from encore.pipelines.corpus.pruning import PruneLimit  # noqa: PLC0415
+    from encore.featurestore.repair import BlockListChoice  # noqa: PLC0415
+    from encore.pipelines.corpus import CorpusColumns, PruneLimit  # noqa: PLC0415
     from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
-    from encore.pipelines.repair.job import repair as repair_store  # noqa: PLC0415
-    from encore.pipelines.repair.preview import RepairRequest, look  # noqa: PLC0415
+    from encore.pipelines.repair import RepairRequest, look  # noqa: PLC0415
+    from encore.pipelines.repair import repair as repair_store  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)

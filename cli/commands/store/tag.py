@@ -33,7 +33,7 @@ def tag(
     beam_options(context, taken=False)
     from encore.cli.printing.tables import print_line  # noqa: PLC0415
     from encore.featurestore import Store, UsageError  # noqa: PLC0415
-    from encore.featurestore.history.tags import add_tag, remove_tag  # noqa: PLC0415
+    from encore.featurestore.history import add_tag, remove_tag  # noqa: PLC0415
 
     if remove and snapshot is not None:
         raise UsageError("--remove takes no --snapshot: a tag has one snapshot")

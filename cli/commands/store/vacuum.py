@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from encore.pipelines.predictions import Predictions
-    from encore.pipelines.removal.vacuum import FolderVacuum
+    from encore.pipelines.removal import FolderVacuum
 
 
 def register(app: typer.Typer) -> None:
@@ -93,7 +93,7 @@ def vacuum(
 
     from encore.cli.printing.store.vacuum import print_vacuum  # noqa: PLC0415
     from encore.featurestore.removal.vacuum import vacuum as run_vacuum  # noqa: PLC0415
-    from encore.featurestore.storage.objects import Objects  # noqa: PLC0415
+    from encore.featurestore.storage import Objects  # noqa: PLC0415
 
     objects, limit = Objects.open(store), timedelta(hours=older_than)
     # Before anything goes: a folder of another store is a mistake.
@@ -115,7 +115,7 @@ def _folders(store: str, predictions: list[str]) -> list[Predictions]:
 
 
 def _sweep(folder: Predictions, limit: timedelta, *, dry_run: bool) -> FolderVacuum:
-    from encore.pipelines.removal.vacuum import vacuum_folder  # noqa: PLC0415
+    from encore.pipelines.removal import vacuum_folder  # noqa: PLC0415
 
     return vacuum_folder(folder, age_limit=limit, dry_run=dry_run)
 
@@ -138,7 +138,7 @@ def _forget(
     from encore.cli.printing.store.forget import print_forgetting  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
-    from encore.pipelines.removal.forgetting import forget as run_forget  # noqa: PLC0415
+    from encore.pipelines.removal import forget as run_forget  # noqa: PLC0415
 
     limit = timedelta(hours=older_than)
     opened = Store.open(store)

@@ -1,1 +1,1 @@
-"""experiments."""
+"""What the commands of the experiments print."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs, print_table
-from encore.experiments.cost.compute import first_cheaper, round_up
-from encore.experiments.cost.encoder_shapes import EncoderShape
-from encore.experiments.cost.money import Work
-from encore.experiments.cost.reference import printed_flops
-from encore.experiments.cost.report import CostReport, PricedCorpus
-from encore.experiments.cost.storage import as_the_paper_rounds
-from encore.featurestore.common.quantities import counted
+from encore.experiments.cost import (
+    CostReport,
+    EncoderShape,
+    PricedCorpus,
+    Work,
+    as_the_paper_rounds,
+    first_cheaper,
+    printed_flops,
+    round_up,
+)
+from encore.featurestore.common import counted
 
 GIGA = 10**9
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from encore.cli.printing.tables import print_json, print_next, print_pairs, print_table
-from encore.experiments.training.multitask import MultitaskResult
+from encore.experiments.training import MultitaskResult
 
 READS = {"cls": "first position (cls)", "mean": "mean"}
 

@@ -6,9 +6,8 @@ import sys
 from datetime import datetime
 
 from encore.cli.printing.tables import print_json, print_line, print_table, remark
-from encore.experiments.paper.outcome import Difference, Outcome
-from encore.experiments.paper.tables import MISSING, ResultRow
-from encore.featurestore.common.quantities import counted
+from encore.experiments.paper import MISSING, Difference, Outcome, ResultRow
+from encore.featurestore.common import counted
 
 
 def progress_line(text: str) -> None:

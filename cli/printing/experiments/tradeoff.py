@@ -8,11 +8,17 @@ from pathlib import Path
 
 from encore.cli.console.terminal import error_console
 from encore.cli.printing.tables import print_json, print_next, print_pairs, print_table
-from encore.experiments.tradeoff.report.parquet_tables import point_row, provenance
-from encore.experiments.tradeoff.report.wording import commands, human_bytes, recommendation_text, rising_text
+from encore.experiments.tradeoff.report import (
+    commands,
+    human_bytes,
+    point_row,
+    provenance,
+    recommendation_text,
+    rising_text,
+)
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.summary.points import Point, overall
-from encore.featurestore.common.quantities import counted
+from encore.experiments.tradeoff.summary import Point, overall
+from encore.featurestore.common import counted
 from encore.pipelines.progress import Steps, display_for
 
 NOUNS = {"calibrating": "setting", "training heads": "head"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from encore.cli.printing.tables import print_json, print_line, print_table
-from encore.experiments.word_sense.results import ProbeResult
+from encore.experiments.word_sense import ProbeResult
 
 
 def print_probe(result: ProbeResult, files: tuple[Path, Path], *, as_json: bool) -> None:

@@ -1,1 +1,1 @@
-"""store."""
+"""What the commands on a store print."""

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from encore.cli.printing.store.vacuum import numbers
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.removal.forget import Removal
-from encore.pipelines.removal.forgetting import FolderForgotten, Forgetting
+from encore.featurestore.common import counted
+from encore.featurestore.removal import Removal
+from encore.pipelines.removal import FolderForgotten, Forgetting
 
 
 def print_forgetting(done: Forgetting, *, age_limit: timedelta, dry_run: bool, as_json: bool) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from encore.cli.printing.store.vacuum import numbers
 from encore.cli.printing.tables import print_line, print_pairs
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.repair.plan import RepairPlan
-from encore.pipelines.repair.job import RepairResult
-from encore.pipelines.repair.preview import RepairLook, RepairRequest
+from encore.featurestore.common import counted
+from encore.featurestore.repair import RepairPlan
+from encore.pipelines.repair import RepairLook, RepairRequest, RepairResult
 
 SHOWN = 100
 """Findings that are printed one by one; --json and the report have all."""

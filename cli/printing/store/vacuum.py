@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.removal.vacuum import Vacuum
-from encore.featurestore.storage.objects import Listed
+from encore.featurestore.common import counted
+from encore.featurestore.removal import Vacuum
+from encore.featurestore.storage import Listed
 
 if TYPE_CHECKING:
-    from encore.pipelines.removal.vacuum import FolderVacuum
+    from encore.pipelines.removal import FolderVacuum
 
 
 def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *, dry_run: bool, as_json: bool) -> None:

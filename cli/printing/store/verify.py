@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from encore.cli.console.terminal import error_console
 from encore.cli.printing.tables import human_bytes, print_json, print_line
-from encore.featurestore.common.quantities import counted
-from encore.featurestore.verification.findings import Finding
-from encore.featurestore.verification.store import Verification
+from encore.featurestore.common import counted
+from encore.featurestore.verification import Finding, Verification
 from encore.pipelines.progress import Steps, display_for
 
 if TYPE_CHECKING:
-    from encore.pipelines.registry.verification import FolderVerification
+    from encore.pipelines.registry import FolderVerification
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from encore.featurestore import FeatureSpec, UsageError
-from encore.featurestore.common.arguments import several
+from encore.featurestore.common import several
 from encore.featurestore.derivation import Derivation
 from encore.featurestore.layers import DEFAULT_MEAN
 from encore.featurestore.quantizers import REGISTRY, parse_quantizer

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from encore.featurestore import FeatureSpec, Store
-from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.records import SegmentRecord, record_path
+from encore.featurestore.segments import SegmentEntry, SegmentRecord, record_path
 
 RECORDS_READ = 16
 """Segments whose records are read for the index's size, evenly spread over the snapshot."""

@@ -10,7 +10,7 @@ from encore.experiments.tradeoff.report.parquet_tables import CELLS_FILE, SETTIN
 from encore.experiments.tradeoff.report.picture import build_picture, png_of, require_report_extra
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.featurestore import UsageError
-from encore.featurestore.storage.replacement import whole_file
+from encore.featurestore.storage import whole_file
 
 PICTURE_FILE = "tradeoff.png"
 PAGE_FILE = "tradeoff.html"

@@ -14,13 +14,13 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from encore.experiments.tradeoff.measurement.labels import LabelledTask
+from encore.experiments.tradeoff.measurement import LabelledTask
 from encore.experiments.tradeoff.report.page_panels import legend_of, panels_of
 from encore.experiments.tradeoff.report.page_table import head_of, rows_of
 from encore.experiments.tradeoff.report.parquet_tables import provenance
 from encore.experiments.tradeoff.report.wording import commands, human_bytes, percent, recommendation_text, rising_text
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 
 if TYPE_CHECKING:
     import altair as alt

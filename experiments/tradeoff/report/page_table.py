@@ -6,7 +6,7 @@ from html import escape
 
 from encore.experiments.tradeoff.report.wording import human_bytes, percent
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.summary.points import MEAN, Point, front_numbers, overall
+from encore.experiments.tradeoff.summary import MEAN, Point, front_numbers, overall
 
 TASK_COLUMNS = 4
 """Tasks up to which the table has a column for each; settings.parquet has any number."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.experiments.tradeoff.measurement.trials import head_key
+from encore.experiments.tradeoff.measurement import head_key
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.summary.points import Point
-from encore.featurestore.storage.replacement import whole_file
+from encore.experiments.tradeoff.summary import Point
+from encore.featurestore.storage import whole_file
 
 CELLS_FILE = "cells.parquet"
 SETTINGS_FILE = "settings.parquet"

@@ -7,10 +7,9 @@ import shlex
 import pyarrow.compute as pc
 
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.summary.points import Point
-from encore.experiments.tradeoff.summary.recommendation import Recommendation
+from encore.experiments.tradeoff.summary import Point, Recommendation
 from encore.featurestore import Store
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common import counted
 
 RISING_BY_CHANCE = 0.1
 """Share of heads whose dev accuracy may rise to the last without a remark."""

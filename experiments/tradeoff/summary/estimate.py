@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from encore.experiments.bench.intervals import T_95
-from encore.heads.metrics.class_counts import Z_95, wilson_interval
+from encore.experiments.bench import T_95
+from encore.heads.metrics import Z_95, wilson_interval
 
 Values = npt.NDArray[np.float64]
 

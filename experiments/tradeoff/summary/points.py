@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from encore.experiments.tradeoff.measurement.grid import Setting
+from encore.experiments.tradeoff.measurement import Setting
 from encore.experiments.tradeoff.summary.estimate import Estimate
 from encore.experiments.tradeoff.summary.pareto import on_front
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 from encore.featurestore.quantizers.base.packing import pack
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 
 
 class Calibration(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.quantizers.base.histograms import Histogram
 from encore.featurestore.quantizers.base.learned import LearnedQuantizer

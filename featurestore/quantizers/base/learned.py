@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 from encore.featurestore.errors import UsageError
 from encore.featurestore.quantizers.base.contract import Calibration
 from encore.featurestore.quantizers.base.histograms import Histogram

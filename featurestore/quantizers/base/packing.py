@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 
 
 def packed_width(width: int, bits: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common import torch
 from encore.featurestore.errors import DataError
 
 

@@ -313,7 +313,7 @@ def test_ctrl_c_exits_130_and_says_what_is_kept(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("encore.featurestore.Store.open", interrupted)
-    monkeypatch.setattr("encore.pipelines.encoding.job.encode", interrupted)
+    monkeypatch.setattr("encore.pipelines.encoding.encode", interrupted)
     corpus = ["corpus.parquet"] if command == "encode" else []
     expect([command, *corpus, "--store", str(tmp_path)], 130, f"encore: {said}", capsys)
 

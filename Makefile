@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := --no-deps --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint bench docs clean
+.PHONY: help setup demo quick test soak lint bench docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,11 @@ $(READY): pyproject.toml $(wildcard requirements/*.txt)
 
 demo: $(READY) ## Run the whole loop on text that every machine has
 	$(BIN)/encore demo
+
+quick: $(READY) ## Check style, and run the tests that belong to what changed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -m "not soak" --numprocesses auto --dist loadfile $$($(BIN)/python -m tests.changed)
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -m "not soak" --numprocesses auto --dist loadfile

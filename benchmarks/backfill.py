@@ -41,16 +41,15 @@ from benchmarks.corpus import default_corpus
 from benchmarks.measure import Contender, Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
-from encore.encoders.sources import find_files
+from encore.encoders.files import find_files
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.leases import Leases
+from encore.featurestore.segments import Leases
 from encore.heads import Head, HeadModel, Scorer
-from encore.heads.attention import AttentionPooling
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.backfill_stage import BLOCK_BYTES
-from encore.pipelines.resident_encoder import resident_encoder
-from encore.pipelines.runner import available_cores
-from encore.pipelines.segment_job import JobReport
+from encore.heads.model import AttentionPooling
+from encore.pipelines.backfill import BLOCK_BYTES, BackfillRequest, backfill
+from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.ingestion import JobReport
+from encore.pipelines.runs import available_cores
 from tests.heads.building import head_of
 
 STORES = {

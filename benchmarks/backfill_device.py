@@ -48,13 +48,11 @@ from benchmarks.measure import Measurement, digits, measure, timed
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import MAX_TOKENS, news_lengths
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.heads import Head, Scorer
-from encore.heads.device_streams import AT_ONCE
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.runner import available_cores
-from encore.pipelines.scoring_device import scoring_on
+from encore.heads.scoring import AT_ONCE
+from encore.pipelines.backfill import BackfillRequest, backfill, scoring_on
+from encore.pipelines.runs import available_cores
 from tests.documents import document_index
 from tests.heads.building import CLASSES, head_of
 

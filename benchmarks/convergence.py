@@ -34,18 +34,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.report import RESULTS
-from encore.experiments.cells import CellStore
-from encore.experiments.intervals import half_width, sampling_half_width
-from encore.experiments.task_data import TaskData, read_task
-from encore.experiments.tasks import load_tasks
+from encore.experiments.bench import CellStore, TaskData, half_width, load_tasks, read_task, sampling_half_width
 from encore.featurestore import FeatureBlock, Store
 from encore.heads import Labels, TrainSettings
-from encore.heads.examples import Codes, Examples
-from encore.heads.grid_training import train_grid
-from encore.heads.pooling import default_pooling
+from encore.heads.batches import Codes, Examples
+from encore.heads.model import default_pooling
+from encore.heads.training import train_grid
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.derive_job import DeriveRequest, derive
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.encoding import EncodeRequest, encode
+from encore.pipelines.ingestion import DeriveRequest, derive
 from encore.pipelines.progress import Silent
 
 LABELS = (100, 500, 2000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from encore.experiments.docstrings import write_corpus
+from encore.experiments.demo.docstrings import write_corpus
 
 
 def default_corpus(folder: Path) -> Path:

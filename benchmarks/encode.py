@@ -35,12 +35,12 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 from benchmarks.corpus import default_corpus
 from benchmarks.measure import Measurement, measure
 from benchmarks.report import Report, arguments
-from encore.encoders.batching import default_budget
+from encore.encoders.batches import default_budget
 from encore.encoders.device import resolve_device, resolve_dtype
-from encore.encoders.sources import find_files
-from encore.pipelines.encode_job import EncodeRequest, encode
-from encore.pipelines.resident_encoder import resident_encoder
-from encore.pipelines.runner import RunnerChoice, available_cores
+from encore.encoders.files import find_files
+from encore.pipelines.encoding import EncodeRequest, encode
+from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.runs import RunnerChoice, available_cores
 
 BATCH = 32
 STAGES = ("read", "tokenize", "forward", "quantize", "write")

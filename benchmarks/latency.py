@@ -27,9 +27,9 @@ from benchmarks.backfill import Jobs
 from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
 from encore.featurestore import Store
-from encore.featurestore.objects import Objects
-from encore.pipelines import backfill_stage
-from encore.pipelines.runner import available_cores
+from encore.featurestore.storage import Objects
+from encore.pipelines.backfill import score_stage
+from encore.pipelines.runs import available_cores
 
 HEADS = (1, 14)
 NEAR, FAR, ONE_BY_ONE = "disk", "far", "far, one by one"
@@ -113,7 +113,7 @@ def far_away(seconds: float, *, one_by_one: bool = False) -> Iterator[None]:
         if not one_by_one:
             yield
             return
-        with patch.object(backfill_stage.ScoreSegments, "_ahead", lambda *_: 0):
+        with patch.object(score_stage.ScoreSegments, "_ahead", lambda *_: 0):
             yield
 
 

@@ -24,10 +24,9 @@ import pyarrow as pa
 
 from benchmarks.peak import peak_mib
 from encore.featurestore import Change, FeatureBlock, Store, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.identity import key_hashes
-from encore.featurestore.objects import Objects
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.documents import key_hashes
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
+from encore.featurestore.storage import Objects
 from tests.featurestore.building import spec_of
 
 

@@ -32,10 +32,8 @@ from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import TextDocuments, synthetic_store
 from encore.featurestore import Store
-from encore.featurestore.codecs import decoder
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.records import attempt_path, record_path
-from encore.pipelines.memory import give_back_freed_memory
+from encore.featurestore.segments import SegmentEntry, attempt_path, decoder, record_path
+from encore.pipelines.runs import give_back_freed_memory
 
 STORES = (("sign", "none"), ("uint8", "none"), ("uint8", "zstd"), ("float16", "none"), ("float16", "blosc"))
 BITS = {"sign": 1, "uint8": 8, "float16": 16}

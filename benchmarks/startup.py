@@ -33,8 +33,8 @@ IMPORTS = (
     "featurestore",
     "heads",
     "encoders",
-    "encore.pipelines.backfill_job",
-    "encore.pipelines.encode_job",
+    "encore.pipelines.backfill.job",
+    "encore.pipelines.encoding.job",
     "torch",
     "transformers",
 )
@@ -75,7 +75,7 @@ def main() -> None:
 
 def encoder_folder(name: str) -> str:
     """Where an encoder's files are; found in a process of its own, so that this one stays small."""
-    code = f"from encore.encoders.sources import find_files; print(find_files({name!r}).folder)"
+    code = f"from encore.encoders.files.sources import find_files; print(find_files({name!r}).folder)"
     words = [sys.executable, "-c", code]
     return subprocess.run(words, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout.strip()
 

@@ -25,10 +25,9 @@ import numpy as np
 
 from benchmarks.peak import peak_mib
 from encore.featurestore import Change, FeatureBlock, Store, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.objects import Objects
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.rewriting import compact
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
+from encore.featurestore.storage import Objects
 from tests.documents import document_index, packed_numbers
 from tests.featurestore.building import spec_of
 

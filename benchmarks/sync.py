@@ -21,9 +21,8 @@ import pyarrow.parquet as pq
 from benchmarks.machine import file_system
 from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
-from encore.featurestore.objects import Objects
-from encore.featurestore.syncing import NO_SYNC
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.featurestore.storage import NO_SYNC, Objects
+from encore.pipelines.encoding import EncodeRequest, encode
 from tests.models import tiny_bert
 
 SYNCED, LEFT = "synced", "left to the system"

@@ -16,9 +16,8 @@ import torch
 
 from benchmarks.corpus import default_corpus
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Quantizer, Store, TextSpec, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.segments import EncodingCounts, write_segment
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
+from encore.pipelines.encoding import EncodeRequest, encode
 from tests.documents import document_index
 
 WIDTH = 384

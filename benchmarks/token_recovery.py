@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 
 from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
-from encore.experiments.docstrings import build_corpus
+from encore.experiments.demo.docstrings import build_corpus
 from encore.featurestore import FeatureSpec, TextSpec
 
 GUESS_FROM = 1500

@@ -25,8 +25,7 @@ from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from encore.heads import HeadModel, TrainedHead, TrainSettings, train_head
-from encore.heads.batches import training_batches
-from encore.heads.examples import Codes, Examples
+from encore.heads.batches import Codes, Examples, training_batches
 
 PLAIN = "plain loop, one head"
 MULTIHEAD = "MultiheadAttention, one head"

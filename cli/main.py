@@ -13,36 +13,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from encore.cli import (
-    backfill,
-    compact,
-    copy_store,
-    cost,
-    delete,
-    demo,
-    derive,
-    documents,
-    encode,
-    evaluate,
-    experiment,
-    export,
-    inspect_store,
-    multitask,
-    predict,
-    repair,
-    snapshots,
-    tag,
-    tradeoff,
-    train,
-    vacuum,
-    verify,
-)
-from encore.cli.beam_options import BeamOptions
-from encore.cli.logs import set_up_logging
-from encore.cli.panels import lay_out
-from encore.cli.streams import flush_streams, guard_streams
-from encore.cli.terminal import error_console, folded, printable, without_secrets
-from encore.cli.version import print_version
+from encore.cli.commands import backfill, derive, encode, evaluate, export, predict, train
+from encore.cli.commands.experiments import cost, demo, experiment, multitask, tradeoff
+from encore.cli.commands.store import compact, copy, delete, documents, inspect, repair, snapshots, tag, vacuum, verify
+from encore.cli.console.logs import set_up_logging
+from encore.cli.console.panels import lay_out
+from encore.cli.console.streams import flush_streams, guard_streams
+from encore.cli.console.terminal import error_console, folded, printable, without_secrets
+from encore.cli.console.version import print_version
+from encore.cli.options.beam import BeamOptions
 
 INTERRUPTED = 130
 COMPLETION = "_ENCORE_COMPLETE"
@@ -84,14 +63,14 @@ for module in (
     evaluate,
     export,
     derive,
-    inspect_store,
+    inspect,
     documents,
     snapshots,
     tag,
     delete,
     verify,
     repair,
-    copy_store,
+    copy,
     compact,
     vacuum,
     multitask,
@@ -143,7 +122,7 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
         kept = "; finished units are kept: the same command resumes" if words[0] in RESUMING else ""
         return _fail(f"interrupted{kept}", INTERRUPTED)
     except BaseException as error:  # whoever runs a command gets a line and an exit code, whatever it was
-        # As encore.featurestore.panics tells them, which would be slow to import before --help.
+        # As encore.featurestore.common.panics tells them, which would be slow to import before --help.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         return _report(error, (*words, *beam_options), debug=debug)

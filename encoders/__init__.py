@@ -10,9 +10,9 @@ from encore.encoders.documents import DOCUMENT_COLUMNS, DocumentBlock
 from encore.encoders.extraction import Extraction, Rejection
 
 if TYPE_CHECKING:
-    from encore.encoders.encoder import Encoder
-    from encore.encoders.extract import FeatureExtractor
-    from encore.encoders.load import load_encoder
+    from encore.encoders.extractor import FeatureExtractor
+    from encore.encoders.loading import load_encoder
+    from encore.encoders.transformer import Encoder
 
 __all__ = [
     "DOCUMENT_COLUMNS",
@@ -24,7 +24,7 @@ __all__ = [
     "load_encoder",
 ]
 
-_LATE = {"Encoder": "encoder", "FeatureExtractor": "extract", "load_encoder": "load"}
+_LATE = {"Encoder": "transformer.encoder", "FeatureExtractor": "extractor", "load_encoder": "loading.loader"}
 """In which module each of them is, of those that need transformers."""
 
 

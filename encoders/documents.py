@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from encore.featurestore.identity import key_hashes, text_digests
+from encore.featurestore.documents import key_hashes, text_digests
 
 DOCUMENT_COLUMNS = ("doc_id", "key_hash", "text_digest", "text", "pair")
 """Columns of every document block; kept corpus columns follow them."""

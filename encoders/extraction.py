@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.documents import FeatureBlock
 
 
 @dataclass(frozen=True)

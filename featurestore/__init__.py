@@ -1,7 +1,7 @@
 """Activations to disk and back: feature specs, quantizers, segments, manifests, snapshots."""
 
-from encore.featurestore.blocks import INDEX_SCHEMA, FeatureBlock
-from encore.featurestore.commit import Change, commit
+from encore.featurestore.commits import Change, commit
+from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock
 from encore.featurestore.errors import (
     CommitConflict,
     DataError,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from encore.featurestore.common import torch
 from encore.featurestore.derivation import Derivation
-from encore.featurestore.lazy_torch import torch
 from encore.featurestore.store import Store
 
 SAMPLE_DOCUMENTS = 1024

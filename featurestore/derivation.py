@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from encore.featurestore.blocks import FeatureBlock
+from encore.featurestore.common import torch
+from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
-from encore.featurestore.lazy_torch import torch
 from encore.featurestore.quantizers import Quantizer
 from encore.featurestore.spec import FeatureSpec
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from encore.featurestore.errors import SpecMismatch, UsageError
+from encore.featurestore.format import is_count
 from encore.featurestore.layers import LayerPooling
-from encore.featurestore.names import is_count
 from encore.featurestore.quantizers import Quantizer, parse_quantizer, quantizer_from_dict
 
 POSITIONS = ("tokens", "cls", "mean")

@@ -14,24 +14,49 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.blocks import INDEX_SCHEMA, FeatureBlock, concatenate_indexes, joined_schema
-from encore.featurestore.deletions import live_positions, read_deletions
-from encore.featurestore.digest import combine_digests, document_digest_sum
-from encore.featurestore.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_problem
+from encore.featurestore.common import several
+from encore.featurestore.documents import (
+    INDEX_SCHEMA,
+    FeatureBlock,
+    KeyArray,
+    KeyIndex,
+    WantedKeys,
+    combine_digests,
+    concatenate_indexes,
+    document_digest_sum,
+    id_array,
+    joined_schema,
+    key_hashes,
+    words,
+)
 from encore.featurestore.errors import DataError, SnapshotGone, UsageError
-from encore.featurestore.given import several
-from encore.featurestore.identity import id_array, key_hashes
-from encore.featurestore.keys import KeyArray, KeyIndex, WantedKeys, words
-from encore.featurestore.leases import Leases
-from encore.featurestore.objects import Objects
-from encore.featurestore.reader import SegmentReader
-from encore.featurestore.records import segment_id
-from encore.featurestore.scanning import OpenSegment
+from encore.featurestore.history import (
+    LOOKS,
+    STORE_FILE,
+    Manifest,
+    VersionLog,
+    manifest_path,
+    read_spec,
+    read_store_id,
+    require_lists,
+    require_no_snapshots,
+    snapshot_number,
+)
+from encore.featurestore.history.store_file import store_file
+from encore.featurestore.segments import (
+    ENTRY_SCHEMA,
+    Leases,
+    OpenSegment,
+    SegmentEntry,
+    SegmentReader,
+    entries_of,
+    entry_problem,
+    live_positions,
+    read_deletions,
+    segment_id,
+)
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store_file import STORE_FILE, read_spec, read_store_id, require_no_snapshots, store_file
-from encore.featurestore.tags import snapshot_number
-from encore.featurestore.torn import require_lists
-from encore.featurestore.versions import LOOKS, Manifest, VersionLog, manifest_path
+from encore.featurestore.storage import Objects
 
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
 """Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""
@@ -64,7 +89,7 @@ class Store:
         Raises:
             UsageError: there is no store at ``uri``, or no such snapshot or tag.
             StoreError: its ``store.json`` is damaged, gone or of a newer format; or of the newest snapshot the manifest
-                or a list is, as far as a look at sizes tells (`encore.featurestore.torn`).
+                or a list is, as far as a look at sizes tells (`encore.featurestore.history.torn_writes`).
         """
         objects = Objects.open(uri)
         spec = read_spec(objects)
@@ -194,7 +219,7 @@ class Store:
         """The document index: one row a live document, with the corpus columns that were kept.
 
         Kept columns whose types differ between segments have the type that
-        `encore.featurestore.kept_columns.promoted` finds.
+        `encore.featurestore.documents.columns.promoted` finds.
 
         Raises:
             UsageError: no segment has one of the columns asked for.

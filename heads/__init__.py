@@ -5,18 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from encore.heads.artefact import Head, check_task
-    from encore.heads.attention import AttentionPooling
-    from encore.heads.comparison import evaluate_predictions
-    from encore.heads.epochs import Epoch
-    from encore.heads.evaluate import Evaluation
-    from encore.heads.label_files import read_labels
-    from encore.heads.labels import Labels
-    from encore.heads.model import HeadModel
-    from encore.heads.pooling import POOLINGS, default_pooling
+    from encore.heads.labels import Labels, Split, read_labels
+    from encore.heads.metrics import Evaluation, evaluate_predictions
+    from encore.heads.model import POOLINGS, AttentionPooling, HeadModel, default_pooling
     from encore.heads.scoring import Scorer, Scores
-    from encore.heads.settings import TrainSettings
-    from encore.heads.split import Split
-    from encore.heads.training import TrainedHead, train_head
+    from encore.heads.training import Epoch, TrainedHead, TrainSettings, train_head
 
 __all__ = [
     "POOLINGS",
@@ -39,23 +32,23 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AttentionPooling": "encore.heads.attention",
-    "Epoch": "encore.heads.epochs",
-    "Evaluation": "encore.heads.evaluate",
-    "Head": "encore.heads.artefact",
-    "HeadModel": "encore.heads.model",
-    "Labels": "encore.heads.labels",
-    "POOLINGS": "encore.heads.pooling",
-    "Scorer": "encore.heads.scoring",
-    "Scores": "encore.heads.scoring",
-    "Split": "encore.heads.split",
-    "TrainSettings": "encore.heads.settings",
-    "TrainedHead": "encore.heads.training",
-    "check_task": "encore.heads.artefact",
-    "default_pooling": "encore.heads.pooling",
-    "evaluate_predictions": "encore.heads.comparison",
-    "read_labels": "encore.heads.label_files",
-    "train_head": "encore.heads.training",
+    "AttentionPooling": "encore.heads.model.attention",
+    "Epoch": "encore.heads.training.epochs",
+    "Evaluation": "encore.heads.metrics.evaluation",
+    "Head": "encore.heads.artefact.head",
+    "HeadModel": "encore.heads.model.network",
+    "Labels": "encore.heads.labels.table",
+    "POOLINGS": "encore.heads.model.poolings",
+    "Scorer": "encore.heads.scoring.scorer",
+    "Scores": "encore.heads.scoring.scorer",
+    "Split": "encore.heads.labels.split",
+    "TrainSettings": "encore.heads.training.settings",
+    "TrainedHead": "encore.heads.training.trainer",
+    "check_task": "encore.heads.artefact.head",
+    "default_pooling": "encore.heads.model.poolings",
+    "evaluate_predictions": "encore.heads.metrics.comparison",
+    "read_labels": "encore.heads.labels.files",
+    "train_head": "encore.heads.training.trainer",
 }
 
 

@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 
 from encore.featurestore import DataError, Store, UsageError
 from encore.heads.artefact import Head, check_task
-from encore.heads.epochs import Progress
-from encore.heads.gathered import MEMORY, gather
-from encore.heads.labels import Labels, blanks_around, named
-from encore.heads.pooling import check_pooling
-from encore.heads.settings import TrainSettings
-from encore.heads.split import Split
-from encore.heads.training import train_head
+from encore.heads.labels import Labels, Split, blanks_around, named
+from encore.heads.model import check_pooling
+from encore.heads.training import MEMORY, Progress, TrainSettings, gather, train_head
 
 DEV_SHARE = 0.1
 """Share of the labels that is set aside for dev unless dev labels are given (0 for none)."""

@@ -10,8 +10,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore.identity import DIGEST_BYTES
-from encore.featurestore.parquet import read_parquet
+from encore.featurestore.documents import DIGEST_BYTES
+from encore.featurestore.format import read_parquet
 from encore.pipelines.limits import Limit
 
 DEAD_LETTER_SCHEMA = pa.schema(

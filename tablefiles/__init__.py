@@ -3,8 +3,7 @@
 from encore.tablefiles.contract import TO_THE_END, KeyBlock, Part, Rows, TableFormat, Wanted
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.formats import format_of
-from encore.tablefiles.listing.listing import Listing, Unread
-from encore.tablefiles.listing.sources import find_files, list_files
+from encore.tablefiles.listing import Listing, Unread, find_files, list_files
 from encore.tablefiles.text_options import PLAIN_TEXT, TextOptions
 
 __all__ = [

@@ -11,9 +11,8 @@ import obstore
 import pyarrow as pa
 from obstore.exceptions import BaseError
 
-from encore.featurestore.addresses import Address
 from encore.featurestore.errors import DataError
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage import Address, Objects
 from encore.tablefiles.compression import codec_of_name, plain_name
 from encore.tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
 

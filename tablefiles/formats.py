@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from encore.featurestore.errors import UsageError
-from encore.tablefiles.columnar.arrow_files import ArrowFiles
-from encore.tablefiles.columnar.parquet_files import ParquetFiles
+from encore.tablefiles.columnar import ArrowFiles, ParquetFiles
 from encore.tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain_name
 from encore.tablefiles.contract import NamedFormat, TableFormat
+from encore.tablefiles.csv import CsvFiles
 from encore.tablefiles.files import TableFile
+from encore.tablefiles.json import JsonLinesFiles
 from encore.tablefiles.partitions import PartitionedFormat
-from encore.tablefiles.text.csv_files import CsvFiles
-from encore.tablefiles.text.json_lines_files import JsonLinesFiles
 
 FORMATS: dict[str, NamedFormat] = {
     reader.name: reader for reader in (ParquetFiles(), JsonLinesFiles(), CsvFiles(), ArrowFiles())

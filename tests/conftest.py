@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from encore.featurestore.syncing import NO_SYNC
+from encore.featurestore.storage.sync import NO_SYNC
 from tests.s3 import s3_bucket, s3_endpoint
 
 __all__ = ["s3_bucket", "s3_endpoint"]

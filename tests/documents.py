@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from encore.featurestore import FeatureSpec
-from encore.featurestore.identity import key_hashes, text_digests
+from encore.featurestore.documents.ids import key_hashes, text_digests
 
 
 def document_index(

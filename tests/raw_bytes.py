@@ -13,7 +13,7 @@ import zarr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 
 ATTEMPT = re.compile(r"((?:.*/)?segments/[0-9a-f]{32}/[^/]+)/(.+)")
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from encore.encoders.training.joint import JointTraining
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.syncing import sync_file, sync_folder
+from encore.featurestore.storage import sync_file, sync_folder
 
 FORMAT_VERSION = 1
 METADATA = "encore"

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from encore.encoders.batches import Index, TokenBlock
 from encore.encoders.documents import DocumentBlock
-from encore.encoders.encoder import Encoder
-from encore.encoders.ragged import Index
-from encore.encoders.tokenize import BlockTokenizer
-from encore.encoders.tokens import TokenBlock
+from encore.encoders.text import BlockTokenizer
+from encore.encoders.transformer import Encoder
 from encore.featurestore.errors import DataError, UsageError
 
 

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from encore.encoders.encoder import Encoder
-from encore.encoders.quiet import quiet_transformers
-from encore.encoders.sources import find_files
+from encore.encoders.files import find_files, quiet_transformers
+from encore.encoders.transformer import Encoder
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.syncing import make_folder, sync_folder, sync_tree
+from encore.featurestore.storage import make_folder, sync_folder, sync_tree
 
 PROVENANCE_FILE = "provenance.json"
 KEPT_FILES = (

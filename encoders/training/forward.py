@@ -7,12 +7,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from encore.encoders.batch_effects import settled
-from encore.encoders.batching import default_budget, longest_first, split_by_budget
-from encore.encoders.encoder import Encoder
-from encore.encoders.inputs import BatchInputs, batch_inputs
-from encore.encoders.ragged import Index
-from encore.encoders.tokens import TokenBlock
+from encore.encoders.batches import Index, TokenBlock, default_budget, longest_first, split_by_budget
+from encore.encoders.behaviour import settled
+from encore.encoders.passes import BatchInputs, batch_inputs
+from encore.encoders.transformer import Encoder
 
 CUDA_TRAINING_BUDGET = 8192
 """By arithmetic and not yet by measurement: what a large encoder (24 layers, d = 1024) keeps for its gradient then

@@ -17,11 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from encore.encoders.batch_effects import settled
-from encore.encoders.batching import longest_first, split_by_budget
-from encore.encoders.encoder import Encoder
-from encore.encoders.ragged import Index, offsets_of
-from encore.encoders.tokens import TokenBlock
+from encore.encoders.batches import Index, TokenBlock, longest_first, offsets_of, split_by_budget
+from encore.encoders.behaviour import settled
 from encore.encoders.training.examples import TaskExamples
 from encore.encoders.training.forward import pooled_vectors, training_budget
 from encore.encoders.training.history import LossHistory
@@ -30,6 +27,7 @@ from encore.encoders.training.seeds import seeded
 from encore.encoders.training.settings import TrainingSettings, settle_position
 from encore.encoders.training.streams import TaskStream
 from encore.encoders.training.task_weights import task_weights
+from encore.encoders.transformer import Encoder
 from encore.featurestore.errors import JobError, UsageError
 
 

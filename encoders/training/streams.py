@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from encore.encoders.ragged import Index
+from encore.encoders.batches import Index
 from encore.encoders.training.seeds import derived_seed
 
 

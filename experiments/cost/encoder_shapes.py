@@ -98,8 +98,8 @@ def encoder_shape(name: str) -> EncoderShape:
     if name in BUILT_IN:
         return BUILT_IN[name]
     # Importing transformers takes five seconds of a processor, and the encoders above need none of it.
-    from encore.encoders.checkpoint import load_config  # noqa: PLC0415
-    from encore.encoders.sources import find_files  # noqa: PLC0415
+    from encore.encoders.files import find_files  # noqa: PLC0415
+    from encore.encoders.loading import load_config  # noqa: PLC0415
 
     try:
         files = find_files(name, ("config.json",))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from encore.experiments.cost.compute import CostLine, Methods, round_up
 from encore.featurestore.errors import UsageError
-from encore.featurestore.named_files import new_file
+from encore.featurestore.storage import new_file
 
 if TYPE_CHECKING:
     import altair as alt

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from encore.experiments.cost import paper
+from encore.experiments.cost import reference
 from encore.experiments.cost.compute import Methods, classifier_flops
 from encore.experiments.cost.encoder_shapes import EncoderShape, encoder_shape
 from encore.experiments.cost.money import ASSUMED, Corpus, MoneyComparison, Prices, compare_money
@@ -36,10 +36,10 @@ class CostRequest:
         UsageError: a number that is none, or a price without documents.
     """
 
-    encoder: str = paper.ENCODER
-    distilled: str = paper.DISTILLED
-    tokens: int = paper.TOKENS
-    tasks: int = paper.TASKS
+    encoder: str = reference.ENCODER
+    distilled: str = reference.DISTILLED
+    tokens: int = reference.TOKENS
+    tasks: int = reference.TASKS
     queries: int = 1
     documents: int | None = None
     layers: str | None = None
@@ -100,7 +100,7 @@ class CostReport:
     def is_the_papers(self) -> bool:
         """Whether the paper prints figures for this encoder, text length and number of tasks."""
         asked = (self.request.encoder, self.request.distilled, self.request.tokens, self.request.tasks)
-        return asked == (paper.ENCODER, paper.DISTILLED, paper.TOKENS, paper.TASKS)
+        return asked == (reference.ENCODER, reference.DISTILLED, reference.TOKENS, reference.TASKS)
 
     @property
     def assumed(self) -> dict[str, str]:
@@ -127,7 +127,7 @@ class CostReport:
                 line.key: {other.key: line.break_even(other) for other in (methods.fine_tuned, methods.distilled)}
                 for line in methods.frozen
             },
-            "paper": [asdict(row) for row in paper.TABLE_3] if self.is_the_papers else None,
+            "paper": [asdict(row) for row in reference.TABLE_3] if self.is_the_papers else None,
             "money": None
             if self.money is None
             else asdict(self.money) | {"layers": str(self.money.layers), "assumed": self.assumed},

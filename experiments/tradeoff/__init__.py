@@ -1,1 +1,1 @@
-"""The trade-off report: what accuracy each stored byte buys, for labels of one's own."""
+"""What accuracy each stored byte buys, for labels of one's own: the request and the run."""

@@ -7,9 +7,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.tradeoff.measurement import LabelFiles
 from encore.featurestore import UsageError
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common import settle_fields
 from encore.tablefiles import PLAIN_TEXT, TextOptions
 
 SEEDS = 3

@@ -10,14 +10,22 @@ from importlib.metadata import version
 
 import numpy as np
 
-from encore.experiments.tradeoff.cells import Bench, HeadUnit, head_key, right_of, units_of
-from encore.experiments.tradeoff.grid import Setting, build_grid, left_out
-from encore.experiments.tradeoff.label_options import LabelledTask, read_tasks
-from encore.experiments.tradeoff.processes import run_units
-from encore.experiments.tradeoff.recommend import Recommendation, recommend
+from encore.experiments.tradeoff.measurement import (
+    Bench,
+    DocumentSizes,
+    HeadUnit,
+    LabelledTask,
+    Setting,
+    build_grid,
+    head_key,
+    left_out,
+    read_tasks,
+    right_of,
+    run_units,
+    units_of,
+)
 from encore.experiments.tradeoff.request import TradeoffRequest
-from encore.experiments.tradeoff.sizes import DocumentSizes
-from encore.experiments.tradeoff.summary import Point, SettingSize, overall, summarise
+from encore.experiments.tradeoff.summary import Point, Recommendation, SettingSize, overall, recommend, summarise
 from encore.featurestore import Store, UsageError
 from encore.heads import TrainSettings
 

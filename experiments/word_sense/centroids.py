@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.encoders.ragged import Index, offsets_of, rows_of
+from encore.encoders.batches import Index, offsets_of, rows_of
 
 Vectors = npt.NDArray[np.float32]
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.named_files import read_file
+from encore.featurestore.storage import read_file
 
 PARTS_OF_SPEECH = ("NOUN", "VERB", "ADJ", "ADV", "ADJ")
 """Names of WordNet's synset types 1 to 5, in the words of the instances; a satellite, type 5, is an adjective."""

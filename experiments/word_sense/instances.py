@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.encoders.ragged import offsets_of
+from encore.encoders.batches import offsets_of
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.identity import text_digests
-from encore.featurestore.named_files import read_file
-from encore.featurestore.panics import without_quotes
-from encore.featurestore.parquet import DamagedParquet, decoded, footer_of, names_in, parse_footer
+from encore.featurestore.common import without_quotes
+from encore.featurestore.documents import text_digests
+from encore.featurestore.format import DamagedParquet, decoded, footer_of, names_in, parse_footer
+from encore.featurestore.storage import read_file
 
 SCHEMA = pa.schema(
     {

@@ -12,20 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders import Encoder
-from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.text import BlockTokenizer
 from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
 from encore.experiments.word_sense.centroids import SenseCentroids, SenseInventory
 from encore.experiments.word_sense.first_senses import first_senses, read_first_senses
 from encore.experiments.word_sense.instances import WordInstances, distinct_sentences
-from encore.experiments.word_sense.lines import BASELINE, ProbeResult, lines_of
+from encore.experiments.word_sense.results import BASELINE, ProbeResult, lines_of
 from encore.experiments.word_sense.scores import Coverage
 from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors
 from encore.featurestore import Store, UsageError, parse_quantizer
-from encore.featurestore.counted import counted
-from encore.featurestore.given import settle_fields
+from encore.featurestore.common import counted, settle_fields
+from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.progress import ProgressDisplay
-from encore.pipelines.resident_encoder import resident_encoder
 
 QUANTIZERS = (ORIGINAL, "uint8", "sign")
 """What is always measured: the original features, 8 bits and 1 bit (paper, table 4)."""

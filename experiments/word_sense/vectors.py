@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from encore.encoders.ragged import offsets_of, rows_of
+from encore.encoders.batches import offsets_of, rows_of
 from encore.experiments.word_sense.alignment import WordRows
 from encore.featurestore import Store
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from encore.featurestore.common import torch
 from encore.featurestore.errors import UsageError
-from encore.featurestore.lazy_torch import torch
-from encore.featurestore.quantizers.contract import Calibration, Quantizer
+from encore.featurestore.quantizers.base import Calibration, Quantizer
 from encore.featurestore.quantizers.float16 import Float16
 from encore.featurestore.quantizers.int2 import Int2
 from encore.featurestore.quantizers.int4 import Int4

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from encore.featurestore.lazy_torch import torch
-from encore.featurestore.quantizers.fixed import FixedQuantizer
+from encore.featurestore.common import torch
+from encore.featurestore.quantizers.base import FixedQuantizer
 
 LARGEST = float(np.finfo(np.float16).max)
 """65504: the largest finite half-precision number."""

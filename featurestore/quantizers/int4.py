@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from encore.featurestore.quantizers.gaussian import GaussianQuantizer
+from encore.featurestore.quantizers.base import GaussianQuantizer
 
 
 @dataclass(frozen=True)

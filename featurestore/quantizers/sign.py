@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from encore.featurestore.lazy_torch import torch
-from encore.featurestore.quantizers.bits import pack_at_least
-from encore.featurestore.quantizers.fixed import FixedQuantizer
-from encore.featurestore.quantizers.packing import packed_width, unpack
+from encore.featurestore.common import torch
+from encore.featurestore.quantizers.base import FixedQuantizer, pack_at_least, packed_width, unpack
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from encore.featurestore.lazy_torch import torch
-from encore.featurestore.quantizers.bits import pack_at_least
-from encore.featurestore.quantizers.histograms import Histogram
-from encore.featurestore.quantizers.learned import LearnedQuantizer
-from encore.featurestore.quantizers.packing import packed_width, unpack
+from encore.featurestore.common import torch
+from encore.featurestore.quantizers.base import Histogram, LearnedQuantizer, pack_at_least, packed_width, unpack
 
 
 @dataclass(frozen=True)

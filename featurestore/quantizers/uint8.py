@@ -9,11 +9,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from encore.featurestore.common import torch
 from encore.featurestore.errors import UsageError
-from encore.featurestore.lazy_torch import torch
-from encore.featurestore.quantizers.contract import Calibration
-from encore.featurestore.quantizers.histograms import Histogram
-from encore.featurestore.quantizers.ranges import Range
+from encore.featurestore.quantizers.base import Calibration, Histogram, Range
 
 LEVELS = 256
 GRANULARITIES = ("per-tensor", "per-dimension")

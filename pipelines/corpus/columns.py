@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from encore.encoders.documents import DOCUMENT_COLUMNS
-from encore.featurestore.blocks import INDEX_SCHEMA
+from encore.featurestore.common import settle_fields
+from encore.featurestore.documents import INDEX_SCHEMA
 from encore.featurestore.errors import UsageError
-from encore.featurestore.given import settle_fields
 from encore.tablefiles import Wanted
 
 RESERVED_COLUMNS = frozenset((*INDEX_SCHEMA.names, *DOCUMENT_COLUMNS))

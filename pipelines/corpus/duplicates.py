@@ -13,7 +13,7 @@ def find_duplicates(keys: Keys) -> tuple[Int64s, Int64s]:
     """Which keys were seen before.
 
     Args:
-        keys: (n, 2) uint64 in corpus order, as `encore.featurestore.keys.words` gives them.
+        keys: (n, 2) uint64 in corpus order, as `encore.featurestore.documents.keys.words` gives them.
 
     Returns:
         (duplicates,) int64: rising positions of all but the first of equal keys; and the position of each one's first.

@@ -36,8 +36,9 @@ class Plan:
         units: work units in (file, row) order; none spans two files.
         documents: rows seen, whatever is wrong with them.
         duplicates: rows whose id was seen earlier.
-        keys: (ids, 2) uint64 in corpus order: key hashes of all distinct valid ids, as `encore.featurestore.keys.words`
-            gives them. A document whose text turns out to be invalid is among them.
+        keys: (ids, 2) uint64 in corpus order: key hashes of all distinct valid ids, as
+            `encore.featurestore.documents.keys.words` gives them. A document whose text turns out to be
+            invalid is among them.
         unit_rows: rows that a unit may have.
         text_bytes: bytes of text.
         without_id: rows whose id is missing or cannot be read.

@@ -12,7 +12,7 @@ from encore.encoders.documents import DocumentBlock
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.corpus.raw_rows import RawRows
 from encore.pipelines.corpus.units import WorkUnit
-from encore.pipelines.corpus.validate import validate
+from encore.pipelines.corpus.validation import validate
 from encore.pipelines.dead_letters import DeadLetter
 from encore.tablefiles import format_of
 

@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders.documents import DocumentBlock
-from encore.featurestore.identity import KEY_BYTES, key_hashes
+from encore.featurestore.documents import KEY_BYTES, key_hashes
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.corpus.raw_rows import RawRows
 from encore.pipelines.corpus.read import read_raw
 from encore.pipelines.corpus.units import WorkUnit, group_by_split
-from encore.pipelines.corpus.validate import validate
+from encore.pipelines.corpus.validation import validate
 
 Keys = npt.NDArray[np.uint64]
 

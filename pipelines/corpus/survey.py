@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.identity import key_hashes
-from encore.featurestore.keys import words
+from encore.featurestore.documents import key_hashes, words
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.tablefiles import TableFile, format_of
 from encore.tablefiles.values import Mask, as_text, is_empty, is_null

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
-from encore.pipelines.export.columns import HeadColumns
+from encore.pipelines.export.head_columns import HeadColumns
 
 GROUP_ROWS = 122_880
 """Rows of a group: what DuckDB reads by a thread."""

@@ -8,9 +8,61 @@ PREDICTIONS/
   runs/<run id>/                       outcomes and report of each backfill
 """
 
-from encore.pipelines.predictions.contents import prediction_table
-from encore.pipelines.predictions.files import PredictionFile, new_path
-from encore.pipelines.predictions.folder import Predictions
-from encore.pipelines.predictions.publishing import Work
+from encore.pipelines.predictions.backlog import plan_units
+from encore.pipelines.predictions.contents import PROBABILITIES, DamagedFile, from_parquet, prediction_table
+from encore.pipelines.predictions.files import (
+    FILE_SCHEMA,
+    PREDICTION_FILE,
+    PredictionFile,
+    counts_of,
+    file_table,
+    new_path,
+)
+from encore.pipelines.predictions.folder import (
+    ANEW,
+    ATTEMPTS,
+    PREDICTIONS_FILE,
+    READ_THREADS,
+    SCORE_AGAIN,
+    Predictions,
+    read_document,
+)
+from encore.pipelines.predictions.presence import THREADS
+from encore.pipelines.predictions.probabilities import MAP, as_map, named, named_type
+from encore.pipelines.predictions.publication import Work
+from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
+from encore.pipelines.predictions.sources import Sources, carried, compose, source_files
 
-__all__ = ["PredictionFile", "Predictions", "Work", "new_path", "prediction_table"]
+__all__ = [
+    "ANEW",
+    "ATTEMPTS",
+    "FILE_SCHEMA",
+    "MAP",
+    "PREDICTIONS_FILE",
+    "PREDICTION_FILE",
+    "PROBABILITIES",
+    "READ_THREADS",
+    "SCORE_AGAIN",
+    "THREADS",
+    "DamagedFile",
+    "PredictionFile",
+    "Predictions",
+    "SegmentOutcome",
+    "SegmentUnit",
+    "Sources",
+    "UnitAtWork",
+    "Work",
+    "as_map",
+    "carried",
+    "compose",
+    "counts_of",
+    "file_table",
+    "from_parquet",
+    "named",
+    "named_type",
+    "new_path",
+    "plan_units",
+    "prediction_table",
+    "read_document",
+    "source_files",
+]

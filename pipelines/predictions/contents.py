@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from encore.featurestore.parquet import DamagedParquet, decoded
+from encore.featurestore.format import DamagedParquet, decoded
 from encore.heads import Scores
 
 LABEL = pa.dictionary(pa.int32(), pa.string())

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.names import SHORT, all_counts
+from encore.featurestore.format import SHORT, all_counts
+from encore.featurestore.segments import SegmentEntry
 
 FILE_SCHEMA = pa.schema(
     [

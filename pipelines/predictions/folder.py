@@ -14,16 +14,15 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from encore.featurestore import CommitConflict, Store, StoreError, UsageError
-from encore.featurestore.commit import LONGEST_WAIT
+from encore.featurestore.commits import LONGEST_WAIT
 from encore.featurestore.errors import RESTORE, UPGRADE
-from encore.featurestore.objects import Objects
-from encore.featurestore.sealed import parse_json
-from encore.featurestore.store_file import STORE_FILE
-from encore.featurestore.versions import Manifest, VersionLog
-from encore.pipelines.predictions import there
+from encore.featurestore.format import parse_json
+from encore.featurestore.history import STORE_FILE, Manifest, VersionLog
+from encore.featurestore.storage import Objects
+from encore.pipelines.predictions import presence
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
 from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
-from encore.pipelines.predictions.publishing import Published, Work, changes
+from encore.pipelines.predictions.publication import Published, Work, changes
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
@@ -207,7 +206,7 @@ class Predictions:
             latest = self.log.latest()
             listed = self.files(latest)
             new, dropped = changes(work, listed)
-            missing = there.gone(self.objects, new)
+            missing = presence.gone(self.objects, new)
             new = [file for file in new if file not in set(missing)]
             if not new and not dropped:
                 return Published(latest, latest, missing)
@@ -220,7 +219,7 @@ class Predictions:
             )
             if manifest is not None:
                 return Published(latest, manifest, missing)
-            # As in encore.featurestore.commit: writers that waited equally long would meet again.
+            # As in encore.featurestore.commits.change: writers that waited equally long would meet again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
 

@@ -1,9 +1,18 @@
 """Progress of jobs: what has passed by, how long the rest takes, and what is shown of it."""
 
-from encore.pipelines.progress.displays import Done, ProgressDisplay, Silent, display_for, is_terminal
-from encore.pipelines.progress.passing import Counts, Passing
+from encore.pipelines.progress.counts import Counts, Passing
+from encore.pipelines.progress.displays import (
+    Done,
+    ProgressDisplay,
+    Silent,
+    bar_columns,
+    display_for,
+    is_terminal,
+    pause_after,
+    say,
+)
 from encore.pipelines.progress.steps import Steps
-from encore.pipelines.progress.time_left import TimeLeft
+from encore.pipelines.progress.time_left import TimeLeft, in_words
 from encore.pipelines.progress.watch import watch_units
 
 __all__ = [
@@ -14,7 +23,11 @@ __all__ = [
     "Silent",
     "Steps",
     "TimeLeft",
+    "bar_columns",
     "display_for",
+    "in_words",
     "is_terminal",
+    "pause_after",
+    "say",
     "watch_units",
 ]

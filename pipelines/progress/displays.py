@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from encore.featurestore.counted import counted
+from encore.featurestore.common import counted
 from encore.pipelines.progress.time_left import in_words
 
 FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from encore.featurestore.counted import counted
+from encore.featurestore.common import counted
+from encore.pipelines.progress.counts import Counts, Passed
 from encore.pipelines.progress.displays import Done, ProgressDisplay
-from encore.pipelines.progress.passing import Counts, Passed
 from encore.pipelines.progress.time_left import Pace, TimeLeft
 from encore.pipelines.runs import RunFolder
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore import kept_columns
+from encore.featurestore.documents import columns
 from encore.featurestore.errors import DataError, UnreadableFile
 from encore.tablefiles.columnar.types import plain
 from encore.tablefiles.contract import Fault, Part, Rows, Wanted
@@ -143,5 +143,5 @@ def _others(batch: pa.RecordBatch, wanted: Wanted) -> pa.Table:
             # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
             others[name] = as_bytes(batch[name]).view(pa.large_string())
         else:
-            others[name] = kept_columns.plain(batch[name])
+            others[name] = columns.plain(batch[name])
     return pa.table(others)

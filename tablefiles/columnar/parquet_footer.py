@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore.parquet import MAGIC, end_of, footer_of, parse_footer
+from encore.featurestore.format import MAGIC, end_of, footer_of, parse_footer
 from encore.tablefiles.files import TableFile, open_input, version_of
 
 FOOTERS_KEPT = 64

@@ -6,7 +6,7 @@ import glob
 import os
 from pathlib import Path
 
-from encore.featurestore.addresses import Address
+from encore.featurestore.storage import Address
 from encore.tablefiles.listing.globs import Part, absolute, matches
 from encore.tablefiles.listing.listing import is_bookkeeping
 

@@ -13,7 +13,7 @@ import obstore
 from obstore.exceptions import BaseError, InvalidPathError
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage import Objects
 from encore.tablefiles.formats import format_of_name, require_format
 from encore.tablefiles.listing.globs import Part, hint, matches
 from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder

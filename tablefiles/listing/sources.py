@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from encore.featurestore.addresses import Address
+from encore.featurestore.common import several
 from encore.featurestore.errors import UsageError
-from encore.featurestore.given import several
+from encore.featurestore.storage import Address
 from encore.tablefiles.files import TableFile, is_url
 from encore.tablefiles.formats import require_format
 from encore.tablefiles.listing.listing import EMPTY, Found, Listing, Unread

@@ -11,7 +11,7 @@ from benchmarks import backfill_device
 from benchmarks.backfill_device import bytes_moved, multiply_adds
 from encore.featurestore import UsageError
 from encore.heads import Head, HeadModel
-from encore.heads.device_scoring import DeviceScoring
+from encore.heads.scoring.device import DeviceScoring
 from tests.heads.building import block_of, head_of, spec_of
 
 

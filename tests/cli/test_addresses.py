@@ -13,7 +13,7 @@ import pytest
 
 from encore.cli.main import run
 from encore.featurestore import Store
-from encore.featurestore.objects import Objects
+from encore.featurestore.storage.objects import Objects
 from encore.heads import Head
 from tests.pipelines.jobs import encoder, texts
 

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from encore.cli.console.streams import guarded
+from encore.cli.console.terminal import console, error_console, printable
 from encore.cli.main import run
-from encore.cli.output import print_json, print_pairs, print_table
-from encore.cli.streams import guarded
-from encore.cli.terminal import console, error_console, printable
+from encore.cli.printing.tables import print_json, print_pairs, print_table
 from tests.pipelines.jobs import encoder
 
 TEXT = "é × 10⁹ … ☃ \udcff"

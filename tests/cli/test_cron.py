@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from encore.cli.streams import DatedLines
+from encore.cli.console.streams import DatedLines
 from encore.pipelines.corpus import CorpusColumns
 from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 
@@ -119,8 +119,8 @@ def test_each_line_has_its_date_however_it_is_written(tmp_path: Path) -> None:
 
 def test_warnings_of_libraries_are_one_dated_line_each(tmp_path: Path) -> None:
     code = (
-        "import logging, warnings; from encore.cli.logs import set_up_logging; "
-        "from encore.cli.streams import guard_streams;"
+        "import logging, warnings; from encore.cli.console.logs import set_up_logging; "
+        "from encore.cli.console.streams import guard_streams;"
         "guard_streams(); set_up_logging(debug=False); warnings.warn('mind\\nthe gap');"
         "logging.getLogger('apache_beam').warning('two\\nlines')"
     )

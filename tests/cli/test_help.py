@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from encore.cli.console.panels import MANY, PANELS
 from encore.cli.main import command, run
-from encore.cli.panels import MANY, PANELS
 
 ROOT = Path(__file__).parents[2]
 

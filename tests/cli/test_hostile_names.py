@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from rich.progress import Progress, TextColumn
 
-from encore.cli.logs import OneLine, Whole
+from encore.cli.console.logs import OneLine, Whole
+from encore.cli.console.terminal import SafeConsole, console, error_console
 from encore.cli.main import run
-from encore.cli.output import print_line, print_pairs, print_table
-from encore.cli.terminal import SafeConsole, console, error_console
-from encore.cli.verify_output import print_verification
-from encore.featurestore.maintenance.verify import Verification
-from encore.featurestore.maintenance.verify_findings import Finding
+from encore.cli.printing.store.verify import print_verification
+from encore.cli.printing.tables import print_line, print_pairs, print_table
+from encore.featurestore.verification.findings import Finding
+from encore.featurestore.verification.store import Verification
 from tests.pipelines.jobs import encoder, texts
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e\u2066\u2028\u200b\x85\r\b"

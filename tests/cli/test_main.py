@@ -15,10 +15,10 @@ import typer
 
 from encore.cli.main import app, run
 from encore.featurestore import Store
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.syncing import NO_SYNC
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage.sync import NO_SYNC
 from encore.pipelines.predictions import Predictions
 from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
@@ -313,7 +313,7 @@ def test_ctrl_c_exits_130_and_says_what_is_kept(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("encore.featurestore.Store.open", interrupted)
-    monkeypatch.setattr("encore.pipelines.encode_job.encode", interrupted)
+    monkeypatch.setattr("encore.pipelines.encoding.encode", interrupted)
     corpus = ["corpus.parquet"] if command == "encode" else []
     expect([command, *corpus, "--store", str(tmp_path)], 130, f"encore: {said}", capsys)
 

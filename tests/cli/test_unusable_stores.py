@@ -19,14 +19,14 @@ import pyarrow.parquet as pq
 import pytest
 import typer.main
 
-import encore.featurestore.objects
+import encore.featurestore.storage.objects
 from encore.cli.main import app, run
 from encore.featurestore import Store
-from encore.featurestore.sealed import seal
-from encore.featurestore.tags import add_tag
+from encore.featurestore.format.seal import seal
+from encore.featurestore.history.tags import add_tag
 from encore.heads import Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.backfill.job import BackfillRequest, backfill
 from tests.pipelines.jobs import ONE_WORKER, encoder, run_encode, texts, write_corpus
 from tests.s3 import REGION, UNWANTED
 
@@ -313,7 +313,7 @@ class TestBuckets:
     ) -> None:
         with answering(200, "") as (endpoint, _):
             pass
-        monkeypatch.setattr(encore.featurestore.objects, "PATIENCE", timedelta(milliseconds=100))
+        monkeypatch.setattr(encore.featurestore.storage.objects, "PATIENCE", timedelta(milliseconds=100))
         monkeypatch.setenv("AWS_ENDPOINT", endpoint)
         refused(site, ["inspect", "--store", self.URI], 1, f"no answer from {endpoint}; see that it is right", capsys)
 

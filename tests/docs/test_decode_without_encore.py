@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.identity import key_hashes, text_digests
+from encore.featurestore.documents.ids import key_hashes, text_digests
 from encore.featurestore.quantizers import calibrate
-from encore.featurestore.records import segment_id
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.records import segment_id
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "decode-without-encore.md"
 WIDTH = 13

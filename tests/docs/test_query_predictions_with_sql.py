@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Change, Store, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.maintenance.delete import delete
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.export import ExportRequest, export
 from encore.pipelines.predictions import Predictions
 from tests.featurestore.building import spec_of, write

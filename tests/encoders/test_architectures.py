@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
-from encore.encoders.batching import EQUAL_LENGTHS as IN_EQUAL_LENGTHS
+from encore.encoders.batches.budget import EQUAL_LENGTHS as IN_EQUAL_LENGTHS
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
 from tests.encoders.architectures import (

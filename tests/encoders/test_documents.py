@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from encore.encoders import DOCUMENT_COLUMNS, DocumentBlock
-from encore.featurestore.identity import key_hashes, text_digests
+from encore.featurestore.documents.ids import key_hashes, text_digests
 
 
 def test_a_block_has_hashes_and_digests_and_keeps_what_it_is_given() -> None:

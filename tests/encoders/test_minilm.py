@@ -13,8 +13,8 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
-from encore.encoders.onednn import has_onednn
-from encore.encoders.sources import find_files
+from encore.encoders.files.sources import find_files
+from encore.encoders.transformer.onednn import has_onednn
 from tests.encoders.plain import block, plain_features, spec_for
 
 pytestmark = pytest.mark.skipif(

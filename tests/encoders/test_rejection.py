@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from encore.encoders import Encoder, Extraction, FeatureExtractor
-from encore.encoders.batching import NO_PADDING
+from encore.encoders.batches.budget import NO_PADDING
 from tests.encoders.plain import block, spec_for
 
 TEXTS = ["good news", "the", "bad film", "x" * 30, "news of the news"]

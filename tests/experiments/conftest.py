@@ -1,6 +1,6 @@
 import pytest
 
-from encore.experiments.docstrings import build_corpus
+from encore.experiments.demo.docstrings import build_corpus
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from encore import experiments, heads, pipelines
-from encore.experiments.tasks import Task, TaskRegistry
-from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.bench.registry import Task, TaskRegistry
+from encore.experiments.tradeoff.measurement.labels import LabelFiles
 
 ASKED = ("Request", "Settings", "Plan", "Grid", "CorpusColumns")
 """How the names of classes end that say what is asked for."""

@@ -21,10 +21,10 @@ from encore.featurestore import (
     UsageError,
     commit,
 )
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.finished import find_finished
-from encore.featurestore.records import SegmentRecord
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.commits.adoption import find_finished
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.records import SegmentRecord
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.documents import document_index, packed_numbers
 
 ENCODER = EncoderSpec(

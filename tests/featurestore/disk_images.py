@@ -20,7 +20,7 @@ from typing import Any
 import obstore
 import pytest
 
-from encore.featurestore import local_files
+from encore.featurestore.storage import local_files
 
 REAL_RENAME: Callable[..., int] = local_files._renameat2() or (lambda *_: -1)
 

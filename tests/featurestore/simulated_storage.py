@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from encore.featurestore.objects import Listed, Objects
+from encore.featurestore.storage.objects import Listed, Objects
 
 
 class Stopped(BaseException):

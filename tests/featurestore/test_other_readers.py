@@ -13,12 +13,13 @@ import tensorstore
 import torch
 import zarr
 
-from encore.featurestore import Change, FeatureBlock, FeatureSpec, Store, commit, segments
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
+from encore.featurestore import Change, FeatureBlock, FeatureSpec, Store, commit
 from encore.featurestore.quantizers import calibrate
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments import writer
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.documents import document_index
 from tests.featurestore.building import held, spec_of
 
@@ -116,7 +117,7 @@ def same_segment(store: Store, entry: SegmentEntry) -> None:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(writer, "CHUNK_BYTES", 64)
 
 
 @pytest.mark.parametrize("codec", ["none", "zstd", "blosc"])

@@ -23,14 +23,14 @@ from encore.featurestore import (
     StoreError,
     UsageError,
     commit,
-    segments,
 )
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.objects import Objects
 from encore.featurestore.quantizers import UInt8
-from encore.featurestore.reader import SegmentReader
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments import writer
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.reader import SegmentReader
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
+from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import ENCODER, block_of, expected, features_of, held, put, spec_of, write
 
 TEXTS = {f"doc-{i}": f"text {i}" for i in range(12)}
@@ -48,9 +48,9 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
 
 
-def kept_store(store: Store, *segments: tuple[Mapping[str, str], Mapping[str, pa.Array]]) -> Store:
+def kept_store(store: Store, *writer: tuple[Mapping[str, str], Mapping[str, pa.Array]]) -> Store:
     """A store of one segment for each (texts, kept columns)."""
-    entries = [SegmentEntry.of(write(store, texts, kept)) for texts, kept in segments]
+    entries = [SegmentEntry.of(write(store, texts, kept)) for texts, kept in writer]
     return commit(store, Change(store.version, "encode", entries))
 
 
@@ -343,7 +343,7 @@ class TestDocuments:
     ) -> None:
         old = pa.schema([field for field in INDEX_SCHEMA if field.name != "n_first_tokens"])
         with monkeypatch.context() as patch:
-            patch.setattr(segments, "INDEX_SCHEMA", old)
+            patch.setattr(writer, "INDEX_SCHEMA", old)
             block = block_of(store.spec, TEXTS)
             block = replace(block, index=block.index.drop_columns(["n_first_tokens"]))
             name = store.segment_for(block.index)

@@ -19,18 +19,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from obstore.store import LocalStore, MemoryStore
 
 from encore.featurestore import CommitConflict, DataError, Store, UsageError, commit
-from encore.featurestore.block_list import blocked
-from encore.featurestore.maintenance import compact as compaction
-from encore.featurestore.maintenance import removal
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.objects import Objects
-from encore.featurestore.records import record_path
-from encore.featurestore.segments import read_record
+from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history.block_list import blocked
+from encore.featurestore.history.tags import add_tag, remove_tag, tags
+from encore.featurestore.removal import sweep
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting import compaction
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.records import record_path
+from encore.featurestore.segments.writer import read_record
+from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import version_log
-from encore.featurestore.tags import add_tag, remove_tag, tags
-from encore.featurestore.tombstones import EMPTIED
+from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, features_of, held, spec_of
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
 from tests.featurestore.store_model import Places, Plan, Texts, Version, kept_by_vacuum
@@ -54,7 +54,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.objects = self.storage()
         opened = patch.object(Objects, "open", lambda _uri, make=True: self.objects)
         # One commit a group, so that a compaction may stop between two; one thread, so that runs repeat.
-        for patched in opened, patch.object(compaction, "COMMIT_GROUPS", 1), patch.object(removal, "THREADS", 1):
+        for patched in opened, patch.object(compaction, "COMMIT_GROUPS", 1), patch.object(sweep, "THREADS", 1):
             self.closing.enter_context(patched)
         self.store = Store.create(self.objects.uri, spec_of())
         self.versions = [Version({})]

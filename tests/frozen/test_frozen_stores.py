@@ -16,14 +16,14 @@ import pytest
 import torch
 
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.records import FORMAT_VERSION
-from encore.featurestore.tags import tags
+from encore.featurestore.history.tags import tags
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.records import FORMAT_VERSION
+from encore.featurestore.verification.store import verify
 from encore.heads import Head, Scorer
-from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from tests.featurestore.building import put
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from encore.featurestore.quantizers import calibrate
 from encore.heads import Head, HeadModel, Labels
-from encore.heads.batches import pad
+from encore.heads.batches.sampler import pad
 from tests.documents import document_index, packed_numbers
 
 CLASSES = ("no", "perhaps", "yes")

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import INDEX_SCHEMA, Change, DataError, Store, UsageError, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.reader import IndexFile
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.reader import IndexFile
 from encore.heads import Split, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
 from tests.featurestore.building import put, spec_of, write

@@ -20,15 +20,15 @@ from types import TracebackType
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     "encore.cli.main",
-    "encore.cli.job_output",
-    "encore.cli.output",
-    "encore.cli.vacuum_output",
-    "encore.featurestore.maintenance.compact",
-    "encore.featurestore.maintenance.delete",
-    "encore.featurestore.maintenance.vacuum",
+    "encore.cli.printing.jobs",
+    "encore.cli.printing.tables",
+    "encore.cli.printing.store.vacuum",
+    "encore.featurestore.rewriting.compaction",
+    "encore.featurestore.rewriting.deletion",
+    "encore.featurestore.removal.vacuum",
     "encore.heads.store_training",
-    "encore.pipelines.backfill_job",
-    "encore.pipelines.encode_job",
+    "encore.pipelines.backfill.job",
+    "encore.pipelines.encoding.job",
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 """A fork has one thread alone, so none may be at work when it is made."""

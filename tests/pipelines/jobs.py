@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.pipelines.encode_job import EncodeRequest, encode
-from encore.pipelines.segment_job import JobReport
+from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.ingestion.job import JobReport
 from tests.models import tiny_bert
 
 DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[3] / "shared" / "data"))

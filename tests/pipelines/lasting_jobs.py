@@ -15,18 +15,18 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.finished import is_whole
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.objects import Objects
-from encore.featurestore.records import SegmentRecord
-from encore.featurestore.tombstones import look
-from encore.featurestore.versions import VersionLog, manifest_path
+from encore.featurestore.commits.adoption import is_whole
+from encore.featurestore.format.tombstones import look
+from encore.featurestore.history.versions import VersionLog, manifest_path
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segments.records import SegmentRecord
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from encore.heads import Head, Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 

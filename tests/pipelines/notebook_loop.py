@@ -6,9 +6,9 @@ import apache_beam
 from encore.featurestore import Store
 from encore.heads import evaluate_predictions, read_labels
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.derive_job import DeriveRequest, derive
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
 

@@ -10,8 +10,8 @@ import pytest
 from encore.cli.main import run
 from encore.featurestore import Store, StoreError
 from encore.featurestore.errors import RESTORE
-from encore.featurestore.records import record_path
-from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.featurestore.segments.records import record_path
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from tests.pipelines.jobs import ONE_WORKER, encoder, run_encode, texts, write_corpus
 from tests.pipelines.predictions.building import Folder
 

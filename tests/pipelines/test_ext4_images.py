@@ -21,7 +21,7 @@ from random import Random
 
 import pytest
 
-from encore.featurestore.syncing import NO_SYNC
+from encore.featurestore.storage.sync import NO_SYNC
 from tests.pipelines.jobs import encoder
 from tests.pipelines.lasting_jobs import Promised, Site
 from tests.pipelines.test_power_cuts import Recorded, recorded

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.maintenance.compact import compact
-from encore.featurestore.maintenance.delete import delete
-from encore.featurestore.maintenance.vacuum import vacuum
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.objects import Objects
-from encore.featurestore.tags import add_tag
+from encore.featurestore.history.tags import add_tag
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage.objects import Objects
+from encore.featurestore.verification.store import verify
 from encore.heads import Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.derive_job import DeriveRequest, derive
+from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.predictions import Predictions
 from tests.faulty_proxy import WAYS, FaultyProxy, faulty_proxy
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus

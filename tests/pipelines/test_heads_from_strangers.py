@@ -12,8 +12,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from encore.featurestore import Store, StoreError, UsageError
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
+from tests.pipelines.backfill.test_job import run_backfill, train
 from tests.pipelines.jobs import run_encode, texts, write_corpus
-from tests.pipelines.test_backfill_job import run_backfill, train
 
 COUNT = 20
 

@@ -18,8 +18,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, r
 
 from encore.featurestore import Change, DataError, Store, UsageError, commit
 from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus.pruning import PruneLimit, Pruning
 from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.pruning import PruneLimit, Pruning
 from encore.tablefiles import list_files
 from tests.featurestore.building import change_to, spec_of
 from tests.pipelines.jobs import run_encode

@@ -11,8 +11,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from encore.featurestore.maintenance.verify import verify
-from encore.featurestore.syncing import NO_SYNC
+from encore.featurestore.storage.sync import NO_SYNC
+from encore.featurestore.verification.store import verify
 from tests.featurestore.disk_images import Cut, Recorder
 from tests.pipelines.jobs import encoder
 from tests.pipelines.lasting_jobs import Expected, Promised, Site, promises

@@ -11,38 +11,38 @@ from encore.experiments.cost import (
     classifier_flops,
     folded_attention_flops,
     pair_attention_flops,
-    paper,
     paper_attention_flops,
+    reference,
 )
 from encore.experiments.cost.compute import first_cheaper, round_up
-from encore.heads.attention import AttentionPooling
-from encore.heads.classifier import Classifier
-from encore.heads.pair import PairPooling
+from encore.heads.model.attention import AttentionPooling
+from encore.heads.model.classifier import Classifier
+from encore.heads.model.pair import PairPooling
 
 GIGA = 10**9
 PAPER = Methods.of(BUILT_IN["roberta-large"], BUILT_IN["distilroberta"], 50)
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in paper.TABLE_3 if not row.misprint], ids=lambda row: f"{row.section}-{row.row}"
+    "row", [row for row in reference.TABLE_3 if not row.misprint], ids=lambda row: f"{row.section}-{row.row}"
 )
-def test_the_flops_of_table_3_are_within_two_percent_of_what_is_printed(row: paper.PrintedFlops) -> None:
+def test_the_flops_of_table_3_are_within_two_percent_of_what_is_printed(row: reference.PrintedFlops) -> None:
     line = {line.key: line for line in PAPER.lines}[row.method]
     assert line.at(14) / GIGA == pytest.approx(row.printed, rel=0.02)
 
 
 def test_the_printed_column_is_the_papers() -> None:
     printed = {"a": [61, 430, 430], "b": [31, 31, 34, 34, 34], "c": [31, 31, 34, 34, 34, 34, 34], "d": [31], "e": [31]}
-    assert {s: [row.printed for row in paper.TABLE_3 if row.section == s] for s in "abcde"} == printed
+    assert {s: [row.printed for row in reference.TABLE_3 if row.section == s] for s in "abcde"} == printed
 
 
 def test_only_the_attention_head_of_3d_is_printed_with_the_figure_of_a_pooled_one() -> None:
-    [misprint] = [row for row in paper.TABLE_3 if row.misprint]
+    [misprint] = [row for row in reference.TABLE_3 if row.misprint]
     assert (misprint.section, misprint.method, misprint.printed) == ("d", "attention", 31)
     assert PAPER.attention.at(14) / GIGA == pytest.approx(34, rel=0.02)
     assert PAPER.attention.at(14) / GIGA > 31 * 1.05
-    assert paper.printed_flops("attention") == 34
-    assert paper.printed_flops("folded") is None
+    assert reference.printed_flops("attention") == 34
+    assert reference.printed_flops("folded") is None
 
 
 def test_figure_4_has_the_papers_intercepts_and_slopes() -> None:

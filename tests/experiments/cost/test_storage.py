@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from encore.experiments.cost import BUILT_IN, paper, storage_rows
+from encore.experiments.cost import BUILT_IN, reference, storage_rows
 from encore.experiments.cost.storage import as_the_paper_rounds, document_bytes, document_vectors
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
@@ -17,15 +17,17 @@ EXACT = {
 
 def test_table_2_is_the_papers_to_the_byte_and_as_it_rounds() -> None:
     rows = {(row.layers, row.positions): row for row in storage_rows(BUILT_IN["roberta-large"], 50)}
-    assert set(EXACT) == set(paper.TABLE_2)
+    assert set(EXACT) == set(reference.TABLE_2)
     for setting, exact in EXACT.items():
         found = rows[setting].document_bytes
         assert (found["float16"], found["uint8"], found["sign"]) == exact
-        assert {kind: as_the_paper_rounds(found[kind]) for kind in paper.TABLE_2[setting]} == paper.TABLE_2[setting]
+        assert {kind: as_the_paper_rounds(found[kind]) for kind in reference.TABLE_2[setting]} == reference.TABLE_2[
+            setting
+        ]
 
 
 def test_what_the_paper_prints_is_what_its_table_says() -> None:
-    printed = [list(row.values()) for row in paper.TABLE_2.values()]
+    printed = [list(row.values()) for row in reference.TABLE_2.values()]
     assert printed == [["2K", "1K", "128"], ["100K", "50K", "6K"], ["2.3M", "1.2M", "150K"]]
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.tradeoff.measurement.labels import LabelFiles
 from encore.experiments.tradeoff.request import TradeoffRequest
 from encore.featurestore import Change, FeatureBlock, Store, commit
-from encore.featurestore.entries import SegmentEntry
-from encore.featurestore.segments import EncodingCounts, write_segment
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.heads.building import learnable, pairs_alike_or_not, spec_of
 
 DOCUMENTS = 90

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from encore.experiments.tradeoff import cells
-from encore.experiments.tradeoff.cells import head_key, right_of
-from encore.experiments.tradeoff.label_options import LabelFiles
+from encore.experiments.tradeoff.measurement import trials
+from encore.experiments.tradeoff.measurement.labels import LabelFiles
+from encore.experiments.tradeoff.measurement.sizes import DocumentSizes
+from encore.experiments.tradeoff.measurement.trials import head_key, right_of
 from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
-from encore.experiments.tradeoff.sizes import DocumentSizes
 from encore.featurestore import DataError, EncoreError, Store, UsageError
-from encore.featurestore.records import SegmentRecord, record_path
+from encore.featurestore.segments.records import SegmentRecord, record_path
 from encore.heads import TrainSettings, read_labels, train_head
 from tests.experiments.tradeoff.building import DOCUMENTS, request, silent
 
@@ -26,7 +26,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(1)
         return train_head(*arguments, **named)
 
-    monkeypatch.setattr(cells, "train_head", train)
+    monkeypatch.setattr(trials, "train_head", train)
     return calls
 
 
@@ -79,7 +79,7 @@ def test_a_folder_of_other_results_is_refused(folder: Path, report: TradeoffRepo
 def test_a_cell_is_what_training_on_the_derived_features_gives(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells, "PART_BYTES", 1000)
+    monkeypatch.setattr(trials, "PART_BYTES", 1000)
     asked = request(
         folder, tmp_path, ("three",), layers=("mean:2",), positions=("mean",), quantizers=("uint8",), seeds=1
     )
@@ -199,6 +199,6 @@ def test_a_task_named_twice_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_heads_whose_accuracy_still_rose_are_counted(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("encore.heads.training.still_rising", lambda *_: True)
+    monkeypatch.setattr("encore.heads.training.trainer.still_rising", lambda *_: True)
     found = run_tradeoff(request(folder, tmp_path / "out", ("two",), positions=("mean",)), silent)
     assert found.still_rising == (8, 8)

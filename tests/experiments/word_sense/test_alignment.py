@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from encore.encoders import Encoder, load_encoder
-from encore.encoders.tokenize import BlockTokenizer
+from encore.encoders.text.tokenizer import BlockTokenizer
 from encore.experiments.word_sense import alignment
 from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
 from encore.featurestore import Store, StoreError, UsageError
-from encore.featurestore.identity import text_digests
+from encore.featurestore.documents.ids import text_digests
 from encore.featurestore.spec import TextSpec
 from tests.models import tiny_bert, tiny_roberta
 from tests.pipelines.jobs import run_encode, write_corpus

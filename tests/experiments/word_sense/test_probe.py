@@ -15,8 +15,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from encore.experiments.word_sense.centroids import SenseInventory
 from encore.experiments.word_sense.instances import WordInstances
-from encore.experiments.word_sense.lines import BASELINE, ProbeLine, ProbeResult
 from encore.experiments.word_sense.probe import ProbeRequest, default_layer, run_probe
+from encore.experiments.word_sense.results import BASELINE, ProbeLine, ProbeResult
 from encore.experiments.word_sense.scores import Coverage, SenseScore
 from encore.featurestore import DataError, JobError, Store, UsageError
 from encore.pipelines.progress import Silent

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
-from encore.featurestore.quantizers.packing import unpack
+from encore.featurestore.quantizers.base.packing import unpack
 from tests.featurestore.quantizers.strategies import features
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from encore.featurestore.errors import UsageError
 from encore.featurestore.quantizers import Sign, SignCentred, calibrate, parse_quantizer
-from encore.featurestore.quantizers.histograms import BINS
+from encore.featurestore.quantizers.base.histograms import BINS
 from tests.featurestore.quantizers.strategies import features
 
 

@@ -192,7 +192,7 @@ def test_a_histogram_of_each_dimension_is_that_of_the_dimension_alone():
 def test_a_batch_larger_than_is_binned_at_once_counts_the_same(monkeypatch):
     values = heavy_tails(2)
     whole = learned("uint8:per-dimension:histogram", values)
-    monkeypatch.setattr("encore.featurestore.quantizers.histograms.VALUES_AT_ONCE", 100)
+    monkeypatch.setattr("encore.featurestore.quantizers.base.histograms.VALUES_AT_ONCE", 100)
     assert learned("uint8:per-dimension:histogram", values) == whole
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from encore.featurestore.documents.ids import key_hashes
+from encore.featurestore.documents.keys import words
 from encore.featurestore.errors import DataError, UsageError
-from encore.featurestore.identity import key_hashes
-from encore.featurestore.keys import words
 from encore.pipelines.corpus import CorpusColumns, plan, read_unit
 from encore.pipelines.corpus.cutting import DocumentSize, choose_unit_rows
 from encore.pipelines.corpus.survey import Survey, survey

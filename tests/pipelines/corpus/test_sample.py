@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from encore.featurestore.identity import key_hashes
-from encore.featurestore.keys import words
+from encore.featurestore.documents.ids import key_hashes
+from encore.featurestore.documents.keys import words
 from encore.pipelines.corpus import CorpusColumns, order_by_key, plan
 from encore.pipelines.corpus.sample import read_sample, read_sample_units, sample_units, smallest_keys
 from encore.tablefiles import find_files

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from encore.featurestore import Store
 from encore.heads import Head
-from encore.pipelines.backfill_job import BackfillRequest, backfill
+from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predictions import PredictionFile, Predictions, Work
-from encore.pipelines.segment_job import JobReport
 from tests.featurestore.building import put, spec_of
 from tests.heads.building import head_of
 from tests.pipelines.jobs import ONE_WORKER

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store
-from encore.pipelines.backfill_job import BackfillRequest, backfill
-from encore.pipelines.derive_job import DeriveRequest, derive
-from encore.pipelines.encode_job import EncodeRequest, encode
+from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.progress import Done, Passing, Silent
-from encore.pipelines.progress.passing import Counts, Passed
+from encore.pipelines.progress.counts import Counts, Passed
 from encore.pipelines.progress.watch import Tally
+from tests.pipelines.backfill.test_job import train
 from tests.pipelines.jobs import encoder, texts, write_corpus
-from tests.pipelines.test_backfill_job import train
 
 
 class Seen(Silent):
@@ -93,7 +93,7 @@ def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeyp
     encode(request(tmp_path), beam_options=["--direct_num_workers=1"])
     heard.clear()
     train(Store.open(str(tmp_path / "store")), tmp_path)
-    monkeypatch.setattr("encore.pipelines.backfill_stage.BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("encore.pipelines.backfill.score_stage.BLOCK_BYTES", 20_000)
     seen = Seen()
     backfill(BackfillRequest(str(tmp_path / "store"), (str(tmp_path / "parity"),), str(tmp_path / "out")), display=seen)
     assert sum(heard) == 600

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from encore.tablefiles import files
-from encore.tablefiles.text import byte_ranges, csv_records
+from encore.tablefiles.csv import records
+from encore.tablefiles.text import byte_ranges
 from tests.pipelines.corpus.corpora import read_all, reasons_of, texts_of
 
 LONG = "y" * 300
@@ -19,7 +20,7 @@ NEXT = {"doc_id": "d", "text": "w"}
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch):
     monkeypatch.setattr(byte_ranges, "MAX_ROW_BYTES", 100)
-    monkeypatch.setattr(csv_records, "MAX_ROW_BYTES", 100)
+    monkeypatch.setattr(records, "MAX_ROW_BYTES", 100)
     monkeypatch.setattr(files, "READ_BYTES", 64)
 
 

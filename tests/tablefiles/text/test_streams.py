@@ -12,8 +12,9 @@ import pytest
 from encore.featurestore.errors import DataError, UsageError
 from encore.pipelines.corpus import CorpusColumns, plan
 from encore.tablefiles import TO_THE_END, Part, TextOptions, Wanted, files
-from encore.tablefiles.text import csv_files, json_lines_files
-from encore.tablefiles.text.json_lines_files import JsonLinesFiles
+from encore.tablefiles.csv import format as csv_files
+from encore.tablefiles.json import format as json_files
+from encore.tablefiles.json.format import JsonLinesFiles
 from encore.tablefiles.text.streams import TextStream
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
@@ -74,17 +75,15 @@ def test_plain_text_under_a_compressed_name_is_named(tmp_path):
         plan([corpus_file(tmp_path / "x.jsonl.gz")], CorpusColumns())
 
 
-@pytest.mark.parametrize("module", [json_lines_files, csv_files])
+@pytest.mark.parametrize("module", [json_files, csv_files])
 def test_a_stream_is_decoded_once_for_all_parts_of_one_call(tmp_path, monkeypatch, module):
     monkeypatch.setattr(files, "READ_BYTES", 100)
-    lines = (
-        LINES if module is json_lines_files else [b"doc_id,text\n", *(f"{k},{v}\n".encode() for k, v in ROWS.items())]
-    )
-    name = "x.jsonl.gz" if module is json_lines_files else "x.csv.gz"
+    lines = LINES if module is json_files else [b"doc_id,text\n", *(f"{k},{v}\n".encode() for k, v in ROWS.items())]
+    name = "x.jsonl.gz" if module is json_files else "x.csv.gz"
     (tmp_path / name).write_bytes(gzip.compress(b"".join(lines)))
     file = corpus_file(tmp_path / name)
     wanted = Wanted("doc_id", ("text",))
-    reader = JsonLinesFiles() if module is json_lines_files else csv_files.CsvFiles()
+    reader = JsonLinesFiles() if module is json_files else csv_files.CsvFiles()
     blocks = list(reader.scan(file, wanted))
     starts = [int(block.starts[0]) for block in blocks if len(block.rows)]
     firsts = [int(block.rows[0]) for block in blocks if len(block.rows)]

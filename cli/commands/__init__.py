@@ -1,0 +1,1 @@
+"""The commands, one file each: encode, derive, train, backfill, predict, evaluate, export."""

@@ -1,0 +1,1 @@
+"""Commands of the package experiments: the paper's settings and what was built on them."""

@@ -1,0 +1,41 @@
+"""`encore experiment quantization`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from encore.cli.options.experiments import experiment_command, words
+
+if TYPE_CHECKING:
+    from encore.experiments.paper import ExperimentRequest
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    experiment_command(app, "quantization", seeds=5)(quantization)
+
+
+def quantization(
+    request: ExperimentRequest,
+    quantizers: Annotated[
+        str, typer.Option("--quantizers", metavar="Q[/Nq],...", help="Quantizers, and queries of the head.")
+    ] = "float16,uint8:per-tensor,uint8:per-dimension,sign",
+    placements: Annotated[
+        str, typer.Option("--placements", metavar="after,before", help="Quantize after or before layer pooling.")
+    ] = "after,before",
+    *,
+    as_json: bool,
+) -> None:
+    """Accuracy by quantizer on the frozen encoder, paired with float16 by task and seed: the paper's section 6.3.
+
+    Example: encore experiment quantization paper --out results --quantizers uint8,sign,sign/4q
+    """
+    from encore.cli.console.terminal import error_console  # noqa: PLC0415
+    from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
+    from encore.experiments.paper import QuantizationGrid, run_quantization  # noqa: PLC0415
+    from encore.pipelines.progress import display_for  # noqa: PLC0415
+
+    grid = QuantizationGrid(words(quantizers), words(placements))
+    print_outcome(run_quantization(request, grid, progress_line, display_for(error_console())), as_json=as_json)

@@ -1,0 +1,1 @@
+"""Commands on a store: what is in it, and its upkeep."""

@@ -1,0 +1,64 @@
+"""`encore snapshots`."""
+
+from __future__ import annotations
+
+import typer
+
+from encore.cli.options.beam import beam_options
+from encore.cli.options.common import JsonOption, StoreOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("snapshots")(snapshots)
+
+
+def snapshots(context: typer.Context, store: StoreOption, as_json: JsonOption = False) -> None:
+    """List the snapshots that a store keeps, oldest first, with their tags.
+
+    Example: encore snapshots --store features
+    """
+    beam_options(context, taken=False)
+    from encore.cli.printing.tables import print_json, print_table  # noqa: PLC0415
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore.history.tags import tags  # noqa: PLC0415
+    from encore.featurestore.store import version_log  # noqa: PLC0415
+
+    opened = Store.open(store)
+    named: dict[int, list[str]] = {}
+    for name, number in tags(opened.objects).items():
+        named.setdefault(number, []).append(name)
+    history = version_log(opened.objects).history()
+    if as_json:
+        print_json(
+            {
+                "store": opened.uri,
+                "snapshots": [
+                    {
+                        "snapshot": found.version,
+                        "committed_at": found.committed_at,
+                        "operation": found.operation,
+                        "documents": found.counts["documents"],
+                        "segments": found.counts["segments"],
+                        "tags": named.get(found.version, []),
+                    }
+                    for found in history
+                ],
+            }
+        )
+        return
+    print_table(
+        opened.uri,
+        ["snapshot and tags", "committed (UTC)", "operation", "documents", "segments"],
+        [
+            (
+                f"{found.version} {', '.join(named.get(found.version, []))}",
+                found.committed_at[:19].replace("T", " "),
+                found.operation,
+                f"{found.counts['documents']:,}",
+                f"{found.counts['segments']:,}",
+            )
+            for found in history
+        ],
+        many_columns=True,
+    )

@@ -1,0 +1,70 @@
+"""`encore verify`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from encore.cli.options.beam import beam_options
+from encore.cli.options.common import JsonOption, StoreOption
+
+if TYPE_CHECKING:
+    from encore.pipelines.registry import FolderVerification
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify")(verify)
+
+
+def verify(
+    context: typer.Context,
+    store: StoreOption,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            "--snapshot",
+            metavar="N|TAG",
+            help="The snapshot to check; every one that is kept unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every object in full, compare its checksum, and decode every chunk.")
+    ] = False,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--predictions",
+            metavar="URI",
+            help="A folder of predictions for the store, of which every listed file is read as well. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that everything a store needs is there, is what was written, and agrees with itself; exit code 1 if not.
+
+    Changes nothing. Without --deep, features are checked by their size alone.
+
+    Example: encore verify --store features --deep --predictions predictions
+    """
+    beam_options(context, taken=False)
+    from encore.cli.printing.store.verify import print_verification, progress_display  # noqa: PLC0415
+    from encore.featurestore.verification import store as verification  # noqa: PLC0415
+
+    with progress_display() as progress:
+        found = verification.verify(store, snapshot, deep=deep, progress=progress)
+    folders = _check_folders(store, predictions) if predictions else []
+    print_verification(found, folders, as_json=as_json)
+    if found.findings or any(folder.findings for folder in folders):
+        raise typer.Exit(1)
+
+
+def _check_folders(store: str, predictions: list[str]) -> list[FolderVerification]:
+    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.pipelines.registry import verify_folder  # noqa: PLC0415
+
+    opened = Store.open(store)
+    return [verify_folder(opened, uri) for uri in predictions]

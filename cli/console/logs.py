@@ -1,0 +1,62 @@
+"""Logging of the command line: warnings and errors of libraries, one line each, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+from encore.cli.console.terminal import error_console, folded, printable, without_secrets
+
+IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK")
+"""Remarks of Beam's about what an import did not find, which say nothing to somebody who did not ask for it."""
+
+
+class OneLine(logging.Formatter):
+    """A record in one line, folded where a terminal shows it.
+
+    Of a traceback, which Beam also puts into messages, it is the error at its end.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The first line of the message, or the last of a traceback."""
+        lines = [line for line in record.getMessage().splitlines() if line.strip()] or [""]
+        said = lines[-1 if any(line.startswith("Traceback (most recent call last)") for line in lines) else 0]
+        if record.exc_info and record.exc_info[1] is not None:
+            error = (str(record.exc_info[1]).splitlines() or [""])[0]
+            said = f"{said}: {type(record.exc_info[1]).__name__}: {error}"
+        line = printable(without_secrets(f"{record.levelname} {record.name}: {said}"))
+        return folded(line, error_console())
+
+
+class Whole(logging.Formatter):
+    """A record with its traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """All of its lines."""
+        return printable(without_secrets(super().format(record)), keep="\n")
+
+
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at the time: a bar that is drawn meanwhile puts it above itself."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Standard error."""
+        return sys.stderr
+
+
+def set_up_logging(*, debug: bool) -> None:
+    """Send warnings to standard error, but for remarks that concern nobody here; ``debug`` adds all details.
+
+    Python's own warnings are among them.
+    """
+    logging.captureWarnings(capture=True)
+    handler = StandardError()
+    handler.addFilter(lambda record: not record.getMessage().startswith(IMPORT_REMARKS))
+    handler.setFormatter(Whole("%(levelname)s %(name)s: %(message)s") if debug else OneLine())
+    logging.getLogger("encore").setLevel(logging.DEBUG if debug else logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -1,0 +1,38 @@
+"""The option of every command that writes what is to last: whether it is synced to the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+NO_SYNC = "ENCORE_NO_SYNC"
+"""As `encore.featurestore.storage.sync` has it, which is not imported for --help."""
+
+NoSyncOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-sync", help=f"Leave it to the system when files reach the disk: for scratch; also by {NO_SYNC}=1."
+    ),
+]
+
+
+def writing(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with ``--no-sync`` as its last option, which the workers of its job on this machine obey too."""
+
+    @wraps(command)
+    def run(*args: Any, no_sync: bool = False, **values: Any) -> None:
+        if no_sync:
+            os.environ[NO_SYNC] = "1"
+        command(*args, **values)
+
+    # Typer reads a command's options off its signature.
+    hints = get_type_hints(command, include_extras=True) | {"no_sync": NoSyncOption}
+    parameters = [*signature(command).parameters.values(), Parameter("no_sync", Parameter.KEYWORD_ONLY, default=False)]
+    run.__annotations__ = hints
+    vars(run)["__signature__"] = Signature([it.replace(annotation=hints[it.name]) for it in parameters])
+    return run

@@ -1,0 +1,1 @@
+"""What commands print: tables and short lines for people, JSON for programs."""

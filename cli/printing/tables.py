@@ -1,0 +1,103 @@
+"""What commands print: tables and short lines for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from encore.cli.console.terminal import console, error_console, folded, printable
+from encore.featurestore.storage import check_file, new_file
+
+UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def remark(text: str) -> None:
+    """A line on standard error, on a terminal folded between words."""
+    show = error_console()
+    show.print(folded(text, show), markup=False, soft_wrap=True)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON object on standard output."""
+    print(json.dumps(document, indent=1))
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, many_columns: bool = False
+) -> None:
+    """A table under its title; every column but the first is set flush right.
+
+    Args:
+        title: over the table.
+        columns: names.
+        rows: cells.
+        many_columns: no lines between columns, and only the first gives way where the terminal is narrow.
+    """
+    console().print(Text(printable(title), "bold"))
+    table = (
+        Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True) if many_columns else Table()
+    )
+    for number, column in enumerate(columns):
+        first = number == 0
+        table.add_column(
+            Text(printable(column)),
+            justify="left" if first else "right",
+            no_wrap=many_columns and not first,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
+    console().print(table)
+
+
+def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
+    """Name and value, one pair a line; on a terminal a long value goes on below itself."""
+    listed = [(printable(name), printable(str(value))) for name, value in pairs]
+    width = max((len(name) for name, _ in listed), default=0)
+    show = console()
+    for name, value in listed:
+        line = f"{name:<{width}}  {folded(value, show, width + 2)}"
+        show.print(line, markup=False, soft_wrap=True)
+
+
+def print_line(text: str) -> None:
+    """A line for results, on a terminal folded between words."""
+    show = console()
+    show.print(folded(printable(text), show), markup=False, soft_wrap=True)
+
+
+def print_next(commands: Iterable[str]) -> None:
+    """Commands to be copied, each one line, however wide it is."""
+    console().print("\n[bold]Next[/bold]")
+    for command in commands:
+        console().print(f"  {printable(command)}", markup=False, soft_wrap=True)
+
+
+def human_bytes(count: float) -> str:
+    """Bytes in decimal units, three digits."""
+    unit = 0
+    while count >= 1000 and unit < len(UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:,.0f} {UNITS[unit]}" if unit == 0 else f"{count:.3g} {UNITS[unit]}"
+
+
+def prepare_file(path: str | None, option: str) -> None:
+    """See that a file can be written, where one is asked for, before the work whose result it is to hold.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if path is not None:
+        check_file(path, option)
+
+
+def write_report(path: str | None, text: str) -> None:
+    """Write a report where it was asked for."""
+    if path is not None:
+        with new_file(path) as file:
+            file.write(f"{text}\n".encode())

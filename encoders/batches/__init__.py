@@ -1,0 +1,30 @@
+"""Tokens of many documents, cut into batches by a budget of padded tokens; a failure costs one document."""
+
+from encore.encoders.batches.budget import (
+    EQUAL_LENGTHS,
+    NO_PADDING,
+    Padding,
+    default_budget,
+    longest_first,
+    split_by_budget,
+)
+from encore.encoders.batches.isolation import REASON_LENGTH, Done, Failed, run_batches
+from encore.encoders.batches.ragged import Index, offsets_of, rows_of
+from encore.encoders.batches.tokens import TokenBlock
+
+__all__ = [
+    "EQUAL_LENGTHS",
+    "NO_PADDING",
+    "REASON_LENGTH",
+    "Done",
+    "Failed",
+    "Index",
+    "Padding",
+    "TokenBlock",
+    "default_budget",
+    "longest_first",
+    "offsets_of",
+    "rows_of",
+    "run_batches",
+    "split_by_budget",
+]

@@ -1,0 +1,100 @@
+"""Running batches so that what fails costs as little as possible: a smaller batch, or the one document at fault."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from encore.encoders.batches.budget import NO_PADDING, Padding, longest_first, split_by_budget
+from encore.encoders.batches.ragged import Index
+from encore.featurestore.common import without_quotes
+
+Result = TypeVar("Result")
+
+REASON_LENGTH = 200
+"""Characters of an error's text that a dead letter keeps."""
+
+
+@dataclass(frozen=True, eq=False)
+class Done(Generic[Result]):
+    """A batch that ran: the positions of its documents, and what came of it."""
+
+    documents: Index
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A document that fails whatever batch it is in, and why; one line, without its text."""
+
+    document: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a batch failed. Text alone: the error itself would keep the failed batch's tensors alive."""
+
+    reason: str
+    out_of_memory: bool = False
+
+
+def run_batches(
+    lengths: npt.NDArray[np.integer], budget: int, run: Callable[[Index], Result], padding: Padding = NO_PADDING
+) -> Iterator[Done[Result] | Failed]:
+    """Run documents in batches of a token budget, longest documents first.
+
+    When the device runs out of memory, the budget halves for this batch and for what follows. A batch that fails in
+    another way is halved until the documents at fault are alone. Whoever calls again starts from the full budget, so
+    that a rerun takes the same steps.
+
+    Args:
+        lengths: (documents,) tokens of each document, at least 1.
+        budget: padded tokens that a batch may have.
+        run: computes a batch from the positions of its documents; it may be called again for parts of a batch.
+        padding: how far it pads batches beyond their longest document.
+
+    Raises:
+        torch.AcceleratorError: the device itself failed, so that nothing more can run on it.
+    """
+    order = longest_first(lengths)
+    pending = _batches(order, lengths, budget, padding)
+    while pending:
+        batch = pending.popleft()
+        outcome = _attempt(run, batch)
+        if not isinstance(outcome, _Failure):
+            yield Done(batch, outcome)
+            continue
+        if outcome.out_of_memory and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if len(batch) == 1:
+            yield Failed(int(batch[0]), outcome.reason)
+        elif outcome.out_of_memory:
+            # Halved from what the batch took: one that was not full would otherwise be tried again as it is.
+            budget = min(budget, len(batch) * int(lengths[batch[0]])) // 2
+            pending = _batches(np.concatenate([batch, *pending]), lengths, budget, padding)
+        else:
+            half = len(batch) // 2
+            pending.extendleft([batch[half:], batch[:half]])
+
+
+def _batches(falling: Index, lengths: npt.NDArray[np.integer], budget: int, padding: Padding) -> deque[Index]:
+    return deque(falling[part] for part in split_by_budget(lengths[falling], budget, padding))
+
+
+def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _Failure:
+    try:
+        return run(batch)
+    except torch.OutOfMemoryError:
+        return _Failure("out of memory on the device, alone in its batch", out_of_memory=True)
+    except torch.AcceleratorError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:
+        lines = [type(error).__name__, *without_quotes(error).strip().splitlines()]
+        return _Failure(": ".join(lines[:2])[:REASON_LENGTH])

@@ -1,0 +1,96 @@
+"""What a loaded model turns out to be: layers, width and limits, asked of the model itself where settings differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from tokenizers import Tokenizer
+from transformers import PreTrainedModel
+
+from encore.encoders.behaviour.boundaries import attended_limit
+from encore.encoders.files import EncoderFiles
+from encore.encoders.transformer import unchanged
+from encore.featurestore.errors import UsageError
+
+PROBE = "a b c"
+
+
+def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer) -> tuple[int, int]:
+    """Number of layers and width of the encoder, seen by running it once.
+
+    Raises:
+        UsageError: it cannot be run on text alone, or gives no hidden state of every token and layer.
+    """
+    try:
+        output = run_probe(model, tokenizer)
+        layers = [*output.hidden_states[1:-1], output.last_hidden_state]
+        shapes = {layer.shape for layer in layers}
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        kind = type(model).__name__
+        raise UsageError(
+            f"encoder {files.source}: {kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
+        ) from error
+    width = layers[-1].shape[-1]
+    if shapes != {(1, len(tokenizer.encode(PROBE).ids), width)}:
+        raise UsageError(f"encoder {files.source}: its layers do not all hold one vector of one width for each token")
+    return len(layers), width
+
+
+def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
+    """The encoder's output, all hidden states among it, for a few tokens; the model is left as it was."""
+    return run_tokens(model, tokenizer.encode(PROBE).ids)
+
+
+@torch.inference_mode()
+def run_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> Any:
+    """The same for one text of these token ids."""
+    ids = torch.tensor([tokens], device=model.device)
+    with unchanged(model):
+        return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
+
+
+def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer, dtype: str) -> None:
+    """Raise UsageError where a model that runs in float32 does not run as it is now, its weights in this ``dtype``.
+
+    Some make float32 numbers of their own whatever the weights are (DeBERTa, XLNet); FNet's transform has no bfloat16.
+    """
+    try:
+        run_probe(model, tokenizer)
+    except torch.AcceleratorError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:
+        kind, said = type(model).__name__, first_line(error)
+        raise UsageError(
+            f"encoder {files.source}: {kind} does not run in {dtype} here; ask for --dtype float32 ({said})"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What a library says of an error, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def position_limit(model: PreTrainedModel) -> int | None:
+    """Most tokens that the model has positions for and attends to; None where it has no such limit."""
+    settings = [getattr(model.config, name, None) for name in ("max_position_embeddings", "max_seq_len")]
+    limits = [limit for limit in [*settings, attended_limit(model.config.to_dict())] if limit is not None and limit > 0]
+    # By its weight and not by its class: I-BERT's table is a class of its own.
+    tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
+    table = next((table for table in tables if isinstance(getattr(table, "weight", None), torch.Tensor)), None)
+    if table is not None:
+        # RoBERTa and its kin count positions from the one after padding's.
+        padding = getattr(table, "padding_idx", None)
+        limits.append(len(table.weight) - (0 if padding is None else padding + 1))
+    return min(limits, default=None)
+
+
+def vocabulary_size(model: PreTrainedModel) -> int:
+    """Rows of the table of token embeddings."""
+    try:
+        table = model.get_input_embeddings().weight
+    except NotImplementedError:
+        # Some architectures do not say which of their tables it is.
+        return int(model.config.vocab_size)
+    return len(cast(torch.Tensor, table))

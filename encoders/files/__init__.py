@@ -1,0 +1,17 @@
+"""The files of an encoder: where they are, what they may name, what is read from them before transformers is asked."""
+
+from encore.encoders.files.json_objects import check_objects
+from encore.encoders.files.references import check_names, weight_files
+from encore.encoders.files.sentence import SentenceSettings
+from encore.encoders.files.sources import EncoderFiles, find_files
+from encore.encoders.files.verbosity import quiet_transformers
+
+__all__ = [
+    "EncoderFiles",
+    "SentenceSettings",
+    "check_names",
+    "check_objects",
+    "find_files",
+    "quiet_transformers",
+    "weight_files",
+]

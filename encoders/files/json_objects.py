@@ -1,0 +1,41 @@
+"""The JSON files of an encoder's folder, read such that what is wrong with one is said by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from encore.encoders.files.sources import EncoderFiles
+from encore.featurestore.errors import UsageError
+
+
+def read_object(files: EncoderFiles, name: str) -> dict[str, Any] | None:
+    """The JSON object that the file ``name`` of an encoder holds; None where there is no such file.
+
+    Raises:
+        UsageError: it cannot be read, or holds anything else.
+    """
+    if not (files.folder / name).is_file():
+        return None
+    try:
+        document = json.loads((files.folder / name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _broken(files, name, f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise _broken(files, name, "is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise _broken(files, name, f"is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise _broken(files, name, "is not a JSON object")
+    return document
+
+
+def check_objects(files: EncoderFiles, names: Sequence[str]) -> None:
+    """Raise UsageError where one of these files is there and holds no JSON object."""
+    for name in names:
+        read_object(files, name)
+
+
+def _broken(files: EncoderFiles, name: str, fault: str) -> UsageError:
+    return UsageError(f"encoder {files.source}: its {name} {fault}; mend it, or fetch the encoder again")

@@ -1,0 +1,100 @@
+"""Texts to token ids, without special tokens: the long ones from windows, and one that the library fails on alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from encore.encoders.batches import REASON_LENGTH, Index
+from encore.encoders.text.template import Ids
+from encore.encoders.text.windows import Windows
+from encore.featurestore.common import panics_as_errors
+
+UNCOUNTED = 1 << 40
+"""Tokens of a text that was not tokenized to its other end: more than any that was."""
+
+
+@dataclass(frozen=True, eq=False)
+class TextIds:
+    """Token ids of some texts.
+
+    Attributes:
+        ids: (tokens,) int32, one text after another.
+        held: (texts,) int64: how many of them each text has.
+        lengths: (texts,) int64: tokens of the whole text; `UNCOUNTED` of one whose other end was left out.
+        failures: position of a text that the library fails on → why. It has no tokens.
+    """
+
+    ids: Ids
+    held: Index
+    lengths: Index
+    failures: Mapping[int, str]
+
+
+@dataclass(frozen=True, eq=False)
+class TextTokenizer:
+    """Tokenizes texts as far as a limit may ask for.
+
+    Attributes:
+        tokenizer: fast tokenizer without truncation and padding.
+        windows: what to look at of a long text; at least one token more is wanted than is ever kept.
+    """
+
+    tokenizer: Tokenizer = field(repr=False)
+    windows: Windows
+
+    @classmethod
+    def build(cls, tokenizer: Tokenizer, max_length: int, side: str) -> TextTokenizer:
+        """For documents of up to ``max_length`` tokens whose texts are cut on this side."""
+        wanted = max_length + 1
+        longest_word = getattr(tokenizer.model, "max_input_chars_per_word", 0)
+        special = tokenizer.get_added_tokens_decoder().values()
+        swallows = any(token.lstrip if side == "right" else token.rstrip for token in special)
+        return cls(tokenizer, Windows(wanted, wanted + longest_word, side, swallows))
+
+    def encode(self, texts: list[str]) -> TextIds:
+        """Ids of the texts, in order."""
+        failures: dict[int, str] = {}
+        ends: dict[int, list[int]] = {}
+        longest = self.windows.longest_whole
+        for at in (at for at, text in enumerate(texts) if len(text) > longest):
+            try:
+                end = self.windows.tokens(texts[at], self._ids)
+            except Exception as error:  # noqa: BLE001 (as in `_each`)
+                end, failures[at] = [], _reason(error)
+            if end is not None:
+                ends[at] = end
+        rows = self._each(texts, [at for at in range(len(texts)) if at not in ends], failures)
+        for at in sorted(ends):
+            rows.insert(at, ends[at])
+        held = np.fromiter(map(len, rows), np.int64, len(rows))
+        lengths = held.copy()
+        lengths[[at for at in ends if at not in failures]] = UNCOUNTED
+        return TextIds(np.fromiter(chain.from_iterable(rows), np.int32, int(held.sum())), held, lengths, failures)
+
+    def _each(self, texts: list[str], places: list[int], failures: dict[int, str]) -> list[list[int]]:
+        """Ids of the texts at these places; where the library fails on some, halves find those that are at fault."""
+        try:
+            return self._ids([texts[at] for at in places])
+        except Exception as error:  # noqa: BLE001 (the library raises Exception itself; becomes a dead letter)
+            if len(places) == 1:
+                failures[places[0]] = _reason(error)
+                return [[]]
+        half = len(places) // 2
+        return [ids for part in (places[:half], places[half:]) for ids in self._each(texts, part, failures)]
+
+    @panics_as_errors()
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def _reason(error: Exception) -> str:
+    """The library's words, up to where it might quote the text."""
+    line = (str(error).splitlines() or [""])[0]
+    said = re.split(r"[`'\"“‘]", line)[0].strip(" :;,")
+    return ": ".join(["the tokenizer fails on it", *([said] if said else [])])[:REASON_LENGTH]

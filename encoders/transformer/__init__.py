@@ -1,0 +1,18 @@
+"""A loaded Transformer in memory: its handle, hooks at its layers, its state, and faster affine maps."""
+
+from encore.encoders.transformer.encoder import Encoder
+from encore.encoders.transformer.onednn import MULTIPLE, has_onednn, use_onednn
+from encore.encoders.transformer.state import Settings, changed, settings, unchanged
+from encore.encoders.transformer.taps import LayerTaps
+
+__all__ = [
+    "MULTIPLE",
+    "Encoder",
+    "LayerTaps",
+    "Settings",
+    "changed",
+    "has_onednn",
+    "settings",
+    "unchanged",
+    "use_onednn",
+]

@@ -1,0 +1,70 @@
+"""A loaded encoder: the frozen Transformer, its tokenizer, and what has to be known to use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from tokenizers import Tokenizer
+
+from encore.encoders.batches import NO_PADDING, Padding
+from encore.encoders.transformer.memo import Memo
+from encore.encoders.transformer.taps import LayerTaps
+from encore.featurestore.errors import UsageError
+from encore.featurestore.spec import EncoderSpec, TextSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """The frozen Transformer on its device, shared by threads: nothing of it changes after loading.
+
+    Attributes:
+        spec: identity and provenance.
+        model: the encoder part of the Transformer, in evaluation mode, without gradients.
+        tokenizer: fast tokenizer, without truncation and padding.
+        device: where the model is.
+        default_max_length: tokens of a document unless a spec says otherwise, special tokens included.
+        default_truncation_side: ``right`` or ``left``: what is cut unless a spec says otherwise.
+        position_limit: most tokens that the model has positions for and attends to; None where it has no such limit.
+        pad_id: token id that fills batches.
+        vocabulary: rows of the embedding table; a token id at or above it cannot be encoded.
+        token_types: whether the model tells the two texts of a pair apart by token types.
+        padding: how far batches are padded beyond their longest document, or that they have equal lengths alone.
+        boundaries: numbers of tokens, rising, at which its settings say that it computes in another way.
+        memo: what was found out about it since.
+        taps: hear the layers while the model runs; None where all that are wanted are asked for in the end.
+    """
+
+    spec: EncoderSpec
+    model: torch.nn.Module = field(repr=False)
+    tokenizer: Tokenizer = field(repr=False)
+    device: torch.device
+    default_max_length: int
+    default_truncation_side: str
+    position_limit: int | None
+    pad_id: int
+    vocabulary: int
+    token_types: bool
+    padding: Padding = NO_PADDING
+    boundaries: tuple[int, ...] = ()
+    memo: Memo = field(default_factory=Memo, repr=False)
+    taps: LayerTaps | None = field(default=None, repr=False)
+
+    def text_spec(self, max_length: int | None = None, truncation_side: str | None = None) -> TextSpec:
+        """How this encoder takes text, special tokens stored: as its makers set it, where nothing else is asked for.
+
+        Raises:
+            UsageError: there is no such side, or not one token in that length.
+        """
+        return TextSpec(
+            self.default_max_length if max_length is None else max_length,
+            self.default_truncation_side if truncation_side is None else truncation_side,
+        )
+
+    def check_max_length(self, max_length: int) -> None:
+        """Raise UsageError unless the model has positions for documents of this many tokens."""
+        if self.position_limit is not None and max_length > self.position_limit:
+            raise UsageError(
+                f"max length {max_length}: {self.spec.name} takes at most {self.position_limit} tokens;"
+                f" ask for {self.position_limit} or fewer"
+            )

@@ -1,0 +1,36 @@
+"""What experiments stand on: tasks and their data, results that are computed once, intervals, feature settings."""
+
+from encore.experiments.bench.cells import CellStore
+from encore.experiments.bench.intervals import T_95, half_width, sampling_half_width
+from encore.experiments.bench.registry import TaskRegistry, load_tasks
+from encore.experiments.bench.settings import (
+    FLOAT,
+    FeatureSetting,
+    layer_average,
+    pooling_settings,
+    quantized,
+    quantized_before,
+    recommended,
+    richest,
+)
+from encore.experiments.bench.task_data import TaskData, TaskPart, read_task
+
+__all__ = [
+    "FLOAT",
+    "T_95",
+    "CellStore",
+    "FeatureSetting",
+    "TaskData",
+    "TaskPart",
+    "TaskRegistry",
+    "half_width",
+    "layer_average",
+    "load_tasks",
+    "pooling_settings",
+    "quantized",
+    "quantized_before",
+    "read_task",
+    "recommended",
+    "richest",
+    "sampling_half_width",
+]

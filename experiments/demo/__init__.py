@@ -1,0 +1,1 @@
+"""The whole loop on text that every machine has."""

@@ -1,0 +1,16 @@
+"""The report's folder: tables, picture and page."""
+
+from encore.experiments.tradeoff.report.folder import check_folder, write_report_files
+from encore.experiments.tradeoff.report.parquet_tables import point_row, provenance
+from encore.experiments.tradeoff.report.wording import commands, human_bytes, recommendation_text, rising_text
+
+__all__ = [
+    "check_folder",
+    "commands",
+    "human_bytes",
+    "point_row",
+    "provenance",
+    "recommendation_text",
+    "rising_text",
+    "write_report_files",
+]

@@ -1,0 +1,18 @@
+"""Small things that every package uses and that know nothing of a store."""
+
+from encore.featurestore.common.arguments import as_text, settle_fields, several
+from encore.featurestore.common.lazy_attribute import lazy
+from encore.featurestore.common.lazy_torch import torch
+from encore.featurestore.common.panics import panics_as_errors, without_quotes
+from encore.featurestore.common.quantities import counted
+
+__all__ = [
+    "as_text",
+    "counted",
+    "lazy",
+    "panics_as_errors",
+    "settle_fields",
+    "several",
+    "torch",
+    "without_quotes",
+]

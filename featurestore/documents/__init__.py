@@ -1,0 +1,37 @@
+"""What a store holds, in memory: documents with their ids, columns and packed vectors."""
+
+from encore.featurestore.documents.blocks import (
+    INDEX_SCHEMA,
+    FeatureBlock,
+    concatenate_indexes,
+    joined_schema,
+    of_schema,
+)
+from encore.featurestore.documents.columns import TEXT, differ, plain, promote, promoted
+from encore.featurestore.documents.digest import combine_digests, document_digest_sum
+from encore.featurestore.documents.ids import DIGEST_BYTES, KEY_BYTES, id_array, key_hashes, text_digests
+from encore.featurestore.documents.keys import KeyArray, KeyIndex, WantedKeys, words
+
+__all__ = [
+    "DIGEST_BYTES",
+    "INDEX_SCHEMA",
+    "KEY_BYTES",
+    "TEXT",
+    "FeatureBlock",
+    "KeyArray",
+    "KeyIndex",
+    "WantedKeys",
+    "combine_digests",
+    "concatenate_indexes",
+    "differ",
+    "document_digest_sum",
+    "id_array",
+    "joined_schema",
+    "key_hashes",
+    "of_schema",
+    "plain",
+    "promote",
+    "promoted",
+    "text_digests",
+    "words",
+]

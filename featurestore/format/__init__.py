@@ -1,0 +1,65 @@
+"""What every stored file has in common: names, seals, tombstones, Parquet within bounds, references."""
+
+from encore.featurestore.format.names import (
+    LONG,
+    SHORT,
+    WRITE_ID,
+    all_counts,
+    all_match,
+    is_below_attempt,
+    is_count,
+    is_long,
+    is_short,
+    new_run_id,
+)
+from encore.featurestore.format.parquet import (
+    DIGEST_BYTES,
+    MAGIC,
+    ROWS,
+    DamagedParquet,
+    decoded,
+    end_of,
+    footer_of,
+    names_in,
+    parse_footer,
+    read_parquet,
+    read_schema,
+)
+from encore.featurestore.format.references import get_named, missing
+from encore.featurestore.format.seal import is_of_another_format, parse_json, unseal
+from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, look, opened, retire
+
+__all__ = [
+    "DIGEST_BYTES",
+    "EMPTIED",
+    "LONG",
+    "MAGIC",
+    "ROWS",
+    "SHORT",
+    "START",
+    "WRITE_ID",
+    "DamagedParquet",
+    "all_counts",
+    "all_match",
+    "decoded",
+    "end_of",
+    "footer_of",
+    "get_named",
+    "is_below_attempt",
+    "is_count",
+    "is_emptied",
+    "is_long",
+    "is_of_another_format",
+    "is_short",
+    "look",
+    "missing",
+    "names_in",
+    "new_run_id",
+    "opened",
+    "parse_footer",
+    "parse_json",
+    "read_parquet",
+    "read_schema",
+    "retire",
+    "unseal",
+]

@@ -1,0 +1,56 @@
+"""Objects that a snapshot names and that are not there: taken by a removal, vacuumed with the snapshot, or lost."""
+
+from __future__ import annotations
+
+import hashlib
+
+from encore.featurestore.errors import RESTORE, SnapshotGone, StoreError
+from encore.featurestore.format.tombstones import look, opened
+from encore.featurestore.storage import Objects
+
+
+def get_named(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:
+    """An object that a snapshot names: a completion record, a segment list or a deletion vector.
+
+    A removal puts a tombstone over a record that a commit lists at the same moment. The tombstone holds it until the
+    removal has seen that; after a removal that was interrupted just then, for good.
+
+    Args:
+        objects: of the store.
+        path: of the object.
+        manifest: path of the manifest of the snapshot, to tell whether that is gone too.
+        sha256: of its bytes (hex), where the snapshot says so.
+
+    Raises:
+        StoreError: it is not there, or damaged.
+    """
+    try:
+        data = objects.get(path)
+    except FileNotFoundError as error:
+        raise missing(objects, path, manifest) from error
+    if sha256 is None or hashlib.sha256(data).hexdigest() == sha256:
+        return data
+    held = opened(data, objects.name(path))
+    if held.content is not None and hashlib.sha256(held.content).hexdigest() == sha256:
+        return held.content
+    if held.retired or not _is_kept(objects, manifest):
+        raise missing(objects, path, manifest)
+    raise StoreError(f"{objects.name(path)}: damaged: its bytes are not those that were listed; {RESTORE}")
+
+
+def missing(objects: Objects, path: str, manifest: str | None = None) -> StoreError:
+    """What to raise for an object that is not there; a vacuum removes a snapshot's manifest before anything else."""
+    if not _is_kept(objects, manifest):
+        return SnapshotGone(
+            f"{objects.name(path)}: gone with its snapshot, which a vacuum has removed since it was opened\n"
+            "open the store anew (run the command again); a tag or the vacuum's age limit keeps a snapshot for longer"
+        )
+    return StoreError(f"{objects.name(path)}: missing; {RESTORE}")
+
+
+def _is_kept(objects: Objects, manifest: str | None) -> bool:
+    """Whether a snapshot's manifest is there, and no tombstone."""
+    if manifest is None:
+        return True
+    found = look(objects, manifest)
+    return found is not None and not found.retired

@@ -1,0 +1,86 @@
+"""Tombstones: a manifest or a completion record that was removed leaves one, so that its name is never used again.
+
+While a removal is at work, a tombstone holds what it took: whoever needs that after all reads through it, and it can be
+put back. Only an emptied tombstone says that what the name led to may be gone (docs/design/0025).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from encore.featurestore.errors import StoreError
+from encore.featurestore.format.seal import parse_json, seal, unseal
+from encore.featurestore.storage import Objects
+
+FORMAT_VERSION = 2
+"""Releases from before there were tombstones refuse this one, and say so."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What lies under a name.
+
+    Attributes:
+        content: the object's bytes, or what its tombstone holds of it; None where the tombstone is empty.
+        retired: whether there is a tombstone.
+    """
+
+    content: bytes | None
+    retired: bool
+
+
+def tombstone(held: bytes | None = None) -> bytes:
+    """A tombstone that holds these bytes of UTF-8, or nothing."""
+    return seal({"format_version": FORMAT_VERSION, "retired": None if held is None else held.decode()})
+
+
+EMPTIED = tombstone()
+START = EMPTIED[: EMPTIED.index(b"null")]
+"""No manifest and no completion record begins like this."""
+
+
+def is_emptied(path: str, size: int) -> bool:
+    """Whether a listing shows an emptied tombstone: manifests and completion records are larger."""
+    return size == len(EMPTIED) and path.endswith(".json")
+
+
+def opened(data: bytes, name: str) -> Named:
+    """What an object's bytes say; ``name`` is the object's, for the StoreError that a damaged tombstone raises."""
+    if not data.startswith(START):
+        return Named(data, retired=False)
+    try:
+        held = unseal(parse_json(data), data, name)["retired"]
+        return Named(None if held is None else held.encode(), retired=True)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"{name}: damaged: not a tombstone: {error}") from error
+
+
+def look(objects: Objects, path: str) -> Named | None:
+    """What lies under a name; None where nothing ever did.
+
+    Raises:
+        StoreError: a tombstone is damaged.
+    """
+    try:
+        return opened(objects.get(path), objects.name(path))
+    except FileNotFoundError:
+        return None
+
+
+def retire(objects: Objects, path: str) -> None:
+    """Put a tombstone over an object, which holds it; what another removal has retired is left as it is.
+
+    Where there is no object, or one that is no text, which nobody can need, an emptied tombstone takes the name.
+    """
+    try:
+        data = objects.get(path)
+    except FileNotFoundError:
+        objects.create(path, EMPTIED)
+        return
+    if data.startswith(START):
+        return
+    try:
+        grave = tombstone(data)
+    except UnicodeDecodeError:
+        grave = EMPTIED
+    objects.replace(path, grave)

@@ -1,0 +1,52 @@
+"""What a store was at each snapshot: its description, manifests, tags and block list."""
+
+from encore.featurestore.history.block_list import (
+    HASH_TYPE,
+    LIST_PATH,
+    NOTHING,
+    SALT_BYTES,
+    SALT_CHECK,
+    SALT_PATH,
+    BlockList,
+    block,
+    blocked,
+    list_of,
+    read_salt,
+)
+from encore.featurestore.history.store_file import STORE_FILE, read_spec, read_store_id, require_no_snapshots
+from encore.featurestore.history.tags import TAG_NAME, add_tag, remove_tag, snapshot_number, tag_names, tag_path
+from encore.featurestore.history.torn_writes import require_lists, require_records
+from encore.featurestore.history.versions import EMPTY, LOOKS, MANIFEST, Manifest, VersionLog, list_path, manifest_path
+
+__all__ = [
+    "EMPTY",
+    "HASH_TYPE",
+    "LIST_PATH",
+    "LOOKS",
+    "MANIFEST",
+    "NOTHING",
+    "SALT_BYTES",
+    "SALT_CHECK",
+    "SALT_PATH",
+    "STORE_FILE",
+    "TAG_NAME",
+    "BlockList",
+    "Manifest",
+    "VersionLog",
+    "add_tag",
+    "block",
+    "blocked",
+    "list_of",
+    "list_path",
+    "manifest_path",
+    "read_salt",
+    "read_spec",
+    "read_store_id",
+    "remove_tag",
+    "require_lists",
+    "require_no_snapshots",
+    "require_records",
+    "snapshot_number",
+    "tag_names",
+    "tag_path",
+]

@@ -1,0 +1,89 @@
+"""`store.json`: what a store says of itself, made with the store and never changed."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from encore.featurestore.errors import RESTORE, StoreError, UsageError
+from encore.featurestore.format import parse_json, unseal
+from encore.featurestore.format.seal import seal
+from encore.featurestore.segments import FORMAT_VERSION
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.storage import Objects
+
+STORE_FILE = "store.json"
+
+
+def require_no_snapshots(objects: Objects) -> None:
+    """See that a folder without ``store.json`` is no store that lost it: an encode would make it another store.
+
+    Raises:
+        StoreError: it has snapshots.
+    """
+    if next(objects.walk("manifests"), None) is not None:
+        raise StoreError(f"{objects.name(STORE_FILE)}: missing; {RESTORE}")
+
+
+def store_file(spec: FeatureSpec, store_id: str) -> bytes:
+    """`store.json` of a store of these features.
+
+    Args:
+        spec: calibrated.
+        store_id: the store's name to its predictions.
+    """
+    return seal(
+        {
+            "format": "encore-store",
+            "format_version": FORMAT_VERSION,
+            "store_id": store_id,
+            "fingerprint": spec.fingerprint,
+            "spec": spec.to_dict(),
+            "created_by": {name: version(name) for name in ("encore-featurestore", "torch", "zarr", "pyarrow")},
+        }
+    )
+
+
+def read_spec(objects: Objects) -> FeatureSpec | None:
+    """The spec of the store at this root; None where there is no store.
+
+    Raises:
+        StoreError: ``store.json`` is damaged, of a newer format, or does not match its own fingerprint.
+    """
+    document, name = _read_document(objects), objects.name(STORE_FILE)
+    if document is None:
+        return None
+    try:
+        spec = FeatureSpec.from_dict(document["spec"])
+        fingerprint = spec.fingerprint
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError, UsageError) as error:
+        raise StoreError(f"{name}: damaged: the spec cannot be read: {error}; {RESTORE}") from error
+    if fingerprint != document.get("fingerprint"):
+        raise StoreError(f"{name}: damaged: the spec does not match its fingerprint; {RESTORE}")
+    return spec
+
+
+def read_store_id(objects: Objects) -> str:
+    """Random name that a store was given when it was made; empty where there is no store, or one without.
+
+    Raises:
+        StoreError: ``store.json`` is damaged, or of a newer format.
+    """
+    return str((_read_document(objects) or {}).get("store_id", ""))
+
+
+def _read_document(objects: Objects) -> dict[str, Any] | None:
+    name = objects.name(STORE_FILE)
+    try:
+        data = objects.get(STORE_FILE)
+        document = parse_json(data)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{name}: damaged: {error}; {RESTORE}") from error
+    found = document.get("format_version") if isinstance(document, dict) else None
+    if not isinstance(found, int):
+        raise StoreError(f"{name}: damaged: not the description of a store; {RESTORE}")
+    if found != FORMAT_VERSION:
+        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
+    return unseal(document, data, name)

@@ -1,1 +1,0 @@
-"""Looking after a store: deletions, verification, compaction, vacuum."""

@@ -1,0 +1,151 @@
+"""Signs that a job may still be at work on a store or a predictions folder, and removing what ended jobs left."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from obstore.store import LocalStore
+
+from encore.featurestore.errors import StoreError
+from encore.featurestore.format import parse_json
+from encore.featurestore.removal.plan import SegmentFolder
+from encore.featurestore.removal.sweep import THREADS
+from encore.featurestore.storage import Listed, Objects
+
+RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
+RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
+STAGED = re.compile(r".+#\d+")
+"""What obstore calls a local file until it is written; no listing shows one that a killed process left."""
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """A sign of a job that may be at work: until it has ended, what it began to write is not removed.
+
+    Attributes:
+        name: full name of the object that says so.
+        since: when the job began, as far as that is known.
+    """
+
+    name: str
+    since: datetime
+
+
+def signs_of_work(objects: Objects, cutoff: datetime) -> list[AtWork]:
+    """What says that a job may be at work on a store or a predictions folder: it began after ``cutoff``."""
+    signs = list(runs_at_work(objects, run_folders(objects), cutoff).values())
+    return signs + [AtWork(str(path), written) for path, written in staged_files(objects).items() if written >= cutoff]
+
+
+def run_folders(objects: Objects) -> dict[str, list[Listed]]:
+    """Run → its objects, the report last: removed in this order, a run is seen to have ended until it is gone."""
+    folders: dict[str, list[Listed]] = {}
+    for stored in objects.listing("runs"):
+        if match := RUN.fullmatch(stored.path):
+            folders.setdefault(match[1], []).append(stored)
+    return {run: sorted(found, key=lambda it: it.path.endswith("/report.json")) for run, found in folders.items()}
+
+
+def runs_at_work(objects: Objects, folders: Mapping[str, list[Listed]], limit: datetime) -> dict[str, AtWork]:
+    """Runs that began after ``limit`` and may still commit: they have no report, or had too many dead letters.
+
+    Segments of the latter wait for a rerun with a higher limit.
+    """
+    signs = {}
+    for run, found in folders.items():
+        since = min(stored.written_at for stored in found)
+        if match := RUN_START.fullmatch(run):
+            # A name of no time is none that a run has.
+            with suppress(ValueError):
+                since = min(since, datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
+        if since >= limit and _may_commit(objects, run):
+            signs[run] = AtWork(objects.name(f"runs/{run}"), since)
+    return signs
+
+
+def _may_commit(objects: Objects, run: str) -> bool:
+    try:
+        report = parse_json(objects.get(f"runs/{run}/report.json"))
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        # Reports are put last, so the run has ended.
+        return False
+    letters = report.get("dead_letters") if isinstance(report, dict) else None
+    return isinstance(letters, dict) and letters.get("within") is False
+
+
+def attempts_at_work(
+    objects: Objects, folders: Mapping[str, SegmentFolder], listed: Collection[str], limit: datetime
+) -> list[AtWork]:
+    """Attempts at segments that nobody has finished, or that several write, of which an object is younger than a limit.
+
+    Args:
+        objects: of the store.
+        folders: segment → what lies there of it.
+        listed: segments of which it is known what needs them.
+        limit: when what may still be written was begun at the earliest.
+    """
+    return [
+        AtWork(objects.name(f"segments/{segment}"), min(stored.written_at for stored in folder.objects))
+        for segment, folder in folders.items()
+        if segment not in listed
+        and not folder.retired
+        and (folder.record is None or len(folder.attempts) > 1)
+        and any(stored.written_at >= limit for stored in folder.objects)
+    ]
+
+
+def staged_files(objects: Objects) -> dict[Path, datetime]:
+    """Files of a local folder that somebody is writing, or was when he was killed → when they were last written."""
+    if not isinstance(objects.raw, LocalStore):
+        return {}
+    staged = {}
+    for folder, _, files in os.walk(objects.uri, onerror=_gone_or_refused):
+        for path in (Path(folder, name) for name in files if STAGED.fullmatch(name)):
+            try:
+                staged[path] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            except FileNotFoundError:
+                continue
+    return staged
+
+
+def _gone_or_refused(error: OSError) -> None:
+    """A folder may go while it is walked; one that cannot be read may hold anything."""
+    if not isinstance(error, FileNotFoundError):
+        raise StoreError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
+def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
+    """Remove outcomes, dead letters and reports of all runs that are not at work."""
+    folders = run_folders(objects)
+    at_work = runs_at_work(objects, folders, cutoff)
+    ended = [found for run, found in folders.items() if run not in at_work]
+    if not dry_run:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
+    return [stored for found in ended for stored in found]
+
+
+def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
+    """Remove what repairs set aside: damaged or not, it may hold documents."""
+    found = list(objects.listing("aside"))
+    if not dry_run:
+        objects.delete(stored.path for stored in found)
+    return found
+
+
+def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
+    """Remove local files that somebody began to write before any job that may be at work."""
+    doomed = sorted(path for path, written in staged_files(objects).items() if written < since)
+    if not dry_run:
+        for path in doomed:
+            path.unlink(missing_ok=True)
+    return doomed

@@ -1,0 +1,149 @@
+"""Forgetting: after it, no object of a store holds a document that its newest snapshot does not.
+
+First `rewrite` leaves deleted rows out of the newest snapshot's segments, then `remove_forgotten` removes older
+snapshots and everything that only they needed, with attempts, dead letters and reports. Between the two, what follows
+the store, such as predictions, can still be told what became of which segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from encore.featurestore.errors import UsageError
+from encore.featurestore.history.tags import tags
+from encore.featurestore.removal.activity import (
+    AtWork,
+    attempts_at_work,
+    remove_aside,
+    remove_runs,
+    remove_staged,
+    signs_of_work,
+)
+from encore.featurestore.removal.live_set import KeepRule, Needs
+from encore.featurestore.removal.plan import Stock
+from encore.featurestore.removal.sweep import remove
+from encore.featurestore.removal.tag_holds import held_by_tags
+from encore.featurestore.removal.vacuum import AGE_LIMIT
+from encore.featurestore.rewriting import Compaction, compact
+from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.store import Store, version_log
+
+FAR = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What went, or would go, and what still holds documents that are not live.
+
+    Attributes:
+        kept: numbers of the snapshots that stay, ascending.
+        at_work: jobs that may be at work, the first to begin first; what they began to write stays.
+        removed: kind → objects of that kind.
+        staged: files of which a write was never finished.
+        tags: tag → rows that it holds and that are gone from the newest snapshot.
+        deleted_meanwhile: rows of the newest snapshot that were deleted since it was rewritten.
+    """
+
+    kept: tuple[int, ...]
+    at_work: Sequence[AtWork] = ()
+    removed: Mapping[str, Sequence[Listed]] = field(default_factory=dict)
+    staged: Sequence[Path] = ()
+    tags: Mapping[str, int] = field(default_factory=dict)
+    deleted_meanwhile: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that holds a document which is not live."""
+        return not (self.at_work or self.tags or self.deleted_meanwhile)
+
+
+def newest(store: Store) -> Store:
+    """The store at its newest snapshot."""
+    return Store(store.objects, store.spec, version_log(store.objects).latest())
+
+
+def rewrite(store: Store, *, dry_run: bool = False) -> Compaction:
+    """Write segments of the newest snapshot that have deleted rows anew without them, and leave all others alone."""
+    return compact(store, target_bytes=1, dry_run=dry_run)
+
+
+def age_cutoff(age_limit: timedelta) -> datetime:
+    """What began before this has ended.
+
+    Raises:
+        UsageError: the limit is negative.
+    """
+    if age_limit < timedelta(0):
+        raise UsageError("the age limit is negative")
+    return datetime.now(UTC) - age_limit
+
+
+def remove_forgotten(
+    store: Store, others: Sequence[Objects] = (), *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False
+) -> Removal:
+    """Remove all but what the newest snapshot and tagged ones need, however young.
+
+    Jobs that may be at work keep what they began with: the snapshots that were the newest then or later, and what was
+    written since. Segment lists and deletion vectors name no document; young ones stay, as with a vacuum.
+
+    Args:
+        store: the store; its deleted rows have been left out by `rewrite`.
+        others: predictions folders, whose jobs read the store.
+        age_limit: longer than any job runs; a segment list or a deletion vector that is younger stays.
+        dry_run: only say what would be removed, as if the store had been rewritten.
+
+    Raises:
+        UsageError: the limit is negative.
+        StoreError: the manifest or a list of a snapshot that is kept is missing or damaged, or a link lies in the
+            store; nothing is removed.
+    """
+    objects, cutoff = store.objects, age_cutoff(age_limit)
+    objects.require_no_links()
+    stock = Stock.of(objects)
+    head, tagged = newest(store), tags(objects)
+    at_work = [sign for root in (objects, *others) for sign in signs_of_work(root, cutoff)]
+    at_work += attempts_at_work(objects, stock.segments, head.listed, cutoff)
+    at_work.sort(key=lambda sign: sign.since)
+    since = min((sign.since for sign in at_work), default=FAR)
+    kept = KeepRule(1, since).kept({n: it.written_at for n, it in stock.manifests.items()}, tagged.values())
+    needs = Needs()
+    if dry_run:
+        _as_if_rewritten(head, needs)
+        if head.manifest.counts.get("deleted") and since == FAR and head.version not in tagged.values():
+            kept.discard(head.version)
+    else:
+        kept |= {head.version} - {0}
+    needs.add(objects, {*kept, *tagged.values()})
+    doomed = stock.doomed(kept, needs, since, cutoff)
+    if not dry_run:
+        planned, doomed = doomed, remove(objects, doomed, needs, "forget")
+        kept |= planned.manifests.keys() - doomed.manifests.keys()
+    after = newest(store)
+    return Removal(
+        kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),
+        at_work=at_work,
+        removed={
+            "manifests": list(doomed.manifests.values()),
+            "segment lists": list(doomed.lists.values()),
+            "deletion vectors": list(doomed.vectors.values()),
+            "completion records": doomed.records,
+            "segment objects": doomed.attempts,
+            "objects of runs": remove_runs(objects, cutoff, dry_run=dry_run),
+            "objects set aside": remove_aside(objects, dry_run=dry_run),
+        },
+        staged=remove_staged(objects, since, dry_run=dry_run),
+        tags=held_by_tags(after, tagged),
+        deleted_meanwhile=0 if dry_run else sum(entry.deleted for entry in after.entries),
+    )
+
+
+def _as_if_rewritten(head: Store, needs: Needs) -> None:
+    """What the newest snapshot needs once its segments with deleted rows are written anew."""
+    if head.version:
+        needs.add(head.objects, [head.version])
+    for entry in head.entries:
+        if entry.deleted:
+            needs.attempts.pop(entry.segment)

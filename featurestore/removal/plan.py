@@ -1,0 +1,176 @@
+"""What a removal takes: snapshots that no rule keeps, and the objects that no kept snapshot needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from encore.featurestore.format import LONG, SHORT, is_emptied
+from encore.featurestore.history import MANIFEST
+from encore.featurestore.removal.live_set import Needs
+from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.store import version_log
+
+LIST = re.compile(rf"lists/({LONG})\.parquet")
+VECTOR = re.compile(rf"deletions/({SHORT})")
+RECORD = re.compile(rf"segments/({SHORT})\.json")
+ATTEMPT = re.compile(rf"segments/({SHORT})/([^/]+)/.+")
+
+
+@dataclass
+class SegmentFolder:
+    """What lies in storage of one segment.
+
+    Attributes:
+        record: its completion record, if it has one; it may be a tombstone that holds one.
+        attempts: attempt → its objects.
+        retired: an emptied tombstone has its name: nobody can finish it any more.
+    """
+
+    record: Listed | None = None
+    attempts: dict[str, list[Listed]] = field(default_factory=dict)
+    retired: bool = False
+
+    @property
+    def objects(self) -> list[Listed]:
+        """All of its objects, the record first."""
+        own = [] if self.record is None else [self.record]
+        return [*own, *(stored for attempt in self.attempts.values() for stored in attempt)]
+
+    def removable(self, needed: Collection[str], before: datetime) -> SegmentFolder:
+        """What may go of it.
+
+        Of a listed one, old attempts that lost. One that is not listed goes as a whole, when all of it is old: a job
+        may be writing an attempt, or have found the record of one that finished.
+
+        Args:
+            needed: attempts that a snapshot lists.
+            before: what is to be old was written before.
+        """
+        if not needed:
+            old = self.retired or all(stored.written_at < before for stored in self.objects)
+            return self if old else SegmentFolder()
+        lost = {attempt: them for attempt, them in self.attempts.items() if attempt not in needed}
+        return SegmentFolder(None, {a: them for a, them in lost.items() if all(it.written_at < before for it in them)})
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What lies in storage.
+
+    Attributes:
+        segments: segment → what there is of it.
+        lists: digest → segment list.
+        vectors: digest → deletion vector.
+        manifests: number → manifest of a snapshot that is there.
+        taken: number → manifest that a removal has begun to take.
+    """
+
+    segments: Mapping[str, SegmentFolder]
+    lists: Mapping[str, Listed]
+    vectors: Mapping[str, Listed]
+    manifests: Mapping[int, Listed]
+    taken: Mapping[int, Listed]
+
+    @classmethod
+    def of(cls, objects: Objects) -> Stock:
+        """List a store; the manifests last, so that what is committed meanwhile is seen to be listed."""
+        segments = _segment_folders(objects)
+        lists, vectors = _named(objects, "lists", LIST), _named(objects, "deletions", VECTOR)
+        numbered = {int(number): stored for number, stored in sorted(_named(objects, "manifests", MANIFEST).items())}
+        there = {manifest.version for manifest in version_log(objects).those(numbered)}
+        manifests = {number: stored for number, stored in numbered.items() if number in there}
+        return cls(segments, lists, vectors, manifests, {n: it for n, it in numbered.items() if n not in there})
+
+    def doomed(self, kept: Collection[int], needs: Needs, before: datetime, lists_before: datetime) -> Doomed:
+        """What may go.
+
+        Args:
+            kept: numbers of the snapshots that stay.
+            needs: what these need.
+            before: segments and attempts of which anything was written at this time or later stay.
+            lists_before: and so do lists and deletion vectors, which name no document, at this one.
+        """
+        segments = {
+            segment: left
+            for segment, folder in self.segments.items()
+            if (left := folder.removable(needs.attempts.get(segment, ()), before)).objects
+        }
+        manifests = {number: it for number, it in self.manifests.items() if number not in kept}
+        # A younger one is in the hands of the removal that took it.
+        taken = {number: it for number, it in self.taken.items() if it.written_at < before}
+        return Doomed(
+            manifests | taken,
+            segments,
+            _unneeded(self.lists, needs.lists, lists_before),
+            _unneeded(self.vectors, needs.vectors, lists_before),
+        )
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What is to go.
+
+    Attributes:
+        manifests: number → manifest.
+        segments: segment → what is to go of it.
+        lists: digest → segment list.
+        vectors: digest → deletion vector.
+    """
+
+    manifests: Mapping[int, Listed]
+    segments: Mapping[str, SegmentFolder]
+    lists: Mapping[str, Listed]
+    vectors: Mapping[str, Listed]
+
+    def without(self, needs: Needs, claimed: Collection[str] = ()) -> Doomed:
+        """The rest, where snapshots need some of it after all, and others have finished the ``claimed`` segments."""
+        segments = {
+            segment: folder.removable(needs.attempts.get(segment, ()), datetime.max.replace(tzinfo=UTC))
+            for segment, folder in self.segments.items()
+            if segment not in claimed
+        }
+        return replace(
+            self,
+            segments={segment: folder for segment, folder in segments.items() if folder.objects},
+            lists={digest: it for digest, it in self.lists.items() if digest not in needs.lists},
+            vectors={digest: it for digest, it in self.vectors.items() if digest not in needs.vectors},
+        )
+
+    @property
+    def records(self) -> list[Listed]:
+        """Completion records that are to go."""
+        return [folder.record for folder in self.segments.values() if folder.record is not None]
+
+    @property
+    def attempts(self) -> list[Listed]:
+        """Objects of attempts that are to go."""
+        return [stored for folder in self.segments.values() for them in folder.attempts.values() for stored in them]
+
+
+def _unneeded(there: Mapping[str, Listed], needed: Collection[str], before: datetime) -> dict[str, Listed]:
+    return {name: it for name, it in there.items() if name not in needed and it.written_at < before}
+
+
+def _named(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, Listed]:
+    """Name → object, of those below a folder that are called as ours are and no emptied tombstones; others stay."""
+    return {
+        match[1]: stored
+        for stored in objects.listing(prefix)
+        if (match := pattern.fullmatch(stored.path)) and not is_emptied(stored.path, stored.size)
+    }
+
+
+def _segment_folders(objects: Objects) -> dict[str, SegmentFolder]:
+    """Segment → what lies in storage of it."""
+    folders: dict[str, SegmentFolder] = {}
+    for stored in objects.listing("segments"):
+        if match := RECORD.fullmatch(stored.path):
+            folder = folders.setdefault(match[1], SegmentFolder())
+            folder.retired = is_emptied(stored.path, stored.size)
+            folder.record = None if folder.retired else stored
+        elif match := ATTEMPT.fullmatch(stored.path):
+            folders.setdefault(match[1], SegmentFolder()).attempts.setdefault(match[2], []).append(stored)
+    return folders

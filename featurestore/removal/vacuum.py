@@ -1,0 +1,136 @@
+"""Vacuum: remove what no kept snapshot needs, and nothing that a running job may be about to commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from encore.featurestore.errors import UsageError
+from encore.featurestore.history import STORE_FILE, read_spec
+from encore.featurestore.history.tags import tags
+from encore.featurestore.removal.activity import staged_files
+from encore.featurestore.removal.live_set import KeepRule, Needs, spanning
+from encore.featurestore.removal.plan import Stock
+from encore.featurestore.removal.sweep import remove
+from encore.featurestore.storage import Listed, Objects
+
+AGE_LIMIT = timedelta(days=7)
+"""Nothing younger is removed. It is to be longer than the longest job, which commits at its end what it wrote first."""
+
+
+@dataclass(frozen=True)
+class Vacuum:
+    """What a vacuum removed, or would remove, in the order of removal.
+
+    Attributes:
+        kept: numbers of the snapshots that stay, ascending.
+        manifests: those of the other snapshots.
+        lists: segment lists.
+        vectors: deletion vectors.
+        records: completion records.
+        attempts: objects that attempts at segments wrote.
+        staged: local files of writes that were killed; no listing of objects shows them.
+    """
+
+    kept: tuple[int, ...]
+    manifests: Sequence[Listed] = ()
+    lists: Sequence[Listed] = ()
+    vectors: Sequence[Listed] = ()
+    records: Sequence[Listed] = ()
+    attempts: Sequence[Listed] = ()
+    staged: Sequence[Listed] = ()
+
+    @property
+    def removed(self) -> dict[str, Sequence[Listed]]:
+        """Kind → the objects of that kind."""
+        return {
+            "manifests": self.manifests,
+            "segment lists": self.lists,
+            "deletion vectors": self.vectors,
+            "completion records": self.records,
+            "segment objects": self.attempts,
+            "unfinished files": self.staged,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs: counts and bytes."""
+        kinds = {
+            kind: {"objects": len(found), "bytes": sum(stored.size for stored in found)}
+            for kind, found in self.removed.items()
+        }
+        return {"kept_snapshots": list(self.kept), "removed": kinds}
+
+
+def vacuum(
+    objects: Objects,
+    *,
+    keep_snapshots: int = 1,
+    keep_days: float = 0,
+    age_limit: timedelta = AGE_LIMIT,
+    dry_run: bool = False,
+) -> Vacuum:
+    """Remove old snapshots, and then the objects that no snapshot needs any more.
+
+    The newest snapshot, tagged ones, and those that were the newest within the age limit stay in any case; so do
+    `store.json`, tags, the block list and the reports below ``runs/``. Wherever it stops, what is kept is whole, and
+    the next vacuum removes the rest. Where more than manifests goes, a snapshot that changes nothing keeps commits at
+    the same time from listing what is gone (`encore.featurestore.removal.sweep`).
+
+    Args:
+        objects: where the store lies.
+        keep_snapshots: so many of the newest stay; one that a removal added counts with that before it.
+        keep_days: those stay that were the newest within so many days.
+        age_limit: nothing that was written within this time is removed.
+        dry_run: only say what would be removed.
+
+    Raises:
+        UsageError: there is no store, or a limit is negative.
+        StoreError: a kept snapshot's manifest or list is missing or damaged, or a link lies in the store; nothing is
+            removed.
+        CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
+    """
+    # Read, not only looked for: what a newer format needs is not for this release to say.
+    if read_spec(objects) is None:
+        raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE})")
+    if keep_snapshots < 1 or keep_days < 0 or age_limit < timedelta(0):
+        raise UsageError("vacuum: at least one snapshot is kept, and neither days nor the age limit are negative")
+    objects.require_no_links()
+    now = datetime.now(UTC)
+    cutoff = now - age_limit
+    stock, tagged = Stock.of(objects), set(tags(objects).values())
+    rule = KeepRule(spanning(objects, stock.manifests, keep_snapshots), min(cutoff, now - timedelta(days=keep_days)))
+    kept = rule.kept({number: stored.written_at for number, stored in stock.manifests.items()}, tagged)
+    needs = Needs()
+    needs.add(objects, kept | tagged)
+    doomed = stock.doomed(kept, needs, cutoff, cutoff)
+    staged = _staged(objects, cutoff)
+    if not dry_run:
+        for path in staged:
+            path.unlink(missing_ok=True)
+        newest = needs.newest
+        planned, doomed = doomed, remove(objects, doomed, needs, "vacuum")
+        spared = planned.manifests.keys() - doomed.manifests.keys()
+        kept |= spared | set(range(newest + 1, needs.newest + 1))
+    return Vacuum(
+        kept=tuple(sorted(kept)),
+        manifests=list(doomed.manifests.values()),
+        lists=list(doomed.lists.values()),
+        vectors=list(doomed.vectors.values()),
+        records=doomed.records,
+        attempts=doomed.attempts,
+        staged=list(staged.values()),
+    )
+
+
+def _staged(objects: Objects, cutoff: datetime) -> dict[Path, Listed]:
+    """Local files, younger ones aside, that a killed process had begun to write."""
+    found = {}
+    for path, written in staged_files(objects).items():
+        with suppress(FileNotFoundError):
+            if written < cutoff:
+                found[path] = Listed(path.relative_to(objects.uri).as_posix(), path.stat().st_size, written)
+    return found

@@ -1,0 +1,162 @@
+"""Carrying a repair out: a snapshot of what is whole, and everything that is damaged set aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from encore.featurestore.commits import ATTEMPTS, less
+from encore.featurestore.errors import CommitConflict, StoreError
+from encore.featurestore.format import new_run_id
+from encore.featurestore.history import MANIFEST, STORE_FILE, Manifest, blocked, manifest_path, tag_path
+from encore.featurestore.repair.block_list import drop_block_list, rebuild_block_list
+from encore.featurestore.repair.damage import Damage
+from encore.featurestore.repair.plan import RepairPlan
+from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.snapshots import State, look_at_snapshots
+from encore.featurestore.segments import SegmentEntry, entry_table, record_path, snapshot_counts
+from encore.featurestore.storage import Objects
+from encore.featurestore.store import READ_THREADS, Store, version_log
+
+
+@dataclass(frozen=True)
+class BlockListChoice:
+    """What to do about a damaged block list; nothing, unless somebody says so.
+
+    Attributes:
+        ids: the ids that are to be blocked.
+        drop: let everything in that was blocked by what is damaged.
+    """
+
+    ids: Sequence[str] | pa.Array | None = None
+    drop: bool = False
+
+    @property
+    def made(self) -> bool:
+        """Whether something is to be done."""
+        return self.drop or self.ids is not None
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What a repair did.
+
+    Attributes:
+        repair: its id: of its report below ``runs/``, and of its folder below ``aside/``; empty where it did nothing.
+        snapshot: number of the snapshot that it published, or of the newest.
+        state: the snapshots as it found them.
+        aside: paths of what it set aside.
+        left: what it could not mend, and what to do about it.
+    """
+
+    repair: str
+    snapshot: int
+    state: State
+    aside: tuple[str, ...]
+    left: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs."""
+        return {
+            "repair": self.repair,
+            "snapshot": self.snapshot,
+            "set_aside": list(self.aside),
+            "left": list(self.left),
+        }
+
+
+def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | None = None) -> Repaired:
+    """Mend a store as far as that goes without its documents.
+
+    Whatever it is interrupted at, another repair goes on: until something is set aside it is found again.
+
+    Args:
+        objects: of the store.
+        plan: what was found.
+        block_list: what to do about a damaged block list.
+
+    Raises:
+        CommitConflict: other writers were first too many times in a row.
+    """
+    choice = block_list or BlockListChoice()
+    left = () if choice.made or not plan.damage.block_list else (BLOCK_LIST_LEFT,)
+    # What an older snapshot holds may be blocked since.
+    if left and (not plan.damage.elsewhere or plan.state.is_older):
+        return Repaired("", plan.state.newest, plan.state, (), left)
+    objects.require_no_links()
+    aside = Aside(objects, new_run_id())
+    objects.put(
+        f"runs/{aside.repair}/started.json", json.dumps({"job": "repair", "snapshot": plan.state.newest}).encode()
+    )
+    damage, moved = plan.damage, []
+    if plan.store_file is not None:
+        moved += aside.keep_all([STORE_FILE])
+        objects.barrier()
+        objects.replace(STORE_FILE, plan.store_file)
+    if damage.block_list and choice.ids is not None:
+        moved += rebuild_block_list(aside, damage, choice.ids)
+    elif damage.block_list and choice.drop:
+        moved += drop_block_list(aside, damage)
+    state, manifest = _publish(plan, objects)
+    moved += _set_aside(aside, damage, state)
+    done = Repaired(aside.repair, manifest.version, state, tuple(sorted(moved)), left)
+    report = {"job": "repair", "store": objects.uri, **plan.to_dict(), **done.to_dict(), "exit_code": 1 if left else 0}
+    objects.put(f"runs/{aside.repair}/report.json", json.dumps(report, indent=1).encode())
+    return done
+
+
+BLOCK_LIST_LEFT = (
+    "the block list is damaged, and what it held cannot be had back: nothing is encoded, since blocked documents would "
+    "come in. Give their ids (--blocked-ids FILE), or let them in (--drop-block-list)"
+)
+
+
+def _publish(plan: RepairPlan, objects: Objects) -> tuple[State, Manifest]:
+    """Publish what is whole, over whatever was published meanwhile: what a verification did not see was just made."""
+    for _ in range(ATTEMPTS):
+        state = look_at_snapshots(objects, plan.damage)
+        kept = _without_blocked(Store(objects, plan.spec, state.base), state) if state.is_older else state.kept
+        gone = sum(entry.live for entry, _ in state.unlisted)
+        counts = snapshot_counts(kept) | _blocked(objects, state)
+        counts |= {"unlisted": len(state.unlisted), "lost": gone if state.lost is None else state.lost}
+        manifest = version_log(objects).publish(state.parent, "repair", counts, entry_table(kept))
+        if manifest is not None:
+            return state, manifest
+    raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
+
+
+def _blocked(objects: Objects, state: State) -> dict[str, int]:
+    """How many ids are blocked; what was counted before, where the list is damaged and stays so."""
+    try:
+        count = len(blocked(objects))
+    except StoreError:
+        count = state.counted.get("blocked", 0)
+    return {"blocked": count} if count else {}
+
+
+def _without_blocked(store: Store, state: State) -> list[SegmentEntry]:
+    """The kept segments without documents that were blocked since the snapshot whose content is in force again."""
+    block_list = blocked(store.objects)
+
+    def hidden(entry: SegmentEntry) -> SegmentEntry:
+        mask = block_list.mask(store.reader(entry).index(["doc_id"])["doc_id"])
+        return less(store, entry, [np.flatnonzero(mask)]) if mask.any() else entry
+
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        return list(pool.map(hidden, state.kept))
+
+
+def _set_aside(aside: Aside, damage: Damage, state: State) -> list[str]:
+    """Everything that is damaged, from the top down, so that what is named is there for as long as it is named."""
+    tags = aside.move(tag_path(name) for name in state.tags)
+    manifests = aside.retire(manifest_path(number) for number in state.retired)
+    records = aside.retire(record_path(segment) for segment in sorted(damage.segments))
+    stay = ("blocked", "tags/", STORE_FILE)
+    rest = [path for path in sorted(damage.paths) if not path.startswith(stay) and not MANIFEST.fullmatch(path)]
+    return [*tags, *manifests, *records, *aside.move(set(rest) - set(map(record_path, damage.segments)))]

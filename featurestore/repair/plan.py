@@ -1,0 +1,123 @@
+"""What a repair would do: what is damaged, what can be in force again, and what is lost."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from encore.featurestore.errors import UsageError
+from encore.featurestore.history import STORE_FILE, read_spec
+from encore.featurestore.repair.damage import Damage
+from encore.featurestore.repair.snapshots import State, look_at_snapshots
+from encore.featurestore.repair.store_file import old_store_id, rebuilt, sound_spec
+from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.storage import Objects
+from encore.featurestore.store import Store
+from encore.featurestore.verification import Finding, Progress, ReadOnce, verify_objects
+
+
+@dataclass(frozen=True)
+class RepairPlan:
+    """What is damaged in a store, and what a repair makes of it.
+
+    Attributes:
+        objects: of the store, `store.json` as it will be.
+        damage: what a deep verification found.
+        state: what is whole of the snapshots.
+        store_file: a new `store.json`, where it is damaged or gone.
+        new_id: whether the store gets a new id with it: predictions of it are then another store's.
+    """
+
+    objects: Objects
+    damage: Damage
+    state: State
+    store_file: bytes | None
+    new_id: bool
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is damaged."""
+        return bool(self.damage.findings)
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """The store's spec, as it will be."""
+        spec = read_spec(self.objects)
+        if spec is None:
+            raise UsageError(f"{self.objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
+        return spec
+
+    def store_after(self) -> Store:
+        """The store as it will be before anything comes back, for a look that changes nothing."""
+        store = Store(self.objects, self.spec, self.state.base)
+        # What it would read out of lists.
+        vars(store)["entries"] = list(self.state.kept)
+        return store
+
+    def remedy(self, finding: Finding) -> str:
+        """What becomes of what a finding names."""
+        path = finding.object.removeprefix(f"{self.objects.uri}/")
+        remedies = {
+            STORE_FILE: f"made anew from a segment, with {'a new' if self.new_id else 'the same'} store id",
+            "manifests/": "set aside; its number stays taken",
+            "lists/": "set aside, with the snapshots that need it",
+            "segments/": "its segment is taken off the list; what is damaged is set aside",
+            "deletions/": "set aside; its segment is taken off the list: nobody knows which rows are hidden",
+            "tags/": "set aside; tag the snapshot again",
+            "blocked": "its hashes cannot be had back: give the ids (--blocked-ids FILE), or let them in "
+            "(--drop-block-list)",
+        }
+        return next((remedy for prefix, remedy in remedies.items() if path.startswith(prefix)), "set aside")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs."""
+        state = self.state
+        return {
+            "findings": [
+                {"object": it.object, "problem": it.problem, "action": self.remedy(it)} for it in self.damage.findings
+            ],
+            "snapshot_in_force": state.base.version,
+            "newest_snapshot": state.newest,
+            "unlisted": [
+                {"segment": entry.segment, "documents": entry.live, "reason": reason}
+                for entry, reason in state.unlisted
+            ],
+            "retired_snapshots": list(state.retired),
+            "tags_set_aside": list(state.tags),
+            "documents": sum(entry.live for entry in state.kept),
+            "lost": state.lost,
+            "store_file": None if self.store_file is None else "new id" if self.new_id else "same id",
+            "block_list_damaged": self.damage.block_list,
+        }
+
+
+def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Progress | None = None) -> RepairPlan:
+    """Look at everything, change nothing.
+
+    Args:
+        objects: of the store.
+        store_id: what the store is to its predictions, where these say so; needed where `store.json` is damaged.
+        progress: told about each segment that is checked.
+
+    Raises:
+        UsageError: there is no store here.
+        StoreError: something is of a newer format, storage does not let it be read, or nothing is left that says which
+            features the store holds.
+    """
+    view, file, new_id = objects, None, False
+    findings: list[Finding] = []
+    if sound_spec(objects) is None:
+        if objects.size(STORE_FILE) is None and next(objects.walk("manifests"), None) is None:
+            raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
+        file = rebuilt(objects, uuid.uuid4().hex)
+        known = old_store_id(objects, file) or store_id
+        new_id = known is None
+        file = file if known is None else rebuilt(objects, known)
+        findings.append(Finding(objects.name(STORE_FILE), "missing or damaged", "it is made anew from a segment"))
+        # What else is checked is compared with the spec that will be there.
+        view = ReadOnce(objects)
+        view.held[STORE_FILE] = file
+    found = verify_objects(view, deep=True, progress=progress)
+    damage = Damage.of(objects, [*findings, *found.findings])
+    return RepairPlan(view, damage, look_at_snapshots(objects, damage), file, new_id)

@@ -1,0 +1,141 @@
+"""A consistent copy of a store that others are writing to: its newest snapshot, the tagged ones, and what they need.
+
+Objects are copied before what names them, and the newest manifest last. A copy that was interrupted is no store yet, or
+the older copy; another call goes on with it.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+
+from encore.featurestore.errors import SnapshotGone, UsageError
+from encore.featurestore.format import EMPTIED, look
+from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path
+from encore.featurestore.history.tags import tags
+from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
+from encore.featurestore.storage import Objects
+from encore.featurestore.store import Store, version_log
+from encore.featurestore.verification import Progress
+
+LOOKS = 5
+"""Times that a copy begins, where a vacuum takes what it is copying."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What was copied.
+
+    Attributes:
+        store: the copy, at the snapshot that was copied.
+        tags: names of the tags that were copied.
+        objects: objects that were written.
+        bytes: bytes of these.
+        there: objects that an earlier copy had written.
+    """
+
+    store: Store
+    tags: tuple[str, ...]
+    objects: int
+    bytes: int
+    there: int
+
+
+def copy_store(
+    source: str, destination: str, snapshot: int | str | None = None, *, progress: Progress | None = None
+) -> Copied:
+    """Copy a store, or bring a copy of it up to date; checksums are compared on the way.
+
+    Args:
+        source: URI of the store.
+        destination: URI of the copy; nobody else may be writing to it.
+        snapshot: number or tag of the newest snapshot that the copy is to have; the store's own unless given.
+        progress: told about each segment that is there.
+
+    Raises:
+        UsageError: no store, no such snapshot, or the destination holds something else.
+        StoreError: an object of the store is missing or damaged; the copy is what it was before.
+    """
+    for _ in range(LOOKS - 1):
+        store = Store.open(source, snapshot)
+        try:
+            return _copy(store, destination, progress)
+        except SnapshotGone:
+            if snapshot is not None:
+                raise
+    return _copy(Store.open(source, snapshot), destination, progress)
+
+
+def _copy(store: Store, destination: str, progress: Progress | None) -> Copied:
+    """One try."""
+    objects, newest = store.objects, store.version
+    tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
+    found = {number: look(objects, manifest_path(number)) for number in sorted({newest, *tagged} - {0})}
+    # A snapshot whose tag was removed meanwhile may be gone; of one with a tag, what a tombstone holds is all there.
+    manifests = {n: it.content for n, it in found.items() if it and it.content and (n in tagged or not it.retired)}
+    if newest and newest not in manifests:
+        raise SnapshotGone(f"{objects.uri}: snapshot {newest} was removed by a vacuum; run the command again")
+    target = Target(there := Objects.open(destination, make=True), dict(there.walk()))
+    there.require_no_links()
+    _require_same_store(store, target)
+    copy_block_list(objects, target)
+    names = {number: objects.name(manifest_path(number)) for number in manifests}
+    snapshots = [Manifest.from_bytes(data, names[number]) for number, data in manifests.items()]
+    copy_objects(objects, target, snapshots, progress or _silent)
+    for number in range(min(manifests, default=newest), newest):
+        if number not in manifests and manifest_path(number) not in target.sizes:
+            there.create(manifest_path(number), EMPTIED)
+    for number, data in manifests.items():
+        # The newest last: with it the copy is whole.
+        there.barrier()
+        target.put_small(manifest_path(number), data)
+        for name, tag in tagged.get(number, {}).items():
+            target.put_small(tag_path(name), tag)
+    there.barrier()
+    target.put_small(STORE_FILE, objects.get(STORE_FILE))
+    there.barrier()
+    kept = tuple(sorted(name for number in manifests for name in tagged.get(number, ())))
+    return Copied(Store.open(destination, newest), kept, target.written, target.written_bytes, target.there)
+
+
+def _tags(objects: Objects) -> dict[int, dict[str, bytes]]:
+    """Snapshot → its tags → their bytes; what is copied of a tag is what it said when the snapshots were chosen."""
+    found: dict[int, dict[str, bytes]] = {}
+    for name, number in tags(objects).items():
+        # One that was removed or moved since is left to the next copy.
+        with suppress(FileNotFoundError):
+            data = objects.get(tag_path(name))
+            if json.loads(data)["snapshot"] == number:
+                found.setdefault(number, {})[name] = data
+    return found
+
+
+def _require_same_store(store: Store, target: Target) -> None:
+    """See that the destination is empty, or an older copy.
+
+    Raises:
+        UsageError: it is not.
+    """
+    there = target.objects
+    if there.uri == store.uri:
+        raise UsageError(f"{there.uri}: is the store itself; name another folder with --to")
+    if "predictions.json" in target.sizes:
+        raise UsageError(f"{there.uri}: holds predictions; a store needs a folder of its own")
+    if STORE_FILE in target.sizes and Store.open(there.uri).store_id != store.store_id:
+        raise UsageError(f"{there.uri}: holds another store; name another folder with --to")
+    numbers = {number for number, emptied in version_log(there).taken().items() if not emptied}
+    if max(numbers, default=0) > store.version:
+        raise UsageError(
+            f"{there.uri}: is at snapshot {max(numbers)}, and {store.uri} at {store.version}: no older copy of it"
+        )
+    for number in sorted(numbers):
+        ours = look(store.objects, manifest_path(number))
+        if ours is not None and ours.content is not None and ours.content != there.get(manifest_path(number)):
+            raise UsageError(
+                f"{there.uri}: its snapshot {number} is not that of {store.uri}: somebody has written to it"
+            )
+
+
+def _silent(_done: int, _of: int) -> None:
+    """Nobody watches."""

@@ -1,0 +1,125 @@
+"""Copying what snapshots need, each object once: what is named before what names it, and never what is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+from encore.featurestore.errors import StoreError
+from encore.featurestore.format import get_named, missing
+from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path
+from encore.featurestore.segments import (
+    SegmentEntry,
+    SegmentReader,
+    StoredObject,
+    attempt_path,
+    entries_of,
+    read_deletions,
+    record_path,
+    vector_path,
+)
+from encore.featurestore.storage import Objects
+from encore.featurestore.store import version_log
+from encore.featurestore.verification import Progress
+
+THREADS = 8
+"""Segments that are copied at a time; an object of each is held in memory."""
+DAMAGED = "damaged: its bytes are not those that were written; run encore repair on the store, and copy again"
+
+
+@dataclass(eq=False)
+class Target:
+    """The destination: what is there with the right size is not written again."""
+
+    objects: Objects
+    sizes: dict[str, int]
+    written: int = 0
+    written_bytes: int = 0
+    there: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def put(self, path: str, size: int, read: Callable[[], bytes]) -> None:
+        """Write an object that never changes, unless it is there."""
+        if self.sizes.get(path) == size:
+            with self.lock:
+                self.there += 1
+            return
+        data = read()
+        self.objects.put(path, data)
+        with self.lock:
+            self.written, self.written_bytes = self.written + 1, self.written_bytes + len(data)
+            self.sizes[path] = len(data)
+
+    def put_small(self, path: str, data: bytes) -> None:
+        """Write an object whose bytes decide, not its size."""
+        same = self.sizes.get(path) == len(data) and self.objects.get(path) == data
+        self.put(path, len(data) if same else -1, lambda: data)
+
+
+def copy_block_list(objects: Objects, target: Target) -> None:
+    """The block list, before any document: what was blocked when a snapshot was committed is in it."""
+    # Seen to be sound.
+    blocked(objects)
+    lists = [path for path, _ in objects.walk("blocked") if LIST_PATH.fullmatch(path)]
+    if objects.size(SALT_PATH) is None:
+        return
+    salt = objects.get(SALT_PATH)
+    if SALT_PATH in target.sizes and target.objects.get(SALT_PATH) != salt:
+        # A repair has made another list since the last copy.
+        target.objects.delete(path for path in target.sizes if LIST_PATH.fullmatch(path))
+    target.put_small(SALT_PATH, salt)
+    for path in lists:
+        target.put_small(path, objects.get(path))
+
+
+def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest], progress: Progress) -> None:
+    """Lists, deletion vectors and segments of these snapshots, each of them once."""
+    log = version_log(objects)
+    lists: dict[str, str] = {}
+    vectors: dict[str, str] = {}
+    entries: dict[tuple[str, str], tuple[SegmentEntry, str]] = {}
+    for manifest in snapshots:
+        path = manifest_path(manifest.version)
+        lists |= {list_path(part.digest): path for part in manifest.lists}
+        for entry in entries_of(log.entries(manifest)) if manifest.lists else ():
+            entries[entry.segment, entry.attempt] = (entry, path)
+            if entry.deletions is not None:
+                vectors[entry.deletions] = path
+    with ThreadPoolExecutor(THREADS) as pool:
+        segments = pool.map(lambda found: _copy_segment(objects, target, *found), entries.values())
+        for done, _ in enumerate(segments, 1):
+            progress(done, len(entries))
+        # Lists were read, and so compared, just now.
+        list(pool.map(lambda path: target.put_small(path, get_named(objects, path, lists[path])), lists))
+        list(pool.map(lambda digest: _copy_vector(objects, target, digest, vectors[digest]), vectors))
+
+
+def _copy_vector(objects: Objects, target: Target, digest: str, manifest: str) -> None:
+    """A deletion vector; reading it compares it with its name."""
+    read_deletions(objects, digest, manifest)
+    target.put_small(vector_path(digest), get_named(objects, vector_path(digest), manifest))
+
+
+def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifest: str) -> None:
+    """A segment's objects, and then the record that names them."""
+    record = SegmentReader(objects, entry, manifest).record
+    folder = attempt_path(entry.segment, entry.attempt)
+
+    def read(stored: StoredObject) -> bytes:
+        path = f"{folder}/{stored.path}"
+        try:
+            data = objects.get(path)
+        except FileNotFoundError as error:
+            raise missing(objects, path, manifest) from error
+        if hashlib.sha256(data).hexdigest() != stored.sha256:
+            raise StoreError(f"{objects.name(path)}: {DAMAGED}")
+        return data
+
+    for stored in record.objects:
+        target.put(f"{folder}/{stored.path}", stored.size, lambda stored=stored: read(stored))  # type: ignore[misc]
+    path = record_path(entry.segment)
+    data = get_named(objects, path, manifest, entry.record)
+    target.put(path, len(data), lambda: data)

@@ -1,0 +1,81 @@
+"""Deletion vectors: which rows of a segment's document index are no longer there."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.format import WRITE_ID, get_named, read_parquet
+from encore.featurestore.storage import Objects
+
+
+def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
+    """Store the positions of deleted documents (sorted, unique) and return the digest that names the vector.
+
+    No two writes have the same name: a vacuum may be taking the one of an earlier write of the same positions.
+    """
+    sink = pa.BufferOutputStream()
+    table = pa.table({"document": documents.astype(np.int64, copy=False)})
+    marked = table.replace_schema_metadata({WRITE_ID: uuid.uuid4().hex})
+    pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
+    data = sink.getvalue().to_pybytes()
+    digest = _digest(data)
+    objects.put(vector_path(digest), data)
+    return digest
+
+
+def read_deletions(
+    objects: Objects, digest: str | None, manifest: str | None = None, *, documents: int | None = None
+) -> npt.NDArray[np.int64]:
+    """Positions of deleted documents, sorted; none for None.
+
+    Args:
+        objects: of the store.
+        digest: names the vector.
+        manifest: path of the manifest of the snapshot that names it, to tell whether that is gone too.
+        documents: of the segment, where the positions are to be its own.
+
+    Raises:
+        StoreError: the vector is missing, damaged, or not the one that its name says.
+    """
+    if digest is None:
+        return np.empty(0, np.int64)
+    name = objects.name(vector_path(digest))
+    data = get_named(objects, vector_path(digest), manifest)
+    table = read_parquet(data, name)
+    if table.schema.names != ["document"] or table["document"].type != pa.int64() or table["document"].null_count:
+        raise StoreError(f"{name}: damaged: holds no positions; {RESTORE}")
+    positions: npt.NDArray[np.int64] = table["document"].to_numpy()
+    # The first vectors were named after the positions, not after the bytes that hold them.
+    if digest not in (_digest(data), _digest(positions.astype("<i8", copy=False).tobytes())):
+        raise StoreError(f"{name}: damaged: holds other rows than its name says; {RESTORE}")
+    if documents is not None and not _are_positions(positions, documents):
+        raise StoreError(f"{name}: damaged: holds positions that {documents} documents do not have; {RESTORE}")
+    return positions
+
+
+def _are_positions(positions: npt.NDArray[np.int64], documents: int) -> bool:
+    ends = len(positions) == 0 or (positions[0] >= 0 and positions[-1] < documents)
+    return bool(ends and (positions[1:] > positions[:-1]).all())
+
+
+def live_positions(documents: int, deleted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Positions among ``documents`` that are not deleted, ascending."""
+    alive = np.ones(documents, bool)
+    alive[deleted] = False
+    return np.flatnonzero(alive)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def vector_path(digest: str) -> str:
+    """Where a deletion vector lies."""
+    return f"deletions/{digest}"

@@ -1,0 +1,122 @@
+"""Reading a segment from its beginning to its end, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from encore.featurestore.common import lazy
+from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.deletion_vectors import live_positions
+from encore.featurestore.segments.reader import SegmentReader
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSegment:
+    """A segment without its features, which are still to be read.
+
+    Attributes:
+        reader: reads them.
+        offsets: (documents + 1,) int64: where each document's rows begin and end.
+        deleted: positions of deleted documents, sorted.
+        columns: those that its index is read with; None for all, kept corpus columns among them.
+    """
+
+    reader: SegmentReader
+    offsets: npt.NDArray[np.int64]
+    deleted: npt.NDArray[np.int64]
+    columns: Sequence[str] | None
+
+    @classmethod
+    def open(cls, reader: SegmentReader, deleted: npt.NDArray[np.int64], columns: Sequence[str] | None) -> Self:
+        """Read and verify all of a segment but its features; the index is not decoded yet.
+
+        Raises:
+            StoreError: it is not as long as its list says, or damaged.
+        """
+        segment = cls(reader, reader.offsets(), deleted, columns)
+        segment.require_length(len(segment.offsets) - 1)
+        reader.fetch_index()
+        return segment
+
+    @lazy
+    def index(self) -> pa.Table:
+        """Its document index, deleted documents included."""
+        index = self.reader.index(self.columns)
+        self.require_length(index.num_rows)
+        return index
+
+    @lazy
+    def doc_ids(self) -> pa.ChunkedArray:
+        """Ids of its documents, for which the rest of the index is not decoded."""
+        ids = self.reader.index(["doc_id"])["doc_id"]
+        self.require_length(len(ids))
+        return ids
+
+    def require_length(self, documents: int) -> None:
+        """Raise StoreError unless so many documents, and all rows of the offsets, are what the list says."""
+        entry, rows = self.reader.entry, self.offsets[-1]
+        if documents != entry.documents or rows != entry.rows:
+            raise StoreError(
+                f"{self.reader.objects.uri}: segment {entry.segment}: holds {documents} documents and {rows} rows, "
+                f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
+            )
+
+    def blocks(self, max_bytes: int, leases: Leases) -> Iterator[FeatureBlock]:
+        """The live documents, as blocks of some ``max_bytes`` of packed features in memory of ``leases``."""
+        offsets, deleted, start = self.offsets, self.deleted, 0
+        layout = self.reader.layout
+        block_rows = max(1, max_bytes // (math.prod(layout.shape[1:]) * layout.dtype.itemsize))
+        while start < len(offsets) - 1:
+            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + block_rows, side="right")) - 1)
+            here = deleted[(deleted >= start) & (deleted < stop)] - start
+            if len(here) < stop - start:
+                # Not kept here: memory that the caller drops is that of the next block.
+                yield self._block(start, stop, here, leases)
+            start = stop
+
+    def _block(self, start: int, stop: int, deleted: npt.NDArray[np.int64], leases: Leases) -> FeatureBlock:
+        """Documents start to stop, but for those at the ``deleted`` positions among them."""
+        first, last = int(self.offsets[start]), int(self.offsets[stop])
+        layout = self.reader.layout
+        packed = self.reader.packed(first, last, leases.empty((last - first, *layout.shape[1:]), layout.dtype))
+        block = ScannedBlock.of(self, start, stop, packed)
+        return block.take(live_positions(stop - start, deleted)) if len(deleted) else block
+
+
+class ScannedBlock(FeatureBlock):
+    """A block whose document index is decoded when it is first asked for, and of it the ids alone where they do.
+
+    Decoding the Parquet of a thousand documents takes as long as reading a megabyte of their features, which not
+    everybody needs who needs these.
+    """
+
+    _segment: OpenSegment
+    _start: int
+
+    @classmethod
+    def of(cls, segment: OpenSegment, start: int, stop: int, packed: npt.NDArray[np.generic]) -> Self:
+        """Documents start to stop of a segment; ValueError where its offsets do not fit the rows."""
+        block = cls.__new__(cls)
+        offsets = segment.offsets[start : stop + 1] - segment.offsets[start]
+        vars(block).update(_segment=segment, _start=start, packed=packed, offsets=offsets)
+        block.check_offsets()
+        return block
+
+    @lazy
+    def index(self) -> pa.Table:
+        """Arrow table, one row a document; StoreError where it is damaged, or has another number of them."""
+        return self._segment.index.slice(self._start, len(self))
+
+    @property
+    def doc_ids(self) -> pa.ChunkedArray:
+        """Ids of the documents, in order; StoreError as `index`."""
+        return super().doc_ids if "index" in vars(self) else self._segment.doc_ids.slice(self._start, len(self))

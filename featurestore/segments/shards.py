@@ -1,0 +1,305 @@
+"""One array of a segment: chunks of equal numbers of rows in one shard, each with a crc32c, found by its index.
+
+Zarr writes these arrays and any Zarr reader reads them. Here they are read without it: it takes most of a millisecond
+to open an array and read it, several times as long as the few hundred kilobytes of a small segment themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numcodecs.checksum32 import CRC32C
+
+from encore.featurestore.common import lazy
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.format import missing
+from encore.featurestore.segments.codecs import decoder
+from encore.featurestore.storage import Objects
+
+PIECE_BYTES = 4 << 20
+"""Stored bytes that one request asks for: a shard no larger comes whole, its index included."""
+CRC_BYTES = 4
+"""Bytes of the crc32c behind each chunk and behind the index."""
+TYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float16": np.dtype("<f2"), "int64": np.dtype("<i8")}
+"""Of numbers in a store, by Zarr's names."""
+THREADS = 4
+"""Pieces of one array that are read at a time."""
+
+Rows = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array lies in its shard.
+
+    Attributes:
+        shape: of the array; the first axis is that of its rows.
+        dtype: little-endian.
+        chunk_rows: rows of every chunk; the last one is filled up.
+        chunks: how many there are.
+        codec: lossless codec of a chunk, as `write_segment` takes it.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunk_rows: int
+    chunks: int
+    codec: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Layout:
+        """The layout that an array's ``zarr.json`` describes; raises ValueError unless it is one of this format."""
+        try:
+            rows, *rest = metadata["shape"]
+            shard_rows, *shard_rest = metadata["chunk_grid"]["configuration"]["chunk_shape"]
+            (sharding,) = metadata["codecs"]
+            settings = sharding["configuration"]
+            chunk_rows, *chunk_rest = settings["chunk_shape"]
+            order, *chain = settings["codecs"]
+            regular = (
+                rest == shard_rest == chunk_rest
+                and shard_rows >= rows
+                and shard_rows % chunk_rows == 0
+                and sharding["name"] == "sharding_indexed"
+                and settings["index_location"] == "end"
+                and [codec["name"] for codec in settings["index_codecs"]] == ["bytes", "crc32c"]
+                and order["name"] == "bytes"
+                and order.get("configuration", {}).get("endian", "little") == "little"
+            )
+            lengths = (rows, *rest, shard_rows, chunk_rows)
+            regular = regular and all(type(length) is int and length >= 0 for length in lengths)
+            # One chunk more than its rows take up is one that nobody has written.
+            regular = regular and shard_rows - rows < chunk_rows
+            dtype = TYPES[metadata["data_type"]]
+            names = tuple(codec["name"] for codec in chain)
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+            raise ValueError(f"not the metadata of a sharded array: {error!r}") from error
+        if not regular or names[-1:] != ("crc32c",):
+            raise ValueError("the array does not lie in one shard of chunks with checksums")
+        codec = "none" if len(names) == 1 else names[0]
+        decoder(codec)
+        return cls((rows, *rest), dtype, chunk_rows, shard_rows // chunk_rows, codec)
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of a chunk that no codec has made smaller, without its crc32c."""
+        return self.chunk_rows * math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    @property
+    def index_bytes(self) -> int:
+        """Bytes of the shard's index: offset and length of each chunk, and a crc32c."""
+        return 16 * self.chunks + CRC_BYTES
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The numbers of one array; every method raises StoreError that names the object where it is damaged.
+
+    Attributes:
+        objects: where the store lies.
+        path: the shard.
+        size: its bytes, as the completion record says. Its index is looked for where it was written: at the end of a
+            shard that was cut short, the bytes of a chunk may pass for one.
+        layout: how the array lies in it.
+        manifest: path of the manifest of the snapshot that is read, to tell whether the shard is gone with it.
+    """
+
+    objects: Objects
+    path: str
+    size: int
+    layout: Layout
+    manifest: str | None = None
+
+    @property
+    def comes_whole(self) -> bool:
+        """Whether any read of it is one request for all of it."""
+        return self.size <= PIECE_BYTES
+
+    def read(self, start: int, stop: int, out: Rows | None = None) -> Rows:
+        """Rows start to stop, into ``out`` where it is given: each chunk once, from afar several pieces at a time."""
+        if out is None:
+            out = np.empty((stop - start, *self.layout.shape[1:]), self.layout.dtype)
+        if start == stop:
+            return out
+        first, last = start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)
+        # From a disk in this thread: whoever reads in pieces waits for other threads to get a core.
+        if self._read_in_place(first, last, start, out):
+            return out
+        if self.comes_whole:
+            data = self._fetch(0, self.size)
+            self._decode(data, 0, self._spans(data[-self.layout.index_bytes :]), start, out)
+            return out
+        if self.objects.on_disk:
+            self._decode_from_disk(first, last, start, out)
+            return out
+        spans = self._index
+        pieces = list(_pieces(spans, first, last))
+
+        def read_piece(piece: tuple[int, int]) -> None:
+            begin, end = int(spans[piece[0], 0]), int(spans[piece[1] - 1, 1])
+            self._decode(self._fetch(begin, end - begin), piece[0], spans[piece[0] : piece[1]] - begin, start, out)
+
+        if len(pieces) == 1:
+            read_piece(pieces[0])
+        else:
+            with ThreadPoolExecutor(THREADS) as pool:
+                for _ in pool.map(read_piece, pieces):
+                    pass
+        return out
+
+    @lazy
+    def _index(self) -> npt.NDArray[np.int64]:
+        length = self.layout.index_bytes
+        return self._spans(self._fetch(self.size - length, length))
+
+    def _spans(self, index: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """(chunks, 2) int64: where each chunk begins and ends in the shard."""
+        # Begin and length of each chunk; of one that was not written both are the largest number, here −1.
+        spans = self._checked(index).view("<i8").reshape(-1, 2).astype(np.int64)
+        limit = self.size - self.layout.index_bytes
+        possible = len(spans) == self.layout.chunks and bool(((spans >= 0) & (spans <= limit)).all())
+        spans[:, 1] += spans[:, 0]
+        if not possible or (spans[:, 1] > limit).any():
+            raise self._damaged("its index leads nowhere")
+        return spans
+
+    def _in_order(self, spans: npt.NDArray[np.int64]) -> bool:
+        """Whether plain chunks lie one behind the other, with nothing but the crc32c of each between them."""
+        size = self.layout.chunk_bytes + CRC_BYTES
+        in_order = [[at, at + size] for at in range(0, len(spans) * size, size)]
+        return self.layout.codec == "none" and bool(spans.tolist() == in_order)
+
+    def _read_in_place(self, first: int, last: int, start: int, out: Rows) -> bool:
+        """Read plain chunks to where they belong, without a copy of them elsewhere; False where that cannot be.
+
+        Args:
+            first: number of the first chunk.
+            last: number behind the last chunk.
+            start: row of the array that ``out`` begins with.
+            out: must take all their rows, but for those that fill up the array's last chunk.
+        """
+        layout = self.layout
+        rows, size = layout.chunk_rows, layout.chunk_bytes
+        stop = min(last * rows, layout.shape[0])
+        fits = start <= first * rows and stop <= start + len(out) and out.flags.c_contiguous
+        if not fits or layout.codec != "none" or not self.objects.on_disk:
+            return False
+        # The index of a small shard is read with its chunks, and those of few chunks are no reason to read it before.
+        with_index = self.comes_whole
+        if with_index and last - first < layout.chunks:
+            return False
+        if not with_index and not self._in_order(self._index):
+            return False
+        values = out[first * rows - start : stop - start].reshape(-1).view(np.uint8)
+        filling = np.empty((last - first) * size - len(values), np.uint8)
+        sums = np.empty((last - first, CRC_BYTES), np.uint8)
+        index = np.empty(layout.index_bytes if with_index else 0, np.uint8)
+        chunks = [[values[at : at + size]] for at in range(0, (last - first) * size, size)]
+        chunks[-1].append(filling)
+        buffers = [part for chunk, checksum in zip(chunks, sums, strict=True) for part in (*chunk, checksum)]
+        if not self.objects.fill(self.path, first * (size + CRC_BYTES), [*buffers, index]):
+            return False
+        if with_index and not self._in_order(self._spans(index)):
+            return False
+        for chunk, stored in zip(chunks, sums.view("<u4")[:, 0].tolist(), strict=True):
+            self._check(chunk, stored)
+        return True
+
+    def _decode_from_disk(self, first: int, last: int, start: int, out: Rows) -> None:
+        """Chunks that all their rows are wanted of are read to where they belong, others and encoded ones one by one.
+
+        All of these into the same memory, so that they are decoded out of the caches. Memory that is fresh for every
+        request is cleared by the kernel, which takes as long as reading into it.
+        """
+        rows, stop = self.layout.chunk_rows, start + len(out)
+        inner = -(-start // rows), last if stop == self.layout.shape[0] else stop // rows
+        chunks = list(range(first, last))
+        if inner[0] < inner[1] and self._read_in_place(*inner, start, out):
+            chunks = [*range(first, inner[0]), *range(inner[1], last)]
+        spans = self._index[chunks]
+        memory = np.empty(int((spans[:, 1] - spans[:, 0]).max(initial=0)), np.uint8)
+        for chunk, (begin, end) in zip(chunks, spans.tolist(), strict=True):
+            stored = memory[: end - begin]
+            if not self.objects.fill(self.path, begin, [stored]):
+                stored = np.frombuffer(self._fetch(begin, end - begin), np.uint8)
+            self._decode(stored.data, chunk, np.array([[0, end - begin]]), start, out)
+
+    def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:
+        """Put the rows of neighbouring chunks, from the ``first`` on, where they belong in ``out``.
+
+        Args:
+            data: stored bytes that hold the chunks.
+            first: number of the first chunk.
+            spans: where each lies in the data.
+            start: row of the array that ``out`` begins with.
+            out: takes the rows; those beyond its end are left out.
+        """
+        size, decode = self.layout.chunk_rows, decoder(self.layout.codec)
+        for chunk, (begin, end) in enumerate(spans.tolist(), first):
+            low, high = max(chunk * size, start), min((chunk + 1) * size, start + len(out))
+            if low >= high:
+                continue
+            payload = self._checked(data[begin:end])
+            rows = out[low - start : high - start]
+            try:
+                if high - low == size and rows.flags.c_contiguous:
+                    decode(payload, self.layout.chunk_bytes, rows.reshape(-1).view(np.uint8))
+                    continue
+                decoded = decode(payload, self.layout.chunk_bytes)
+                values = decoded.view(self.layout.dtype).reshape(size, *self.layout.shape[1:])
+            except (ValueError, RuntimeError) as error:
+                raise self._damaged(f"chunk {chunk} cannot be decoded: {error}") from error
+            rows[:] = values[low - chunk * size : high - chunk * size]
+
+    def _checked(self, data: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """The bytes without the crc32c at their end, which is theirs."""
+        values = np.frombuffer(data, np.uint8)
+        self._check([values[:-CRC_BYTES]], int.from_bytes(values[-CRC_BYTES:].tobytes(), "little"))
+        return values[:-CRC_BYTES]
+
+    def _check(self, parts: Sequence[npt.NDArray[np.uint8]], stored: int) -> None:
+        """Raise StoreError unless this is the crc32c of the parts, one behind the other."""
+        computed = 0
+        for part in parts:
+            computed = CRC32C.checksum(_read_only(part), computed)
+        if computed != stored:
+            raise self._damaged(f"the crc32c of its bytes is {computed:08x}, stored is {stored:08x}")
+
+    def _fetch(self, start: int, length: int) -> memoryview:
+        try:
+            data = self.objects.get_range(self.path, start, length)
+        except FileNotFoundError as error:
+            raise missing(self.objects, self.path, self.manifest) from error
+        except StoreError as error:
+            if (self.objects.size(self.path) or 0) >= self.size:
+                raise
+            raise self._damaged(f"{self.path} is cut short") from error
+        if len(data) != length:
+            raise self._damaged(f"{self.path} is cut short")
+        return memoryview(data)
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(f"{self.objects.name(self.path)}: damaged or unreadable: {what}; {RESTORE}")
+
+
+def _read_only(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A view that nothing is written through, which is all that checksums are computed of."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _pieces(spans: npt.NDArray[np.int64], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """(first, last) of the runs of chunks that lie behind each other in at most `PIECE_BYTES`, or of single ones."""
+    start = first
+    for chunk in range(first + 1, last):
+        if spans[chunk, 0] != spans[chunk - 1, 1] or spans[chunk, 1] - spans[start, 0] > PIECE_BYTES:
+            yield start, chunk
+            start = chunk
+    yield start, last

@@ -1,0 +1,402 @@
+"""Objects under one URI: a thin layer over obstore that names what it could not do.
+
+Local paths, ``s3://``, ``gs://`` and ``az://`` behave alike; credentials and endpoints come from the environment.
+Requests that storage fails in passing are made again (`encore.featurestore.storage.retries`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from io import FileIO
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
+from obstore.store import LocalStore, from_url
+
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.storage.addresses import Address, masked
+from encore.featurestore.storage.links import ADVICE, find_links, require_no_link
+from encore.featurestore.storage.local_files import create_file, filled, put_file
+from encore.featurestore.storage.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
+from encore.featurestore.storage.retries import PATIENCE, again
+from encore.featurestore.storage.sync import Unsynced, make_folder
+
+ONE_PUT_BYTES = 100 << 20
+"""Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
+
+PART_BYTES = 8 << 20
+"""Bytes of each part of a larger one, unless it has more than `MOST_PARTS` of them."""
+MOST_PARTS = 5000
+"""Parts of an upload: S3 takes twice as many."""
+
+PIECE = 8 << 20
+"""Bytes of a large object that are held at a time where it is only compared."""
+
+NO_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
+"""Paths that the client does not take on a disk: control characters, and the ends of names that are at work."""
+
+OWN_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
+"""Paths that are file names as they stand: storage escapes other characters, and no part leads out of the root."""
+
+Bytes = npt.NDArray[np.uint8]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing shows it: its path, its bytes, and when it was last written (with a time zone)."""
+
+    path: str
+    size: int
+    written_at: datetime
+
+
+class Objects:
+    """Objects under one root.
+
+    On a disk what was written lasts through a power cut from the next `barrier` on, and what was created from the
+    start. Object storage has written what it says it has.
+
+    Attributes:
+        uri: where the root is: an absolute local path, or a URL as `Address` writes it.
+        raw: the obstore store, for libraries that take one.
+        unsynced: what is not known to be on the disk yet; None in object storage.
+    """
+
+    def __init__(self, raw: Any, uri: str, unsynced: Unsynced | None = None) -> None:
+        self.raw = raw
+        self.uri = uri
+        self._folder = str(raw.prefix or "/") if isinstance(raw, LocalStore) else None
+        self.unsynced = Unsynced(Path(self._folder)) if unsynced is None and self._folder else unsynced
+
+    def __repr__(self) -> str:
+        return f"Objects({self.uri!r})"
+
+    @classmethod
+    def open(cls, uri: str | PathLike[str], *, make: bool = False) -> Objects:
+        """The objects under ``uri``; ``make`` creates a local directory that is not there.
+
+        Raises:
+            UsageError: no such local directory, no address at all, or an endpoint with credentials in it.
+        """
+        address = Address.parse(uri)
+        path = address.local
+        if path is None:
+            require_plain_endpoint(os.environ)
+            try:
+                raw = from_url(address.request, retry_config={"retry_timeout": PATIENCE})
+                return cls(raw, str(address).rstrip("/"))
+            except (BaseError, ValueError) as error:
+                raise UsageError(f"{address}: cannot be opened as object storage: {_first_line(error)}") from error
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path}: is a file, expected a directory")
+        if not path.exists() and not make:
+            raise UsageError(f"{path}: no such directory; correct the path")
+        try:
+            if make:
+                make_folder(path)
+            return cls(LocalStore(path, automatic_cleanup=True), str(path))
+        except (OSError, BaseError) as error:
+            raise UsageError(f"{path}: cannot be opened: {_first_line(error)}") from error
+
+    def get(self, path: str) -> bytes:
+        """Bytes of an object; raises FileNotFoundError where there is none."""
+        found = self._from_file(path, 0, FileIO.readall)
+        if found == b"":
+            found = filled(self._file(path), lambda: self._from_file(path, 0, FileIO.readall))
+        if found is not None:
+            return found
+        with _naming(self.name(path)):
+            return self._again(lambda: bytes(obstore.get(self.raw, path).bytes()))
+
+    def get_range(self, path: str, start: int, length: int) -> bytes:
+        """``length`` bytes from ``start``; raises FileNotFoundError where there is no object."""
+        found = self._from_file(path, start, lambda file: _read_there(file, start, length))
+        if found is not None and len(found) == length:
+            return found
+        with _naming(self.name(path)):
+            return self._again(lambda: bytes(obstore.get_range(self.raw, path, start=start, length=length)))
+
+    def sha256(self, path: str, size: int) -> str:
+        """sha256 (hex) of an object of ``size`` bytes, read in pieces; raises FileNotFoundError where there is none."""
+        digest = hashlib.sha256()
+        for start in range(0, size, PIECE):
+            digest.update(self.get_range(path, start, min(PIECE, size - start)))
+        return digest.hexdigest()
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether objects are files of this machine, of which a request costs next to nothing."""
+        return self._folder is not None
+
+    def fill(self, path: str, start: int, buffers: Sequence[Bytes]) -> bool:
+        """Read an object from ``start`` straight into these buffers, one behind the other; False where that cannot be.
+
+        Only files are read so. What the buffers hold after False means nothing; `get_range` gives the bytes, or says
+        why there are none.
+        """
+        views = [buffer.data for buffer in buffers]
+        taken = self._from_file(path, start, lambda file: sum(int(file.readinto(view) or 0) for view in views))
+        return taken == sum(len(buffer) for buffer in buffers)
+
+    def put(self, path: str, data: bytes | memoryview, *, lasting: bool = True) -> None:
+        """Write an object, over whatever was there.
+
+        Args:
+            path: of the object.
+            data: its content.
+            lasting: whether a barrier is to wait for it; what nobody reads after a power cut need not last.
+        """
+        self._require_inside(path)
+        with _naming(self.name(path)), self._writing():
+            self._again(lambda: self._put(path, data))
+            if lasting and self.unsynced is not None:
+                self.unsynced.written(self._file(path))
+
+    def put_file(self, path: str, file: IO[bytes]) -> None:
+        """Write an object in object storage from a file of any size, of which only some parts are held in memory."""
+        with _naming(self.name(path)), self._writing():
+            self._again(lambda: self._put(path, file))
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write an object over one that is needed: a power cut before the next `barrier` leaves one of the two."""
+        if self.unsynced is None:
+            self.put(path, data)
+            return
+        self._require_inside(path)
+        with _naming(self.name(path)), self._writing():
+            put_file(self._file(path), data, synced=True)
+            self.unsynced.written(self._file(path))
+
+    def barrier(self, also: Iterable[str] = ()) -> None:
+        """Return when everything that was written and removed here so far outlasts a power cut.
+
+        A name that a commit writes next never refers to what is lost (docs/design/0044).
+
+        Args:
+            also: paths that others may have written; one that is not there is no error.
+
+        Raises:
+            StoreError: something may be lost. Later barriers say so again.
+        """
+        if self.unsynced is not None:
+            self.unsynced.sync(map(self._file, also))
+
+    def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
+        """Write an object unless there is one: atomic among any number of writers.
+
+        It outlasts a power cut, unless it is not ``lasting``; what it refers to is for a `barrier` before.
+
+        Returns:
+            Whether this call wrote it. When the answer to a successful write is lost and the client tries again, False
+            comes back for one's own bytes: whoever must know compares what is there.
+        """
+        self._require_inside(path)
+        with _naming(self.name(path)), self._writing():
+            if self.unsynced is None:
+                return self._again(lambda: self._create(path, data))
+            created = create_file(self._file(path), data, synced=lasting)
+            if lasting:
+                # Another writer's name too, who may have been stopped before this.
+                self.unsynced.sync_names(self._file(path))
+            return created
+
+    def size(self, path: str) -> int | None:
+        """Bytes of an object; None where there is none."""
+        found = self._head(path)
+        return None if found is None else int(found["size"])
+
+    def written_at(self, path: str) -> datetime | None:
+        """When an object was last written, with a time zone; None where there is none."""
+        found = self._head(path)
+        return None if found is None else found["last_modified"]
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Every object below ``prefix``, a folder, with its time."""
+        for entry in self._entries(prefix):
+            yield Listed(entry["path"], entry["size"], entry["last_modified"])
+
+    def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
+        """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort behind it."""
+        for entry in self._entries(prefix, after):
+            yield entry["path"], entry["size"]
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Remove these objects; one that is not there is no error."""
+        with _naming(self.uri):
+            for path in paths:
+                self._require_inside(path)
+                self._again(partial(self._delete, path))
+                if self.unsynced is not None:
+                    self.unsynced.removed(self._file(path))
+
+    def links(self) -> Iterator[str]:
+        """Full names of the symbolic links below a local root; object storage has none."""
+        return iter(()) if self._folder is None else find_links(self._folder)
+
+    def require_no_links(self) -> None:
+        """Look at every folder below a local root, so that a removal ends before it begins where one is a link.
+
+        Raises:
+            StoreError: names the first link that is found.
+        """
+        for link in self.links():
+            raise StoreError(f"{link}: is a symbolic link: {ADVICE}")
+
+    def name(self, path: str) -> str:
+        """Full name of an object, for messages."""
+        return f"{self.uri}/{path}" if path else self.uri
+
+    def _require_inside(self, path: str) -> None:
+        """Raise StoreError where a local object would be reached through a link, or is one."""
+        if self._folder is not None:
+            require_no_link(self._folder, path)
+
+    def _file(self, path: str) -> Path:
+        """The file of an object on a disk; raises ValueError for a path that no listing would show."""
+        if NO_NAME.search(path) or not {"", ".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError(f"{path!r}: not the path of an object")
+        return Path(f"{self._folder}/{path}")
+
+    def _from_file(self, path: str, start: int, read: Callable[[FileIO], T]) -> T | None:
+        """What ``read`` makes of the file of an object, from ``start``; None where there is no such file.
+
+        obstore hands a request to another thread, which takes longer than a small file does, and many times as long
+        where all cores are busy. Where the file cannot be read it is asked all the same, to say why.
+        """
+        if self._folder is None or not OWN_NAME.fullmatch(path):
+            return None
+        try:
+            with FileIO(f"{self._folder}/{path}", opener=_open_waiting_for_nobody) as file:
+                file.seek(start)
+                return read(file)
+        except OSError:
+            self._refuse_special(path)
+            return None
+
+    def _refuse_special(self, path: str) -> None:
+        """Raise StoreError where a pipe or a device has an object's name: reading it may take for ever."""
+        with suppress(OSError, ValueError):
+            mode = 0 if self._folder is None else self._file(path).stat().st_mode
+            if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise StoreError(f"{self.name(path)}: is no file, but a pipe or a device; remove it")
+
+    def _put(self, path: str, data: bytes | memoryview | IO[bytes]) -> None:
+        if isinstance(data, bytes | memoryview):
+            if self.unsynced is not None:
+                put_file(self._file(path), data)
+                return
+            size = len(data)
+        else:
+            # It may be the second try.
+            size = data.seek(0, os.SEEK_END)
+            data.seek(0)
+        part = max(PART_BYTES, size // MOST_PARTS)
+        try:
+            obstore.put(self.raw, path, data, use_multipart=size > ONE_PUT_BYTES, chunk_size=part)
+        except FileNotFoundError as error:
+            if "NoSuchUpload" in str(error):
+                raise GenericError("the upload was ended while it ran") from error
+            raise
+
+    def _create(self, path: str, data: bytes) -> bool:
+        """One try of `create`."""
+        try:
+            obstore.put(self.raw, path, data, mode="create")
+        except AlreadyExistsError as error:
+            if self._head(path) is None:
+                # S3 refuses a create that meets another request for the same object, and asks to try again.
+                raise GenericError("the write met another one or a removal") from error
+            return False
+        return True
+
+    def _delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            obstore.delete(self.raw, path)
+
+    def _head(self, path: str) -> Any:
+        """What storage knows of an object; None where there is none."""
+        self._refuse_special(path)
+        try:
+            with _naming(self.name(path)):
+                return self._again(lambda: obstore.head(self.raw, path))
+        except FileNotFoundError:
+            return None
+
+    def _entries(self, prefix: str, after: str | None = None) -> Iterator[Any]:
+        """A listing, page by page; one that breaks off goes on behind the last page that came whole."""
+        pages: Iterator[Any] | None = None
+
+        def following() -> Any:
+            nonlocal pages
+            try:
+                pages = pages or iter(obstore.list(self.raw, prefix or None, offset=after, chunk_size=1000))
+                return next(pages, None)
+            except GenericError:
+                pages = None
+                raise
+
+        with _naming(self.name(prefix)):
+            while page := self._again(following):
+                after = page[-1]["path"]
+                yield from page
+
+    def _again(self, request: Callable[[], T]) -> T:
+        """What a request gives; a disk does not fail in passing, so that nothing is asked of it twice."""
+        return request() if isinstance(self.raw, LocalStore) else again(request)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What a write finds missing is the root itself, since folders below it are made on the way."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.uri}: cannot be written to: no such bucket or directory") from error
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turn storage errors into StoreError with the object's name; missing and existing objects stay themselves."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if NO_BUCKET in str(error):
+            raise UsageError(f"{name}: {refusal(error)}") from error
+        raise FileNotFoundError(name) from error
+    except AlreadyExistsError as error:
+        raise FileExistsError(name) from error
+    except OSError as error:
+        raise StoreError(f"{name}: storage refused: {disk_refusal(error)}") from error
+    except BaseError as error:
+        if NO_BUCKET in str(error):
+            raise UsageError(f"{name}: {refusal(error)}") from error
+        raise StoreError(f"{name}: storage refused: {refusal(error)}") from error
+
+
+def _open_waiting_for_nobody(path: str, flags: int) -> int:
+    """Opens a file; a pipe too, without waiting until somebody writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _read_there(file: FileIO, start: int, length: int) -> bytes:
+    """Bytes of a file from where it stands; none where it is shorter: memory is taken before it is read."""
+    return file.read(length) if start + length <= os.fstat(file.fileno()).st_size else b""
+
+
+def _first_line(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return masked((said.splitlines() or [type(error).__name__])[0])

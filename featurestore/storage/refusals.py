@@ -1,0 +1,87 @@
+"""What a storage client's error means to whoever runs a command; its own words stay in the exception's cause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+from encore.featurestore.errors import UsageError
+from encore.featurestore.storage.addresses import masked, without_credentials
+
+URL = re.compile(r"https?://[^\s?]+")
+STATUS = re.compile(r"status code: (\d+)")
+CODE = re.compile(r"<Code>(\w+)</Code>")
+DISK = re.compile(r"([^:]+) \(os error (\d+)\)$")
+METADATA_SERVICES = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
+"""Where clients look for credentials that the environment does not give."""
+FULL_DISK = (28, 122)
+NOT_ALLOWED = (1, 13, 30)
+
+ENDPOINT = re.compile(r"(?:AWS|AZURE|GOOGLE)_(?:\w*ENDPOINT\w*|(?:BASE_)?URL)", re.IGNORECASE)
+KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+CREDENTIALS = "see that the environment holds credentials which may read and write there"
+
+NO_BUCKET = "NoSuchBucket"
+"""S3's code for a bucket that is not there; of a listing, the client gives it behind the first line."""
+
+MEANINGS = {
+    "redirect without LOCATION": "the bucket is in another region; set AWS_REGION to that one",
+    "builder error": "{endpoint} is not asked; an endpoint of http:// needs AWS_ALLOW_HTTP=true",
+    "error sending request": "no answer from {endpoint}; see that it is right and can be reached, and run again",
+}
+"""Words of the client → what they mean."""
+
+
+def require_plain_endpoint(environment: Mapping[str, str]) -> None:
+    """See that no endpoint of the environment holds credentials: the client's messages would repeat them.
+
+    Raises:
+        UsageError: one does; the text names the variable alone.
+    """
+    for name, value in environment.items():
+        if ENDPOINT.fullmatch(name) and without_credentials(value) != value:
+            raise UsageError(f"{name}: has credentials in it; give them by variables of their own, such as {KEYS}")
+
+
+def refusal(error: Exception) -> str:
+    """What storage refused and what to do about it, in one line."""
+    text = masked((str(error).splitlines() or [type(error).__name__])[0])
+    if NO_BUCKET in str(error):
+        return "no such bucket; correct the URI, or make the bucket"
+    url = urlsplit(found[0]) if (found := URL.search(text)) else urlsplit("")
+    if url.hostname in METADATA_SERVICES:
+        return f"no credentials; {CREDENTIALS}"
+    if url.hostname and isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return f"not allowed{_status(text)}; {CREDENTIALS}"
+    for sign, meaning in MEANINGS.items():
+        if sign in text:
+            return meaning.format(endpoint=f"{url.scheme}://{url.netloc}")
+    if (status := STATUS.search(text)) and status[1].startswith("5"):
+        return f"{url.scheme}://{url.netloc} fails{_status(text)}; run the command again"
+    return _of_disk(text)
+
+
+def disk_refusal(error: OSError) -> str:
+    """What the system refused and what to do about it, in one line."""
+    return _of_disk(f"{error.strerror or error} (os error {error.errno})")
+
+
+def _of_disk(text: str) -> str:
+    """The system's own words, and what to do; any other text without the client's name for itself."""
+    found = DISK.search(text)
+    number = int(found[2]) if found else None
+    if found and number in FULL_DISK:
+        return f"{found[1].strip()}; make room, and run the command again"
+    if found and number in NOT_ALLOWED:
+        return f"{found[1].strip()}; see who may read and write there"
+    return text.partition(" error: ")[2] or text
+
+
+def _status(text: str) -> str:
+    """`` (403 AccessDenied)``, as far as it is known."""
+    parts = [found[1] for pattern in (STATUS, CODE) if (found := pattern.search(text))]
+    return f" ({' '.join(parts)})" if parts else ""

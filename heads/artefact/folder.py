@@ -1,0 +1,142 @@
+"""The directory of a head: written all at once, read whole; on a disk or in object storage."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import islice
+from os import PathLike, fspath
+from pathlib import Path
+
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.storage import Address, Objects, exchange, make_folder, sync_folder, sync_tree
+from encore.featurestore.storage import check_folder as check_open_folder
+
+HEAD_FILE = "head.json"
+WEIGHTS_FILE = "weights.safetensors"
+
+LOOKED_AT = 1000
+"""Objects that are looked at for others than a head's: a page of a listing, of a bucket that may hold millions."""
+
+
+def check_folder(directory: str | PathLike[str]) -> None:
+    """See that a head can be written to a directory, before it is trained.
+
+    Raises:
+        UsageError: something is there that is not a head's directory, or it cannot be written.
+        StoreError: object storage refuses.
+    """
+    target = Address.parse(fspath(directory)).local
+    if target is None:
+        _open_free(fspath(directory))
+        return
+    _refuse_foreign(target)
+    above = next(folder for folder in target.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UsageError(f"{target}: cannot be written: {above} takes no folders; see who may write there")
+
+
+def replace_folder(directory: str | PathLike[str], files: Mapping[str, bytes]) -> None:
+    """Write files to a directory so that nobody ever finds some of the old ones beside some of the new.
+
+    They are written to a folder beside it, and are on the disk before it takes the name. One step replaces a folder
+    that is there; where the system has no such step two renames do, and a kill or a power cut between them leaves the
+    old one beside it, under a hidden name. Object storage has no renames: there the files are put one after the other,
+    and whoever reads between two of them is told that they do not belong together.
+
+    Raises:
+        UsageError: something is there that is not a head's directory.
+        StoreError: it cannot be written.
+    """
+    target = Address.parse(fspath(directory)).local
+    if target is None:
+        folder = _open_free(fspath(directory))
+        for name in sorted(files, reverse=True):
+            # The document last: without it nothing is there yet.
+            folder.put(name, files[name])
+        return
+    _refuse_foreign(target)
+    try:
+        make_folder(target.parent)
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            made = beside / "new"
+            made.mkdir()
+            for name, content in files.items():
+                (made / name).write_bytes(content)
+            sync_tree(made)
+            if not (target.exists() and exchange(made, target)):
+                _rename(made, target, beside / "old")
+            # Before the old one goes.
+            sync_folder(target.parent)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
+
+
+def read_folder(directory: str | PathLike[str]) -> tuple[str, dict[str, bytes]]:
+    """Name of a head's directory, and name → content of its files that are there.
+
+    Raises:
+        UsageError: no such directory, or one without any file of a head.
+        StoreError: it cannot be read.
+    """
+    name = fspath(directory)
+    folder = Address.parse(name).local
+    if folder is None:
+        objects = Objects.open(name)
+        files = {}
+        for file in (HEAD_FILE, WEIGHTS_FILE):
+            with suppress(FileNotFoundError):
+                files[file] = objects.get(file)
+    elif not folder.is_dir():
+        raise UsageError(f"{name}: no such directory; a head is a directory that encore train wrote")
+    else:
+        try:
+            there = [file for file in (HEAD_FILE, WEIGHTS_FILE) if (folder / file).is_file()]
+            files = {file: (folder / file).read_bytes() for file in there}
+        except OSError as error:
+            raise StoreError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not files:
+        raise UsageError(f"{name}: not a head: no {HEAD_FILE} in it")
+    return name.rstrip("/"), files
+
+
+def _rename(made: Path, target: Path, old: Path) -> None:
+    """Give a folder a name; one that has it is called ``old`` from then on."""
+    if target.exists():
+        target.rename(old)
+    try:
+        made.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
+
+
+def _open_free(url: str) -> Objects:
+    """A folder in object storage that holds at most a head."""
+    folder = Objects.open(url)
+    check_open_folder(folder)
+    _refuse_others(folder.uri, (path.partition("/")[0] for path, _ in islice(folder.walk(), LOOKED_AT)))
+    return folder
+
+
+def _refuse_foreign(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"{target}: is a file; give a directory for the head")
+    _refuse_others(str(target), (path.name for path in target.iterdir()))
+
+
+def _refuse_others(folder: str, names: Iterable[str]) -> None:
+    foreign = sorted({name for name in names if name not in (HEAD_FILE, WEIGHTS_FILE)})
+    if foreign:
+        raise UsageError(
+            f"{folder}: holds {', '.join(foreign[:5])}, which no head has; give a directory for the head alone"
+        )

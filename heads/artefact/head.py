@@ -1,0 +1,265 @@
+"""A trained head as an artefact: ``head.json`` and ``weights.safetensors``, checked when loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import reprlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from typing import Any
+
+import pyarrow as pa
+import safetensors.torch
+import torch
+
+from encore.featurestore.common import lazy
+from encore.featurestore.errors import EncoreError, StoreError, UsageError
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.artefact.document import FORMAT_VERSION, damaged, read_document, read_weights
+from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
+from encore.heads.labels import TrainingIds
+from encore.heads.metrics import Evaluation
+from encore.heads.model import AttentionPooling, HeadModel, PairPooling, kind_of
+from encore.heads.training import TrainedHead
+
+TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A trained head, with all that it takes to use it and to trace it.
+
+    Attributes:
+        task: name of the task; it becomes part of folder names.
+        classes: names of the classes, in the order of the logits.
+        spec: the features that the head takes.
+        model: the module, in evaluation mode.
+        snapshot: version of the store that it was trained from; None where it was not trained from one.
+        training: what it was trained on and how: settings, documents, best epoch, history.
+        evaluation: on its dev documents; None where there were none.
+        versions: package → version that trained it.
+        created_at: UTC, ISO 8601.
+        trained_on: its training documents, as salted hashes of their ids; None where nobody knows.
+
+    Raises:
+        UsageError: a task name that cannot be a folder's.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    spec: FeatureSpec
+    model: HeadModel
+    snapshot: int | None
+    training: Mapping[str, Any]
+    evaluation: Evaluation | None
+    versions: Mapping[str, str]
+    created_at: str
+    trained_on: TrainingIds | None = None
+
+    def __post_init__(self) -> None:
+        check_task(self.task)
+
+    def __repr__(self) -> str:
+        classes = reprlib.repr(self.classes)
+        return f"Head({self.task!r}, classes={classes}, features='{self.spec}', snapshot={self.snapshot})"
+
+    @classmethod
+    def of(
+        cls,
+        trained: TrainedHead,
+        task: str,
+        snapshot: int | None = None,
+        doc_ids: pa.Array | pa.ChunkedArray | None = None,
+    ) -> Head:
+        """The artefact of a training.
+
+        Args:
+            trained: what `train_head` gave.
+            task: letters, digits, ``.``, ``_`` and ``-``.
+            snapshot: version of the store that the features came from.
+            doc_ids: of the training documents; None where they are not to be known again.
+        """
+        training = {
+            "settings": trained.settings.to_dict(),
+            "documents": trained.documents,
+            "best": asdict(trained.best),
+            "still_rising": trained.still_rising,
+            "history": [asdict(epoch) for epoch in trained.history],
+            "seconds": round(trained.seconds, 3),
+        }
+        head = cls(
+            task=task,
+            classes=trained.classes,
+            spec=trained.spec,
+            model=trained.model.eval(),
+            snapshot=snapshot,
+            training=training,
+            evaluation=trained.evaluation,
+            versions=_versions(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        return head if doc_ids is None else replace(head, trained_on=TrainingIds.of(doc_ids, head.digest))
+
+    @lazy
+    def digest(self) -> str:
+        """sha256 (hex) of all that changes a prediction: classes, features, shape, weights; the task's name is not."""
+        return _digest(self.classes, self.spec.fingerprint, _design(self.model), self.model.state_dict())
+
+    def require(self, spec: FeatureSpec, left: str = "head", right: str = "store") -> None:
+        """Raise SpecMismatch unless features of ``spec`` are those that the head takes.
+
+        Args:
+            spec: of the features at hand.
+            left: what to call the head in the message.
+            right: what to call the other side.
+        """
+        self.spec.require_same(spec, left, right)
+
+    def to_files(self) -> dict[str, bytes]:
+        """File name → content: what `save` writes and `from_files` reads."""
+        document = {
+            "format_version": FORMAT_VERSION,
+            "task": self.task,
+            "classes": list(self.classes),
+            "design": _design(self.model),
+            "digest": self.digest,
+            "fingerprint": self.spec.fingerprint,
+            "snapshot": self.snapshot,
+            "created_at": self.created_at,
+            "evaluation": None if self.evaluation is None else self.evaluation.to_dict(),
+            "training": dict(self.training),
+            "versions": dict(self.versions),
+            "spec": self.spec.to_dict(),
+        }
+        if self.trained_on is not None:
+            document["trained_on"] = self.trained_on.to_text()
+        weights = {name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        text = json.dumps(document, indent=1, allow_nan=False)
+        return {HEAD_FILE: f"{text}\n".encode(), WEIGHTS_FILE: safetensors.torch.save(weights)}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], name: str) -> Head:
+        """A head from the content of its files.
+
+        Args:
+            files: file name → content.
+            name: of the folder, for messages.
+
+        Raises:
+            StoreError: a file is missing, damaged, or does not fit the other; or they are of no head that can score.
+        """
+        for file in (HEAD_FILE, WEIGHTS_FILE):
+            if file not in files:
+                raise StoreError(f"{name}/{file}: missing; train the head again")
+        document = read_document(files[HEAD_FILE], f"{name}/{HEAD_FILE}")
+        try:
+            head = cls(
+                task=document["task"],
+                classes=tuple(document["classes"]),
+                spec=FeatureSpec.from_dict(document["spec"]),
+                model=_read_model(document, files[WEIGHTS_FILE], f"{name}/{WEIGHTS_FILE}"),
+                snapshot=document["snapshot"],
+                training=document["training"],
+                evaluation=None if document["evaluation"] is None else Evaluation.from_dict(document["evaluation"]),
+                versions=document["versions"],
+                created_at=document["created_at"],
+                trained_on=TrainingIds.from_document(document),
+            )
+            if head.evaluation is not None:
+                head.evaluation.to_dict()
+            digest = head.digest
+        except StoreError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, EncoreError) as error:
+            raise damaged(f"{name}/{HEAD_FILE}", error) from error
+        if digest != document.get("digest"):
+            raise StoreError(f"{name}: damaged: {HEAD_FILE} and {WEIGHTS_FILE} are not those that were saved together")
+        return head
+
+    def save(self, directory: str | PathLike[str]) -> None:
+        """Write the head to a directory, all at once; a head that is there already is replaced.
+
+        Raises:
+            UsageError: the directory holds something that is not a head.
+        """
+        replace_folder(directory, self.to_files())
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str]) -> Head:
+        """The head in a directory.
+
+        Raises:
+            UsageError: no such directory, or one that is not a head.
+            StoreError: a file is missing or damaged.
+        """
+        name, files = read_folder(directory)
+        return cls.from_files(files, name)
+
+
+def check_task(task: str) -> None:
+    """Raise UsageError unless a task may bear this name: it becomes part of folder names."""
+    if not isinstance(task, str) or TASK_NAME.fullmatch(task) is None:
+        raise UsageError(
+            f"task {task!r}: expected letters, digits, '.', '_' and '-', beginning with a letter or digit, 100 at most"
+        )
+
+
+def _design(model: HeadModel) -> dict[str, Any]:
+    """The shape of a head beyond what its spec and classes say."""
+    pooling = model.pooling
+    attention = pooling.attention if isinstance(pooling, PairPooling) else pooling
+    attention_heads = attention.heads if isinstance(attention, AttentionPooling) else None
+    mix = None if model.mix is None else model.mix.kind
+    design = {"pooling": kind_of(pooling), "attention_heads": attention_heads, "layer_mix": mix}
+    # One query goes without saying: heads keep the digest that they had before there could be more.
+    if isinstance(pooling, AttentionPooling) and pooling.queries > 1:
+        design["queries"] = pooling.queries
+    return design
+
+
+def _digest(
+    classes: tuple[str, ...], fingerprint: str, design: Mapping[str, Any], weights: Mapping[str, torch.Tensor]
+) -> str:
+    identity = {
+        "format_version": FORMAT_VERSION,
+        "classes": classes,
+        "fingerprint": fingerprint,
+        "design": design,
+        "weights": {name: [str(tensor.dtype), list(tensor.shape)] for name, tensor in weights.items()},
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode())
+    for name in sorted(weights):
+        digest.update(weights[name].contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _read_model(document: Mapping[str, Any], data: bytes, name: str) -> HeadModel:
+    """The module that ``head.json`` describes, with the weights of ``weights.safetensors``."""
+    spec, classes = FeatureSpec.from_dict(document["spec"]), len(document["classes"])
+    weights = read_weights(data, name, classes, spec.width)
+    # Without memory: first weights would be drawn for nothing, and from torch's global generator.
+    with torch.device("meta"):
+        model = HeadModel.build(spec, classes, **document["design"])
+    try:
+        model.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise damaged(name, error) from error
+    return model.eval()
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            # A checkout that runs without being installed.
+            found[package] = "not installed"
+    return found

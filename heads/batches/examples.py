@@ -1,0 +1,109 @@
+"""Documents with their classes: packed features, gathered once, decoded batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches.batch import DecodedBatch
+from encore.heads.batches.sampler import budget_batches, check_block, pad, rows_of_budget
+from encore.heads.model import HeadModel, LayerMix
+
+Codes = npt.NDArray[np.int64]
+"""(documents,) positions of classes in a list of their names."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a head learns from, or is measured on.
+
+    Attributes:
+        block: packed features.
+        codes: (documents,) position of each one's class.
+        spec: what the features are.
+        classes: number of classes.
+
+    Raises:
+        StoreError: features that are not of the spec.
+        ValueError: not one class for each document.
+    """
+
+    block: FeatureBlock
+    codes: Codes
+    spec: FeatureSpec
+    classes: int
+
+    def __post_init__(self) -> None:
+        check_block(self.block, self.spec)
+        if len(self.block) != len(self.codes) or not ((self.codes >= 0) & (self.codes < self.classes)).all():
+            raise ValueError(
+                f"{len(self.block)} documents need as many classes below {self.classes}, got {len(self.codes)}"
+            )
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.codes)
+
+    @cached_property
+    def _first_lengths(self) -> Codes:
+        return self.block.first_lengths
+
+    @property
+    def texts_known(self) -> bool:
+        """Whether every token of every document is stored, and known to be of the first or the second text."""
+        return self.spec.positions == "tokens" and not self.block.index["n_first_tokens"].null_count
+
+    @property
+    def paired(self) -> npt.NDArray[np.bool_]:
+        """(documents,) whether each is a pair of texts.
+
+        Raises:
+            StoreError: where a second text begins is not known.
+        """
+        return self._first_lengths < self.block.lengths
+
+    def decoded_floats(self, documents: Codes) -> int:
+        """How many `decoded` makes of the documents at these positions, padding included."""
+        lengths = self.block.offsets[documents + 1] - self.block.offsets[documents]
+        return len(documents) * int(lengths.max()) * self.spec.width * (self.spec.layers.stacked or 1)
+
+    def decoded(self, documents: Codes, mix: LayerMix | None, *, of_pairs: bool) -> DecodedBatch:
+        """The documents at these positions, as a stack of heads reads them.
+
+        Args:
+            documents: their positions.
+            mix: that of the heads, if they have one.
+            of_pairs: whether a head asks where second texts begin.
+
+        Raises:
+            StoreError: one does, and it is not known.
+        """
+        packed, lengths = pad(self.block.packed, self.block.offsets, documents)
+        first = torch.from_numpy(self._first_lengths[documents]) if of_pairs else None
+        values = self.spec.quantizer.dequantize(packed, self.spec.width)
+        return DecodedBatch.of(documents, values, lengths, first, torch.from_numpy(self.codes[documents]), mix)
+
+    def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
+        """(documents, classes) of the documents at these positions.
+
+        Raises:
+            StoreError: a head of pairs, and where a second text begins is not known.
+        """
+        packed, lengths = pad(self.block.packed, self.block.offsets, documents)
+        first = torch.from_numpy(self._first_lengths[documents]) if model.of_pairs else None
+        return model(self.spec.quantizer.dequantize(packed, self.spec.width), lengths, first)  # type: ignore[no-any-return]
+
+    def predict(self, model: HeadModel) -> Codes:
+        """(documents,) the most likely class of each; leaves the model in evaluation mode."""
+        predicted = np.empty(len(self), np.int64)
+        model.eval()
+        with torch.inference_mode():
+            for documents in budget_batches(self.block.lengths, rows_of_budget(self.spec)):
+                predicted[documents] = self.logits(model, documents).argmax(dim=1).numpy()
+        return predicted

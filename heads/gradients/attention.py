@@ -1,0 +1,152 @@
+"""Attention pooling of several heads that learn, with the gradients written out.
+
+What concerns the tokens is one product for all heads: their scores, their weighted sums, and both gradients. Below, G
+heads of the stack have H attention heads and N queries each. J = G·H·N are all their folded queries, in this order; U
+is 2 for heads of pairs, which pool each text for itself, else 1; m is the number of layers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from encore.heads.batches import DecodedBatch
+from encore.heads.gradients.layer_mix import StackedMix
+from encore.heads.gradients.parameters import StackedLinear, StackedWeights
+from encore.heads.gradients.standard import Standard
+from encore.heads.model import AttentionPooling, text_masks
+from encore.heads.products import batched, large, product
+
+
+class StackedAttention:
+    """`AttentionPooling` for G heads.
+
+    Args:
+        weights: of the heads.
+        prefix: of the names of the pooling's parameters.
+        design: one of the poolings, for its shape.
+        of_pairs: whether each text is pooled for itself.
+        mix: of the layers; None where there is one.
+        standard: what the tokens become, of which neither scores nor weighted sums need more than this; None for as
+            they are.
+    """
+
+    def __init__(
+        self,
+        weights: StackedWeights,
+        prefix: str,
+        design: AttentionPooling,
+        *,
+        of_pairs: bool,
+        mix: StackedMix | None,
+        standard: Standard | None,
+    ) -> None:
+        self._stack, self._prefix = weights, prefix
+        self._heads, self._queries, self._width = design.heads, design.queries, design.width
+        self._texts = 2 if of_pairs else 1
+        self._mix = mix
+        self._standard = standard
+        values = {name.removeprefix(prefix): value for name, value in weights.values.items()}
+        each = self._width // self._heads
+        self._scale = 1 / math.sqrt(each)
+        self._query = values["query"].view(len(weights), self._queries, self._width)
+        self._keys, self._values = (values[name].view(-1, each, self._width) for name in ("key_weight", "value_weight"))
+        self._bias = values["value_bias"][:, None]
+        self._project_query = StackedLinear(weights, prefix + "query_weight", prefix + "query_bias")
+        self._project_output = StackedLinear(weights, prefix + "output_weight", prefix + "output_bias")
+
+    def forward(self, batch: DecodedBatch) -> torch.Tensor:
+        """(G, documents, N · U, d); what `backward` needs is kept."""
+        self._batch = batch
+        scores = large(batch.values.flatten(0, 1)[None], self._fold().t()[None]).view(len(batch), batch.tokens, -1)
+        if self._mix is not None:
+            self._layer_scores = scores.view(len(batch), batch.tokens, batch.layers, -1)
+            scores = (self._layer_scores * self._columns(self._mix, 1)).sum(dim=2)
+        self._attended = self._attend(scores, batch)
+        rows = self._attended
+        if self._mix is not None:
+            rows = (rows[:, :, None] * self._columns(self._mix, self._texts)).flatten(1, 2)
+        summed = rows.new_empty(rows.shape[2], len(batch), self._width)
+        batched(rows.transpose(1, 2), batch.values, out=summed.transpose(0, 1))
+        return self._project(summed)
+
+    def backward(self, gradient: torch.Tensor) -> None:
+        """Hand on the gradients of all parameters, from that of the result."""
+        batch, attended = self._batch, self._attended
+        weights = batched(batch.values, self._project_back(gradient).permute(1, 2, 0))
+        if self._mix is not None:
+            layered = weights.view(len(batch), batch.tokens, batch.layers, -1)
+            self._mix.learn((layered * attended[:, :, None]).sum(dim=(0, 1)))
+            weights = (layered * self._columns(self._mix, self._texts)).sum(dim=2)
+        scores = weights.sub_((attended * weights).sum(dim=1, keepdim=True)).mul_(attended)
+        if self._texts > 1:
+            scores = scores.view(*scores.shape[:2], -1, self._texts).sum(dim=3)
+        if self._mix is not None:
+            self._mix.learn((self._layer_scores * scores[:, :, None]).sum(dim=(0, 1)))
+            scores = scores[:, :, None] * self._columns(self._mix, 1)
+        self._fold_back(product(scores.flatten(0, -2).t(), batch.values.flatten(0, 1).t()))
+
+    def _attend(self, scores: torch.Tensor, batch: DecodedBatch) -> torch.Tensor:
+        """(documents, tokens, J · U) weights that sum to 1 over the tokens of each text, from scores (..., J)."""
+        if self._texts == 1:
+            padding = torch.arange(batch.tokens) >= batch.lengths[:, None]
+            return scores.masked_fill_(padding[:, :, None], -torch.inf).softmax(dim=1)
+        if batch.first_lengths is None:
+            raise ValueError("heads of pairs need the lengths of the first texts")
+        texts = text_masks(batch.tokens, batch.lengths, batch.first_lengths).permute(0, 2, 1)[:, :, None]
+        # A finite fill: the weights of a text without tokens are zero, not NaN.
+        filled = scores[..., None].masked_fill(~texts, torch.finfo(scores.dtype).min)
+        return filled.softmax(dim=1).mul_(texts).flatten(2)
+
+    def _fold(self) -> torch.Tensor:
+        """(J, d): the vectors whose dot products with a token are its scores."""
+        projected = self._project_query.forward(self._query).view(len(self._stack), self._queries, self._heads, -1)
+        self._projected = projected.transpose(1, 2).flatten(0, 1) * self._scale
+        return self._scaled(torch.bmm(self._projected, self._keys)).view(-1, self._width)
+
+    def _fold_back(self, folded: torch.Tensor) -> None:
+        by_head = self._scaled(folded).view(-1, self._queries, self._width)
+        projected = torch.bmm(by_head, self._keys.transpose(1, 2)).mul_(self._scale)
+        self._take_products("key_weight", self._projected, by_head)
+        by_query = projected.view(len(self._stack), self._heads, self._queries, -1).transpose(1, 2).flatten(2)
+        query = self._project_query.backward(by_query)
+        self._stack.take_all(self._prefix + "query", query.view(self._stack.values[self._prefix + "query"].shape))
+
+    def _project(self, summed: torch.Tensor) -> torch.Tensor:
+        """(G, documents, N · U, d) from the weighted sums (J · U, documents, d)."""
+        stack, documents = len(self._stack), summed.shape[1]
+        if self._standard is not None:
+            # The sum of the standardised tokens, whose weights sum to 1. Those of a text without tokens do not: its sum
+            # is that of a token of zeros, as for the head that takes the features as they are.
+            summed = self._standard.apply(summed)
+        # One row for each document, query and text: all of them share the projections.
+        self._rows = summed.view(stack * self._heads, -1, self._width)
+        values = batched(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
+        by_stack = values.transpose(1, 2).flatten(2).add_(self._bias)
+        return self._project_output.forward(by_stack).view(stack, -1, documents, self._width).transpose(1, 2)
+
+    def _project_back(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The gradient of the weighted sums (J · U, documents, d)."""
+        stack, documents = gradient.shape[:2]
+        by_stack = self._project_output.backward(gradient.transpose(1, 2).flatten(1, 2))
+        by_head = by_stack.view(stack, -1, self._heads, self._width // self._heads).transpose(1, 2).flatten(0, 1)
+        summed = batched(by_head, self._values)
+        self._stack.take_all(self._prefix + "value_bias", by_stack.sum(dim=1))
+        self._take_products("value_weight", by_head, self._rows)
+        return self._scaled(summed).view(-1, documents, self._width)
+
+    def _scaled(self, values: torch.Tensor) -> torch.Tensor:
+        """What multiplies standardised tokens (..., d) as a factor of the tokens as they are, and gradients back."""
+        return values if self._standard is None else values * self._standard.scale
+
+    def _take_products(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Hand on leftᵀ · right, (G · H, rows, d / H) and (G · H, rows, d), as the gradients of a parameter."""
+        turned = left.transpose(1, 2)
+        # The keys of a single query have one row each, and a product of one is all overhead.
+        gradients = turned * right if right.shape[1] == 1 else batched(turned, right)
+        self._stack.take_all(self._prefix + name, gradients.view(-1, self._width, self._width))
+
+    def _columns(self, mix: StackedMix, texts: int) -> torch.Tensor:
+        """(m, J · texts): each layer's weight in each column."""
+        return mix.columns(self._heads * self._queries * texts)

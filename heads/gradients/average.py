@@ -1,0 +1,46 @@
+"""Poolings without weights of their own, for several heads at once."""
+
+from __future__ import annotations
+
+import torch
+
+from encore.heads.batches import DecodedBatch
+from encore.heads.gradients.layer_mix import StackedMix
+from encore.heads.gradients.standard import Standard
+from encore.heads.model import ClsPooling, MeanPooling
+
+
+class StackedAverage:
+    """`ClsPooling` or `MeanPooling` for G heads: one pooled vector for all of them, but for the mix of the layers.
+
+    Args:
+        stack: G.
+        pooling: what the heads pool by.
+        mix: of the layers; None where there is one.
+        standard: what the pooled vectors become; None for as they are.
+    """
+
+    def __init__(
+        self, stack: int, pooling: ClsPooling | MeanPooling, mix: StackedMix | None, standard: Standard | None
+    ) -> None:
+        self._stack = stack
+        self._pooling = pooling
+        self._mix = mix
+        self._standard = standard
+
+    def forward(self, batch: DecodedBatch) -> torch.Tensor:
+        """(G, documents, 1, d); what `backward` needs is kept."""
+        by_token = batch.values.unflatten(1, (batch.tokens, batch.layers)).flatten(2)  # type: ignore[no-untyped-call]
+        pooled = self._pooling(by_token, batch.lengths).unflatten(1, (batch.layers, -1))
+        if self._standard is not None:
+            # Each layer, before they are mixed: the weights of a mix sum to 1.
+            pooled = self._standard.apply(pooled)
+        if self._mix is None:
+            return pooled[None].expand(self._stack, -1, -1, -1)  # type: ignore[no-any-return]
+        self._pooled = pooled
+        return torch.matmul(self._mix.columns(1).t(), self._pooled).transpose(0, 1).unsqueeze(2)
+
+    def backward(self, gradient: torch.Tensor) -> None:
+        """Hand on the gradient of the result."""
+        if self._mix is not None:
+            self._mix.learn(torch.einsum("gbd,bmd->mg", gradient[:, :, 0], self._pooled))

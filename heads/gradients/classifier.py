@@ -1,0 +1,75 @@
+"""The classifiers of several heads that learn, with the gradients written out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from encore.heads.gradients.parameters import StackedLinear, StackedWeights
+from encore.heads.model import draw_bits, kept_from
+
+
+class StackedClassifier:
+    """`Classifier` for each of G heads: dropout, linear, tanh, dropout, linear.
+
+    Args:
+        weights: of the heads.
+        dropout: share of the inputs of each linear map set to zero in training.
+        generators: of each head's dropout.
+    """
+
+    def __init__(self, weights: StackedWeights, dropout: float, generators: Sequence[torch.Generator]) -> None:
+        self._hidden = StackedLinear(weights, "classifier.hidden.weight", "classifier.hidden.bias")
+        self._output = StackedLinear(weights, "classifier.output.weight", "classifier.output.bias")
+        self._dropout = dropout
+        self._generators = generators
+
+    def logits(self, pooled: torch.Tensor) -> torch.Tensor:
+        """(G, documents, classes) of pooled features (G, documents, inputs), without dropout."""
+        return self._output.forward(tanh_(self._hidden.forward(pooled)))
+
+    def learn(self, pooled: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean cross-entropy (G,) over the documents, and the gradient of their pooled features.
+
+        Args:
+            pooled: (G, documents, inputs).
+            targets: (documents,) class of each.
+        """
+        kept = self._draw(pooled)
+        tanh = tanh_(self._hidden.forward(_dropped(pooled, kept)))
+        kept_hidden = self._draw(tanh)
+        losses, gradient = cross_entropy(self._output.forward(_dropped(tanh, kept_hidden)), targets)
+        hidden = _dropped(self._output.backward(gradient), kept_hidden)
+        # The derivative of tanh is 1 - tanh².
+        hidden = torch.addcmul(hidden, hidden * tanh, tanh, value=-1)
+        return losses, _dropped(self._hidden.backward(hidden), kept)
+
+    def _draw(self, values: torch.Tensor) -> torch.Tensor | None:
+        """What each value is multiplied by, drawn as `draw_kept` draws for a head alone; None for no dropout."""
+        if self._dropout == 0:
+            return None
+        drawn = torch.stack([draw_bits(values[0].numel(), generator) for generator in self._generators])
+        least, factor = kept_from(self._dropout)
+        # NumPy makes floats of them in a fifth of torch's time.
+        kept = np.multiply(drawn.view(values.shape).numpy() >= least, factor, dtype=values.numpy().dtype)
+        return torch.from_numpy(kept)
+
+
+def tanh_(values: torch.Tensor) -> torch.Tensor:
+    """Tanh x = 2 σ(2x) - 1, in place: torch's logistic function takes a tenth of the time of its tanh."""
+    return values.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
+def _dropped(values: torch.Tensor, kept: torch.Tensor | None) -> torch.Tensor:
+    return values if kept is None else values * kept
+
+
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean losses (G,) over the documents, and their gradient, from logits (G, documents, classes)."""
+    logs = logits.log_softmax(dim=2)
+    right = targets[None, :, None].expand(len(logits), -1, 1)
+    losses = -logs.gather(2, right).mean(dim=(1, 2))
+    gradient = logs.exp_().scatter_add_(2, right, logs.new_full((), -1.0).expand(right.shape))
+    return losses, gradient.div_(len(targets))

@@ -1,0 +1,60 @@
+"""Labels from files: every table that encode reads."""
+
+from __future__ import annotations
+
+import os
+
+import pyarrow as pa
+
+from encore.featurestore.errors import UsageError
+from encore.heads.labels.table import Labels
+from encore.tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_files
+from encore.tablefiles.tables import read_table
+
+
+def read_labels(
+    path: str | os.PathLike[str],
+    id_column: str = "doc_id",
+    label_column: str = "label",
+    options: TextOptions = PLAIN_TEXT,
+) -> Labels:
+    """Labels from a table: a file, a folder or a glob, local or in object storage.
+
+    Args:
+        path: its ending says what it is, as for a corpus.
+        id_column: name of the column of ids: text, or integers taken as their decimal text.
+        label_column: name of the column of labels: likewise, or booleans (``true``, ``false``).
+        options: what is said of its text.
+
+    Raises:
+        UsageError: no such file, an unknown ending, a file that is not what its ending says, or no such column.
+        DataError: a row cannot be read, or a document has two labels.
+    """
+    name = os.fspath(path)
+    table = read_columns(name, id_column, (id_column, label_column), options)
+    return Labels.from_table(table, id_column, label_column, name)
+
+
+def read_columns(name: str, key: str, columns: tuple[str, ...], options: TextOptions = PLAIN_TEXT) -> pa.Table:
+    """Columns of a table as strings, null where a row has none; nothing else of it is held.
+
+    Args:
+        name: files, as for a corpus.
+        key: the column of ids.
+        columns: names of the columns, the key among them or not: text, integers or booleans.
+        options: what is said of the text.
+
+    Raises:
+        UsageError: no such file, an unknown ending, a file that is not what its ending says, or no such column.
+        DataError: a row cannot be read.
+    """
+    wanted = Wanted(key, labels=tuple(dict.fromkeys(column for column in columns if column != key)))
+    parts: dict[str, list[pa.Array]] = {column: [] for column in columns}
+    files = find_files([name], options)
+    if not files:
+        raise UsageError(f"{name}: is empty: 0 bytes")
+    for file in files:
+        for rows in read_table(file, wanted):
+            for column, values in parts.items():
+                values.append(rows[column].cast(pa.string()))
+    return pa.table({column: pa.chunked_array(values, pa.string()) for column, values in parts.items()})

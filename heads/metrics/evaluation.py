@@ -1,0 +1,143 @@
+"""Predictions against labels: one evaluation, as a head's artefact and `encore evaluate` give it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from encore.featurestore.errors import DataError
+from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
+from encore.heads.metrics.confusion import Confusion
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well predictions match labels.
+
+    Attributes:
+        classes: names of the classes that occur, in the order of the confusion matrix.
+        confusion: documents by true and predicted class.
+        accuracy: share of documents predicted right.
+        macro_f1: mean F1 over the classes that occur.
+        mcc: Matthews' correlation; None where all documents are of one class, for it is not defined there.
+        majority: accuracy of always predicting the most frequent class.
+        intervals: metric → its 95 % interval: Wilson's for accuracy, a bootstrap's for the others; None where that says
+            nothing, since all its samples are alike.
+        missing: labelled documents without a prediction; they are left out of all figures.
+        unlabelled: predicted documents without a label; likewise.
+        trained_on: how many of the compared documents the head was trained on; None where nobody knows.
+    """
+
+    classes: tuple[str, ...]
+    confusion: Confusion
+    accuracy: float
+    macro_f1: float
+    mcc: float | None
+    majority: float
+    intervals: Mapping[str, Interval | None]
+    missing: int = 0
+    unlabelled: int = 0
+    trained_on: int | None = None
+
+    @property
+    def documents(self) -> int:
+        """Documents that were compared."""
+        return sum(self.confusion.documents)
+
+    @property
+    def accuracy_interval(self) -> Interval:
+        """95 % interval of the accuracy, which is always defined."""
+        interval = self.intervals["accuracy"]
+        if interval is None:
+            raise ValueError("an accuracy has an interval")
+        return interval
+
+    @property
+    def measures_training(self) -> bool:
+        """Whether half of the compared documents or more are those that the head was trained on."""
+        return self.trained_on is not None and 2 * self.trained_on >= self.documents
+
+    @property
+    def counts(self) -> ClassCounts:
+        """Documents by class: right, of the class, predicted as the class."""
+        return ClassCounts.of(self.confusion)
+
+    @classmethod
+    def of(
+        cls,
+        truth: npt.NDArray[np.int64],
+        predicted: npt.NDArray[np.int64],
+        classes: Sequence[str],
+        *,
+        missing: int = 0,
+        unlabelled: int = 0,
+        trained_on: int | None = None,
+    ) -> Evaluation:
+        """Compare two arrays (documents,) of positions in ``classes``.
+
+        Raises:
+            DataError: there is no document.
+        """
+        if not len(truth):
+            raise DataError("no document to measure on; are its labelled documents stored?")
+        confusion = Confusion.of(truth, predicted, len(classes))
+        counts = ClassCounts.of(confusion)
+        mcc = float(counts.mcc)
+        return cls(
+            classes=tuple(classes),
+            confusion=confusion,
+            accuracy=float(counts.accuracy),
+            macro_f1=float(counts.macro_f1),
+            mcc=None if math.isnan(mcc) else mcc,
+            majority=float(counts.truth.max() / len(truth)),
+            intervals={
+                "accuracy": wilson_interval(int(counts.right.sum()), len(truth)),
+                **bootstrap_intervals(confusion),
+            },
+            missing=missing,
+            unlabelled=unlabelled,
+            trained_on=trained_on,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON; `from_dict` reads it back."""
+        return {
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "mcc": self.mcc,
+            "majority": self.majority,
+            "intervals": {metric: interval and list(interval) for metric, interval in self.intervals.items()},
+            "documents": self.documents,
+            "missing": self.missing,
+            "unlabelled": self.unlabelled,
+            "trained_on": self.trained_on,
+            "classes": list(self.classes),
+            "confusion": self.confusion.to_json(),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Evaluation:
+        """Inverse of `to_dict`, and of what it gave when it gave whole confusion matrices."""
+        classes = tuple(document["classes"])
+        intervals = {
+            metric: interval and (interval[0], interval[1]) for metric, interval in document["intervals"].items()
+        }
+        return cls(
+            classes=classes,
+            confusion=Confusion.from_json(document["confusion"], len(classes)),
+            accuracy=document["accuracy"],
+            macro_f1=document["macro_f1"],
+            mcc=document["mcc"],
+            majority=document["majority"],
+            intervals=intervals,
+            missing=document["missing"],
+            unlabelled=document["unlabelled"],
+            trained_on=document.get("trained_on"),
+        )

@@ -1,0 +1,38 @@
+"""The modules of a head: layer mix, position poolings, classifier."""
+
+from encore.heads.model.attention import AttentionPooling
+from encore.heads.model.classifier import Classifier, draw_bits, kept_from
+from encore.heads.model.layer_mix import LAYER_MIXES, LayerMix
+from encore.heads.model.network import HeadModel
+from encore.heads.model.pair import PairPooling, compare_texts, text_masks
+from encore.heads.model.poolings import (
+    POOLINGS,
+    ClsPooling,
+    MeanPooling,
+    check_kind,
+    check_pooling,
+    check_queries_of,
+    default_pooling,
+    kind_of,
+)
+
+__all__ = [
+    "LAYER_MIXES",
+    "POOLINGS",
+    "AttentionPooling",
+    "Classifier",
+    "ClsPooling",
+    "HeadModel",
+    "LayerMix",
+    "MeanPooling",
+    "PairPooling",
+    "check_kind",
+    "check_pooling",
+    "check_queries_of",
+    "compare_texts",
+    "default_pooling",
+    "draw_bits",
+    "kept_from",
+    "kind_of",
+    "text_masks",
+]

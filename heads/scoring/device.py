@@ -1,0 +1,126 @@
+"""Many heads over one block of features on a device such as a GPU.
+
+Packed features are copied as they are, part by part, and decoded there: a token of 1,024 signs is 128 bytes on the way
+and 4 KiB afterwards. Nothing waits for the device but the one copy of all probabilities back: while it computes for one
+part, the next one is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches import DecodingTable, budget_batches
+from encore.heads.model import HeadModel
+from encore.heads.scoring.device_heads import heads_on
+from encore.heads.scoring.streams import DeviceStreams
+from encore.heads.scoring.vectors import Batch
+
+Positions = npt.NDArray[np.int64]
+
+BATCH_FLOATS = 1 << 24
+"""Decoded floats of a batch, padding included, unless a document is longer: 16,384 tokens of 1,024. Twice as many pad a
+third more."""
+
+SUM_FLOATS = 1 << 29
+"""Weighted sums of a batch that are held at a time: 2 GiB, or 1 GiB of halves."""
+
+PART_BYTES = 32 << 20
+"""Packed features that are copied at a time; its documents are sorted by length together."""
+
+TOKEN_STEP = 8
+"""Documents are padded to a multiple of it: 8 halves are 16 bytes, and tensor cores like rows of whole 16 bytes."""
+
+
+class DeviceScoring:
+    """Heads prepared on a device; threads may share it.
+
+    Any torch device will do. With ``dtype`` float16 features, queries and weights are halves, products add up in
+    float32, and so are scores, softmax and what comes after the hidden layer.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[HeadModel],
+        spec: FeatureSpec,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Copy the heads of features of a spec to the device; the models stay where they are."""
+        self._streams = DeviceStreams(device)
+        self._row_floats = spec.width * (spec.layers.stacked or 1)
+        self._decode = DecodingTable(spec.quantizer, spec.width, device, dtype)
+        with torch.inference_mode():
+            self._heads = list(heads_on(dict(enumerate(models)), device, dtype))
+        self._count = len(models)
+        vectors = max(heads.vectors for heads in self._heads)
+        self._most_documents = max(1, SUM_FLOATS // (vectors * spec.width))
+        self._streams.settle()
+
+    def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
+        """(documents, classes) float32 of each head, in the order of the heads.
+
+        Args:
+            block: documents of the spec, each of at least one vector.
+            first_lengths: (documents,) tokens before the second text's own, where a head asks for them.
+        """
+        documents = len(block)
+        answers = [answer for heads in self._heads for answer in heads.answers]
+        sizes = [len(answer.places) * documents * answer.classes for answer in answers]
+        with torch.inference_mode(), self._streams.turn():
+            everything = torch.empty(sum(sizes), device=self._streams.device)
+            results = [
+                flat.view(len(answer.places), documents, answer.classes)
+                for answer, flat in zip(answers, torch.split(everything, sizes), strict=True)
+            ]
+            for positions, batch in self._batches(block, first_lengths):
+                scored = (probabilities for heads in self._heads for probabilities in heads.score(batch))
+                for result, probabilities in zip(results, scored, strict=True):
+                    result.index_copy_(1, positions, probabilities)
+            found = self._streams.download(everything)
+        arrays: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * self._count
+        starts = np.cumsum([0, *sizes])
+        for answer, start, stop in zip(answers, starts, starts[1:], strict=False):
+            parts = found[start:stop].reshape(len(answer.places), documents, answer.classes)
+            for place, part in zip(answer.places, parts, strict=True):
+                arrays[place] = part
+        return arrays
+
+    def _batches(self, block: FeatureBlock, first_lengths: Positions | None) -> Iterator[tuple[torch.Tensor, Batch]]:
+        """(documents,) their places in the block, and their decoded features; every document once."""
+        offsets, padded = block.offsets, -(-block.lengths // TOKEN_STEP) * TOKEN_STEP
+        budget = max(1, BATCH_FLOATS // self._row_floats)
+        # A short document counts as more, so that no batch has too many.
+        counted = np.maximum(padded, -(-budget // self._most_documents))
+        for start, stop in _parts(offsets, max(1, PART_BYTES // block.packed[:1].nbytes) if len(block) else 1):
+            ascending = start + np.argsort(padded[start:stop], kind="stable")
+            batches = [ascending[places] for places in budget_batches(counted[ascending], budget)]
+            order = np.concatenate(batches)
+            columns = [order, offsets[order] - offsets[start], block.lengths[order]]
+            if first_lengths is not None:
+                columns.append(first_lengths[order])
+            # The small table first, so that the device can begin as soon as the features are there.
+            table = self._streams.upload(np.stack(columns))
+            packed = self._streams.upload(block.packed[offsets[start] : offsets[stop]])
+            done = 0
+            for documents in batches:
+                own = table[:, done : done + len(documents)]
+                done += len(documents)
+                tokens = int(padded[documents].max())
+                rows = (own[1][:, None] + torch.arange(tokens, device=own.device)).clamp_(max=len(packed) - 1)
+                values = self._decode(packed[rows.flatten()])
+                yield own[0], Batch(values, tokens, own[2], None if first_lengths is None else own[3])
+
+
+def _parts(offsets: Positions, rows: int) -> Iterator[tuple[int, int]]:
+    """Documents in a row, from and to, that have up to so many rows together; a longer one is a part of its own."""
+    start = 0
+    while start < len(offsets) - 1:
+        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + rows, side="right")) - 1)
+        yield start, stop
+        start = stop

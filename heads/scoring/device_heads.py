@@ -1,0 +1,155 @@
+"""Heads on a device: those that have a shape in common as a few batched products, the others each by its own module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+import torch
+
+from encore.heads.model import AttentionPooling, HeadModel
+from encore.heads.scoring.folding import folded_hidden
+from encore.heads.scoring.vectors import Batch
+
+TOGETHER = 2048
+"""Attention heads, over all queries, whose products are one, unless a single head has more: a hundred heads of 16."""
+
+
+class Answers(NamedTuple):
+    """Heads whose probabilities lie side by side.
+
+    Attributes:
+        places: of the heads, in the order of the probabilities.
+        classes: of each of them.
+    """
+
+    places: tuple[int, ...]
+    classes: int
+
+
+class DeviceHeads(Protocol):
+    """Heads that score batches together.
+
+    Attributes:
+        answers: which heads, and in what order.
+        vectors: weighted sums of a document that it holds at a time.
+    """
+
+    answers: tuple[Answers, ...]
+    vectors: int
+
+    def score(self, batch: Batch) -> list[torch.Tensor]:
+        """For each of `answers` float32 (heads, documents, classes) probabilities of a batch."""
+
+
+class StackedHeads:
+    """Attention heads of one number of attention heads H and of queries N: G heads, with V = G·N·H vectors together.
+
+    The folded queries are one product with the tokens, the weighted sums a batch of one for each document, the value
+    projections one of V, the hidden layers one of G, and the output layers one for each number of classes. Scores,
+    their softmax, and all from the hidden layer on are float32; what is multiplied is of the batch's own type.
+    """
+
+    def __init__(self, models: Mapping[int, HeadModel], device: torch.device, dtype: torch.dtype) -> None:
+        # Heads of as many classes side by side.
+        places = sorted(models, key=lambda place: models[place].classifier.output.out_features)
+        first = _attention_of(models[places[0]])
+        self._count, self._sums = len(places), first.queries * first.heads
+        self.vectors = self._count * self._sums
+        keys, values, hidden, outputs = [], [], [], []
+        for place in places:
+            # Folded on the device: a hundred large heads are 0.2 TFLOP.
+            model = deepcopy(models[place]).to(device)
+            pooling, classifier = _attention_of(model), model.classifier
+            keys.append(pooling.folded_queries().to(dtype))
+            # (N·H, d, d / H): every query's sums are projected by the same H matrices.
+            projections = pooling.value_weight.view(pooling.heads, -1, pooling.width).transpose(1, 2).to(dtype)
+            values.append(projections.repeat(pooling.queries, 1, 1))
+            weight, bias = folded_hidden(pooling, classifier.hidden)
+            hidden.append((weight.t().to(dtype), bias))
+            outputs.append((classifier.output.weight.t(), classifier.output.bias))
+        self._keys, self._values = torch.cat(keys), torch.cat(values)
+        self._hidden = torch.stack([weight for weight, _ in hidden]), torch.stack([bias for _, bias in hidden])
+        self._outputs = []
+        answers = []
+        for classes in sorted({bias.shape[0] for _, bias in outputs}):
+            members = [number for number, (_, bias) in enumerate(outputs) if bias.shape[0] == classes]
+            of_these = slice(members[0], members[-1] + 1)
+            weights, biases = (torch.stack(part) for part in zip(*outputs[of_these], strict=True))
+            self._outputs.append((of_these, weights, biases[:, None]))
+            answers.append(Answers(tuple(places[of_these]), classes))
+        self.answers = tuple(answers)
+
+    def score(self, batch: Batch) -> list[torch.Tensor]:
+        """For each of `answers` float32 (heads, documents, classes) probabilities of a batch."""
+        documents = len(batch)
+        scores = product(self._keys, batch.rows.t()).view(self.vectors, documents, batch.tokens)
+        left_out = torch.arange(batch.tokens, device=scores.device) >= batch.lengths[:, None]
+        weights = scores.masked_fill_(left_out, -torch.inf).softmax(dim=-1).to(batch.rows.dtype)
+        # (documents, V, d), and from here on (V, documents, d).
+        sums = torch.bmm(weights.transpose(0, 1), batch.values).transpose(0, 1)
+        projected = torch.bmm(sums, self._values)
+        side_by_side = projected.view(self._count, self._sums, documents, -1).transpose(1, 2).flatten(2)
+        weight, bias = self._hidden
+        hidden = product(side_by_side, weight).add_(bias[:, None]).tanh_()
+        return [
+            torch.baddbmm(shift, hidden[members], output).softmax(dim=-1) for members, output, shift in self._outputs
+        ]
+
+
+class PlainHead:
+    """A head that scores by itself, as its module says: of another pooling, or with layers still to be mixed."""
+
+    def __init__(self, place: int, model: HeadModel, device: torch.device) -> None:
+        self._model = deepcopy(model).to(device)
+        self.answers: tuple[Answers, ...] = (Answers((place,), model.classifier.output.out_features),)
+        pooling = model.pooling
+        self.vectors = pooling.queries * pooling.heads if isinstance(pooling, AttentionPooling) else 1
+
+    def score(self, batch: Batch) -> list[torch.Tensor]:
+        """Float32 (1, documents, classes) probabilities of a batch."""
+        logits = self._model(batch.values.float(), batch.lengths, batch.first_lengths)
+        return [logits.softmax(dim=-1)[None]]
+
+
+def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch.dtype) -> Iterator[DeviceHeads]:
+    """All heads on a device, each once; the models stay where they are.
+
+    Args:
+        models: place → head.
+        device: where they are to score.
+        dtype: of the features in their batches.
+    """
+    shapes: dict[tuple[int, int], dict[int, HeadModel]] = {}
+    for place, model in models.items():
+        if isinstance(model.pooling, AttentionPooling) and model.mix is None:
+            shapes.setdefault((model.pooling.heads, model.pooling.queries), {})[place] = model
+        else:
+            yield PlainHead(place, model, device)
+    for (heads, queries), alike in shapes.items():
+        places = list(alike)
+        sets = -(-len(places) // max(1, TOGETHER // (heads * queries)))
+        # As even as can be: how many documents are scored at a time depends on the largest.
+        for start, stop in pairwise(len(places) * number // sets for number in range(sets + 1)):
+            yield StackedHeads({place: alike[place] for place in places[start:stop]}, device, dtype)
+
+
+def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Float32 product of two matrices of one type, or of each pair of two batches of them.
+
+    A CUDA device multiplies halves as such and adds up in float32.
+    """
+    multiply = torch.mm if left.dim() == 2 else torch.bmm
+    if left.dtype == torch.float32:
+        return multiply(left, right)
+    if left.device.type == "cuda":
+        return multiply(left, right, out_dtype=torch.float32)
+    return multiply(left.float(), right.float())
+
+
+def _attention_of(model: HeadModel) -> AttentionPooling:
+    if not isinstance(model.pooling, AttentionPooling):
+        raise TypeError(f"{model.pooling!r} is no attention over one text")
+    return model.pooling

@@ -1,0 +1,246 @@
+"""The pooled vectors that a set of heads needs, few heads at a time, each vector computed once.
+
+How it is cut decides its speed. The values of a group of documents are decoded once and stay in the processor's caches
+while one set of heads after the other pools them; the weighted sums of a set are projected for the whole group at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+
+from encore.heads.model import AttentionPooling, HeadModel, MeanPooling, PairPooling, text_masks
+from encore.heads.products import ROWS, laid_out, multiply, product, weighted_sums
+
+Mix = tuple[float, ...] | None
+
+TOGETHER = 96
+"""Attention heads, over all queries, that are pooled together, unless a single head has more: with a fourth of them the
+products are small, and with twice as many their weighted sums leave the caches."""
+
+
+class Scratch(threading.local):
+    """Memory that is used again and again, each thread its own.
+
+    Pages that are new to a process cost more than the numbers that are written to them.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, torch.Tensor] = {}
+
+    def take(self, name: str, *shape: int) -> torch.Tensor:
+        """Floats of this shape, finite and otherwise of any value, valid until the name is taken again."""
+        size = torch.Size(shape).numel()
+        if name not in self._buffers or self._buffers[name].numel() < size:
+            self._buffers[name] = torch.zeros(size)
+        return self._buffers[name][:size].view(shape)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Decoded features of some documents, padded to the longest.
+
+    Attributes:
+        rows: (at least documents · tokens, [m,] d) floats, all finite; document i begins at row i · tokens. The rows
+            past the last document are there for products to have few shapes.
+        tokens: of the longest document.
+        lengths: (documents,) tokens of each.
+        first_lengths: (documents,) those before the second text's own; None where no head asks for them.
+    """
+
+    rows: torch.Tensor
+    tokens: int
+    lengths: torch.Tensor
+    first_lengths: torch.Tensor | None
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return self.lengths.shape[0]
+
+    @property
+    def values(self) -> torch.Tensor:
+        """(documents, tokens, [m,] d)."""
+        return self.rows[: len(self) * self.tokens].view(len(self), self.tokens, *self.rows.shape[1:])
+
+
+class Pool(Protocol):
+    """Pools batches for some heads.
+
+    Attributes:
+        vectors: of each document, before they are projected.
+    """
+
+    vectors: int
+
+    def pool(self, batch: Batch, out: torch.Tensor) -> None:
+        """Pool a batch into ``out`` (vectors, documents, d)."""
+
+    def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """(place of a head, (documents, n · d) what it needs of them) from pooled (vectors, documents, d)."""
+
+
+class PooledHeads:
+    """Batches of documents to the pooled vectors of each head, side by side.
+
+    Heads are brought together first by layer mix, since that decides which values they pool, then by how they pool:
+    attention heads of as many heads are one matrix product, some `TOGETHER` at a time; all that pool by cls, or by
+    mean, share one vector.
+
+    Attributes:
+        vectors: of a document, at most, that wait to be projected.
+        passes: how often the batches are looked at.
+    """
+
+    def __init__(self, models: Sequence[HeadModel], width: int) -> None:
+        self._width = width
+        self._pools: list[tuple[Mix, list[Pool]]] = []
+        for mix in dict.fromkeys(map(_mix_of, models)):
+            members = [place for place, model in enumerate(models) if _mix_of(model) == mix]
+            pools: list[Pool] = []
+            for kind in dict.fromkeys(_kind_of(models[place]) for place in members):
+                alike = {place: models[place] for place in members if _kind_of(models[place]) == kind}
+                pools += _attention_pools(alike) if kind[1] else [_SharedVector(alike)]
+            self._pools.append((mix, pools))
+        self.vectors = max(pool.vectors for _, pools in self._pools for pool in pools)
+        self.passes = sum(len(pools) for _, pools in self._pools)
+
+    def __call__(
+        self, batches: Iterable[Batch], documents: int, scratch: Scratch
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """(place of a head, (at least documents, n · d) its pooled vectors), every head once, in any order.
+
+        Args:
+            batches: looked at `passes` times.
+            documents: of all batches together; what comes back may have more rows, of no meaning.
+            scratch: takes what lies between.
+        """
+        rounded = -(-documents // ROWS) * ROWS
+        for mix, pools in self._pools:
+            mixed = batches if mix is None else _mixed(batches, mix)
+            if len(pools) > 1:
+                mixed = list(mixed)
+            for pool in pools:
+                pooled = scratch.take("pooled", pool.vectors, rounded, self._width)
+                start = 0
+                for batch in mixed:
+                    pool.pool(batch, pooled[:, start : start + len(batch)])
+                    start += len(batch)
+                yield from pool.heads(pooled)
+
+
+class _SharedVector:
+    """The one vector of a pooling without parameters, the same for all heads that pool so."""
+
+    vectors = 1
+
+    def __init__(self, models: Mapping[int, HeadModel]) -> None:
+        self._places = list(models)
+        self._pooling = next(iter(models.values())).pooling
+
+    def pool(self, batch: Batch, out: torch.Tensor) -> None:
+        """Pool a batch into ``out`` (1, documents, d)."""
+        out[0] = self._pooling(batch.values, batch.lengths)
+
+    def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """(place of a head, (documents, d)) from pooled (1, documents, d)."""
+        for place in self._places:
+            yield place, pooled[0]
+
+
+class _StackedAttention:
+    """Attention poolings of H attention heads each, up to and without the bias of the value projection.
+
+    A document has a vector for each attention head of each query; for heads of pairs, of each text in its place.
+    """
+
+    def __init__(self, poolings: Mapping[int, AttentionPooling], *, of_pairs: bool) -> None:
+        self._of_pairs = of_pairs
+        self._heads = next(iter(poolings.values())).heads
+        # (queries · H, d)
+        self._keys = torch.cat([pooling.folded_queries() for pooling in poolings.values()])
+        self.vectors = len(self._keys) * (2 if of_pairs else 1)
+        self._members = [
+            (place, pooling.queries * pooling.heads * (2 if of_pairs else 1), _projections_of(pooling))
+            for place, pooling in poolings.items()
+        ]
+
+    def pool(self, batch: Batch, out: torch.Tensor) -> None:
+        """Weighted sums of a batch into ``out`` (vectors, documents, d)."""
+        # The tokens are the second factor, so that the scores of a document lie side by side for their softmax.
+        scores = product(self._keys, batch.rows)[:, : len(batch) * batch.tokens]
+        if self._of_pairs:
+            weights = self._of_texts(scores.view(-1, self._heads, 1, len(batch), batch.tokens), batch)
+        else:
+            left_out = torch.arange(batch.tokens) >= batch.lengths[:, None]
+            weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), left_out).softmax(dim=-1)
+        weighted_sums(weights, batch.values, out)
+
+    def _of_texts(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """(vectors, documents, tokens) weights, text by text, from scores (queries, H, 1, documents, tokens)."""
+        if batch.first_lengths is None:
+            raise ValueError("heads of pairs need the lengths of the first texts")
+        left_out = ~text_masks(batch.tokens, batch.lengths, batch.first_lengths).transpose(0, 1)
+        weights = _plus_infinities(scores, left_out).softmax(dim=-1)
+        # A document without a second text: the softmax of -inf alone is NaN.
+        weights.masked_fill_(left_out, 0.0)
+        return weights.transpose(1, 2).reshape(-1, len(batch), batch.tokens)
+
+    def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """(place of a head, (documents, slots · d) its projected values) from pooled (vectors, documents, d)."""
+        start = 0
+        for place, vectors, projections in self._members:
+            yield place, multiply(pooled[start : start + vectors], projections)
+            start += vectors
+
+
+def _plus_infinities(scores: torch.Tensor, left_out: torch.Tensor) -> torch.Tensor:
+    """Scores, -inf where tokens are left out: a sum is faster than filling, and padding is finite."""
+    return scores + torch.zeros(left_out.shape).masked_fill_(left_out, -torch.inf)
+
+
+def _attention_pools(models: Mapping[int, HeadModel]) -> Iterator[_StackedAttention]:
+    """Heads that can be pooled together, as many at a time as have `TOGETHER` attention heads."""
+    together: dict[int, AttentionPooling] = {}
+    of_pairs = next(iter(models.values())).of_pairs
+    for place, model in models.items():
+        pooling = _attention_of(model)
+        if pooling is None:
+            raise TypeError(f"{model.pooling!r} is no attention")
+        rows = sum(member.queries * member.heads for member in (*together.values(), pooling))
+        if together and rows > TOGETHER:
+            yield _StackedAttention(together, of_pairs=of_pairs)
+            together = {}
+        together[place] = pooling
+    yield _StackedAttention(together, of_pairs=of_pairs)
+
+
+def _projections_of(pooling: AttentionPooling) -> torch.Tensor:
+    """(H, d, d / H): what each of H attention heads multiplies its weighted sums with."""
+    return laid_out(pooling.value_weight.detach().view(pooling.heads, -1, pooling.width))
+
+
+def _mixed(batches: Iterable[Batch], mix: tuple[float, ...]) -> Iterator[Batch]:
+    """Batches with one vector of a token's layers."""
+    for batch in batches:
+        yield replace(batch, rows=torch.matmul(batch.rows.new_tensor(mix), batch.rows))
+
+
+def _attention_of(model: HeadModel) -> AttentionPooling | None:
+    pooling = model.pooling.attention if isinstance(model.pooling, PairPooling) else model.pooling
+    return pooling if isinstance(pooling, AttentionPooling) else None
+
+
+def _mix_of(model: HeadModel) -> Mix:
+    return None if model.mix is None else tuple(model.mix.weights.tolist())
+
+
+def _kind_of(model: HeadModel) -> tuple[str, int]:
+    """What heads must have in common to be pooled together, and how many attention heads each has."""
+    attention = _attention_of(model)
+    if attention is not None:
+        return "pair" if model.of_pairs else "attention", attention.heads
+    return ("mean" if isinstance(model.pooling, MeanPooling) else "cls"), 0

@@ -1,0 +1,78 @@
+"""The optimizer of a head and its schedule (paper, appendix)."""
+
+from __future__ import annotations
+
+import torch
+
+from encore.heads.gradients import LOGITS, Tensors
+from encore.heads.training.settings import TrainSettings
+
+MIX_RATE = 100
+"""Learning rate of the m logits of a layer mix, in that of the other parameters. At the same rate they stay where they
+start, at the uniform mix; with this one SST-2 at ``stack:6`` gained 0.2 to 0.3 points over it."""
+
+FEW = 1 << 14
+"""Numbers of a parameter that is small: calling AdamW's operator takes longer than what it does."""
+
+
+class HeadOptimizer:
+    """AdamW with a linear warm-up to a learning rate and a linear decay to zero.
+
+    `torch.optim.AdamW` takes all gradients at the end of a step. This one takes each as soon as it is there, by the
+    same operator.
+
+    Args:
+        values: parameters of the head; changed in place. They may move: what is here at a step counts.
+        settings: what they are trained by.
+        rate: the peak of the schedule.
+        steps: length of the schedule.
+    """
+
+    def __init__(self, values: Tensors, settings: TrainSettings, rate: float, steps: int) -> None:
+        self._values = values
+        self._settings = settings
+        self._rate, self._steps = rate, steps
+        self._rising = max(1, round(settings.warmup * steps))
+        self._means = {name: torch.zeros_like(value) for name, value in values.items()}
+        self._squares = {name: torch.zeros_like(value) for name, value in values.items()}
+        self._few = {name for name, value in values.items() if value.numel() <= FEW and name != LOGITS}
+        self._waiting: Tensors = {}
+        self._done = 0
+        self._count = torch.zeros(())
+
+    def begin_step(self) -> None:
+        """Of the schedule; every parameter is to be taken once in each."""
+        step, rising = self._done, self._rising
+        share = (step + 1) / rising if step < rising else (self._steps - step) / max(1, self._steps - rising)
+        self._now = self._rate * share
+        self._done += 1
+        self._count += 1
+
+    def take(self, name: str, gradient: torch.Tensor) -> None:
+        """Change one parameter by its gradient, a small one when all small ones of the step are there."""
+        if name not in self._few:
+            self._change({name: gradient})
+            return
+        self._waiting[name] = gradient
+        if len(self._waiting) == len(self._few):
+            self._change(self._waiting)
+            self._waiting.clear()
+
+    def _change(self, gradients: Tensors) -> None:
+        mixing = LOGITS in gradients
+        torch._fused_adamw_(
+            [self._values[name] for name in gradients],
+            list(gradients.values()),
+            [self._means[name] for name in gradients],
+            [self._squares[name] for name in gradients],
+            [],
+            [self._count] * len(gradients),
+            lr=self._now * MIX_RATE if mixing else self._now,
+            beta1=self._settings.beta1,
+            beta2=self._settings.beta2,
+            # Decay at so high a rate would pull the mix back to uniform.
+            weight_decay=0.0 if mixing else self._settings.weight_decay,
+            eps=self._settings.epsilon,
+            amsgrad=False,
+            maximize=False,
+        )

@@ -1,0 +1,132 @@
+"""Training a head from stored features (paper, section 3.3.2 and appendix): the encoder takes no part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.errors import DataError, UsageError
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches import Codes, Examples
+from encore.heads.metrics import Evaluation
+from encore.heads.model import HeadModel, default_pooling
+from encore.heads.training.epochs import Epoch, Progress, still_rising
+from encore.heads.training.grid import train_grid
+from encore.heads.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """What training gives.
+
+    Attributes:
+        model: the head at its best epoch, in evaluation mode.
+        spec: the features it was trained on.
+        classes: names of the classes.
+        settings: what was asked for.
+        best: the epoch that was kept: the first of the best dev accuracy; without dev the last.
+        history: every epoch of every point of the grid, in order.
+        documents: training documents.
+        evaluation: on the dev documents; None where there are none. The best of several epochs flatters a little.
+        seconds: all of it.
+    """
+
+    model: HeadModel
+    spec: FeatureSpec
+    classes: tuple[str, ...]
+    settings: TrainSettings
+    best: Epoch
+    history: tuple[Epoch, ...]
+    documents: int
+    evaluation: Evaluation | None
+    seconds: float
+
+    @property
+    def still_rising(self) -> bool:
+        """Whether more epochs promise more: dev accuracy of the head that was kept still rose; False without dev."""
+        best = self.best
+        own = [epoch for epoch in self.history if epoch.point == best.point]
+        return self.evaluation is not None and still_rising(own, self.evaluation.documents)
+
+
+def train_head(
+    train: FeatureBlock,
+    train_codes: Codes,
+    spec: FeatureSpec,
+    classes: Sequence[str],
+    *,
+    dev: FeatureBlock | None = None,
+    dev_codes: Codes | None = None,
+    settings: TrainSettings | None = None,
+    progress: Progress | None = None,
+) -> TrainedHead:
+    """Train a head, or a grid of them and keep the best; the same inputs on the same machine give the same head.
+
+    The same to the bit, for any number of threads: torch's own says how many train the heads of a grid. A head of a
+    grid is the one that is trained alone with its seed and the grid's order of documents, but for rounding.
+
+    Args:
+        train: features of the training documents, packed; they are decoded batch by batch.
+        train_codes: (documents,) position of each one's class in ``classes``.
+        spec: what the features are.
+        classes: names of the classes, at least two, each with a training document.
+        dev: features of the documents that choose the epoch and the point of the grid.
+        dev_codes: their classes.
+        settings: hyper-parameters; None takes the defaults.
+        progress: called after every epoch.
+
+    Raises:
+        DataError: a class has no training document.
+        UsageError: settings that do not suit the features, a grid without dev documents, or a training that diverged.
+        StoreError: features that are not of the spec.
+    """
+    started = time.monotonic()
+    settings = settings or TrainSettings()
+    examples = Examples(train, train_codes, spec, len(classes))
+    _require_every_class(train_codes, classes)
+    if (dev is None) != (dev_codes is None):
+        raise ValueError("dev features and dev classes come together")
+    held_out = None if dev is None or dev_codes is None else Examples(dev, dev_codes, spec, len(classes))
+    points = settings.grid(_recommended_pooling(examples, held_out, settings))
+    if held_out is None and len(points) > 1:
+        raise UsageError("a grid of settings needs dev documents to choose by; give --dev")
+    if held_out is None and settings.patience is not None:
+        raise UsageError("patience needs dev documents to judge an epoch by; give --dev")
+    if any(point.pooling == "pair" for point in points) and spec.positions == "tokens" and not examples.paired.any():
+        raise UsageError("pooling pair: none of the training documents is a pair of texts; pool by attention")
+    runs = train_grid(examples, held_out, points, settings, progress)
+    # The first of equals stays, so that adding points to a grid never changes a tie.
+    best = max(runs, key=lambda run: run.best_accuracy)
+    evaluation = None
+    if held_out is not None and best.predicted is not None:
+        evaluation = Evaluation.of(held_out.codes, best.predicted, classes)
+    return TrainedHead(
+        model=best.best_model(),
+        spec=spec,
+        classes=tuple(classes),
+        settings=settings,
+        best=best.best_epoch,
+        history=tuple(epoch for run in runs for epoch in run.history),
+        documents=len(examples),
+        evaluation=evaluation,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _recommended_pooling(train: Examples, dev: Examples | None, settings: TrainSettings) -> str:
+    known = train.texts_known and (dev is None or dev.texts_known)
+    pairs = settings.queries == 1 and known and bool(train.paired.all())
+    return default_pooling(train.spec.positions, pairs=pairs)
+
+
+def _require_every_class(codes: Codes, classes: Sequence[str]) -> None:
+    if len(classes) < 2:
+        raise DataError(f"{len(classes)} classes; a head needs two")
+    counts = np.bincount(codes, minlength=len(classes))
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if empty:
+        raise DataError(f"classes {', '.join(empty[:5])} have no document to train on; label some, or leave them out")

@@ -1,0 +1,223 @@
+"""The backfill job: every head over every stored document, in one pass, without the encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import apache_beam as beam
+
+from encore.featurestore import DataError, Store, UsageError
+from encore.featurestore.common import settle_fields, several
+from encore.featurestore.history import require_records
+from encore.featurestore.segments import SegmentEntry
+from encore.featurestore.store import READ_THREADS
+from encore.heads import Head
+from encore.pipelines.backfill.device import scoring_on
+from encore.pipelines.backfill.groups import groups_of
+from encore.pipelines.backfill.score_stage import ScoreSegments
+from encore.pipelines.flow import Failure
+from encore.pipelines.ingestion import JobReport, package_versions
+from encore.pipelines.predictions import PredictionFile, Predictions, SegmentOutcome, SegmentUnit, Work, plan_units
+from encore.pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
+from encore.pipelines.registry import head_name, stage_heads
+from encore.pipelines.runs import LOST, RunFolder, RunnerChoice, run_to_end
+
+GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
+"""A vacuum with an age limit below what the job took, or somebody else, has removed it."""
+
+
+@dataclass(frozen=True)
+class BackfillRequest:
+    """What `backfill` is asked for.
+
+    Attributes:
+        store: URI of the store.
+        heads: directories of trained heads.
+        out: URI of the predictions folder, made where there is none.
+        snapshot: number or tag of the snapshot to score; None takes the newest.
+        probabilities: keep every class's probability beside the label and its score.
+        device: where heads score: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: what a GPU multiplies in: ``float32``, or ``float16``, which moves probabilities by some 0.001.
+        check: read every listed file of these heads, and score again what is damaged.
+    """
+
+    store: str
+    heads: tuple[str, ...]
+    out: str
+    snapshot: int | str | None = None
+    probabilities: bool = False
+    device: str = "auto"
+    dtype: str = "float32"
+    check: bool = False
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
+
+
+def backfill(
+    request: BackfillRequest, *, beam_options: Sequence[str] = (), display: ProgressDisplay | None = None
+) -> JobReport:
+    """Score what is not scored yet: new segments, new heads, and documents whose text has changed.
+
+    Raises:
+        SpecMismatch: a head was trained on other features than the store holds; nothing is scored.
+        UsageError: a head cannot be read, two are the same, the folder holds another store's predictions, or there is
+            no such device; nothing is scored.
+        JobError: the pipeline failed as a whole; finished files are kept for the next run.
+    """
+    started = time.monotonic()
+    device = _device_of(request, local=RunnerChoice.of(beam_options, units=1).workers is not None)
+    store = Store.open(request.store, request.snapshot)
+    heads = load_heads(request.heads)
+    for directory, head in zip(request.heads, heads, strict=True):
+        head.require(store.spec, f"head {directory}", f"store {store.uri}")
+    names = [head_name(head) for head in heads]
+    require_records(store.objects, store.manifest, store.listed)
+    predictions = Predictions.create(request.out, store, probabilities=request.probabilities)
+    stage_heads(predictions.objects, heads)
+    run = RunFolder.start(predictions.objects)
+    run.begin("backfill", store.version)
+    listed = predictions.files()
+    # Behind that look: what a backfill of a newer snapshot published before it is not taken for outdated.
+    store = Store.open(request.store, request.snapshot)
+    units = plan_units(store, predictions, names, listed, check=request.check)
+    _check_pairs(store, dict(zip(names, heads, strict=True)), units)
+    documents = sum(unit.entry.live for unit in units)
+    runner = RunnerChoice.of(beam_options, len(units))
+    groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], runner.workers)
+
+    passing = Passing(here=runner.workers is not None)
+    counts = passing.counts()
+
+    def build() -> beam.Pipeline:
+        pipeline = runner.pipeline()
+        score = ScoreSegments(
+            store.uri,
+            store.version,
+            request.out,
+            run.run_id,
+            names,
+            runner.torch_threads,
+            request.device,
+            request.dtype,
+            passing,
+        )
+        _ = pipeline | "Plan" >> beam.Create(groups) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
+        return pipeline
+
+    if units:
+        run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent(), counts=counts))
+    outcomes = {unit: SegmentOutcome.from_dict(document) for unit, document in run.outcomes().items()}
+    failures = {
+        unit.number: failure
+        for unit in units
+        if (failure := outcomes[unit.number].failure if unit.number in outcomes else LOST) is not None
+    }
+    began_with = set(listed)
+    made = [file for outcome in outcomes.values() for file in outcome.files if file not in began_with]
+    # A segment whose scoring failed keeps the predictions it had.
+    done = predictions.publish(
+        Work(
+            heads=names,
+            snapshot=store.version,
+            live=[entry.segment for entry in store.entries if entry.live],
+            made=made,
+            planned_on=listed,
+            newest_live=lambda: [entry.segment for entry in Store.open(request.store).entries if entry.live],
+        )
+    )
+    gone = set(done.gone)
+    failures |= {unit: GONE for unit, outcome in outcomes.items() if gone & set(outcome.files)}
+    report = _report(store, predictions, run, names, list(outcomes.values()), made, failures)
+    report |= {
+        "device": device,
+        "dtype": request.dtype,
+        "version": {"before": done.before.version, "after": done.manifest.version},
+        "committed": done.manifest.version != done.before.version,
+        "wall_seconds": round(time.monotonic() - started, 3),
+    }
+    run.put_report(report)
+    return JobReport(report)
+
+
+def _device_of(request: BackfillRequest, *, local: bool) -> str:
+    """Name of the device that heads score on; workers elsewhere have devices of their own, of which it says nothing.
+
+    Raises:
+        UsageError: no such device in this process, where it is the one that scores.
+    """
+    return str(scoring_on(request.device, request.dtype)[0]) if local else request.device
+
+
+def load_heads(directories: Sequence[str]) -> list[Head]:
+    """Load heads; raises UsageError where none is named, or one twice."""
+    directories = several(directories, "heads")
+    if not directories:
+        raise UsageError("no head is named; give --head HEAD_DIR")
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        heads = list(pool.map(Head.load, directories))
+    names = [head_name(head) for head in heads]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
+    return heads
+
+
+def _check_pairs(store: Store, heads: Mapping[str, Head], units: Sequence[SegmentUnit]) -> None:
+    """Refuse heads of pairs for segments that do not say where second texts begin, before anything is scored."""
+    of_pairs = {name for name, head in heads.items() if head.model.of_pairs}
+    todo = [unit.entry for unit in units if of_pairs & set(unit.heads)]
+
+    def unknown(entry: SegmentEntry) -> bool:
+        return bool(store.live_index(entry, ["n_first_tokens"])["n_first_tokens"].null_count)
+
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        segments = sum(pool.map(unknown, todo))
+    if segments:
+        raise DataError(
+            f"{store.uri}: {segments} segments were stored before Encore kept where second texts begin, and "
+            f"{', '.join(sorted(of_pairs))} needs it; leave that head out, or encode into a new store"
+        )
+
+
+def _report(
+    store: Store,
+    predictions: Predictions,
+    run: RunFolder,
+    names: Sequence[str],
+    outcomes: Sequence[SegmentOutcome],
+    made: Sequence[PredictionFile],
+    failures: dict[int, Failure],
+) -> dict[str, Any]:
+    seconds: dict[str, float] = {}
+    for outcome in outcomes:
+        for stage, spent in outcome.seconds.items():
+            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
+    return {
+        "job": "backfill",
+        "run": run.run_id,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "store": store.uri,
+        "snapshot": store.version,
+        "predictions": predictions.objects.uri,
+        "heads": list(names),
+        "documents": {
+            "stored": len(store),
+            "read": sum(outcome.documents_in for outcome in outcomes),
+            "scored": sum(outcome.scored for outcome in outcomes),
+            "carried": sum(outcome.carried for outcome in outcomes),
+            "adopted": sum(outcome.adopted for outcome in outcomes),
+            "checked": sum(outcome.checked for outcome in outcomes),
+        },
+        "bytes": sum(file.bytes for file in made),
+        "seconds": seconds,
+        "failures": {str(unit): {"stage": f.stage, "reason": f.reason} for unit, f in failures.items()},
+        "fingerprint": store.spec.fingerprint,
+        "versions": package_versions(),
+        "exit_code": 1 if failures else 0,
+    }

@@ -1,0 +1,230 @@
+"""The fused stage of a backfill: read a segment once, decode once, score with every head that needs it, write files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain
+from typing import TypeVar
+
+import apache_beam as beam
+import pyarrow as pa
+import torch
+from apache_beam.utils.shared import Shared
+
+from encore.featurestore import FeatureBlock, Store
+from encore.featurestore.segments import Leases, SegmentEntry
+from encore.featurestore.store import READ_THREADS
+from encore.pipelines.backfill.device import scoring_on
+from encore.pipelines.flow import overlapped
+from encore.pipelines.flow.read_ahead import read_ahead
+from encore.pipelines.predictions import (
+    PredictionFile,
+    Predictions,
+    SegmentOutcome,
+    SegmentUnit,
+    UnitAtWork,
+    carried,
+    new_path,
+    prediction_table,
+)
+from encore.pipelines.progress import Passing
+from encore.pipelines.registry import StagedHeads
+from encore.pipelines.runs import RunFolder, give_back_freed_memory
+
+BLOCK_BYTES = 64 << 20
+"""Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks
+that lie in two blocks are decoded twice."""
+AHEAD_UNITS = 16
+"""Segments that a worker reads ahead from object storage: reading a small one takes some six answers, scoring it less
+time than one."""
+AHEAD_BYTES = 64 << 20
+"""Packed features that a worker reads ahead from object storage."""
+
+T = TypeVar("T")
+
+
+class ScoreSegments(beam.DoFn):
+    """Groups of SegmentUnit → SegmentOutcome of each, with the prediction files written on the way.
+
+    From object storage the next ones are read and the last ones written while one is scored.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        version: int,
+        out: str,
+        run_id: str,
+        heads: Sequence[str],
+        torch_threads: int | None,
+        device: str,
+        dtype: str,
+        passing: Passing,
+    ) -> None:
+        """Name what `setup` opens.
+
+        ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker; ``passing`` is told of the
+        documents of a segment while it is scored.
+        """
+        self._uri, self._version, self._out, self._run_id = store, version, out, run_id
+        self._names, self._torch_threads = tuple(heads), torch_threads
+        self._device, self._dtype, self._passing = device, dtype, passing
+        self._handle = Shared()
+
+    def setup(self) -> None:
+        """Open store and predictions once a worker; heads are loaded once a process, onto the device that it has.
+
+        Raises:
+            UsageError: no such device on this worker.
+        """
+        self._store = Store.open(self._uri, self._version)
+        # A digest: computed for every file, it took as long as writing a third of them.
+        self._fingerprint = self._store.spec.fingerprint
+        self._predictions = Predictions.open(self._out)
+        self._run = RunFolder(self._predictions.objects, self._run_id)
+        self._leases = Leases()
+        self._requests = ThreadPoolExecutor(READ_THREADS, "requests")
+        self._heads = self._handle.acquire(
+            lambda: StagedHeads(
+                self._predictions.objects, self._names, self._store.spec, *scoring_on(self._device, self._dtype)
+            )
+        )
+
+    def teardown(self) -> None:
+        """End the threads."""
+        self._requests.shutdown()
+
+    def process(self, units: tuple[SegmentUnit, ...]) -> Iterator[SegmentOutcome]:
+        """Score segments; whatever goes wrong with one becomes its failure, and the others go on."""
+        if self._torch_threads is not None:
+            torch.set_num_threads(self._torch_threads)
+        yield from overlapped(units, self._read, self._score, self._write, ahead=self._ahead(units))
+
+    def _ahead(self, units: Sequence[SegmentUnit]) -> int:
+        """How many segments are read ahead: from far away as many as hide the way, from a disk none.
+
+        There is nothing to wait for there, and more threads than cores take the caches from each other.
+        """
+        if self._store.objects.on_disk and self._predictions.objects.on_disk:
+            return 0
+        largest = max(min(unit.entry.payload_bytes, BLOCK_BYTES) for unit in units)
+        return max(1, min(AHEAD_UNITS, AHEAD_BYTES // max(1, largest)))
+
+    def _read(self, unit: SegmentUnit) -> UnitAtWork:
+        """Take what is finished, carry over what is still right, read what is to be scored."""
+        work = UnitAtWork(unit)
+        with work.failing("read"):
+            work.finished = self._finished(unit)
+            if work.finished is None:
+                self._take_what_is_there(work)
+                if work.todo:
+                    work.blocks = self._blocks(unit.entry)
+        return work
+
+    def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:
+        """What an earlier attempt of this run made of a unit; None where there was none, or it failed."""
+        with suppress(FileNotFoundError):
+            outcome = SegmentOutcome.from_dict(self._run.outcome(unit.number))
+            return outcome if outcome.failure is None else None
+        return None
+
+    def _take_what_is_there(self, work: UnitAtWork) -> None:
+        """Predictions of a unit that need no scoring: listed and sound, adopted, or carried over; the rest is to do."""
+        unit = work.unit
+        ids = self._store.live_index(unit.entry, ["doc_id"])["doc_id"] if unit.listed or unit.candidates else None
+
+        def take(name: str) -> tuple[PredictionFile | None, str]:
+            if name in unit.listed and self._holds(unit.listed[name], ids):
+                return unit.listed[name], "checked"
+            adopted = next((file for file in unit.candidates.get(name, ()) if self._holds(file, ids)), None)
+            return (adopted, "adopted") if adopted is not None else (self._carry(unit, name), "carried")
+
+        for name, (file, way) in zip(unit.heads, self._each(take, unit.heads), strict=True):
+            if file is None:
+                work.todo.append(name)
+                continue
+            work.files.append(file)
+            work.kept[way] += unit.entry.live
+
+    def _holds(self, file: PredictionFile, ids: pa.ChunkedArray) -> bool:
+        """Whether a file holds a head's predictions for these documents, in this order."""
+        classes = self._heads.heads[file.head].classes
+        table = self._predictions.find_file(file.path, file.documents, classes)
+        return table is not None and bool(table["doc_id"].equals(ids))
+
+    def _score(self, work: UnitAtWork, waited: float) -> UnitAtWork:
+        """One pass over the segment for all heads that have to score it."""
+        work.seconds["read"] = waited
+        with work.failing("score"):
+            if work.todo and work.failure is None:
+                scorer = self._heads.scorer(work.todo)
+                work.parts = {name: [] for name in work.todo}
+                counts, number = self._passing.counts(), work.unit.number
+                counts.begin(number)
+                mark = time.perf_counter()
+                for block in work.blocks:
+                    mark = work.spend("read", mark)
+                    for name, scores in zip(work.todo, scorer.score(block), strict=True):
+                        with_all = self._predictions.probabilities
+                        work.parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
+                    counts.add(number, len(block), len(block))
+                    # The next block is read into its memory.
+                    del block
+                    mark = work.spend("score", mark)
+        work.blocks = iter(())
+        give_back_freed_memory()
+        return work
+
+    def _write(self, work: UnitAtWork) -> SegmentOutcome:
+        """Write the predictions, and then what came of the unit."""
+        with work.failing("write"):
+            if work.failure is None:
+                mark = time.perf_counter()
+                work.files += self._each(lambda name: self._write_scored(work, name), work.todo)
+                work.spend("write", mark)
+        outcome = work.outcome()
+        if work.finished is None:
+            self._run.put_outcome(work.unit.number, outcome.to_dict())
+        return outcome
+
+    def _blocks(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
+        """The documents of a segment: the first block read already, each further one while the one before is scored."""
+        rest = self._store.scan_segment(entry, BLOCK_BYTES, self._leases)
+        first = next(rest)
+        # The ids are decoded here, not while the scorer waits.
+        _ = first.doc_ids
+        blocks = chain((first,), rest)
+        return blocks if len(first) == entry.live or self._store.objects.on_disk else read_ahead(blocks)
+
+    def _write_scored(self, work: UnitAtWork, name: str) -> PredictionFile:
+        return self._write_file(work.unit, name, pa.concat_tables(work.parts[name]))
+
+    def _write_file(self, unit: SegmentUnit, name: str, table: pa.Table) -> PredictionFile:
+        path = new_path(name, unit.entry)
+        return PredictionFile(
+            head=name,
+            segment=unit.entry.segment,
+            deletions=unit.entry.deletions,
+            path=path,
+            documents=unit.entry.live,
+            bytes=self._predictions.write_file(path, table),
+            snapshot=self._version,
+            fingerprint=self._fingerprint,
+        )
+
+    def _each(self, step: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
+        """A step that makes requests, for every head: many at a time, unless they cost next to nothing."""
+        one = len(names) == 1 or self._predictions.objects.on_disk
+        return map(step, names) if one else self._requests.map(step, names)
+
+    def _carry(self, unit: SegmentUnit, name: str) -> PredictionFile | None:
+        """Write what a head predicted before for what is live now; None where that does not cover all of it."""
+        older, sources = unit.older.get(name), unit.sources.get(name, ())
+        if older is None and not sources:
+            return None
+        classes = self._heads.heads[name].classes
+        kept = carried(self._store, self._predictions, unit.entry, older, sources, classes)
+        return None if kept is None else self._write_file(unit, name, kept)

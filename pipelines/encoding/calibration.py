@@ -1,0 +1,102 @@
+"""Calibration: what a quantizer measures over a sample before anything is stored.
+
+The sample is the documents with the smallest hashes of their ids: the same on every machine and for every number of
+workers. Statistics merge exactly, so the way the sample is spread does not matter either.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+
+from encore.encoders import DocumentBlock, FeatureExtractor
+from encore.featurestore import FeatureSpec, Quantizer
+from encore.featurestore.quantizers import quantizer_from_dict
+from encore.featurestore.storage import Objects
+from encore.pipelines.encoding.handler import ExtractorHandler
+from encore.pipelines.runs import RunFolder, RunnerChoice, run_to_end
+
+
+def calibrate_with_encoder(
+    spec: FeatureSpec, parts: Sequence[DocumentBlock], encoder: str, device: str, run: RunFolder, runner: RunnerChoice
+) -> Quantizer:
+    """Run every pass that a quantizer asks for as a Beam job, where the encoder and its devices are.
+
+    Args:
+        spec: the request; its quantizer may still have something to measure.
+        parts: the sample, in blocks of some `PART_DOCUMENTS`.
+        encoder: name of the encoder.
+        device: device to run it on.
+        run: folder that takes each pass's result.
+        runner: which runner runs it.
+    """
+    number = 0
+    while spec.quantizer.calibration_pass() is not None:
+        result = f"{run.path}/calibration-{number}.json"
+
+        def build(current: FeatureSpec = spec, target: str = result) -> beam.Pipeline:
+            pipeline = runner.pipeline()
+            handler = StatisticsHandler(encoder, device, current, runner.cores)
+            _ = (
+                pipeline
+                | "Sample" >> beam.Create(list(parts))
+                | "Spread" >> beam.Reshuffle()
+                | "Measure" >> RunInference(handler.with_no_batching())
+                | "Merge" >> beam.CombineGlobally(merge_statistics).without_defaults()
+                | "Keep" >> beam.ParDo(KeepCalibration(current.quantizer.to_dict(), run.root.uri, target))
+            )
+            return pipeline
+
+        run_to_end(build, _wait)
+        spec = spec.with_quantizer(quantizer_from_dict(json.loads(run.root.get(result))))
+        number += 1
+    return spec.quantizer
+
+
+class StatisticsHandler(ExtractorHandler):
+    """Runs the encoder over a block of the sample; its prediction is the quantizer's statistics."""
+
+    def run_inference(
+        self, batch: DocumentBlock, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[Any]:
+        """Statistics of one block."""
+        del inference_args
+        statistics = model.spec.quantizer.calibration_pass()
+        if statistics is None:
+            raise ValueError(f"{model.spec.quantizer.request}: nothing left to measure")
+        for values in model.activations(batch):
+            statistics.update(values)
+        return [statistics]
+
+
+def merge_statistics(parts: Iterable[Any]) -> Any:
+    """One statistics object of many; the parts stay as they are, since a runner may hand them out again."""
+    first, *rest = parts
+    merged = copy.deepcopy(first)
+    for part in rest:
+        merged.merge(part)
+    return merged
+
+
+class KeepCalibration(beam.DoFn):
+    """Merged statistics → the quantizer after the pass, as a JSON object in the run's folder."""
+
+    def __init__(self, quantizer: dict[str, Any], uri: str, path: str) -> None:
+        self._quantizer, self._uri, self._path = quantizer, uri, path
+
+    def process(self, statistics: Any) -> Iterator[str]:
+        """Write the calibrated quantizer."""
+        calibrated = quantizer_from_dict(self._quantizer).with_calibration(statistics)
+        Objects.open(self._uri).put(self._path, json.dumps(calibrated.to_dict()).encode())
+        yield self._path
+
+
+def _wait(running: Callable[[float], bool]) -> None:
+    """A calibration is too short for a bar."""
+    while running(60):
+        pass

@@ -1,0 +1,87 @@
+"""The encoder under Beam's RunInference: a unit's documents in, packed features out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from apache_beam.ml.inference.base import ModelHandler
+
+from encore.encoders import FeatureExtractor
+from encore.featurestore import FeatureSpec
+from encore.featurestore.common import panics_as_errors
+from encore.featurestore.segments import EncodingCounts, RejectedDocument
+from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.flow import Failure, UnitDocuments, UnitFeatures
+from encore.pipelines.progress import Counts, Passing
+
+
+class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
+    """Loads a feature extractor, one a process, shared by its threads; subclasses say what runs through it."""
+
+    def __init__(self, encoder: str, device: str, spec: FeatureSpec, cores: int | None) -> None:
+        """Name the encoder; nothing is loaded before `load_model` runs on a worker.
+
+        ``cores`` are divided among the threads of a process that encode; None leaves torch's threads alone.
+        """
+        super().__init__()
+        self._encoder, self._device, self._spec, self._cores = encoder, device, spec, cores
+
+    def load_model(self) -> FeatureExtractor:
+        """Load the encoder and see that it is the one that the spec means.
+
+        Raises:
+            UsageError: no such encoder or device on this worker.
+            SpecMismatch: the worker finds other weights or another tokenizer under that name.
+        """
+        encoder = resident_encoder(self._encoder, device=self._device, dtype=self._spec.encoder.compute_dtype)
+        return FeatureExtractor(encoder, self._spec, cores=self._cores)
+
+    def get_num_bytes(self, batch: Any) -> int:
+        """0: Beam would pickle a whole block to find out, for a metric that nobody reads."""
+        del batch
+        return 0
+
+    def get_metrics_namespace(self) -> str:
+        """Namespace of RunInference's counters."""
+        return "encore"
+
+
+class EncoderHandler(ExtractorHandler):
+    """UnitDocuments → UnitFeatures.
+
+    The batch is one unit: batching by padded tokens happens inside, so RunInference's own is switched off
+    (`with_no_batching`).
+    """
+
+    def __init__(self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, passing: Passing) -> None:
+        """As `ExtractorHandler`; ``passing`` is told of the documents of a unit while it is encoded."""
+        super().__init__(encoder, device, spec, cores)
+        self._passing = passing
+
+    def run_inference(
+        self, batch: UnitDocuments, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[UnitFeatures]:
+        """Encode one unit; whatever goes wrong with the whole of it becomes its failure."""
+        del inference_args
+        if not batch.state.pending:
+            return [UnitFeatures(batch.state)]
+        try:
+            return [encode_unit(batch, model, self._passing.counts())]
+        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+            return [UnitFeatures(replace(batch.state, failure=Failure.of("encode", error)))]
+
+
+@panics_as_errors()
+def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor, counts: Counts) -> UnitFeatures:
+    """Features of a unit's documents, with what was refused; ``counts`` hears of them as they pass by."""
+    state, documents = unit.state, len(unit.documents)
+    counts.begin(state.unit, state.documents_in - documents)
+    extraction = extractor.extract(unit.documents, counts.encoding(state.unit, documents))
+    return UnitFeatures(
+        state=replace(state, seconds={**state.seconds, **extraction.seconds}),
+        features=extraction.features,
+        counts=EncodingCounts(extraction.tokens, extraction.padded_tokens, extraction.saturated),
+        rejected=tuple(RejectedDocument(r.position, r.stage, r.reason) for r in extraction.rejected),
+    )

@@ -1,0 +1,234 @@
+"""The encode job: a corpus into a store, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+
+from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
+from encore.featurestore import FeatureSpec, Store, StoreError, UsageError
+from encore.featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
+from encore.featurestore.common import counted, settle_fields
+from encore.featurestore.segments import check_codec
+from encore.featurestore.storage import Objects, check_folder
+from encore.pipelines.corpus import (
+    UNITS_AIMED_AT,
+    CorpusColumns,
+    DocumentSize,
+    Plan,
+    PruneLimit,
+    Pruning,
+    group_by_split,
+    plan,
+    read_sample,
+    sample_units,
+    smallest_keys,
+)
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.encoding.calibration import calibrate_with_encoder
+from encore.pipelines.encoding.handler import EncoderHandler
+from encore.pipelines.encoding.read_stage import ReadUnits
+from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.ingestion import JobReport, SegmentJob, Snapshot, settle_spec, settled_spec
+from encore.pipelines.progress import Passing, ProgressDisplay, Silent
+from encore.pipelines.runs import RunFolder, RunnerChoice
+from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
+from encore.tablefiles.listing import refuse_outputs_among_inputs
+
+
+@dataclass(frozen=True)
+class EncodeRequest:
+    """What `encode` is asked for.
+
+    Attributes:
+        inputs: corpus files, directories and globs, local or in object storage.
+        store: URI of the store to make or to extend.
+        encoder: ``minilm``, ``hf:ID``, a hub ID or a local directory.
+        layers: layer pooling; None is the mean of the last 16 layers, or of all where there are fewer.
+        positions: ``tokens``, ``cls`` or ``mean``.
+        quantizer: ``float16``, ``uint8[:…]`` or ``sign``.
+        max_length: tokens of a document; None takes the encoder's own limit.
+        truncation_side: ``right`` or ``left``; None takes the encoder's own.
+        special_tokens: whether the vectors of special tokens are stored.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        dtype: what the forward pass runs in.
+        columns: names of the corpus columns.
+        text: what is said of the text of its files.
+        codec: lossless codec; None takes the quantizer's own.
+        unit_rows: rows of a work unit; None chooses by the size of the corpus.
+        limit: dead letters that are tolerated.
+        dead_letters: local directory that gets a copy of the dead letters.
+        like: URI of a store whose calibration is taken over.
+        prune: whether documents that have left the corpus leave the store.
+        prune_limit: how many of them may.
+        report: file that gets the report; it may not lie among the inputs. Whoever calls writes it.
+    """
+
+    inputs: tuple[str, ...]
+    store: str
+    encoder: str = "minilm"
+    layers: str | None = None
+    positions: str = "tokens"
+    quantizer: str = "sign"
+    max_length: int | None = None
+    truncation_side: str | None = None
+    special_tokens: bool = True
+    device: str = "auto"
+    dtype: str = "float32"
+    columns: CorpusColumns = field(default_factory=CorpusColumns)
+    text: TextOptions = PLAIN_TEXT
+    codec: str | None = None
+    unit_rows: int | None = None
+    limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit.parse(None))
+    dead_letters: str | None = None
+    like: str | None = None
+    prune: bool = False
+    prune_limit: PruneLimit = field(default_factory=lambda: PruneLimit.parse(None))
+    report: str | None = None
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
+
+
+def encode(
+    request: EncodeRequest, *, beam_options: Sequence[str] = (), display: ProgressDisplay | None = None
+) -> JobReport:
+    """Encode what the store does not hold yet, and commit it as one snapshot.
+
+    Raises:
+        UsageError: the request cannot be carried out; no store has been made.
+        SpecMismatch: the store is there and holds other features.
+        JobError: the pipeline failed as a whole; finished segments are kept for the next run.
+    """
+    started = time.monotonic()
+    shown = display or Silent()
+    refuse_outputs_among_inputs(
+        request.inputs, {"--dead-letters": request.dead_letters, "--report": request.report}, request.store
+    )
+    listing = list_files(request.inputs, request.text)
+    files = listing.files
+    local = RunnerChoice.of(beam_options, units=1).workers is not None
+    encoder = identify_encoder(request, local=local)
+    requested = requested_spec(request, encoder)
+    codec = request.codec or requested.quantizer.default_codec
+    check_codec(codec)
+    settled_spec(request.store, requested, request.like)
+    size = DocumentSize.of(requested)
+    with shown.preparing("encode", f"planning, {counted(len(files), 'file')}"):
+        corpus = plan(files, request.columns, request.unit_rows, size, without_damaged=True)
+    listing = replace(listing, unread=(*listing.unread, *corpus.damaged))
+    if request.prune and not corpus.documents:
+        raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
+    runner = RunnerChoice.of(beam_options, len(corpus.units))
+    copies = None if request.dead_letters is None else _folder(request.dead_letters)
+    run = RunFolder.start(Objects.open(request.store, make=True))
+
+    def measured(spec: FeatureSpec) -> FeatureSpec:
+        parts = _sample_parts(corpus, request.columns)
+        return spec.with_quantizer(
+            calibrate_with_encoder(spec, parts, request.encoder, request.device, run=run, runner=runner)
+        )
+
+    store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
+    planned = time.monotonic()
+    elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
+    expected = corpus.documents - min(len(store), len(corpus.keys))
+    job = SegmentJob("encode", store, run, corpus.units, elements, corpus.documents, expected, codec, runner)
+    passing = Passing(here=runner.workers is not None)
+    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, passing)
+    features = EncodeUnits(store, request.columns, handler)
+    totals = job.execute(features, features.open, passing, shown)
+    if copies is not None:
+        for name, data in run.dead_letter_files():
+            copies.put(f"{run.run_id}-{name}", data)
+        copies.barrier()
+    details = {
+        "corpus": {
+            "files": len(files) - len(corpus.damaged),
+            "damaged": len(corpus.damaged),
+            "documents": corpus.documents,
+            "unit_rows": corpus.unit_rows,
+            **request.text.to_dict(),
+            "unread": [{"file": it.uri, "reason": it.reason} for it in listing.unread],
+        },
+        "codec": codec,
+        "equal_lengths": FeatureExtractor(encoder, requested).equal_lengths,
+        "prepare_seconds": round(planned - started, 3),
+    }
+    pruning = Pruning.find(store, corpus, listing, request.prune_limit) if request.prune else None
+    return job.finish(totals, request.limit, started, pruning, details, complete=not corpus.damaged)
+
+
+class EncodeUnits(beam.PTransform):
+    """Work units, grouped by split → UnitFeatures."""
+
+    def __init__(self, store: Store, columns: CorpusColumns, handler: EncoderHandler) -> None:
+        super().__init__()
+        self._read = ReadUnits(store.uri, store.version, columns)
+        self._handler = handler
+
+    def open(self) -> Snapshot:
+        """What the workers of this process share."""
+        return self._read.open()
+
+    def expand(self, units: beam.PCollection) -> beam.PCollection:
+        """Read what the store lacks and encode it."""
+        handler = self._handler.with_no_batching()
+        return units | "ReadUnits" >> beam.ParDo(self._read) | "Encode" >> RunInference(handler)
+
+
+def readers_wanted(corpus: Plan, store: Store, runner: RunnerChoice) -> int:
+    """Into how many groups the units are to be parted at least.
+
+    As many as there are workers, or units with something to encode. Where little is new, as on most nights, each split
+    is read once; where much is, encoding it takes far longer than reading a split again.
+    """
+    units = -(-(len(corpus.keys) - len(store)) // corpus.unit_rows)
+    return max(min(runner.workers or UNITS_AIMED_AT, units), 1)
+
+
+def identify_encoder(request: EncodeRequest, *, local: bool) -> Encoder:
+    """The encoder that is asked for: its digests are part of the spec.
+
+    Where the work is done in this process, it is the one that does it. Elsewhere the workers load their own, on devices
+    that this machine need not have.
+    """
+    if local:
+        return resident_encoder(request.encoder, device=request.device, dtype=request.dtype)
+    encoder = load_encoder(request.encoder, device="cpu")
+    return replace(encoder, spec=replace(encoder.spec, compute_dtype=request.dtype))
+
+
+def requested_spec(request: EncodeRequest, encoder: Encoder) -> FeatureSpec:
+    """The feature spec that a request asks for, seen to be one that its encoder can give."""
+    text = replace(
+        encoder.text_spec(request.max_length, request.truncation_side), special_tokens=request.special_tokens
+    )
+    spec = FeatureSpec.build(encoder.spec, text, request.layers, request.positions, request.quantizer)
+    extractor = FeatureExtractor(encoder, spec)
+    if request.columns.pair is not None:
+        extractor.check_pairs()
+    return spec
+
+
+def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
+    samples = sample_units(corpus, smallest_keys(corpus, SAMPLE_DOCUMENTS))
+    if not samples:
+        raise UsageError("the corpus holds no document to calibrate the quantizer on")
+    # Without what is kept beside the features, whose types need not agree between files.
+    sample = read_sample(samples, replace(columns, keep=()))
+    return [DocumentBlock(sample.table.slice(at, PART_DOCUMENTS)) for at in range(0, len(sample), PART_DOCUMENTS)]
+
+
+def _folder(address: str) -> Objects:
+    """The folder of dead letters, made or reached before the work: one that cannot be must not cost the commit."""
+    try:
+        folder = Objects.open(address, make=True)
+        check_folder(folder)
+    except (UsageError, StoreError) as error:
+        raise UsageError(f"--dead-letters {error}") from error
+    return folder

@@ -1,0 +1,97 @@
+"""The first stage of an encode job: read work units, validate them, and leave out what is stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.utils.shared import Shared
+
+from encore.encoders import DocumentBlock
+from encore.featurestore import INDEX_SCHEMA
+from encore.featurestore.common import panics_as_errors
+from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
+from encore.pipelines.flow import Failure, UnitDocuments, UnitState
+from encore.pipelines.ingestion import Snapshot, settle
+
+
+class ReadUnits(beam.DoFn):
+    """Work units of one split → UnitDocuments: the documents of each unit that the snapshot lacks."""
+
+    def __init__(self, uri: str, version: int, columns: CorpusColumns) -> None:
+        self._uri, self._version, self._columns = uri, version, columns
+        self._handle = Shared()
+
+    def open(self) -> Snapshot:
+        """The snapshot, with its key index: one a process, for as long as somebody holds it."""
+        return Snapshot.shared(self._handle, self._uri, self._version)
+
+    def setup(self) -> None:
+        """Open the snapshot once a worker."""
+        self._snapshot = self.open()
+
+    def process(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments]:
+        """Read units that share a split; each goes on to the encoder before the next one is read.
+
+        Whatever goes wrong with a unit becomes its failure; the rest are then read from anew.
+        """
+        done = 0
+        while done < len(units):
+            for unit in self._read(units[done:]):
+                done += 1
+                yield unit
+                # Not held while the next one is read.
+                del unit
+
+    def _read(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments]:
+        """Up to the first that fails, and that one."""
+        reads: Iterator[UnitRead] | None = None
+        for unit in units:
+            started = time.perf_counter()
+            try:
+                with panics_as_errors():
+                    reads = reads or read_units(units, self._columns)
+                    documents = what_is_left(unit, next(reads), self._snapshot, started)
+            except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+                yield _failed(unit, Failure.of("read", error))
+                return
+            yield documents
+            del documents
+
+
+def what_is_left(unit: WorkUnit, read: UnitRead, snapshot: Snapshot, started: float) -> UnitDocuments:
+    """The valid documents of a unit that the snapshot lacks; none where their segment is finished already."""
+    documents, dead, rows = read
+    state = UnitState(
+        unit=unit.number,
+        segment=None,
+        finished=None,
+        index=documents.index_columns,
+        file=unit.file.uri,
+        rows=rows,
+        documents_in=unit.rows,
+        dead=dead,
+    )
+    state, left = settle(state, snapshot)
+    table = documents.table if state.pending else documents.table.slice(0, 0)
+    if state.pending and not left.all():
+        table = table.filter(pa.array(left))
+    return UnitDocuments(state.spent("read", time.perf_counter() - started), DocumentBlock(table))
+
+
+def _failed(unit: WorkUnit, failure: Failure) -> UnitDocuments:
+    nothing = pa.array([], pa.string())
+    state = UnitState(
+        unit=unit.number,
+        segment=None,
+        finished=None,
+        index=INDEX_SCHEMA.empty_table(),
+        file=unit.file.uri,
+        rows=np.empty(0, np.int64),
+        documents_in=unit.rows,
+        failure=failure,
+    )
+    return UnitDocuments(state, DocumentBlock.build(nothing, nothing))

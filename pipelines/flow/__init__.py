@@ -1,0 +1,17 @@
+"""What flows through the graphs of jobs, one work unit at a time, and how the next ones are read ahead."""
+
+from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow.refresh import StoredColumns, stale_in
+from encore.pipelines.flow.unit_states import Failure, Superseded, UnitDocuments, UnitFeatures, UnitOutcome, UnitState
+
+__all__ = [
+    "Failure",
+    "StoredColumns",
+    "Superseded",
+    "UnitDocuments",
+    "UnitFeatures",
+    "UnitOutcome",
+    "UnitState",
+    "overlapped",
+    "stale_in",
+]

@@ -1,0 +1,187 @@
+"""The derive job: a poorer store from a richer one, without the encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.utils.shared import Shared
+
+from encore.featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
+from encore.featurestore.calibration_sample import sample_activations
+from encore.featurestore.common import panics_as_errors, settle_fields
+from encore.featurestore.derivation import Derivation
+from encore.featurestore.quantizers import calibrate
+from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
+from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.flow import Failure, UnitFeatures, UnitState
+from encore.pipelines.ingestion.job import JobReport, SegmentJob
+from encore.pipelines.ingestion.stages import Snapshot, settle
+from encore.pipelines.ingestion.store_spec import settle_spec
+from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
+from encore.pipelines.runs import RunFolder, RunnerChoice
+
+
+@dataclass(frozen=True)
+class DeriveRequest:
+    """What `derive` is asked for; None keeps what the source has.
+
+    Attributes:
+        source: URI of the richer store.
+        store: URI of the store to make or to bring up to date.
+        layers: layer pooling of the poorer features.
+        positions: ``tokens``, ``cls`` or ``mean``.
+        quantizer: quantizer of the poorer features.
+        codec: lossless codec; None takes the quantizer's own.
+        snapshot: number or tag of the snapshot of the source; None takes the newest.
+        like: URI of a store whose calibration is taken over.
+    """
+
+    source: str
+    store: str
+    layers: str | None = None
+    positions: str | None = None
+    quantizer: str | None = None
+    codec: str | None = None
+    snapshot: int | str | None = None
+    like: str | None = None
+
+    def __post_init__(self) -> None:
+        settle_fields(self)
+
+
+@dataclass(frozen=True)
+class SourceUnit:
+    """One segment of the source store, numbered in the snapshot's order."""
+
+    number: int
+    entry: SegmentEntry
+
+
+def derive(
+    request: DeriveRequest, *, beam_options: Sequence[str] = (), display: ProgressDisplay | None = None
+) -> JobReport:
+    """Make or extend a derived store; a rerun derives only what is new.
+
+    Raises:
+        UsageError: the source does not hold what is asked for.
+        SpecMismatch: the store is there and holds other features.
+    """
+    started = time.monotonic()
+    source = Store.open(request.source, request.snapshot)
+    asked = None if request.quantizer is None else parse_quantizer(request.quantizer)
+    derivation = Derivation.build(source.spec, request.layers, request.positions, asked)
+    codec = request.codec or derivation.target.quantizer.default_codec
+    check_codec(codec)
+    if not len(source):
+        raise UsageError(f"{source.uri}: snapshot {source.version} holds no documents to derive from")
+
+    def measured(spec: FeatureSpec) -> FeatureSpec:
+        return spec.with_quantizer(calibrate(spec.quantizer, lambda: sample_activations(source, derivation)))
+
+    spec = settle_spec(request.store, derivation.target, request.like, measured)
+    store = Store.create(request.store, spec)
+    if store.uri == source.uri:
+        raise UsageError(f"{store.uri}: a store cannot be derived from itself; name another --store")
+    units = [SourceUnit(number, entry) for number, entry in enumerate(source.entries) if entry.live]
+    job = SegmentJob(
+        name="derive",
+        store=store,
+        run=RunFolder.start(store.objects),
+        units=units,
+        elements=units,
+        documents=len(source),
+        expected=max(0, len(source) - len(store)),
+        codec=codec,
+        runner=RunnerChoice.of(beam_options, len(units)),
+    )
+    passing = Passing(here=job.runner.workers is not None)
+    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, passing)
+    totals = job.execute(features, features.open, passing, display or Silent())
+    details = {"source": {"store": source.uri, "snapshot": source.version, "fingerprint": source.spec.fingerprint}}
+    return job.finish(totals, DeadLetterLimit.parse(None), started, details=details)
+
+
+class DeriveFeatures(beam.PTransform):
+    """SourceUnit → UnitFeatures of the poorer store."""
+
+    def __init__(self, derivation: Derivation, source: Store, store: Store, passing: Passing) -> None:
+        super().__init__()
+        self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version), passing)
+
+    def open(self) -> Snapshot:
+        """What the workers of this process share."""
+        return self._make.open()
+
+    def expand(self, units: beam.PCollection) -> beam.PCollection:
+        """Read what the store lacks and reduce it."""
+        return units | "DeriveUnit" >> beam.ParDo(self._make)
+
+
+class DeriveUnit(beam.DoFn):
+    """SourceUnit → UnitFeatures: reads one source segment and reduces the documents that the store lacks."""
+
+    def __init__(
+        self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int], passing: Passing
+    ) -> None:
+        self._derivation, self._source_at, self._store_at = derivation, source, store
+        self._passing = passing
+        self._handle = Shared()
+
+    def open(self) -> Snapshot:
+        """The snapshot of the store, with its key index: one a process, for as long as somebody holds it."""
+        return Snapshot.shared(self._handle, *self._store_at)
+
+    def setup(self) -> None:
+        """Open both stores once a worker."""
+        self._source = Store.open(*self._source_at)
+        self._snapshot = self.open()
+
+    def process(self, unit: SourceUnit) -> Iterator[UnitFeatures]:
+        """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""
+        try:
+            yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._passing.counts())
+        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+            yield UnitFeatures(_state(unit, self._source, failure=Failure.of("derive", error)))
+
+
+@panics_as_errors()
+def derive_unit(
+    unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: Counts
+) -> UnitFeatures:
+    """The features of a source segment's documents that the snapshot lacks; ``counts`` hears of each block."""
+    started = time.perf_counter()
+    state, left = settle(_state(unit, source), snapshot)
+    if not state.pending:
+        return UnitFeatures(state)
+    parts, saturated, start = [], 0, 0
+    counts.begin(unit.number)
+    for block in source.scan_segment(unit.entry, columns=None):
+        kept = block.take(np.flatnonzero(left[start : start + len(block)]))
+        start += len(block)
+        if len(kept):
+            features, outside = derivation.apply(kept)
+            parts.append(features)
+            saturated += outside
+        counts.add(unit.number, len(block), len(kept), int(kept.index["n_tokens"].to_numpy().sum()))
+    features = FeatureBlock.concatenate(parts)
+    tokens = int(features.index["n_tokens"].to_numpy().sum())
+    state = state.spent("derive", time.perf_counter() - started)
+    return UnitFeatures(state, features, EncodingCounts(tokens, tokens, saturated))
+
+
+def _state(unit: SourceUnit, source: Store, failure: Failure | None = None) -> UnitState:
+    index = source.live_index(unit.entry) if failure is None else source.empty_block().index
+    return UnitState(
+        unit=unit.number,
+        segment=None,
+        finished=None,
+        index=index,
+        file=source.reader(unit.entry).segment,
+        rows=np.arange(index.num_rows),
+        documents_in=unit.entry.live,
+        failure=failure,
+    )

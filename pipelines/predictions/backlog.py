@@ -1,0 +1,91 @@
+"""What a backfill has to do: segments and heads, and what lies there already for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from encore.featurestore import Store
+from encore.featurestore.segments import SegmentEntry
+from encore.featurestore.storage import Listed
+from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
+from encore.pipelines.predictions.folder import Predictions
+from encore.pipelines.predictions.presence import files_of, sound
+from encore.pipelines.predictions.segment_units import SegmentUnit
+from encore.pipelines.predictions.sources import source_files
+
+Candidates = Mapping[tuple[str, str, str], Sequence[Listed]]
+
+
+def plan_units(
+    store: Store,
+    predictions: Predictions,
+    names: Sequence[str],
+    listed: Sequence[PredictionFile],
+    *,
+    check: bool = False,
+) -> list[SegmentUnit]:
+    """The segments that some head has not scored as they stand now, with what each head needs.
+
+    A listed file that is missing, of another size or without a readable end is as good as none.
+
+    Args:
+        store: the snapshot to score.
+        predictions: the folder; what lies there of these heads is listed once.
+        names: of the heads.
+        listed: files of the folder's newest version.
+        check: have every listed file read, and scored again where it is damaged.
+    """
+    stored = files_of(predictions.objects, names)
+    wanted = set(names)
+    files = sound(predictions.objects, (file for file in listed if file.head in wanted), stored)
+    there = {file.key: file for file in files}
+    todo: list[tuple[SegmentEntry, dict[str, PredictionFile | None]]] = []
+    for entry in store.entries:
+        found = {name: there.get((name, entry.segment)) for name in names}
+        todo_here = {name: file for name, file in found.items() if check or not _is_scored(entry, file)}
+        if todo_here and entry.live:
+            todo.append((entry, todo_here))
+    unscored = ((entry, [name for name, file in lacking.items() if file is None]) for entry, lacking in todo)
+    sources = source_files(store, unscored, files)
+    unlisted = _unlisted(stored, {file.path for file in listed})
+    fingerprint = store.spec.fingerprint
+    return [
+        SegmentUnit(
+            number=number,
+            entry=entry,
+            heads=tuple(lacking),
+            listed={name: file for name, file in lacking.items() if file is not None and _is_scored(entry, file)},
+            candidates=_candidates(entry, lacking, unlisted, store.version, fingerprint),
+            older={name: file for name, file in lacking.items() if file is not None and not _is_scored(entry, file)},
+            sources=sources.get(entry.segment, {}),
+        )
+        for number, (entry, lacking) in enumerate(todo)
+    ]
+
+
+def _is_scored(entry: SegmentEntry, file: PredictionFile | None) -> bool:
+    return file is not None and file.deletions == entry.deletions
+
+
+def _unlisted(stored: Mapping[str, Listed], listed: set[str]) -> Candidates:
+    """(head, segment, deletion vector) → files that nothing lists, the newest first."""
+    found: dict[tuple[str, str, str], list[Listed]] = {}
+    for path, it in stored.items():
+        named = PREDICTION_FILE.fullmatch(path)
+        if named is not None and path not in listed:
+            found.setdefault(named.groups(), []).append(it)  # type: ignore[arg-type]
+    return {key: sorted(them, key=lambda it: it.written_at, reverse=True) for key, them in found.items()}
+
+
+def _candidates(
+    entry: SegmentEntry, names: Iterable[str], unlisted: Candidates, snapshot: int, fingerprint: str
+) -> dict[str, tuple[PredictionFile, ...]]:
+    """Head → rows of files that a run which ended before it could list them may have written for a segment."""
+    rows = {
+        name: tuple(
+            PredictionFile(name, entry.segment, entry.deletions, it.path, entry.live, it.size, snapshot, fingerprint)
+            for it in unlisted.get((name, entry.segment, entry.deletions or "all"), ())
+        )
+        for name in names
+    }
+    return {name: found for name, found in rows.items() if found}

@@ -1,0 +1,144 @@
+"""What flows through a backfill: a segment that heads have to score, while it is worked on, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from encore.featurestore import FeatureBlock
+from encore.featurestore.common import panics_as_errors
+from encore.featurestore.segments import SegmentEntry
+from encore.pipelines.flow import Failure
+from encore.pipelines.predictions.files import PredictionFile
+from encore.pipelines.predictions.sources import Sources
+
+
+@dataclass(frozen=True)
+class SegmentUnit:
+    """A segment and the heads that lack predictions for it.
+
+    Attributes:
+        number: ordinal over the plan.
+        entry: the segment, as the snapshot lists it.
+        heads: names of the heads that have to do something about it.
+        listed: head → file that is listed for the segment as it stands, and is to be read to see that it is sound.
+        candidates: head → files that nothing lists and that may be its predictions for the segment: adopted, if what
+            they hold bears that out.
+        older: head → file with its predictions under an older deletion vector: they are kept, less the deleted.
+        sources: head → files of the segments that were compacted into this one: they are put together.
+    """
+
+    number: int
+    entry: SegmentEntry
+    heads: tuple[str, ...]
+    listed: Mapping[str, PredictionFile] = field(default_factory=dict)
+    candidates: Mapping[str, tuple[PredictionFile, ...]] = field(default_factory=dict)
+    older: Mapping[str, PredictionFile] = field(default_factory=dict)
+    sources: Sources = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SegmentOutcome:
+    """What came of a segment.
+
+    Attributes:
+        unit: number of the unit.
+        documents_in: live documents of the segment.
+        scored: predictions made: documents times heads.
+        carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
+        adopted: predictions in files that an earlier run had finished and not listed.
+        checked: predictions in listed files that were read, and are as they were written.
+        files: what is to be listed.
+        seconds: stage → time spent: ``read`` is what scoring waited for; from object storage ``write`` lies beside the
+            scoring of others.
+        failure: why the unit failed as a whole.
+    """
+
+    unit: int
+    documents_in: int
+    scored: int = 0
+    carried: int = 0
+    adopted: int = 0
+    checked: int = 0
+    files: tuple[PredictionFile, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON that `from_dict` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> SegmentOutcome:
+        """Inverse of `to_dict`."""
+        failure = document["failure"]
+        nested = {
+            "files": tuple(PredictionFile(**file) for file in document["files"]),
+            "failure": None if failure is None else Failure(**failure),
+        }
+        return cls(**{**document, **nested})
+
+
+@dataclass
+class UnitAtWork:
+    """A unit between the steps of its scoring; what went wrong in one of them leaves the others nothing to do.
+
+    Attributes:
+        unit: the segment and its heads.
+        files: predictions that are there: made before, or carried over.
+        todo: heads that have to score it.
+        blocks: its documents.
+        parts: head → its predictions for each block.
+        finished: what an earlier attempt of the same run made of it: then nothing is left to do.
+        kept: ``checked``, ``adopted`` or ``carried`` → predictions that need no scoring for that reason.
+        seconds, failure: as of `SegmentOutcome`.
+    """
+
+    unit: SegmentUnit
+    files: list[PredictionFile] = field(default_factory=list)
+    todo: list[str] = field(default_factory=list)
+    blocks: Iterator[FeatureBlock] = field(default_factory=lambda: iter(()))
+    parts: dict[str, list[pa.Table]] = field(default_factory=dict)
+    finished: SegmentOutcome | None = None
+    kept: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    @contextmanager
+    def failing(self, stage: str) -> Iterator[None]:
+        """Make whatever goes wrong in a stage the failure of the unit."""
+        try:
+            with panics_as_errors():
+                yield
+        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+            self.failure = Failure.of(stage, error)
+
+    def spend(self, stage: str, since: float) -> float:
+        """Add the seconds since then to a stage's; what time it is now."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
+        return now
+
+    def outcome(self) -> SegmentOutcome:
+        """What came of it."""
+        if self.finished is not None:
+            return self.finished
+        live = self.unit.entry.live
+        if self.failure is not None:
+            return SegmentOutcome(self.unit.number, live, failure=self.failure)
+        return SegmentOutcome(
+            self.unit.number,
+            live,
+            len(self.todo) * live,
+            self.kept["carried"],
+            self.kept["adopted"],
+            self.kept["checked"],
+            tuple(self.files),
+            self.seconds,
+        )

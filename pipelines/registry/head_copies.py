@@ -1,0 +1,113 @@
+"""Heads beside their predictions, so that every worker finds them and every prediction can be traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Lock
+
+import torch
+
+from encore.featurestore import FeatureSpec, StoreError
+from encore.featurestore.storage import Objects
+from encore.featurestore.store import READ_THREADS
+from encore.heads import Head, Scorer
+from encore.heads.artefact import HEAD_FILE, WEIGHTS_FILE, read_document
+from encore.heads.labels import TrainingIds
+
+DIGEST_DIGITS = 12
+"""Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
+STAGE_AGAIN = "run encore backfill with this head again, which writes it anew"
+"""What to do about a copy that is missing or damaged."""
+
+
+def head_name(head: Head) -> str:
+    """``task@digest``: the partition that holds a head's predictions."""
+    return f"{head.task}@{head.digest[:DIGEST_DIGITS]}"
+
+
+def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
+    """Keep copies of heads below ``heads/``: what is missing or damaged there is written anew."""
+
+    def stage(head: Head) -> None:
+        try:
+            read_staged(objects, head_name(head))
+        except StoreError:
+            for file, content in head.to_files().items():
+                objects.put(f"heads/{head_name(head)}/{file}", content)
+
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        list(pool.map(stage, heads))
+
+
+def read_staged(objects: Objects, name: str) -> Head:
+    """The copy of a head that is called ``task@digest``.
+
+    Raises:
+        StoreError: it is missing, damaged, or another head than its name says.
+    """
+    folder, files = f"heads/{name}", {}
+    for file in (HEAD_FILE, WEIGHTS_FILE):
+        with suppress(FileNotFoundError):
+            files[file] = objects.get(f"{folder}/{file}")
+    head = Head.from_files(files, objects.name(folder))
+    if head_name(head) != name:
+        raise StoreError(f"{objects.name(folder)}: damaged: holds {head_name(head)}; {STAGE_AGAIN}")
+    return head
+
+
+def staged_training_ids(objects: Objects, name: str) -> TrainingIds | None:
+    """Which documents a staged head was trained on; None where its copy does not say, or is not there.
+
+    Raises:
+        StoreError: the copy is damaged.
+    """
+    path = f"heads/{name}/{HEAD_FILE}"
+    try:
+        document = read_document(objects.get(path), objects.name(path))
+        return TrainingIds.from_document(document)
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{objects.name(path)}: damaged: {error}; {STAGE_AGAIN}") from error
+
+
+class StagedHeads:
+    """The heads of a run, loaded once a process, and prepared for scoring once for all segments that need the same.
+
+    Attributes:
+        heads: name → head.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        names: Iterable[str],
+        spec: FeatureSpec,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Load heads; ``device`` and ``dtype`` are as of `Scorer`."""
+        wanted = list(names)
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            loaded = list(pool.map(lambda name: read_staged(objects, name), wanted))
+        self.heads: Mapping[str, Head] = dict(zip(wanted, loaded, strict=True))
+        self._spec, self._device, self._dtype = spec, device, dtype
+        self._lock = Lock()
+        self._names: tuple[str, ...] = ()
+        self._latest: Scorer | None = None
+
+    def scorer(self, names: Sequence[str]) -> Scorer:
+        """What scores with these heads; threads may share it.
+
+        Only the latest is kept: nearly every segment of a run lacks the same heads, and preparing a hundred takes as
+        long as scoring some hundred documents with them.
+        """
+        with self._lock:
+            if self._latest is None or self._names != tuple(names):
+                # Before the next ones are prepared: a device need not hold both.
+                self._latest = None
+                self._latest = Scorer([self.heads[name] for name in names], self._spec, self._device, self._dtype)
+                self._names = tuple(names)
+            return self._latest

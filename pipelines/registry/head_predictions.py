@@ -1,0 +1,93 @@
+"""Predictions from wherever they were written: a folder that backfill keeps, or a file that predict wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from encore.featurestore import StoreError, UsageError
+from encore.featurestore.format import read_parquet
+from encore.featurestore.storage import Address, read_file
+from encore.heads import Head
+from encore.heads.labels import TrainingIds
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.registry.head_copies import head_name, staged_training_ids
+
+ENDING = ".parquet"
+"""Of the files that `predict` writes and that are read again: it tells an object from a folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPredictions:
+    """What one head has said, and what is known of that head.
+
+    Attributes:
+        head: ``task@digest``.
+        table: its predictions, with at least ``doc_id`` and ``label``.
+        classes: all that it can answer; None where that is not known.
+        trained_on: its training documents; None where they are not known.
+    """
+
+    head: str
+    table: pa.Table
+    classes: tuple[str, ...] | None
+    trained_on: TrainingIds | None
+
+
+def read_predictions(source: str, head: str | None) -> HeadPredictions:
+    """The predictions of one head.
+
+    Args:
+        source: address of a predictions folder, or of a Parquet file of `predict`.
+        head: ``task@digest``, the task, or the head's own directory, which has a slash in it; may be None where
+            there is one head only.
+
+    Raises:
+        UsageError: no predictions there, or not exactly one head that is meant.
+        StoreError: a file, or the head, is damaged.
+    """
+    if head is not None and "/" in head:
+        # A task has no slash in its name.
+        given = Head.load(head)
+        found = _read(source, head_name(given))
+        # What an older release saved does not say; the copy among the predictions may.
+        return replace(found, classes=given.classes, trained_on=given.trained_on or found.trained_on)
+    return _read(source, head)
+
+
+def _read(source: str, head: str | None) -> HeadPredictions:
+    path = Address.parse(source).local
+    if source.endswith(ENDING) if path is None else path.is_file():
+        return _from_file(source, head)
+    predictions = Predictions.open(source)
+    name, table = predictions.read_one(head)
+    return HeadPredictions(name, table, _classes(table), staged_training_ids(predictions.objects, name))
+
+
+def _from_file(file: str, head: str | None) -> HeadPredictions:
+    try:
+        table = read_parquet(read_file(file), file)
+    except StoreError as error:
+        raise UsageError(f"{file}: not a Parquet file that encore predict wrote") from error
+    lacking = {"doc_id", "head", "label"} - set(table.column_names)
+    if lacking:
+        raise UsageError(
+            f"{file}: no column {', '.join(sorted(lacking))}; columns there: {', '.join(table.column_names)}"
+        )
+    there = sorted(pc.unique(table["head"].cast(pa.string())).to_pylist())
+    matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
+    if len(matches) != 1:
+        raise UsageError(f"{file}: name one head with --head; heads there: {', '.join(there) or 'none'}")
+    rows = table.filter(pc.equal(table["head"].cast(pa.string()), matches[0]))
+    # Several heads share a dictionary in a file.
+    return HeadPredictions(matches[0], rows, _classes(rows) if len(there) == 1 else None, None)
+
+
+def _classes(table: pa.Table) -> tuple[str, ...] | None:
+    """Every class of the head: Encore writes the dictionary of labels whole, in the order of the head's classes."""
+    label = table["label"]
+    if not pa.types.is_dictionary(label.type) or not label.num_chunks:
+        return None
+    return tuple(max((chunk.dictionary for chunk in label.chunks), key=len).cast(pa.string()).to_pylist())

@@ -1,0 +1,12 @@
+"""Removing what a predictions folder does not need: vacuum and forget, two policies over orphans."""
+
+from encore.pipelines.removal.forgetting import FolderForgotten, Forgetting, forget
+from encore.pipelines.removal.vacuum import FolderVacuum, vacuum_folder
+
+__all__ = [
+    "FolderForgotten",
+    "FolderVacuum",
+    "Forgetting",
+    "forget",
+    "vacuum_folder",
+]

@@ -1,0 +1,98 @@
+"""Vacuum of a predictions folder: remove what its newest version does not list, and what nobody can need any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from encore.featurestore.format import EMPTIED
+from encore.featurestore.history import MANIFEST
+from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_staged
+from encore.featurestore.storage import Listed
+from encore.pipelines.predictions import THREADS, Predictions
+from encore.pipelines.removal.orphans import publish_nothing, remove, unlisted
+
+
+@dataclass(frozen=True)
+class FolderVacuum:
+    """What a vacuum removed from a predictions folder, or would remove.
+
+    Attributes:
+        uri: the folder.
+        files: prediction files that the newest version does not list.
+        manifests: those of older versions.
+        lists: those that no version names that is kept.
+        staged: local files of writes that were killed.
+    """
+
+    uri: str
+    files: Sequence[Listed] = ()
+    manifests: Sequence[Listed] = ()
+    lists: Sequence[Listed] = ()
+    staged: Sequence[Path] = field(default=())
+
+    @property
+    def removed(self) -> dict[str, Sequence[Listed]]:
+        """Kind → the objects of that kind."""
+        return {"prediction files": self.files, "manifests": self.manifests, "lists": self.lists}
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs: counts and bytes."""
+        kinds = {
+            kind: {"objects": len(found), "bytes": sum(stored.size for stored in found)}
+            for kind, found in self.removed.items()
+        }
+        return {"folder": self.uri, "removed": kinds, "unfinished_writes": len(self.staged)}
+
+
+def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False) -> FolderVacuum:
+    """Remove what the newest version does not need; copies of heads and the reports of runs stay.
+
+    Args:
+        predictions: the folder; backfills may be at work on it.
+        age_limit: nothing that was written within this time is removed, and a version that was the newest within it
+            stays. It is to be longer than any backfill takes, which lists at its end what it wrote first; one that
+            takes longer loses nothing that it has listed, and does again what it has not.
+        dry_run: only say what would be removed.
+
+    Raises:
+        UsageError: the limit is negative.
+        StoreError: the newest version is damaged; nothing is removed.
+        CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
+    """
+    objects, cutoff = predictions.objects, age_cutoff(age_limit)
+    files = unlisted(predictions, cutoff)
+    # Before the manifests: what is published meanwhile is then seen to be named.
+    lists = {match[1]: it for it in objects.listing("lists") if (match := LIST.fullmatch(it.path))}
+    there = set(predictions.log.published())
+    manifests = {
+        int(match[1]): it
+        for it in objects.listing("manifests")
+        if (match := MANIFEST.fullmatch(it.path)) and int(match[1]) in there
+    }
+    kept = KeepRule(1, cutoff).kept({number: it.written_at for number, it in manifests.items()}, ())
+    old = [it for number, it in sorted(manifests.items()) if number not in kept]
+    needed = _named(predictions, kept)
+    unneeded = {digest: it for digest, it in lists.items() if digest not in needed and it.written_at < cutoff}
+    if not dry_run:
+        files = remove(predictions, files, "vacuum")
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda it: objects.replace(it.path, EMPTIED), old))
+            if unneeded:
+                # A job that has written one of them and not published yet comes too late, or is seen.
+                publish_nothing(predictions, "vacuum")
+                needed = _named(predictions, predictions.log.published())
+                unneeded = {digest: it for digest, it in unneeded.items() if digest not in needed}
+            list(pool.map(lambda it: objects.delete([it.path]), unneeded.values()))
+    return FolderVacuum(
+        objects.uri, files, old, list(unneeded.values()), remove_staged(objects, cutoff, dry_run=dry_run)
+    )
+
+
+def _named(predictions: Predictions, versions: Iterable[int]) -> set[str]:
+    """Digests of the lists that these versions name."""
+    return {part.digest for manifest in predictions.log.those(versions) for part in manifest.lists}

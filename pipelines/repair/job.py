@@ -1,0 +1,132 @@
+"""The repair job: a store made whole, and what it lost brought back out of a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from encore.featurestore import CommitConflict, FeatureSpec, Store
+from encore.featurestore.repair import Aside, Repaired, carry_out, find_salvage, list_again
+from encore.featurestore.storage import Objects
+from encore.pipelines.encoding import EncodeRequest, encode
+from encore.pipelines.ingestion import JobReport
+from encore.pipelines.predictions import Predictions
+from encore.pipelines.progress import ProgressDisplay
+from encore.pipelines.repair.predictions import FolderRepair, repair_predictions
+from encore.pipelines.repair.preview import RepairLook, RepairRequest, encoder_of
+
+LOOKS = 5
+"""Times that whole segments are looked for while others take some of them away."""
+
+
+@dataclass(frozen=True)
+class RepairResult:
+    """What a repair did.
+
+    Attributes:
+        repaired: to the store; None where nothing was damaged.
+        from_whole_segments: documents of segments that are listed again.
+        encoded: report of the encode job; None where nothing was encoded.
+        folders: what was done to predictions folders.
+        uri: of the store.
+    """
+
+    repaired: Repaired | None
+    from_whole_segments: int
+    encoded: JobReport | None
+    folders: tuple[FolderRepair, ...]
+    uri: str
+
+    @cached_property
+    def store(self) -> Store:
+        """The store after it; a StoreError where its newest manifest is left as damaged as it was."""
+        return Store.open(self.uri)
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something is left to do."""
+        left = self.repaired is not None and self.repaired.left
+        return 1 if left or (self.encoded is not None and self.encoded.exit_code) else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs."""
+        done = self.repaired
+        # No repair, and the newest manifest or a list of it is damaged: there is no store to be opened.
+        untouched = done is not None and not done.repair and done.state.is_older
+        return {
+            "repaired": None if self.repaired is None else self.repaired.to_dict(),
+            "from_whole_segments": self.from_whole_segments,
+            "encode": None if self.encoded is None else self.encoded.document,
+            "predictions": [it.to_dict() for it in self.folders],
+            "snapshot": None if untouched else self.store.version,
+            "documents": None if untouched else len(self.store),
+            "exit_code": self.exit_code,
+        }
+
+
+def repair(
+    request: RepairRequest,
+    found: RepairLook,
+    *,
+    beam_options: Sequence[str] = (),
+    display: ProgressDisplay | None = None,
+) -> RepairResult:
+    """Repair a store, then encode what it lacks of the corpus.
+
+    Raises:
+        CommitConflict: other writers were first too many times in a row; run again.
+        UsageError: the corpus cannot be encoded as it is asked for; the store is repaired.
+    """
+    objects = Objects.open(request.store)
+    done = carry_out(objects, found.plan, request.block_list) if found.plan.needed else None
+    came, report = 0, None
+    # None while nobody knows what is blocked.
+    if found.corpus is not None:
+        came = _list_again(request.store, found.corpus, "" if done is None else done.repair)
+        report = encode(
+            _encode_request(request, Store.open(request.store).spec), beam_options=beam_options, display=display
+        )
+    folders = tuple(repair_predictions(Predictions.open(uri)) for uri in request.predictions)
+    return RepairResult(done, came, report, folders, objects.uri)
+
+
+def _list_again(uri: str, corpus: pa.Table, repair_id: str) -> int:
+    """List whole segments again; how many documents came with them."""
+    for _ in range(LOOKS):
+        store = Store.open(uri)
+        found = find_salvage(store, corpus)
+        try:
+            list_again(store, found, Aside(store.objects, repair_id or "salvage"))
+        except CommitConflict:
+            # A removal took some of them: they are encoded, if they are not found at the next look.
+            continue
+        return found.documents
+    return 0
+
+
+def _encode_request(request: RepairRequest, spec: FeatureSpec) -> EncodeRequest:
+    """An encode that asks for what the store holds."""
+    return EncodeRequest(
+        inputs=request.inputs,
+        store=request.store,
+        encoder=encoder_of(request, spec),
+        layers=str(spec.layers),
+        positions=spec.positions,
+        quantizer=spec.quantizer.request,
+        max_length=spec.text.max_length,
+        truncation_side=spec.text.truncation_side,
+        special_tokens=spec.text.special_tokens,
+        device=request.device,
+        dtype=spec.encoder.compute_dtype,
+        columns=request.columns,
+        text=request.text,
+        codec=request.codec,
+        unit_rows=request.unit_rows,
+        limit=request.limit,
+        prune=request.prune,
+        prune_limit=request.prune_limit,
+    )

@@ -1,0 +1,110 @@
+"""Repairing a predictions folder: its versions are those of the store's own mechanism, its files are scored again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from encore.featurestore import CommitConflict, Store, StoreError, UsageError
+from encore.featurestore.errors import NewerFormat
+from encore.featurestore.format import new_run_id
+from encore.featurestore.history import EMPTY, Manifest, manifest_path
+from encore.featurestore.repair import Aside
+from encore.pipelines.predictions import (
+    ATTEMPTS,
+    READ_THREADS,
+    PredictionFile,
+    Predictions,
+    counts_of,
+    file_table,
+    read_document,
+)
+
+
+@dataclass(frozen=True)
+class FolderRepair:
+    """What is damaged in a predictions folder.
+
+    Attributes:
+        folder: its URI.
+        version: the version whose files are in force; after a repair, the one that it published.
+        retired: numbers of versions of which the manifest or a list is damaged.
+        unlisted: paths of listed files that are missing or damaged; the next backfill scores their segments.
+    """
+
+    folder: str
+    version: int
+    retired: tuple[int, ...]
+    unlisted: tuple[str, ...]
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is damaged."""
+        return bool(self.retired or self.unlisted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs."""
+        return vars(self) | {"retired": list(self.retired), "unlisted": list(self.unlisted)}
+
+
+def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> FolderRepair:
+    """Publish what is whole of a folder, and set aside what is damaged; the next backfill scores what is lacking.
+
+    Raises:
+        StoreError: a version is of a newer format.
+        CommitConflict: other writers were first too many times in a row.
+    """
+    objects, log = predictions.objects, predictions.log
+    objects.require_no_links()
+    for _ in range(ATTEMPTS):
+        taken = log.taken()
+        # One that a removal takes meanwhile is none.
+        tried = {number: _read(predictions, number) for number, emptied in taken.items() if not emptied}
+        read = {number: found for number, found in tried.items() if found is not None}
+        whole = {number: found for number, found in read.items() if not isinstance(found, StoreError)}
+        manifest, files = whole[max(whole)] if whole else (EMPTY, [])
+        retired = tuple(sorted(read.keys() - whole.keys()))
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            sound = list(pool.map(lambda it: predictions.find_file(it.path, it.documents) is not None, files))
+        kept = [file for file, is_sound in zip(files, sound, strict=True) if is_sound]
+        unlisted = tuple(file.path for file, is_sound in zip(files, sound, strict=True) if not is_sound)
+        found = FolderRepair(objects.uri, manifest.version, retired, unlisted)
+        if dry_run or not found.needed:
+            return found
+        newest = max(taken)
+        parent = replace(manifest, version=newest, parent=newest - 1, lists=())
+        published = log.publish(parent, "repair", counts_of(kept), file_table(kept))
+        if published is not None:
+            aside = Aside(objects, new_run_id())
+            aside.retire(manifest_path(number) for number in retired)
+            aside.move(unlisted)
+            return replace(found, version=published.version)
+    raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+
+
+def store_id_of(predictions: Predictions) -> str:
+    """Id of the store that a folder's predictions are of."""
+    return str(read_document(predictions.objects)["store_id"])
+
+
+def require_features(predictions: Predictions, store: Store) -> None:
+    """See that a folder, which is to say what a store's id was, is of such features.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if read_document(predictions.objects).get("fingerprint") != store.spec.fingerprint:
+        raise UsageError(f"{predictions.objects.uri}: holds predictions from other features than {store.uri}")
+
+
+def _read(predictions: Predictions, number: int) -> tuple[Manifest, Sequence[PredictionFile]] | StoreError | None:
+    """A version and its files, or what is wrong with it; None where it is not there."""
+    try:
+        manifest = predictions.log.find(number)
+        return None if manifest is None else (manifest, predictions.files(manifest))
+    except NewerFormat:
+        raise
+    except StoreError as error:
+        return error

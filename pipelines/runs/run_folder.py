@@ -1,0 +1,94 @@
+"""The folder of one job's run: outcomes and dead letters by work unit, and the report.
+
+A job's graph ends in these objects, written under deterministic names by the fused stage itself, so that nothing large
+goes back through the runner and the driver can count on storage what a runner only claims.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from encore.featurestore.format import new_run_id
+from encore.featurestore.storage import Objects
+from encore.featurestore.store import READ_THREADS
+from encore.pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``runs/<run id>`` below a store or a predictions folder.
+
+    What only its own job reads need not last: no job goes on after a power cut.
+
+    Attributes:
+        root: the store's or the predictions folder's objects.
+        run_id: time and a random word, so that runs sort by their start and never meet.
+    """
+
+    root: Objects
+    run_id: str
+
+    @classmethod
+    def start(cls, root: Objects) -> RunFolder:
+        """A new run, begun now."""
+        return cls(root, new_run_id())
+
+    @property
+    def path(self) -> str:
+        """The folder below the root."""
+        return f"runs/{self.run_id}"
+
+    def begin(self, job: str, snapshot: int) -> None:
+        """Say that the run is at work, and from which snapshot of the store: until there is a report, it may commit."""
+        started = json.dumps({"job": job, "snapshot": snapshot}).encode()
+        self.root.put(f"{self.path}/started.json", started, lasting=False)
+
+    def put_outcome(self, unit: int, outcome: Mapping[str, Any]) -> None:
+        """Say what came of a work unit.
+
+        A runner may run a unit again: what the first successful attempt said stands, so that work is counted once.
+        """
+        path, data = f"{self.path}/outcomes/{unit:08d}.json", json.dumps(outcome).encode()
+        if not self.root.create(path, data, lasting=False) and self.outcome(unit)["failure"] is not None:
+            self.root.put(path, data, lasting=False)
+
+    def outcomes(self, units: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
+        """Unit → outcome of these finished units, or of every one, in the order of their numbers."""
+        wanted = sorted(self.finished_units() if units is None else units)
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            return dict(zip(wanted, pool.map(self.outcome, wanted), strict=True))
+
+    def finished_units(self) -> set[int]:
+        """Numbers of the units that have an outcome."""
+        return {
+            int(path.rpartition("/")[2].removesuffix(".json")) for path, _ in self.root.walk(f"{self.path}/outcomes")
+        }
+
+    def outcome(self, unit: int) -> dict[str, Any]:
+        """The outcome of one finished unit; raises FileNotFoundError where it is not finished."""
+        return json.loads(self.root.get(f"{self.path}/outcomes/{unit:08d}.json"))  # type: ignore[no-any-return]
+
+    def put_dead_letters(self, unit: int, letters: tuple[DeadLetter, ...]) -> None:
+        """Keep a unit's dead letters; none make no object."""
+        if letters:
+            self.root.put(f"{self.path}/dead-letters/{unit:08d}.parquet", dead_letters_to_parquet(letters))
+
+    def dead_letter_files(self) -> Iterator[tuple[str, bytes]]:
+        """(file name, Parquet bytes) of every unit's dead letters."""
+        for path, _ in self.root.walk(f"{self.path}/dead-letters"):
+            yield path.rpartition("/")[2], self.root.get(path)
+
+    def put_left_corpus(self, listing: bytes) -> str:
+        """Keep the list of the documents that have left the corpus; returns its full name."""
+        path = f"{self.path}/left-corpus.parquet"
+        self.root.put(path, listing)
+        return self.root.name(path)
+
+    def put_report(self, report: Mapping[str, Any]) -> None:
+        """Keep the run's report, and the dead letters that it counts."""
+        self.root.put(f"{self.path}/report.json", json.dumps(report, indent=1).encode())
+        self.root.barrier(path for path, _ in self.root.walk(f"{self.path}/dead-letters"))

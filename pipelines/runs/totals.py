@@ -1,0 +1,124 @@
+"""Sums over the outcomes of a job's work units."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from encore.featurestore.format import read_parquet
+from encore.featurestore.segments import SegmentEntry
+from encore.pipelines.flow import Failure, UnitOutcome
+from encore.pipelines.runs.run_folder import RunFolder
+
+LOST = Failure("run", "the runner ended without an outcome for this unit")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What came of all units.
+
+    Attributes:
+        planned: units of the plan.
+        outcomes: what each finished unit said.
+        failures: unit → why it failed as a whole; a unit that the runner lost among them.
+    """
+
+    planned: int
+    outcomes: Sequence[UnitOutcome]
+    failures: Mapping[int, Failure]
+
+    @classmethod
+    def collect(cls, run: RunFolder, units: Iterable[int]) -> Totals:
+        """Read the outcomes; what the runner claims is not asked."""
+        planned = list(units)
+        found = {unit: UnitOutcome.from_dict(document) for unit, document in run.outcomes().items()}
+        failures = {unit: found[unit].failure if unit in found else LOST for unit in planned}
+        finished = [found[unit] for unit in planned if unit in found]
+        return cls(len(planned), finished, {unit: f for unit, f in failures.items() if f is not None})
+
+    def sum(self, field_name: str) -> int:
+        """Sum of a counter over all units."""
+        return sum(getattr(outcome, field_name) for outcome in self.outcomes)
+
+    @property
+    def entries(self) -> list[SegmentEntry]:
+        """Segments to list, in the plan's order."""
+        return [outcome.entry for outcome in self.outcomes if outcome.entry is not None]
+
+    @property
+    def refreshed(self) -> list[SegmentEntry]:
+        """Segments of documents with new kept columns, in the plan's order."""
+        return [outcome.refreshed_entry for outcome in self.outcomes if outcome.refreshed_entry is not None]
+
+    @property
+    def superseded(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Segment of the base snapshot → positions of documents whose text has changed."""
+        positions: dict[str, list[int]] = {}
+        for outcome in self.outcomes:
+            for segment, here in outcome.superseded.items():
+                positions.setdefault(segment, []).extend(here)
+        return {segment: np.unique(np.array(here, np.int64)) for segment, here in positions.items()}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Stage → seconds, added up over all workers."""
+        spent: Counter[str] = Counter()
+        for outcome in self.outcomes:
+            spent.update(outcome.seconds)
+        return {stage: round(seconds, 3) for stage, seconds in spent.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The part of a report that both encode and derive have."""
+        tokens, padded = self.sum("tokens"), self.sum("padded_tokens")
+        made = [o.entry for o in self.outcomes if o.entry is not None and o.encoded]
+        payload, stored = sum(e.payload_bytes for e in made), sum(e.stored_bytes for e in made)
+        return {
+            "units": {"planned": self.planned, "failed": len(self.failures)},
+            "documents": {
+                "in": self.sum("documents_in"),
+                "encoded": self.sum("encoded"),
+                "adopted": self.sum("adopted"),
+                "refreshed": self.sum("refreshed"),
+                "skipped": self.sum("skipped"),
+                "blocked": self.sum("blocked"),
+                "dead": self.sum("dead"),
+                "superseded": sum(len(here) for here in self.superseded.values()),
+            },
+            "tokens": tokens,
+            "padding_share": round(1 - tokens / padded, 4) if padded else 0.0,
+            "truncated": self.sum("truncated"),
+            "saturated": self.sum("saturated"),
+            "bytes": {
+                "payload": payload,
+                "stored": stored,
+                "stored_per_payload": round(stored / payload, 4) if payload else None,
+            },
+            "seconds": self.seconds,
+            "failures": {str(unit): asdict(failure) for unit, failure in self.failures.items()},
+        }
+
+
+@dataclass(frozen=True)
+class DeadLetterSummary:
+    """Dead letters of a run by stage and kind of reason (`DeadLetter.kind`)."""
+
+    count: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def collect(cls, run: RunFolder) -> DeadLetterSummary:
+        """Count what the units wrote."""
+        reasons: Counter[str] = Counter()
+        for name, data in run.dead_letter_files():
+            table = read_parquet(data, name, columns=["stage", "reason"])
+            kinds = pc.list_element(pc.split_pattern(table["reason"], ":", max_splits=1), 0)
+            table = table.append_column("kind", kinds)
+            for row in table.group_by(["stage", "kind"]).aggregate([([], "count_all")]).to_pylist():
+                reasons[f"{row['stage']}: {row['kind']}"] += row["count_all"]
+        return cls(sum(reasons.values()), dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))))

@@ -1,0 +1,21 @@
+"""The stores that most tests of maintenance begin with; some have their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from encore.featurestore import Store
+from tests.featurestore.building import spec_of
+from tests.featurestore.grown_stores import grown
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(str(tmp_path / "store"), spec_of())
+
+
+@pytest.fixture
+def busy(store: Store) -> Store:
+    return grown(store)

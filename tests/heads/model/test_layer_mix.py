@@ -1,0 +1,40 @@
+"""Mixing stacked layers: uniform, or by learned weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from encore.featurestore import UsageError
+from encore.heads.model.layer_mix import LayerMix
+
+
+def test_the_uniform_mix_is_the_mean_of_the_layers() -> None:
+    values = torch.randn(2, 3, 4, 5)
+    mix = LayerMix("uniform", 4)
+    torch.testing.assert_close(mix(values), values.mean(dim=2))
+    assert not list(mix.parameters())
+    assert not mix.state_dict()
+
+
+def test_the_learned_mix_starts_uniform_and_weighs_by_softmax() -> None:
+    values = torch.randn(2, 3, 4, 5)
+    mix = LayerMix("learned", 4)
+    torch.testing.assert_close(mix(values), values.mean(dim=2))
+    with torch.no_grad():
+        mix.logits.copy_(torch.tensor([0.0, 1.0, -1.0, 2.0]))
+    weights = mix.logits.detach().exp() / mix.logits.detach().exp().sum()
+    expected = sum(values[:, :, layer] * weights[layer] for layer in range(4))
+    torch.testing.assert_close(mix(values).detach(), expected)
+
+
+def test_the_learned_mix_learns() -> None:
+    mix = LayerMix("learned", 3)
+    mix(torch.randn(6, 3, 5)).square().sum().backward()
+    assert mix.logits.grad is not None
+    assert mix.logits.grad.abs().max() > 0
+
+
+def test_an_unknown_mix_is_refused() -> None:
+    with pytest.raises(UsageError, match="layer mix 'best': expected uniform or learned"):
+        LayerMix("best", 3)

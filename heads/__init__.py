@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from encore.heads.artefact import Head, check_task
+    from encore.heads.feature_dataset import FeatureDataset
     from encore.heads.labels import Labels, Split, read_labels
     from encore.heads.metrics import Evaluation, evaluate_predictions
     from encore.heads.model import POOLINGS, AttentionPooling, HeadModel, default_pooling
@@ -16,6 +17,7 @@ __all__ = [
     "AttentionPooling",
     "Epoch",
     "Evaluation",
+    "FeatureDataset",
     "Head",
     "HeadModel",
     "Labels",
@@ -35,6 +37,7 @@ _MODULES = {
     "AttentionPooling": "encore.heads.model.attention",
     "Epoch": "encore.heads.training.epochs",
     "Evaluation": "encore.heads.metrics.evaluation",
+    "FeatureDataset": "encore.heads.feature_dataset",
     "Head": "encore.heads.artefact.head",
     "HeadModel": "encore.heads.model.network",
     "Labels": "encore.heads.labels.table",

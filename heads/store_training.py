@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from encore.featurestore import DataError, Store, UsageError
 from encore.heads.artefact import Head, check_task
 from encore.heads.labels import Labels, Split, blanks_around, named
@@ -89,11 +92,11 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
         raise UsageError(f"dev share {request.dev_share}: expected a share from 0 to below 1, for example 0.1")
     for pooling in request.settings.poolings:
         check_pooling(pooling, store.spec)
-    stored, missing = _stored(store, request.labels)
+    stored, missing = partition_stored(store, request.labels, store.contains(request.labels.doc_ids))
     train_counts = LabelCounts.of(request.labels, missing)
     dev_counts, share = None, None
     if request.dev is not None:
-        dev, missing_dev = _stored(store, request.dev)
+        dev, missing_dev = partition_stored(store, request.dev, store.contains(request.dev.doc_ids))
         dev_counts = LabelCounts.of(request.dev, missing_dev)
         split = Split.given(stored, dev)
     elif request.dev_share > 0:
@@ -116,14 +119,23 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
     return StoreTraining(head, train_counts, dev_counts, tuple(split.train.counts(split.classes).tolist()))
 
 
-def _stored(store: Store, labels: Labels) -> tuple[Labels, Labels]:
+def partition_stored(store: Store, labels: Labels, stored: npt.NDArray[np.bool_]) -> tuple[Labels, Labels]:
+    """Labels of documents that are stored, and of those that are not.
+
+    Args:
+        store: for messages.
+        labels: labelled documents.
+        stored: (documents,) bool: which of them it holds.
+
+    Raises:
+        DataError: there is no label, or no document of one is stored.
+    """
     if not len(labels):
         raise DataError(f"{labels.source}: holds no labelled document")
-    stored, missing = labels.partition(store.contains(labels.doc_ids))
-    if not len(stored):
+    if not stored.any():
         raise DataError(
             f"{labels.source}: none of its {len(labels):,} labelled documents is in {store.uri} "
             f"(labelled: {named(labels.doc_ids)}); are ids and --id-column right?"
             f"{blanks_around(labels.doc_ids)}"
         )
-    return stored, missing
+    return labels.partition(stored)

@@ -10,14 +10,13 @@ import pyarrow as pa
 
 from encore.encoders import FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, UsageError
-from encore.featurestore.common import settle_fields
+from encore.featurestore.common.arguments import settle_fields
 from encore.heads import Scorer
-from encore.pipelines.backfill import load_heads
+from encore.pipelines.backfill.job import load_heads
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
 from encore.pipelines.given_texts import SOURCE, read_texts
-from encore.pipelines.predictions import MAP, PROBABILITIES, as_map, prediction_table
-from encore.pipelines.registry import head_name
+from encore.pipelines.registry.prediction_rows import prediction_rows, row_schema
 from encore.tablefiles import PLAIN_TEXT, TextOptions, find_files
 
 
@@ -109,15 +108,13 @@ def predict(request: PredictRequest) -> Predicted:
             DeadLetter(ids[r.position].as_py(), source, int(rows[r.position]), r.stage, r.reason)
             for r in extraction.rejected
         ]
-        for head, scores in zip(heads, scorer.score(extraction.features), strict=True):
-            answers = prediction_table(extraction.features.doc_ids, scores, probabilities=request.probabilities)
-            if request.probabilities:
-                lists = answers[PROBABILITIES].combine_chunks()
-                answers = answers.drop_columns([PROBABILITIES])
-                answers = answers.append_column(PROBABILITIES, as_map(lists, head.classes))
-            names = pa.repeat(head_name(head), answers.num_rows)
-            tables.append(answers.add_column(1, "head", names))
-    return Predicted(pa.concat_tables(tables) if tables else _nothing(request), tuple(dead))
+        doc_ids = extraction.features.doc_ids
+        tables += [
+            prediction_rows(doc_ids, scores, probabilities=request.probabilities)
+            for scores in scorer.score(extraction.features)
+        ]
+    nothing = row_schema(probabilities=request.probabilities).empty_table()
+    return Predicted(pa.concat_tables(tables) if tables else nothing, tuple(dead))
 
 
 def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, UnitRead]]:
@@ -132,11 +129,3 @@ def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, Un
     units = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec)).units
     reads = chain.from_iterable(read_units(group, request.columns) for group in group_by_split(units))
     return zip((unit.file.uri for unit in units), reads, strict=True)
-
-
-def _nothing(request: PredictRequest) -> pa.Table:
-    """The table for a corpus of no rows."""
-    fields = {"doc_id": pa.string(), "head": pa.string(), "label": pa.string(), "score": pa.float32()}
-    if request.probabilities:
-        fields[PROBABILITIES] = MAP
-    return pa.schema(fields).empty_table()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,13 @@ class FeatureBlock:
         if self.offsets.shape != (documents + 1,):
             raise ValueError(f"{documents} documents need {documents + 1} offsets, got shape {self.offsets.shape}")
         self.check_offsets()
+
+    def __reduce__(self) -> tuple[Callable[..., FeatureBlock], tuple[Any, ...]]:
+        """Pickle what the block holds and nothing else: Arrow's own pickle of a slice holds the whole table."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self.index.schema) as stream:
+            stream.write_table(self.index)
+        return _from_pickle, (sink.getvalue(), self.packed, self.offsets)
 
     def check_offsets(self) -> None:
         """Raise ValueError unless the offsets fit the rows."""
@@ -129,6 +137,10 @@ class FeatureBlock:
             np.concatenate([block.packed for block in blocks]),
             offsets.astype(np.int64),
         )
+
+
+def _from_pickle(index: pa.Buffer, packed: npt.NDArray[np.generic], offsets: npt.NDArray[np.int64]) -> FeatureBlock:
+    return FeatureBlock(pa.ipc.open_stream(index).read_all(), packed, offsets)
 
 
 def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import chain
 from typing import TypeVar
 
 import apache_beam as beam
@@ -14,34 +13,19 @@ import pyarrow as pa
 import torch
 from apache_beam.utils.shared import Shared
 
-from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.segments import Leases, SegmentEntry
+from encore.featurestore import Store
+from encore.featurestore.segments.buffer_pool import Leases
 from encore.featurestore.store import READ_THREADS
 from encore.pipelines.backfill.device import scoring_on
-from encore.pipelines.flow import overlapped
-from encore.pipelines.flow.read_ahead import read_ahead
-from encore.pipelines.predictions import (
-    PredictionFile,
-    Predictions,
-    SegmentOutcome,
-    SegmentUnit,
-    UnitAtWork,
-    carried,
-    new_path,
-    prediction_table,
-)
+from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
+from encore.pipelines.predictions import PredictionFile, Predictions, new_path, prediction_table
+from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
+from encore.pipelines.predictions.sources import carried
 from encore.pipelines.progress import Passing
-from encore.pipelines.registry import StagedHeads
-from encore.pipelines.runs import RunFolder, give_back_freed_memory
-
-BLOCK_BYTES = 64 << 20
-"""Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks
-that lie in two blocks are decoded twice."""
-AHEAD_UNITS = 16
-"""Segments that a worker reads ahead from object storage: reading a small one takes some six answers, scoring it less
-time than one."""
-AHEAD_BYTES = 64 << 20
-"""Packed features that a worker reads ahead from object storage."""
+from encore.pipelines.registry.head_copies import StagedHeads
+from encore.pipelines.runs.memory import give_back_freed_memory
+from encore.pipelines.runs.run_folder import RunFolder
 
 T = TypeVar("T")
 
@@ -110,8 +94,7 @@ class ScoreSegments(beam.DoFn):
         """
         if self._store.objects.on_disk and self._predictions.objects.on_disk:
             return 0
-        largest = max(min(unit.entry.payload_bytes, BLOCK_BYTES) for unit in units)
-        return max(1, min(AHEAD_UNITS, AHEAD_BYTES // max(1, largest)))
+        return segments_ahead(unit.entry for unit in units)
 
     def _read(self, unit: SegmentUnit) -> UnitAtWork:
         """Take what is finished, carry over what is still right, read what is to be scored."""
@@ -121,7 +104,7 @@ class ScoreSegments(beam.DoFn):
             if work.finished is None:
                 self._take_what_is_there(work)
                 if work.todo:
-                    work.blocks = self._blocks(unit.entry)
+                    work.blocks = segment_blocks(self._store, unit.entry, self._leases)
         return work
 
     def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:
@@ -189,15 +172,6 @@ class ScoreSegments(beam.DoFn):
         if work.finished is None:
             self._run.put_outcome(work.unit.number, outcome.to_dict())
         return outcome
-
-    def _blocks(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
-        """The documents of a segment: the first block read already, each further one while the one before is scored."""
-        rest = self._store.scan_segment(entry, BLOCK_BYTES, self._leases)
-        first = next(rest)
-        # The ids are decoded here, not while the scorer waits.
-        _ = first.doc_ids
-        blocks = chain((first,), rest)
-        return blocks if len(first) == entry.live or self._store.objects.on_disk else read_ahead(blocks)
 
     def _write_scored(self, work: UnitAtWork, name: str) -> PredictionFile:
         return self._write_file(work.unit, name, pa.concat_tables(work.parts[name]))

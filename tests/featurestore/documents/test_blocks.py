@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.featurestore import INDEX_SCHEMA, FeatureBlock
+from encore.featurestore import INDEX_SCHEMA, FeatureBlock, Store
 from encore.featurestore.documents.blocks import concatenate_indexes
-from tests.featurestore.building import block_of, spec_of
+from tests.featurestore.building import block_of, put, spec_of
 from tests.strategies import feature_blocks, feature_specs
 
 SPEC = spec_of("sign", "stack:2")
@@ -118,3 +120,25 @@ class TestKeptColumns:
         index = block_of(SPEC, {"a": "x"}).index
         joined = concatenate_indexes([INDEX_SCHEMA.empty_table(), index, index])
         assert (joined.column_names, joined.schema.types) == (INDEX_SCHEMA.names, INDEX_SCHEMA.types)
+
+
+def test_a_pickled_slice_holds_its_own_documents_alone() -> None:
+    block = block_of(SPEC, {f"document {number}": "text" for number in range(500)})
+    part = block.slice(250, 252)
+    data = pickle.dumps(part)
+    copy = pickle.loads(data)
+    assert copy.index.equals(part.index)
+    np.testing.assert_array_equal(copy.packed, part.packed)
+    np.testing.assert_array_equal(copy.offsets, part.offsets)
+    assert b"document 251" in data
+    # Arrow fills its buffers up to 64 bytes with what follows.
+    assert b"document 300" not in data
+
+
+def test_a_pickled_block_of_a_scan_holds_nothing_of_its_reader(tmp_path: Path) -> None:
+    store = put(Store.create(str(tmp_path / "store"), SPEC), {"a": "text", "b": "more text"})
+    (block,) = store.scan()
+    data = pickle.dumps(block)
+    assert type(pickle.loads(data)) is FeatureBlock
+    assert pickle.loads(data).index.equals(block.index)
+    assert store.uri.encode() not in data

@@ -14,7 +14,7 @@ from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer, Scores
-from encore.pipelines.backfill import score_stage
+from encore.pipelines.flow import segment_blocks
 from encore.pipelines.predictions import Predictions
 from tests.pipelines.backfill.test_job import run_backfill, train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
@@ -59,7 +59,7 @@ def test_predictions_are_those_from_a_disk(
         train(store, tmp_path / "far", task, poolings=(pooling,))
     run_backfill(store, tmp_path / "disk", "one", "two", probabilities=True, options=options)
     request.getfixturevalue("far")
-    request.getfixturevalue("monkeypatch").setattr(score_stage, "BLOCK_BYTES", block_bytes)
+    request.getfixturevalue("monkeypatch").setattr(segment_blocks, "BLOCK_BYTES", block_bytes)
     report = run_backfill(store, tmp_path / "far", "one", "two", probabilities=True, options=options)
     assert (report.exit_code, report.document["documents"]["scored"]) == (0, 2 * COUNT)
     assert set(report.document["seconds"]) == {"read", "score", "write"}
@@ -109,7 +109,7 @@ def test_what_is_read_ahead_has_a_limit(store: Store, tmp_path: Path, monkeypatc
     monkeypatch.setattr(Store, "scan_segment", noting)
     monkeypatch.setattr(Scorer, "score", looking)
     largest = max(entry.payload_bytes for entry in store.entries)
-    monkeypatch.setattr(score_stage, "AHEAD_BYTES", 2 * largest)
+    monkeypatch.setattr(segment_blocks, "AHEAD_BYTES", 2 * largest)
     assert run_backfill(store, tmp_path, "parity").exit_code == 0
     assert len(scored) == COUNT // UNIT
     assert all(open_by_now <= place + 2 for place, open_by_now in enumerate(scored, 1))

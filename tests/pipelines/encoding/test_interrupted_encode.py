@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from encore.featurestore import Store
 from encore.featurestore.storage.objects import Objects
 from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
+from tests.pipelines.worker_pool import worker_pool
 
 ROOT = Path(__file__).parents[3]
 COUNT = 480
@@ -79,25 +79,7 @@ def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
     """In a folder whose own packages are called like Encore's."""
     write_own_packages(tmp_path / "own")
     corpus = write_corpus(tmp_path / "a.parquet", texts(60))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    pool = subprocess.Popen(
-        [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"],
-        cwd=tmp_path / "own",
-        # The pool starts `python` from PATH for each worker.
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        options = (
-            "--runner=PortableRunner",
-            "--job_endpoint=embed",
-            "--environment_type=EXTERNAL",
-            f"--environment_config=127.0.0.1:{port}",
-        )
+    with worker_pool(tmp_path / "own") as options:
         process = encore(
             *("encode", corpus, "--store", str(tmp_path / "far"), "--encoder", encoder(), "--device", "cpu"),
             *("--unit-rows", "20", "--quantizer", "uint8", "--", *options),
@@ -105,9 +87,6 @@ def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
         )
         output, errors = process.communicate(timeout=240)
         assert process.returncode == 0, output + errors
-    finally:
-        os.killpg(pool.pid, signal.SIGKILL)
-        pool.wait()
     run_encode(tmp_path / "near", corpus, unit_rows=20, quantizer="uint8")
     far, near = Store.open(str(tmp_path / "far")), Store.open(str(tmp_path / "near"))
     assert far.spec.fingerprint == near.spec.fingerprint

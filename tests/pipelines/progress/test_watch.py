@@ -93,7 +93,7 @@ def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeyp
     encode(request(tmp_path), beam_options=["--direct_num_workers=1"])
     heard.clear()
     train(Store.open(str(tmp_path / "store")), tmp_path)
-    monkeypatch.setattr("encore.pipelines.backfill.score_stage.BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("encore.pipelines.flow.segment_blocks.BLOCK_BYTES", 20_000)
     seen = Seen()
     backfill(BackfillRequest(str(tmp_path / "store"), (str(tmp_path / "parity"),), str(tmp_path / "out")), display=seen)
     assert sum(heard) == 600

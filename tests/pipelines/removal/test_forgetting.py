@@ -19,8 +19,8 @@ from encore.featurestore.history.tags import add_tag
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
-from encore.pipelines.backfill import score_stage
 from encore.pipelines.backfill.job import BackfillRequest, backfill
+from encore.pipelines.flow import segment_blocks
 from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.removal.forgetting import Forgetting, forget
@@ -132,7 +132,7 @@ def test_no_byte_of_store_and_predictions_is_left(loop: Loop, monkeypatch: pytes
     assert loop.answers() == {name: kept[name] for name in live}
     assert done.folders[0].unscored == 1
 
-    monkeypatch.setattr(score_stage, "BLOCK_BYTES", 1 << 20)
+    monkeypatch.setattr(segment_blocks, "BLOCK_BYTES", 1 << 20)
     report = loop.backfill()
     assert (report.exit_code, report.document["documents"]["scored"]) == (0, 1)
     assert loop.answers().keys() == live | {CHANGED}

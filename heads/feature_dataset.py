@@ -1,0 +1,191 @@
+"""Stored features of labelled documents as a torch `Dataset`, for models of one's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from encore.featurestore.errors import UsageError
+from encore.featurestore.row_spans import RowSpans
+from encore.featurestore.segments.reader import SegmentReader
+from encore.featurestore.store import READ_THREADS, Store
+from encore.heads.labels.table import Labels
+from encore.heads.store_training import partition_stored
+
+Example = tuple[torch.Tensor, int]
+"""Features of a document, and the position of its class."""
+
+Packed = npt.NDArray[np.generic]
+"""(tokens, …): a document's stored numbers."""
+
+POOLINGS = ("mean",)
+
+MEMORY = 256 << 20
+"""Bytes of packed features that a process keeps unless told otherwise: of 100,000 short texts at one bit. A document is
+read with its chunk, 300 times its size, so that all but the first epoch would take several times as long without."""
+
+
+class FeatureDataset(Dataset[Example]):
+    """The labelled documents that a store holds, read when they are asked for.
+
+    An item is (features, class): float32 features (tokens, d), and the position of the label in `classes`. A store of
+    ``stack:m`` gives (tokens, m, d); one that keeps a vector a document, one token. With ``pooled="mean"`` features are
+    the mean over a document's tokens: (d,), or (m, d).
+
+    A read takes the chunks of some 1 MiB that hold a document; `torch.utils.data.DataLoader` asks for a whole batch at
+    once, in which documents of one chunk share its read. What was read is kept up to ``memory``. Beside it a process
+    holds ids, labels and 24 bytes a document. Worker processes of a loader open the store themselves; those that read
+    from object storage must be started with ``multiprocessing_context="spawn"``.
+
+    Attributes:
+        labels: the labels of the documents, in the order of the items.
+        missing: labels of documents that the store does not hold.
+        classes: names of the classes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        labels: Labels,
+        *,
+        pooled: str | None = None,
+        classes: Sequence[str] | None = None,
+        memory: int = MEMORY,
+    ) -> None:
+        """Look the documents up; no features are read yet.
+
+        Args:
+            store: the snapshot that is read.
+            labels: labelled documents; those that are not stored are left out.
+            pooled: ``mean``, or None for every token.
+            classes: their order; None takes those of the labels. Give what one was trained on to measure on another.
+            memory: bytes of packed features that each process keeps once it has read them; 0 for none.
+
+        Raises:
+            UsageError: an unknown pooling.
+            DataError: none of the documents is stored, or a label is not among ``classes``.
+            StoreError: a segment is damaged.
+        """
+        if pooled is not None and pooled not in POOLINGS:
+            raise UsageError(f"pooled {pooled!r}: expected {' or '.join(POOLINGS)}, or None")
+        spans = RowSpans.of(store, labels.doc_ids)
+        self.labels, self.missing = partition_stored(store, labels, spans.stored)
+        self.classes: tuple[str, ...] = tuple(classes or self.labels.classes)
+        self._spans = spans.take(spans.stored)
+        self._codes = self.labels.codes(self.classes)
+        self._pooled = pooled
+        self._uri, self._version = store.uri, store.version
+        self._store: Store | None = store
+        self._process = os.getpid()
+        self._readers: dict[int, SegmentReader] = {}
+        self._memory = self._left = memory
+        self._kept: dict[int, Packed] = {}
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self._codes)
+
+    def __repr__(self) -> str:
+        name = f"{self._uri}@{self._version}"
+        return f"FeatureDataset({name!r}, documents={len(self)}, classes={len(self.classes)}, pooled={self._pooled!r})"
+
+    def __getitem__(self, item: int) -> Example:
+        """One document; IndexError beyond the last one."""
+        return self.__getitems__([item])[0]
+
+    def __getitems__(self, items: Sequence[int]) -> list[Example]:
+        """Several documents, in their order; one may come twice.
+
+        Raises:
+            IndexError: there is no such document.
+            StoreError: what is read is damaged.
+            UsageError: this is a fork of the process that opened a store in object storage, and would wait for ever.
+        """
+        wanted, places = np.unique(np.arange(len(self))[np.asarray(items, np.int64)], return_inverse=True)
+        if not len(wanted):
+            return []
+        # Before any read: in a fork with a connection that did not outlive it, a read would never end.
+        spec = self._snapshot().spec
+        packed = self._packed(wanted)
+        values = spec.quantizer.dequantize(torch.from_numpy(np.concatenate(packed)), spec.width)
+        features: Sequence[torch.Tensor] = torch.split(values, [len(rows) for rows in packed])
+        if self._pooled is not None:
+            features = [document.mean(dim=0) for document in features]
+        return [(features[place], int(self._codes[wanted[place]])) for place in places]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which opens the store itself."""
+        return vars(self) | {"_store": None, "_readers": {}, "_kept": {}, "_left": self._memory}
+
+    @staticmethod
+    def collate(batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """A batch of documents of any lengths: `DataLoader` takes it as ``collate_fn``.
+
+        With ``pooled`` it is not needed: torch's own puts vectors together.
+
+        Args:
+            batch: items of the dataset.
+
+        Returns:
+            Features (documents, longest, [m,] d) float32, zeros behind a document's own; lengths (documents,) int64;
+            classes (documents,) int64.
+        """
+        features, classes = zip(*batch, strict=True)
+        lengths = torch.tensor([len(document) for document in features])
+        return pad_sequence(list(features), batch_first=True), lengths, torch.tensor(classes)
+
+    def _packed(self, documents: npt.NDArray[np.int64]) -> list[Packed]:
+        """Packed rows of the documents at these positions, each of which comes once; kept while there is memory."""
+        unread = np.array([place for place in documents.tolist() if place not in self._kept], np.int64)
+        fresh = dict(zip(unread.tolist(), self._read(unread), strict=True))
+        for place, rows in fresh.items():
+            if self._left >= rows.nbytes:
+                self._left -= rows.nbytes
+                # A copy: the rest of the batch goes.
+                self._kept[place] = rows.copy()
+        return [fresh[place] if place in fresh else self._kept[place] for place in documents.tolist()]
+
+    def _read(self, documents: npt.NDArray[np.int64]) -> list[Packed]:
+        """The same from the store: each chunk of a segment is read once."""
+        spans = self._spans.take(documents)
+        order = np.lexsort((spans.starts, spans.segments))
+        spans = spans.take(order)
+        numbers, firsts = np.unique(spans.segments, return_index=True)
+        readers = [self._reader(number) for number in numbers.tolist()]
+
+        def read(reader: SegmentReader, first: int, last: int) -> list[Packed]:
+            lengths = spans.lengths[first:last]
+            bounds = zip(spans.starts[first:last], spans.stops[first:last], strict=True)
+            rows = reader.packed_rows(np.concatenate([np.arange(start, stop) for start, stop in bounds]))
+            return np.split(rows, np.cumsum(lengths)[:-1])
+
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            parts = list(chain.from_iterable(pool.map(read, readers, firsts, [*firsts[1:], len(order)])))
+        return [parts[place] for place in np.argsort(order)]
+
+    def _reader(self, number: int) -> SegmentReader:
+        """Reader of a segment; kept, with the few hundred bytes that say how its features lie."""
+        if number not in self._readers:
+            store = self._snapshot()
+            self._readers[number] = store.reader(store.entries[number])
+        return self._readers[number]
+
+    def _snapshot(self) -> Store:
+        """The store, opened anew in a process that was started for this; UsageError in a fork that cannot read it."""
+        if self._store is None:
+            self._store, self._process = Store.open(self._uri, self._version), os.getpid()
+        if self._process != os.getpid() and not self._store.objects.on_disk:
+            raise UsageError(
+                f"{self._uri}: a connection to object storage does not outlive a fork; give the DataLoader "
+                'multiprocessing_context="spawn"'
+            )
+        return self._store

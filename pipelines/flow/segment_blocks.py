@@ -1,0 +1,45 @@
+"""The documents of a store's segments as blocks, read before they are asked for where storage is far away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from encore.featurestore import FeatureBlock, Store
+from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.pipelines.flow.read_ahead import read_ahead
+
+BLOCK_BYTES = 64 << 20
+"""Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks
+that lie in two blocks are decoded twice."""
+AHEAD_SEGMENTS = 16
+"""Segments that a worker reads ahead from object storage: reading a small one takes some six answers, scoring it less
+time than one."""
+AHEAD_BYTES = 64 << 20
+"""Packed features that a worker reads ahead from object storage."""
+
+
+def segments_ahead(entries: Iterable[SegmentEntry]) -> int:
+    """How many of these segments are read ahead from object storage: as many as hide the way, at least one."""
+    largest = max(min(entry.payload_bytes, BLOCK_BYTES) for entry in entries)
+    return max(1, min(AHEAD_SEGMENTS, AHEAD_BYTES // max(1, largest)))
+
+
+def segment_blocks(store: Store, entry: SegmentEntry, leases: Leases) -> Iterator[FeatureBlock]:
+    """The live documents of a segment: the first block is read now, and from afar each further one in a thread.
+
+    Args:
+        store: a snapshot that lists the segment.
+        entry: a segment with at least one live document.
+        leases: memory that blocks are read into.
+
+    Raises:
+        StoreError: the segment is damaged.
+    """
+    rest = store.scan_segment(entry, BLOCK_BYTES, leases)
+    first = next(rest)
+    # The ids are decoded here, not while the caller waits.
+    _ = first.doc_ids
+    blocks = chain((first,), rest)
+    return blocks if len(first) == entry.live or store.objects.on_disk else read_ahead(blocks)

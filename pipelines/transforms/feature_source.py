@@ -1,0 +1,89 @@
+"""The documents of a feature store as the source of a Beam pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any
+
+import apache_beam as beam
+
+from encore.featurestore import FeatureBlock, FeatureSpec, Store
+from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.entries import SegmentEntry
+from encore.pipelines.backfill.groups import groups_of
+from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
+
+
+@beam.typehints.with_output_types(FeatureBlock)
+class ReadFeatures(beam.PTransform):
+    """Read every live document of a store: the beginning of a pipeline, and a PCollection of `FeatureBlock`.
+
+    A block holds the documents of a segment, or of a part of one with some 64 MiB of packed features. Only names of
+    segments are shuffled; workers read the features themselves, and need to see the store where it lies.
+
+    Attributes:
+        uri: where the store lies.
+        version: number of the snapshot, which stays the one that is read while others are committed.
+        spec: what the features are.
+    """
+
+    def __init__(self, store: Store | str | PathLike[str], snapshot: int | str | None = None) -> None:
+        """Open a store and list its segments.
+
+        Args:
+            store: its URI; or the store itself, which is read at its own snapshot unless one is named.
+            snapshot: number or tag; None takes the newest.
+
+        Raises:
+            UsageError: no such store, snapshot or tag.
+            StoreError: the store's list of segments is damaged.
+        """
+        super().__init__()
+        opened = store if isinstance(store, Store) else Store.open(store, snapshot)
+        if opened is store and snapshot is not None:
+            opened = Store.open(opened.uri, snapshot)
+        self.uri: str = opened.uri
+        self.version: int = opened.version
+        self.spec: FeatureSpec = opened.spec
+        self._entries = [entry for entry in opened.entries if entry.live]
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[FeatureBlock]:
+        """Segments in groups that workers share, then their blocks."""
+        groups = groups_of(self._entries, [max(1, entry.payload_bytes) for entry in self._entries], None)
+        return (
+            begin
+            | "Plan" >> beam.Create(groups)
+            | "Spread" >> beam.Reshuffle()
+            | "Read" >> beam.ParDo(ReadSegments(self.uri, self.version))
+        )
+
+    def display_data(self) -> dict[str, Any]:
+        """Which store, which snapshot, what and how much is in it."""
+        documents = sum(entry.live for entry in self._entries)
+        return {"store": self.uri, "snapshot": self.version, "features": str(self.spec), "documents": documents}
+
+
+@beam.typehints.with_output_types(FeatureBlock)
+class ReadSegments(beam.DoFn):
+    """Groups of SegmentEntry → blocks of their live documents; from object storage the next ones are read meanwhile."""
+
+    def __init__(self, uri: str, version: int) -> None:
+        self._uri, self._version = uri, version
+
+    def setup(self) -> None:
+        """Open the store once a worker."""
+        self._store = Store.open(self._uri, self._version)
+        self._leases = Leases()
+
+    def process(self, entries: tuple[SegmentEntry, ...]) -> Iterator[FeatureBlock]:
+        """Read segments in their order; StoreError where one is damaged."""
+        ahead = 0 if self._store.objects.on_disk else segments_ahead(entries)
+        with panics_as_errors():
+            for blocks in overlapped(entries, self._open, lambda blocks, _: blocks, lambda blocks: blocks, ahead=ahead):
+                yield from blocks
+
+    def _open(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
+        return segment_blocks(self._store, entry, self._leases)

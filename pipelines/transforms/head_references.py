@@ -1,0 +1,86 @@
+"""Heads on their way to workers: by the address that they were loaded from, or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from encore.featurestore import StoreError, UsageError
+from encore.featurestore.common.arguments import several
+from encore.featurestore.storage.objects import Objects
+from encore.heads import Head
+from encore.pipelines.registry.head_copies import head_name
+
+
+@dataclass(frozen=True)
+class HeadReference:
+    """Where a worker gets a head from.
+
+    Attributes:
+        name: ``task@digest``.
+        source: URI of its directory; or the head's own files, name → content.
+    """
+
+    name: str
+    source: str | Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, given: Head | str | PathLike[str]) -> tuple[HeadReference, Head]:
+        """Refer to a head, or to the one in a directory; the head itself comes with it.
+
+        Raises:
+            UsageError: no such directory, one that is not a head, or something else than these.
+            StoreError: a file of it is missing or damaged.
+        """
+        if isinstance(given, Head):
+            return cls(head_name(given), given.to_files()), given
+        if not isinstance(given, str | PathLike):
+            raise UsageError(f"heads: {given!r} is neither a head nor the directory of one")
+        head = Head.load(given)
+        # Of a relative path the whole: workers need not run where the pipeline is made.
+        return cls(head_name(head), Objects.open(given).uri), head
+
+    def __str__(self) -> str:
+        """For messages: its directory, or its name."""
+        return self.source if isinstance(self.source, str) else self.name
+
+    def load(self) -> Head:
+        """The head, on a worker.
+
+        Raises:
+            UsageError: no such directory here.
+            StoreError: a file of it is missing or damaged, or it is another head by now.
+        """
+        if not isinstance(self.source, str):
+            return Head.from_files(self.source, self.name)
+        head = Head.load(self.source)
+        if head_name(head) != self.name:
+            raise StoreError(
+                f"{self.source}: holds {head_name(head)}, and held {self.name} when the pipeline was made; make it anew"
+            )
+        return head
+
+
+def refer_to_heads(given: Any) -> tuple[list[HeadReference], list[Head]]:
+    """References to heads of the same features, each named once, and the heads.
+
+    Args:
+        given: one or several: `Head` objects, or directories of heads.
+
+    Raises:
+        UsageError: none is named, one is named twice, or one cannot be read.
+        SpecMismatch: two take different features.
+    """
+    several_given: Sequence[Any] = [given] if isinstance(given, Head) else several(given, "heads")
+    if not several_given:
+        raise UsageError("no head is named; name at least one")
+    references, heads = (list(each) for each in zip(*map(HeadReference.of, several_given), strict=True))
+    names = [reference.name for reference in references]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
+    for reference, head in zip(references, heads, strict=True):
+        head.require(heads[0].spec, f"head {reference}", f"head {references[0]}")
+    return references, heads

@@ -1,0 +1,11 @@
+"""Transforms for Beam pipelines over stored features.
+
+`ReadFeatures` begins a pipeline with the documents of a store, `ScoreFeatures` scores them with heads:
+
+    pipeline | ReadFeatures("features") | ScoreFeatures("trained/topic")
+"""
+
+from encore.pipelines.transforms.feature_scores import ScoreFeatures
+from encore.pipelines.transforms.feature_source import ReadFeatures
+
+__all__ = ["ReadFeatures", "ScoreFeatures"]

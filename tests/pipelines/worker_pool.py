@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ def worker_pool(cwd: Path) -> Iterator[tuple[str, ...]]:
         start_new_session=True,
     )
     try:
+        _wait_for(port, pool)
         yield (
             "--runner=PortableRunner",
             "--job_endpoint=embed",
@@ -37,3 +39,13 @@ def worker_pool(cwd: Path) -> Iterator[tuple[str, ...]]:
     finally:
         os.killpg(pool.pid, signal.SIGKILL)
         pool.wait()
+
+
+def _wait_for(port: int, pool: subprocess.Popen[bytes]) -> None:
+    """Until the pool listens. A pipeline that starts first finds nobody there, and fails."""
+    while pool.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"the pool of workers ended with {pool.returncode}")

@@ -27,14 +27,10 @@ from encore.cli.options.common import (
     TextColumnOption,
     UnitRowsOption,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("encode")(writing(encode))
-
-
+@no_sync_option
 def encode(
     context: typer.Context,
     inputs: Annotated[

@@ -8,14 +8,10 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import JsonOption, SnapshotOption, StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("export")(writing(export))
-
-
+@no_sync_option
 def export(
     context: typer.Context,
     predictions: Annotated[str, typer.Argument(metavar="PREDICTIONS", help="A folder that backfill wrote.")],

@@ -20,11 +20,6 @@ from encore.cli.options.common import (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("predict")(predict)
-
-
 def predict(
     context: typer.Context,
     inputs: Annotated[

@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "finetune", seeds=3, heads=False)(finetune)
-
-
+@experiment_command(seeds=3, heads=False)
 def finetune(
     request: ExperimentRequest,
     starts: Annotated[

@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "group-out", seeds=3)(group_out)
-
-
+@experiment_command(seeds=3)
 def group_out(
     request: ExperimentRequest,
     groups: Annotated[

@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "loo", seeds=3)(loo)
-
-
+@experiment_command(seeds=3)
 def loo(
     request: ExperimentRequest,
     quantizers: Annotated[

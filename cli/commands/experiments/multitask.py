@@ -9,14 +9,10 @@ import typer
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
 from encore.cli.options.joint_training import JointPoolingOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("multitask")(writing(multitask))
-
-
+@no_sync_option
 def multitask(
     context: typer.Context,
     tasks: Annotated[str, typer.Argument(metavar="TASKS", help="TOML registry of tasks, or the word paper.")],

@@ -12,11 +12,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "quantization", seeds=5)(quantization)
-
-
+@experiment_command(seeds=5)
 def quantization(
     request: ExperimentRequest,
     quantizers: Annotated[

@@ -16,14 +16,10 @@ from encore.cli.options.common import (
     LabelColumnOption,
     SnapshotOption,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("tradeoff")(writing(tradeoff))
-
-
+@no_sync_option
 def tradeoff(
     context: typer.Context,
     store: Annotated[str, typer.Option("--store", metavar="URI", help="A rich store, such as stack:6 in float16.")],

@@ -8,14 +8,10 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import DeviceOption, DtypeOption, EncoderOption, JsonOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("wsd")(writing(wsd))
-
-
+@no_sync_option
 def wsd(
     context: typer.Context,
     train: Annotated[str, typer.Argument(metavar="TRAIN", help="Parquet with words in sentences and their senses.")],

@@ -23,14 +23,10 @@ from encore.cli.options.common import (
     TextColumnOption,
     UnitRowsOption,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("repair")(writing(repair))
-
-
+@no_sync_option
 def repair(
     context: typer.Context,
     store: StoreOption,

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from encore.pipelines.registry import FolderVerification
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("verify")(verify)
-
-
 def verify(
     context: typer.Context,
     store: StoreOption,

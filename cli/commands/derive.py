@@ -44,7 +44,7 @@ def derive(
     Run again, it derives only what the source has gained.
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
-    from encore.cli.printing.jobs import finish_job  # noqa: PLC0415
+    from encore.cli.printing.jobs import print_job_and_exit  # noqa: PLC0415
     from encore.cli.printing.tables import prepare_file  # noqa: PLC0415
     from encore.pipelines.ingestion import DeriveRequest  # noqa: PLC0415
     from encore.pipelines.ingestion import derive as run_derive  # noqa: PLC0415
@@ -53,4 +53,4 @@ def derive(
     request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)
     prepare_file(report, "--report")
     result = run_derive(request, beam_options=beam_options(context), display=display_for(error_console()))
-    finish_job(result, report, as_json=as_json)
+    print_job_and_exit(result, report, as_json=as_json)

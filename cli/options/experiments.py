@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.common import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption
+from encore.cli.options.common import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption, comma_list
 from encore.cli.options.sync import no_sync_option
 
 if TYPE_CHECKING:
@@ -127,9 +127,4 @@ def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: 
     from encore.featurestore.storage import local_folder  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
-    return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=words(only), **sizes)
-
-
-def words(text: str | None) -> tuple[str, ...]:
-    """The words of a list with commas."""
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+    return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=comma_list(only), **sizes)

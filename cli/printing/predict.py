@@ -15,7 +15,7 @@ from encore.pipelines.predict_job import Predicted
 from encore.pipelines.predictions import PROBABILITIES
 
 
-def print_predicted(predicted: Predicted, out: str | None, limit: int, *, as_json: bool) -> None:
+def print_predictions(predicted: Predicted, out: str | None, limit: int, *, as_json: bool) -> None:
     """The first predictions or all as JSON, or a file; and on standard error what was rejected."""
     table = predicted.table
     if out is not None:

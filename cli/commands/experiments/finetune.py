@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from encore.cli.options.experiments import experiment_command, words
+from encore.cli.options.common import comma_list
+from encore.cli.options.experiments import experiment_command
 from encore.cli.options.joint_training import (
     EncoderRateOption,
     JointPoolingOption,
@@ -49,6 +50,6 @@ def finetune(
     tuning = FinetuneSettings(
         epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, position=pooling, precision=precision
     )
-    plan = FinetunePlan(tuning, training_settings(steps, lr, precision, pooling), words(starts))
+    plan = FinetunePlan(tuning, training_settings(steps, lr, precision, pooling), comma_list(starts))
     outcome = run_finetune(request, plan, progress_line, training_display_for(error_console()))
     print_outcome(outcome, as_json=as_json)

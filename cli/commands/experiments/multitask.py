@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.common import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
+from encore.cli.options.common import DeviceOption, EncoderOption, JsonOption, MaxLengthOption, comma_list
 from encore.cli.options.joint_training import JointPoolingOption
 from encore.cli.options.sync import no_sync_option
 
@@ -78,7 +78,7 @@ def multitask(
 
     registry = load_tasks(tasks, data)
     request = MultitaskRequest(
-        tasks=registry.without([name.strip() for name in without.split(",") if name.strip()]),
+        tasks=registry.without(comma_list(without)),
         out=local_folder(out, "--out"),
         encoder=encoder,
         train_rows=train_rows,

@@ -131,7 +131,7 @@ def _forget(
         raise typer.BadParameter("--forget keeps no older snapshots: tag the ones to keep, and leave --keep-… out")
     from datetime import timedelta  # noqa: PLC0415
 
-    from encore.cli.printing.store.forget import print_forgetting  # noqa: PLC0415
+    from encore.cli.printing.store.vacuum import print_forgetting  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
     from encore.pipelines.removal import forget as run_forget  # noqa: PLC0415

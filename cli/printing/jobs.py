@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs, write_report
 from encore.featurestore.common import counted
-from encore.pipelines.ingestion import JobReport
+
+if TYPE_CHECKING:
+    from encore.pipelines.ingestion import JobReport
 
 REASONS_SHOWN = 5
 """Reasons and failures that are printed; the report has all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from encore.cli.printing.tables import print_json, print_next, print_pairs, print_table
 from encore.experiments.tradeoff.report import (
@@ -14,9 +15,12 @@ from encore.experiments.tradeoff.report import (
     recommendation_text,
     rising_text,
 )
-from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.summary import Point, overall
+from encore.experiments.tradeoff.summary import overall
 from encore.featurestore.common import counted
+
+if TYPE_CHECKING:
+    from encore.experiments.tradeoff.run import TradeoffReport
+    from encore.experiments.tradeoff.summary import Point
 
 
 def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bool) -> None:

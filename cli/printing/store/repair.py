@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from encore.cli.printing.store.vacuum import number_ranges
 from encore.cli.printing.tables import print_line, print_pairs
 from encore.featurestore.common import counted
-from encore.featurestore.repair import RepairPlan
-from encore.pipelines.repair import RepairLook, RepairRequest, RepairResult
+
+if TYPE_CHECKING:
+    from encore.featurestore.repair import RepairPlan
+    from encore.pipelines.repair import RepairLook, RepairRequest, RepairResult
 
 FINDINGS_SHOWN = 100
 """Findings that are printed one by one; --json and the report have all."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs
 from encore.featurestore.common import counted
-from encore.featurestore.removal import Removal, Vacuum
-from encore.featurestore.storage import Listed
 
 if TYPE_CHECKING:
+    from encore.featurestore.removal import Removal, Vacuum
+    from encore.featurestore.storage import Listed
     from encore.pipelines.removal import FolderForgotten, FolderVacuum, Forgetting
 
 

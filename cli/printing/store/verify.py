@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from encore.cli.printing.tables import human_bytes, print_json, print_line
 from encore.featurestore.common import counted
-from encore.featurestore.verification import Finding, Verification
 
 if TYPE_CHECKING:
+    from encore.featurestore.verification import Finding, Verification
     from encore.pipelines.registry import FolderVerification
 
 

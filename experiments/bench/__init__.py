@@ -13,6 +13,7 @@ from encore.experiments.bench.settings import (
     recommended,
     richest,
 )
+from encore.experiments.bench.task_bench import TaskBench, TaskExamples, calibrated
 from encore.experiments.bench.task_data import TaskData, TaskPart, read_task
 
 __all__ = [
@@ -20,9 +21,12 @@ __all__ = [
     "T_95",
     "CellStore",
     "FeatureSetting",
+    "TaskBench",
     "TaskData",
+    "TaskExamples",
     "TaskPart",
     "TaskRegistry",
+    "calibrated",
     "half_width",
     "layer_average",
     "load_tasks",

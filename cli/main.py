@@ -13,9 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from encore.cli.commands import backfill, derive, encode, evaluate, export, predict, train
-from encore.cli.commands.experiments import cost, demo, experiment, multitask, tradeoff
-from encore.cli.commands.store import compact, copy, delete, documents, inspect, repair, snapshots, tag, vacuum, verify
+from encore.cli.command_table import COMMANDS, LazyGroup
 from encore.cli.console.logs import set_up_logging
 from encore.cli.console.panels import lay_out
 from encore.cli.console.streams import flush_streams, guard_streams
@@ -26,14 +24,13 @@ from encore.cli.options.beam import BeamOptions
 INTERRUPTED = 130
 COMPLETION = "_ENCORE_COMPLETE"
 """Set by the script that `encore --show-completion` prints."""
-RESUMING = ("encode", "repair", "copy", "backfill", "derive", "multitask", "demo", "tradeoff", "experiment")
-"""Commands that find what an interrupted run has finished."""
 
 NO_TEMPORARY_FOLDER = "No usable temporary directory found"
 """What Python's tempfile says; torch asks for one as soon as it is loaded."""
 
 app = typer.Typer(
     name="encore",
+    cls=LazyGroup,
     help=(
         "Encode once, answer forever: run a Transformer encoder over a corpus once, keep its token features in a "
         "compact store, and train and score any number of classifiers from the store."
@@ -53,33 +50,6 @@ def encore(
     ] = False,
 ) -> None:
     """Nothing of its own."""
-
-
-for module in (
-    encode,
-    train,
-    backfill,
-    predict,
-    evaluate,
-    export,
-    derive,
-    inspect,
-    documents,
-    snapshots,
-    tag,
-    delete,
-    verify,
-    repair,
-    copy,
-    compact,
-    vacuum,
-    multitask,
-    cost,
-    demo,
-    experiment,
-    tradeoff,
-):
-    module.register(app)
 
 
 def main() -> NoReturn:
@@ -119,7 +89,8 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
     except typer.Exit as done:
         return done.exit_code
     except KeyboardInterrupt:
-        kept = "; finished units are kept: the same command resumes" if words[0] in RESUMING else ""
+        entry = COMMANDS.get(words[0])
+        kept = "; finished units are kept: the same command resumes" if entry and entry.resumes else ""
         return _fail(f"interrupted{kept}", INTERRUPTED)
     except BaseException as error:  # whoever runs a command gets a line and an exit code, whatever it was
         # As encore.featurestore.common.panics tells them, which would be slow to import before --help.

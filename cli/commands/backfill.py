@@ -8,14 +8,10 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import DeviceOption, HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("backfill")(writing(backfill))
-
-
+@no_sync_option
 def backfill(
     context: typer.Context,
     store: StoreOption,

@@ -8,14 +8,10 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import CodecOption, JsonOption, ReportOption, SnapshotOption, StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("derive")(writing(derive))
-
-
+@no_sync_option
 def derive(
     context: typer.Context,
     source: Annotated[str, typer.Option("--from", metavar="URI", help="The richer store.")],
@@ -48,7 +44,7 @@ def derive(
     Run again, it derives only what the source has gained.
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
-    from encore.cli.printing.jobs import finish_job  # noqa: PLC0415
+    from encore.cli.printing.jobs import print_job_and_exit  # noqa: PLC0415
     from encore.cli.printing.tables import prepare_file  # noqa: PLC0415
     from encore.pipelines.ingestion import DeriveRequest  # noqa: PLC0415
     from encore.pipelines.ingestion import derive as run_derive  # noqa: PLC0415
@@ -57,4 +53,4 @@ def derive(
     request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)
     prepare_file(report, "--report")
     result = run_derive(request, beam_options=beam_options(context), display=display_for(error_console()))
-    finish_job(result, report, as_json=as_json)
+    print_job_and_exit(result, report, as_json=as_json)

@@ -26,15 +26,12 @@ from encore.cli.options.common import (
     StoreOption,
     TextColumnOption,
     UnitRowsOption,
+    comma_list,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("encode")(writing(encode))
-
-
+@no_sync_option
 def encode(
     context: typer.Context,
     inputs: Annotated[
@@ -106,7 +103,7 @@ def encode(
     Beam's own options follow --, for example: -- --runner=FlinkRunner --flink_master=host:8081
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
-    from encore.cli.printing.jobs import finish_job  # noqa: PLC0415
+    from encore.cli.printing.jobs import print_job_and_exit  # noqa: PLC0415
     from encore.cli.printing.tables import prepare_file  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns, PruneLimit  # noqa: PLC0415
     from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
@@ -127,9 +124,7 @@ def encode(
         special_tokens=not no_special_tokens,
         device=device,
         dtype=dtype,
-        columns=CorpusColumns(
-            id_column, text_column, pair_column, tuple(name.strip() for name in keep_columns.split(",") if name.strip())
-        ),
+        columns=CorpusColumns(id_column, text_column, pair_column, comma_list(keep_columns)),
         text=TextOptions(encoding, csv_delimiter, csv_escape),
         codec=codec,
         unit_rows=unit_rows,
@@ -142,4 +137,4 @@ def encode(
     )
     prepare_file(report, "--report")
     result = run_encode(request, beam_options=beam_options(context), display=display_for(error_console()))
-    finish_job(result, report, as_json=as_json)
+    print_job_and_exit(result, report, as_json=as_json)

@@ -17,11 +17,6 @@ from encore.cli.options.common import (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("evaluate")(evaluate)
-
-
 def evaluate(
     context: typer.Context,
     predictions: Annotated[

@@ -7,15 +7,11 @@ from typing import Annotated
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.common import JsonOption, SnapshotOption, StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.common import JsonOption, SnapshotOption, StoreOption, comma_list
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("export")(writing(export))
-
-
+@no_sync_option
 def export(
     context: typer.Context,
     predictions: Annotated[str, typer.Argument(metavar="PREDICTIONS", help="A folder that backfill wrote.")],
@@ -50,12 +46,12 @@ def export(
     """
     beam_options(context, taken=False)
     from encore.cli.printing.export import print_export  # noqa: PLC0415
-    from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
+    from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
     from encore.pipelines.export import ExportRequest  # noqa: PLC0415
     from encore.pipelines.export import export as run_export  # noqa: PLC0415
 
-    kept = None if columns is None else tuple(name.strip() for name in columns.split(",") if name.strip())
+    kept = None if columns is None else comma_list(columns)
     request = ExportRequest(predictions, store, out, tuple(head or ()), kept, snapshot)
-    with progress_display("export") as progress:
+    with segment_progress("export") as progress:
         done = run_export(request, progress)
     print_export(done, out, as_json=as_json)

@@ -20,11 +20,6 @@ from encore.cli.options.common import (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("predict")(predict)
-
-
 def predict(
     context: typer.Context,
     inputs: Annotated[
@@ -67,7 +62,7 @@ def predict(
     """
     beam_options(context, taken=False)
     from encore.cli.printing.documents import prepare_out  # noqa: PLC0415
-    from encore.cli.printing.predict import print_predicted  # noqa: PLC0415
+    from encore.cli.printing.predict import print_predictions  # noqa: PLC0415
     from encore.cli.text_arguments import files_and_texts  # noqa: PLC0415
     from encore.pipelines.corpus import CorpusColumns  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
@@ -93,6 +88,6 @@ def predict(
         texts=tuple(texts),
     )
     predicted = run_predict(request)
-    print_predicted(predicted, out, limit, as_json=as_json)
+    print_predictions(predicted, out, limit, as_json=as_json)
     if predicted.dead and not predicted.table.num_rows:
         raise typer.Exit(1)

@@ -18,14 +18,10 @@ from encore.cli.options.common import (
     SnapshotOption,
     StoreOption,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("train")(writing(train))
-
-
+@no_sync_option
 def train(
     context: typer.Context,
     labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, Arrow, JSON or CSV with ids and labels.")],

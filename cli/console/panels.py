@@ -33,9 +33,7 @@ PANELS = {
 
 
 def lay_out(command: Any) -> None:
-    """Do so with a command, and with its own commands."""
-    for inner in getattr(command, "commands", {}).values():
-        lay_out(inner)
+    """Do so with a command."""
     if command.help:
         # Typer keeps the line breaks of all paragraphs but the first.
         command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in command.help.split("\n\n"))

@@ -111,3 +111,8 @@ MaxPrunedOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def comma_list(text: str | None) -> tuple[str, ...]:
+    """The words of a list with commas."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.common import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption
-from encore.cli.options.sync import writing
+from encore.cli.options.common import DeviceOption, DtypeOption, EncoderOption, JsonOption, MaxLengthOption, comma_list
+from encore.cli.options.sync import no_sync_option
 
 if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
@@ -78,22 +78,18 @@ HEADS: Mapping[str, tuple[Any, Any]] = {
 LAST: Mapping[str, tuple[Any, Any]] = {"as_json": (JsonOption, False)}
 
 
-def experiment_command(
-    app: typer.Typer, name: str, *, seeds: int, heads: bool = True
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as the command ``name``.
+def experiment_command(*, seeds: int, heads: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that the experiments share, beside its own.
 
-    The command has the shared options and those of the function, which is called with its own, with ``request``, the
-    `ExperimentRequest` that the shared ones make, and with ``as_json``.
+    The function is called with its own options, with the `ExperimentRequest` that the shared ones make as ``request``,
+    and with ``as_json``.
 
     Args:
-        app: takes the command.
-        name: of the command.
         seeds: default of ``--seeds``.
         heads: whether heads are trained on frozen features.
     """
 
-    def register(command: Callable[..., None]) -> Callable[..., None]:
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
         # The request's own class would bring torch, and --help answers at once.
         hints = get_type_hints(command, localns={"ExperimentRequest": object}, include_extras=True)
         parameters = signature(command).parameters
@@ -120,10 +116,9 @@ def experiment_command(
             for key, (kind, default) in options.items()
         ]
         vars(run)["__signature__"] = Signature([*first, *others])
-        app.command(name)(writing(run))
-        return command
+        return no_sync_option(run)
 
-    return register
+    return decorate
 
 
 def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: Any) -> ExperimentRequest:
@@ -132,9 +127,4 @@ def _request(tasks: str, out: str, data: str | None, only: str | None, **sizes: 
     from encore.featurestore.storage import local_folder  # noqa: PLC0415
 
     folder = local_folder(out, "--out")
-    return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=words(only), **sizes)
-
-
-def words(text: str | None) -> tuple[str, ...]:
-    """The words of a list with commas."""
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+    return ExperimentRequest(tasks=load_tasks(tasks, data), out=folder, only=comma_list(only), **sizes)

@@ -21,7 +21,7 @@ NoSyncOption = Annotated[
 ]
 
 
-def writing(command: Callable[..., None]) -> Callable[..., None]:
+def no_sync_option(command: Callable[..., None]) -> Callable[..., None]:
     """A command with ``--no-sync`` as its last option, which the workers of its job on this machine obey too."""
 
     @wraps(command)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from encore.cli.console.terminal import console, printable
 from encore.cli.printing.tables import print_table
-from encore.heads import Evaluation
 from encore.heads.metrics import wilson_interval
+
+if TYPE_CHECKING:
+    from encore.heads import Evaluation
 
 ALL_LISTED = 15
 """Classes up to which each is listed."""

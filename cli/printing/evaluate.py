@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from encore.cli.printing.classes import print_confusion
 from encore.cli.printing.tables import print_pairs, print_table
-from encore.heads import Evaluation
+
+if TYPE_CHECKING:
+    from encore.heads import Evaluation
 
 UNDEFINED = "not defined"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from encore.cli.printing.tables import print_json, print_pairs
 from encore.featurestore.common import counted
-from encore.pipelines.export import Exported, HeadExport
+
+if TYPE_CHECKING:
+    from encore.pipelines.export import Exported, HeadExport
 
 
 def print_export(done: Exported, out: str, *, as_json: bool) -> None:

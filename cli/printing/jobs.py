@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs, write_report
 from encore.featurestore.common import counted
-from encore.pipelines.ingestion import JobReport
 
-SHOWN = 5
+if TYPE_CHECKING:
+    from encore.pipelines.ingestion import JobReport
+
+REASONS_SHOWN = 5
 """Reasons and failures that are printed; the report has all."""
 
 
-def finish_job(report: JobReport, path: str | None, *, as_json: bool) -> None:
+def print_job_and_exit(report: JobReport, path: str | None, *, as_json: bool) -> None:
     """Print a report, write it where it was asked for, and leave with its exit code."""
     write_report(path, report.to_json())
     if as_json:
@@ -53,8 +55,8 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
     if report.get("equal_lengths"):
         lines.append(("batches", "of equal lengths alone: padding would show in this encoder's features"))
     lines.append(("dead letters", f"{dead['count']:,} (limit {dead['limit']})"))
-    lines += [("", f"  {count:,} × {reason}") for reason, count in list(dead["reasons"].items())[:SHOWN]]
-    others = sum(list(dead["reasons"].values())[SHOWN:])
+    lines += [("", f"  {count:,} × {reason}") for reason, count in list(dead["reasons"].items())[:REASONS_SHOWN]]
+    others = sum(list(dead["reasons"].values())[REASONS_SHOWN:])
     if others:
         lines.append(("", f"  {others:,} for other reasons, which the report lists"))
     failures = report["failures"]
@@ -62,7 +64,9 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
         lines.append(
             ("failed units", f"{len(failures):,} of {report['units']['planned']:,}; {failed_units_advice(failures)}")
         )
-        lines += [("", f"  unit {unit}, {f['stage']}: {f['reason']}") for unit, f in list(failures.items())[:SHOWN]]
+        lines += [
+            ("", f"  unit {unit}, {f['stage']}: {f['reason']}") for unit, f in list(failures.items())[:REASONS_SHOWN]
+        ]
     if not dead["within"]:
         lines.append(("", "over the limit: nothing was committed. Finished segments are kept: with a higher"))
         lines.append(("", "--max-dead-letters the same command only commits."))
@@ -92,9 +96,9 @@ def _unread(unread: Sequence[Mapping[str, str]]) -> list[tuple[str, object]]:
     if not unread:
         return []
     lines: list[tuple[str, object]] = [("not read", f"{len(unread):,} in the folders that were named")]
-    lines += [("", f"  {it['file']}: {it['reason']}") for it in unread[:SHOWN]]
-    if len(unread) > SHOWN:
-        lines.append(("", f"  {len(unread) - SHOWN:,} more, which the report lists"))
+    lines += [("", f"  {it['file']}: {it['reason']}") for it in unread[:REASONS_SHOWN]]
+    if len(unread) > REASONS_SHOWN:
+        lines.append(("", f"  {len(unread) - REASONS_SHOWN:,} more, which the report lists"))
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -12,11 +12,13 @@ from encore.cli.printing.classes import print_classes
 from encore.cli.printing.evaluate import figures, remarks
 from encore.cli.printing.tables import print_json, print_pairs, remark
 from encore.featurestore.common import counted
-from encore.heads import Epoch, Evaluation
 from encore.heads.labels import named
 from encore.heads.model import kind_of
-from encore.heads.store_training import LabelCounts, StoreTraining
 from encore.tablefiles.names import shown_name
+
+if TYPE_CHECKING:
+    from encore.heads import Epoch, Evaluation
+    from encore.heads.store_training import LabelCounts, StoreTraining
 
 POINT = ("pooling", "learning_rate", "batch_size", "seed")
 """What tells the heads of a grid apart."""

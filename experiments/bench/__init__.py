@@ -1,7 +1,7 @@
 """What experiments stand on: tasks and their data, results that are computed once, intervals, feature settings."""
 
 from encore.experiments.bench.cells import CellStore
-from encore.experiments.bench.intervals import T_95, half_width, sampling_half_width
+from encore.experiments.bench.intervals import Estimate, half_width, sampling_half_width
 from encore.experiments.bench.registry import TaskRegistry, load_tasks
 from encore.experiments.bench.settings import (
     FLOAT,
@@ -13,16 +13,20 @@ from encore.experiments.bench.settings import (
     recommended,
     richest,
 )
+from encore.experiments.bench.task_bench import TaskBench, TaskExamples, calibrated
 from encore.experiments.bench.task_data import TaskData, TaskPart, read_task
 
 __all__ = [
     "FLOAT",
-    "T_95",
     "CellStore",
+    "Estimate",
     "FeatureSetting",
+    "TaskBench",
     "TaskData",
+    "TaskExamples",
     "TaskPart",
     "TaskRegistry",
+    "calibrated",
     "half_width",
     "layer_average",
     "load_tasks",

@@ -1,13 +1,17 @@
-"""95 % intervals of means over seeds and over tasks."""
+"""95 % intervals of means over seeds, over documents and over tasks."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from encore.heads.metrics import Z_95
+from encore.heads.metrics import Z_95, wilson_interval
+
+Array = npt.NDArray[np.float64]
 
 T_95 = (
     *(12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281),
@@ -17,16 +21,20 @@ T_95 = (
 """97.5 % quantiles of Student's t with 1, 2, … degrees of freedom; beyond 30 the normal's is within 4 %."""
 
 
-def half_width(values: npt.NDArray[np.float64]) -> float | None:
+def t_quantile(freedom: float) -> float:
+    """97.5 % quantile of Student's t; degrees of freedom are rounded down."""
+    return T_95[max(1, int(freedom)) - 1] if freedom < len(T_95) + 1 else Z_95
+
+
+def half_width(values: Array) -> float | None:
     """Half the 95 % interval of a mean by Student's t; ``values`` (n,). None for a single value, which has none."""
     count = len(values)
     if count < 2:
         return None
-    quantile = T_95[count - 2] if count - 2 < len(T_95) else Z_95
-    return float(quantile * values.std(ddof=1) / math.sqrt(count))
+    return float(t_quantile(count - 1) * values.std(ddof=1) / math.sqrt(count))
 
 
-def sampling_half_width(accuracies: npt.NDArray[np.float64], documents: npt.NDArray[np.int64]) -> float:
+def sampling_half_width(accuracies: Array, documents: npt.NDArray[np.int64]) -> float:
     """Half the 95 % interval of a mean accuracy over tasks, for the dev documents being a sample.
 
     Args:
@@ -35,3 +43,73 @@ def sampling_half_width(accuracies: npt.NDArray[np.float64], documents: npt.NDAr
     """
     variance = (accuracies * (1 - accuracies) / documents).sum() / len(accuracies) ** 2
     return float(Z_95 * math.sqrt(variance))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its sampling variance.
+
+    Attributes:
+        mean: of what was measured.
+        variance: of the mean.
+        freedom: degrees of freedom that the variance was estimated with (Welch–Satterthwaite where it is a sum).
+    """
+
+    mean: float
+    variance: float
+    freedom: float
+
+    @classmethod
+    def of(cls, values: Array) -> Estimate:
+        """The mean over seeds and documents, both taken for samples of many.
+
+        The variance is that of the documents' means over seeds, by the number of documents, plus that of the seeds'
+        means over documents, by the number of seeds. What varies with both is counted twice, so the interval errs on
+        the wide side. A single seed says nothing of the others: then the documents are the only source.
+
+        Args:
+            values: (seeds, documents), at least two documents.
+        """
+        seeds, documents = values.shape
+        parts = [(float(values.mean(axis=0).var(ddof=1)) / documents, documents - 1)]
+        if seeds > 1:
+            parts.append((float(values.mean(axis=1).var(ddof=1)) / seeds, seeds - 1))
+        return cls(float(values.mean()), *_summed(parts))
+
+    @classmethod
+    def of_accuracy(cls, right: npt.NDArray[np.bool_]) -> Estimate:
+        """The mean accuracy; ``right`` (seeds, documents) says which documents were predicted right.
+
+        Where every document is right, or none, documents do not vary, and Wilson's interval stands in: the width given
+        here reaches from the mean to its other end.
+        """
+        found = cls.of(right.astype(np.float64))
+        if found.variance > 0:
+            return found
+        documents = right.shape[1]
+        low, high = wilson_interval(round(found.mean * documents), documents)
+        return cls(found.mean, ((high - low) / Z_95) ** 2, math.inf)
+
+    @classmethod
+    def average(cls, estimates: Sequence[Estimate]) -> Estimate:
+        """The mean of independent estimates: of the tasks at hand, which are not taken for a sample."""
+        count = len(estimates)
+        parts = [(each.variance / count**2, each.freedom) for each in estimates]
+        return cls(sum(each.mean for each in estimates) / count, *_summed(parts))
+
+    @property
+    def half_width(self) -> float:
+        """Half the 95 % interval, by Student's t."""
+        return t_quantile(self.freedom) * math.sqrt(self.variance)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval."""
+        return self.mean - self.half_width, self.mean + self.half_width
+
+
+def _summed(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Variance and degrees of freedom of a sum of independent (variance, degrees of freedom)."""
+    variance = sum(part for part, _ in parts)
+    spread = sum(part**2 / freedom for part, freedom in parts)
+    return variance, variance**2 / spread if spread else math.inf

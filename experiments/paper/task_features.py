@@ -1,4 +1,4 @@
-"""One task on the frozen features of one encoder: encoded once, derived for every setting, gone when measured."""
+"""One task on the frozen features of one encoder: encoded once into a store that is gone when all is measured."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.experiments.bench import CellStore, FeatureSetting, TaskData, richest
+from encore.experiments.bench import CellStore, FeatureSetting, TaskBench, TaskData, TaskExamples, calibrated, richest
 from encore.experiments.paper.request import Experiment
-from encore.featurestore import FeatureBlock, JobError, Store
+from encore.featurestore import FeatureSpec, JobError, Store, parse_quantizer
 from encore.featurestore.common import counted
-from encore.heads import Evaluation, Labels, train_head
+from encore.featurestore.derivation import Derivation
+from encore.heads import Evaluation
 from encore.heads.labels import Split
 from encore.heads.model import kind_of
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.ingestion import DeriveRequest, JobReport, derive
-from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.progress import ProgressDisplay
 
 Say = Callable[[str], None]
 """Told what is about to be done, and what has been found."""
@@ -60,18 +60,20 @@ class FrozenTask:
         if not missing:
             return
         rich = self._rich(tuple(missing))
-        for setting, left in missing.items():
-            store = self._derived(rich, setting)
-            examples = _Gathered.of(store, self.data)
-            for seed in left:
-                found = self._train(store, examples, setting, seed)
+        (train, lost), (dev, lost_dev) = (
+            labels.partition(rich.contains(labels.doc_ids)) for labels in (self.data.train.labels, self.data.dev.labels)
+        )
+        bench = TaskBench(rich, train, dev, Split.given(train, dev).classes)
+        not_stored, tokens = len(lost) + len(lost_dev), rich.manifest.counts["tokens"] / len(rich)
+        for setting, seeds in missing.items():
+            examples = bench.derive(_spec_of(rich, setting))
+            for seed in seeds:
+                found = {**self._train(examples, setting, seed, tokens), "not_stored": not_stored}
                 self.cells.put(self._key(setting, seed), found)
                 self.say(
                     f"{self.data.task.name}, {self.label}, {setting.name}, seed {seed}: "
                     f"{found['accuracy']:.4f} ({found['seconds']:.1f} s)"
                 )
-            if store.uri != rich.uri:
-                shutil.rmtree(self._folder / _folder_name(setting))
         shutil.rmtree(self._folder)
 
     def missing(self, settings: Sequence[FeatureSetting]) -> dict[FeatureSetting, list[int]]:
@@ -99,70 +101,30 @@ class FrozenTask:
         count = counted(len(documents), "document")
         self.say(f"{self.data.task.name}: encoding {count} with {self.label}, {layers} {positions}")
         rich = FeatureSetting("rich", "", layers, positions, "")
-        target = self._folder / _folder_name(rich)
+        target = self._folder / f"{layers.replace(':', '')}-{positions}-{rich.quantizer}"
         return encode_documents(self.experiment, self.data, corpus, target, self.encoder, rich, self.display)
 
-    def _derived(self, rich: Store, setting: FeatureSetting) -> Store:
-        held = (str(rich.spec.layers), rich.spec.positions, rich.spec.quantizer.request)
-        if held == (setting.layers, setting.positions, setting.quantizer):
-            return rich
-        uri = str(self._folder / _folder_name(setting))
-        report = derive(
-            DeriveRequest(rich.uri, uri, setting.layers, setting.positions, setting.quantizer, codec="none"),
-            display=Silent(),
-        )
-        _require_done(report, "derive", uri)
-        return Store.open(uri)
-
-    def _train(self, store: Store, examples: _Gathered, setting: FeatureSetting, seed: int) -> dict[str, Any]:
+    def _train(self, examples: TaskExamples, setting: FeatureSetting, seed: int, tokens: float) -> dict[str, Any]:
+        """A cell, of documents with so many tokens on average."""
         started = time.monotonic()
-        split = examples.split
-        trained = train_head(
-            examples.train,
-            split.train.codes(split.classes),
-            store.spec,
-            split.classes,
-            dev=examples.dev,
-            dev_codes=examples.dev_labels.codes(split.classes),
-            settings=setting.train_settings(self.experiment.request.epochs, seed),
-        )
-        tokens = store.manifest.counts["tokens"] / len(store)
+        trained = examples.train_head(setting.train_settings(self.experiment.request.epochs, seed))
+        spec = examples.train.spec
         return {
-            **accuracy_of(trained.evaluation, len(split.train)),
-            "not_stored": examples.missing,
+            **accuracy_of(trained.evaluation, len(examples.train)),
             "group": self.data.task.group,
             "layers": setting.layers,
             "positions": setting.positions,
             "pooling": kind_of(trained.model.pooling),
-            "quantizer": store.spec.quantizer.request,
+            "quantizer": spec.quantizer.request,
             "layer_mix": setting.layer_mix,
             "queries": setting.queries,
             "tokens_per_document": tokens,
-            "bytes_per_document": store.spec.row_bytes * (tokens if setting.positions == "tokens" else 1),
+            "bytes_per_document": spec.row_bytes * (tokens if setting.positions == "tokens" else 1),
             "best_epoch": trained.best.number,
             "epochs": trained.best.epochs,
-            "fingerprint": store.spec.fingerprint,
+            "fingerprint": spec.fingerprint,
             "seconds": round(time.monotonic() - started, 3),
         }
-
-
-@dataclass(frozen=True, eq=False)
-class _Gathered:
-    """The stored documents of a task, gathered once for all seeds."""
-
-    split: Split
-    train: FeatureBlock
-    dev: FeatureBlock
-    dev_labels: Labels
-    missing: int
-
-    @classmethod
-    def of(cls, store: Store, data: TaskData) -> _Gathered:
-        parts = [labels.partition(store.contains(labels.doc_ids)) for labels in (data.train.labels, data.dev.labels)]
-        (train, _), (dev, _) = parts
-        split = Split.given(train, dev)
-        missing = sum(len(left) for _, left in parts)
-        return cls(split, store.gather(train.doc_ids), store.gather(dev.doc_ids), dev, missing)
 
 
 def encode_documents(
@@ -197,7 +159,11 @@ def encode_documents(
         ),
         display=display,
     )
-    _require_done(report, "encode", str(target))
+    if report.exit_code:
+        reasons = report.document["dead_letters"]["reasons"]
+        raise JobError(
+            f"encode into {target} did not finish ({reasons or 'units failed'}); run the experiment again to resume"
+        )
     return Store.open(str(target))
 
 
@@ -219,14 +185,8 @@ def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[
     }
 
 
-def _folder_name(setting: FeatureSetting) -> str:
-    words = (setting.layers, setting.positions, setting.quantizer)
-    return "-".join(word.replace(":", "") for word in words)
-
-
-def _require_done(report: JobReport, job: str, uri: str) -> None:
-    if report.exit_code:
-        reasons = report.document["dead_letters"]["reasons"]
-        raise JobError(
-            f"{job} into {uri} did not finish ({reasons or 'units failed'}); run the experiment again to resume"
-        )
+def _spec_of(rich: Store, setting: FeatureSetting) -> FeatureSpec:
+    """The calibrated spec of a setting's features."""
+    derivation = Derivation.build(rich.spec, setting.layers, setting.positions, parse_quantizer(setting.quantizer))
+    target = derivation.target
+    return target if target.quantizer.calibrated else target.with_quantizer(calibrated(rich, derivation))

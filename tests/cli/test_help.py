@@ -8,24 +8,17 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from encore.cli.console.panels import MANY, PANELS
-from encore.cli.main import command, run
+from encore.cli.main import run
+from tests.cli.loading import load_commands
 
 ROOT = Path(__file__).parents[2]
 
 
-def all_commands() -> dict[str, Any]:
-    """Words → command, those of experiment among them."""
-    found = dict(command().commands)
-    inner = {f"experiment {name}": it for name, it in found["experiment"].commands.items()}
-    return {**found, **inner}
-
-
-COMMANDS = all_commands()
+COMMANDS = load_commands()
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -17,16 +17,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import typer.main
 
 import encore.featurestore.storage.objects
-from encore.cli.main import app, run
+from encore.cli.main import run
 from encore.featurestore import Store
 from encore.featurestore.format.seal import seal
 from encore.featurestore.history.tags import add_tag
 from encore.heads import Labels, TrainSettings
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
+from tests.cli.loading import load_commands
 from tests.pipelines.jobs import ONE_WORKER, encoder, run_encode, texts, write_corpus
 from tests.s3 import REGION, UNWANTED
 
@@ -153,7 +153,7 @@ def refused(site: Site, words: list[str], code: int, says: str, capsys: pytest.C
 def test_every_command_that_takes_a_store_is_here() -> None:
     takes = {
         name
-        for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+        for name, command in load_commands().items()
         if any({"--store", "--from", "--like"} & set(option.opts) for option in command.params)
     }
     assert takes == {name.split()[0] for name in (*READERS, *MAKERS)}

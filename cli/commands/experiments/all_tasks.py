@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from encore.cli.options.experiments import experiment_command
 from encore.cli.options.joint_training import (
     EncoderRateOption,
@@ -19,11 +17,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "all-tasks", seeds=1, heads=False)(all_tasks)
-
-
+@experiment_command(seeds=1, heads=False)
 def all_tasks(
     request: ExperimentRequest,
     steps: StepsOption = 1000,

@@ -12,11 +12,6 @@ from encore.cli.options.common import JsonOption
 ASSUMED = "assumed; what it stands for is printed"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("cost")(cost)
-
-
 def cost(
     context: typer.Context,
     encoder: Annotated[

@@ -8,14 +8,10 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import EncoderOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(writing(demo))
-
-
+@no_sync_option
 def demo(
     context: typer.Context,
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = "demo-output",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from encore.cli.options.experiments import experiment_command, words
+from encore.cli.options.common import comma_list
+from encore.cli.options.experiments import experiment_command
 from encore.cli.options.joint_training import (
     EncoderRateOption,
     JointPoolingOption,
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "finetune", seeds=3, heads=False)(finetune)
-
-
+@experiment_command(seeds=3, heads=False)
 def finetune(
     request: ExperimentRequest,
     starts: Annotated[
@@ -53,6 +50,6 @@ def finetune(
     tuning = FinetuneSettings(
         epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, position=pooling, precision=precision
     )
-    plan = FinetunePlan(tuning, training_settings(steps, lr, precision, pooling), words(starts))
+    plan = FinetunePlan(tuning, training_settings(steps, lr, precision, pooling), comma_list(starts))
     outcome = run_finetune(request, plan, progress_line, training_display_for(error_console()))
     print_outcome(outcome, as_json=as_json)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from encore.cli.options.experiments import experiment_command
 
 if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "frozen", seeds=3)(frozen)
-
-
+@experiment_command(seeds=3)
 def frozen(
     request: ExperimentRequest,
     *,

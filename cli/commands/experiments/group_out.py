@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from encore.cli.options.experiments import experiment_command, words
+from encore.cli.options.common import comma_list
+from encore.cli.options.experiments import experiment_command
 from encore.cli.options.joint_training import (
     EncoderRateOption,
     JointPoolingOption,
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "group-out", seeds=3)(group_out)
-
-
+@experiment_command(seeds=3)
 def group_out(
     request: ExperimentRequest,
     groups: Annotated[
@@ -47,7 +44,7 @@ def group_out(
     from encore.experiments.training import training_display_for  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
-    plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), groups=words(groups))
+    plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), groups=comma_list(groups))
     outcome = run_group_out(
         request, plan, progress_line, display_for(error_console()), training_display_for(error_console())
     )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from encore.cli.options.experiments import experiment_command, words
+from encore.cli.options.common import comma_list
+from encore.cli.options.experiments import experiment_command
 from encore.cli.options.joint_training import (
     EncoderRateOption,
     JointPoolingOption,
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "loo", seeds=3)(loo)
-
-
+@experiment_command(seeds=3)
 def loo(
     request: ExperimentRequest,
     quantizers: Annotated[
@@ -46,6 +43,6 @@ def loo(
     from encore.experiments.training import training_display_for  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
-    plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), words(quantizers))
+    plan = LeaveOutPlan(training_settings(steps, lr, precision, pooling), comma_list(quantizers))
     outcome = run_loo(request, plan, progress_line, display_for(error_console()), training_display_for(error_console()))
     print_outcome(outcome, as_json=as_json)

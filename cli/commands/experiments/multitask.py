@@ -7,16 +7,12 @@ from typing import Annotated
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.common import DeviceOption, EncoderOption, JsonOption, MaxLengthOption
+from encore.cli.options.common import DeviceOption, EncoderOption, JsonOption, MaxLengthOption, comma_list
 from encore.cli.options.joint_training import JointPoolingOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("multitask")(writing(multitask))
-
-
+@no_sync_option
 def multitask(
     context: typer.Context,
     tasks: Annotated[str, typer.Argument(metavar="TASKS", help="TOML registry of tasks, or the word paper.")],
@@ -82,7 +78,7 @@ def multitask(
 
     registry = load_tasks(tasks, data)
     request = MultitaskRequest(
-        tasks=registry.without([name.strip() for name in without.split(",") if name.strip()]),
+        tasks=registry.without(comma_list(without)),
         out=local_folder(out, "--out"),
         encoder=encoder,
         train_rows=train_rows,

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from encore.cli.options.experiments import experiment_command, words
+from encore.cli.options.common import comma_list
+from encore.cli.options.experiments import experiment_command
 
 if TYPE_CHECKING:
     from encore.experiments.paper import ExperimentRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    experiment_command(app, "quantization", seeds=5)(quantization)
-
-
+@experiment_command(seeds=5)
 def quantization(
     request: ExperimentRequest,
     quantizers: Annotated[
@@ -37,5 +34,5 @@ def quantization(
     from encore.experiments.paper import QuantizationGrid, run_quantization  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
-    grid = QuantizationGrid(words(quantizers), words(placements))
+    grid = QuantizationGrid(comma_list(quantizers), comma_list(placements))
     print_outcome(run_quantization(request, grid, progress_line, display_for(error_console())), as_json=as_json)

@@ -16,14 +16,10 @@ from encore.cli.options.common import (
     LabelColumnOption,
     SnapshotOption,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("tradeoff")(writing(tradeoff))
-
-
+@no_sync_option
 def tradeoff(
     context: typer.Context,
     store: Annotated[str, typer.Option("--store", metavar="URI", help="A rich store, such as stack:6 in float16.")],
@@ -91,7 +87,8 @@ def tradeoff(
     Run again, it trains only what is missing, whatever the budget.
     """
     beam_options(context, taken=False)
-    from encore.cli.printing.experiments.tradeoff import print_tradeoff, progress_display  # noqa: PLC0415
+    from encore.cli.printing.experiments.tradeoff import print_tradeoff  # noqa: PLC0415
+    from encore.cli.printing.progress import trial_progress  # noqa: PLC0415
     from encore.experiments.tradeoff.measurement import LabelFiles  # noqa: PLC0415
     from encore.experiments.tradeoff.report import check_folder, write_report_files  # noqa: PLC0415
     from encore.experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
@@ -120,7 +117,7 @@ def tradeoff(
         workers=workers,
     )
     check_folder(folder)
-    with progress_display() as progress:
+    with trial_progress() as progress:
         report = run_tradeoff(request, progress)
     files = write_report_files(report)
     print_tradeoff(report, files, as_json=as_json)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import DeviceOption, DtypeOption, EncoderOption, JsonOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from encore.experiments.word_sense import ProbeResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("wsd")(writing(wsd))
-
-
+@no_sync_option
 def wsd(
     context: typer.Context,
     train: Annotated[str, typer.Argument(metavar="TRAIN", help="Parquet with words in sentences and their senses.")],
@@ -60,7 +61,6 @@ def wsd(
     beam_options(context, taken=False)
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import progress_line  # noqa: PLC0415
-    from encore.cli.printing.experiments.word_sense import print_probe  # noqa: PLC0415
     from encore.experiments.word_sense import ProbeRequest, run_probe  # noqa: PLC0415
     from encore.featurestore.storage import local_folder  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
@@ -70,4 +70,29 @@ def wsd(
         train, test, folder, encoder, tuple(layer or ()), tuple(quantizer or ()), first_senses, device, dtype
     )
     result = run_probe(request, progress_line, display_for(error_console()))
-    print_probe(result, result.write(folder), as_json=as_json)
+    _print_probe(result, result.write(folder), as_json=as_json)
+
+
+def _print_probe(result: ProbeResult, files: tuple[Path, Path], *, as_json: bool) -> None:
+    """The rows of the paper's Table 4, the figures by data set, and where the files are."""
+    from encore.cli.printing.tables import print_json, print_line, print_table  # noqa: PLC0415
+
+    parquet, report = files
+    if as_json:
+        print_json(
+            {
+                "encoder": result.encoder,
+                "train": result.train,
+                "test": result.test,
+                "sentences": result.sentences,
+                "without_vector": list(result.without_vector),
+                "lines": [line.to_dict() for line in result.lines],
+                "parquet": str(parquet),
+                "report": str(report),
+            }
+        )
+        return
+    print_table("Word senses by the nearest centroid, in %", result.head, result.table)
+    print_table("F1 in % on the covered instances, by data set", ["features", *result.parts], result.table_of_parts)
+    for line in (*result.summary.split("\n"), f"figures: {parquet}", f"tables: {report}"):
+        print_line(line)

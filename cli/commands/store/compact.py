@@ -9,14 +9,10 @@ import typer
 from encore.cli.options.beam import beam_options
 from encore.cli.options.byte_sizes import parse_bytes
 from encore.cli.options.common import JsonOption, StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("compact")(writing(compact))
-
-
+@no_sync_option
 def compact(
     context: typer.Context,
     store: StoreOption,

@@ -8,14 +8,10 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import JsonOption, StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("copy")(writing(copy))
-
-
+@no_sync_option
 def copy(
     context: typer.Context,
     store: StoreOption,
@@ -39,12 +35,12 @@ def copy(
     Example: encore copy --store features --to s3://bucket/features
     """
     beam_options(context, taken=False)
-    from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
+    from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
     from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore.common import counted  # noqa: PLC0415
     from encore.featurestore.rewriting import copy_store  # noqa: PLC0415
 
-    with progress_display("copy") as progress:
+    with segment_progress("copy") as progress:
         done = copy_store(store, to, snapshot, progress=progress)
     if as_json:
         print_json(

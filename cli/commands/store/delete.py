@@ -15,14 +15,10 @@ from encore.cli.options.common import (
     JsonOption,
     StoreOption,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("delete")(writing(delete))
-
-
+@no_sync_option
 def delete(
     context: typer.Context,
     store: StoreOption,

@@ -10,11 +10,6 @@ from encore.cli.options.beam import beam_options
 from encore.cli.options.common import JsonOption, SnapshotOption, StoreOption
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("documents")(documents)
-
-
 def documents(
     context: typer.Context,
     store: StoreOption,

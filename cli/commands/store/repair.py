@@ -22,15 +22,12 @@ from encore.cli.options.common import (
     StoreOption,
     TextColumnOption,
     UnitRowsOption,
+    comma_list,
 )
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("repair")(writing(repair))
-
-
+@no_sync_option
 def repair(
     context: typer.Context,
     store: StoreOption,
@@ -108,8 +105,8 @@ def repair(
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.jobs import print_job  # noqa: PLC0415
-    from encore.cli.printing.store.repair import print_look, print_result  # noqa: PLC0415
-    from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
+    from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
+    from encore.cli.printing.store.repair import print_damage, print_result  # noqa: PLC0415
     from encore.cli.printing.tables import print_json  # noqa: PLC0415
     from encore.featurestore import UsageError  # noqa: PLC0415
     from encore.featurestore.repair import BlockListChoice  # noqa: PLC0415
@@ -128,7 +125,6 @@ def repair(
         from encore.cli.id_files import read_ids  # noqa: PLC0415
 
         ids = read_ids(blocked_ids, id_column, text)
-    kept = tuple(name.strip() for name in keep_columns.split(",") if name.strip())
     request = RepairRequest(
         store=store,
         inputs=tuple(inputs or ()),
@@ -136,7 +132,7 @@ def repair(
         block_list=BlockListChoice(ids, drop_block_list),
         encoder=encoder,
         device=device,
-        columns=CorpusColumns(id_column, text_column, pair_column, kept),
+        columns=CorpusColumns(id_column, text_column, pair_column, comma_list(keep_columns)),
         text=text,
         codec=codec,
         unit_rows=unit_rows,
@@ -145,10 +141,10 @@ def repair(
         prune_limit=PruneLimit.parse(max_pruned),
     )
     options = beam_options(context, taken=bool(inputs))
-    with progress_display("repair: looking at the store") as progress:
+    with segment_progress("repair: looking at the store") as progress:
         found = look(request, progress)
     if not as_json:
-        print_look(found, request)
+        print_damage(found, request)
     result = None
     if not dry_run and (found.needed or request.inputs):
         result = repair_store(request, found, beam_options=options, display=display_for(error_console()))

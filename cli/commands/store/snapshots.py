@@ -8,11 +8,6 @@ from encore.cli.options.beam import beam_options
 from encore.cli.options.common import JsonOption, StoreOption
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("snapshots")(snapshots)
-
-
 def snapshots(context: typer.Context, store: StoreOption, as_json: JsonOption = False) -> None:
     """List the snapshots that a store keeps, oldest first, with their tags.
 

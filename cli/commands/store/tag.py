@@ -8,14 +8,10 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("tag")(writing(tag))
-
-
+@no_sync_option
 def tag(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'; not a number alone.")],

@@ -8,7 +8,7 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import JsonOption, StoreOption
-from encore.cli.options.sync import writing
+from encore.cli.options.sync import no_sync_option
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
     from encore.pipelines.removal import FolderVacuum
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("vacuum")(writing(vacuum))
-
-
+@no_sync_option
 def vacuum(
     context: typer.Context,
     store: StoreOption,
@@ -135,7 +131,7 @@ def _forget(
         raise typer.BadParameter("--forget keeps no older snapshots: tag the ones to keep, and leave --keep-… out")
     from datetime import timedelta  # noqa: PLC0415
 
-    from encore.cli.printing.store.forget import print_forgetting  # noqa: PLC0415
+    from encore.cli.printing.store.vacuum import print_forgetting  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
     from encore.pipelines.removal import forget as run_forget  # noqa: PLC0415

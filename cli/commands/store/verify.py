@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from encore.pipelines.registry import FolderVerification
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("verify")(verify)
-
-
 def verify(
     context: typer.Context,
     store: StoreOption,
@@ -51,10 +46,11 @@ def verify(
     Example: encore verify --store features --deep --predictions predictions
     """
     beam_options(context, taken=False)
-    from encore.cli.printing.store.verify import print_verification, progress_display  # noqa: PLC0415
+    from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
+    from encore.cli.printing.store.verify import print_verification  # noqa: PLC0415
     from encore.featurestore.verification import store as verification  # noqa: PLC0415
 
-    with progress_display() as progress:
+    with segment_progress("verify") as progress:
         found = verification.verify(store, snapshot, deep=deep, progress=progress)
     folders = _check_folders(store, predictions) if predictions else []
     print_verification(found, folders, as_json=as_json)

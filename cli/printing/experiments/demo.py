@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 
 from encore.cli.console.terminal import console
 from encore.cli.printing.tables import human_bytes, print_line, print_next, print_table
-from encore.experiments.demo.loop import DemoResult
+
+if TYPE_CHECKING:
+    from encore.experiments.demo.loop import DemoResult
 
 
 def print_step(text: str) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from encore.cli.printing.tables import print_json, print_next, print_pairs, print_table
-from encore.experiments.training import MultitaskResult
+
+if TYPE_CHECKING:
+    from encore.experiments.training import MultitaskResult
 
 READS = {"cls": "first position (cls)", "mean": "mean"}
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from encore.cli.printing.tables import print_json, print_line, print_table, remark
-from encore.experiments.paper import MISSING, Difference, Outcome, ResultRow
+from encore.experiments.paper import MISSING, Difference
 from encore.featurestore.common import counted
+
+if TYPE_CHECKING:
+    from encore.experiments.paper import Outcome, ResultRow
 
 
 def progress_line(text: str) -> None:

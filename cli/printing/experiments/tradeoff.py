@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from encore.cli.console.terminal import error_console
 from encore.cli.printing.tables import print_json, print_next, print_pairs, print_table
 from encore.experiments.tradeoff.report import (
     commands,
@@ -16,20 +15,12 @@ from encore.experiments.tradeoff.report import (
     recommendation_text,
     rising_text,
 )
-from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.summary import Point, overall
+from encore.experiments.tradeoff.summary import overall
 from encore.featurestore.common import counted
-from encore.pipelines.progress import Steps, display_for
 
-NOUNS = {"calibrating": "setting", "training heads": "head"}
-"""What is counted while something is done."""
-
-
-@contextmanager
-def progress_display() -> Iterator[Callable[[str, int, int], None]]:
-    """Shows what is done and how much of it is finished: a bar for each, or lines where there is no terminal."""
-    with Steps(display_for(error_console())) as steps:
-        yield lambda what, done, total: steps.show(what, done, total, NOUNS[what])
+if TYPE_CHECKING:
+    from encore.experiments.tradeoff.run import TradeoffReport
+    from encore.experiments.tradeoff.summary import Point
 
 
 def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bool) -> None:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from encore.cli.printing.store.vacuum import numbers
+from encore.cli.printing.store.vacuum import number_ranges
 from encore.cli.printing.tables import print_line, print_pairs
 from encore.featurestore.common import counted
-from encore.featurestore.repair import RepairPlan
-from encore.pipelines.repair import RepairLook, RepairRequest, RepairResult
 
-SHOWN = 100
+if TYPE_CHECKING:
+    from encore.featurestore.repair import RepairPlan
+    from encore.pipelines.repair import RepairLook, RepairRequest, RepairResult
+
+FINDINGS_SHOWN = 100
 """Findings that are printed one by one; --json and the report have all."""
 
 
-def print_look(found: RepairLook, request: RepairRequest) -> None:
+def print_damage(found: RepairLook, request: RepairRequest) -> None:
     """Each finding in three lines, then what a repair makes of the store."""
     plan = found.plan
-    for finding in plan.damage.findings[:SHOWN]:
+    for finding in plan.damage.findings[:FINDINGS_SHOWN]:
         for line in (finding.object, f"  {finding.problem}", f"  {plan.remedy(finding)}"):
             print_line(line)
-    if len(plan.damage.findings) > SHOWN:
-        print_line(f"{counted(len(plan.damage.findings) - SHOWN, 'more finding')}; --json has all")
+    if len(plan.damage.findings) > FINDINGS_SHOWN:
+        print_line(f"{counted(len(plan.damage.findings) - FINDINGS_SHOWN, 'more finding')}; --json has all")
     if not found.needed:
         print_line(f"nothing to repair: {request.store} is whole")
         return
@@ -60,7 +63,7 @@ def _snapshots(plan: RepairPlan, *, with_corpus: bool) -> Iterator[tuple[str, ob
         remedy = "" if with_corpus else "; name the corpus to bring them back"
         yield "lost", ("what lost snapshots added" if state.lost is None else counted(state.lost, "document")) + remedy
     if state.retired:
-        yield "retired", f"{counted(len(state.retired), 'snapshot')}: {numbers(state.retired)}"
+        yield "retired", f"{counted(len(state.retired), 'snapshot')}: {number_ranges(state.retired)}"
     if state.tags:
         yield "tags", f"set aside: {', '.join(state.tags)}; name a snapshot again with encore tag"
     if plan.new_id:

@@ -1,27 +1,17 @@
-"""What verify prints: its progress, what it found, and one line that sums up."""
+"""What `encore verify` prints: each finding, and one line that sums up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from encore.cli.console.terminal import error_console
 from encore.cli.printing.tables import human_bytes, print_json, print_line
 from encore.featurestore.common import counted
-from encore.featurestore.verification import Finding, Verification
-from encore.pipelines.progress import Steps, display_for
 
 if TYPE_CHECKING:
+    from encore.featurestore.verification import Finding, Verification
     from encore.pipelines.registry import FolderVerification
-
-
-@contextmanager
-def progress_display(title: str = "verify") -> Iterator[Callable[[int, int], None]]:
-    """Shows segments that are done: a bar on a terminal, elsewhere a line now and then of what takes a while."""
-    with Steps(display_for(error_console(), patient=True)) as steps:
-        yield lambda done, of: steps.show(title, done, of, "segment")
 
 
 def print_verification(found: Verification, folders: Sequence[FolderVerification] = (), *, as_json: bool) -> None:

@@ -5,26 +5,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from encore.experiments.bench import CellStore
+from encore.experiments.bench import CellStore, TaskBench, calibrated
 from encore.experiments.tradeoff.measurement.grid import Setting
 from encore.experiments.tradeoff.measurement.labels import LabelledTask
-from encore.featurestore import FeatureBlock, FeatureSpec, Store
-from encore.featurestore.calibration_sample import sample_activations
-from encore.featurestore.derivation import Derivation
-from encore.featurestore.quantizers import calibrate, quantizer_from_dict
-from encore.heads import Labels, TrainedHead, TrainSettings, train_head
+from encore.featurestore import FeatureSpec, Store
+from encore.featurestore.quantizers import quantizer_from_dict
+from encore.heads import TrainedHead, TrainSettings
 from encore.heads.batches import Examples
 from encore.heads.model import kind_of
-
-PART_BYTES = 16 << 20
-"""Packed bytes that are derived at a time: as floats they may take sixteen times as many."""
 
 
 @dataclass(frozen=True)
@@ -82,31 +77,22 @@ class Bench:
     def calibrate(self, settings: Sequence[Setting]) -> None:
         """Measure what the quantizers of settings take, on the sample that `encore derive` would take."""
         for setting in settings:
-            derivation = setting.derivation(self.source.spec)
-            sample = partial(sample_activations, self.source, derivation)
-            self.calibrations.put(asdict(setting), calibrate(derivation.target.quantizer, sample).to_dict())
+            found = calibrated(self.source, setting.derivation(self.source.spec))
+            self.calibrations.put(asdict(setting), found.to_dict())
 
     def measure(self, unit: HeadUnit) -> None:
         """Train and measure every head of a unit that is not finished; features are read once and held meanwhile."""
-        parts = [_Part(labels, self.source, unit.task.classes) for labels in (unit.task.train, unit.task.dev)]
+        bench = TaskBench(self.source, unit.task.train, unit.task.dev, unit.task.classes)
         for setting in unit.settings:
             spec = self.spec_of(setting)
             if spec is None:
                 raise ValueError(f"{setting.name} has not been calibrated")
-            train, dev = (part.examples(Derivation(self.source.spec, spec)) for part in parts)
+            examples = bench.derive(spec)
             for seed in unit.seeds:
                 key = head_key(unit.task, setting, seed)
                 if self.heads.get(key) is None:
-                    trained = train_head(
-                        train.block,
-                        train.codes,
-                        spec,
-                        unit.task.classes,
-                        dev=dev.block,
-                        dev_codes=dev.codes,
-                        settings=self.train_settings(setting, seed),
-                    )
-                    self.heads.put(key, _result(trained, dev))
+                    trained = examples.train_head(self.train_settings(setting, seed))
+                    self.heads.put(key, _result(trained, examples.dev))
 
     def missing(self, unit: HeadUnit) -> HeadUnit:
         """The settings of a unit that lack a head."""
@@ -169,28 +155,3 @@ def _result(trained: TrainedHead, dev: Examples) -> dict[str, Any]:
         "seconds": trained.seconds,
         "fingerprint": trained.spec.fingerprint,
     }
-
-
-class _Part:
-    """Rich features of a task's documents, from which those of every setting are derived."""
-
-    def __init__(self, labels: Labels, source: Store, classes: Sequence[str]) -> None:
-        self._rich = source.gather(labels.doc_ids)
-        self._codes = labels.codes(classes)
-        self._classes = len(classes)
-
-    def examples(self, derivation: Derivation) -> Examples:
-        """The documents as a poorer store would hold them."""
-        parts = [derivation.apply(block)[0] for block in _parts(self._rich)]
-        return Examples(FeatureBlock.concatenate(parts), self._codes, derivation.target, self._classes)
-
-
-def _parts(block: FeatureBlock) -> Iterator[FeatureBlock]:
-    """A block in slices of some `PART_BYTES`."""
-    row_bytes = max(1, block.packed.nbytes // max(1, len(block.packed)))
-    start = 0
-    while start < len(block):
-        limit = block.offsets[start] + PART_BYTES // row_bytes
-        stop = max(start + 1, int(np.searchsorted(block.offsets, limit, side="right")) - 1)
-        yield block.slice(start, stop)
-        start = stop

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from encore.experiments.bench import Estimate
 from encore.experiments.tradeoff.measurement import Setting
-from encore.experiments.tradeoff.summary.estimate import Estimate
-from encore.experiments.tradeoff.summary.pareto import on_front
 
 MEAN = "mean of tasks"
 """Name of the panel over all tasks."""
@@ -89,6 +88,22 @@ def summarise(right: Mapping[str, Mapping[Setting, Right]], sizes: Mapping[Setti
         }
         points += _panel(MEAN, sizes, means, losses)
     return tuple(points)
+
+
+def on_front(sizes: npt.NDArray[np.float64], accuracies: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """(n,) whether nothing is at most as large and at least as accurate, and better in one of the two.
+
+    Args:
+        sizes: (n,) bytes.
+        accuracies: (n,) higher is better.
+    """
+    order = np.lexsort((-accuracies, sizes))
+    ranked_sizes, ranked = sizes[order], accuracies[order]
+    first_of_size = np.searchsorted(ranked_sizes, ranked_sizes, side="left")
+    best_below = np.concatenate([[-np.inf], np.maximum.accumulate(ranked)])[first_of_size]
+    kept = np.empty(len(order), np.bool_)
+    kept[order] = (ranked > best_below) & (ranked == ranked[first_of_size])
+    return kept
 
 
 def overall(points: Sequence[Point]) -> tuple[Point, ...]:

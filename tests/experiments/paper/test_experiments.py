@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import encore.experiments.paper.task_features
+import encore.experiments.bench.task_bench
 from encore.encoders.training import TrainingSettings
 from encore.experiments.paper.all_tasks import run_all_tasks
 from encore.experiments.paper.fine_tuning import FinetunePlan, run_finetune
@@ -163,7 +163,7 @@ def test_a_missing_cell_alone_is_measured_again_and_comes_out_the_same(
 def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(tmp_path, only=("tone",))
     trained: list[int] = []
-    real = encore.experiments.paper.task_features.train_head
+    real = encore.experiments.bench.task_bench.train_head
 
     def counted(*arguments: Any, **more: Any) -> Any:
         if len(trained) == 7:
@@ -171,11 +171,11 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monk
         trained.append(1)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(encore.experiments.paper.task_features, "train_head", counted)
+    monkeypatch.setattr(encore.experiments.bench.task_bench, "train_head", counted)
     with pytest.raises(KeyboardInterrupt):
         frozen(asked)
     monkeypatch.setattr(
-        encore.experiments.paper.task_features, "train_head", lambda *a, **m: trained.append(1) or real(*a, **m)
+        encore.experiments.bench.task_bench, "train_head", lambda *a, **m: trained.append(1) or real(*a, **m)
     )
     assert len(frozen(asked).cells) == 10
     assert len(trained) == 10
@@ -184,7 +184,7 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, monk
 def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(tmp_path, seeds=1, only=("tone",))
     grid = QuantizationGrid(("sign",), ("after",))
-    real, others = encore.experiments.paper.task_features.train_head, []
+    real, others = encore.experiments.bench.task_bench.train_head, []
 
     def interleaved(*arguments: Any, **more: Any) -> Any:
         if not others:
@@ -192,7 +192,7 @@ def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monke
             others.append(run_quantization(asked, grid, unheard, Silent()))
         return real(*arguments, **more)
 
-    monkeypatch.setattr(encore.experiments.paper.task_features, "train_head", interleaved)
+    monkeypatch.setattr(encore.experiments.bench.task_bench, "train_head", interleaved)
     assert list(frozen(asked).rows) == POOLINGS
     assert len(others[1].rows) == 2
 

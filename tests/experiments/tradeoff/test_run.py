@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from encore.experiments.tradeoff.measurement import trials
+from encore.experiments.bench import task_bench
 from encore.experiments.tradeoff.measurement.labels import LabelFiles
 from encore.experiments.tradeoff.measurement.sizes import DocumentSizes
 from encore.experiments.tradeoff.measurement.trials import head_key, right_of
@@ -26,7 +26,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(1)
         return train_head(*arguments, **named)
 
-    monkeypatch.setattr(trials, "train_head", train)
+    monkeypatch.setattr(task_bench, "train_head", train)
     return calls
 
 
@@ -79,7 +79,7 @@ def test_a_folder_of_other_results_is_refused(folder: Path, report: TradeoffRepo
 def test_a_cell_is_what_training_on_the_derived_features_gives(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials, "PART_BYTES", 1000)
+    monkeypatch.setattr(task_bench, "PART_BYTES", 1000)
     asked = request(
         folder, tmp_path, ("three",), layers=("mean:2",), positions=("mean",), quantizers=("uint8",), seeds=1
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.cli.main import RESUMING, run
+from encore.cli.main import run
 from encore.encoders.training import TrainingSettings
 from encore.experiments.training.multitask import CHECKPOINT_STEPS
 from tests.experiments.tiny_tasks import write_registry
@@ -77,7 +77,3 @@ def test_defaults_are_those_of_the_settings(capsys: pytest.CaptureFixture[str]):
     defaults = TrainingSettings()
     for value in (defaults.steps, defaults.samples, defaults.temperature, defaults.learning_rate, CHECKPOINT_STEPS):
         assert f"[default: {value}]" in shown
-
-
-def test_an_interruption_says_that_the_command_resumes():
-    assert "multitask" in RESUMING

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from encore.cli.commands.experiments import wsd
+from encore.cli.commands.experiments.wsd import wsd
 from encore.cli.options.beam import BeamOptions
 from encore.featurestore import UsageError
 from tests.experiments.word_sense.building import made_up, write
@@ -19,7 +19,7 @@ def run(words: list[str]) -> None:
     """The command, as a group of commands has it."""
     app = typer.Typer()
     app.callback()(lambda: None)
-    wsd.register(app)
+    app.command("wsd")(wsd)
     app(args=["wsd", *words], obj=BeamOptions(()), standalone_mode=False)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from encore.cli.main import run
-from encore.cli.printing.store.vacuum import numbers
+from encore.cli.printing.store.vacuum import number_ranges
 from encore.featurestore import Store
 from encore.featurestore.format.tombstones import is_emptied
 from encore.featurestore.history.tags import add_tag
@@ -152,5 +152,5 @@ class TestForget:
 
 
 def test_numbers_are_given_in_runs() -> None:
-    assert numbers((1, 3, 4, 5, 9)) == "1, 3 to 5, 9"
-    assert numbers(()) == "none"
+    assert number_ranges((1, 3, 4, 5, 9)) == "1, 3 to 5, 9"
+    assert number_ranges(()) == "none"

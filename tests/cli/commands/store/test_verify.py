@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from encore.cli.main import run
-from encore.cli.printing.store.verify import progress_display
+from encore.cli.printing.progress import segment_progress
 from encore.featurestore import Store
 from encore.featurestore.errors import RESTORE
 from encore.pipelines.progress import displays
@@ -118,7 +118,7 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(
     found = []
     for pause in (5.0, 0.0):
         monkeypatch.setattr(displays, "FIRST_PAUSE", pause)
-        with progress_display() as show:
+        with segment_progress("verify") as show:
             for done in (1, 1000, 2000, 1, 2000):
                 show(done, 2000)
         found.append(capsys.readouterr().err.splitlines())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from encore.experiments.tradeoff.report.chart import HEIGHT, NARROWEST
 from encore.experiments.tradeoff.report.marks import NUMBER_ROOM, front_of, listed, marks_of, numbered
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.experiments.tradeoff.summary.pareto import on_front
+from encore.experiments.tradeoff.summary.points import on_front
 
 X, Y = (2.0, 6.0), (50.0, 100.0)
 

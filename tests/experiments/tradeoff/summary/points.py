@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from encore.experiments.bench import Estimate
 from encore.experiments.tradeoff.measurement.grid import Setting
-from encore.experiments.tradeoff.summary.estimate import Estimate
 from encore.experiments.tradeoff.summary.points import Point, SettingSize
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.experiments.tradeoff.summary.pareto import on_front
+from encore.experiments.tradeoff.summary.points import on_front
 
 PLACES = st.lists(st.tuples(st.integers(1, 8), st.integers(0, 8)), min_size=1, max_size=25)
 

@@ -1,0 +1,84 @@
+"""One task on one rich store: each setting's features are derived from it in memory, and heads trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from encore.featurestore import FeatureBlock, FeatureSpec, Store
+from encore.featurestore.calibration_sample import sample_activations
+from encore.featurestore.derivation import Derivation
+from encore.featurestore.quantizers import Quantizer, calibrate
+from encore.heads import Labels, TrainedHead, TrainSettings, train_head
+from encore.heads.batches import Examples
+
+PART_BYTES = 16 << 20
+"""Packed bytes that are derived at a time: as floats they may take sixteen times as many."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskExamples:
+    """A task's documents as a store of one spec would hold them.
+
+    Attributes:
+        train, dev: documents to train on, and to measure on.
+        classes: names of the classes.
+    """
+
+    train: Examples
+    dev: Examples
+    classes: Sequence[str]
+
+    def train_head(self, settings: TrainSettings) -> TrainedHead:
+        """Train a head and measure it."""
+        return train_head(
+            self.train.block,
+            self.train.codes,
+            self.train.spec,
+            self.classes,
+            dev=self.dev.block,
+            dev_codes=self.dev.codes,
+            settings=settings,
+        )
+
+
+class TaskBench:
+    """The rich features of a task's documents, read once."""
+
+    def __init__(self, source: Store, train: Labels, dev: Labels, classes: Sequence[str]) -> None:
+        self._spec = source.spec
+        self._parts = [(source.gather(labels.doc_ids), labels.codes(classes)) for labels in (train, dev)]
+        self._classes = classes
+
+    def derive(self, spec: FeatureSpec) -> TaskExamples:
+        """The documents under a calibrated spec that the rich one holds."""
+        train, dev = (
+            Examples(derived(block, self._spec, spec), codes, spec, len(self._classes)) for block, codes in self._parts
+        )
+        return TaskExamples(train, dev, self._classes)
+
+
+def calibrated(source: Store, derivation: Derivation) -> Quantizer:
+    """The quantizer that `encore derive` would make, from the sample that it would take."""
+    return calibrate(derivation.target.quantizer, partial(sample_activations, source, derivation))
+
+
+def derived(block: FeatureBlock, source: FeatureSpec, target: FeatureSpec) -> FeatureBlock:
+    """A block of one spec as a block of another, some `PART_BYTES` at a time."""
+    if source == target:
+        return block
+    derivation = Derivation(source, target)
+    return FeatureBlock.concatenate([derivation.apply(part)[0] for part in _slices(block)])
+
+
+def _slices(block: FeatureBlock) -> Iterator[FeatureBlock]:
+    row_bytes = max(1, block.packed.nbytes // max(1, len(block.packed)))
+    start = 0
+    while start < len(block):
+        limit = block.offsets[start] + PART_BYTES // row_bytes
+        stop = max(start + 1, int(np.searchsorted(block.offsets, limit, side="right")) - 1)
+        yield block.slice(start, stop)
+        start = stop

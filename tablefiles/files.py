@@ -11,6 +11,7 @@ import obstore
 import pyarrow as pa
 from obstore.exceptions import BaseError
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import DataError
 from encore.featurestore.storage import Address, Objects
 from encore.tablefiles.compression import codec_of_name, plain_name
@@ -85,7 +86,7 @@ def open_input(file: TableFile) -> pa.NativeFile:
             found = Path(file.uri).stat().st_size
             stream = pa.OSFile(file.uri)
     except (BaseError, OSError) as error:
-        raise DataError(f"{file.uri}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
+        raise DataError(f"{file.uri}: cannot be read: {first_line(error)}") from error
     if found != file.bytes:
         raise DataError(f"{file.uri}: had {file.bytes:,} bytes when it was listed and has {found:,} now; run again")
     return stream

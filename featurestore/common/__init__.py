@@ -3,12 +3,15 @@
 from encore.featurestore.common.arguments import as_text, settle_fields, several
 from encore.featurestore.common.lazy_attribute import lazy
 from encore.featurestore.common.lazy_torch import torch
-from encore.featurestore.common.panics import panics_as_errors, without_quotes
+from encore.featurestore.common.messages import class_and_line, first_line, without_quotes
+from encore.featurestore.common.panics import panics_as_errors
 from encore.featurestore.common.quantities import counted
 
 __all__ = [
     "as_text",
+    "class_and_line",
     "counted",
+    "first_line",
     "lazy",
     "panics_as_errors",
     "settle_fields",

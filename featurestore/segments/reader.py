@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.common import lazy
+from encore.featurestore.common import first_line, lazy
 from encore.featurestore.documents import INDEX_SCHEMA, plain, promoted
 from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.format import DIGEST_BYTES, get_named, missing, parse_json, read_parquet, read_schema
@@ -90,7 +90,7 @@ class IndexFile:
         try:
             return plain(column)
         except pa.ArrowException as error:
-            raise self._damaged(_first_line(error)) from error
+            raise self._damaged(first_line(error)) from error
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError(f"{self.name}: damaged: {what}; {RESTORE}")
@@ -250,7 +250,3 @@ def _runs(rows: npt.NDArray[np.int64], chunk_rows: int) -> Iterator[tuple[int, i
         for at in range(0, len(neighbours), RUN_CHUNKS):
             run = neighbours[at : at + RUN_CHUNKS]
             yield int(run[0]) * chunk_rows, (int(run[-1]) + 1) * chunk_rows
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

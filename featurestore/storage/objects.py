@@ -26,6 +26,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage.addresses import Address, masked
 from encore.featurestore.storage.links import ADVICE, find_links, require_no_link
@@ -101,7 +102,7 @@ class Objects:
                 raw = from_url(address.request, retry_config={"retry_timeout": PATIENCE})
                 return cls(raw, str(address).rstrip("/"))
             except (BaseError, ValueError) as error:
-                raise UsageError(f"{address}: cannot be opened as object storage: {_first_line(error)}") from error
+                raise UsageError(f"{address}: cannot be opened as object storage: {_reason(error)}") from error
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, expected a directory")
         if not path.exists() and not make:
@@ -111,7 +112,7 @@ class Objects:
                 make_folder(path)
             return cls(LocalStore(path, automatic_cleanup=True), str(path))
         except (OSError, BaseError) as error:
-            raise UsageError(f"{path}: cannot be opened: {_first_line(error)}") from error
+            raise UsageError(f"{path}: cannot be opened: {_reason(error)}") from error
 
     def get(self, path: str) -> bytes:
         """Bytes of an object; raises FileNotFoundError where there is none."""
@@ -397,6 +398,5 @@ def _read_there(file: FileIO, start: int, length: int) -> bytes:
     return file.read(length) if start + length <= os.fstat(file.fileno()).st_size else b""
 
 
-def _first_line(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return masked((said.splitlines() or [type(error).__name__])[0])
+def _reason(error: Exception) -> str:
+    return masked(first_line(error, error.strerror if isinstance(error, OSError) else None))

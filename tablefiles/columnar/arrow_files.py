@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import UsageError
-from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
+from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, read_parts
 from encore.tablefiles.columnar.parquet_sizes import FINE_BYTES
 from encore.tablefiles.columnar.types import check_schema, is_text, plain
 from encore.tablefiles.contract import KeyBlock, Part, Rows, Wanted

@@ -12,6 +12,7 @@ from typing import Any, Self
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage import Objects
 from encore.tablefiles.formats import format_of_name, require_format
@@ -163,4 +164,4 @@ def _size(url: str) -> int | None:
     except FileNotFoundError:
         return None
     except BaseError as error:
-        raise UsageError(f"{url}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
+        raise UsageError(f"{url}: cannot be read: {first_line(error)}") from error

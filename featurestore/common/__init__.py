@@ -5,13 +5,14 @@ from encore.featurestore.common.lazy_attribute import lazy
 from encore.featurestore.common.lazy_torch import torch
 from encore.featurestore.common.messages import class_and_line, first_line, without_quotes
 from encore.featurestore.common.panics import panics_as_errors
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common.quantities import counted, human_bytes
 
 __all__ = [
     "as_text",
     "class_and_line",
     "counted",
     "first_line",
+    "human_bytes",
     "lazy",
     "panics_as_errors",
     "settle_fields",

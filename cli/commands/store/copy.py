@@ -40,8 +40,8 @@ def copy(
     """
     beam_options(context, taken=False)
     from encore.cli.printing.store.verify import progress_display  # noqa: PLC0415
-    from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
-    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
+    from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
     from encore.featurestore.rewriting import copy_store  # noqa: PLC0415
 
     with progress_display("copy") as progress:

@@ -30,9 +30,9 @@ def inspect(
     Example: encore inspect --store features
     """
     beam_options(context, taken=False)
-    from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
+    from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
-    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
     from encore.featurestore.newest import read_store  # noqa: PLC0415
 
     if digest:

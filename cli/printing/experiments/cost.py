@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from encore.cli.printing.tables import human_bytes, print_json, print_pairs, print_table
+from encore.cli.printing.tables import print_json, print_pairs, print_table
 from encore.experiments.cost import (
     CostReport,
     EncoderShape,
@@ -15,7 +15,7 @@ from encore.experiments.cost import (
     printed_flops,
     round_up,
 )
-from encore.featurestore.common import counted
+from encore.featurestore.common import counted, human_bytes
 
 GIGA = 10**9
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 
 from encore.cli.console.terminal import console
-from encore.cli.printing.tables import human_bytes, print_line, print_next, print_table
+from encore.cli.printing.tables import print_line, print_next, print_table
 from encore.experiments.demo.loop import DemoResult
+from encore.featurestore.common import human_bytes
 
 
 def print_step(text: str) -> None:

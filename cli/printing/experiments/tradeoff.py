@@ -10,7 +10,6 @@ from encore.cli.console.terminal import error_console
 from encore.cli.printing.tables import print_json, print_next, print_pairs, print_table
 from encore.experiments.tradeoff.report import (
     commands,
-    human_bytes,
     point_row,
     provenance,
     recommendation_text,
@@ -18,7 +17,7 @@ from encore.experiments.tradeoff.report import (
 )
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import Point, overall
-from encore.featurestore.common import counted
+from encore.featurestore.common import counted, human_bytes
 from encore.pipelines.progress import Steps, display_for
 
 NOUNS = {"calibrating": "setting", "training heads": "head"}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from encore.cli.printing.store.vacuum import numbers
-from encore.cli.printing.tables import human_bytes, print_json, print_pairs
-from encore.featurestore.common import counted
+from encore.cli.printing.tables import print_json, print_pairs
+from encore.featurestore.common import counted, human_bytes
 from encore.featurestore.removal import Removal
 from encore.pipelines.removal import FolderForgotten, Forgetting
 

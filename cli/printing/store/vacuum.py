@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from encore.cli.printing.tables import human_bytes, print_json, print_pairs
-from encore.featurestore.common import counted
+from encore.cli.printing.tables import print_json, print_pairs
+from encore.featurestore.common import counted, human_bytes
 from encore.featurestore.removal import Vacuum
 from encore.featurestore.storage import Listed
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from encore.cli.console.terminal import error_console
-from encore.cli.printing.tables import human_bytes, print_json, print_line
-from encore.featurestore.common import counted
+from encore.cli.printing.tables import print_json, print_line
+from encore.featurestore.common import counted, human_bytes
 from encore.featurestore.verification import Finding, Verification
 from encore.pipelines.progress import Steps, display_for
 

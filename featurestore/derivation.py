@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore.common import torch
-from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.documents import FeatureBlock, offsets_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import Quantizer
@@ -89,11 +89,11 @@ class Derivation:
         """The block as the target has it, and how many floats its quantizer saturated."""
         if self._selects:
             packed, lengths = self._picked(block)
-            return FeatureBlock(block.index, packed, _offsets(lengths)), 0
+            return FeatureBlock(block.index, packed, offsets_of(lengths)), 0
         values = self.activations(block)
         lengths = block.lengths if self.target.positions == self.source.positions else np.ones(len(block), np.int64)
         quantizer = self.target.quantizer
-        features = FeatureBlock(block.index, quantizer.quantize(values).numpy(), _offsets(lengths))
+        features = FeatureBlock(block.index, quantizer.quantize(values).numpy(), offsets_of(lengths))
         return features, int(quantizer.saturated(values))
 
     def _picked(self, block: FeatureBlock) -> tuple[Array, Array]:
@@ -119,7 +119,3 @@ def _check_layers(source: LayerPooling, target: LayerPooling, num_layers: int) -
             f"derive: layers {target} cannot be had from stored {source}; "
             f"it takes stack:{num_layers - wanted.start + 1} or more"
         )
-
-
-def _offsets(lengths: Array) -> Array:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

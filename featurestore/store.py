@@ -27,6 +27,8 @@ from encore.featurestore.documents import (
     id_array,
     joined_schema,
     key_hashes,
+    offsets_of,
+    rows_of,
     words,
 )
 from encore.featurestore.errors import DataError, SnapshotGone, UsageError
@@ -424,9 +426,8 @@ class Store:
         offsets, index = segment.offsets, segment.index
         unique, back = np.unique(documents, return_inverse=True)
         lengths = (offsets[1:] - offsets[:-1])[unique]
-        kept = np.concatenate([[0], np.cumsum(lengths)])
-        rows = np.repeat(offsets[unique] - kept[:-1], lengths) + np.arange(kept[-1])
-        block = FeatureBlock(index.take(pa.array(unique)), reader.packed_rows(rows), kept)
+        packed = reader.packed_rows(rows_of(offsets[unique], lengths))
+        block = FeatureBlock(index.take(pa.array(unique)), packed, offsets_of(lengths))
         return block if len(unique) == len(documents) else block.take(back)
 
     def open_segment(

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches.budget import NO_PADDING, Padding, longest_first, split_by_budget
-from encore.encoders.batches.ragged import Index
+from encore.encoders.batches.budget import NO_PADDING, Index, Padding, longest_first, split_by_budget
 from encore.featurestore.common import class_and_line, without_quotes
 
 Result = TypeVar("Result")

@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.encoders.batches import offsets_of
 from encore.featurestore import DataError, UsageError
 from encore.featurestore.common import first_line, without_quotes
-from encore.featurestore.documents import text_digests
+from encore.featurestore.documents import offsets_of, text_digests
 from encore.featurestore.format import DamagedParquet, decoded, footer_of, names_in, parse_footer
 from encore.featurestore.storage import read_file
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.documents.columns import promote, promoted
+from encore.featurestore.documents.ragged import offsets_of, rows_of
 from encore.featurestore.errors import StoreError
 
 INDEX_SCHEMA = pa.schema(
@@ -88,9 +89,8 @@ class FeatureBlock:
     def take(self, documents: npt.NDArray[np.int64]) -> FeatureBlock:
         """The documents at these positions, in this order."""
         lengths = self.lengths[documents]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        rows = np.repeat(self.offsets[documents] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return FeatureBlock(self.index.take(pa.array(documents)), self.packed[rows], offsets)
+        rows = rows_of(self.offsets[documents], lengths)
+        return FeatureBlock(self.index.take(pa.array(documents)), self.packed[rows], offsets_of(lengths))
 
     def slice(self, start: int, stop: int) -> FeatureBlock:
         """Documents start to stop, without copying features."""
@@ -109,11 +109,10 @@ class FeatureBlock:
         place = np.concatenate(places)
         lengths = np.empty(len(place), np.int64)
         lengths[place] = np.concatenate([block.lengths for block in blocks])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(lengths)
         packed = np.empty((offsets[-1], *blocks[0].packed.shape[1:]), blocks[0].packed.dtype)
         for block, here in zip(blocks, places, strict=True):
-            rows = np.repeat(offsets[here] - block.offsets[:-1], block.lengths) + np.arange(len(block.packed))
-            packed[rows] = block.packed
+            packed[rows_of(offsets[here], block.lengths)] = block.packed
         index = concatenate_indexes([block.index for block in blocks])
         return FeatureBlock(index.take(pa.array(np.argsort(place))), packed, offsets)
 
@@ -122,12 +121,10 @@ class FeatureBlock:
         """One block of all documents, in order; raises ValueError for an empty list."""
         if not blocks:
             raise ValueError("nothing to concatenate: an empty block has no width")
-        starts = np.cumsum([0] + [len(block.packed) for block in blocks])
-        offsets = np.concatenate([[0], *(b.offsets[1:] + s for b, s in zip(blocks, starts, strict=False))])
         return FeatureBlock(
             concatenate_indexes([block.index for block in blocks]),
             np.concatenate([block.packed for block in blocks]),
-            offsets.astype(np.int64),
+            offsets_of(np.concatenate([block.lengths for block in blocks])),
         )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.commits import find_finished
-from encore.featurestore.documents import FeatureBlock, concatenate_indexes
+from encore.featurestore.documents import FeatureBlock, concatenate_indexes, offsets_of
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, SegmentReader, SegmentRecord, write_segment
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.store import READ_THREADS, Store
@@ -115,7 +115,7 @@ class Source:
 def _copied(spec: FeatureSpec, sources: Sequence[Source]) -> FeatureBlock:
     """The live documents of the sources, in order."""
     lengths = [source.lengths[source.alive] for source in sources]
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    offsets = offsets_of(np.concatenate(lengths))
     # Filled in place: joining parts at the end would hold the segment twice.
     packed = np.empty((offsets[-1], *spec.packed_shape), spec.quantizer.dtype)
     places = np.split(packed, np.cumsum([part.sum() for part in lengths])[:-1])

@@ -18,6 +18,7 @@ from encore.experiments.tradeoff.measurement.labels import LabelledTask
 from encore.featurestore import FeatureBlock, FeatureSpec, Store
 from encore.featurestore.calibration_sample import sample_activations
 from encore.featurestore.derivation import Derivation
+from encore.featurestore.documents import parts_of
 from encore.featurestore.quantizers import calibrate, quantizer_from_dict
 from encore.heads import Labels, TrainedHead, TrainSettings, train_head
 from encore.heads.batches import Examples
@@ -188,9 +189,5 @@ class _Part:
 def _parts(block: FeatureBlock) -> Iterator[FeatureBlock]:
     """A block in slices of some `PART_BYTES`."""
     row_bytes = max(1, block.packed.nbytes // max(1, len(block.packed)))
-    start = 0
-    while start < len(block):
-        limit = block.offsets[start] + PART_BYTES // row_bytes
-        stop = max(start + 1, int(np.searchsorted(block.offsets, limit, side="right")) - 1)
+    for start, stop in parts_of(block.offsets, PART_BYTES // row_bytes):
         yield block.slice(start, stop)
-        start = stop

@@ -58,14 +58,12 @@ from encore.featurestore.segments import (
     segment_id,
 )
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
 """Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""
 SCAN_BYTES = 64 << 20
 """Packed bytes of one scanned block: what a scan holds in memory."""
-READ_THREADS = 16
-"""Segments whose indexes are read at a time; reading waits for storage, not for the processor."""
 OPEN_AHEAD = 4
 """Segments whose indexes a scan reads before they are needed."""
 
@@ -189,7 +187,7 @@ class Store:
 
     def keys_of(self, ordinals: Sequence[int]) -> KeyIndex:
         """The key index of some of the snapshot's segments."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return KeyIndex.build(list(pool.map(self._keys_of_segment, ordinals)))
 
     def locate(self, keys: KeyIndex, found: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
@@ -227,7 +225,7 @@ class Store:
             UsageError: no segment has one of the columns asked for.
         """
         columns = None if columns is None else several(columns, "columns")
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             tables = list(pool.map(lambda entry: self.live_index(entry, columns), self._live_entries))
         wanted = INDEX_SCHEMA if columns is None else pa.schema([f for f in INDEX_SCHEMA if f.name in columns])
         table = concatenate_indexes([wanted.empty_table(), *tables])
@@ -241,7 +239,7 @@ class Store:
 
     def kept_columns(self) -> pa.Schema:
         """The corpus columns that were kept, of the types that `documents` gives them; reads every segment's index."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return joined_schema(pool.map(lambda entry: self.reader(entry).kept_columns(), self._live_entries))
 
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
@@ -300,7 +298,7 @@ class Store:
         fields = pa.schema([INDEX_SCHEMA.field(name) for name in ("doc_id", "key_hash")])
         names = pa.table([ids, key_hashes(ids)], schema=fields)
         wanted = WantedKeys.of(words(names["key_hash"]))
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             parts = pool.map(lambda entry: self._gather_wanted(names, wanted, entry), self._live_entries)
             found = [part for part in parts if part is not None]
         places = [here for here, _ in found]
@@ -340,7 +338,7 @@ class Store:
             entry = entries[ordinal]
             return self._gather_segment(entry, self.reader(entry), documents[here], columns)
 
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             parts = pool.map(gather, ordinals, places)
             return FeatureBlock.interleave(list(parts), places)
 
@@ -381,7 +379,7 @@ class Store:
         """Each of these segments that holds a live document, with `_documents_of` of it."""
         wanted = WantedKeys.of(keys)
         live = [entry for entry in entries if entry.live]
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             found = pool.map(lambda entry: self._documents_of(wanted, entry, self.reader(entry)), live)
             yield from zip(live, found, strict=True)
 

@@ -28,8 +28,8 @@ from encore.featurestore.segments import (
     snapshot_counts,
     write_deletions,
 )
-from encore.featurestore.storage import Objects, RememberedObjects
-from encore.featurestore.store import READ_THREADS, Store, version_log
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects, RememberedObjects
+from encore.featurestore.store import Store, version_log
 
 ATTEMPTS = 200
 """Times a commit is tried again after another writer was first."""
@@ -164,7 +164,7 @@ def _rebased(
         gone.setdefault(segment, []).append(positions)
     changed = {entry.segment: entry for entry in (*added, *refreshed)}
     entries = head.listed | changed
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         for entry in pool.map(lambda segment: less(head, entries[segment], gone[segment]), gone):
             if entry != entries[entry.segment]:
                 changed[entry.segment] = entry
@@ -230,7 +230,7 @@ def _moved(head: Store, since: CommittedSince, moved: Mapping[str, Positions]) -
 def _meanwhile(head: Store, since: CommittedSince, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
     """What is taken away from whom, between our segments and those that others committed since the base."""
     theirs = since.keys(head)
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         indexes = pool.map(lambda entry: head.live_index(entry, ["key_hash", "text_digest"]), added)
         for entry, index in zip(added, indexes, strict=True):
             found = theirs.find(index["key_hash"])
@@ -283,7 +283,7 @@ def _deleted(
 
 def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:
     """Documents of ours that were blocked since we read the corpus."""
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         indexes = pool.map(lambda entry: head.reader(entry).index(["doc_id"]), added)
         for entry, index in zip(added, indexes, strict=True):
             mask = block_list.mask(index["doc_id"])

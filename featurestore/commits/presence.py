@@ -9,9 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from encore.featurestore.commits.adoption import is_there
 from encore.featurestore.errors import CommitConflict
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, record_path
-from encore.featurestore.storage import Objects
-
-THREADS = 16
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 
 def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
@@ -22,7 +20,7 @@ def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
     """
     if not entries:
         return
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         there = pool.map(lambda entry: _is_there(objects, entry), entries)
         gone = [entry.segment for entry, whole in zip(entries, there, strict=True) if not whole]
     if gone:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from encore.featurestore.documents import KeyArray, KeyIndex
 from encore.featurestore.segments import SegmentEntry
-from encore.featurestore.store import READ_THREADS, Store
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 
 Positions = npt.NDArray[np.int64]
 
@@ -35,7 +36,7 @@ class CommittedSince:
         """Where the documents of these segments lie in the head."""
         ordinals = [i for i, entry in enumerate(head.entries) if entry.live and self._is_new(entry)]
         unread = [i for i in ordinals if head.entries[i] not in self._keys]
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             read = pool.map(lambda i: head.keys_of([i]), unread)
             self._keys |= dict(zip((head.entries[i] for i in unread), read, strict=True))
         parts = ((i, self._keys[head.entries[i]]) for i in ordinals)

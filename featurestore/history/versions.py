@@ -37,13 +37,11 @@ from encore.featurestore.format import (
     unseal,
 )
 from encore.featurestore.format.seal import seal
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 FORMAT_VERSION = 1
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")
 """Paths of manifests; other objects beside them are none of ours."""
-READ_THREADS = 16
-"""Manifests of a history that are read at a time."""
 LOOKS = 100
 """Times that the newest version is looked for: a vacuum may take it once it has followers."""
 
@@ -182,13 +180,13 @@ class VersionLog:
 
     def those(self, versions: Iterable[int], *, taken: bool = False) -> list[Manifest]:
         """Versions by number, oldest first, but for those that are not there; ``taken`` as `find` has it."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             found = pool.map(lambda version: self.find(version, taken=taken), sorted(versions))
             return [manifest for manifest in found if manifest is not None]
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             lists = list(pool.map(lambda part: self._read_list(part, manifest), manifest.lists))
         merged = lists[0] if len(lists) == 1 else self._merge(lists)
         return merged.filter(pc.field("removed") == False).drop_columns(["removed"])  # noqa: E712

@@ -16,8 +16,7 @@ from obstore.store import LocalStore
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import parse_json
 from encore.featurestore.removal.plan import SegmentFolder
-from encore.featurestore.removal.sweep import THREADS
-from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
 RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
@@ -129,7 +128,7 @@ def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Li
     at_work = runs_at_work(objects, folders, cutoff)
     ended = [found for run, found in folders.items() if run not in at_work]
     if not dry_run:
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
     return [stored for found in ended for stored in found]
 

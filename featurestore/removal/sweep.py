@@ -23,10 +23,8 @@ from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.live_set import Needs
 from encore.featurestore.removal.plan import Doomed
 from encore.featurestore.segments import entry_table, record_path, snapshot_counts
-from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
 from encore.featurestore.store import version_log
-
-THREADS = 16
 
 
 def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Doomed:
@@ -55,7 +53,7 @@ def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Do
     # First, after a power cut too: a tombstone that holds something says that all is there which that leads to.
     emptied = [it.path for it in (*doomed.manifests.values(), *doomed.records)]
     gone = [it.path for it in (*doomed.attempts, *doomed.lists.values(), *doomed.vectors.values())]
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         list(pool.map(lambda path: objects.replace(path, EMPTIED), emptied))
         objects.barrier()
         list(pool.map(lambda path: objects.delete([path]), gone))
@@ -74,7 +72,7 @@ def _without_tagged(objects: Objects, doomed: Doomed, needs: Needs) -> Doomed:
 
 
 def _retire(objects: Objects, doomed: Iterable[Listed]) -> None:
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         list(pool.map(lambda it: retire(objects, it.path), doomed))
 
 
@@ -101,7 +99,7 @@ def _claimed(objects: Objects, doomed: Doomed, needs: Needs) -> set[str]:
         found = look(objects, path)
         return found is not None and not found.retired
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         return {segment for segment, taken in zip(unfinished, pool.map(is_claimed, unfinished), strict=True) if taken}
 
 

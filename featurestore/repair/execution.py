@@ -21,8 +21,8 @@ from encore.featurestore.repair.plan import RepairPlan
 from encore.featurestore.repair.quarantine import Aside
 from encore.featurestore.repair.snapshots import State, look_at_snapshots
 from encore.featurestore.segments import SegmentEntry, entry_table, record_path, snapshot_counts
-from encore.featurestore.storage import Objects
-from encore.featurestore.store import READ_THREADS, Store, version_log
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
+from encore.featurestore.store import Store, version_log
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _without_blocked(store: Store, state: State) -> list[SegmentEntry]:
         mask = block_list.mask(store.reader(entry).index(["doc_id"])["doc_id"])
         return less(store, entry, [np.flatnonzero(mask)]) if mask.any() else entry
 
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         return list(pool.map(hidden, state.kept))
 
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import EMPTIED, look
-from encore.featurestore.storage import Objects
-
-THREADS = 8
+from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Aside:
     def keep_all(self, paths: Iterable[str]) -> list[str]:
         """Copy objects; those that were there."""
         wanted = list(paths)
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             return [path for path, there in zip(wanted, pool.map(self.keep, wanted), strict=True) if there]
 
     def move(self, paths: Iterable[str]) -> list[str]:

@@ -16,7 +16,8 @@ from encore.featurestore.commits import find_finished
 from encore.featurestore.documents import FeatureBlock, concatenate_indexes, offsets_of
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, SegmentReader, SegmentRecord, write_segment
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store import READ_THREADS, Store
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 
 COPY_BYTES = 4 << 20
 """Packed bytes of a source with deleted rows that are read at a time, beside the segment that is put together."""
@@ -41,7 +42,7 @@ def merge(store: Store, entries: Sequence[SegmentEntry]) -> SegmentRecord:
     name, finished = find_finished(store, compacted_id(store, entries))
     if finished is not None:
         return finished
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         sources = list(pool.map(lambda entry: Source.open(store, entry), entries))
     records = [source.reader.record for source in sources]
     counts = EncodingCounts(

@@ -21,12 +21,10 @@ from encore.featurestore.segments import (
     record_path,
     vector_path,
 )
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 from encore.featurestore.store import version_log
 from encore.featurestore.verification import Progress
 
-THREADS = 8
-"""Segments that are copied at a time; an object of each is held in memory."""
 DAMAGED = "damaged: its bytes are not those that were written; run encore repair on the store, and copy again"
 
 
@@ -88,7 +86,7 @@ def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest]
             entries[entry.segment, entry.attempt] = (entry, path)
             if entry.deletions is not None:
                 vectors[entry.deletions] = path
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
         segments = pool.map(lambda found: _copy_segment(objects, target, *found), entries.values())
         for done, _ in enumerate(segments, 1):
             progress(done, len(entries))

@@ -4,7 +4,7 @@ from encore.featurestore.storage.addresses import Address, masked, without_crede
 from encore.featurestore.storage.cache import RememberedObjects
 from encore.featurestore.storage.links import ADVICE
 from encore.featurestore.storage.local_files import exchange
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.storage.objects import OBJECTS_AT_ONCE, REQUESTS_AT_ONCE, Listed, Objects
 from encore.featurestore.storage.replacement import whole_file
 from encore.featurestore.storage.sync import NO_SYNC, make_folder, sync_file, sync_folder, sync_tree
 from encore.featurestore.storage.user_files import check_file, check_folder, local_folder, new_file, read_file
@@ -12,6 +12,8 @@ from encore.featurestore.storage.user_files import check_file, check_folder, loc
 __all__ = [
     "ADVICE",
     "NO_SYNC",
+    "OBJECTS_AT_ONCE",
+    "REQUESTS_AT_ONCE",
     "Address",
     "Listed",
     "Objects",

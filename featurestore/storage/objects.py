@@ -38,6 +38,11 @@ from encore.featurestore.storage.sync import Unsynced, make_folder
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
 
+REQUESTS_AT_ONCE = 16
+"""Requests that a process makes at a time: it waits for storage meanwhile, not for its processor."""
+OBJECTS_AT_ONCE = 8
+"""Objects that a process reads at a time where it holds them whole in memory."""
+
 PART_BYTES = 8 << 20
 """Bytes of each part of a larger one, unless it has more than `MOST_PARTS` of them."""
 MOST_PARTS = 5000

@@ -11,8 +11,8 @@ from encore.featurestore.errors import StoreError
 from encore.featurestore.history import snapshot_number
 from encore.featurestore.segments import INDEX_FILE, SegmentEntry, SegmentReader, attempt_path, record_path
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage import Objects
-from encore.featurestore.store import READ_THREADS, version_log
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
+from encore.featurestore.store import version_log
 from encore.featurestore.verification.block_list import check_block_list
 from encore.featurestore.verification.duplicates import Duplicate, LifeFiles
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding
@@ -133,7 +133,7 @@ def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, pr
                 # Storage refused; the other segments may be had.
                 audit.refused(record_path(segments[ordinal]), error, UNREAD)
 
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             for done, _ in enumerate(pool.map(check, range(len(segments))), 1):
                 progress(done, len(segments))
         for duplicate in _first_of_each_pair(lives):

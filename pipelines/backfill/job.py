@@ -15,7 +15,7 @@ from encore.featurestore import DataError, Store, UsageError
 from encore.featurestore.common import settle_fields, several
 from encore.featurestore.history import require_records
 from encore.featurestore.segments import SegmentEntry
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.heads import Head
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.groups import groups_of
@@ -159,7 +159,7 @@ def load_heads(directories: Sequence[str]) -> list[Head]:
     directories = several(directories, "heads")
     if not directories:
         raise UsageError("no head is named; give --head HEAD_DIR")
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         heads = list(pool.map(Head.load, directories))
     names = [head_name(head) for head in heads]
     twice = {name for name in names if names.count(name) > 1}
@@ -176,7 +176,7 @@ def _check_pairs(store: Store, heads: Mapping[str, Head], units: Sequence[Segmen
     def unknown(entry: SegmentEntry) -> bool:
         return bool(store.live_index(entry, ["n_first_tokens"])["n_first_tokens"].null_count)
 
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         segments = sum(pool.map(unknown, todo))
     if segments:
         raise DataError(

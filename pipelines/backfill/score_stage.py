@@ -16,7 +16,7 @@ from apache_beam.utils.shared import Shared
 
 from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments import Leases, SegmentEntry
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.flow import overlapped
 from encore.pipelines.flow.read_ahead import read_ahead
@@ -86,7 +86,7 @@ class ScoreSegments(beam.DoFn):
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
         self._leases = Leases()
-        self._requests = ThreadPoolExecutor(READ_THREADS, "requests")
+        self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests")
         self._heads = self._handle.acquire(
             lambda: StagedHeads(
                 self._predictions.objects, self._names, self._store.spec, *scoring_on(self._device, self._dtype)

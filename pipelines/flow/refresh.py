@@ -19,7 +19,7 @@ from encore.featurestore import INDEX_SCHEMA, Store
 from encore.featurestore.commits import find_finished
 from encore.featurestore.documents import concatenate_indexes, differ
 from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord, write_segment
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.storage import REQUESTS_AT_ONCE
 
 HELD_BYTES = 64 << 20
 """Kept columns of the snapshot that a process holds: units that follow each other mostly ask for the same segments."""
@@ -123,7 +123,7 @@ class StoredColumns:
         order = np.argsort(segments, kind="stable")
         ordinals, starts = np.unique(segments[order], return_index=True)
         parts = np.split(order, starts[1:])
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             tables = pool.map(lambda ordinal: self._columns(ordinal, names), ordinals.tolist())
             for rows, table in zip(parts, tables, strict=True):
                 yield rows, table.take(pa.array(documents[rows]))

@@ -12,9 +12,9 @@ from encore.featurestore.errors import NewerFormat
 from encore.featurestore.format import new_run_id
 from encore.featurestore.history import EMPTY, Manifest, manifest_path
 from encore.featurestore.repair import Aside
+from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions import (
     ATTEMPTS,
-    READ_THREADS,
     PredictionFile,
     Predictions,
     counts_of,
@@ -66,7 +66,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
         whole = {number: found for number, found in read.items() if not isinstance(found, StoreError)}
         manifest, files = whole[max(whole)] if whole else (EMPTY, [])
         retired = tuple(sorted(read.keys() - whole.keys()))
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             sound = list(pool.map(lambda it: predictions.find_file(it.path, it.documents) is not None, files))
         kept = [file for file, is_sound in zip(files, sound, strict=True) if is_sound]
         unlisted = tuple(file.path for file, is_sound in zip(files, sound, strict=True) if not is_sound)

@@ -54,7 +54,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.objects = self.storage()
         opened = patch.object(Objects, "open", lambda _uri, make=True: self.objects)
         # One commit a group, so that a compaction may stop between two; one thread, so that runs repeat.
-        for patched in opened, patch.object(compaction, "COMMIT_GROUPS", 1), patch.object(sweep, "THREADS", 1):
+        for patched in opened, patch.object(compaction, "COMMIT_GROUPS", 1), patch.object(sweep, "REQUESTS_AT_ONCE", 1):
             self.closing.enter_context(patched)
         self.store = Store.create(self.objects.uri, spec_of())
         self.versions = [Version({})]

@@ -232,7 +232,7 @@ def test_a_segment_that_lacks_any_object_is_not_listed(store: Store) -> None:
 
 def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(busy: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before_it = digests(busy, 2, 7)
-    monkeypatch.setattr(sweep, "THREADS", 1)
+    monkeypatch.setattr(sweep, "REQUESTS_AT_ONCE", 1)
     before(monkeypatch, "retire", lambda _: add_tag(busy.objects, "late", 2))
     assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7, 8)
     assert digests(busy, 2, 7) == before_it

@@ -5,9 +5,11 @@ from encore.featurestore.common.lazy_attribute import lazy
 from encore.featurestore.common.lazy_torch import torch
 from encore.featurestore.common.messages import class_and_line, first_line, without_quotes
 from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.common.progress import ProgressCallback, silent
 from encore.featurestore.common.quantities import counted, human_bytes
 
 __all__ = [
+    "ProgressCallback",
     "as_text",
     "class_and_line",
     "counted",
@@ -17,6 +19,7 @@ __all__ = [
     "panics_as_errors",
     "settle_fields",
     "several",
+    "silent",
     "torch",
     "without_quotes",
 ]

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import UsageError
 from encore.featurestore.history import STORE_FILE, read_spec
 from encore.featurestore.repair.damage import Damage
@@ -14,7 +15,7 @@ from encore.featurestore.repair.store_file import old_store_id, rebuilt, sound_s
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
-from encore.featurestore.verification import Finding, Progress, ReadOnce, verify_objects
+from encore.featurestore.verification import Finding, ReadOnce, verify_objects
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class RepairPlan:
         }
 
 
-def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Progress | None = None) -> RepairPlan:
+def plan_repair(objects: Objects, *, store_id: str | None = None, progress: ProgressCallback = silent) -> RepairPlan:
     """Look at everything, change nothing.
 
     Args:

@@ -10,6 +10,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 
+from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import SnapshotGone, UsageError
 from encore.featurestore.format import EMPTIED, look
 from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path
@@ -17,7 +18,6 @@ from encore.featurestore.history.tags import tags
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
 from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store, version_log
-from encore.featurestore.verification import Progress
 
 LOOKS = 5
 """Times that a copy begins, where a vacuum takes what it is copying."""
@@ -43,7 +43,7 @@ class Copied:
 
 
 def copy_store(
-    source: str, destination: str, snapshot: int | str | None = None, *, progress: Progress | None = None
+    source: str, destination: str, snapshot: int | str | None = None, *, progress: ProgressCallback = silent
 ) -> Copied:
     """Copy a store, or bring a copy of it up to date; checksums are compared on the way.
 
@@ -67,7 +67,7 @@ def copy_store(
     return _copy(Store.open(source, snapshot), destination, progress)
 
 
-def _copy(store: Store, destination: str, progress: Progress | None) -> Copied:
+def _copy(store: Store, destination: str, progress: ProgressCallback) -> Copied:
     """One try."""
     objects, newest = store.objects, store.version
     tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
@@ -82,7 +82,7 @@ def _copy(store: Store, destination: str, progress: Progress | None) -> Copied:
     copy_block_list(objects, target)
     names = {number: objects.name(manifest_path(number)) for number in manifests}
     snapshots = [Manifest.from_bytes(data, names[number]) for number, data in manifests.items()]
-    copy_objects(objects, target, snapshots, progress or _silent)
+    copy_objects(objects, target, snapshots, progress)
     for number in range(min(manifests, default=newest), newest):
         if number not in manifests and manifest_path(number) not in target.sizes:
             there.create(manifest_path(number), EMPTIED)
@@ -135,7 +135,3 @@ def _require_same_store(store: Store, target: Target) -> None:
             raise UsageError(
                 f"{there.uri}: its snapshot {number} is not that of {store.uri}: somebody has written to it"
             )
-
-
-def _silent(_done: int, _of: int) -> None:
-    """Nobody watches."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 
+from encore.featurestore.common import ProgressCallback
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import get_named, missing
 from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path
@@ -23,7 +24,6 @@ from encore.featurestore.segments import (
 )
 from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 from encore.featurestore.store import version_log
-from encore.featurestore.verification import Progress
 
 DAMAGED = "damaged: its bytes are not those that were written; run encore repair on the store, and copy again"
 
@@ -73,7 +73,7 @@ def copy_block_list(objects: Objects, target: Target) -> None:
         target.put_small(path, objects.get(path))
 
 
-def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest], progress: Progress) -> None:
+def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest], progress: ProgressCallback) -> None:
     """Lists, deletion vectors and segments of these snapshots, each of them once."""
     log = version_log(objects)
     lists: dict[str, str] = {}

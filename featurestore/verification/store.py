@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import StoreError
 from encore.featurestore.history import snapshot_number
 from encore.featurestore.segments import INDEX_FILE, SegmentEntry, SegmentReader, attempt_path, record_path
@@ -20,8 +21,6 @@ from encore.featurestore.verification.lists import Listing, Span, read_listing
 from encore.featurestore.verification.segment import check_segment
 from encore.featurestore.verification.snapshots import check_manifests, check_store_file
 
-Progress = Callable[[int, int], None]
-"""Told how many segments of how many are checked."""
 LOOKS = 5
 """Times that a store is looked at whose snapshots are removed meanwhile."""
 
@@ -55,7 +54,7 @@ class Verification:
 
 
 def verify(
-    uri: str, snapshot: int | str | None = None, *, deep: bool = False, progress: Progress | None = None
+    uri: str, snapshot: int | str | None = None, *, deep: bool = False, progress: ProgressCallback = silent
 ) -> Verification:
     """Check a store: every snapshot that is there, or one alone.
 
@@ -75,7 +74,7 @@ def verify(
 
 
 def verify_objects(
-    objects: Objects, snapshot: int | str | None = None, *, deep: bool = False, progress: Progress | None = None
+    objects: Objects, snapshot: int | str | None = None, *, deep: bool = False, progress: ProgressCallback = silent
 ) -> Verification:
     """`verify`, through objects that are open."""
     found = _look(objects, snapshot, deep, progress)
@@ -88,7 +87,7 @@ def verify_objects(
     return found
 
 
-def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Progress | None) -> Verification:
+def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: ProgressCallback) -> Verification:
     """One look at everything."""
     audit = Audit(objects, deep)
     for link in objects.links():
@@ -97,7 +96,7 @@ def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Pr
     only = None if snapshot is None else snapshot_number(objects, snapshot)
     manifests = check_manifests(audit, only)
     listing = read_listing(audit, manifests)
-    _check_segments(audit, spec, listing, progress or _silent)
+    _check_segments(audit, spec, listing, progress)
     # Ids are never taken off the list but by a repair, whose snapshot counts anew.
     check_block_list(audit, manifests[-1].counts.get("blocked", 0) if manifests else 0)
     return Verification(
@@ -118,7 +117,7 @@ def _is_removed_from(objects: Objects, snapshots: Sequence[int]) -> bool:
     return len(version_log(objects).those(snapshots)) < len(snapshots)
 
 
-def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, progress: Progress) -> None:
+def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, progress: ProgressCallback) -> None:
     """Every segment once, many at a time; then the ids of all of them against each other."""
     segments = list(listing.spans)
     documents = sum(max(span.entry.documents for span in spans) for spans in listing.spans.values())
@@ -138,10 +137,6 @@ def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, pr
                 progress(done, len(segments))
         for duplicate in _first_of_each_pair(lives):
             _report_duplicate(audit, listing, segments, duplicate)
-
-
-def _silent(_done: int, _of: int) -> None:
-    """Nobody watches."""
 
 
 def _first_of_each_pair(lives: LifeFiles) -> Sequence[Duplicate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,12 @@ from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import Quantizer
 from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store import Store
+
+SAMPLE_DOCUMENTS = 1024
+"""Documents of the sample: some 50,000 token vectors of typical text."""
+PART_DOCUMENTS = 128
+"""Documents that are measured at a time."""
 
 Array = npt.NDArray[Any]
 
@@ -119,3 +126,16 @@ def _check_layers(source: LayerPooling, target: LayerPooling, num_layers: int) -
             f"derive: layers {target} cannot be had from stored {source}; "
             f"it takes stack:{num_layers - wanted.start + 1} or more"
         )
+
+
+def sample_activations(source: Store, derivation: Derivation) -> Iterator[torch.Tensor]:
+    """Float features (rows, [m,] width) of a store's sample, as a derivation's quantizer is to see them, in parts.
+
+    Args:
+        source: the richer store; its key index is sorted by hash, so that the sample is what comes first.
+        derivation: which layers and positions.
+    """
+    documents = min(SAMPLE_DOCUMENTS, len(source.keys))
+    for start in range(0, documents, PART_DOCUMENTS):
+        stop = min(start + PART_DOCUMENTS, documents)
+        yield derivation.activations(source.gather_positions(np.arange(start, stop)))

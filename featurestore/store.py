@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,8 @@ from encore.featurestore.segments import (
 )
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
+
+T = TypeVar("T")
 
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
 """Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""
@@ -453,3 +456,23 @@ def _newest(log: VersionLog) -> Manifest:
 def version_log(objects: Objects) -> VersionLog:
     """The versions of a store's segment list."""
     return VersionLog(objects, ENTRY_SCHEMA, ("segment",), entry_problem)
+
+
+def read_store(uri: str, snapshot: int | str | None, read: Callable[[Store], T]) -> T:
+    """What ``read`` makes of a snapshot; of the newest, by default, once more where a vacuum removes it meanwhile.
+
+    Args:
+        uri: of the store.
+        snapshot: number or tag; whoever names one wants that one and no other.
+        read: reads the store from the start; it may be called twice.
+
+    Raises:
+        UsageError, StoreError: as `Store.open`, and what ``read`` raises; `SnapshotGone` where a named snapshot was
+            removed, or a second one.
+    """
+    try:
+        return read(Store.open(uri, snapshot))
+    except SnapshotGone:
+        if snapshot is not None:
+            raise
+    return read(Store.open(uri))

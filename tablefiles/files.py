@@ -1,4 +1,4 @@
-"""Corpus files and how they are opened: on a local disk or in object storage."""
+"""Table files and how they are opened: on a local disk or in object storage."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from obstore.exceptions import BaseError
 from encore.featurestore.common import first_line
 from encore.featurestore.errors import DataError
 from encore.featurestore.storage import Address, Objects
-from encore.tablefiles.compression import codec_of_name, plain_name
 from encore.tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
 
+CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+"""Ending → codec, as pyarrow names it; members and frames that follow one another are one stream."""
+ARCHIVES = (".zip", ".xz", ".7z", ".tar", ".tgz", ".rar", ".z", ".br", ".snappy", ".lzma")
+"""Endings of what is not unpacked."""
 READ_BYTES = 1 << 20
 """Bytes of a local file held and parsed at once: small beside a model, and no slower than more."""
 
@@ -131,3 +134,15 @@ class _ObjectReader(io.RawIOBase):
         buffer[:length] = memoryview(data)
         self._at += length
         return length
+
+
+def codec_of_name(name: str) -> str | None:
+    """Codec that a file is compressed with, by the ending of its name; None for a plain one."""
+    lowered = name.lower()
+    return next((codec for ending, codec in CODECS.items() if lowered.endswith(ending)), None)
+
+
+def plain_name(name: str) -> str:
+    """A name without the ending of its compression, lowered."""
+    lowered = name.lower()
+    return lowered.rpartition(".")[0] if codec_of_name(lowered) else lowered

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.columnar import ArrowFiles, ParquetFiles
-from encore.tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain_name
 from encore.tablefiles.contract import NamedFormat, TableFormat
 from encore.tablefiles.csv import CsvFiles
-from encore.tablefiles.files import TableFile
+from encore.tablefiles.files import ARCHIVES, CODECS, TableFile, codec_of_name, plain_name
 from encore.tablefiles.json import JsonLinesFiles
 from encore.tablefiles.partitions import PartitionedFormat
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from encore.featurestore.errors import UsageError
-from encore.tablefiles.compression import CODECS
-from encore.tablefiles.files import TableFile, open_input
+from encore.tablefiles.files import CODECS, TableFile, open_input
 from encore.tablefiles.text.streams import open_text
 
 HEAD_BYTES = 64 << 10

@@ -16,8 +16,7 @@ from encore.experiments.bench import CellStore
 from encore.experiments.tradeoff.measurement.grid import Setting
 from encore.experiments.tradeoff.measurement.labels import LabelledTask
 from encore.featurestore import FeatureBlock, FeatureSpec, Store
-from encore.featurestore.calibration_sample import sample_activations
-from encore.featurestore.derivation import Derivation
+from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.documents import parts_of
 from encore.featurestore.quantizers import calibrate, quantizer_from_dict
 from encore.heads import Labels, TrainedHead, TrainSettings, train_head

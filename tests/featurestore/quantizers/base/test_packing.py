@@ -7,8 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.featurestore.quantizers.base.bits import pack_at_least
-from encore.featurestore.quantizers.base.packing import pack
+from encore.featurestore.quantizers.base.packing import pack, pack_at_least
 
 SPECIAL = torch.tensor([0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1e-45, -1e-45, 3.0])
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from encore.tablefiles.listing.covering import covers
+from encore.tablefiles.listing.outputs import covers
 
 
 @pytest.mark.parametrize(

@@ -44,16 +44,15 @@ from encore.featurestore.history import (
     require_lists,
     require_no_snapshots,
     snapshot_number,
+    version_log,
 )
 from encore.featurestore.history.store_file import store_file
 from encore.featurestore.segments import (
-    ENTRY_SCHEMA,
     Leases,
     OpenSegment,
     SegmentEntry,
     SegmentReader,
     entries_of,
-    entry_problem,
     live_positions,
     read_deletions,
     segment_id,
@@ -451,11 +450,6 @@ def _newest(log: VersionLog) -> Manifest:
             continue
         return manifest
     return log.latest()
-
-
-def version_log(objects: Objects) -> VersionLog:
-    """The versions of a store's segment list."""
-    return VersionLog(objects, ENTRY_SCHEMA, ("segment",), entry_problem)
 
 
 def read_store(uri: str, snapshot: int | str | None, read: Callable[[Store], T]) -> T:

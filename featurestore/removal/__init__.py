@@ -1,16 +1,24 @@
 """One removal with two policies: vacuum, by age, and forget, all that is not live."""
 
-from encore.featurestore.removal.activity import remove_aside, remove_runs, remove_staged
-from encore.featurestore.removal.forget import FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
+from encore.featurestore.removal.forget import (
+    FAR,
+    Removal,
+    age_cutoff,
+    newest,
+    remove_aside,
+    remove_forgotten,
+    remove_runs,
+    remove_staged,
+    rewrite,
+)
 from encore.featurestore.removal.live_set import KeepRule
-from encore.featurestore.removal.plan import LIST, RECORD
+from encore.featurestore.removal.plan import LIST
 from encore.featurestore.removal.vacuum import AGE_LIMIT, Vacuum
 
 __all__ = [
     "AGE_LIMIT",
     "FAR",
     "LIST",
-    "RECORD",
     "KeepRule",
     "Removal",
     "Vacuum",

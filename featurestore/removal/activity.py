@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from obstore.store import LocalStore
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import parse_json
 from encore.featurestore.removal.plan import SegmentFolder
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
+from encore.featurestore.storage import Listed, Objects
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
 RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
@@ -120,31 +119,3 @@ def _gone_or_refused(error: OSError) -> None:
     """A folder may go while it is walked; one that cannot be read may hold anything."""
     if not isinstance(error, FileNotFoundError):
         raise StoreError(f"{error.filename}: cannot be read: {error.strerror}") from error
-
-
-def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
-    """Remove outcomes, dead letters and reports of all runs that are not at work."""
-    folders = run_folders(objects)
-    at_work = runs_at_work(objects, folders, cutoff)
-    ended = [found for run, found in folders.items() if run not in at_work]
-    if not dry_run:
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
-    return [stored for found in ended for stored in found]
-
-
-def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
-    """Remove what repairs set aside: damaged or not, it may hold documents."""
-    found = list(objects.listing("aside"))
-    if not dry_run:
-        objects.delete(stored.path for stored in found)
-    return found
-
-
-def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
-    """Remove local files that somebody began to write before any job that may be at work."""
-    doomed = sorted(path for path, written in staged_files(objects).items() if written < since)
-    if not dry_run:
-        for path in doomed:
-            path.unlink(missing_ok=True)
-    return doomed

@@ -8,19 +8,21 @@ the store, such as predictions, can still be told what became of which segment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from encore.featurestore.errors import UsageError
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.activity import (
     AtWork,
     attempts_at_work,
-    remove_aside,
-    remove_runs,
-    remove_staged,
+    run_folders,
+    runs_at_work,
     signs_of_work,
+    staged_files,
 )
 from encore.featurestore.removal.live_set import KeepRule, Needs
 from encore.featurestore.removal.plan import Stock
@@ -28,8 +30,8 @@ from encore.featurestore.removal.sweep import remove
 from encore.featurestore.removal.tag_holds import held_by_tags
 from encore.featurestore.removal.vacuum import AGE_LIMIT
 from encore.featurestore.rewriting import Compaction, compact
-from encore.featurestore.storage import Listed, Objects
-from encore.featurestore.store import Store, version_log
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
+from encore.featurestore.store import Store
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -147,3 +149,31 @@ def _as_if_rewritten(head: Store, needs: Needs) -> None:
     for entry in head.entries:
         if entry.deleted:
             needs.attempts.pop(entry.segment)
+
+
+def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
+    """Remove outcomes, dead letters and reports of all runs that are not at work."""
+    folders = run_folders(objects)
+    at_work = runs_at_work(objects, folders, cutoff)
+    ended = [found for run, found in folders.items() if run not in at_work]
+    if not dry_run:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
+    return [stored for found in ended for stored in found]
+
+
+def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
+    """Remove what repairs set aside: damaged or not, it may hold documents."""
+    found = list(objects.listing("aside"))
+    if not dry_run:
+        objects.delete(stored.path for stored in found)
+    return found
+
+
+def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
+    """Remove local files that somebody began to write before any job that may be at work."""
+    doomed = sorted(path for path, written in staged_files(objects).items() if written < since)
+    if not dry_run:
+        for path in doomed:
+            path.unlink(missing_ok=True)
+    return doomed

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from encore.featurestore.format import LONG, SHORT, is_emptied
-from encore.featurestore.history import MANIFEST
+from encore.featurestore.history import MANIFEST, version_log
 from encore.featurestore.removal.live_set import Needs
+from encore.featurestore.segments import RECORD
 from encore.featurestore.storage import Listed, Objects
-from encore.featurestore.store import version_log
 
 LIST = re.compile(rf"lists/({LONG})\.parquet")
 VECTOR = re.compile(rf"deletions/({SHORT})")
-RECORD = re.compile(rf"segments/({SHORT})\.json")
 ATTEMPT = re.compile(rf"segments/({SHORT})/([^/]+)/.+")
 
 

@@ -19,12 +19,12 @@ from dataclasses import replace
 from encore.featurestore.commits import ATTEMPTS
 from encore.featurestore.errors import CommitConflict
 from encore.featurestore.format import EMPTIED, look, retire
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.live_set import Needs
 from encore.featurestore.removal.plan import Doomed
 from encore.featurestore.segments import entry_table, record_path, snapshot_counts
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
-from encore.featurestore.store import version_log
 
 
 def remove(objects: Objects, doomed: Doomed, needs: Needs, operation: str) -> Doomed:

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from encore.featurestore.history import version_log
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store, version_log
+from encore.featurestore.store import Store
 
 
 def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from encore.featurestore.commits import ATTEMPTS, less
+from encore.featurestore.commits import ATTEMPTS
 from encore.featurestore.errors import CommitConflict, StoreError
 from encore.featurestore.format import new_run_id
-from encore.featurestore.history import MANIFEST, STORE_FILE, Manifest, blocked, manifest_path, tag_path
+from encore.featurestore.history import MANIFEST, STORE_FILE, Manifest, blocked, manifest_path, tag_path, version_log
 from encore.featurestore.repair.block_list import drop_block_list, rebuild_block_list
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.repair.plan import RepairPlan
 from encore.featurestore.repair.quarantine import Aside
 from encore.featurestore.repair.snapshots import State, look_at_snapshots
-from encore.featurestore.segments import SegmentEntry, entry_table, record_path, snapshot_counts
+from encore.featurestore.segments import SegmentEntry, drop_documents, entry_table, record_path, snapshot_counts
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
-from encore.featurestore.store import Store, version_log
+from encore.featurestore.store import Store
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _without_blocked(store: Store, state: State) -> list[SegmentEntry]:
 
     def hidden(entry: SegmentEntry) -> SegmentEntry:
         mask = block_list.mask(store.reader(entry).index(["doc_id"])["doc_id"])
-        return less(store, entry, [np.flatnonzero(mask)]) if mask.any() else entry
+        return drop_documents(store.objects, entry, [np.flatnonzero(mask)]) if mask.any() else entry
 
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         return list(pool.map(hidden, state.kept))

@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.history import EMPTY, Manifest, snapshot_number, tag_names
+from encore.featurestore.history import EMPTY, Manifest, snapshot_number, tag_names, version_log
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.segments import SegmentEntry, entries_of
 from encore.featurestore.storage import Objects
-from encore.featurestore.store import version_log
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from encore.featurestore.format import is_emptied, is_of_another_format, parse_j
 from encore.featurestore.format.seal import seal
 from encore.featurestore.history import STORE_FILE, read_spec
 from encore.featurestore.history.store_file import store_file
-from encore.featurestore.removal import RECORD
-from encore.featurestore.segments import FORMAT_VERSION, SegmentRecord, attempt_path, read_record
+from encore.featurestore.segments import FORMAT_VERSION, GROUP_FILE, RECORD, SegmentRecord, attempt_path, read_record
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
-from encore.featurestore.verification import GROUP_FILE
 
 
 def sound_spec(objects: Objects) -> FeatureSpec | None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import SnapshotGone, UsageError
 from encore.featurestore.format import EMPTIED, look
-from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path
+from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
 from encore.featurestore.storage import Objects
-from encore.featurestore.store import Store, version_log
+from encore.featurestore.store import Store
 
 LOOKS = 5
 """Times that a copy begins, where a vacuum takes what it is copying."""

@@ -11,7 +11,7 @@ from threading import Lock
 from encore.featurestore.common import ProgressCallback
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import get_named, missing
-from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path
+from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path, version_log
 from encore.featurestore.segments import (
     SegmentEntry,
     SegmentReader,
@@ -23,7 +23,6 @@ from encore.featurestore.segments import (
     vector_path,
 )
 from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
-from encore.featurestore.store import version_log
 
 DAMAGED = "damaged: its bytes are not those that were written; run encore repair on the store, and copy again"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.format import WRITE_ID, get_named, read_parquet
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage import Objects
 
 
@@ -79,3 +81,14 @@ def _digest(data: bytes) -> str:
 def vector_path(digest: str) -> str:
     """Where a deletion vector lies."""
     return f"deletions/{digest}"
+
+
+def drop_documents(objects: Objects, entry: SegmentEntry, gone: Sequence[npt.NDArray[np.int64]]) -> SegmentEntry:
+    """The entry without the documents at these positions as well; writes the deletion vector."""
+    old = read_deletions(objects, entry.deletions, documents=entry.documents)
+    new = np.unique(np.concatenate([old, *gone]))
+    if len(new) == len(old):
+        return entry
+    if new[0] < 0 or new[-1] >= entry.documents:
+        raise ValueError(f"segment {entry.segment} has {entry.documents} documents; told to drop {new[0]} to {new[-1]}")
+    return entry.without(write_deletions(objects, new), len(new))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore.errors import RESTORE, UPGRADE, NewerFormat, StoreError
-from encore.featurestore.format import is_below_attempt, is_count, is_long, is_short, parse_json
+from encore.featurestore.format import SHORT, is_below_attempt, is_count, is_long, is_short, parse_json
 
 FORMAT_VERSION = 1
+RECORD = re.compile(rf"segments/({SHORT})\.json")
+"""Paths of completion records."""
 
 
 @dataclass(frozen=True)

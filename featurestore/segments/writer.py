@@ -34,7 +34,10 @@ from encore.featurestore.storage import Objects
 CHUNK_BYTES = 1 << 20
 """Packed features of one Zarr chunk: what a random read costs, and what one crc32c covers."""
 
+GROUP_FILE = "zarr.json"
+"""Describes the Zarr group of a segment."""
 INDEX_FILE = "documents.parquet"
+"""Its document index, beside the group."""
 
 UNIQUE_COLUMNS = ("doc_id", "key_hash", "text_digest")
 """Index columns that a Parquet dictionary would only make larger, by 4 bytes a document."""

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.history import Manifest, list_path, manifest_path
+from encore.featurestore.history import Manifest, list_path, manifest_path, version_log
 from encore.featurestore.segments import SegmentEntry, entries_of, snapshot_counts
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.findings import Audit
 
 EntryRows = Sequence[tuple[SegmentEntry, bool]]

@@ -9,10 +9,17 @@ from pathlib import PurePosixPath
 
 from encore.featurestore.errors import RESTORE, StoreError, UsageError
 from encore.featurestore.format import opened, parse_json
-from encore.featurestore.history import STORE_FILE, TAG_NAME, Manifest, manifest_path, read_spec, snapshot_number
+from encore.featurestore.history import (
+    STORE_FILE,
+    TAG_NAME,
+    Manifest,
+    manifest_path,
+    read_spec,
+    snapshot_number,
+    version_log,
+)
 from encore.featurestore.segments import FORMAT_VERSION
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.findings import Audit
 
 STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}

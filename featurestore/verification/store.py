@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import StoreError
-from encore.featurestore.history import snapshot_number
+from encore.featurestore.history import snapshot_number, version_log
 from encore.featurestore.segments import INDEX_FILE, SegmentEntry, SegmentReader, attempt_path, record_path
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.block_list import check_block_list
 from encore.featurestore.verification.duplicates import Duplicate, LifeFiles
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding

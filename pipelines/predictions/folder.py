@@ -218,7 +218,7 @@ class Predictions:
             )
             if manifest is not None:
                 return Published(latest, manifest, missing)
-            # As in encore.featurestore.commits.change: writers that waited equally long would meet again.
+            # As in encore.featurestore.commits.publication: writers that waited equally long would meet again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
 

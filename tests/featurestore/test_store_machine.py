@@ -20,6 +20,7 @@ from obstore.store import LocalStore, MemoryStore
 
 from encore.featurestore import CommitConflict, DataError, Store, UsageError, commit
 from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import add_tag, remove_tag, tags
 from encore.featurestore.removal import sweep
@@ -29,7 +30,6 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.segments.writer import read_record
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, features_of, held, spec_of
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped

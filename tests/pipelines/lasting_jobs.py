@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.commits.adoption import is_whole
+from encore.featurestore.commits.presence import is_whole
 from encore.featurestore.format.tombstones import look
 from encore.featurestore.history.versions import VersionLog, manifest_path
 from encore.featurestore.removal.vacuum import vacuum

@@ -23,6 +23,7 @@ from encore.featurestore import Change, CommitConflict, FeatureSpec, Store, Usag
 from encore.featurestore.documents.ids import key_hashes, text_digests
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import add_tag, remove_tag
 from encore.featurestore.history.versions import EMPTY
@@ -225,7 +226,7 @@ class TestTags:
         # The paper's segments have both documents twice, and the old text of document-3; the thesis's have them once.
         assert done.tags == {"paper": 5, "thesis": 3}
         assert not done.complete
-        log = forget.version_log(store.objects)
+        log = version_log(store.objects)
         assert held(Store(store.objects, store.spec, log.at(5))) == tagged
         assert held(newest(store)) == expected(LIVE, spec())
         if store.uri != "memory":
@@ -342,7 +343,7 @@ class TestJobsAtWork:
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
-        patch.setattr(import_module("encore.featurestore.commits.change"), "require_present", lambda *_: None)
+        patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
         commit(store, change)
 
 

@@ -15,6 +15,7 @@ import pytest
 from encore.featurestore import CommitConflict, Store, UsageError, commit
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag, remove_tag, tag_path, tags
 from encore.featurestore.history.versions import VersionLog, manifest_path
 from encore.featurestore.removal import sweep
@@ -29,14 +30,13 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import entry_table
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 from tests.featurestore.damage import pairs_of
 
 NOW = timedelta(0)
 vacuums = import_module("encore.featurestore.removal.vacuum")
-commits = import_module("encore.featurestore.commits.change")
+commits = import_module("encore.featurestore.commits.publication")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from encore.featurestore import Change, CommitConflict, Store, UsageError, commit
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.history.versions import manifest_path
 from encore.featurestore.removal import sweep
@@ -20,7 +21,6 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import entry_table
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, write
 from tests.featurestore.grown_stores import NOW, age, digests, needed, paths
@@ -42,7 +42,7 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
-        patch.setattr(import_module("encore.featurestore.commits.change"), "require_present", lambda *_: None)
+        patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
         commit(store, change)
 
 
@@ -130,7 +130,7 @@ def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone
     """The whole vacuum runs between a commit's look and its snapshot."""
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
-    module = import_module("encore.featurestore.commits.change")
+    module = import_module("encore.featurestore.commits.publication")
     look = module.require_present
 
     def then_vacuum(*arguments: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 from encore.featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import look
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import tags
 from encore.featurestore.history.versions import list_path, manifest_path
@@ -25,7 +26,6 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, write
 from tests.featurestore.damage import (

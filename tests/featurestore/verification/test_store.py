@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Change, FeatureBlock, Store, StoreError, UsageError, commit
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import block
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.history.versions import Manifest
@@ -29,7 +30,6 @@ from encore.featurestore.segments.entries import SegmentEntry, entry_table, snap
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.segments.writer import EncodingCounts, read_record, write_segment
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.findings import Audit
 from encore.featurestore.verification.lists import Listing
 from encore.featurestore.verification.store import verify

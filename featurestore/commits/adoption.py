@@ -6,8 +6,8 @@ import hashlib
 
 from encore.featurestore.commits.presence import is_whole
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import START, is_of_another_format
-from encore.featurestore.segments import FORMAT_VERSION, SegmentRecord, record_path
+from encore.featurestore.format import FORMAT_VERSION, START, is_of_another_format
+from encore.featurestore.segments import SegmentRecord, record_path
 from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from encore.featurestore.documents.columns import promote, promoted
 from encore.featurestore.documents.ragged import offsets_of, rows_of
-from encore.featurestore.errors import StoreError
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -21,11 +19,11 @@ INDEX_SCHEMA = pa.schema(
         pa.field("text_digest", pa.binary(32), nullable=False),
         pa.field("n_tokens", pa.int32(), nullable=False),
         pa.field("truncated", pa.bool_(), nullable=False),
-        pa.field("n_first_tokens", pa.int32()),
+        pa.field("n_first_tokens", pa.int32(), nullable=False),
     ]
 )
 """Columns of every document index; the corpus columns asked for follow them. `n_first_tokens` are those of the
-``n_tokens`` that come before the second text's own: all of them where there is one text, null where nobody counted."""
+``n_tokens`` that come before the second text's own: all of them where there is one text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +70,8 @@ class FeatureBlock:
 
     @property
     def first_lengths(self) -> npt.NDArray[np.int64]:
-        """(documents,) int64: tokens of each document before its second text; all of them where it has one text.
-
-        Raises:
-            StoreError: the documents were encoded by a version that did not keep this.
-        """
-        counted = self.index["n_first_tokens"]
-        if counted.null_count:
-            document = self.doc_ids[pc.index(pc.is_null(counted), True).as_py()]
-            raise StoreError(
-                f"document {document}: where its second text begins was not stored; encode it into a new store"
-            )
-        lengths: npt.NDArray[np.int64] = counted.to_numpy().astype(np.int64)
+        """(documents,) int64: tokens of each document before its second text; all of them where it has one text."""
+        lengths: npt.NDArray[np.int64] = self.index["n_first_tokens"].to_numpy().astype(np.int64)
         return lengths
 
     def take(self, documents: npt.NDArray[np.int64]) -> FeatureBlock:

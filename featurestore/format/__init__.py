@@ -28,10 +28,12 @@ from encore.featurestore.format.parquet import (
 from encore.featurestore.format.references import get_named, missing
 from encore.featurestore.format.seal import is_of_another_format, parse_json, unseal
 from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, look, opened, retire
+from encore.featurestore.format.version import FORMAT_VERSION, require_version
 
 __all__ = [
     "DIGEST_BYTES",
     "EMPTIED",
+    "FORMAT_VERSION",
     "LONG",
     "MAGIC",
     "ROWS",
@@ -60,6 +62,7 @@ __all__ = [
     "parse_json",
     "read_parquet",
     "read_schema",
+    "require_version",
     "retire",
     "unseal",
 ]

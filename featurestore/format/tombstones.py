@@ -12,8 +12,8 @@ from encore.featurestore.errors import StoreError
 from encore.featurestore.format.seal import parse_json, seal, unseal
 from encore.featurestore.storage import Objects
 
-FORMAT_VERSION = 2
-"""Releases from before there were tombstones refuse this one, and say so."""
+NO_FORMAT = 2
+"""The version that tombstones claim to be of, so that no reader takes one for a manifest or a record."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Named:
 
 def tombstone(held: bytes | None = None) -> bytes:
     """A tombstone that holds these bytes of UTF-8, or nothing."""
-    return seal({"format_version": FORMAT_VERSION, "retired": None if held is None else held.decode()})
+    return seal({"format_version": NO_FORMAT, "retired": None if held is None else held.decode()})
 
 
 EMPTIED = tombstone()

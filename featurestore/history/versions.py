@@ -23,9 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from encore.featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
+from encore.featurestore.errors import RESTORE, StoreError, UsageError
 from encore.featurestore.format import (
     EMPTIED,
+    FORMAT_VERSION,
     WRITE_ID,
     get_named,
     is_count,
@@ -34,12 +35,12 @@ from encore.featurestore.format import (
     look,
     parse_json,
     read_parquet,
+    require_version,
     unseal,
 )
 from encore.featurestore.format.seal import seal
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
-FORMAT_VERSION = 1
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")
 """Paths of manifests; other objects beside them are none of ours."""
 LOOKS = 100
@@ -91,15 +92,10 @@ class Manifest:
             raise StoreError(f"{name}: not a manifest: it is empty; if no job is just writing it, {RESTORE}")
         try:
             document: dict[str, Any] = parse_json(data)
-            if (version := document["format_version"]) != FORMAT_VERSION:
-                raise StoreError(
-                    f"{name}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}"
-                )
+            require_version(document["format_version"], name)
             document = unseal(document, data, name)
             del document["format_version"]
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
-            # Kept while numbers were used again; numbers are retired now.
-            document.pop("ancestors", None)
             manifest = cls(**document)
             manifest._require_sound()
         except (ValueError, KeyError, TypeError, AttributeError) as error:

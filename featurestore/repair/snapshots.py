@@ -80,8 +80,7 @@ def look_at_snapshots(objects: Objects, damage: Damage) -> State:
     retired |= {number for number, emptied in taken.items() if not emptied and number in damage.manifests}
     if damage.segments or damage.vectors:
         retired |= {n for n, manifest in whole.items() if manifest.lists and _is_harmed(log.entries(manifest), damage)}
-    # A gap behind a snapshot with a tag is no finding, and becomes one when the snapshot goes.
-    retired |= set(_missing([*damage.manifests, *(number + 1 for number in retired)], taken))
+    retired |= set(_missing(damage.manifests, taken))
     return State(
         newest=newest,
         base=base,

@@ -19,7 +19,6 @@ from encore.featurestore.segments.entries import (
 )
 from encore.featurestore.segments.reader import SegmentReader
 from encore.featurestore.segments.records import (
-    FORMAT_VERSION,
     RECORD,
     RejectedDocument,
     SegmentRecord,
@@ -33,7 +32,6 @@ from encore.featurestore.segments.writer import GROUP_FILE, INDEX_FILE, Encoding
 
 __all__ = [
     "ENTRY_SCHEMA",
-    "FORMAT_VERSION",
     "GROUP_FILE",
     "INDEX_FILE",
     "RECORD",

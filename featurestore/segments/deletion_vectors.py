@@ -54,8 +54,7 @@ def read_deletions(
     if table.schema.names != ["document"] or table["document"].type != pa.int64() or table["document"].null_count:
         raise StoreError(f"{name}: damaged: holds no positions; {RESTORE}")
     positions: npt.NDArray[np.int64] = table["document"].to_numpy()
-    # The first vectors were named after the positions, not after the bytes that hold them.
-    if digest not in (_digest(data), _digest(positions.astype("<i8", copy=False).tobytes())):
+    if digest != _digest(data):
         raise StoreError(f"{name}: damaged: holds other rows than its name says; {RESTORE}")
     if documents is not None and not _are_positions(positions, documents):
         raise StoreError(f"{name}: damaged: holds positions that {documents} documents do not have; {RESTORE}")

@@ -51,18 +51,10 @@ class IndexFile:
         table = read_parquet(
             self.data, self.name, columns=columns, rows=self.documents, row_bytes=DIGEST_BYTES, threads=False
         )
-        for place, field in enumerate(INDEX_SCHEMA):
-            if columns is not None and field.name not in columns:
-                continue
-            if field.name in table.column_names:
-                self._require_own(field, table[field.name])
-            elif field.nullable:
-                # A segment from before there was such a column: nulls say that nobody knows.
-                nulls = pa.nulls(table.num_rows, field.type)
-                table = table.add_column(min(place, table.num_columns), field, nulls)
-            else:
-                raise self._damaged(f"no column {field.name}")
-        # Of types that older releases stored, pyarrow cannot even take rows of every one.
+        for field in INDEX_SCHEMA:
+            if columns is None or field.name in columns:
+                self._require_own(field, table)
+        # A store may come from anybody, and there are types of which pyarrow cannot even take rows.
         for place, name in enumerate(table.column_names):
             if name not in INDEX_SCHEMA.names:
                 table = table.set_column(place, name, self._plain(table[name]))
@@ -79,11 +71,14 @@ class IndexFile:
             ]
         )
 
-    def _require_own(self, field: pa.Field, column: pa.ChunkedArray) -> None:
+    def _require_own(self, field: pa.Field, table: pa.Table) -> None:
         """Raise StoreError where a column of the store's own is not as it is written."""
+        if field.name not in table.column_names:
+            raise self._damaged(f"no column {field.name}")
+        column = table[field.name]
         if column.type != field.type:
             raise self._damaged(f"column {field.name} is of {column.type}, expected {field.type}")
-        if column.null_count and not field.nullable:
+        if column.null_count:
             raise self._damaged(f"column {field.name} has nulls")
 
     def _plain(self, column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -18,10 +18,9 @@ from zarr.storage import MemoryStore
 
 from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import look
+from encore.featurestore.format import FORMAT_VERSION, look
 from encore.featurestore.segments.codecs import codec_chain
 from encore.featurestore.segments.records import (
-    FORMAT_VERSION,
     RejectedDocument,
     SegmentRecord,
     StoredObject,

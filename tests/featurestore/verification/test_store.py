@@ -143,16 +143,6 @@ class TestSound:
         verify(store.uri, deep=True)
         assert {path: store.objects.get(path) for path, _ in store.objects.walk()} == before
 
-    def test_a_store_from_before_there_were_checksums_is_clean(self, store: Store) -> None:
-        put(store, TEXTS)
-        for path in ("store.json", f"manifests/{1:020d}.json"):
-            document = json.loads(store.objects.get(path))
-            del document["checksum"]
-            store.objects.put(path, json.dumps(document, indent=1).encode())
-        assert problems(store) == {}
-        store.objects.put("store.json", store.objects.get("store.json").replace(b'"store_id"', b'"store_ie"'))
-        assert problems(store) == {"store.json": "damaged: store_ie is not what a store says of itself"}
-
     def test_what_nobody_refers_to_is_counted_and_is_no_damage(self, store: Store) -> None:
         store = put(store, TEXTS)
         write(store, MORE)
@@ -203,14 +193,6 @@ class TestSnapshots:
             store = put(store, {f"{i}": f"{i}"})
         store.objects.delete([f"manifests/{number:020d}.json" for number in (2, 3)])
         assert problems(store) == {f"manifests/{2:020d}.json": "missing: snapshot 2 and those up to 3 between 1 and 4"}
-
-    def test_between_snapshots_that_tags_keep_there_may_be_gaps(self, store: Store) -> None:
-        """As a vacuum leaves them."""
-        for i in range(6):
-            store = put(store, {f"{i}": f"{i}"})
-        add_tag(store.objects, "a", 2)
-        store.objects.delete([f"manifests/{number:020d}.json" for number in (1, 3, 4)])
-        assert problems(store) == {}
 
     def test_a_tag_whose_snapshot_has_gone_is_named(self, store: Store) -> None:
         store = put(put(put(store, TEXTS), MORE), {"a": "a"})

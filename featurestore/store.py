@@ -48,7 +48,7 @@ from encore.featurestore.history import (
 )
 from encore.featurestore.history.store_file import store_file
 from encore.featurestore.segments import (
-    Leases,
+    BufferPool,
     OpenSegment,
     SegmentEntry,
     SegmentReader,
@@ -252,25 +252,25 @@ class Store:
         While a block is worked on, the indexes of the next segments are read, so that many small segments cost hardly
         more than the storage that they fill. From a disk there is nothing to wait for but other threads.
         """
-        leases = Leases()
+        buffers = BufferPool()
         if self.objects.on_disk:
             for entry in self._live_entries:
-                yield from self.open_segment(entry).blocks(max_bytes, leases)
+                yield from self.open_segment(entry).blocks(max_bytes, buffers)
             return
         with ThreadPoolExecutor(OPEN_AHEAD) as pool:
             ahead: deque[Future[OpenSegment]] = deque()
             for entry in self._live_entries:
                 ahead.append(pool.submit(self.open_segment, entry))
                 if len(ahead) > OPEN_AHEAD:
-                    yield from ahead.popleft().result().blocks(max_bytes, leases)
+                    yield from ahead.popleft().result().blocks(max_bytes, buffers)
             while ahead:
-                yield from ahead.popleft().result().blocks(max_bytes, leases)
+                yield from ahead.popleft().result().blocks(max_bytes, buffers)
 
     def scan_segment(
         self,
         entry: SegmentEntry,
         max_bytes: int = SCAN_BYTES,
-        leases: Leases | None = None,
+        buffers: BufferPool | None = None,
         columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features.
@@ -280,11 +280,11 @@ class Store:
         Args:
             entry: the segment.
             max_bytes: packed bytes of a block.
-            leases: memory that blocks are read into.
+            buffers: memory that blocks are read into.
             columns: of the index; None for all, kept corpus columns among them.
         """
         if entry.live:
-            yield from self.open_segment(entry, columns=columns).blocks(max_bytes, leases or Leases())
+            yield from self.open_segment(entry, columns=columns).blocks(max_bytes, buffers or BufferPool())
 
     def gather(self, doc_ids: str | Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.

@@ -16,7 +16,7 @@ from encore.featurestore.errors import DataError
 from encore.featurestore.storage import Address, Objects
 from encore.tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
 
-CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 """Ending → codec, as pyarrow names it; members and frames that follow one another are one stream."""
 ARCHIVES = (".zip", ".xz", ".7z", ".tar", ".tgz", ".rar", ".z", ".br", ".snappy", ".lzma")
 """Endings of what is not unpacked."""
@@ -139,7 +139,7 @@ class _ObjectReader(io.RawIOBase):
 def codec_of_name(name: str) -> str | None:
     """Codec that a file is compressed with, by the ending of its name; None for a plain one."""
     lowered = name.lower()
-    return next((codec for ending, codec in CODECS.items() if lowered.endswith(ending)), None)
+    return next((codec for ending, codec in COMPRESSIONS.items() if lowered.endswith(ending)), None)
 
 
 def plain_name(name: str) -> str:

@@ -12,7 +12,7 @@ from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
 
 
-def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
+def find_adoptable(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
     """The name under which a segment is to be stored, and its record where an earlier attempt has finished it.
 
     What an earlier attempt left is not trusted: every byte of it is compared with its checksum. A name is used up where

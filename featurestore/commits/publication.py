@@ -16,7 +16,7 @@ from encore.featurestore.segments import (
     record_path,
     snapshot_counts,
 )
-from encore.featurestore.storage import Objects, RememberedObjects
+from encore.featurestore.storage import CachedObjects, Objects
 from encore.featurestore.store import Store
 
 ATTEMPTS = 200
@@ -69,7 +69,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         if manifest is not None:
             return _of(store.objects, head), Store(store.objects, store.spec, manifest)
         if attempt == 0:
-            remembered = RememberedObjects(store.objects)
+            remembered = CachedObjects(store.objects)
             log, base = version_log(remembered), _of(remembered, base)
             since = Upstream(base)
         # Writers that met once would meet again if they all waited as long. One that has lost often waits no longer

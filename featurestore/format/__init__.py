@@ -25,7 +25,7 @@ from encore.featurestore.format.parquet import (
     read_parquet,
     read_schema,
 )
-from encore.featurestore.format.references import get_named, missing
+from encore.featurestore.format.references import missing, read_reference
 from encore.featurestore.format.seal import is_of_another_format, parse_json, unseal
 from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, look, opened, retire
 from encore.featurestore.format.version import FORMAT_VERSION, require_version
@@ -46,7 +46,6 @@ __all__ = [
     "decoded",
     "end_of",
     "footer_of",
-    "get_named",
     "is_below_attempt",
     "is_count",
     "is_emptied",
@@ -61,6 +60,7 @@ __all__ = [
     "parse_footer",
     "parse_json",
     "read_parquet",
+    "read_reference",
     "read_schema",
     "require_version",
     "retire",

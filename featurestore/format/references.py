@@ -9,7 +9,7 @@ from encore.featurestore.format.tombstones import look, opened
 from encore.featurestore.storage import Objects
 
 
-def get_named(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:
+def read_reference(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:
     """An object that a snapshot names: a completion record, a segment list or a deletion vector.
 
     A removal puts a tombstone over a record that a commit lists at the same moment. The tombstone holds it until the

@@ -17,7 +17,7 @@ NO_FORMAT = 2
 
 
 @dataclass(frozen=True)
-class Named:
+class ObjectState:
     """What lies under a name.
 
     Attributes:
@@ -44,18 +44,18 @@ def is_emptied(path: str, size: int) -> bool:
     return size == len(EMPTIED) and path.endswith(".json")
 
 
-def opened(data: bytes, name: str) -> Named:
+def opened(data: bytes, name: str) -> ObjectState:
     """What an object's bytes say; ``name`` is the object's, for the StoreError that a damaged tombstone raises."""
     if not data.startswith(START):
-        return Named(data, retired=False)
+        return ObjectState(data, retired=False)
     try:
         held = unseal(parse_json(data), data, name)["retired"]
-        return Named(None if held is None else held.encode(), retired=True)
+        return ObjectState(None if held is None else held.encode(), retired=True)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{name}: damaged: not a tombstone: {error}") from error
 
 
-def look(objects: Objects, path: str) -> Named | None:
+def look(objects: Objects, path: str) -> ObjectState | None:
     """What lies under a name; None where nothing ever did.
 
     Raises:

@@ -28,13 +28,13 @@ from encore.featurestore.format import (
     EMPTIED,
     FORMAT_VERSION,
     WRITE_ID,
-    get_named,
     is_count,
     is_emptied,
     is_long,
     look,
     parse_json,
     read_parquet,
+    read_reference,
     require_version,
     unseal,
 )
@@ -287,7 +287,7 @@ class VersionLog:
 
     def _read_list(self, part: EntryList, manifest: Manifest) -> pa.Table:
         path = list_path(part.digest)
-        data = get_named(self.objects, path, manifest_path(manifest.version))
+        data = read_reference(self.objects, path, manifest_path(manifest.version))
         return self.parse_list(data, part.digest, self.objects.name(path), part.entries)
 
     def parse_list(self, data: bytes, digest: str, name: str, entries: int | None = None) -> pa.Table:

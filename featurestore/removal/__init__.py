@@ -2,13 +2,13 @@
 
 from encore.featurestore.removal.forget import (
     FAR,
-    Removal,
+    ForgetReport,
     age_cutoff,
     newest,
     remove_aside,
     remove_forgotten,
     remove_runs,
-    remove_staged,
+    remove_temporary_files,
     rewrite,
 )
 from encore.featurestore.removal.live_set import KeepRule
@@ -19,14 +19,14 @@ __all__ = [
     "AGE_LIMIT",
     "FAR",
     "LIST",
+    "ForgetReport",
     "KeepRule",
-    "Removal",
     "Vacuum",
     "age_cutoff",
     "newest",
     "remove_aside",
     "remove_forgotten",
     "remove_runs",
-    "remove_staged",
+    "remove_temporary_files",
     "rewrite",
 ]

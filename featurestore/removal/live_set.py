@@ -69,7 +69,7 @@ def spanning(objects: Objects, numbers: Collection[int], states: int) -> int:
 
 
 @dataclass
-class Needs:
+class LiveSet:
     """Objects that some snapshots need.
 
     Attributes:

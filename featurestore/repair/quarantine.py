@@ -12,7 +12,7 @@ from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 
 
 @dataclass(frozen=True)
-class Aside:
+class Quarantine:
     """Where one repair keeps what was damaged.
 
     Attributes:

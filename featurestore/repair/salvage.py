@@ -19,7 +19,7 @@ from encore.featurestore.commits import Change, commit
 from encore.featurestore.documents import KeyIndex
 from encore.featurestore.errors import StoreError
 from encore.featurestore.repair.damage import Damage
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.store_file import records
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, live_positions, record_path
 from encore.featurestore.storage import REQUESTS_AT_ONCE
@@ -94,7 +94,7 @@ def find_salvage(store: Store, wanted: pa.Table) -> Salvage:
     return Salvage(tuple(live), store.locate(store.keys, replaced[replaced >= 0]), tuple(damaged))
 
 
-def list_again(store: Store, found: Salvage, aside: Aside) -> Store:
+def list_again(store: Store, found: Salvage, aside: Quarantine) -> Store:
     """Commit what was found, and set aside what is damaged, so that no job takes it for finished.
 
     Raises:

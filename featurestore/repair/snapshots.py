@@ -17,7 +17,7 @@ from encore.featurestore.storage import Objects
 
 
 @dataclass(frozen=True)
-class State:
+class SnapshotSurvey:
     """The snapshots of a damaged store.
 
     Attributes:
@@ -56,7 +56,7 @@ class State:
         return max(0, self.counted["documents"] - sum(entry.live for entry in self.kept))
 
 
-def look_at_snapshots(objects: Objects, damage: Damage) -> State:
+def survey_snapshots(objects: Objects, damage: Damage) -> SnapshotSurvey:
     """What is whole of the snapshots, by what a verification found damaged.
 
     Raises:
@@ -81,7 +81,7 @@ def look_at_snapshots(objects: Objects, damage: Damage) -> State:
     if damage.segments or damage.vectors:
         retired |= {n for n, manifest in whole.items() if manifest.lists and _is_harmed(log.entries(manifest), damage)}
     retired |= set(_missing(damage.manifests, taken))
-    return State(
+    return SnapshotSurvey(
         newest=newest,
         base=base,
         counted=counted,

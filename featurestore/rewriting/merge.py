@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.commits import find_finished
+from encore.featurestore.commits import find_adoptable
 from encore.featurestore.documents import FeatureBlock, concatenate_indexes, offsets_of
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, SegmentReader, SegmentRecord, write_segment
 from encore.featurestore.spec import FeatureSpec
@@ -39,7 +39,7 @@ def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
 
 def merge(store: Store, entries: Sequence[SegmentEntry]) -> SegmentRecord:
     """Write the segment that these become, or take the one that is finished; some document of them is live."""
-    name, finished = find_finished(store, compacted_id(store, entries))
+    name, finished = find_adoptable(store, compacted_id(store, entries))
     if finished is not None:
         return finished
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:

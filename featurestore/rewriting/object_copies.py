@@ -10,7 +10,7 @@ from threading import Lock
 
 from encore.featurestore.common import ProgressCallback
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import get_named, missing
+from encore.featurestore.format import missing, read_reference
 from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path, version_log
 from encore.featurestore.segments import (
     SegmentEntry,
@@ -90,14 +90,14 @@ def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest]
         for done, _ in enumerate(segments, 1):
             progress(done, len(entries))
         # Lists were read, and so compared, just now.
-        list(pool.map(lambda path: target.put_small(path, get_named(objects, path, lists[path])), lists))
+        list(pool.map(lambda path: target.put_small(path, read_reference(objects, path, lists[path])), lists))
         list(pool.map(lambda digest: _copy_vector(objects, target, digest, vectors[digest]), vectors))
 
 
 def _copy_vector(objects: Objects, target: Target, digest: str, manifest: str) -> None:
     """A deletion vector; reading it compares it with its name."""
     read_deletions(objects, digest, manifest)
-    target.put_small(vector_path(digest), get_named(objects, vector_path(digest), manifest))
+    target.put_small(vector_path(digest), read_reference(objects, vector_path(digest), manifest))
 
 
 def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifest: str) -> None:
@@ -118,5 +118,5 @@ def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifes
     for stored in record.objects:
         target.put(f"{folder}/{stored.path}", stored.size, lambda stored=stored: read(stored))  # type: ignore[misc]
     path = record_path(entry.segment)
-    data = get_named(objects, path, manifest, entry.record)
+    data = read_reference(objects, path, manifest, entry.record)
     target.put(path, len(data), lambda: data)

@@ -1,6 +1,6 @@
 """Segments: immutable groups of documents, written once, read with their checksums."""
 
-from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.codecs import check_codec, decoder
 from encore.featurestore.segments.deletion_vectors import (
     drop_documents,
@@ -35,8 +35,8 @@ __all__ = [
     "GROUP_FILE",
     "INDEX_FILE",
     "RECORD",
+    "BufferPool",
     "EncodingCounts",
-    "Leases",
     "OpenSegment",
     "RejectedDocument",
     "SegmentEntry",

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import WRITE_ID, get_named, read_parquet
+from encore.featurestore.format import WRITE_ID, read_parquet, read_reference
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage import Objects
 
@@ -49,7 +49,7 @@ def read_deletions(
     if digest is None:
         return np.empty(0, np.int64)
     name = objects.name(vector_path(digest))
-    data = get_named(objects, vector_path(digest), manifest)
+    data = read_reference(objects, vector_path(digest), manifest)
     table = read_parquet(data, name)
     if table.schema.names != ["document"] or table["document"].type != pa.int64() or table["document"].null_count:
         raise StoreError(f"{name}: damaged: holds no positions; {RESTORE}")

@@ -16,7 +16,7 @@ import pyarrow as pa
 from encore.featurestore.common import first_line, lazy
 from encore.featurestore.documents import INDEX_SCHEMA, plain, promoted
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import DIGEST_BYTES, get_named, missing, parse_json, read_parquet, read_schema
+from encore.featurestore.format import DIGEST_BYTES, missing, parse_json, read_parquet, read_reference, read_schema
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.segments.shards import Layout, Shard
@@ -165,7 +165,7 @@ class SegmentReader:
     def record(self) -> SegmentRecord:
         """The completion record that was listed."""
         path = record_path(self.segment)
-        data = get_named(self.objects, path, self.manifest, self.entry.record)
+        data = read_reference(self.objects, path, self.manifest, self.entry.record)
         return SegmentRecord.parse(data, self.objects.name(path))
 
     @lazy

@@ -29,7 +29,7 @@ from obstore.store import LocalStore, from_url
 from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage.addresses import Address, masked
-from encore.featurestore.storage.links import ADVICE, find_links, require_no_link
+from encore.featurestore.storage.links import LINK_ADVICE, find_links, require_no_link
 from encore.featurestore.storage.local_files import create_file, filled, put_file
 from encore.featurestore.storage.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
 from encore.featurestore.storage.retries import PATIENCE, again
@@ -261,7 +261,7 @@ class Objects:
             StoreError: names the first link that is found.
         """
         for link in self.links():
-            raise StoreError(f"{link}: is a symbolic link: {ADVICE}")
+            raise StoreError(f"{link}: is a symbolic link: {LINK_ADVICE}")
 
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""

@@ -16,7 +16,7 @@ from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 from encore.featurestore.verification.block_list import check_block_list
 from encore.featurestore.verification.duplicates import Duplicate, LifeFiles
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding
-from encore.featurestore.verification.lists import Listing, Span, read_listing
+from encore.featurestore.verification.lists import SegmentSpans, Span, read_spans
 from encore.featurestore.verification.segment import check_segment
 from encore.featurestore.verification.snapshots import check_manifests, check_store_file
 
@@ -94,7 +94,7 @@ def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Pr
     spec = check_store_file(audit)
     only = None if snapshot is None else snapshot_number(objects, snapshot)
     manifests = check_manifests(audit, only)
-    listing = read_listing(audit, manifests)
+    listing = read_spans(audit, manifests)
     _check_segments(audit, spec, listing, progress)
     # Ids are never taken off the list but by a repair, whose snapshot counts anew.
     check_block_list(audit, manifests[-1].counts.get("blocked", 0) if manifests else 0)
@@ -116,7 +116,7 @@ def _is_removed_from(objects: Objects, snapshots: Sequence[int]) -> bool:
     return len(version_log(objects).those(snapshots)) < len(snapshots)
 
 
-def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, progress: ProgressCallback) -> None:
+def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: SegmentSpans, progress: ProgressCallback) -> None:
     """Every segment once, many at a time; then the ids of all of them against each other."""
     segments = list(listing.spans)
     documents = sum(max(span.entry.documents for span in spans) for spans in listing.spans.values())
@@ -146,7 +146,7 @@ def _first_of_each_pair(lives: LifeFiles) -> Sequence[Duplicate]:
     return list(firsts.values())
 
 
-def _report_duplicate(audit: Audit, listing: Listing, segments: Sequence[str], duplicate: Duplicate) -> None:
+def _report_duplicate(audit: Audit, listing: SegmentSpans, segments: Sequence[str], duplicate: Duplicate) -> None:
     one, other = ((_entry(listing.spans[segments[ordinal]]), at) for ordinal, at in (duplicate.first, duplicate.second))
     version = listing.versions[duplicate.snapshot]
     audit.report(

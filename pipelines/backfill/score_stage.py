@@ -15,7 +15,7 @@ import torch
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.segments import Leases, SegmentEntry
+from encore.featurestore.segments import BufferPool, SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.flow import overlapped
@@ -85,7 +85,7 @@ class ScoreSegments(beam.DoFn):
         self._fingerprint = self._store.spec.fingerprint
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
-        self._leases = Leases()
+        self._buffers = BufferPool()
         self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests")
         self._heads = self._handle.acquire(
             lambda: StagedHeads(
@@ -192,7 +192,7 @@ class ScoreSegments(beam.DoFn):
 
     def _blocks(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
         """The documents of a segment: the first block read already, each further one while the one before is scored."""
-        rest = self._store.scan_segment(entry, BLOCK_BYTES, self._leases)
+        rest = self._store.scan_segment(entry, BLOCK_BYTES, self._buffers)
         first = next(rest)
         # The ids are decoded here, not while the scorer waits.
         _ = first.doc_ids

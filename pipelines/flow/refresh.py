@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore import INDEX_SCHEMA, Store
-from encore.featurestore.commits import find_finished
+from encore.featurestore.commits import find_adoptable
 from encore.featurestore.documents import concatenate_indexes, differ
 from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord, write_segment
 from encore.featurestore.storage import REQUESTS_AT_ONCE
@@ -61,7 +61,7 @@ class Refresh:
 
     def write(self, store: Store, codec: str, rejected: Sequence[RejectedDocument] = ()) -> SegmentRecord:
         """Store them under their name with the features that they have, or take the segment that is finished."""
-        segment, finished = find_finished(store, self.segment_id(store.spec.fingerprint))
+        segment, finished = find_adoptable(store, self.segment_id(store.spec.fingerprint))
         if finished is not None:
             return finished
         block = store.gather_from(self.entries, self.segments, self.documents, columns=None)

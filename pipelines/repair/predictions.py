@@ -11,7 +11,7 @@ from encore.featurestore import CommitConflict, Store, StoreError, UsageError
 from encore.featurestore.errors import NewerFormat
 from encore.featurestore.format import new_run_id
 from encore.featurestore.history import EMPTY, Manifest, manifest_path
-from encore.featurestore.repair import Aside
+from encore.featurestore.repair import Quarantine
 from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions import (
     ATTEMPTS,
@@ -77,7 +77,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
         parent = replace(manifest, version=newest, parent=newest - 1, lists=())
         published = log.publish(parent, "repair", counts_of(kept), file_table(kept))
         if published is not None:
-            aside = Aside(objects, new_run_id())
+            aside = Quarantine(objects, new_run_id())
             aside.retire(manifest_path(number) for number in retired)
             aside.move(unlisted)
             return replace(found, version=published.version)

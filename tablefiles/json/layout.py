@@ -53,12 +53,12 @@ class Layout:
             return cls(True, first.group(1) if first is not None and lines else None)
         return cls(False, head[head.rfind(b"\n", 0, at) + 1 : at].removeprefix(BYTE_ORDER_MARK))
 
-    def splitter(self) -> Objects | Elements:
+    def splitter(self) -> ObjectRows | ElementRows:
         """What finds the rows."""
-        return Elements(self.indent) if self.array else Objects(self.indent or b"")
+        return ElementRows(self.indent) if self.array else ObjectRows(self.indent or b"")
 
 
-class Objects:
+class ObjectRows:
     """JSON Lines, or objects that span lines; rows are numbered by the lines they begin in."""
 
     def __init__(self, indent: bytes) -> None:
@@ -133,7 +133,7 @@ class Objects:
         return len(data.rstrip(JSON_SPACE)) if following is None else following.start()
 
 
-class Elements:
+class ElementRows:
     """Elements of an array, numbered from 0.
 
     Attributes:

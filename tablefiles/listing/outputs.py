@@ -9,7 +9,7 @@ from pathlib import Path
 
 from encore.featurestore import UsageError
 from encore.featurestore.storage import Address
-from encore.tablefiles.listing.globs import Part, absolute, matches
+from encore.tablefiles.listing.globs import PathPart, absolute, matches
 from encore.tablefiles.listing.listing import is_bookkeeping
 
 
@@ -26,7 +26,7 @@ def covers(text: str, output: str) -> bool:
     is_glob = glob.has_magic(text)
     named, parts = _parts(source, links=is_glob), _parts(target, links=is_glob)
     pattern = named if source.scheme else absolute(source.path).parts
-    marked = [Part(part, is_bookkeeping(part, ())) for part in parts]
+    marked = [PathPart(part, is_bookkeeping(part, ())) for part in parts]
     matched = is_glob and any(matches(marked[:depth], pattern) for depth in range(1, len(parts) + 1))
     return matched or parts[: len(named)] == named
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from encore.featurestore.errors import UsageError
-from encore.tablefiles.files import CODECS, TableFile, open_input
+from encore.tablefiles.files import COMPRESSIONS, TableFile, open_input
 from encore.tablefiles.text.streams import open_text
 
 HEAD_BYTES = 64 << 10
@@ -43,7 +43,7 @@ def read_head(file: TableFile) -> bytes:
             raise UsageError(f"{file.uri}: {what}")
     inner = _packing(head)
     if inner is not None:
-        raise UsageError(f"{file.uri}: is compressed twice, or holds {CODECS[inner]} data; unpack it once")
+        raise UsageError(f"{file.uri}: is compressed twice, or holds {COMPRESSIONS[inner]} data; unpack it once")
     _refuse_encoding(file, head)
     return head
 
@@ -62,12 +62,14 @@ def _packing(head: bytes) -> str | None:
 
 def _refuse_packing(file: TableFile, head: bytes) -> None:
     found = _packing(head)
-    named = next((ending for ending, codec in CODECS.items() if codec == file.codec), None)
+    named = next((ending for ending, codec in COMPRESSIONS.items() if codec == file.codec), None)
     if found == named or not head:
         return
     if found is None:
         raise UsageError(f"{file.uri}: is not {file.codec}-compressed; rename it so that it does not end in {named}")
-    raise UsageError(f"{file.uri}: is {CODECS[found]}-compressed; rename it so that it ends in {_ending(file, found)}")
+    raise UsageError(
+        f"{file.uri}: is {COMPRESSIONS[found]}-compressed; rename it so that it ends in {_ending(file, found)}"
+    )
 
 
 def _ending(file: TableFile, packed: str) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from encore.cli.printing.store.vacuum import numbers
 from encore.cli.printing.tables import print_json, print_pairs
 from encore.featurestore.common import counted, human_bytes
-from encore.featurestore.removal import Removal
+from encore.featurestore.removal import ForgetReport
 from encore.pipelines.removal import FolderForgotten, Forgetting
 
 
@@ -58,7 +58,7 @@ def _folder(folder: FolderForgotten, *, dry_run: bool) -> str:
 
 def _left(done: Forgetting, age_limit: timedelta, *, dry_run: bool) -> Iterator[tuple[str, object]]:
     """What still holds documents that are gone, or may come to hold some, and what to do."""
-    removal: Removal = done.removal
+    removal: ForgetReport = done.removal
     for tag, rows in removal.tags.items():
         remedy = f"encore tag {tag} --store {done.store.uri} --remove, and forget again"
         yield "left", f"tag {tag} holds {counted(rows, 'row')} of documents or texts that are gone: {remedy}"

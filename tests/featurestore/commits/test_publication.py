@@ -15,7 +15,7 @@ from encore.featurestore import Change, CommitConflict, Store, StoreError, commi
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.segments.entries import ENTRY_SCHEMA, SegmentEntry, entries_of, entry_table, snapshot_counts
-from encore.featurestore.storage.cache import RememberedObjects
+from encore.featurestore.storage.cache import CachedObjects
 from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 
@@ -286,7 +286,7 @@ class TestManyWriters:
             return publish(self, *args)  # type: ignore[arg-type]
 
         def reading(self: Objects, path: str) -> bytes:
-            if isinstance(self, RememberedObjects):
+            if isinstance(self, CachedObjects):
                 reads[path] += 1
             return get(self, path)
 

@@ -28,7 +28,7 @@ from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import add_tag, remove_tag
 from encore.featurestore.history.versions import EMPTY
 from encore.featurestore.removal import forget, sweep
-from encore.featurestore.removal.forget import Removal, remove_forgotten, rewrite
+from encore.featurestore.removal.forget import ForgetReport, remove_forgotten, rewrite
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import record_path
@@ -122,7 +122,7 @@ def newest(store: Store) -> Store:
     return forget.newest(store)
 
 
-def forget_all(store: Store, age_limit: timedelta = timedelta(days=7)) -> Removal:
+def forget_all(store: Store, age_limit: timedelta = timedelta(days=7)) -> ForgetReport:
     rewrite(store)
     return remove_forgotten(store, age_limit=age_limit)
 
@@ -209,7 +209,7 @@ class TestNothingIsLeft:
         assert would.complete
 
 
-def paths(done: Removal) -> set[str]:
+def paths(done: ForgetReport) -> set[str]:
     return {stored.path for found in done.removed.values() for stored in found}
 
 

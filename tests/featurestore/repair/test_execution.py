@@ -20,7 +20,7 @@ from encore.featurestore.removal.forget import remove_forgotten
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.repair.execution import carry_out
 from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.salvage import find_salvage, list_again
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
@@ -173,7 +173,7 @@ def test_a_segment_that_is_listed_again_hides_what_the_corpus_lacks_or_has_anew(
     mend(objects)
     wanted = {"doc-2": "changed", "doc-1": "text 1", "doc-15": "never stored"}
     listed = list_again(
-        Store.open(store.uri), find_salvage(Store.open(store.uri), pairs_of(wanted)), Aside(objects, "x")
+        Store.open(store.uri), find_salvage(Store.open(store.uri), pairs_of(wanted)), Quarantine(objects, "x")
     )
     found = held(listed)
     assert {found.get("doc-1"), found.get("doc-2")} == set(
@@ -192,7 +192,7 @@ def test_a_salvaged_segment_takes_nothing_from_what_others_commit_meanwhile(stor
     seen = Store.open(store.uri)
     found = find_salvage(seen, pairs_of({"doc-14": "text 14"}))
     others = put(Store.open(store.uri), {"doc-15": "from elsewhere"})
-    listed = list_again(seen, found, Aside(store.objects, "x"))
+    listed = list_again(seen, found, Quarantine(store.objects, "x"))
     assert listed.version > others.version
     both = expected({"doc-14": "text 14", "doc-15": "from elsewhere"}, SPEC)
     assert {d: b for d, b in held(listed).items() if d in both} == both

@@ -31,7 +31,7 @@ from encore.featurestore.segments.records import SegmentRecord, StoredObject, at
 from encore.featurestore.segments.writer import EncodingCounts, read_record, write_segment
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.findings import Audit
-from encore.featurestore.verification.lists import Listing
+from encore.featurestore.verification.lists import SegmentSpans
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import block_of, expected, held, put, spec_of, write
 from tests.featurestore.segments.test_writer import SPECS
@@ -86,10 +86,10 @@ class TestBesideARemoval:
         store = put(put(store, TEXTS), MORE)
         compact(store)
         module = import_module("encore.featurestore.verification.store")
-        read, looks = module.read_listing, []
+        read, looks = module.read_spans, []
 
-        def vacuumed(audit: Audit, manifests: Sequence[Manifest]) -> Listing:
-            listing: Listing = read(audit, manifests)
+        def vacuumed(audit: Audit, manifests: Sequence[Manifest]) -> SegmentSpans:
+            listing: SegmentSpans = read(audit, manifests)
             if not looks:
                 vacuum(store.objects, age_limit=timedelta(0))
             looks.append(len(listing.spans))

@@ -7,14 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from encore.featurestore.commits.change import Positions
 from encore.featurestore.documents import KeyArray, KeyIndex
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.featurestore.store import Store
-
-Positions = npt.NDArray[np.int64]
 
 
 class Upstream:

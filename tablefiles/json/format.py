@@ -17,9 +17,16 @@ from encore.tablefiles.files import TableFile
 from encore.tablefiles.json.layout import ElementRows, Layout, ObjectRows
 from encore.tablefiles.json.rows import parse_line, parse_rows
 from encore.tablefiles.json.source import spelled_in
-from encore.tablefiles.text import HEAD_BYTES, ByteBlock, data_start, first_bytes, open_text, read_blocks, read_head
-
-_LINE_ENDS = {"\r": "CR alone", "\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
+from encore.tablefiles.text import (
+    HEAD_BYTES,
+    LINE_ENDS,
+    ByteBlock,
+    data_start,
+    first_bytes,
+    open_text,
+    read_blocks,
+    read_head,
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,6 @@ def _refuse_other_lines(file: TableFile, head: bytes) -> None:
         behind = text[json.JSONDecoder().raw_decode(text)[1] :]
     except (ValueError, RecursionError):
         return
-    end = _LINE_ENDS.get(behind[:1])
+    end = {"\r": "CR alone", **LINE_ENDS}.get(behind[:1])
     if end is not None and behind[1:2] == "{":
         raise UsageError(f"{file.uri}: its lines end in {end}; end them in LF")

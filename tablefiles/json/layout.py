@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from encore.tablefiles.contract import Int64s
 from encore.tablefiles.json.rows import CLOSE, JSON_SPACE, OPEN, split_lines
-from encore.tablefiles.text import BYTE_ORDER_MARK, Int64s, RowSpans, Skip
+from encore.tablefiles.text import BYTE_ORDER_MARK, RowSpans, Skip
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")
 _FIRST_ELEMENT = re.compile(rb"\[(?:[ \t\r]*\n)*([ \t]*)(?=[^ \t\r\n])")

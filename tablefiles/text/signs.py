@@ -8,6 +8,8 @@ from encore.tablefiles.text.streams import open_text
 
 HEAD_BYTES = 64 << 10
 """How much of a file is looked at before any of it is parsed."""
+LINE_ENDS = {"\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
+"""What ends lines elsewhere, and is text here → its name."""
 
 _PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2", b"\x04\x22\x4d\x18": ".lz4"}
 _SKIPPABLE_ZSTD = b"\x2a\x4d\x18"

@@ -25,9 +25,9 @@ from encore.featurestore.format.parquet import (
     read_parquet,
     read_schema,
 )
-from encore.featurestore.format.references import missing, read_reference
+from encore.featurestore.format.references import missing_reference, read_reference
 from encore.featurestore.format.seal import is_of_another_format, parse_json, unseal
-from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, look, opened, retire
+from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, object_state, opened, retire
 from encore.featurestore.format.version import FORMAT_VERSION, require_version
 
 __all__ = [
@@ -52,10 +52,10 @@ __all__ = [
     "is_long",
     "is_of_another_format",
     "is_short",
-    "look",
-    "missing",
+    "missing_reference",
     "names_in",
     "new_run_id",
+    "object_state",
     "opened",
     "parse_footer",
     "parse_json",

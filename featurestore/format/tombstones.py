@@ -55,7 +55,7 @@ def opened(data: bytes, name: str) -> ObjectState:
         raise StoreError(f"{name}: damaged: not a tombstone: {error}") from error
 
 
-def look(objects: Objects, path: str) -> ObjectState | None:
+def object_state(objects: Objects, path: str) -> ObjectState | None:
     """What lies under a name; None where nothing ever did.
 
     Raises:

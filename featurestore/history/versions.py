@@ -31,7 +31,7 @@ from encore.featurestore.format import (
     is_count,
     is_emptied,
     is_long,
-    look,
+    object_state,
     parse_json,
     read_parquet,
     read_reference,
@@ -161,7 +161,7 @@ class VersionLog:
             taken: also one that a removal is taking away, since it is put back if it has a tag.
         """
         path = manifest_path(version)
-        found = look(self.objects, path)
+        found = object_state(self.objects, path)
         if found is None or found.content is None or (found.retired and not taken):
             return None
         manifest = Manifest.from_bytes(found.content, self.objects.name(path))

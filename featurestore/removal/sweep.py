@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from encore.featurestore.commits import ATTEMPTS
 from encore.featurestore.errors import CommitConflict
-from encore.featurestore.format import EMPTIED, look, retire
+from encore.featurestore.format import EMPTIED, object_state, retire
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.live_set import LiveSet
@@ -79,7 +79,7 @@ def _retire(objects: Objects, listed: Iterable[Listed]) -> None:
 def _put_back(objects: Objects, paths: Iterable[str]) -> None:
     """What tombstones hold takes their places again."""
     for path in paths:
-        found = look(objects, path)
+        found = object_state(objects, path)
         if found is not None and found.retired and found.content is not None:
             objects.replace(path, found.content)
 
@@ -96,7 +96,7 @@ def _claimed(objects: Objects, orphans: Orphans, live: LiveSet) -> set[str]:
         path = record_path(segment)
         if objects.create(path, EMPTIED):
             return False
-        found = look(objects, path)
+        found = object_state(objects, path)
         return found is not None and not found.retired
 
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import EMPTIED, look
+from encore.featurestore.format import EMPTIED, object_state
 from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 
 
@@ -64,7 +64,7 @@ class Quarantine:
 
     def _is_retired(self, path: str) -> bool:
         try:
-            found = look(self.objects, path)
+            found = object_state(self.objects, path)
         except StoreError:
             return False
         return found is not None and found.retired and found.content is None

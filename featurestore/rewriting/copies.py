@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import SnapshotGone, UsageError
-from encore.featurestore.format import EMPTIED, look
+from encore.featurestore.format import EMPTIED, object_state
 from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
@@ -71,7 +71,7 @@ def _copy(store: Store, destination: str, progress: ProgressCallback) -> Copied:
     """One try."""
     objects, newest = store.objects, store.version
     tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
-    found = {number: look(objects, manifest_path(number)) for number in sorted({newest, *tagged} - {0})}
+    found = {number: object_state(objects, manifest_path(number)) for number in sorted({newest, *tagged} - {0})}
     # A snapshot whose tag was removed meanwhile may be gone; of one with a tag, what a tombstone holds is all there.
     manifests = {n: it.content for n, it in found.items() if it and it.content and (n in tagged or not it.retired)}
     if newest and newest not in manifests:
@@ -130,7 +130,7 @@ def _require_same_store(store: Store, target: Target) -> None:
             f"{there.uri}: is at snapshot {max(numbers)}, and {store.uri} at {store.version}: no older copy of it"
         )
     for number in sorted(numbers):
-        ours = look(store.objects, manifest_path(number))
+        ours = object_state(store.objects, manifest_path(number))
         if ours is not None and ours.content is not None and ours.content != there.get(manifest_path(number)):
             raise UsageError(
                 f"{there.uri}: its snapshot {number} is not that of {store.uri}: somebody has written to it"

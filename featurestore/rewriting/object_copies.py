@@ -10,7 +10,7 @@ from threading import Lock
 
 from encore.featurestore.common import ProgressCallback
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import missing, read_reference
+from encore.featurestore.format import missing_reference, read_reference
 from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path, version_log
 from encore.featurestore.segments import (
     SegmentEntry,
@@ -110,7 +110,7 @@ def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifes
         try:
             data = objects.get(path)
         except FileNotFoundError as error:
-            raise missing(objects, path, manifest) from error
+            raise missing_reference(objects, path, manifest) from error
         if hashlib.sha256(data).hexdigest() != stored.sha256:
             raise StoreError(f"{objects.name(path)}: {DAMAGED}")
         return data

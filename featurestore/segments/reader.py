@@ -16,7 +16,14 @@ import pyarrow as pa
 from encore.featurestore.common import first_line, lazy
 from encore.featurestore.documents import INDEX_SCHEMA, plain, promoted
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import DIGEST_BYTES, missing, parse_json, read_parquet, read_reference, read_schema
+from encore.featurestore.format import (
+    DIGEST_BYTES,
+    missing_reference,
+    parse_json,
+    read_parquet,
+    read_reference,
+    read_schema,
+)
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.segments.shards import Layout, Shard
@@ -194,7 +201,7 @@ class SegmentReader:
             # Of known length it is one call into storage, where any length takes two.
             data = self.objects.get(whole) if known is None else self.objects.get_range(whole, 0, known.size)
         except FileNotFoundError as error:
-            raise missing(self.objects, whole, self.manifest) from error
+            raise missing_reference(self.objects, whole, self.manifest) from error
         except StoreError:
             if self.objects.size(whole) != 0:
                 raise

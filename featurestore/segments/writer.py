@@ -18,7 +18,7 @@ from zarr.storage import MemoryStore
 
 from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import FORMAT_VERSION, look
+from encore.featurestore.format import FORMAT_VERSION, object_state
 from encore.featurestore.segments.codecs import codec_chain
 from encore.featurestore.segments.records import (
     RejectedDocument,
@@ -111,7 +111,7 @@ def write_segment(
 def read_record(objects: Objects, segment: str) -> SegmentRecord | None:
     """The completion record of a segment; None while it is unfinished, and once its name is retired."""
     path = record_path(segment)
-    found = look(objects, path)
+    found = object_state(objects, path)
     if found is None or found.retired or found.content is None:
         return None
     record = SegmentRecord.from_bytes(found.content, objects.name(path))

@@ -14,7 +14,7 @@ import pytest
 from obstore.store import LocalStore
 
 from encore.featurestore import Change, Store, StoreError, UsageError, commit
-from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.format.tombstones import EMPTIED, object_state, retire
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.history.versions import manifest_path
@@ -192,7 +192,7 @@ class TestAge:
         age(busy, 24 * 8)
         retire(busy.objects, manifest_path(2))
         assert vacuum(busy.objects).kept == (7, 8)
-        left = look(busy.objects, manifest_path(2))
+        left = object_state(busy.objects, manifest_path(2))
         assert left is not None
         assert left.retired
         assert left.content is not None

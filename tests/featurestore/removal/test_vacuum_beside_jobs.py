@@ -10,7 +10,7 @@ import pytest
 
 from encore.featurestore import Change, CommitConflict, Store, UsageError, commit
 from encore.featurestore.format.seal import seal
-from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.format.tombstones import EMPTIED, object_state, retire
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.history.versions import manifest_path
@@ -79,14 +79,14 @@ def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_
 
     def listed(*arguments: Any) -> None:
         unseen(monkeypatch, store, change)
-        seen.append((look(store.objects, path).retired, held(Store.open(store.uri))))
+        seen.append((object_state(store.objects, path).retired, held(Store.open(store.uri))))
         assert verify(store.uri, deep=True).findings == ()
         fence(*arguments)
 
     monkeypatch.setattr(sweep, "_publish_nothing", listed)
     assert vacuum(store.objects).attempts == []
     assert seen == [(True, expected({"a": "1"}, store.spec))]
-    assert not look(store.objects, path).retired
+    assert not object_state(store.objects, path).retired
     assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
 
 

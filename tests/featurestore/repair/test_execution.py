@@ -11,7 +11,7 @@ import pytest
 
 from encore.featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
 from encore.featurestore.format.seal import seal
-from encore.featurestore.format.tombstones import look
+from encore.featurestore.format.tombstones import object_state
 from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import tags
@@ -76,7 +76,7 @@ def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Store) ->
     assert kept[record_path(entry.segment)] == record
     assert {manifest_path(number) for number in done.survey.retired} < kept.keys()
     for name in (record_path(entry.segment), *map(manifest_path, done.survey.retired)):
-        found = look(store.objects, name)
+        found = object_state(store.objects, name)
         assert found is not None
         assert (found.retired, found.content) == (True, None)
     newest = Store.open(store.uri)
@@ -210,7 +210,7 @@ def test_a_damaged_segment_that_no_list_names_is_not_listed_again(store: Store) 
     assert entry.segment not in again.listed
     assert held(again) == expected(TEXTS, SPEC)
     assert findings(store) == ()
-    found = look(store.objects, record_path(entry.segment))
+    found = object_state(store.objects, record_path(entry.segment))
     assert found is not None
     assert found.retired
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history.versions import EMPTY, EntryList, Manifest, VersionLog, manifest_path
 from encore.featurestore.storage.objects import Objects
@@ -306,7 +307,8 @@ class TestDamage:
             (b"null", "not a manifest"),
             (b"\xff", "not a manifest"),
             (b'{"format_version": 2}', "format version 2; this release reads version 1"),
-            (b'{"format_version": 1, "version": 1}', "not a manifest"),
+            (seal({"format_version": 1, "version": 1}), "not a manifest"),
+            (b'{"format_version": 1, "version": 1}', "damaged: its bytes do not match the checksum in it"),
         ],
     )
     def test_a_damaged_manifest_is_named(self, log: VersionLog, data: bytes, message: str) -> None:

@@ -43,7 +43,7 @@ from benchmarks.report import Report, arguments
 from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
 from encore.encoders.files import find_files
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.segments import Leases
+from encore.featurestore.segments import BufferPool
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model import AttentionPooling
 from encore.pipelines.backfill import BackfillRequest, backfill
@@ -247,9 +247,9 @@ class Jobs:
         store = self.store(name, documents)
 
         def read() -> None:
-            leases = Leases()
+            buffers = BufferPool()
             for entry in store.entries:
-                for block in store.scan_segment(entry, BLOCK_BYTES, leases):
+                for block in store.scan_segment(entry, BLOCK_BYTES, buffers):
                     _ = block.doc_ids
                     del block
 

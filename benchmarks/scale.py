@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from benchmarks.peak import peak_mib
 from encore.featurestore import Change, Store, commit
+from encore.featurestore.history import version_log
 from encore.featurestore.segments import ENTRY_SCHEMA, SegmentEntry
-from encore.featurestore.store import version_log
 from tests.featurestore.building import spec_of, write
 
 TOKENS = 50

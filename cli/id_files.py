@@ -9,7 +9,7 @@ from encore.featurestore import DataError, UsageError
 from encore.featurestore.storage import read_file
 from encore.heads.labels import read_columns
 from encore.tablefiles import PLAIN_TEXT, TextOptions
-from encore.tablefiles.compression import codec_of_name, plain_name
+from encore.tablefiles.files import codec_of_name, plain_name
 from encore.tablefiles.formats import ENDINGS, format_of_name
 
 LINES = ".txt"

@@ -106,6 +106,7 @@ def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
         # Help that nobody asked for is printed by now.
         return error.exit_code if type(error).__name__ == "NoArgsIsHelpError" else _fail(_usage(error), 2, words)
     # Imported late: torch comes with it, and --help answers at once.
+    from encore.featurestore.common import class_and_line  # noqa: PLC0415
     from encore.featurestore.errors import EncoreError  # noqa: PLC0415
 
     if debug:
@@ -116,8 +117,7 @@ def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
         return _fail("there is no folder for temporary files that can be written to; set TMPDIR to one", 1)
     if isinstance(error, OSError):
         return _fail(str(error), 1, words)
-    first = (str(error).splitlines() or [""])[0]
-    return _fail(f"a mistake of Encore's own: {type(error).__name__}: {first}; please report it with --debug", 1, words)
+    return _fail(f"a mistake of Encore's own: {class_and_line(error)}; please report it with --debug", 1, words)
 
 
 def _invoke(words: list[str], beam_options: tuple[str, ...]) -> None:

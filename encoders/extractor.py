@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from encore.encoders.batches import Done, Failed, Index, TokenBlock, default_budget, offsets_of, rows_of, run_batches
+from encore.encoders.batches import Done, Failed, Index, TokenBlock, default_budget, run_batches
 from encore.encoders.behaviour import settled
 from encore.encoders.device import turns_on
 from encore.encoders.documents import DocumentBlock
@@ -19,7 +19,7 @@ from encore.encoders.extraction import Extraction, Rejection
 from encore.encoders.passes import HostCopy, SharedCores, encode_batch, finite_documents
 from encore.encoders.text import BlockTokenizer
 from encore.encoders.transformer import Encoder
-from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock
+from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock, offsets_of, rows_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore.common import torch
-from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.documents import FeatureBlock, offsets_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import Quantizer
 from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.store import Store
+
+SAMPLE_DOCUMENTS = 1024
+"""Documents of the sample: some 50,000 token vectors of typical text."""
+PART_DOCUMENTS = 128
+"""Documents that are measured at a time."""
 
 Array = npt.NDArray[Any]
 
@@ -89,11 +96,11 @@ class Derivation:
         """The block as the target has it, and how many floats its quantizer saturated."""
         if self._selects:
             packed, lengths = self._picked(block)
-            return FeatureBlock(block.index, packed, _offsets(lengths)), 0
+            return FeatureBlock(block.index, packed, offsets_of(lengths)), 0
         values = self.activations(block)
         lengths = block.lengths if self.target.positions == self.source.positions else np.ones(len(block), np.int64)
         quantizer = self.target.quantizer
-        features = FeatureBlock(block.index, quantizer.quantize(values).numpy(), _offsets(lengths))
+        features = FeatureBlock(block.index, quantizer.quantize(values).numpy(), offsets_of(lengths))
         return features, int(quantizer.saturated(values))
 
     def _picked(self, block: FeatureBlock) -> tuple[Array, Array]:
@@ -121,5 +128,14 @@ def _check_layers(source: LayerPooling, target: LayerPooling, num_layers: int) -
         )
 
 
-def _offsets(lengths: Array) -> Array:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+def sample_activations(source: Store, derivation: Derivation) -> Iterator[torch.Tensor]:
+    """Float features (rows, [m,] width) of a store's sample, as a derivation's quantizer is to see them, in parts.
+
+    Args:
+        source: the richer store; its key index is sorted by hash, so that the sample is what comes first.
+        derivation: which layers and positions.
+    """
+    documents = min(SAMPLE_DOCUMENTS, len(source.keys))
+    for start in range(0, documents, PART_DOCUMENTS):
+        stop = min(start + PART_DOCUMENTS, documents)
+        yield derivation.activations(source.gather_positions(np.arange(start, stop)))

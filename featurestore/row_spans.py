@@ -12,7 +12,8 @@ import pyarrow as pa
 from encore.featurestore.documents.ids import key_hashes
 from encore.featurestore.documents.keys import WantedKeys, words
 from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.store import READ_THREADS, Store
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 
 Positions = npt.NDArray[np.int64]
 
@@ -50,7 +51,7 @@ class RowSpans:
             return places, segment.offsets[documents], segment.offsets[documents + 1]
 
         live = [(number, entry) for number, entry in enumerate(store.entries) if entry.live]
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             found = pool.map(find, [entry for _, entry in live])
             for (number, _), (places, starts, stops) in zip(live, found, strict=True):
                 spans.segments[places], spans.starts[places], spans.stops[places] = number, starts, stops

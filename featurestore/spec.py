@@ -236,7 +236,7 @@ class FeatureSpec:
             layers=LayerPooling.parse(document["layers"]),
             positions=document["positions"],
             quantizer=quantizer_from_dict(document["quantizer"]),
-            derived_from=document.get("derived_from"),
+            derived_from=document["derived_from"],
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ from encore.featurestore.documents import (
     id_array,
     joined_schema,
     key_hashes,
+    offsets_of,
+    rows_of,
     words,
 )
 from encore.featurestore.errors import DataError, SnapshotGone, UsageError
@@ -41,29 +44,28 @@ from encore.featurestore.history import (
     require_lists,
     require_no_snapshots,
     snapshot_number,
+    version_log,
 )
 from encore.featurestore.history.store_file import store_file
 from encore.featurestore.segments import (
-    ENTRY_SCHEMA,
-    Leases,
+    BufferPool,
     OpenSegment,
     SegmentEntry,
     SegmentReader,
     entries_of,
-    entry_problem,
     live_positions,
     read_deletions,
     segment_id,
 )
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
+
+T = TypeVar("T")
 
 OWN_COLUMNS = tuple(INDEX_SCHEMA.names)
 """Columns of an index that are the store's own. Kept corpus columns are read where they are asked for."""
 SCAN_BYTES = 64 << 20
 """Packed bytes of one scanned block: what a scan holds in memory."""
-READ_THREADS = 16
-"""Segments whose indexes are read at a time; reading waits for storage, not for the processor."""
 OPEN_AHEAD = 4
 """Segments whose indexes a scan reads before they are needed."""
 
@@ -187,7 +189,7 @@ class Store:
 
     def keys_of(self, ordinals: Sequence[int]) -> KeyIndex:
         """The key index of some of the snapshot's segments."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return KeyIndex.build(list(pool.map(self._keys_of_segment, ordinals)))
 
     def locate(self, keys: KeyIndex, found: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
@@ -225,7 +227,7 @@ class Store:
             UsageError: no segment has one of the columns asked for.
         """
         columns = None if columns is None else several(columns, "columns")
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             tables = list(pool.map(lambda entry: self.live_index(entry, columns), self._live_entries))
         wanted = INDEX_SCHEMA if columns is None else pa.schema([f for f in INDEX_SCHEMA if f.name in columns])
         table = concatenate_indexes([wanted.empty_table(), *tables])
@@ -239,7 +241,7 @@ class Store:
 
     def kept_columns(self) -> pa.Schema:
         """The corpus columns that were kept, of the types that `documents` gives them; reads every segment's index."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return joined_schema(pool.map(lambda entry: self.reader(entry).kept_columns(), self._live_entries))
 
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
@@ -250,25 +252,25 @@ class Store:
         While a block is worked on, the indexes of the next segments are read, so that many small segments cost hardly
         more than the storage that they fill. From a disk there is nothing to wait for but other threads.
         """
-        leases = Leases()
+        buffers = BufferPool()
         if self.objects.on_disk:
             for entry in self._live_entries:
-                yield from self.open_segment(entry).blocks(max_bytes, leases)
+                yield from self.open_segment(entry).blocks(max_bytes, buffers)
             return
         with ThreadPoolExecutor(OPEN_AHEAD) as pool:
             ahead: deque[Future[OpenSegment]] = deque()
             for entry in self._live_entries:
                 ahead.append(pool.submit(self.open_segment, entry))
                 if len(ahead) > OPEN_AHEAD:
-                    yield from ahead.popleft().result().blocks(max_bytes, leases)
+                    yield from ahead.popleft().result().blocks(max_bytes, buffers)
             while ahead:
-                yield from ahead.popleft().result().blocks(max_bytes, leases)
+                yield from ahead.popleft().result().blocks(max_bytes, buffers)
 
     def scan_segment(
         self,
         entry: SegmentEntry,
         max_bytes: int = SCAN_BYTES,
-        leases: Leases | None = None,
+        buffers: BufferPool | None = None,
         columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features.
@@ -278,11 +280,11 @@ class Store:
         Args:
             entry: the segment.
             max_bytes: packed bytes of a block.
-            leases: memory that blocks are read into.
+            buffers: memory that blocks are read into.
             columns: of the index; None for all, kept corpus columns among them.
         """
         if entry.live:
-            yield from self.open_segment(entry, columns=columns).blocks(max_bytes, leases or Leases())
+            yield from self.open_segment(entry, columns=columns).blocks(max_bytes, buffers or BufferPool())
 
     def gather(self, doc_ids: str | Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.
@@ -298,7 +300,7 @@ class Store:
         fields = pa.schema([INDEX_SCHEMA.field(name) for name in ("doc_id", "key_hash")])
         names = pa.table([ids, key_hashes(ids)], schema=fields)
         wanted = WantedKeys.of(words(names["key_hash"]))
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             parts = pool.map(lambda entry: self._gather_wanted(names, wanted, entry), self._live_entries)
             found = [part for part in parts if part is not None]
         places = [here for here, _ in found]
@@ -338,7 +340,7 @@ class Store:
             entry = entries[ordinal]
             return self._gather_segment(entry, self.reader(entry), documents[here], columns)
 
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             parts = pool.map(gather, ordinals, places)
             return FeatureBlock.interleave(list(parts), places)
 
@@ -379,7 +381,7 @@ class Store:
         """Each of these segments that holds a live document, with `_documents_of` of it."""
         wanted = WantedKeys.of(keys)
         live = [entry for entry in entries if entry.live]
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             found = pool.map(lambda entry: self._documents_of(wanted, entry, self.reader(entry)), live)
             yield from zip(live, found, strict=True)
 
@@ -424,9 +426,8 @@ class Store:
         offsets, index = segment.offsets, segment.index
         unique, back = np.unique(documents, return_inverse=True)
         lengths = (offsets[1:] - offsets[:-1])[unique]
-        kept = np.concatenate([[0], np.cumsum(lengths)])
-        rows = np.repeat(offsets[unique] - kept[:-1], lengths) + np.arange(kept[-1])
-        block = FeatureBlock(index.take(pa.array(unique)), reader.packed_rows(rows), kept)
+        packed = reader.packed_rows(rows_of(offsets[unique], lengths))
+        block = FeatureBlock(index.take(pa.array(unique)), packed, offsets_of(lengths))
         return block if len(unique) == len(documents) else block.take(back)
 
     def open_segment(
@@ -451,6 +452,21 @@ def _newest(log: VersionLog) -> Manifest:
     return log.latest()
 
 
-def version_log(objects: Objects) -> VersionLog:
-    """The versions of a store's segment list."""
-    return VersionLog(objects, ENTRY_SCHEMA, ("segment",), entry_problem)
+def read_store(uri: str, snapshot: int | str | None, read: Callable[[Store], T]) -> T:
+    """What ``read`` makes of a snapshot; of the newest, by default, once more where a vacuum removes it meanwhile.
+
+    Args:
+        uri: of the store.
+        snapshot: number or tag; whoever names one wants that one and no other.
+        read: reads the store from the start; it may be called twice.
+
+    Raises:
+        UsageError, StoreError: as `Store.open`, and what ``read`` raises; `SnapshotGone` where a named snapshot was
+            removed, or a second one.
+    """
+    try:
+        return read(Store.open(uri, snapshot))
+    except SnapshotGone:
+        if snapshot is not None:
+            raise
+    return read(Store.open(uri))

@@ -17,7 +17,8 @@ from torch.utils.data import Dataset
 from encore.featurestore.errors import UsageError
 from encore.featurestore.row_spans import RowSpans
 from encore.featurestore.segments.reader import SegmentReader
-from encore.featurestore.store import READ_THREADS, Store
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 from encore.heads.labels.table import Labels
 from encore.heads.store_training import partition_stored
 
@@ -168,7 +169,7 @@ class FeatureDataset(Dataset[Example]):
             rows = reader.packed_rows(np.concatenate([np.arange(start, stop) for start, stop in bounds]))
             return np.split(rows, np.cumsum(lengths)[:-1])
 
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             parts = list(chain.from_iterable(pool.map(read, readers, firsts, [*firsts[1:], len(order)])))
         return [parts[place] for place in np.argsort(order)]
 

@@ -1,4 +1,4 @@
-"""Corpus files and how they are opened: on a local disk or in object storage."""
+"""Table files and how they are opened: on a local disk or in object storage."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import obstore
 import pyarrow as pa
 from obstore.exceptions import BaseError
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import DataError
 from encore.featurestore.storage import Address, Objects
-from encore.tablefiles.compression import codec_of_name, plain_name
 from encore.tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
 
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+"""Ending → codec, as pyarrow names it; members and frames that follow one another are one stream."""
+ARCHIVES = (".zip", ".xz", ".7z", ".tar", ".tgz", ".rar", ".z", ".br", ".snappy", ".lzma")
+"""Endings of what is not unpacked."""
 READ_BYTES = 1 << 20
 """Bytes of a local file held and parsed at once: small beside a model, and no slower than more."""
 
@@ -85,7 +89,7 @@ def open_input(file: TableFile) -> pa.NativeFile:
             found = Path(file.uri).stat().st_size
             stream = pa.OSFile(file.uri)
     except (BaseError, OSError) as error:
-        raise DataError(f"{file.uri}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
+        raise DataError(f"{file.uri}: cannot be read: {first_line(error)}") from error
     if found != file.bytes:
         raise DataError(f"{file.uri}: had {file.bytes:,} bytes when it was listed and has {found:,} now; run again")
     return stream
@@ -130,3 +134,15 @@ class _ObjectReader(io.RawIOBase):
         buffer[:length] = memoryview(data)
         self._at += length
         return length
+
+
+def codec_of_name(name: str) -> str | None:
+    """Codec that a file is compressed with, by the ending of its name; None for a plain one."""
+    lowered = name.lower()
+    return next((codec for ending, codec in COMPRESSIONS.items() if lowered.endswith(ending)), None)
+
+
+def plain_name(name: str) -> str:
+    """A name without the ending of its compression, lowered."""
+    lowered = name.lower()
+    return lowered.rpartition(".")[0] if codec_of_name(lowered) else lowered

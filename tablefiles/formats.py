@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.columnar import ArrowFiles, ParquetFiles
-from encore.tablefiles.compression import ARCHIVES, CODECS, codec_of_name, plain_name
 from encore.tablefiles.contract import NamedFormat, TableFormat
 from encore.tablefiles.csv import CsvFiles
-from encore.tablefiles.files import TableFile
+from encore.tablefiles.files import ARCHIVES, COMPRESSIONS, TableFile, codec_of_name, plain_name
 from encore.tablefiles.json import JsonLinesFiles
 from encore.tablefiles.partitions import PartitionedFormat
 
@@ -46,8 +45,8 @@ def require_format(uri: str) -> str:
     if found is not None:
         return found
     if uri.lower().endswith(ARCHIVES):
-        raise UsageError(f"{uri}: such archives are not read; unpack it, or compress it as {', '.join(CODECS)}")
+        raise UsageError(f"{uri}: such archives are not read; unpack it, or compress it as {', '.join(COMPRESSIONS)}")
     if codec_of_name(uri) and format_of_name(plain_name(uri)):
         raise UsageError(f"{uri}: {format_of_name(plain_name(uri))} files compress inside; unpack it")
-    packed = ", ".join(CODECS)
+    packed = ", ".join(COMPRESSIONS)
     raise UsageError(f"{uri}: unknown ending; files end in {', '.join(ENDINGS)}, text also compressed ({packed})")

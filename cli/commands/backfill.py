@@ -46,8 +46,8 @@ def backfill(
     Example: encore backfill --store features --head trained/topic --head trained/tone --out predictions
     """
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
-    from encore.cli.printing.tables import human_bytes, prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
-    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.cli.printing.tables import prepare_file, print_json, print_pairs, write_report  # noqa: PLC0415
+    from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
     from encore.pipelines.backfill import BackfillRequest  # noqa: PLC0415
     from encore.pipelines.backfill import backfill as run_backfill  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415

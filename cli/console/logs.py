@@ -23,8 +23,10 @@ class OneLine(logging.Formatter):
         lines = [line for line in record.getMessage().splitlines() if line.strip()] or [""]
         said = lines[-1 if any(line.startswith("Traceback (most recent call last)") for line in lines) else 0]
         if record.exc_info and record.exc_info[1] is not None:
-            error = (str(record.exc_info[1]).splitlines() or [""])[0]
-            said = f"{said}: {type(record.exc_info[1]).__name__}: {error}"
+            # Imported late: --help needs no store.
+            from encore.featurestore.common import class_and_line  # noqa: PLC0415
+
+            said = f"{said}: {class_and_line(record.exc_info[1])}"
         line = printable(without_secrets(f"{record.levelname} {record.name}: {said}"))
         return folded(line, error_console())
 

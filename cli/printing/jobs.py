@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from encore.cli.printing.tables import human_bytes, print_json, print_pairs, write_report
-from encore.featurestore.common import counted
+from encore.cli.printing.tables import print_json, print_pairs, write_report
+from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     from encore.pipelines.ingestion import JobReport

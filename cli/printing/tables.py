@@ -13,8 +13,6 @@ from rich.text import Text
 from encore.cli.console.terminal import console, error_console, folded, printable
 from encore.featurestore.storage import check_file, new_file
 
-UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-
 
 def remark(text: str) -> None:
     """A line on standard error, on a terminal folded between words."""
@@ -76,14 +74,6 @@ def print_next(commands: Iterable[str]) -> None:
     console().print("\n[bold]Next[/bold]")
     for command in commands:
         console().print(f"  {printable(command)}", markup=False, soft_wrap=True)
-
-
-def human_bytes(count: float) -> str:
-    """Bytes in decimal units, three digits."""
-    unit = 0
-    while count >= 1000 and unit < len(UNITS) - 1:
-        count, unit = count / 1000, unit + 1
-    return f"{count:,.0f} {UNITS[unit]}" if unit == 0 else f"{count:.3g} {UNITS[unit]}"
 
 
 def prepare_file(path: str | None, option: str) -> None:

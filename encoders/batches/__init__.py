@@ -3,13 +3,13 @@
 from encore.encoders.batches.budget import (
     EQUAL_LENGTHS,
     NO_PADDING,
+    Index,
     Padding,
     default_budget,
     longest_first,
     split_by_budget,
 )
 from encore.encoders.batches.isolation import REASON_LENGTH, Done, Failed, run_batches
-from encore.encoders.batches.ragged import Index, offsets_of, rows_of
 from encore.encoders.batches.tokens import TokenBlock
 
 __all__ = [
@@ -23,8 +23,6 @@ __all__ = [
     "TokenBlock",
     "default_budget",
     "longest_first",
-    "offsets_of",
-    "rows_of",
     "run_batches",
     "split_by_budget",
 ]

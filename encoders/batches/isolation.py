@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches.budget import NO_PADDING, Padding, longest_first, split_by_budget
-from encore.encoders.batches.ragged import Index
-from encore.featurestore.common import without_quotes
+from encore.encoders.batches.budget import NO_PADDING, Index, Padding, longest_first, split_by_budget
+from encore.featurestore.common import class_and_line, without_quotes
 
 Result = TypeVar("Result")
 
@@ -96,5 +95,4 @@ def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _Failure:
     except torch.AcceleratorError:
         raise
     except (RuntimeError, ValueError, IndexError) as error:
-        lines = [type(error).__name__, *without_quotes(error).strip().splitlines()]
-        return _Failure(": ".join(lines[:2])[:REASON_LENGTH])
+        return _Failure(class_and_line(error, without_quotes(error))[:REASON_LENGTH])

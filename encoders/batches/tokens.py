@@ -9,8 +9,8 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from encore.encoders.batches.budget import NO_PADDING, Padding
-from encore.encoders.batches.ragged import Index, offsets_of, rows_of
+from encore.encoders.batches.budget import NO_PADDING, Index, Padding
+from encore.featurestore.documents import offsets_of, rows_of
 
 
 @dataclass(frozen=True, eq=False)

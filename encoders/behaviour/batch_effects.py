@@ -14,11 +14,12 @@ from functools import partial
 import numpy as np
 import torch
 
-from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Index, TokenBlock, offsets_of
+from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Index, TokenBlock
 from encore.encoders.behaviour.agreement import differ
-from encore.encoders.behaviour.shape import first_line
 from encore.encoders.passes import batch_inputs, hidden_states
 from encore.encoders.transformer import Encoder, Settings, changed, settings, unchanged
+from encore.featurestore.common import first_line
+from encore.featurestore.documents import offsets_of
 from encore.featurestore.errors import UsageError
 
 SHORT = (4, 9)

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from encore.encoders.behaviour.boundaries import attended_limit
 from encore.encoders.files import EncoderFiles
 from encore.encoders.transformer import unchanged
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import UsageError
 
 PROBE = "a b c"
@@ -65,11 +66,6 @@ def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer
         raise UsageError(
             f"encoder {files.source}: {kind} does not run in {dtype} here; ask for --dtype float32 ({said})"
         ) from error
-
-
-def first_line(error: Exception) -> str:
-    """What a library says of an error, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def position_limit(model: PreTrainedModel) -> int | None:

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches import Index, TokenBlock, offsets_of
+from encore.encoders.batches import Index, TokenBlock
 from encore.encoders.passes.inputs import batch_inputs
 from encore.encoders.passes.layers import pooled_layers
 from encore.encoders.passes.positions import Positions
 from encore.encoders.passes.transfer import to_device
 from encore.encoders.transformer import Encoder
+from encore.featurestore.documents import offsets_of
 from encore.featurestore.spec import FeatureSpec
 
 

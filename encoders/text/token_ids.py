@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from encore.encoders.batches import REASON_LENGTH, Index
 from encore.encoders.text.template import Ids
 from encore.encoders.text.windows import Windows
-from encore.featurestore.common import panics_as_errors
+from encore.featurestore.common import first_line, panics_as_errors
 
 UNCOUNTED = 1 << 40
 """Tokens of a text that was not tokenized to its other end: more than any that was."""
@@ -95,6 +95,5 @@ class TextTokenizer:
 
 def _reason(error: Exception) -> str:
     """The library's words, up to where it might quote the text."""
-    line = (str(error).splitlines() or [""])[0]
-    said = re.split(r"[`'\"“‘]", line)[0].strip(" :;,")
+    said = re.split(r"[`'\"“‘]", first_line(error))[0].strip(" :;,")
     return ": ".join(["the tokenizer fails on it", *([said] if said else [])])[:REASON_LENGTH]

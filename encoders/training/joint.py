@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from encore.encoders.batches import Index, TokenBlock, longest_first, offsets_of, split_by_budget
+from encore.encoders.batches import Index, TokenBlock, longest_first, split_by_budget
 from encore.encoders.behaviour import settled
 from encore.encoders.training.examples import TaskExamples
 from encore.encoders.training.forward import pooled_vectors, training_budget
@@ -28,6 +28,7 @@ from encore.encoders.training.settings import TrainingSettings, settle_position
 from encore.encoders.training.streams import TaskStream
 from encore.encoders.training.task_weights import task_weights
 from encore.encoders.transformer import Encoder
+from encore.featurestore.documents import offsets_of
 from encore.featurestore.errors import JobError, UsageError
 
 

@@ -9,8 +9,7 @@ from functools import partial
 import numpy as np
 
 from encore.featurestore import FeatureBlock, FeatureSpec, Store
-from encore.featurestore.calibration_sample import sample_activations
-from encore.featurestore.derivation import Derivation
+from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.quantizers import Quantizer, calibrate
 from encore.heads import Labels, TrainedHead, TrainSettings, train_head
 from encore.heads.batches import Examples

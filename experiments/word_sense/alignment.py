@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders import Encoder
-from encore.encoders.batches import Index, offsets_of, rows_of
+from encore.encoders.batches import Index
 from encore.encoders.text import BlockTokenizer, kept_of_single
 from encore.featurestore import Store, StoreError, UsageError
-from encore.featurestore.documents import text_digests
+from encore.featurestore.documents import offsets_of, rows_of, text_digests
 
 SENTENCES_AT_ONCE = 4096
 """Sentences tokenized at a time: the library's encodings take some 50 times the bytes of the text."""

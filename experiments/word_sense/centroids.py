@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.encoders.batches import Index, offsets_of, rows_of
+from encore.encoders.batches import Index
+from encore.featurestore.documents import offsets_of, rows_of
 
 Vectors = npt.NDArray[np.float32]
 

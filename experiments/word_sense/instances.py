@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.encoders.batches import offsets_of
 from encore.featurestore import DataError, UsageError
-from encore.featurestore.common import without_quotes
-from encore.featurestore.documents import text_digests
+from encore.featurestore.common import first_line, without_quotes
+from encore.featurestore.documents import offsets_of, text_digests
 from encore.featurestore.format import DamagedParquet, decoded, footer_of, names_in, parse_footer
 from encore.featurestore.storage import read_file
 
@@ -121,7 +120,7 @@ def _read_columns(path: str) -> pa.Table:
             raise UsageError(f"{path}: no column {', '.join(missing)}; columns there: {', '.join(held)}")
         table = decoded(data, columns=SCHEMA.names)
     except (DamagedParquet, pa.ArrowException) as error:
-        raise UsageError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{path}: cannot be read as Parquet: {first_line(error)}") from error
     try:
         table = table.cast(SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from encore.encoders.batches import offsets_of, rows_of
 from encore.experiments.word_sense.alignment import WordRows
 from encore.featurestore import Store
+from encore.featurestore.documents import offsets_of, rows_of
 
 
 def word_vectors(store: Store, doc_ids: pa.ChunkedArray, rows: WordRows) -> npt.NDArray[np.float32]:

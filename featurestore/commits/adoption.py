@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
+from encore.featurestore.commits.presence import is_whole
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import START, is_of_another_format
-from encore.featurestore.segments import FORMAT_VERSION, SegmentRecord, StoredObject, attempt_path, record_path
+from encore.featurestore.format import FORMAT_VERSION, START, is_of_another_format
+from encore.featurestore.segments import SegmentRecord, record_path
 from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
 
 
-def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
+def find_adoptable(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
     """The name under which a segment is to be stored, and its record where an earlier attempt has finished it.
 
     What an earlier attempt left is not trusted: every byte of it is compared with its checksum. A name is used up where
@@ -36,26 +37,6 @@ def find_finished(store: Store, segment: str) -> tuple[str, SegmentRecord | None
             if record is not None and is_whole(store.objects, record):
                 return segment, record
         segment = hashlib.sha256(f"{segment} is taken".encode()).hexdigest()[:32]
-
-
-def is_there(objects: Objects, record: SegmentRecord) -> bool:
-    """Whether a segment has every object that its record names, as far as their sizes tell."""
-    folder = attempt_path(record.segment, record.attempt)
-    there = dict(objects.walk(folder))
-    return all(there.get(f"{folder}/{stored.path}") == stored.size for stored in record.objects)
-
-
-def is_whole(objects: Objects, record: SegmentRecord) -> bool:
-    """Whether every object that a segment's record names is there, and holds what was written."""
-    folder = attempt_path(record.segment, record.attempt)
-
-    def is_sound(stored: StoredObject) -> bool:
-        try:
-            return objects.sha256(f"{folder}/{stored.path}", stored.size) == stored.sha256
-        except FileNotFoundError:
-            return False
-
-    return is_there(objects, record) and all(map(is_sound, record.objects))
 
 
 def _parsed(objects: Objects, segment: str) -> SegmentRecord | None:

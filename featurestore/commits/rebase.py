@@ -1,59 +1,182 @@
-"""What others have committed since the base of a commit: read once, however often the commit is tried."""
+"""A change rebased: what it makes of the head, which others may have moved on since the change was worked out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from encore.featurestore.documents import KeyArray, KeyIndex
-from encore.featurestore.segments import SegmentEntry
-from encore.featurestore.store import READ_THREADS, Store
+from encore.featurestore.commits.change import Change, Positions
+from encore.featurestore.commits.upstream import Upstream
+from encore.featurestore.documents import KeyArray
+from encore.featurestore.errors import CommitConflict
+from encore.featurestore.history import BlockList
+from encore.featurestore.segments import (
+    SegmentEntry,
+    drop_documents,
+    live_positions,
+)
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 
-Positions = npt.NDArray[np.int64]
+NO_POSITIONS: Positions = np.empty(0, np.int64)
 
 
-class CommittedSince:
-    """The segments that a head lists and a base does not.
+def rebase(
+    head: Store, since: Upstream, change: Change, lived: Mapping[str, Positions], block_list: BlockList
+) -> list[SegmentEntry]:
+    """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
 
-    A writer that was beaten has more to look at with each try. Did it look at all of it each time, it would take longer
-    than those that start anew, and lose to them for ever.
-
-    Attributes:
-        base: the snapshot that the change was worked out on.
+    A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
+    out on the base stay true of every later snapshot.
     """
+    base = since.base
+    _require_unchanged(head, change)
+    added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
+    # By each try anew: a vacuum may be taking a vector that was written before its fence.
+    added = [drop_documents(head.objects, entry, [change.hidden.get(entry.segment, NO_POSITIONS)]) for entry in added]
+    refreshed = [entry for entry in change.refreshed if entry.segment not in head.listed]
+    dropped = _dropped(head, base, change)
+    gone = {segment: [positions] for segment, positions in dropped.items() if segment in head.listed}
+    moved = {segment: positions for segment, positions in dropped.items() if segment not in head.listed}
+    # What is compacted lived in segments that are still listed unchanged: nobody else can have committed it.
+    contested = bool(added) and head is not base and not change.replaced
+    for segment, positions in chain(
+        _meanwhile(head, since, added) if contested else (),
+        _moved(head, since, moved) if moved else (),
+        _deleted(head, since, change.deleted, lived) if change.deleted is not None else (),
+        # What is compacted lives already: to take it away is for the deletion that blocked it.
+        _blocked(head, [*added, *refreshed], block_list) if len(block_list) and not change.replaced else (),
+        _refreshed(head, since, refreshed) if refreshed else (),
+    ):
+        gone.setdefault(segment, []).append(positions)
+    changed = {entry.segment: entry for entry in (*added, *refreshed)}
+    entries = head.listed | changed
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        for entry in pool.map(lambda segment: drop_documents(head.objects, entries[segment], gone[segment]), gone):
+            if entry != entries[entry.segment]:
+                changed[entry.segment] = entry
+    return [entry for entry in changed.values() if entry.segment in head.listed or entry.live]
 
-    def __init__(self, base: Store) -> None:
-        self.base = base
-        self._keys: dict[SegmentEntry, KeyIndex] = {}
-        self._positions: dict[SegmentEntry, Positions] = {}
 
-    def keys(self, head: Store) -> KeyIndex:
-        """Where the documents of these segments lie in the head."""
-        ordinals = [i for i, entry in enumerate(head.entries) if entry.live and self._is_new(entry)]
-        unread = [i for i in ordinals if head.entries[i] not in self._keys]
-        with ThreadPoolExecutor(READ_THREADS) as pool:
-            read = pool.map(lambda i: head.keys_of([i]), unread)
-            self._keys |= dict(zip((head.entries[i] for i in unread), read, strict=True))
-        parts = ((i, self._keys[head.entries[i]]) for i in ordinals)
-        return KeyIndex.build([replace(part, segment=np.full(len(part), i, np.uint32)) for i, part in parts])
+def _is_news(segment: str, head: Store, base: Store) -> bool:
+    """Whether a segment is not listed yet.
 
-    def positions(self, head: Store, wanted: KeyArray) -> Mapping[str, Positions]:
-        """Segment → where documents of these key hashes, the same at each try, live in it."""
-        entries = [entry for entry in head.entries if self._is_new(entry)]
-        unread = [entry for entry in entries if entry not in self._positions]
-        found = head.positions_of(wanted, unread)
-        nothing = np.empty(0, np.int64)
-        self._positions |= {entry: found.get(entry.segment, nothing) for entry in unread}
-        return {entry.segment: self._positions[entry] for entry in entries if len(self._positions[entry])}
+    Raises:
+        ValueError: the base lists it and has deleted some of its documents, which adding it again would not bring back.
+    """
+    if segment in base.listed and base.listed[segment].deleted:
+        raise ValueError(f"segment {segment} was listed before and lost documents; name it by Store.segment_for")
+    return segment not in head.listed
 
-    def _is_new(self, entry: SegmentEntry) -> bool:
-        """Whether the base cannot say which documents live in a segment.
 
-        One that lost documents in the base may have left the list since, and come back with all of them.
-        """
-        known = self.base.listed.get(entry.segment)
-        return known is None or (known.deletions is not None and known.deletions != entry.deletions)
+def _require_unchanged(head: Store, change: Change) -> None:
+    """Refuse to replace segments that are gone, or that lost documents since they were read.
+
+    A replacement whose name is listed would be dropped from the change, and what it holds would be lost.
+    """
+    taken = [entry.segment for entry in change.added if change.replaced and entry.segment in head.listed]
+    for segment in (*change.replaced, *taken):
+        if segment in taken or head.listed.get(segment) != change.replaced[segment]:
+            raise CommitConflict(f"{head.uri}: segment {segment} changed while it was compacted; run the command again")
+
+
+def _dropped(head: Store, base: Store, change: Change) -> Mapping[str, Positions]:
+    """What the change takes away, but for documents of its segments that others listed meanwhile.
+
+    Those have superseded the rows. A row that is there again is one whose text changed back later, and whose place was
+    free for it since a compaction.
+    """
+    listed = [entry.segment for entry in change.added if entry.documents and entry.segment in head.listed]
+    if not listed or not change.dropped:
+        return change.dropped
+    theirs = [head.reader(head.listed[segment]).index(["key_hash"])["key_hash"] for segment in listed]
+    keys = pa.chunked_array([chunk for column in theirs for chunk in column.chunks]).combine_chunks()
+    left = dict(change.dropped)
+    for segment in left.keys() & base.listed.keys():
+        rows = base.reader(base.listed[segment]).index(["key_hash"])["key_hash"].take(pa.array(left[segment]))
+        left[segment] = left[segment][~pc.is_in(rows, value_set=keys).to_numpy()]
+    return left
+
+
+def _moved(head: Store, since: Upstream, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
+    """Where the documents at these positions of the base's segments lie since those were compacted.
+
+    A row is known again by id and text: one that was deleted or superseded meanwhile is not found, and need not be.
+    """
+    theirs, base = since.keys(head), since.base
+    for segment, positions in moved.items():
+        if segment not in base.listed:
+            raise CommitConflict(
+                f"{head.uri}: segment {segment}, which loses documents here, is no longer listed; run the command again"
+            )
+        index = base.reader(base.listed[segment]).index(["key_hash", "text_digest"]).take(pa.array(positions))
+        found = theirs.find(index["key_hash"])
+        yield from head.locate(theirs, found[theirs.same_text(found, index["text_digest"])]).items()
+
+
+def _meanwhile(head: Store, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+    """What is taken away from whom, between our segments and those that others committed since the base."""
+    theirs = since.keys(head)
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        indexes = pool.map(lambda entry: head.live_index(entry, ["key_hash", "text_digest"]), added)
+        for entry, index in zip(added, indexes, strict=True):
+            found = theirs.find(index["key_hash"])
+            same = theirs.same_text(found, index["text_digest"])
+            if same.any():
+                yield entry.segment, live_positions(entry.documents, head.deletions(entry))[same]
+            yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
+
+
+def _refreshed(head: Store, since: Upstream, refreshed: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+    """The rows whose place refreshed documents take, and those documents that find none."""
+    base, theirs = since.base, since.keys(head)
+    for entry in refreshed:
+        index = head.reader(entry).index(["key_hash", "text_digest"])
+        found = theirs.find(index["key_hash"])
+        placed = theirs.same_text(found, index["text_digest"])
+        yield from head.locate(theirs, found[placed]).items()
+        old = base.keys.find(index["key_hash"])
+        rows = np.flatnonzero(base.keys.same_text(old, index["text_digest"]))
+        for segment, positions in base.locate(base.keys, old[rows]).items():
+            if segment in head.listed:
+                yield segment, positions
+        placed[rows] |= _live(head, base, old[rows])
+        if not placed.all():
+            yield entry.segment, np.flatnonzero(~placed)
+
+
+def _live(head: Store, base: Store, found: Positions) -> npt.NDArray[np.bool_]:
+    """(n,) bool: whether the rows at these positions of the base's keys live in the head, in the same segments."""
+    live = np.zeros(len(found), bool)
+    segments, documents = base.keys.segment[found], base.keys.document[found]
+    for ordinal in np.unique(segments).tolist():
+        entry = head.listed.get(base.entries[ordinal].segment)
+        if entry is not None:
+            here = segments == ordinal
+            live[here] = ~np.isin(documents[here], head.deletions(entry))
+    return live
+
+
+def _deleted(
+    head: Store, since: Upstream, deleted: KeyArray, lived: Mapping[str, Positions]
+) -> Iterator[tuple[str, Positions]]:
+    """Where the documents of these key hashes lie in the head; ``lived`` is where they do in the base."""
+    for segment, positions in chain(lived.items(), since.positions(head, deleted).items()):
+        if segment in head.listed:
+            yield segment, positions
+
+
+def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:
+    """Documents of ours that were blocked since we read the corpus."""
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        indexes = pool.map(lambda entry: head.reader(entry).index(["doc_id"]), added)
+        for entry, index in zip(added, indexes, strict=True):
+            mask = block_list.mask(index["doc_id"])
+            if mask.any():
+                yield entry.segment, np.flatnonzero(mask)

@@ -3,16 +3,23 @@
 from encore.featurestore.common.arguments import as_text, settle_fields, several
 from encore.featurestore.common.lazy_attribute import lazy
 from encore.featurestore.common.lazy_torch import torch
-from encore.featurestore.common.panics import panics_as_errors, without_quotes
-from encore.featurestore.common.quantities import counted
+from encore.featurestore.common.messages import class_and_line, first_line, without_quotes
+from encore.featurestore.common.panics import panics_as_errors
+from encore.featurestore.common.progress import ProgressCallback, silent
+from encore.featurestore.common.quantities import counted, human_bytes
 
 __all__ = [
+    "ProgressCallback",
     "as_text",
+    "class_and_line",
     "counted",
+    "first_line",
+    "human_bytes",
     "lazy",
     "panics_as_errors",
     "settle_fields",
     "several",
+    "silent",
     "torch",
     "without_quotes",
 ]

@@ -6,16 +6,8 @@ a job would let it through. Each library has a class of its own under that name,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-QUOTED = re.compile(r"`[^`]*`?|'[^']*'|\"[^\"]*\"", re.DOTALL)
-
-
-def without_quotes(error: BaseException) -> str:
-    """What a library's error says, without what it quotes: that may be a cell, or a document's text."""
-    return QUOTED.sub("…", str(error))
 
 
 class RustPanic(RuntimeError):

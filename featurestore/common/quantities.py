@@ -1,8 +1,18 @@
-"""Numbers of things in words."""
+"""Numbers as people read them: of things in words, of bytes in units."""
 
 from __future__ import annotations
+
+UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """``1 document``, ``2,000 documents``; ``many`` where it is not ``one`` with an s."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def human_bytes(count: float) -> str:
+    """Bytes in decimal units, three digits."""
+    unit = 0
+    while round(count, 0 if count >= 100 else 1) >= 1000 and unit < len(UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:,.0f} {UNITS[unit]}" if unit == 0 or count >= 100 else f"{count:.3g} {UNITS[unit]}"

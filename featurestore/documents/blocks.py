@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from encore.featurestore.documents.columns import promote, promoted
-from encore.featurestore.errors import StoreError
+from encore.featurestore.documents.ragged import offsets_of, rows_of
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -21,11 +20,11 @@ INDEX_SCHEMA = pa.schema(
         pa.field("text_digest", pa.binary(32), nullable=False),
         pa.field("n_tokens", pa.int32(), nullable=False),
         pa.field("truncated", pa.bool_(), nullable=False),
-        pa.field("n_first_tokens", pa.int32()),
+        pa.field("n_first_tokens", pa.int32(), nullable=False),
     ]
 )
 """Columns of every document index; the corpus columns asked for follow them. `n_first_tokens` are those of the
-``n_tokens`` that come before the second text's own: all of them where there is one text, null where nobody counted."""
+``n_tokens`` that come before the second text's own: all of them where there is one text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,26 +78,15 @@ class FeatureBlock:
 
     @property
     def first_lengths(self) -> npt.NDArray[np.int64]:
-        """(documents,) int64: tokens of each document before its second text; all of them where it has one text.
-
-        Raises:
-            StoreError: the documents were encoded by a version that did not keep this.
-        """
-        counted = self.index["n_first_tokens"]
-        if counted.null_count:
-            document = self.doc_ids[pc.index(pc.is_null(counted), True).as_py()]
-            raise StoreError(
-                f"document {document}: where its second text begins was not stored; encode it into a new store"
-            )
-        lengths: npt.NDArray[np.int64] = counted.to_numpy().astype(np.int64)
+        """(documents,) int64: tokens of each document before its second text; all of them where it has one text."""
+        lengths: npt.NDArray[np.int64] = self.index["n_first_tokens"].to_numpy().astype(np.int64)
         return lengths
 
     def take(self, documents: npt.NDArray[np.int64]) -> FeatureBlock:
         """The documents at these positions, in this order."""
         lengths = self.lengths[documents]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        rows = np.repeat(self.offsets[documents] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return FeatureBlock(self.index.take(pa.array(documents)), self.packed[rows], offsets)
+        rows = rows_of(self.offsets[documents], lengths)
+        return FeatureBlock(self.index.take(pa.array(documents)), self.packed[rows], offsets_of(lengths))
 
     def slice(self, start: int, stop: int) -> FeatureBlock:
         """Documents start to stop, without copying features."""
@@ -117,11 +105,10 @@ class FeatureBlock:
         place = np.concatenate(places)
         lengths = np.empty(len(place), np.int64)
         lengths[place] = np.concatenate([block.lengths for block in blocks])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(lengths)
         packed = np.empty((offsets[-1], *blocks[0].packed.shape[1:]), blocks[0].packed.dtype)
         for block, here in zip(blocks, places, strict=True):
-            rows = np.repeat(offsets[here] - block.offsets[:-1], block.lengths) + np.arange(len(block.packed))
-            packed[rows] = block.packed
+            packed[rows_of(offsets[here], block.lengths)] = block.packed
         index = concatenate_indexes([block.index for block in blocks])
         return FeatureBlock(index.take(pa.array(np.argsort(place))), packed, offsets)
 
@@ -130,12 +117,10 @@ class FeatureBlock:
         """One block of all documents, in order; raises ValueError for an empty list."""
         if not blocks:
             raise ValueError("nothing to concatenate: an empty block has no width")
-        starts = np.cumsum([0] + [len(block.packed) for block in blocks])
-        offsets = np.concatenate([[0], *(b.offsets[1:] + s for b, s in zip(blocks, starts, strict=False))])
         return FeatureBlock(
             concatenate_indexes([block.index for block in blocks]),
             np.concatenate([block.packed for block in blocks]),
-            offsets.astype(np.int64),
+            offsets_of(np.concatenate([block.lengths for block in blocks])),
         )
 
 

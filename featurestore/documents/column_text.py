@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kinds
 
+from encore.featurestore.documents.ragged import offsets_of
+
 PARTS_OF_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 Cells = list[str | None]
@@ -74,7 +76,7 @@ def list_parts(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
             pa.list_(entries.type), len(array), buffers, offset=array.offset, children=[entries]
         )
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), array.flatten()
+    return offsets_of(lengths), array.flatten()
 
 
 def _spread(array: pa.Array, form: Callable[[pa.Array], list[str]]) -> Cells:

@@ -25,13 +25,15 @@ from encore.featurestore.format.parquet import (
     read_parquet,
     read_schema,
 )
-from encore.featurestore.format.references import get_named, missing
+from encore.featurestore.format.references import missing_reference, read_reference
 from encore.featurestore.format.seal import is_of_another_format, parse_json, unseal
-from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, look, opened, retire
+from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, object_state, opened, retire
+from encore.featurestore.format.version import FORMAT_VERSION, require_version
 
 __all__ = [
     "DIGEST_BYTES",
     "EMPTIED",
+    "FORMAT_VERSION",
     "LONG",
     "MAGIC",
     "ROWS",
@@ -44,22 +46,23 @@ __all__ = [
     "decoded",
     "end_of",
     "footer_of",
-    "get_named",
     "is_below_attempt",
     "is_count",
     "is_emptied",
     "is_long",
     "is_of_another_format",
     "is_short",
-    "look",
-    "missing",
+    "missing_reference",
     "names_in",
     "new_run_id",
+    "object_state",
     "opened",
     "parse_footer",
     "parse_json",
     "read_parquet",
+    "read_reference",
     "read_schema",
+    "require_version",
     "retire",
     "unseal",
 ]

@@ -25,7 +25,7 @@ WRITE_ID = b"write_id"
 
 _SHORT, _LONG, _BELOW = re.compile(SHORT), re.compile(LONG), re.compile(BELOW_ATTEMPT)
 
-LIMIT = 1 << 62
+COUNT_LIMIT = 1 << 62
 """Counts and bytes are below it, so that the sum of two is a number that 64 bits hold."""
 
 
@@ -51,7 +51,7 @@ def is_below_attempt(path: object) -> bool:
 
 def is_count(value: object) -> bool:
     """Whether this is a number of things or bytes."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LIMIT
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < COUNT_LIMIT
 
 
 def all_match(column: pa.ChunkedArray, pattern: str) -> bool:
@@ -61,5 +61,5 @@ def all_match(column: pa.ChunkedArray, pattern: str) -> bool:
 
 def all_counts(column: pa.ChunkedArray) -> bool:
     """Whether every number of a column is one of things or bytes."""
-    inside = pc.and_(pc.greater_equal(column, 0), pc.less(column, LIMIT))
+    inside = pc.and_(pc.greater_equal(column, 0), pc.less(column, COUNT_LIMIT))
     return bool(pc.all(inside, min_count=0).as_py())

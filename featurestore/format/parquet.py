@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.format.thrift import read_struct
 
@@ -111,7 +112,7 @@ def decoded(
         if table.num_rows != footer[ROWS]:
             raise pa.ArrowInvalid(f"{table.num_rows} rows, its footer says {footer[ROWS]}")
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DamagedParquet(_first_line(error)) from error
+        raise DamagedParquet(first_line(error)) from error
     return table
 
 
@@ -125,7 +126,7 @@ def read_schema(data: bytes, name: str, *, advice: str = RESTORE) -> pa.Schema:
         parse_footer(footer_of(data))
         return pq.read_schema(pa.BufferReader(data))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise StoreError(f"{name}: damaged: {_first_line(error)}; {advice}") from error
+        raise StoreError(f"{name}: damaged: {first_line(error)}; {advice}") from error
 
 
 def end_of(stream: BinaryIO, size: int) -> bytes:
@@ -269,7 +270,3 @@ def _text_bytes(values: pa.Array) -> int:
     places = values.indices.drop_null().to_numpy(zero_copy_only=False)
     lengths = pc.binary_length(values.dictionary).fill_null(0).to_numpy(zero_copy_only=False)
     return int(np.sum(lengths[places], dtype=np.int64))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

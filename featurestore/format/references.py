@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from encore.featurestore.errors import RESTORE, SnapshotGone, StoreError
-from encore.featurestore.format.tombstones import look, opened
+from encore.featurestore.format.tombstones import object_state, opened
 from encore.featurestore.storage import Objects
 
 
-def get_named(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:
+def read_reference(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:
     """An object that a snapshot names: a completion record, a segment list or a deletion vector.
 
     A removal puts a tombstone over a record that a commit lists at the same moment. The tombstone holds it until the
@@ -27,18 +27,18 @@ def get_named(objects: Objects, path: str, manifest: str | None = None, sha256: 
     try:
         data = objects.get(path)
     except FileNotFoundError as error:
-        raise missing(objects, path, manifest) from error
+        raise missing_reference(objects, path, manifest) from error
     if sha256 is None or hashlib.sha256(data).hexdigest() == sha256:
         return data
     held = opened(data, objects.name(path))
     if held.content is not None and hashlib.sha256(held.content).hexdigest() == sha256:
         return held.content
     if held.retired or not _is_kept(objects, manifest):
-        raise missing(objects, path, manifest)
+        raise missing_reference(objects, path, manifest)
     raise StoreError(f"{objects.name(path)}: damaged: its bytes are not those that were listed; {RESTORE}")
 
 
-def missing(objects: Objects, path: str, manifest: str | None = None) -> StoreError:
+def missing_reference(objects: Objects, path: str, manifest: str | None = None) -> StoreError:
     """What to raise for an object that is not there; a vacuum removes a snapshot's manifest before anything else."""
     if not _is_kept(objects, manifest):
         return SnapshotGone(
@@ -52,5 +52,5 @@ def _is_kept(objects: Objects, manifest: str | None) -> bool:
     """Whether a snapshot's manifest is there, and no tombstone."""
     if manifest is None:
         return True
-    found = look(objects, manifest)
+    found = object_state(objects, manifest)
     return found is not None and not found.retired

@@ -25,7 +25,7 @@ def seal(document: Mapping[str, Any]) -> bytes:
 
 
 def unseal(document: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
-    """The document without its checksum; one from before there were checksums is given back as it is.
+    """The document without its checksum.
 
     Args:
         document: what ``data`` says.
@@ -36,7 +36,7 @@ def unseal(document: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any
         StoreError: the bytes are not those that were sealed.
     """
     opened = {key: value for key, value in document.items() if key != "checksum"}
-    if "checksum" in document and not _is_sealed(opened, data):
+    if not _is_sealed(opened, data):
         raise StoreError(f"{name}: damaged: its bytes do not match the checksum in it; {RESTORE}")
     return opened
 
@@ -54,9 +54,8 @@ def is_of_another_format(data: bytes, version: int) -> bool:
     try:
         document = parse_json(data)
         opened = {key: value for key, value in document.items() if key != "checksum"}
-        return document["format_version"] != version and (
-            "checksum" not in document or hashlib.sha256(_json(opened)).hexdigest() == document["checksum"]
-        )
+        sealed: bool = hashlib.sha256(_json(opened)).hexdigest() == document["checksum"]
+        return sealed and document["format_version"] != version
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 

@@ -12,12 +12,12 @@ from encore.featurestore.errors import StoreError
 from encore.featurestore.format.seal import parse_json, seal, unseal
 from encore.featurestore.storage import Objects
 
-FORMAT_VERSION = 2
-"""Releases from before there were tombstones refuse this one, and say so."""
+NO_FORMAT = 2
+"""The version that tombstones claim to be of, so that no reader takes one for a manifest or a record."""
 
 
 @dataclass(frozen=True)
-class Named:
+class ObjectState:
     """What lies under a name.
 
     Attributes:
@@ -31,7 +31,7 @@ class Named:
 
 def tombstone(held: bytes | None = None) -> bytes:
     """A tombstone that holds these bytes of UTF-8, or nothing."""
-    return seal({"format_version": FORMAT_VERSION, "retired": None if held is None else held.decode()})
+    return seal({"format_version": NO_FORMAT, "retired": None if held is None else held.decode()})
 
 
 EMPTIED = tombstone()
@@ -44,18 +44,18 @@ def is_emptied(path: str, size: int) -> bool:
     return size == len(EMPTIED) and path.endswith(".json")
 
 
-def opened(data: bytes, name: str) -> Named:
+def opened(data: bytes, name: str) -> ObjectState:
     """What an object's bytes say; ``name`` is the object's, for the StoreError that a damaged tombstone raises."""
     if not data.startswith(START):
-        return Named(data, retired=False)
+        return ObjectState(data, retired=False)
     try:
         held = unseal(parse_json(data), data, name)["retired"]
-        return Named(None if held is None else held.encode(), retired=True)
+        return ObjectState(None if held is None else held.encode(), retired=True)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{name}: damaged: not a tombstone: {error}") from error
 
 
-def look(objects: Objects, path: str) -> Named | None:
+def object_state(objects: Objects, path: str) -> ObjectState | None:
     """What lies under a name; None where nothing ever did.
 
     Raises:

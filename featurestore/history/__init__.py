@@ -13,6 +13,7 @@ from encore.featurestore.history.block_list import (
     list_of,
     read_salt,
 )
+from encore.featurestore.history.log import version_log
 from encore.featurestore.history.store_file import STORE_FILE, read_spec, read_store_id, require_no_snapshots
 from encore.featurestore.history.tags import TAG_NAME, add_tag, remove_tag, snapshot_number, tag_names, tag_path
 from encore.featurestore.history.torn_writes import require_lists, require_records
@@ -49,4 +50,5 @@ __all__ = [
     "snapshot_number",
     "tag_names",
     "tag_path",
+    "version_log",
 ]

@@ -22,12 +22,11 @@ import pyarrow.parquet as pq
 from encore.featurestore.documents import id_array
 from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.format import DIGEST_BYTES, read_parquet
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 SALT_PATH = "blocked/salt"
 SALT_BYTES = 32
 HASH_BYTES = 32
-READ_THREADS = 16
 LIST_PATH = re.compile(r"blocked/([0-9a-f]{64})\.parquet")
 SALT_CHECK = b"salt_sha256"
 """Metadata of a list: without it, a damaged salt would let every blocked document in."""
@@ -83,7 +82,7 @@ def blocked(objects: Objects, known: BlockList = NOTHING) -> BlockList:
     if lists == known.lists:
         return known
     salt = read_salt(objects)
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         parts = list(pool.map(lambda digest: _read_list(objects, digest, salt), sorted(lists)))
     return BlockList(lists, salt, pc.unique(pa.chunked_array(parts, HASH_TYPE)))
 

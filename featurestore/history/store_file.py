@@ -6,9 +6,8 @@ from importlib.metadata import version
 from typing import Any
 
 from encore.featurestore.errors import RESTORE, StoreError, UsageError
-from encore.featurestore.format import parse_json, unseal
+from encore.featurestore.format import FORMAT_VERSION, parse_json, require_version, unseal
 from encore.featurestore.format.seal import seal
-from encore.featurestore.segments import FORMAT_VERSION
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
 
@@ -64,12 +63,16 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
 
 
 def read_store_id(objects: Objects) -> str:
-    """Random name that a store was given when it was made; empty where there is no store, or one without.
+    """Random name that a store was given when it was made.
 
     Raises:
-        StoreError: ``store.json`` is damaged, or of a newer format.
+        StoreError: ``store.json`` is missing, damaged, or of a newer format.
     """
-    return str((_read_document(objects) or {}).get("store_id", ""))
+    document = _read_document(objects)
+    if document is None:
+        raise StoreError(f"{objects.name(STORE_FILE)}: missing; {RESTORE}")
+    store_id: str = document["store_id"]
+    return store_id
 
 
 def _read_document(objects: Objects) -> dict[str, Any] | None:
@@ -84,6 +87,8 @@ def _read_document(objects: Objects) -> dict[str, Any] | None:
     found = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(found, int):
         raise StoreError(f"{name}: damaged: not the description of a store; {RESTORE}")
-    if found != FORMAT_VERSION:
-        raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: upgrade Encore")
-    return unseal(document, data, name)
+    require_version(found, name)
+    opened = unseal(document, data, name)
+    if not isinstance(opened.get("store_id"), str):
+        raise StoreError(f"{name}: damaged: gives the store no id; {RESTORE}")
+    return opened

@@ -9,16 +9,14 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
-from encore.featurestore.errors import UPGRADE, StoreError, UsageError
-from encore.featurestore.format import is_count, parse_json, unseal
+from encore.featurestore.errors import StoreError, UsageError
+from encore.featurestore.format import FORMAT_VERSION, is_count, parse_json, require_version, unseal
 from encore.featurestore.format.seal import seal
 from encore.featurestore.history.versions import VersionLog
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
-FORMAT_VERSION = 1
 TAG_NAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Not digits alone: those are the number of a snapshot."""
-READ_THREADS = 16
 
 
 def tags(objects: Objects) -> dict[str, int]:
@@ -28,7 +26,7 @@ def tags(objects: Objects) -> dict[str, int]:
         StoreError: a tag is damaged.
     """
     names = tag_names(objects)
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         found = dict(zip(names, pool.map(lambda name: _read(objects, name), names), strict=True))
     # One that was removed since the listing is no tag any more.
     return {name: snapshot for name, snapshot in found.items() if snapshot is not None}
@@ -109,10 +107,9 @@ def _read(objects: Objects, name: str) -> int | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{where}: damaged: not a tag; remove it and tag the snapshot again") from error
-    if version != FORMAT_VERSION:
-        raise StoreError(f"{where}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}")
+    require_version(version, where)
     unseal(document, data, where)
-    if "checksum" not in document or not is_count(snapshot) or snapshot < 1:
+    if not is_count(snapshot) or snapshot < 1:
         raise StoreError(f"{where}: damaged: names no snapshot; remove it and tag the snapshot again")
     return int(snapshot)
 

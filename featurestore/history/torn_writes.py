@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import is_emptied, missing
+from encore.featurestore.format import is_emptied, missing_reference
 from encore.featurestore.history.versions import Manifest, list_path, manifest_path
 from encore.featurestore.segments import record_path
 from encore.featurestore.storage import Objects
@@ -40,8 +40,8 @@ def _require(objects: Objects, paths: Iterable[str], manifest: Manifest) -> None
         try:
             size = os.stat(f"{objects.uri}/{path}").st_size  # noqa: PTH116 (a path object takes as long again)
         except FileNotFoundError as error:
-            raise missing(objects, path, manifest_path(manifest.version)) from error
+            raise missing_reference(objects, path, manifest_path(manifest.version)) from error
         if is_emptied(path, size):
-            raise missing(objects, path, manifest_path(manifest.version))
+            raise missing_reference(objects, path, manifest_path(manifest.version))
         if not size:
             raise StoreError(f"{objects.name(path)}: damaged: it is empty; {RESTORE}")

@@ -23,27 +23,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from encore.featurestore.errors import RESTORE, UPGRADE, StoreError, UsageError
+from encore.featurestore.errors import RESTORE, StoreError, UsageError
 from encore.featurestore.format import (
     EMPTIED,
+    FORMAT_VERSION,
     WRITE_ID,
-    get_named,
     is_count,
     is_emptied,
     is_long,
-    look,
+    object_state,
     parse_json,
     read_parquet,
+    read_reference,
+    require_version,
     unseal,
 )
 from encore.featurestore.format.seal import seal
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
-FORMAT_VERSION = 1
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")
 """Paths of manifests; other objects beside them are none of ours."""
-READ_THREADS = 16
-"""Manifests of a history that are read at a time."""
 LOOKS = 100
 """Times that the newest version is looked for: a vacuum may take it once it has followers."""
 
@@ -93,15 +92,10 @@ class Manifest:
             raise StoreError(f"{name}: not a manifest: it is empty; if no job is just writing it, {RESTORE}")
         try:
             document: dict[str, Any] = parse_json(data)
-            if (version := document["format_version"]) != FORMAT_VERSION:
-                raise StoreError(
-                    f"{name}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}"
-                )
+            require_version(document["format_version"], name)
             document = unseal(document, data, name)
             del document["format_version"]
             document["lists"] = tuple(EntryList(**entry) for entry in document["lists"])
-            # Kept while numbers were used again; numbers are retired now.
-            document.pop("ancestors", None)
             manifest = cls(**document)
             manifest._require_sound()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -167,7 +161,7 @@ class VersionLog:
             taken: also one that a removal is taking away, since it is put back if it has a tag.
         """
         path = manifest_path(version)
-        found = look(self.objects, path)
+        found = object_state(self.objects, path)
         if found is None or found.content is None or (found.retired and not taken):
             return None
         manifest = Manifest.from_bytes(found.content, self.objects.name(path))
@@ -182,13 +176,13 @@ class VersionLog:
 
     def those(self, versions: Iterable[int], *, taken: bool = False) -> list[Manifest]:
         """Versions by number, oldest first, but for those that are not there; ``taken`` as `find` has it."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             found = pool.map(lambda version: self.find(version, taken=taken), sorted(versions))
             return [manifest for manifest in found if manifest is not None]
 
     def entries(self, manifest: Manifest) -> pa.Table:
         """The entries of a version, in the order in which their keys first came."""
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             lists = list(pool.map(lambda part: self._read_list(part, manifest), manifest.lists))
         merged = lists[0] if len(lists) == 1 else self._merge(lists)
         return merged.filter(pc.field("removed") == False).drop_columns(["removed"])  # noqa: E712
@@ -293,7 +287,7 @@ class VersionLog:
 
     def _read_list(self, part: EntryList, manifest: Manifest) -> pa.Table:
         path = list_path(part.digest)
-        data = get_named(self.objects, path, manifest_path(manifest.version))
+        data = read_reference(self.objects, path, manifest_path(manifest.version))
         return self.parse_list(data, part.digest, self.objects.name(path), part.entries)
 
     def parse_list(self, data: bytes, digest: str, name: str, entries: int | None = None) -> pa.Table:

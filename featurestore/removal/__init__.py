@@ -1,24 +1,32 @@
 """One removal with two policies: vacuum, by age, and forget, all that is not live."""
 
-from encore.featurestore.removal.activity import remove_aside, remove_runs, remove_staged
-from encore.featurestore.removal.forget import FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
+from encore.featurestore.removal.forget import (
+    FAR,
+    ForgetReport,
+    age_cutoff,
+    newest,
+    remove_aside,
+    remove_forgotten,
+    remove_runs,
+    remove_temporary_files,
+    rewrite,
+)
 from encore.featurestore.removal.live_set import KeepRule
-from encore.featurestore.removal.plan import LIST, RECORD
+from encore.featurestore.removal.plan import LIST
 from encore.featurestore.removal.vacuum import AGE_LIMIT, Vacuum
 
 __all__ = [
     "AGE_LIMIT",
     "FAR",
     "LIST",
-    "RECORD",
+    "ForgetReport",
     "KeepRule",
-    "Removal",
     "Vacuum",
     "age_cutoff",
     "newest",
     "remove_aside",
     "remove_forgotten",
     "remove_runs",
-    "remove_staged",
+    "remove_temporary_files",
     "rewrite",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,6 @@ from obstore.store import LocalStore
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import parse_json
 from encore.featurestore.removal.plan import SegmentFolder
-from encore.featurestore.removal.sweep import THREADS
 from encore.featurestore.storage import Listed, Objects
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
@@ -26,7 +24,7 @@ STAGED = re.compile(r".+#\d+")
 
 
 @dataclass(frozen=True)
-class AtWork:
+class ActiveJob:
     """A sign of a job that may be at work: until it has ended, what it began to write is not removed.
 
     Attributes:
@@ -38,10 +36,12 @@ class AtWork:
     since: datetime
 
 
-def signs_of_work(objects: Objects, cutoff: datetime) -> list[AtWork]:
+def active_jobs(objects: Objects, cutoff: datetime) -> list[ActiveJob]:
     """What says that a job may be at work on a store or a predictions folder: it began after ``cutoff``."""
-    signs = list(runs_at_work(objects, run_folders(objects), cutoff).values())
-    return signs + [AtWork(str(path), written) for path, written in staged_files(objects).items() if written >= cutoff]
+    signs = list(active_runs(objects, run_folders(objects), cutoff).values())
+    return signs + [
+        ActiveJob(str(path), written) for path, written in temporary_files(objects).items() if written >= cutoff
+    ]
 
 
 def run_folders(objects: Objects) -> dict[str, list[Listed]]:
@@ -53,7 +53,7 @@ def run_folders(objects: Objects) -> dict[str, list[Listed]]:
     return {run: sorted(found, key=lambda it: it.path.endswith("/report.json")) for run, found in folders.items()}
 
 
-def runs_at_work(objects: Objects, folders: Mapping[str, list[Listed]], limit: datetime) -> dict[str, AtWork]:
+def active_runs(objects: Objects, folders: Mapping[str, list[Listed]], limit: datetime) -> dict[str, ActiveJob]:
     """Runs that began after ``limit`` and may still commit: they have no report, or had too many dead letters.
 
     Segments of the latter wait for a rerun with a higher limit.
@@ -66,7 +66,7 @@ def runs_at_work(objects: Objects, folders: Mapping[str, list[Listed]], limit: d
             with suppress(ValueError):
                 since = min(since, datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
         if since >= limit and _may_commit(objects, run):
-            signs[run] = AtWork(objects.name(f"runs/{run}"), since)
+            signs[run] = ActiveJob(objects.name(f"runs/{run}"), since)
     return signs
 
 
@@ -82,9 +82,9 @@ def _may_commit(objects: Objects, run: str) -> bool:
     return isinstance(letters, dict) and letters.get("within") is False
 
 
-def attempts_at_work(
+def active_attempts(
     objects: Objects, folders: Mapping[str, SegmentFolder], listed: Collection[str], limit: datetime
-) -> list[AtWork]:
+) -> list[ActiveJob]:
     """Attempts at segments that nobody has finished, or that several write, of which an object is younger than a limit.
 
     Args:
@@ -94,7 +94,7 @@ def attempts_at_work(
         limit: when what may still be written was begun at the earliest.
     """
     return [
-        AtWork(objects.name(f"segments/{segment}"), min(stored.written_at for stored in folder.objects))
+        ActiveJob(objects.name(f"segments/{segment}"), min(stored.written_at for stored in folder.objects))
         for segment, folder in folders.items()
         if segment not in listed
         and not folder.retired
@@ -103,7 +103,7 @@ def attempts_at_work(
     ]
 
 
-def staged_files(objects: Objects) -> dict[Path, datetime]:
+def temporary_files(objects: Objects) -> dict[Path, datetime]:
     """Files of a local folder that somebody is writing, or was when he was killed → when they were last written."""
     if not isinstance(objects.raw, LocalStore):
         return {}
@@ -121,31 +121,3 @@ def _gone_or_refused(error: OSError) -> None:
     """A folder may go while it is walked; one that cannot be read may hold anything."""
     if not isinstance(error, FileNotFoundError):
         raise StoreError(f"{error.filename}: cannot be read: {error.strerror}") from error
-
-
-def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
-    """Remove outcomes, dead letters and reports of all runs that are not at work."""
-    folders = run_folders(objects)
-    at_work = runs_at_work(objects, folders, cutoff)
-    ended = [found for run, found in folders.items() if run not in at_work]
-    if not dry_run:
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
-    return [stored for found in ended for stored in found]
-
-
-def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
-    """Remove what repairs set aside: damaged or not, it may hold documents."""
-    found = list(objects.listing("aside"))
-    if not dry_run:
-        objects.delete(stored.path for stored in found)
-    return found
-
-
-def remove_staged(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
-    """Remove local files that somebody began to write before any job that may be at work."""
-    doomed = sorted(path for path, written in staged_files(objects).items() if written < since)
-    if not dry_run:
-        for path in doomed:
-            path.unlink(missing_ok=True)
-    return doomed

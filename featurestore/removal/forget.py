@@ -8,34 +8,36 @@ the store, such as predictions, can still be told what became of which segment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from encore.featurestore.errors import UsageError
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.activity import (
-    AtWork,
-    attempts_at_work,
-    remove_aside,
-    remove_runs,
-    remove_staged,
-    signs_of_work,
+    ActiveJob,
+    active_attempts,
+    active_jobs,
+    active_runs,
+    run_folders,
+    temporary_files,
 )
-from encore.featurestore.removal.live_set import KeepRule, Needs
-from encore.featurestore.removal.plan import Stock
+from encore.featurestore.removal.live_set import KeepRule, LiveSet
+from encore.featurestore.removal.plan import Inventory
 from encore.featurestore.removal.sweep import remove
 from encore.featurestore.removal.tag_holds import held_by_tags
 from encore.featurestore.removal.vacuum import AGE_LIMIT
 from encore.featurestore.rewriting import Compaction, compact
-from encore.featurestore.storage import Listed, Objects
-from encore.featurestore.store import Store, version_log
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
+from encore.featurestore.store import Store
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Removal:
+class ForgetReport:
     """What went, or would go, and what still holds documents that are not live.
 
     Attributes:
@@ -48,7 +50,7 @@ class Removal:
     """
 
     kept: tuple[int, ...]
-    at_work: Sequence[AtWork] = ()
+    at_work: Sequence[ActiveJob] = ()
     removed: Mapping[str, Sequence[Listed]] = field(default_factory=dict)
     staged: Sequence[Path] = ()
     tags: Mapping[str, int] = field(default_factory=dict)
@@ -83,7 +85,7 @@ def age_cutoff(age_limit: timedelta) -> datetime:
 
 def remove_forgotten(
     store: Store, others: Sequence[Objects] = (), *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False
-) -> Removal:
+) -> ForgetReport:
     """Remove all but what the newest snapshot and tagged ones need, however young.
 
     Jobs that may be at work keep what they began with: the snapshots that were the newest then or later, and what was
@@ -102,48 +104,76 @@ def remove_forgotten(
     """
     objects, cutoff = store.objects, age_cutoff(age_limit)
     objects.require_no_links()
-    stock = Stock.of(objects)
+    inventory = Inventory.of(objects)
     head, tagged = newest(store), tags(objects)
-    at_work = [sign for root in (objects, *others) for sign in signs_of_work(root, cutoff)]
-    at_work += attempts_at_work(objects, stock.segments, head.listed, cutoff)
+    at_work = [sign for root in (objects, *others) for sign in active_jobs(root, cutoff)]
+    at_work += active_attempts(objects, inventory.segments, head.listed, cutoff)
     at_work.sort(key=lambda sign: sign.since)
     since = min((sign.since for sign in at_work), default=FAR)
-    kept = KeepRule(1, since).kept({n: it.written_at for n, it in stock.manifests.items()}, tagged.values())
-    needs = Needs()
+    kept = KeepRule(1, since).kept({n: it.written_at for n, it in inventory.manifests.items()}, tagged.values())
+    live = LiveSet()
     if dry_run:
-        _as_if_rewritten(head, needs)
+        _as_if_rewritten(head, live)
         if head.manifest.counts.get("deleted") and since == FAR and head.version not in tagged.values():
             kept.discard(head.version)
     else:
         kept |= {head.version} - {0}
-    needs.add(objects, {*kept, *tagged.values()})
-    doomed = stock.doomed(kept, needs, since, cutoff)
+    live.add(objects, {*kept, *tagged.values()})
+    orphans = inventory.orphans(kept, live, since, cutoff)
     if not dry_run:
-        planned, doomed = doomed, remove(objects, doomed, needs, "forget")
-        kept |= planned.manifests.keys() - doomed.manifests.keys()
+        planned, orphans = orphans, remove(objects, orphans, live, "forget")
+        kept |= planned.manifests.keys() - orphans.manifests.keys()
     after = newest(store)
-    return Removal(
+    return ForgetReport(
         kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),
         at_work=at_work,
         removed={
-            "manifests": list(doomed.manifests.values()),
-            "segment lists": list(doomed.lists.values()),
-            "deletion vectors": list(doomed.vectors.values()),
-            "completion records": doomed.records,
-            "segment objects": doomed.attempts,
+            "manifests": list(orphans.manifests.values()),
+            "segment lists": list(orphans.lists.values()),
+            "deletion vectors": list(orphans.vectors.values()),
+            "completion records": orphans.records,
+            "segment objects": orphans.attempts,
             "objects of runs": remove_runs(objects, cutoff, dry_run=dry_run),
             "objects set aside": remove_aside(objects, dry_run=dry_run),
         },
-        staged=remove_staged(objects, since, dry_run=dry_run),
+        staged=remove_temporary_files(objects, since, dry_run=dry_run),
         tags=held_by_tags(after, tagged),
         deleted_meanwhile=0 if dry_run else sum(entry.deleted for entry in after.entries),
     )
 
 
-def _as_if_rewritten(head: Store, needs: Needs) -> None:
+def _as_if_rewritten(head: Store, live: LiveSet) -> None:
     """What the newest snapshot needs once its segments with deleted rows are written anew."""
     if head.version:
-        needs.add(head.objects, [head.version])
+        live.add(head.objects, [head.version])
     for entry in head.entries:
         if entry.deleted:
-            needs.attempts.pop(entry.segment)
+            live.attempts.pop(entry.segment)
+
+
+def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
+    """Remove outcomes, dead letters and reports of all runs that are not at work."""
+    folders = run_folders(objects)
+    at_work = active_runs(objects, folders, cutoff)
+    ended = [found for run, found in folders.items() if run not in at_work]
+    if not dry_run:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            list(pool.map(lambda found: objects.delete(stored.path for stored in found), ended))
+    return [stored for found in ended for stored in found]
+
+
+def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
+    """Remove what repairs set aside: damaged or not, it may hold documents."""
+    found = list(objects.listing("aside"))
+    if not dry_run:
+        objects.delete(stored.path for stored in found)
+    return found
+
+
+def remove_temporary_files(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
+    """Remove local files that somebody began to write before any job that may be at work."""
+    old = sorted(path for path, written in temporary_files(objects).items() if written < since)
+    if not dry_run:
+        for path in old:
+            path.unlink(missing_ok=True)
+    return old

@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from encore.featurestore.errors import StoreError
+from encore.featurestore.history import version_log
 from encore.featurestore.storage import Objects
-from encore.featurestore.store import version_log
 
 REMOVALS = frozenset({"vacuum", "forget"})
 """Operations whose snapshots change nothing (`encore.featurestore.removal.sweep`)."""
@@ -69,7 +69,7 @@ def spanning(objects: Objects, numbers: Collection[int], states: int) -> int:
 
 
 @dataclass
-class Needs:
+class LiveSet:
     """Objects that some snapshots need.
 
     Attributes:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from encore.featurestore.format import LONG, SHORT, is_emptied
-from encore.featurestore.history import MANIFEST
-from encore.featurestore.removal.live_set import Needs
+from encore.featurestore.history import MANIFEST, version_log
+from encore.featurestore.removal.live_set import LiveSet
+from encore.featurestore.segments import RECORD
 from encore.featurestore.storage import Listed, Objects
-from encore.featurestore.store import version_log
 
 LIST = re.compile(rf"lists/({LONG})\.parquet")
 VECTOR = re.compile(rf"deletions/({SHORT})")
-RECORD = re.compile(rf"segments/({SHORT})\.json")
 ATTEMPT = re.compile(rf"segments/({SHORT})/([^/]+)/.+")
 
 
@@ -57,7 +56,7 @@ class SegmentFolder:
 
 
 @dataclass(frozen=True)
-class Stock:
+class Inventory:
     """What lies in storage.
 
     Attributes:
@@ -75,7 +74,7 @@ class Stock:
     taken: Mapping[int, Listed]
 
     @classmethod
-    def of(cls, objects: Objects) -> Stock:
+    def of(cls, objects: Objects) -> Inventory:
         """List a store; the manifests last, so that what is committed meanwhile is seen to be listed."""
         segments = _segment_folders(objects)
         lists, vectors = _named(objects, "lists", LIST), _named(objects, "deletions", VECTOR)
@@ -84,33 +83,33 @@ class Stock:
         manifests = {number: stored for number, stored in numbered.items() if number in there}
         return cls(segments, lists, vectors, manifests, {n: it for n, it in numbered.items() if n not in there})
 
-    def doomed(self, kept: Collection[int], needs: Needs, before: datetime, lists_before: datetime) -> Doomed:
+    def orphans(self, kept: Collection[int], live: LiveSet, before: datetime, lists_before: datetime) -> Orphans:
         """What may go.
 
         Args:
             kept: numbers of the snapshots that stay.
-            needs: what these need.
+            live: what these need.
             before: segments and attempts of which anything was written at this time or later stay.
             lists_before: and so do lists and deletion vectors, which name no document, at this one.
         """
         segments = {
             segment: left
             for segment, folder in self.segments.items()
-            if (left := folder.removable(needs.attempts.get(segment, ()), before)).objects
+            if (left := folder.removable(live.attempts.get(segment, ()), before)).objects
         }
         manifests = {number: it for number, it in self.manifests.items() if number not in kept}
         # A younger one is in the hands of the removal that took it.
         taken = {number: it for number, it in self.taken.items() if it.written_at < before}
-        return Doomed(
+        return Orphans(
             manifests | taken,
             segments,
-            _unneeded(self.lists, needs.lists, lists_before),
-            _unneeded(self.vectors, needs.vectors, lists_before),
+            _unneeded(self.lists, live.lists, lists_before),
+            _unneeded(self.vectors, live.vectors, lists_before),
         )
 
 
 @dataclass(frozen=True)
-class Doomed:
+class Orphans:
     """What is to go.
 
     Attributes:
@@ -125,18 +124,18 @@ class Doomed:
     lists: Mapping[str, Listed]
     vectors: Mapping[str, Listed]
 
-    def without(self, needs: Needs, claimed: Collection[str] = ()) -> Doomed:
+    def without(self, live: LiveSet, claimed: Collection[str] = ()) -> Orphans:
         """The rest, where snapshots need some of it after all, and others have finished the ``claimed`` segments."""
         segments = {
-            segment: folder.removable(needs.attempts.get(segment, ()), datetime.max.replace(tzinfo=UTC))
+            segment: folder.removable(live.attempts.get(segment, ()), datetime.max.replace(tzinfo=UTC))
             for segment, folder in self.segments.items()
             if segment not in claimed
         }
         return replace(
             self,
             segments={segment: folder for segment, folder in segments.items() if folder.objects},
-            lists={digest: it for digest, it in self.lists.items() if digest not in needs.lists},
-            vectors={digest: it for digest, it in self.vectors.items() if digest not in needs.vectors},
+            lists={digest: it for digest, it in self.lists.items() if digest not in live.lists},
+            vectors={digest: it for digest, it in self.vectors.items() if digest not in live.vectors},
         )
 
     @property

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from encore.featurestore.history import version_log
 from encore.featurestore.segments import SegmentEntry
-from encore.featurestore.store import READ_THREADS, Store, version_log
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 
 
 def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:
@@ -33,5 +35,5 @@ def _rows_gone(newest: Store, snapshot: Store) -> int:
         same = newest.keys.same_text(newest.keys.find(index["key_hash"]), index["text_digest"])
         return int(np.count_nonzero(~same))
 
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         return sum(pool.map(gone, others))

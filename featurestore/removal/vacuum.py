@@ -12,9 +12,9 @@ from typing import Any
 from encore.featurestore.errors import UsageError
 from encore.featurestore.history import STORE_FILE, read_spec
 from encore.featurestore.history.tags import tags
-from encore.featurestore.removal.activity import staged_files
-from encore.featurestore.removal.live_set import KeepRule, Needs, spanning
-from encore.featurestore.removal.plan import Stock
+from encore.featurestore.removal.activity import temporary_files
+from encore.featurestore.removal.live_set import KeepRule, LiveSet, spanning
+from encore.featurestore.removal.plan import Inventory
 from encore.featurestore.removal.sweep import remove
 from encore.featurestore.storage import Listed, Objects
 
@@ -101,27 +101,28 @@ def vacuum(
     objects.require_no_links()
     now = datetime.now(UTC)
     cutoff = now - age_limit
-    stock, tagged = Stock.of(objects), set(tags(objects).values())
-    rule = KeepRule(spanning(objects, stock.manifests, keep_snapshots), min(cutoff, now - timedelta(days=keep_days)))
-    kept = rule.kept({number: stored.written_at for number, stored in stock.manifests.items()}, tagged)
-    needs = Needs()
-    needs.add(objects, kept | tagged)
-    doomed = stock.doomed(kept, needs, cutoff, cutoff)
+    inventory, tagged = Inventory.of(objects), set(tags(objects).values())
+    since = min(cutoff, now - timedelta(days=keep_days))
+    rule = KeepRule(spanning(objects, inventory.manifests, keep_snapshots), since)
+    kept = rule.kept({number: stored.written_at for number, stored in inventory.manifests.items()}, tagged)
+    live = LiveSet()
+    live.add(objects, kept | tagged)
+    orphans = inventory.orphans(kept, live, cutoff, cutoff)
     staged = _staged(objects, cutoff)
     if not dry_run:
         for path in staged:
             path.unlink(missing_ok=True)
-        newest = needs.newest
-        planned, doomed = doomed, remove(objects, doomed, needs, "vacuum")
-        spared = planned.manifests.keys() - doomed.manifests.keys()
-        kept |= spared | set(range(newest + 1, needs.newest + 1))
+        newest = live.newest
+        planned, orphans = orphans, remove(objects, orphans, live, "vacuum")
+        spared = planned.manifests.keys() - orphans.manifests.keys()
+        kept |= spared | set(range(newest + 1, live.newest + 1))
     return Vacuum(
         kept=tuple(sorted(kept)),
-        manifests=list(doomed.manifests.values()),
-        lists=list(doomed.lists.values()),
-        vectors=list(doomed.vectors.values()),
-        records=doomed.records,
-        attempts=doomed.attempts,
+        manifests=list(orphans.manifests.values()),
+        lists=list(orphans.lists.values()),
+        vectors=list(orphans.vectors.values()),
+        records=orphans.records,
+        attempts=orphans.attempts,
         staged=list(staged.values()),
     )
 
@@ -129,7 +130,7 @@ def vacuum(
 def _staged(objects: Objects, cutoff: datetime) -> dict[Path, Listed]:
     """Local files, younger ones aside, that a killed process had begun to write."""
     found = {}
-    for path, written in staged_files(objects).items():
+    for path, written in temporary_files(objects).items():
         with suppress(FileNotFoundError):
             if written < cutoff:
                 found[path] = Listed(path.relative_to(objects.uri).as_posix(), path.stat().st_size, written)

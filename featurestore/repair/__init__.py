@@ -7,12 +7,12 @@ names are never used again; the snapshot that holds what is whole is published l
 
 from encore.featurestore.repair.execution import BlockListChoice, Repaired, carry_out
 from encore.featurestore.repair.plan import RepairPlan, plan_repair
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.salvage import Salvage, find_salvage, list_again
 
 __all__ = [
-    "Aside",
     "BlockListChoice",
+    "Quarantine",
     "RepairPlan",
     "Repaired",
     "Salvage",

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from encore.featurestore.documents import id_array
 from encore.featurestore.history import LIST_PATH, SALT_BYTES, SALT_PATH, list_of, read_salt
 from encore.featurestore.repair.damage import Damage
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 
 
-def rebuild_block_list(aside: Aside, damage: Damage, ids: Sequence[str] | pa.Array) -> list[str]:
+def rebuild_block_list(aside: Quarantine, damage: Damage, ids: Sequence[str] | pa.Array) -> list[str]:
     """Put a list of these ids in the place of what is damaged; lists that are sound stay, unless the salt is not.
 
     At every moment either the ids are blocked, or jobs refuse the list as damaged. Returns what was set aside.
@@ -36,13 +36,13 @@ def rebuild_block_list(aside: Aside, damage: Damage, ids: Sequence[str] | pa.Arr
     return kept
 
 
-def drop_block_list(aside: Aside, damage: Damage) -> list[str]:
+def drop_block_list(aside: Quarantine, damage: Damage) -> list[str]:
     """Do without what is damaged; where the salt is, nothing is blocked any more. Returns what was set aside."""
     kept = aside.move(_unusable(aside, damage))
     return kept + aside.move([SALT_PATH] if damage.salt else [])
 
 
-def _unusable(aside: Aside, damage: Damage) -> list[str]:
+def _unusable(aside: Quarantine, damage: Damage) -> list[str]:
     """Lists that cannot be asked: damaged ones, or all of them without their salt."""
     there = [path for path, _ in aside.objects.walk("blocked") if LIST_PATH.fullmatch(path)]
     return sorted(there if damage.salt else set(there) & set(damage.block_lists))

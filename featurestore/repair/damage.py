@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from encore.featurestore.errors import UPGRADE, NewerFormat, StoreError
-from encore.featurestore.format import is_of_another_format
+from encore.featurestore.format import FORMAT_VERSION, is_of_another_format
 from encore.featurestore.history import LIST_PATH, MANIFEST, SALT_PATH, STORE_FILE
-from encore.featurestore.segments import FORMAT_VERSION, SegmentEntry
+from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import Objects
 from encore.featurestore.verification import UNREAD, Finding
 

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from encore.featurestore.commits import ATTEMPTS, less
+from encore.featurestore.commits import ATTEMPTS
 from encore.featurestore.errors import CommitConflict, StoreError
 from encore.featurestore.format import new_run_id
-from encore.featurestore.history import MANIFEST, STORE_FILE, Manifest, blocked, manifest_path, tag_path
+from encore.featurestore.history import MANIFEST, STORE_FILE, Manifest, blocked, manifest_path, tag_path, version_log
 from encore.featurestore.repair.block_list import drop_block_list, rebuild_block_list
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.repair.plan import RepairPlan
-from encore.featurestore.repair.quarantine import Aside
-from encore.featurestore.repair.snapshots import State, look_at_snapshots
-from encore.featurestore.segments import SegmentEntry, entry_table, record_path, snapshot_counts
-from encore.featurestore.storage import Objects
-from encore.featurestore.store import READ_THREADS, Store, version_log
+from encore.featurestore.repair.quarantine import Quarantine
+from encore.featurestore.repair.snapshots import SnapshotSurvey, survey_snapshots
+from encore.featurestore.segments import SegmentEntry, drop_documents, entry_table, record_path, snapshot_counts
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
+from encore.featurestore.store import Store
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Repaired:
 
     repair: str
     snapshot: int
-    state: State
+    survey: SnapshotSurvey
     aside: tuple[str, ...]
     left: tuple[str, ...] = field(default=())
 
@@ -87,12 +87,12 @@ def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | 
     choice = block_list or BlockListChoice()
     left = () if choice.made or not plan.damage.block_list else (BLOCK_LIST_LEFT,)
     # What an older snapshot holds may be blocked since.
-    if left and (not plan.damage.elsewhere or plan.state.is_older):
-        return Repaired("", plan.state.newest, plan.state, (), left)
+    if left and (not plan.damage.elsewhere or plan.survey.is_older):
+        return Repaired("", plan.survey.newest, plan.survey, (), left)
     objects.require_no_links()
-    aside = Aside(objects, new_run_id())
+    aside = Quarantine(objects, new_run_id())
     objects.put(
-        f"runs/{aside.repair}/started.json", json.dumps({"job": "repair", "snapshot": plan.state.newest}).encode()
+        f"runs/{aside.repair}/started.json", json.dumps({"job": "repair", "snapshot": plan.survey.newest}).encode()
     )
     damage, moved = plan.damage, []
     if plan.store_file is not None:
@@ -103,9 +103,9 @@ def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | 
         moved += rebuild_block_list(aside, damage, choice.ids)
     elif damage.block_list and choice.drop:
         moved += drop_block_list(aside, damage)
-    state, manifest = _publish(plan, objects)
-    moved += _set_aside(aside, damage, state)
-    done = Repaired(aside.repair, manifest.version, state, tuple(sorted(moved)), left)
+    survey, manifest = _publish(plan, objects)
+    moved += _set_aside(aside, damage, survey)
+    done = Repaired(aside.repair, manifest.version, survey, tuple(sorted(moved)), left)
     report = {"job": "repair", "store": objects.uri, **plan.to_dict(), **done.to_dict(), "exit_code": 1 if left else 0}
     objects.put(f"runs/{aside.repair}/report.json", json.dumps(report, indent=1).encode())
     return done
@@ -117,45 +117,45 @@ BLOCK_LIST_LEFT = (
 )
 
 
-def _publish(plan: RepairPlan, objects: Objects) -> tuple[State, Manifest]:
+def _publish(plan: RepairPlan, objects: Objects) -> tuple[SnapshotSurvey, Manifest]:
     """Publish what is whole, over whatever was published meanwhile: what a verification did not see was just made."""
     for _ in range(ATTEMPTS):
-        state = look_at_snapshots(objects, plan.damage)
-        kept = _without_blocked(Store(objects, plan.spec, state.base), state) if state.is_older else state.kept
-        gone = sum(entry.live for entry, _ in state.unlisted)
-        counts = snapshot_counts(kept) | _blocked(objects, state)
-        counts |= {"unlisted": len(state.unlisted), "lost": gone if state.lost is None else state.lost}
-        manifest = version_log(objects).publish(state.parent, "repair", counts, entry_table(kept))
+        survey = survey_snapshots(objects, plan.damage)
+        kept = _without_blocked(Store(objects, plan.spec, survey.base), survey) if survey.is_older else survey.kept
+        gone = sum(entry.live for entry, _ in survey.unlisted)
+        counts = snapshot_counts(kept) | _blocked(objects, survey)
+        counts |= {"unlisted": len(survey.unlisted), "lost": gone if survey.lost is None else survey.lost}
+        manifest = version_log(objects).publish(survey.parent, "repair", counts, entry_table(kept))
         if manifest is not None:
-            return state, manifest
+            return survey, manifest
     raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
 
 
-def _blocked(objects: Objects, state: State) -> dict[str, int]:
+def _blocked(objects: Objects, survey: SnapshotSurvey) -> dict[str, int]:
     """How many ids are blocked; what was counted before, where the list is damaged and stays so."""
     try:
         count = len(blocked(objects))
     except StoreError:
-        count = state.counted.get("blocked", 0)
+        count = survey.counted.get("blocked", 0)
     return {"blocked": count} if count else {}
 
 
-def _without_blocked(store: Store, state: State) -> list[SegmentEntry]:
+def _without_blocked(store: Store, survey: SnapshotSurvey) -> list[SegmentEntry]:
     """The kept segments without documents that were blocked since the snapshot whose content is in force again."""
     block_list = blocked(store.objects)
 
     def hidden(entry: SegmentEntry) -> SegmentEntry:
         mask = block_list.mask(store.reader(entry).index(["doc_id"])["doc_id"])
-        return less(store, entry, [np.flatnonzero(mask)]) if mask.any() else entry
+        return drop_documents(store.objects, entry, [np.flatnonzero(mask)]) if mask.any() else entry
 
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        return list(pool.map(hidden, state.kept))
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return list(pool.map(hidden, survey.kept))
 
 
-def _set_aside(aside: Aside, damage: Damage, state: State) -> list[str]:
+def _set_aside(aside: Quarantine, damage: Damage, survey: SnapshotSurvey) -> list[str]:
     """Everything that is damaged, from the top down, so that what is named is there for as long as it is named."""
-    tags = aside.move(tag_path(name) for name in state.tags)
-    manifests = aside.retire(manifest_path(number) for number in state.retired)
+    tags = aside.move(tag_path(name) for name in survey.tags)
+    manifests = aside.retire(manifest_path(number) for number in survey.retired)
     records = aside.retire(record_path(segment) for segment in sorted(damage.segments))
     stay = ("blocked", "tags/", STORE_FILE)
     rest = [path for path in sorted(damage.paths) if not path.startswith(stay) and not MANIFEST.fullmatch(path)]

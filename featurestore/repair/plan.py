@@ -6,15 +6,16 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import UsageError
 from encore.featurestore.history import STORE_FILE, read_spec
 from encore.featurestore.repair.damage import Damage
-from encore.featurestore.repair.snapshots import State, look_at_snapshots
+from encore.featurestore.repair.snapshots import SnapshotSurvey, survey_snapshots
 from encore.featurestore.repair.store_file import old_store_id, rebuilt, sound_spec
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
-from encore.featurestore.verification import Finding, Progress, ReadOnce, verify_objects
+from encore.featurestore.verification import Finding, ReadOnce, verify_objects
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class RepairPlan:
 
     objects: Objects
     damage: Damage
-    state: State
+    survey: SnapshotSurvey
     store_file: bytes | None
     new_id: bool
 
@@ -50,9 +51,9 @@ class RepairPlan:
 
     def store_after(self) -> Store:
         """The store as it will be before anything comes back, for a look that changes nothing."""
-        store = Store(self.objects, self.spec, self.state.base)
+        store = Store(self.objects, self.spec, self.survey.base)
         # What it would read out of lists.
-        vars(store)["entries"] = list(self.state.kept)
+        vars(store)["entries"] = list(self.survey.kept)
         return store
 
     def remedy(self, finding: Finding) -> str:
@@ -72,27 +73,27 @@ class RepairPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON for programs."""
-        state = self.state
+        survey = self.survey
         return {
             "findings": [
                 {"object": it.object, "problem": it.problem, "action": self.remedy(it)} for it in self.damage.findings
             ],
-            "snapshot_in_force": state.base.version,
-            "newest_snapshot": state.newest,
+            "snapshot_in_force": survey.base.version,
+            "newest_snapshot": survey.newest,
             "unlisted": [
                 {"segment": entry.segment, "documents": entry.live, "reason": reason}
-                for entry, reason in state.unlisted
+                for entry, reason in survey.unlisted
             ],
-            "retired_snapshots": list(state.retired),
-            "tags_set_aside": list(state.tags),
-            "documents": sum(entry.live for entry in state.kept),
-            "lost": state.lost,
+            "retired_snapshots": list(survey.retired),
+            "tags_set_aside": list(survey.tags),
+            "documents": sum(entry.live for entry in survey.kept),
+            "lost": survey.lost,
             "store_file": None if self.store_file is None else "new id" if self.new_id else "same id",
             "block_list_damaged": self.damage.block_list,
         }
 
 
-def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Progress | None = None) -> RepairPlan:
+def plan_repair(objects: Objects, *, store_id: str | None = None, progress: ProgressCallback = silent) -> RepairPlan:
     """Look at everything, change nothing.
 
     Args:
@@ -120,4 +121,4 @@ def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Prog
         view.held[STORE_FILE] = file
     found = verify_objects(view, deep=True, progress=progress)
     damage = Damage.of(objects, [*findings, *found.findings])
-    return RepairPlan(view, damage, look_at_snapshots(objects, damage), file, new_id)
+    return RepairPlan(view, damage, survey_snapshots(objects, damage), file, new_id)

@@ -7,14 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import EMPTIED, look
-from encore.featurestore.storage import Objects
-
-THREADS = 8
+from encore.featurestore.format import EMPTIED, object_state
+from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 
 
 @dataclass(frozen=True)
-class Aside:
+class Quarantine:
     """Where one repair keeps what was damaged.
 
     Attributes:
@@ -42,7 +40,7 @@ class Aside:
     def keep_all(self, paths: Iterable[str]) -> list[str]:
         """Copy objects; those that were there."""
         wanted = list(paths)
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             return [path for path, there in zip(wanted, pool.map(self.keep, wanted), strict=True) if there]
 
     def move(self, paths: Iterable[str]) -> list[str]:
@@ -66,7 +64,7 @@ class Aside:
 
     def _is_retired(self, path: str) -> bool:
         try:
-            found = look(self.objects, path)
+            found = object_state(self.objects, path)
         except StoreError:
             return False
         return found is not None and found.retired and found.content is None

@@ -19,10 +19,11 @@ from encore.featurestore.commits import Change, commit
 from encore.featurestore.documents import KeyIndex
 from encore.featurestore.errors import StoreError
 from encore.featurestore.repair.damage import Damage
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.store_file import records
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, live_positions, record_path
-from encore.featurestore.store import READ_THREADS, Store
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 from encore.featurestore.verification import Audit, Span, check_segment
 
 Positions = npt.NDArray[np.int64]
@@ -81,7 +82,7 @@ def find_salvage(store: Store, wanted: pa.Table) -> Salvage:
     live: list[tuple[SegmentEntry, Positions]] = []
     damaged: list[str] = []
     candidates = (it for it in records(store.objects, store.listed) if it.documents and it.spec == spec)
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         while pending.any() and (some := list(islice(candidates, BATCH))):
             for entry, rows, bad in (found for found in pool.map(look, some) if found is not None):
                 here = np.flatnonzero((rows >= 0) & pending[rows])
@@ -93,7 +94,7 @@ def find_salvage(store: Store, wanted: pa.Table) -> Salvage:
     return Salvage(tuple(live), store.locate(store.keys, replaced[replaced >= 0]), tuple(damaged))
 
 
-def list_again(store: Store, found: Salvage, aside: Aside) -> Store:
+def list_again(store: Store, found: Salvage, aside: Quarantine) -> Store:
     """Commit what was found, and set aside what is damaged, so that no job takes it for finished.
 
     Raises:

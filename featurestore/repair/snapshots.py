@@ -10,15 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.history import EMPTY, Manifest, snapshot_number, tag_names
+from encore.featurestore.history import EMPTY, Manifest, snapshot_number, tag_names, version_log
 from encore.featurestore.repair.damage import Damage
 from encore.featurestore.segments import SegmentEntry, entries_of
 from encore.featurestore.storage import Objects
-from encore.featurestore.store import version_log
 
 
 @dataclass(frozen=True)
-class State:
+class SnapshotSurvey:
     """The snapshots of a damaged store.
 
     Attributes:
@@ -57,7 +56,7 @@ class State:
         return max(0, self.counted["documents"] - sum(entry.live for entry in self.kept))
 
 
-def look_at_snapshots(objects: Objects, damage: Damage) -> State:
+def survey_snapshots(objects: Objects, damage: Damage) -> SnapshotSurvey:
     """What is whole of the snapshots, by what a verification found damaged.
 
     Raises:
@@ -81,9 +80,8 @@ def look_at_snapshots(objects: Objects, damage: Damage) -> State:
     retired |= {number for number, emptied in taken.items() if not emptied and number in damage.manifests}
     if damage.segments or damage.vectors:
         retired |= {n for n, manifest in whole.items() if manifest.lists and _is_harmed(log.entries(manifest), damage)}
-    # A gap behind a snapshot with a tag is no finding, and becomes one when the snapshot goes.
-    retired |= set(_missing([*damage.manifests, *(number + 1 for number in retired)], taken))
-    return State(
+    retired |= set(_missing(damage.manifests, taken))
+    return SnapshotSurvey(
         newest=newest,
         base=base,
         counted=counted,

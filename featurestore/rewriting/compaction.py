@@ -8,10 +8,10 @@ from typing import Any
 
 from encore.featurestore.commits import Change, commit
 from encore.featurestore.errors import CommitConflict, UsageError
-from encore.featurestore.history import require_records
+from encore.featurestore.history import require_records, version_log
 from encore.featurestore.rewriting.merge import merge
 from encore.featurestore.segments import SegmentEntry, SegmentRecord
-from encore.featurestore.store import Store, version_log
+from encore.featurestore.store import Store
 
 TARGET_BYTES = 64 << 20
 COMMIT_GROUPS = 64

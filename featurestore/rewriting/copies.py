@@ -10,14 +10,14 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 
+from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import SnapshotGone, UsageError
-from encore.featurestore.format import EMPTIED, look
-from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path
+from encore.featurestore.format import EMPTIED, object_state
+from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
 from encore.featurestore.storage import Objects
-from encore.featurestore.store import Store, version_log
-from encore.featurestore.verification import Progress
+from encore.featurestore.store import Store
 
 LOOKS = 5
 """Times that a copy begins, where a vacuum takes what it is copying."""
@@ -43,7 +43,7 @@ class Copied:
 
 
 def copy_store(
-    source: str, destination: str, snapshot: int | str | None = None, *, progress: Progress | None = None
+    source: str, destination: str, snapshot: int | str | None = None, *, progress: ProgressCallback = silent
 ) -> Copied:
     """Copy a store, or bring a copy of it up to date; checksums are compared on the way.
 
@@ -67,11 +67,11 @@ def copy_store(
     return _copy(Store.open(source, snapshot), destination, progress)
 
 
-def _copy(store: Store, destination: str, progress: Progress | None) -> Copied:
+def _copy(store: Store, destination: str, progress: ProgressCallback) -> Copied:
     """One try."""
     objects, newest = store.objects, store.version
     tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
-    found = {number: look(objects, manifest_path(number)) for number in sorted({newest, *tagged} - {0})}
+    found = {number: object_state(objects, manifest_path(number)) for number in sorted({newest, *tagged} - {0})}
     # A snapshot whose tag was removed meanwhile may be gone; of one with a tag, what a tombstone holds is all there.
     manifests = {n: it.content for n, it in found.items() if it and it.content and (n in tagged or not it.retired)}
     if newest and newest not in manifests:
@@ -82,7 +82,7 @@ def _copy(store: Store, destination: str, progress: Progress | None) -> Copied:
     copy_block_list(objects, target)
     names = {number: objects.name(manifest_path(number)) for number in manifests}
     snapshots = [Manifest.from_bytes(data, names[number]) for number, data in manifests.items()]
-    copy_objects(objects, target, snapshots, progress or _silent)
+    copy_objects(objects, target, snapshots, progress)
     for number in range(min(manifests, default=newest), newest):
         if number not in manifests and manifest_path(number) not in target.sizes:
             there.create(manifest_path(number), EMPTIED)
@@ -130,12 +130,8 @@ def _require_same_store(store: Store, target: Target) -> None:
             f"{there.uri}: is at snapshot {max(numbers)}, and {store.uri} at {store.version}: no older copy of it"
         )
     for number in sorted(numbers):
-        ours = look(store.objects, manifest_path(number))
+        ours = object_state(store.objects, manifest_path(number))
         if ours is not None and ours.content is not None and ours.content != there.get(manifest_path(number)):
             raise UsageError(
                 f"{there.uri}: its snapshot {number} is not that of {store.uri}: somebody has written to it"
             )
-
-
-def _silent(_done: int, _of: int) -> None:
-    """Nobody watches."""

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.commits import find_finished
-from encore.featurestore.documents import FeatureBlock, concatenate_indexes
+from encore.featurestore.commits import find_adoptable
+from encore.featurestore.documents import FeatureBlock, concatenate_indexes, offsets_of
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, SegmentReader, SegmentRecord, write_segment
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store import READ_THREADS, Store
+from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.store import Store
 
 COPY_BYTES = 4 << 20
 """Packed bytes of a source with deleted rows that are read at a time, beside the segment that is put together."""
@@ -38,10 +39,10 @@ def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
 
 def merge(store: Store, entries: Sequence[SegmentEntry]) -> SegmentRecord:
     """Write the segment that these become, or take the one that is finished; some document of them is live."""
-    name, finished = find_finished(store, compacted_id(store, entries))
+    name, finished = find_adoptable(store, compacted_id(store, entries))
     if finished is not None:
         return finished
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         sources = list(pool.map(lambda entry: Source.open(store, entry), entries))
     records = [source.reader.record for source in sources]
     counts = EncodingCounts(
@@ -115,7 +116,7 @@ class Source:
 def _copied(spec: FeatureSpec, sources: Sequence[Source]) -> FeatureBlock:
     """The live documents of the sources, in order."""
     lengths = [source.lengths[source.alive] for source in sources]
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    offsets = offsets_of(np.concatenate(lengths))
     # Filled in place: joining parts at the end would hold the segment twice.
     packed = np.empty((offsets[-1], *spec.packed_shape), spec.quantizer.dtype)
     places = np.split(packed, np.cumsum([part.sum() for part in lengths])[:-1])

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 
+from encore.featurestore.common import ProgressCallback
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import get_named, missing
-from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path
+from encore.featurestore.format import missing_reference, read_reference
+from encore.featurestore.history import LIST_PATH, SALT_PATH, Manifest, blocked, list_path, manifest_path, version_log
 from encore.featurestore.segments import (
     SegmentEntry,
     SegmentReader,
@@ -21,12 +22,8 @@ from encore.featurestore.segments import (
     record_path,
     vector_path,
 )
-from encore.featurestore.storage import Objects
-from encore.featurestore.store import version_log
-from encore.featurestore.verification import Progress
+from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 
-THREADS = 8
-"""Segments that are copied at a time; an object of each is held in memory."""
 DAMAGED = "damaged: its bytes are not those that were written; run encore repair on the store, and copy again"
 
 
@@ -75,7 +72,7 @@ def copy_block_list(objects: Objects, target: Target) -> None:
         target.put_small(path, objects.get(path))
 
 
-def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest], progress: Progress) -> None:
+def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest], progress: ProgressCallback) -> None:
     """Lists, deletion vectors and segments of these snapshots, each of them once."""
     log = version_log(objects)
     lists: dict[str, str] = {}
@@ -88,19 +85,19 @@ def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest]
             entries[entry.segment, entry.attempt] = (entry, path)
             if entry.deletions is not None:
                 vectors[entry.deletions] = path
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
         segments = pool.map(lambda found: _copy_segment(objects, target, *found), entries.values())
         for done, _ in enumerate(segments, 1):
             progress(done, len(entries))
         # Lists were read, and so compared, just now.
-        list(pool.map(lambda path: target.put_small(path, get_named(objects, path, lists[path])), lists))
+        list(pool.map(lambda path: target.put_small(path, read_reference(objects, path, lists[path])), lists))
         list(pool.map(lambda digest: _copy_vector(objects, target, digest, vectors[digest]), vectors))
 
 
 def _copy_vector(objects: Objects, target: Target, digest: str, manifest: str) -> None:
     """A deletion vector; reading it compares it with its name."""
     read_deletions(objects, digest, manifest)
-    target.put_small(vector_path(digest), get_named(objects, vector_path(digest), manifest))
+    target.put_small(vector_path(digest), read_reference(objects, vector_path(digest), manifest))
 
 
 def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifest: str) -> None:
@@ -113,7 +110,7 @@ def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifes
         try:
             data = objects.get(path)
         except FileNotFoundError as error:
-            raise missing(objects, path, manifest) from error
+            raise missing_reference(objects, path, manifest) from error
         if hashlib.sha256(data).hexdigest() != stored.sha256:
             raise StoreError(f"{objects.name(path)}: {DAMAGED}")
         return data
@@ -121,5 +118,5 @@ def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifes
     for stored in record.objects:
         target.put(f"{folder}/{stored.path}", stored.size, lambda stored=stored: read(stored))  # type: ignore[misc]
     path = record_path(entry.segment)
-    data = get_named(objects, path, manifest, entry.record)
+    data = read_reference(objects, path, manifest, entry.record)
     target.put(path, len(data), lambda: data)

@@ -1,8 +1,14 @@
 """Segments: immutable groups of documents, written once, read with their checksums."""
 
-from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.codecs import check_codec, decoder
-from encore.featurestore.segments.deletion_vectors import live_positions, read_deletions, vector_path, write_deletions
+from encore.featurestore.segments.deletion_vectors import (
+    drop_documents,
+    live_positions,
+    read_deletions,
+    vector_path,
+    write_deletions,
+)
 from encore.featurestore.segments.entries import (
     ENTRY_SCHEMA,
     SegmentEntry,
@@ -13,7 +19,7 @@ from encore.featurestore.segments.entries import (
 )
 from encore.featurestore.segments.reader import SegmentReader
 from encore.featurestore.segments.records import (
-    FORMAT_VERSION,
+    RECORD,
     RejectedDocument,
     SegmentRecord,
     StoredObject,
@@ -22,14 +28,15 @@ from encore.featurestore.segments.records import (
     segment_id,
 )
 from encore.featurestore.segments.scan import OpenSegment
-from encore.featurestore.segments.writer import INDEX_FILE, EncodingCounts, read_record, write_segment
+from encore.featurestore.segments.writer import GROUP_FILE, INDEX_FILE, EncodingCounts, read_record, write_segment
 
 __all__ = [
     "ENTRY_SCHEMA",
-    "FORMAT_VERSION",
+    "GROUP_FILE",
     "INDEX_FILE",
+    "RECORD",
+    "BufferPool",
     "EncodingCounts",
-    "Leases",
     "OpenSegment",
     "RejectedDocument",
     "SegmentEntry",
@@ -39,6 +46,7 @@ __all__ = [
     "attempt_path",
     "check_codec",
     "decoder",
+    "drop_documents",
     "entries_of",
     "entry_problem",
     "entry_table",

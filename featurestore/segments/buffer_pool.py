@@ -20,7 +20,7 @@ SPARE = 2
 Piece = npt.NDArray[np.uint8]
 
 
-class Leases:
+class BufferPool:
     """Arrays whose memory comes back here when the last view of it is gone; threads may share it."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Leases:
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         """An array of any content, as `numpy.empty` makes it; it may outlive this object."""
         size = math.prod(shape) * dtype.itemsize
-        values: npt.NDArray[Any] = np.asarray(_Lease(self._piece(size), self._spare))[:size].view(dtype).reshape(shape)
+        values: npt.NDArray[Any] = np.asarray(_Buffer(self._piece(size), self._spare))[:size].view(dtype).reshape(shape)
         return values
 
     def _piece(self, size: int) -> Piece:
@@ -44,7 +44,7 @@ class Leases:
                 return piece
 
 
-class _Lease:
+class _Buffer:
     """Owner of a piece as arrays see it: every view of a view holds it, and nothing else does."""
 
     def __init__(self, piece: Piece, spare: list[Piece]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import WRITE_ID, get_named, read_parquet
+from encore.featurestore.format import WRITE_ID, read_parquet, read_reference
+from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage import Objects
 
 
@@ -47,13 +49,12 @@ def read_deletions(
     if digest is None:
         return np.empty(0, np.int64)
     name = objects.name(vector_path(digest))
-    data = get_named(objects, vector_path(digest), manifest)
+    data = read_reference(objects, vector_path(digest), manifest)
     table = read_parquet(data, name)
     if table.schema.names != ["document"] or table["document"].type != pa.int64() or table["document"].null_count:
         raise StoreError(f"{name}: damaged: holds no positions; {RESTORE}")
     positions: npt.NDArray[np.int64] = table["document"].to_numpy()
-    # The first vectors were named after the positions, not after the bytes that hold them.
-    if digest not in (_digest(data), _digest(positions.astype("<i8", copy=False).tobytes())):
+    if digest != _digest(data):
         raise StoreError(f"{name}: damaged: holds other rows than its name says; {RESTORE}")
     if documents is not None and not _are_positions(positions, documents):
         raise StoreError(f"{name}: damaged: holds positions that {documents} documents do not have; {RESTORE}")
@@ -79,3 +80,14 @@ def _digest(data: bytes) -> str:
 def vector_path(digest: str) -> str:
     """Where a deletion vector lies."""
     return f"deletions/{digest}"
+
+
+def drop_documents(objects: Objects, entry: SegmentEntry, gone: Sequence[npt.NDArray[np.int64]]) -> SegmentEntry:
+    """The entry without the documents at these positions as well; writes the deletion vector."""
+    old = read_deletions(objects, entry.deletions, documents=entry.documents)
+    new = np.unique(np.concatenate([old, *gone]))
+    if len(new) == len(old):
+        return entry
+    if new[0] < 0 or new[-1] >= entry.documents:
+        raise ValueError(f"segment {entry.segment} has {entry.documents} documents; told to drop {new[0]} to {new[-1]}")
+    return entry.without(write_deletions(objects, new), len(new))

@@ -13,10 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.common import lazy
+from encore.featurestore.common import first_line, lazy
 from encore.featurestore.documents import INDEX_SCHEMA, plain, promoted
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import DIGEST_BYTES, get_named, missing, parse_json, read_parquet, read_schema
+from encore.featurestore.format import (
+    DIGEST_BYTES,
+    missing_reference,
+    parse_json,
+    read_parquet,
+    read_reference,
+    read_schema,
+)
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.segments.shards import Layout, Shard
@@ -51,18 +58,10 @@ class IndexFile:
         table = read_parquet(
             self.data, self.name, columns=columns, rows=self.documents, row_bytes=DIGEST_BYTES, threads=False
         )
-        for place, field in enumerate(INDEX_SCHEMA):
-            if columns is not None and field.name not in columns:
-                continue
-            if field.name in table.column_names:
-                self._require_own(field, table[field.name])
-            elif field.nullable:
-                # A segment from before there was such a column: nulls say that nobody knows.
-                nulls = pa.nulls(table.num_rows, field.type)
-                table = table.add_column(min(place, table.num_columns), field, nulls)
-            else:
-                raise self._damaged(f"no column {field.name}")
-        # Of types that older releases stored, pyarrow cannot even take rows of every one.
+        for field in INDEX_SCHEMA:
+            if columns is None or field.name in columns:
+                self._require_own(field, table)
+        # A store may come from anybody, and there are types of which pyarrow cannot even take rows.
         for place, name in enumerate(table.column_names):
             if name not in INDEX_SCHEMA.names:
                 table = table.set_column(place, name, self._plain(table[name]))
@@ -79,18 +78,21 @@ class IndexFile:
             ]
         )
 
-    def _require_own(self, field: pa.Field, column: pa.ChunkedArray) -> None:
+    def _require_own(self, field: pa.Field, table: pa.Table) -> None:
         """Raise StoreError where a column of the store's own is not as it is written."""
+        if field.name not in table.column_names:
+            raise self._damaged(f"no column {field.name}")
+        column = table[field.name]
         if column.type != field.type:
             raise self._damaged(f"column {field.name} is of {column.type}, expected {field.type}")
-        if column.null_count and not field.nullable:
+        if column.null_count:
             raise self._damaged(f"column {field.name} has nulls")
 
     def _plain(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         try:
             return plain(column)
         except pa.ArrowException as error:
-            raise self._damaged(_first_line(error)) from error
+            raise self._damaged(first_line(error)) from error
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError(f"{self.name}: damaged: {what}; {RESTORE}")
@@ -170,7 +172,7 @@ class SegmentReader:
     def record(self) -> SegmentRecord:
         """The completion record that was listed."""
         path = record_path(self.segment)
-        data = get_named(self.objects, path, self.manifest, self.entry.record)
+        data = read_reference(self.objects, path, self.manifest, self.entry.record)
         return SegmentRecord.parse(data, self.objects.name(path))
 
     @lazy
@@ -199,7 +201,7 @@ class SegmentReader:
             # Of known length it is one call into storage, where any length takes two.
             data = self.objects.get(whole) if known is None else self.objects.get_range(whole, 0, known.size)
         except FileNotFoundError as error:
-            raise missing(self.objects, whole, self.manifest) from error
+            raise missing_reference(self.objects, whole, self.manifest) from error
         except StoreError:
             if self.objects.size(whole) != 0:
                 raise
@@ -250,7 +252,3 @@ def _runs(rows: npt.NDArray[np.int64], chunk_rows: int) -> Iterator[tuple[int, i
         for at in range(0, len(neighbours), RUN_CHUNKS):
             run = neighbours[at : at + RUN_CHUNKS]
             yield int(run[0]) * chunk_rows, (int(run[-1]) + 1) * chunk_rows
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from encore.featurestore.errors import RESTORE, UPGRADE, NewerFormat, StoreError
-from encore.featurestore.format import is_below_attempt, is_count, is_long, is_short, parse_json
+from encore.featurestore.errors import RESTORE, StoreError
+from encore.featurestore.format import (
+    FORMAT_VERSION,
+    SHORT,
+    is_below_attempt,
+    is_count,
+    is_long,
+    is_short,
+    parse_json,
+    require_version,
+)
 
-FORMAT_VERSION = 1
+RECORD = re.compile(rf"segments/({SHORT})\.json")
+"""Paths of completion records."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,6 @@ class SegmentRecord:
         """Canonical JSON, with its own checksum inside: equal records are equal bytes."""
         document = {"format_version": FORMAT_VERSION} | asdict(self)
         if not self.sources:
-            # Lists hold the checksums of records that were written before there were sources.
             del document["sources"]
         return _canonical(document | {"checksum": hashlib.sha256(_canonical(document)).hexdigest()})
 
@@ -103,11 +113,7 @@ class SegmentRecord:
         """`from_bytes` for bytes that a list vouches for: the checksum inside them is not computed again."""
         try:
             document: dict[str, Any] = parse_json(data)
-            version = document.pop("format_version")
-            if version != FORMAT_VERSION:
-                raise NewerFormat(
-                    f"{name}: format version {version}; this release reads version {FORMAT_VERSION}: {UPGRADE}"
-                )
+            require_version(document.pop("format_version"), name)
             del document["checksum"]
             document["objects"] = tuple(StoredObject(**entry) for entry in document["objects"])
             document["rejected"] = tuple(RejectedDocument(**entry) for entry in document["rejected"])

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.common import lazy
-from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.documents import FeatureBlock, parts_of
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.deletion_vectors import live_positions
 from encore.featurestore.segments.reader import SegmentReader
 
@@ -70,24 +70,21 @@ class OpenSegment:
                 f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
             )
 
-    def blocks(self, max_bytes: int, leases: Leases) -> Iterator[FeatureBlock]:
-        """The live documents, as blocks of some ``max_bytes`` of packed features in memory of ``leases``."""
-        offsets, deleted, start = self.offsets, self.deleted, 0
-        layout = self.reader.layout
+    def blocks(self, max_bytes: int, buffers: BufferPool) -> Iterator[FeatureBlock]:
+        """The live documents, as blocks of some ``max_bytes`` of packed features in memory of ``buffers``."""
+        deleted, layout = self.deleted, self.reader.layout
         block_rows = max(1, max_bytes // (math.prod(layout.shape[1:]) * layout.dtype.itemsize))
-        while start < len(offsets) - 1:
-            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + block_rows, side="right")) - 1)
+        for start, stop in parts_of(self.offsets, block_rows):
             here = deleted[(deleted >= start) & (deleted < stop)] - start
             if len(here) < stop - start:
                 # Not kept here: memory that the caller drops is that of the next block.
-                yield self._block(start, stop, here, leases)
-            start = stop
+                yield self._block(start, stop, here, buffers)
 
-    def _block(self, start: int, stop: int, deleted: npt.NDArray[np.int64], leases: Leases) -> FeatureBlock:
+    def _block(self, start: int, stop: int, deleted: npt.NDArray[np.int64], buffers: BufferPool) -> FeatureBlock:
         """Documents start to stop, but for those at the ``deleted`` positions among them."""
         first, last = int(self.offsets[start]), int(self.offsets[stop])
         layout = self.reader.layout
-        packed = self.reader.packed(first, last, leases.empty((last - first, *layout.shape[1:]), layout.dtype))
+        packed = self.reader.packed(first, last, buffers.empty((last - first, *layout.shape[1:]), layout.dtype))
         block = ScannedBlock.of(self, start, stop, packed)
         return block.take(live_positions(stop - start, deleted)) if len(deleted) else block
 

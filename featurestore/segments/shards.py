@@ -18,7 +18,7 @@ from numcodecs.checksum32 import CRC32C
 
 from encore.featurestore.common import lazy
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import missing
+from encore.featurestore.format import missing_reference
 from encore.featurestore.segments.codecs import decoder
 from encore.featurestore.storage import Objects
 
@@ -275,7 +275,7 @@ class Shard:
         try:
             data = self.objects.get_range(self.path, start, length)
         except FileNotFoundError as error:
-            raise missing(self.objects, self.path, self.manifest) from error
+            raise missing_reference(self.objects, self.path, self.manifest) from error
         except StoreError as error:
             if (self.objects.size(self.path) or 0) >= self.size:
                 raise

@@ -18,10 +18,9 @@ from zarr.storage import MemoryStore
 
 from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock, concatenate_indexes
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import look
+from encore.featurestore.format import FORMAT_VERSION, object_state
 from encore.featurestore.segments.codecs import codec_chain
 from encore.featurestore.segments.records import (
-    FORMAT_VERSION,
     RejectedDocument,
     SegmentRecord,
     StoredObject,
@@ -34,7 +33,10 @@ from encore.featurestore.storage import Objects
 CHUNK_BYTES = 1 << 20
 """Packed features of one Zarr chunk: what a random read costs, and what one crc32c covers."""
 
+GROUP_FILE = "zarr.json"
+"""Describes the Zarr group of a segment."""
 INDEX_FILE = "documents.parquet"
+"""Its document index, beside the group."""
 
 UNIQUE_COLUMNS = ("doc_id", "key_hash", "text_digest")
 """Index columns that a Parquet dictionary would only make larger, by 4 bytes a document."""
@@ -109,7 +111,7 @@ def write_segment(
 def read_record(objects: Objects, segment: str) -> SegmentRecord | None:
     """The completion record of a segment; None while it is unfinished, and once its name is retired."""
     path = record_path(segment)
-    found = look(objects, path)
+    found = object_state(objects, path)
     if found is None or found.retired or found.content is None:
         return None
     record = SegmentRecord.from_bytes(found.content, objects.name(path))

@@ -1,21 +1,23 @@
 """Bytes under names, on a disk or in object storage: addressed, requested, tried again, synced."""
 
 from encore.featurestore.storage.addresses import Address, masked, without_credentials
-from encore.featurestore.storage.cache import RememberedObjects
-from encore.featurestore.storage.links import ADVICE
+from encore.featurestore.storage.cache import CachedObjects
+from encore.featurestore.storage.links import LINK_ADVICE
 from encore.featurestore.storage.local_files import exchange
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.storage.objects import OBJECTS_AT_ONCE, REQUESTS_AT_ONCE, Listed, Objects
 from encore.featurestore.storage.replacement import whole_file
 from encore.featurestore.storage.sync import NO_SYNC, make_folder, sync_file, sync_folder, sync_tree
 from encore.featurestore.storage.user_files import check_file, check_folder, local_folder, new_file, read_file
 
 __all__ = [
-    "ADVICE",
+    "LINK_ADVICE",
     "NO_SYNC",
+    "OBJECTS_AT_ONCE",
+    "REQUESTS_AT_ONCE",
     "Address",
+    "CachedObjects",
     "Listed",
     "Objects",
-    "RememberedObjects",
     "check_file",
     "check_folder",
     "exchange",

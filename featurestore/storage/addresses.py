@@ -38,7 +38,7 @@ SECRET = re.compile(
 IN_ENVIRONMENT = "credentials belong in the environment, where no log or report repeats them"
 
 KNOWN = "known are s3://, gs://, az://, https:// and local paths"
-ADVICE = {
+SCHEME_ADVICE = {
     "dbfs": "give the folder that it is mounted at, such as /dbfs/{rest} or /Volumes/…",
     "hdfs": f"HDFS is not read or written; copy it to object storage or mount it ({KNOWN})",
     "viewfs": f"HDFS is not read or written; copy it to object storage or mount it ({KNOWN})",
@@ -77,14 +77,14 @@ class Address:
         if found is None:
             return cls("", "", text)
         scheme, slashes, rest = found[1].lower(), found[2], found[3]
-        if not slashes and scheme not in {*ALIASES, *ADVICE, "file"}:
+        if not slashes and scheme not in {*ALIASES, *SCHEME_ADVICE, "file"}:
             # A name with a colon in it.
             return cls("", "", text)
         shown = without_credentials(text)
         if scheme == "file":
             return cls("", "", _local_path(text, slashes, rest))
         if scheme not in ALIASES:
-            advice = ADVICE.get(scheme, f"unknown scheme; {KNOWN} (a local name with a colon as ./{shown})")
+            advice = SCHEME_ADVICE.get(scheme, f"unknown scheme; {KNOWN} (a local name with a colon as ./{shown})")
             raise UsageError(f"{shown}: {advice.replace('{rest}', without_credentials(rest))}")
         if SECRET.search(unquote(rest)):
             raise UsageError(f"{shown}: holds a key or a signature; {IN_ENVIRONMENT}")

@@ -7,18 +7,18 @@ import threading
 from encore.featurestore.storage.objects import Objects
 
 NEVER_CHANGE = ("segments/", "lists/", "deletions/")
-LIMIT = 64 << 20
+CACHE_BYTES = 64 << 20
 """Bytes that are held; what does not fit is read again."""
 
 
-class RememberedObjects(Objects):
+class CachedObjects(Objects):
     """The same objects, those of segments, lists and deletion vectors held in memory once they were read.
 
     A commit that was beaten looks at everything that was committed since its base. Were that read anew at each try,
     each try would take longer than the last, and a writer that is behind would never win against those that start anew.
     """
 
-    def __init__(self, objects: Objects, limit: int = LIMIT) -> None:
+    def __init__(self, objects: Objects, limit: int = CACHE_BYTES) -> None:
         super().__init__(objects.raw, objects.uri, objects.unsynced)
         self._held: dict[str, bytes] = {}
         self._left = limit

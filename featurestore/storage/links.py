@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from encore.featurestore.errors import StoreError
 
-ADVICE = "nothing is written or removed through links; remove it, or make the root itself a link"
+LINK_ADVICE = "nothing is written or removed through links; remove it, or make the root itself a link"
 
 
 def require_no_link(root: str, path: str) -> None:
@@ -33,7 +33,7 @@ def require_no_link(root: str, path: str) -> None:
         except (FileNotFoundError, NotADirectoryError):
             return
         if stat.S_ISLNK(mode):
-            raise StoreError(f"{at}: is a symbolic link: {ADVICE}")
+            raise StoreError(f"{at}: is a symbolic link: {LINK_ADVICE}")
 
 
 def find_links(root: str) -> Iterator[str]:

@@ -26,9 +26,10 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage.addresses import Address, masked
-from encore.featurestore.storage.links import ADVICE, find_links, require_no_link
+from encore.featurestore.storage.links import LINK_ADVICE, find_links, require_no_link
 from encore.featurestore.storage.local_files import create_file, filled, put_file
 from encore.featurestore.storage.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
 from encore.featurestore.storage.retries import PATIENCE, again
@@ -36,6 +37,11 @@ from encore.featurestore.storage.sync import Unsynced, make_folder
 
 ONE_PUT_BYTES = 100 << 20
 """Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
+
+REQUESTS_AT_ONCE = 16
+"""Requests that a process makes at a time: it waits for storage meanwhile, not for its processor."""
+OBJECTS_AT_ONCE = 8
+"""Objects that a process reads at a time where it holds them whole in memory."""
 
 PART_BYTES = 8 << 20
 """Bytes of each part of a larger one, unless it has more than `MOST_PARTS` of them."""
@@ -101,7 +107,7 @@ class Objects:
                 raw = from_url(address.request, retry_config={"retry_timeout": PATIENCE})
                 return cls(raw, str(address).rstrip("/"))
             except (BaseError, ValueError) as error:
-                raise UsageError(f"{address}: cannot be opened as object storage: {_first_line(error)}") from error
+                raise UsageError(f"{address}: cannot be opened as object storage: {_reason(error)}") from error
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, expected a directory")
         if not path.exists() and not make:
@@ -111,7 +117,7 @@ class Objects:
                 make_folder(path)
             return cls(LocalStore(path, automatic_cleanup=True), str(path))
         except (OSError, BaseError) as error:
-            raise UsageError(f"{path}: cannot be opened: {_first_line(error)}") from error
+            raise UsageError(f"{path}: cannot be opened: {_reason(error)}") from error
 
     def get(self, path: str) -> bytes:
         """Bytes of an object; raises FileNotFoundError where there is none."""
@@ -255,7 +261,7 @@ class Objects:
             StoreError: names the first link that is found.
         """
         for link in self.links():
-            raise StoreError(f"{link}: is a symbolic link: {ADVICE}")
+            raise StoreError(f"{link}: is a symbolic link: {LINK_ADVICE}")
 
     def name(self, path: str) -> str:
         """Full name of an object, for messages."""
@@ -397,6 +403,5 @@ def _read_there(file: FileIO, start: int, length: int) -> bytes:
     return file.read(length) if start + length <= os.fstat(file.fileno()).st_size else b""
 
 
-def _first_line(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return masked((said.splitlines() or [type(error).__name__])[0])
+def _reason(error: Exception) -> str:
+    return masked(first_line(error, error.strerror if isinstance(error, OSError) else None))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import UsageError
 from encore.featurestore.storage.addresses import masked, without_credentials
 
@@ -49,7 +50,7 @@ def require_plain_endpoint(environment: Mapping[str, str]) -> None:
 
 def refusal(error: Exception) -> str:
     """What storage refused and what to do about it, in one line."""
-    text = masked((str(error).splitlines() or [type(error).__name__])[0])
+    text = masked(first_line(error))
     if NO_BUCKET in str(error):
         return "no such bucket; correct the URI, or make the bucket"
     url = urlsplit(found[0]) if (found := URL.search(text)) else urlsplit("")

@@ -3,16 +3,14 @@
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding
 from encore.featurestore.verification.lists import Span
 from encore.featurestore.verification.segment import check_segment
-from encore.featurestore.verification.segment_objects import GROUP_FILE, ReadOnce
+from encore.featurestore.verification.segment_objects import ReadOnce
 from encore.featurestore.verification.snapshots import check_manifests
-from encore.featurestore.verification.store import Progress, Verification, verify_objects
+from encore.featurestore.verification.store import Verification, verify_objects
 
 __all__ = [
-    "GROUP_FILE",
     "UNREAD",
     "Audit",
     "Finding",
-    "Progress",
     "ReadOnce",
     "Span",
     "Verification",

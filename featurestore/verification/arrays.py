@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from encore.featurestore.errors import StoreError
+from encore.featurestore.segments import GROUP_FILE
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.verification.segment_objects import GROUP_FILE, SegmentObjects
+from encore.featurestore.verification.segment_objects import SegmentObjects
 
 DECODED_BYTES = 4 << 20
 """Packed features that are decoded at a time."""

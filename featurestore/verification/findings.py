@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from encore.featurestore.errors import RESTORE, UPGRADE, StoreError
 from encore.featurestore.format import is_emptied
-from encore.featurestore.storage import ADVICE, Objects
+from encore.featurestore.storage import LINK_ADVICE, Objects
 
 UNREAD = "see that storage lets it be read"
 """What to do about an object that storage refuses: nobody knows whether it is damaged."""
@@ -82,7 +82,7 @@ class Audit:
     def report_link(self, name: str) -> None:
         """Note a symbolic link, given by its full name."""
         with self._lock:
-            self._findings.append(Finding(name, "is a symbolic link", ADVICE))
+            self._findings.append(Finding(name, "is a symbolic link", LINK_ADVICE))
 
     def missing(self, path: str) -> None:
         """Note that an object is not there."""

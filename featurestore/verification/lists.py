@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.history import Manifest, list_path, manifest_path
+from encore.featurestore.history import Manifest, list_path, manifest_path, version_log
 from encore.featurestore.segments import SegmentEntry, entries_of, snapshot_counts
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.findings import Audit
 
 EntryRows = Sequence[tuple[SegmentEntry, bool]]
@@ -31,7 +30,7 @@ class Span:
 
 
 @dataclass(eq=False)
-class Listing:
+class SegmentSpans:
     """What the checked snapshots list.
 
     Attributes:
@@ -45,13 +44,13 @@ class Listing:
     lists: set[str] = field(default_factory=set)
 
 
-def read_listing(audit: Audit, manifests: Sequence[Manifest]) -> Listing:
+def read_spans(audit: Audit, manifests: Sequence[Manifest]) -> SegmentSpans:
     """What the manifests list, their lists checked, each of them once.
 
     A snapshot with a list that cannot be read is none that ids are compared in, but what its other lists name is
     checked.
     """
-    listing = Listing()
+    listing = SegmentSpans()
     loaded: dict[str, EntryRows | None] = {}
     current: dict[str, tuple[SegmentEntry, int]] = {}
     partial: dict[str, SegmentEntry] = {}
@@ -96,7 +95,7 @@ def _merged(audit: Audit, manifest: Manifest, loaded: Mapping[str, EntryRows | N
 
 
 def _extend(
-    listing: Listing, current: dict[str, tuple[SegmentEntry, int]], entries: Mapping[str, SegmentEntry]
+    listing: SegmentSpans, current: dict[str, tuple[SegmentEntry, int]], entries: Mapping[str, SegmentEntry]
 ) -> None:
     """Take in the next snapshot: end the spans that it does not go on with, and begin those of what is new in it."""
     here = len(listing.versions)

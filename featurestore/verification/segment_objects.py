@@ -11,6 +11,7 @@ from typing import Any
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import opened, parse_json
 from encore.featurestore.segments import (
+    GROUP_FILE,
     INDEX_FILE,
     SegmentEntry,
     SegmentReader,
@@ -23,7 +24,6 @@ from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
 from encore.featurestore.verification.findings import Audit
 
-GROUP_FILE = "zarr.json"
 READ_WHOLE = (GROUP_FILE, "features/zarr.json", "offsets/zarr.json", INDEX_FILE)
 """Objects that are compared by sha256 in every verification; of the others, one is as large as the features."""
 LISTED_FIELDS = ("segment", "attempt", "documents", "rows", "tokens", "payload_bytes", "stored_bytes")

@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from encore.featurestore.errors import RESTORE, StoreError, UsageError
-from encore.featurestore.format import opened, parse_json
-from encore.featurestore.history import STORE_FILE, TAG_NAME, Manifest, manifest_path, read_spec, snapshot_number
-from encore.featurestore.segments import FORMAT_VERSION
+from encore.featurestore.format import FORMAT_VERSION, opened, parse_json
+from encore.featurestore.history import (
+    STORE_FILE,
+    TAG_NAME,
+    Manifest,
+    manifest_path,
+    read_spec,
+    snapshot_number,
+    version_log,
+)
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.findings import Audit
-
-STORE_FIELDS = {"format", "format_version", "store_id", "fingerprint", "spec", "created_by"}
 
 
 def check_store_file(audit: Audit) -> FeatureSpec | None:
@@ -38,12 +42,8 @@ def check_store_file(audit: Audit) -> FeatureSpec | None:
         audit.refused(STORE_FILE, error)
         return None
     document = json.loads(data)
-    # A store from before there were checksums has no other fields than these.
-    unknown = set(document) - STORE_FIELDS
-    if document.get("format") != "encore-store" or ("checksum" not in document and unknown):
-        audit.report(
-            STORE_FILE, f"damaged: {', '.join(sorted(unknown)) or 'format'} is not what a store says of itself"
-        )
+    if document.get("format") != "encore-store":
+        audit.report(STORE_FILE, "damaged: format is not what a store says of itself")
     return spec
 
 
@@ -72,23 +72,16 @@ def check_manifests(audit: Audit, only: int | None) -> list[Manifest]:
     manifests = [manifest for manifest in read if manifest is not None]
     if only is not None:
         return manifests
-    _check_gaps(audit, numbers, tagged)
+    _check_gaps(audit, numbers)
     return manifests
 
 
-def _check_gaps(audit: Audit, there: Sequence[int], tagged: set[int]) -> None:
-    """Numbers rise by one; those of snapshots that were removed are taken by tombstones.
-
-    Releases from before there were tombstones left gaps between the snapshots that tags kept.
-    """
+def _check_gaps(audit: Audit, there: Sequence[int]) -> None:
+    """Numbers rise by one; those of snapshots that were removed are taken by tombstones."""
     for below, above in itertools.pairwise(there):
-        if above - below > 1 and below not in tagged:
+        if above - below > 1:
             missing = f"{below + 1}" if above - below == 2 else f"{below + 1} and those up to {above - 1}"
-            audit.report(
-                manifest_path(below + 1),
-                f"missing: snapshot {missing} between {below} and {above}",
-                f"{RESTORE}; where a vacuum took it and the tag that kept snapshot {below} is gone, run vacuum again",
-            )
+            audit.report(manifest_path(below + 1), f"missing: snapshot {missing} between {below} and {above}", RESTORE)
 
 
 def _read_manifest(audit: Audit, version: int, tagged: bool) -> Manifest | None:

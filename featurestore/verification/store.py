@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import StoreError
-from encore.featurestore.history import snapshot_number
+from encore.featurestore.history import snapshot_number, version_log
 from encore.featurestore.segments import INDEX_FILE, SegmentEntry, SegmentReader, attempt_path, record_path
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage import Objects
-from encore.featurestore.store import READ_THREADS, version_log
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 from encore.featurestore.verification.block_list import check_block_list
 from encore.featurestore.verification.duplicates import Duplicate, LifeFiles
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding
-from encore.featurestore.verification.lists import Listing, Span, read_listing
+from encore.featurestore.verification.lists import SegmentSpans, Span, read_spans
 from encore.featurestore.verification.segment import check_segment
 from encore.featurestore.verification.snapshots import check_manifests, check_store_file
 
-Progress = Callable[[int, int], None]
-"""Told how many segments of how many are checked."""
 LOOKS = 5
 """Times that a store is looked at whose snapshots are removed meanwhile."""
 
@@ -55,7 +53,7 @@ class Verification:
 
 
 def verify(
-    uri: str, snapshot: int | str | None = None, *, deep: bool = False, progress: Progress | None = None
+    uri: str, snapshot: int | str | None = None, *, deep: bool = False, progress: ProgressCallback = silent
 ) -> Verification:
     """Check a store: every snapshot that is there, or one alone.
 
@@ -75,7 +73,7 @@ def verify(
 
 
 def verify_objects(
-    objects: Objects, snapshot: int | str | None = None, *, deep: bool = False, progress: Progress | None = None
+    objects: Objects, snapshot: int | str | None = None, *, deep: bool = False, progress: ProgressCallback = silent
 ) -> Verification:
     """`verify`, through objects that are open."""
     found = _look(objects, snapshot, deep, progress)
@@ -88,7 +86,7 @@ def verify_objects(
     return found
 
 
-def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Progress | None) -> Verification:
+def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: ProgressCallback) -> Verification:
     """One look at everything."""
     audit = Audit(objects, deep)
     for link in objects.links():
@@ -96,8 +94,8 @@ def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Pr
     spec = check_store_file(audit)
     only = None if snapshot is None else snapshot_number(objects, snapshot)
     manifests = check_manifests(audit, only)
-    listing = read_listing(audit, manifests)
-    _check_segments(audit, spec, listing, progress or _silent)
+    listing = read_spans(audit, manifests)
+    _check_segments(audit, spec, listing, progress)
     # Ids are never taken off the list but by a repair, whose snapshot counts anew.
     check_block_list(audit, manifests[-1].counts.get("blocked", 0) if manifests else 0)
     return Verification(
@@ -118,7 +116,7 @@ def _is_removed_from(objects: Objects, snapshots: Sequence[int]) -> bool:
     return len(version_log(objects).those(snapshots)) < len(snapshots)
 
 
-def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, progress: Progress) -> None:
+def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: SegmentSpans, progress: ProgressCallback) -> None:
     """Every segment once, many at a time; then the ids of all of them against each other."""
     segments = list(listing.spans)
     documents = sum(max(span.entry.documents for span in spans) for spans in listing.spans.values())
@@ -133,15 +131,11 @@ def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: Listing, pr
                 # Storage refused; the other segments may be had.
                 audit.refused(record_path(segments[ordinal]), error, UNREAD)
 
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             for done, _ in enumerate(pool.map(check, range(len(segments))), 1):
                 progress(done, len(segments))
         for duplicate in _first_of_each_pair(lives):
             _report_duplicate(audit, listing, segments, duplicate)
-
-
-def _silent(_done: int, _of: int) -> None:
-    """Nobody watches."""
 
 
 def _first_of_each_pair(lives: LifeFiles) -> Sequence[Duplicate]:
@@ -152,7 +146,7 @@ def _first_of_each_pair(lives: LifeFiles) -> Sequence[Duplicate]:
     return list(firsts.values())
 
 
-def _report_duplicate(audit: Audit, listing: Listing, segments: Sequence[str], duplicate: Duplicate) -> None:
+def _report_duplicate(audit: Audit, listing: SegmentSpans, segments: Sequence[str], duplicate: Duplicate) -> None:
     one, other = ((_entry(listing.spans[segments[ordinal]]), at) for ordinal, at in (duplicate.first, duplicate.second))
     version = listing.versions[duplicate.snapshot]
     audit.report(

@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError
 
 FORMAT_VERSION = 1
@@ -74,7 +75,7 @@ def read_weights(data: bytes, name: str, classes: int, width: int) -> dict[str, 
 
 def damaged(name: str, error: Exception) -> StoreError:
     """What is said of a file of a head that cannot be taken."""
-    first = (str(error).splitlines() or [type(error).__name__])[0]
+    first = first_line(error)
     described = (f"no {first}" if isinstance(error, KeyError) else first)[:MESSAGE_LENGTH]
     return StoreError(f"{name}: damaged: {described}; train the head again")
 

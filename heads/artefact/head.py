@@ -218,7 +218,7 @@ def _design(model: HeadModel) -> dict[str, Any]:
     attention_heads = attention.heads if isinstance(attention, AttentionPooling) else None
     mix = None if model.mix is None else model.mix.kind
     design = {"pooling": kind_of(pooling), "attention_heads": attention_heads, "layer_mix": mix}
-    # One query goes without saying: heads keep the digest that they had before there could be more.
+    # One query goes without saying.
     if isinstance(pooling, AttentionPooling) and pooling.queries > 1:
         design["queries"] = pooling.queries
     return design

@@ -56,8 +56,8 @@ class Examples:
 
     @property
     def texts_known(self) -> bool:
-        """Whether every token of every document is stored, and known to be of the first or the second text."""
-        return self.spec.positions == "tokens" and not self.block.index["n_first_tokens"].null_count
+        """Whether every token of every document is stored, so that it is known of each text's own."""
+        return self.spec.positions == "tokens"
 
     @property
     def paired(self) -> npt.NDArray[np.bool_]:

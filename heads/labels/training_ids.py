@@ -37,7 +37,7 @@ class TrainingIds:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrainingIds | None:
-        """What a ``head.json`` says of them; None where it was written before heads did.
+        """What a ``head.json`` says of them; None where it names none.
 
         Raises:
             KeyError, TypeError, ValueError: it says anything else.

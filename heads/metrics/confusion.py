@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,26 +52,12 @@ class Confusion:
         return cls(classes, *(tuple(column.tolist()) for column in (*np.divmod(cells, max(1, classes)), documents)))
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Sequence[int]]) -> Confusion:
-        """A whole matrix (classes, classes), true class by row: what heads held before."""
-        cells = [(row, column, n) for row, counts in enumerate(rows) for column, n in enumerate(counts) if n != 0]
-        if any(len(counts) != len(rows) for counts in rows):
-            raise ValueError("a confusion matrix has as many columns as rows")
-        truth, predicted, documents = zip(*cells, strict=True) if cells else ((), (), ())
-        return cls(len(rows), truth, predicted, documents)
-
-    @classmethod
     def from_json(cls, document: Any, classes: int) -> Confusion:
-        """Inverse of `to_json`; a whole matrix is read too.
+        """Inverse of `to_json`.
 
         Raises:
             ValueError, KeyError, TypeError: it is none of so many classes.
         """
-        if isinstance(document, list):
-            read = cls.from_rows(document)
-            if read.classes != classes:
-                raise ValueError(f"a confusion matrix of {read.classes} classes, not of {classes}")
-            return read
         return cls(classes, *(tuple(document[field]) for field in FIELDS))
 
     def to_json(self) -> dict[str, list[int]]:

@@ -124,7 +124,7 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Evaluation:
-        """Inverse of `to_dict`, and of what it gave when it gave whole confusion matrices."""
+        """Inverse of `to_dict`."""
         classes = tuple(document["classes"])
         intervals = {
             metric: interval and (interval[0], interval[1]) for metric, interval in document["intervals"].items()
@@ -139,5 +139,5 @@ class Evaluation:
             intervals=intervals,
             missing=document["missing"],
             unlabelled=document["unlabelled"],
-            trained_on=document.get("trained_on"),
+            trained_on=document["trained_on"],
         )

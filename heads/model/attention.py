@@ -50,7 +50,7 @@ class AttentionPooling(nn.Module):
             raise UsageError(f"attention heads {self.heads}: they must divide the hidden size {width}")
         check_queries(queries)
         self.queries = queries
-        # The paper's one query keeps the shape that it had when there could be no more: saved heads stay what they are.
+        # The paper's one query is a vector in a saved head, several are a matrix.
         self.query = nn.Parameter(torch.empty(width) if queries == 1 else torch.empty(queries, width))
         self.query_weight = nn.Parameter(torch.empty(width, width))
         self.query_bias = nn.Parameter(torch.zeros(width))

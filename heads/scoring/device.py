@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.documents import FeatureBlock, parts_of
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import DecodingTable, budget_batches
 from encore.heads.model import HeadModel
@@ -97,7 +97,7 @@ class DeviceScoring:
         budget = max(1, BATCH_FLOATS // self._row_floats)
         # A short document counts as more, so that no batch has too many.
         counted = np.maximum(padded, -(-budget // self._most_documents))
-        for start, stop in _parts(offsets, max(1, PART_BYTES // block.packed[:1].nbytes) if len(block) else 1):
+        for start, stop in parts_of(offsets, max(1, PART_BYTES // block.packed[:1].nbytes) if len(block) else 1):
             ascending = start + np.argsort(padded[start:stop], kind="stable")
             batches = [ascending[places] for places in budget_batches(counted[ascending], budget)]
             order = np.concatenate(batches)
@@ -115,12 +115,3 @@ class DeviceScoring:
                 rows = (own[1][:, None] + torch.arange(tokens, device=own.device)).clamp_(max=len(packed) - 1)
                 values = self._decode(packed[rows.flatten()])
                 yield own[0], Batch(values, tokens, own[2], None if first_lengths is None else own[3])
-
-
-def _parts(offsets: Positions, rows: int) -> Iterator[tuple[int, int]]:
-    """Documents in a row, from and to, that have up to so many rows together; a longer one is a part of its own."""
-    start = 0
-    while start < len(offsets) - 1:
-        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + rows, side="right")) - 1)
-        yield start, stop
-        start = stop

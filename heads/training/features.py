@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from encore.featurestore import FeatureBlock, Store, StoreError
-from encore.featurestore.documents import concatenate_indexes
+from encore.featurestore.documents import concatenate_indexes, offsets_of
 
 MEMORY = 2 << 30
 """Bytes of packed features that are held in memory unless told otherwise; those of a million short texts at one bit."""
@@ -46,7 +46,7 @@ def gather(store: Store, doc_ids: pa.Array, memory: int = MEMORY) -> FeatureBloc
             lengths.append(part.lengths)
             part.packed.tofile(file)
         file.flush()
-        offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+        offsets = offsets_of(np.concatenate(lengths))
         shape = (int(offsets[-1]), *store.spec.packed_shape)
         # The mapping outlives the open file.
         mapped = np.memmap(file, store.spec.quantizer.dtype, "r", shape=shape)

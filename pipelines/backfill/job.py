@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,18 +11,17 @@ from typing import Any
 
 import apache_beam as beam
 
-from encore.featurestore import DataError, Store, UsageError
+from encore.featurestore import Store, UsageError
 from encore.featurestore.common import settle_fields, several
 from encore.featurestore.history import require_records
-from encore.featurestore.segments import SegmentEntry
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.heads import Head
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
 from encore.pipelines.flow import Failure
 from encore.pipelines.ingestion import JobReport, package_versions
-from encore.pipelines.predictions import PredictionFile, Predictions, SegmentOutcome, SegmentUnit, Work, plan_units
+from encore.pipelines.predictions import PredictionFile, Predictions, SegmentOutcome, Work, plan_units
 from encore.pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
 from encore.pipelines.registry import head_name, stage_heads
 from encore.pipelines.runs import LOST, RunFolder, RunnerChoice, run_to_end
@@ -86,7 +85,6 @@ def backfill(
     # Behind that look: what a backfill of a newer snapshot published before it is not taken for outdated.
     store = Store.open(request.store, request.snapshot)
     units = plan_units(store, predictions, names, listed, check=request.check)
-    _check_pairs(store, dict(zip(names, heads, strict=True)), units)
     documents = sum(unit.entry.live for unit in units)
     runner = RunnerChoice.of(beam_options, len(units))
     groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], runner.workers)
@@ -159,30 +157,13 @@ def load_heads(directories: Sequence[str]) -> list[Head]:
     directories = several(directories, "heads")
     if not directories:
         raise UsageError("no head is named; give --head HEAD_DIR")
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         heads = list(pool.map(Head.load, directories))
     names = [head_name(head) for head in heads]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
     return heads
-
-
-def _check_pairs(store: Store, heads: Mapping[str, Head], units: Sequence[SegmentUnit]) -> None:
-    """Refuse heads of pairs for segments that do not say where second texts begin, before anything is scored."""
-    of_pairs = {name for name, head in heads.items() if head.model.of_pairs}
-    todo = [unit.entry for unit in units if of_pairs & set(unit.heads)]
-
-    def unknown(entry: SegmentEntry) -> bool:
-        return bool(store.live_index(entry, ["n_first_tokens"])["n_first_tokens"].null_count)
-
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        segments = sum(pool.map(unknown, todo))
-    if segments:
-        raise DataError(
-            f"{store.uri}: {segments} segments were stored before Encore kept where second texts begin, and "
-            f"{', '.join(sorted(of_pairs))} needs it; leave that head out, or encode into a new store"
-        )
 
 
 def _report(

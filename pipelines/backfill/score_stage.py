@@ -14,8 +14,8 @@ import torch
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import Store
-from encore.featurestore.segments.buffer_pool import Leases
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.segments import BufferPool
+from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.flow.lookahead import overlapped
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
@@ -69,8 +69,8 @@ class ScoreSegments(beam.DoFn):
         self._fingerprint = self._store.spec.fingerprint
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
-        self._leases = Leases()
-        self._requests = ThreadPoolExecutor(READ_THREADS, "requests")
+        self._buffers = BufferPool()
+        self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests")
         self._heads = self._handle.acquire(
             lambda: StagedHeads(
                 self._predictions.objects, self._names, self._store.spec, *scoring_on(self._device, self._dtype)
@@ -104,7 +104,7 @@ class ScoreSegments(beam.DoFn):
             if work.finished is None:
                 self._take_what_is_there(work)
                 if work.todo:
-                    work.blocks = segment_blocks(self._store, unit.entry, self._leases)
+                    work.blocks = segment_blocks(self._store, unit.entry, self._buffers)
         return work
 
     def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:

@@ -11,8 +11,8 @@ from apache_beam.ml.inference.base import RunInference
 
 from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, Store, StoreError, UsageError
-from encore.featurestore.calibration_sample import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from encore.featurestore.common import counted, settle_fields
+from encore.featurestore.derivation import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from encore.featurestore.segments import check_codec
 from encore.featurestore.storage import Objects, check_folder
 from encore.pipelines.corpus import (

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore import INDEX_SCHEMA, Store
-from encore.featurestore.commits import find_finished
+from encore.featurestore.commits import find_adoptable
 from encore.featurestore.documents import concatenate_indexes, differ
 from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord, write_segment
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.storage import REQUESTS_AT_ONCE
 
 HELD_BYTES = 64 << 20
 """Kept columns of the snapshot that a process holds: units that follow each other mostly ask for the same segments."""
@@ -61,7 +61,7 @@ class Refresh:
 
     def write(self, store: Store, codec: str, rejected: Sequence[RejectedDocument] = ()) -> SegmentRecord:
         """Store them under their name with the features that they have, or take the segment that is finished."""
-        segment, finished = find_finished(store, self.segment_id(store.spec.fingerprint))
+        segment, finished = find_adoptable(store, self.segment_id(store.spec.fingerprint))
         if finished is not None:
             return finished
         block = store.gather_from(self.entries, self.segments, self.documents, columns=None)
@@ -123,7 +123,7 @@ class StoredColumns:
         order = np.argsort(segments, kind="stable")
         ordinals, starts = np.unique(segments[order], return_index=True)
         parts = np.split(order, starts[1:])
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             tables = pool.map(lambda ordinal: self._columns(ordinal, names), ordinals.tolist())
             for rows, table in zip(parts, tables, strict=True):
                 yield rows, table.take(pa.array(documents[rows]))

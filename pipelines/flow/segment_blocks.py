@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.flow.read_ahead import read_ahead
 
@@ -26,18 +26,18 @@ def segments_ahead(entries: Iterable[SegmentEntry]) -> int:
     return max(1, min(AHEAD_SEGMENTS, AHEAD_BYTES // max(1, largest)))
 
 
-def segment_blocks(store: Store, entry: SegmentEntry, leases: Leases) -> Iterator[FeatureBlock]:
+def segment_blocks(store: Store, entry: SegmentEntry, buffers: BufferPool) -> Iterator[FeatureBlock]:
     """The live documents of a segment: the first block is read now, and from afar each further one in a thread.
 
     Args:
         store: a snapshot that lists the segment.
         entry: a segment with at least one live document.
-        leases: memory that blocks are read into.
+        buffers: memory that blocks are read into.
 
     Raises:
         StoreError: the segment is damaged.
     """
-    rest = store.scan_segment(entry, BLOCK_BYTES, leases)
+    rest = store.scan_segment(entry, BLOCK_BYTES, buffers)
     first = next(rest)
     # The ids are decoded here, not while the caller waits.
     _ = first.doc_ids

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from encore.encoders import DocumentBlock
 from encore.featurestore import FeatureBlock
-from encore.featurestore.common import without_quotes
+from encore.featurestore.common import class_and_line, without_quotes
 from encore.featurestore.errors import EncoreError, UnreadableFile
 from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord
 from encore.pipelines.dead_letters import DeadLetter
@@ -41,9 +41,7 @@ class Failure:
         """From the error that ended the unit; its traceback goes to the debug log."""
         logger.debug("unit failed in %s", stage, exc_info=error)
         said = str(error) if isinstance(error, EncoreError | OSError) else without_quotes(error)
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        reason = f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")
-        return cls(stage, reason, lasting=isinstance(error, UnreadableFile))
+        return cls(stage, class_and_line(error, said), lasting=isinstance(error, UnreadableFile))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,8 @@ import numpy as np
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
-from encore.featurestore.calibration_sample import sample_activations
 from encore.featurestore.common import panics_as_errors, settle_fields
-from encore.featurestore.derivation import Derivation
+from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.quantizers import calibrate
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
 from encore.pipelines.dead_letters import DeadLetterLimit

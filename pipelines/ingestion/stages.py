@@ -13,7 +13,7 @@ import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import Store
-from encore.featurestore.commits import find_finished
+from encore.featurestore.commits import find_adoptable
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.history import BlockList, blocked
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, write_segment
@@ -60,7 +60,7 @@ def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray
     dead = _without_blocked(state.dead, snapshot.blocked)
     segment, finished = None, None
     if index.num_rows:
-        segment, finished = find_finished(snapshot.store, snapshot.store.segment_for(index))
+        segment, finished = find_adoptable(snapshot.store, snapshot.store.segment_for(index))
     state = replace(
         state,
         segment=segment,

@@ -22,12 +22,10 @@ from encore.pipelines.predictions.folder import (
     ANEW,
     ATTEMPTS,
     PREDICTIONS_FILE,
-    READ_THREADS,
     SCORE_AGAIN,
     Predictions,
     read_document,
 )
-from encore.pipelines.predictions.presence import THREADS
 from encore.pipelines.predictions.probabilities import MAP, as_map, named, named_type
 from encore.pipelines.predictions.publication import Work
 from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
@@ -41,9 +39,7 @@ __all__ = [
     "PREDICTIONS_FILE",
     "PREDICTION_FILE",
     "PROBABILITIES",
-    "READ_THREADS",
     "SCORE_AGAIN",
-    "THREADS",
     "DamagedFile",
     "PredictionFile",
     "Predictions",

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from encore.featurestore.common import first_line
 from encore.featurestore.format import DamagedParquet, decoded
 from encore.heads import Scores
 
@@ -67,7 +68,7 @@ def from_parquet(
         table = decoded(data, rows=documents)
         table.validate(full=True)
     except (DamagedParquet, pa.ArrowException) as error:
-        raise DamagedFile((str(error).splitlines() or [type(error).__name__])[0]) from error
+        raise DamagedFile(first_line(error)) from error
     _check_columns(table, probabilities=probabilities)
     _check_values(table, probabilities=probabilities, classes=classes)
     return table

@@ -27,9 +27,9 @@ FILE_SCHEMA = pa.schema(
 )
 HEAD_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[0-9a-f]{12}"
 PREDICTION_FILE = re.compile(
-    rf"head=(?P<head>{HEAD_NAME})/(?P<segment>{SHORT})-(?P<deletions>all|{SHORT})(?:-[0-9a-f]{{8,64}})?\.parquet"
+    rf"head=(?P<head>{HEAD_NAME})/(?P<segment>{SHORT})-(?P<deletions>all|{SHORT})-[0-9a-f]{{16}}\.parquet"
 )
-"""Paths of prediction files; older ones have no word of their own behind the deletions."""
+"""Paths of prediction files: behind head, segment and deletion vector, a word of their own."""
 WORD_BYTES = 8
 """Of the random word in the name of a file, so that no two are ever called alike."""
 

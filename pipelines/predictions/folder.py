@@ -18,7 +18,7 @@ from encore.featurestore.commits import LONGEST_WAIT
 from encore.featurestore.errors import RESTORE, UPGRADE
 from encore.featurestore.format import parse_json
 from encore.featurestore.history import STORE_FILE, Manifest, VersionLog
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 from encore.pipelines.predictions import presence
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
 from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
@@ -27,7 +27,6 @@ from encore.pipelines.predictions.publication import Published, Work, changes
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
 ATTEMPTS = 50
-READ_THREADS = 8
 SCORE_AGAIN = "run encore backfill with this head and --check, which scores it again"
 """What to do about a listed file that cannot be read."""
 ANEW = f"{RESTORE}, or run encore backfill with another --out"
@@ -159,7 +158,7 @@ class Predictions:
         # One look for all: a head of one version may have no files in the next.
         files = self.files(manifest)
         name = self.match(head, sorted({file.head for file in files}))
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             return name, pa.concat_tables(pool.map(self.read_file, (file for file in files if file.head == name)))
 
     def read_file(self, file: PredictionFile, classes: Sequence[str] | None = None) -> pa.Table:
@@ -219,7 +218,7 @@ class Predictions:
             )
             if manifest is not None:
                 return Published(latest, manifest, missing)
-            # As in encore.featurestore.commits.change: writers that waited equally long would meet again.
+            # As in encore.featurestore.commits.publication: writers that waited equally long would meet again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
 

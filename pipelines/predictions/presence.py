@@ -9,10 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from encore.featurestore.format import ROWS, end_of, footer_of, parse_footer
-from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
 
-THREADS = 16
 ASKED_ONE_BY_ONE = 100
 """Files of one head that are looked for by a request each; for more of them all that the head has is listed."""
 
@@ -23,7 +22,7 @@ def files_of(objects: Objects, heads: Iterable[str]) -> dict[str, Listed]:
     def look(head: str) -> list[Listed]:
         return [stored for stored in objects.listing(f"head={head}") if PREDICTION_FILE.fullmatch(stored.path)]
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         return {stored.path: stored for found in pool.map(look, sorted(set(heads))) for stored in found}
 
 
@@ -35,7 +34,7 @@ def gone(objects: Objects, files: Sequence[PredictionFile]) -> list[PredictionFi
     many = [head for head, found in by_head.items() if len(found) > ASKED_ONE_BY_ONE]
     sizes: dict[str, int | None] = {path: stored.size for path, stored in files_of(objects, many).items()}
     few = [file.path for head, found in by_head.items() if head not in many for file in found]
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         sizes |= zip(few, pool.map(objects.size, few), strict=True)
     return [file for file in files if sizes.get(file.path) != file.bytes]
 
@@ -54,7 +53,7 @@ def sound(objects: Objects, listed: Iterable[PredictionFile], there: Mapping[str
     present = [file for file in listed if file.path in there and there[file.path].size == file.bytes]
     if not objects.on_disk:
         return present
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         readable = pool.map(lambda file: _ends_well(Path(objects.uri, file.path), file.documents), present)
         return [file for file, well in zip(present, readable, strict=True) if well]
 

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from encore.featurestore import Store, StoreError
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, read_deletions, read_record
+from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions.files import PredictionFile
-from encore.pipelines.predictions.folder import READ_THREADS, Predictions
+from encore.pipelines.predictions.folder import Predictions
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def source_files(
         lists = {head: _files(store, head, sources, there) for head in wanted} if sources else {}
         return entry.segment, {head: tuple(files) for head, files in lists.items() if files is not None}
 
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
         return {segment: files for segment, files in pool.map(look, entries) if files}
 
 

@@ -10,8 +10,7 @@ from threading import Lock
 import torch
 
 from encore.featurestore import FeatureSpec, StoreError
-from encore.featurestore.storage import Objects
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 from encore.heads import Head, Scorer
 from encore.heads.artefact import HEAD_FILE, WEIGHTS_FILE, read_document
 from encore.heads.labels import TrainingIds
@@ -37,7 +36,7 @@ def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
             for file, content in head.to_files().items():
                 objects.put(f"heads/{head_name(head)}/{file}", content)
 
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         list(pool.map(stage, heads))
 
 
@@ -90,7 +89,7 @@ class StagedHeads:
     ) -> None:
         """Load heads; ``device`` and ``dtype`` are as of `Scorer`."""
         wanted = list(names)
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             loaded = list(pool.map(lambda name: read_staged(objects, name), wanted))
         self.heads: Mapping[str, Head] = dict(zip(wanted, loaded, strict=True))
         self._spec, self._device, self._dtype = spec, device, dtype

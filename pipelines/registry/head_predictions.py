@@ -52,8 +52,7 @@ def read_predictions(source: str, head: str | None) -> HeadPredictions:
         # A task has no slash in its name.
         given = Head.load(head)
         found = _read(source, head_name(given))
-        # What an older release saved does not say; the copy among the predictions may.
-        return replace(found, classes=given.classes, trained_on=given.trained_on or found.trained_on)
+        return replace(found, classes=given.classes, trained_on=given.trained_on)
     return _read(source, head)
 
 

@@ -11,14 +11,13 @@ import pyarrow as pa
 from encore.featurestore import Store, StoreError
 from encore.featurestore.history import Manifest, list_path, manifest_path
 from encore.featurestore.segments import vector_path
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 from encore.featurestore.verification import Audit, Finding, check_manifests
 from encore.pipelines.predictions import (
     ANEW,
     PREDICTION_FILE,
     PREDICTIONS_FILE,
     SCORE_AGAIN,
-    THREADS,
     DamagedFile,
     PredictionFile,
     Predictions,
@@ -93,7 +92,7 @@ def _look(store: Store, uri: str) -> FolderVerification:
         manifests = check_manifests(audit, None)
         files = _listed(audit, predictions, manifests)
         classes = {head: _check_head(audit, head) for head in sorted({file.head for file in files})}
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             list(pool.map(lambda file: _check_file(audit, predictions, store, file, classes), files))
     listed = {file.path for file in files}
     there = [path for path, _ in audit.objects.walk() if PREDICTION_FILE.fullmatch(path)]

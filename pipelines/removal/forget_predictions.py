@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from encore.featurestore import CommitConflict, Store
-from encore.featurestore.removal import remove_aside, remove_runs, remove_staged
+from encore.featurestore.removal import remove_aside, remove_runs, remove_temporary_files
 from encore.featurestore.storage import Listed
 from encore.pipelines.predictions import PredictionFile, Predictions, SegmentUnit, Work, carried, new_path, plan_units
 from encore.pipelines.removal.orphans import remove, unlisted
@@ -91,4 +91,4 @@ def remove_unlisted(
         doomed = remove(predictions, doomed, "forget")
     doomed += remove_runs(objects, cutoff, dry_run=dry_run)
     doomed += remove_aside(objects, dry_run=dry_run)
-    return doomed, remove_staged(objects, since, dry_run=dry_run)
+    return doomed, remove_temporary_files(objects, since, dry_run=dry_run)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore import Store
-from encore.featurestore.removal import AGE_LIMIT, FAR, Removal, age_cutoff, newest, remove_forgotten, rewrite
+from encore.featurestore.removal import AGE_LIMIT, FAR, ForgetReport, age_cutoff, newest, remove_forgotten, rewrite
 from encore.featurestore.rewriting import Compaction
 from encore.featurestore.storage import Listed
 from encore.pipelines.predictions import Predictions
@@ -49,7 +49,7 @@ class Forgetting:
 
     store: Store
     compaction: Compaction
-    removal: Removal
+    removal: ForgetReport
     folders: Sequence[FolderForgotten] = field(default=())
 
     @property

@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from encore.featurestore import CommitConflict
-from encore.featurestore.storage import Listed
-from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, THREADS, Predictions
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed
+from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, Predictions
 
 BATCH_BYTES = 64 << 20
 """Files of one fence: they are held in memory until it is known that nobody has listed them."""
@@ -45,7 +45,7 @@ def remove(predictions: Predictions, doomed: Sequence[Listed], operation: str) -
 def _remove(predictions: Predictions, batch: Sequence[Listed], operation: str) -> set[str]:
     """Remove files behind one fence; the paths of those that were put back."""
     objects = predictions.objects
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         found = zip(batch, pool.map(lambda stored: _read(predictions, stored.path), batch), strict=True)
         held = {stored.path: data for stored, data in found if data is not None}
         # All of them, where a failure leaves open who needs what.

@@ -11,9 +11,9 @@ from typing import Any
 
 from encore.featurestore.format import EMPTIED
 from encore.featurestore.history import MANIFEST
-from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_staged
-from encore.featurestore.storage import Listed
-from encore.pipelines.predictions import THREADS, Predictions
+from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_temporary_files
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed
+from encore.pipelines.predictions import Predictions
 from encore.pipelines.removal.orphans import publish_nothing, remove, unlisted
 
 
@@ -80,7 +80,7 @@ def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT,
     unneeded = {digest: it for digest, it in lists.items() if digest not in needed and it.written_at < cutoff}
     if not dry_run:
         files = remove(predictions, files, "vacuum")
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             list(pool.map(lambda it: objects.replace(it.path, EMPTIED), old))
             if unneeded:
                 # A job that has written one of them and not published yet comes too late, or is seen.
@@ -89,7 +89,7 @@ def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT,
                 unneeded = {digest: it for digest, it in unneeded.items() if digest not in needed}
             list(pool.map(lambda it: objects.delete([it.path]), unneeded.values()))
     return FolderVacuum(
-        objects.uri, files, old, list(unneeded.values()), remove_staged(objects, cutoff, dry_run=dry_run)
+        objects.uri, files, old, list(unneeded.values()), remove_temporary_files(objects, cutoff, dry_run=dry_run)
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import CommitConflict, FeatureSpec, Store
-from encore.featurestore.repair import Aside, Repaired, carry_out, find_salvage, list_again
+from encore.featurestore.repair import Quarantine, Repaired, carry_out, find_salvage, list_again
 from encore.featurestore.storage import Objects
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.ingestion import JobReport
@@ -56,7 +56,7 @@ class RepairResult:
         """JSON for programs."""
         done = self.repaired
         # No repair, and the newest manifest or a list of it is damaged: there is no store to be opened.
-        untouched = done is not None and not done.repair and done.state.is_older
+        untouched = done is not None and not done.repair and done.survey.is_older
         return {
             "repaired": None if self.repaired is None else self.repaired.to_dict(),
             "from_whole_segments": self.from_whole_segments,
@@ -100,7 +100,7 @@ def _list_again(uri: str, corpus: pa.Table, repair_id: str) -> int:
         store = Store.open(uri)
         found = find_salvage(store, corpus)
         try:
-            list_again(store, found, Aside(store.objects, repair_id or "salvage"))
+            list_again(store, found, Quarantine(store.objects, repair_id or "salvage"))
         except CommitConflict:
             # A removal took some of them: they are encoded, if they are not found at the next look.
             continue

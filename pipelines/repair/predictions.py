@@ -11,10 +11,10 @@ from encore.featurestore import CommitConflict, Store, StoreError, UsageError
 from encore.featurestore.errors import NewerFormat
 from encore.featurestore.format import new_run_id
 from encore.featurestore.history import EMPTY, Manifest, manifest_path
-from encore.featurestore.repair import Aside
+from encore.featurestore.repair import Quarantine
+from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions import (
     ATTEMPTS,
-    READ_THREADS,
     PredictionFile,
     Predictions,
     counts_of,
@@ -66,7 +66,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
         whole = {number: found for number, found in read.items() if not isinstance(found, StoreError)}
         manifest, files = whole[max(whole)] if whole else (EMPTY, [])
         retired = tuple(sorted(read.keys() - whole.keys()))
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             sound = list(pool.map(lambda it: predictions.find_file(it.path, it.documents) is not None, files))
         kept = [file for file, is_sound in zip(files, sound, strict=True) if is_sound]
         unlisted = tuple(file.path for file, is_sound in zip(files, sound, strict=True) if not is_sound)
@@ -77,7 +77,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
         parent = replace(manifest, version=newest, parent=newest - 1, lists=())
         published = log.publish(parent, "repair", counts_of(kept), file_table(kept))
         if published is not None:
-            aside = Aside(objects, new_run_id())
+            aside = Quarantine(objects, new_run_id())
             aside.retire(manifest_path(number) for number in retired)
             aside.move(unlisted)
             return replace(found, version=published.version)

@@ -10,10 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import INDEX_SCHEMA, DataError, FeatureSpec, UsageError
-from encore.featurestore.common import settle_fields
+from encore.featurestore.common import ProgressCallback, settle_fields, silent
 from encore.featurestore.repair import BlockListChoice, RepairPlan, Salvage, find_salvage, plan_repair
 from encore.featurestore.storage import Objects
-from encore.featurestore.verification import Progress
 from encore.pipelines.corpus import CorpusColumns, PruneLimit, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.predictions import Predictions
@@ -88,7 +87,7 @@ class RepairLook:
         }
 
 
-def look(request: RepairRequest, progress: Progress | None = None) -> RepairLook:
+def look(request: RepairRequest, progress: ProgressCallback = silent) -> RepairLook:
     """Say what a repair would do; changes nothing.
 
     Raises:

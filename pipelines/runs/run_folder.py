@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from encore.featurestore.format import new_run_id
-from encore.featurestore.storage import Objects
-from encore.featurestore.store import READ_THREADS
+from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 from encore.pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
 
 
@@ -59,7 +58,7 @@ class RunFolder:
     def outcomes(self, units: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
         """Unit → outcome of these finished units, or of every one, in the order of their numbers."""
         wanted = sorted(self.finished_units() if units is None else units)
-        with ThreadPoolExecutor(READ_THREADS) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return dict(zip(wanted, pool.map(self.outcome, wanted), strict=True))
 
     def finished_units(self) -> set[int]:

@@ -10,7 +10,7 @@ import apache_beam as beam
 
 from encore.featurestore import FeatureBlock, FeatureSpec, Store
 from encore.featurestore.common.panics import panics_as_errors
-from encore.featurestore.segments.buffer_pool import Leases
+from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.flow.lookahead import overlapped
@@ -76,7 +76,7 @@ class ReadSegments(beam.DoFn):
     def setup(self) -> None:
         """Open the store once a worker."""
         self._store = Store.open(self._uri, self._version)
-        self._leases = Leases()
+        self._buffers = BufferPool()
 
     def process(self, entries: tuple[SegmentEntry, ...]) -> Iterator[FeatureBlock]:
         """Read segments in their order; StoreError where one is damaged."""
@@ -86,4 +86,4 @@ class ReadSegments(beam.DoFn):
                 yield from blocks
 
     def _open(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
-        return segment_blocks(self._store, entry, self._leases)
+        return segment_blocks(self._store, entry, self._buffers)

@@ -8,19 +8,17 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import UsageError
-from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, first_line, read_parts
+from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, read_parts
 from encore.tablefiles.columnar.parquet_sizes import FINE_BYTES
 from encore.tablefiles.columnar.types import check_schema, is_text, plain
-from encore.tablefiles.contract import KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.contract import Int64s, KeyBlock, Part, Rows, Wanted
 from encore.tablefiles.files import TableFile, open_input, version_of
 from encore.tablefiles.values import as_bytes, byte_lengths
-
-Int64s = npt.NDArray[np.int64]
 
 FILE_MAGIC = b"ARROW1"
 FEATHER_1_MAGIC = b"FEA1"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from encore.featurestore.common import first_line
 from encore.featurestore.documents import columns
 from encore.featurestore.errors import DataError, UnreadableFile
 from encore.tablefiles.columnar.types import plain
@@ -64,11 +65,6 @@ def _unreadable(error: Exception) -> str:
     if NULLS_IN_FIXED_LISTS in str(error):
         return "a list of fixed size is null in it, which pyarrow does not read of Parquet; write it as a plain list"
     return f"damaged: {first_line(error)}"
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class _Cursor:

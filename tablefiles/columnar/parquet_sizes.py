@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.tablefiles.columnar.parquet_footer import Footer
 from encore.tablefiles.columnar.types import is_text, plain
+from encore.tablefiles.contract import Int64s
 from encore.tablefiles.files import READ_BYTES
 from encore.tablefiles.values import byte_lengths
-
-Int64s = npt.NDArray[np.int64]
 
 COARSE_BYTES = 256 << 20
 """Of a row group that decodes to less, it does not matter where in it the long values are: any part of it is small."""

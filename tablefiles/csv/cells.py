@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from encore.featurestore.errors import DataError
+from encore.tablefiles.contract import Int64s
 from encore.tablefiles.csv.dialect import ESCAPED_QUOTE, IN_DOUBT
 from encore.tablefiles.csv.header import Header
 from encore.tablefiles.csv.records import BROKEN, ESCAPED
-from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, Int64s
+from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock
 
 Mask = npt.NDArray[np.bool_]
 

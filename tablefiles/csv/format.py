@@ -16,9 +16,7 @@ from encore.tablefiles.csv.cells import read_cells
 from encore.tablefiles.csv.header import Header, read_header
 from encore.tablefiles.csv.records import CsvRecords
 from encore.tablefiles.files import READ_BYTES, TableFile
-from encore.tablefiles.text import ByteBlock, open_text, read_blocks, read_head
-
-_LINE_ENDS = {"\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
+from encore.tablefiles.text import LINE_ENDS, ByteBlock, open_text, read_blocks, read_head
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def _read_block(block: ByteBlock, header: Header, wanted: Wanted, seen: frozense
 def _refuse_other_dialect(file: TableFile, names: list[str]) -> None:
     """Name what a header shows that lacks a column: another delimiter, or line ends that are none here."""
     whole = names[0]
-    for end, name in _LINE_ENDS.items():
+    for end, name in LINE_ENDS.items():
         if any(end in each for each in names):
             raise UsageError(f"{file.uri}: its lines end in {name}; end them in LF or CR LF")
     other = next((mark for mark in ";\t|," if mark in whole), None)

@@ -17,8 +17,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from encore.tablefiles.contract import Int64s
 from encore.tablefiles.csv.dialect import BACKSLASH, QUOTE, Dialect
-from encore.tablefiles.text import BYTE_ORDER_MARK, MAX_ROW_BYTES, Int64s, RowSpans, Skip
+from encore.tablefiles.text import BYTE_ORDER_MARK, MAX_ROW_BYTES, RowSpans, Skip
 
 LF, CR = b"\n\r"
 

@@ -14,12 +14,19 @@ import pyarrow as pa
 from encore.featurestore.errors import DataError, UsageError
 from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
 from encore.tablefiles.files import TableFile
-from encore.tablefiles.json.layout import Elements, Layout, Objects
+from encore.tablefiles.json.layout import ElementRows, Layout, ObjectRows
 from encore.tablefiles.json.rows import parse_line, parse_rows
 from encore.tablefiles.json.source import spelled_in
-from encore.tablefiles.text import HEAD_BYTES, ByteBlock, data_start, first_bytes, open_text, read_blocks, read_head
-
-_LINE_ENDS = {"\r": "CR alone", "\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
+from encore.tablefiles.text import (
+    HEAD_BYTES,
+    LINE_ENDS,
+    ByteBlock,
+    data_start,
+    first_bytes,
+    open_text,
+    read_blocks,
+    read_head,
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class JsonLinesFiles:
                 origin[parsed.positions] = np.arange(len(parsed.positions))
                 ids = ids.take(pa.array(origin, mask=origin < 0))
             yield KeyBlock(ids, block.rows, block.starts, len(block.data))
-        if isinstance(splitter, Elements) and not splitter.closed:
+        if isinstance(splitter, ElementRows) and not splitter.closed:
             raise DataError(f"{file.uri}: its JSON array is not closed: the file is cut short")
 
     def split_points(self, file: TableFile) -> npt.NDArray[np.int64] | None:
@@ -85,7 +92,7 @@ class JsonLinesFiles:
                 yield Rows.concatenate([_read_block(block, wanted) for block in blocks])
 
 
-def _blocks(file: TableFile, head: bytes, splitter: Objects | Elements) -> Iterator[ByteBlock]:
+def _blocks(file: TableFile, head: bytes, splitter: ObjectRows | ElementRows) -> Iterator[ByteBlock]:
     with open_text(file) as stream:
         yield from read_blocks(stream, file, data_start(head), TO_THE_END, 0, splitter)
 
@@ -109,6 +116,6 @@ def _refuse_other_lines(file: TableFile, head: bytes) -> None:
         behind = text[json.JSONDecoder().raw_decode(text)[1] :]
     except (ValueError, RecursionError):
         return
-    end = _LINE_ENDS.get(behind[:1])
+    end = {"\r": "CR alone", **LINE_ENDS}.get(behind[:1])
     if end is not None and behind[1:2] == "{":
         raise UsageError(f"{file.uri}: its lines end in {end}; end them in LF")

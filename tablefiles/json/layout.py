@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from encore.tablefiles.contract import Int64s
 from encore.tablefiles.json.rows import CLOSE, JSON_SPACE, OPEN, split_lines
-from encore.tablefiles.text import BYTE_ORDER_MARK, Int64s, RowSpans, Skip
+from encore.tablefiles.text import BYTE_ORDER_MARK, RowSpans, Skip
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")
 _FIRST_ELEMENT = re.compile(rb"\[(?:[ \t\r]*\n)*([ \t]*)(?=[^ \t\r\n])")
@@ -53,12 +54,12 @@ class Layout:
             return cls(True, first.group(1) if first is not None and lines else None)
         return cls(False, head[head.rfind(b"\n", 0, at) + 1 : at].removeprefix(BYTE_ORDER_MARK))
 
-    def splitter(self) -> Objects | Elements:
+    def splitter(self) -> ObjectRows | ElementRows:
         """What finds the rows."""
-        return Elements(self.indent) if self.array else Objects(self.indent or b"")
+        return ElementRows(self.indent) if self.array else ObjectRows(self.indent or b"")
 
 
-class Objects:
+class ObjectRows:
     """JSON Lines, or objects that span lines; rows are numbered by the lines they begin in."""
 
     def __init__(self, indent: bytes) -> None:
@@ -133,7 +134,7 @@ class Objects:
         return len(data.rstrip(JSON_SPACE)) if following is None else following.start()
 
 
-class Elements:
+class ElementRows:
     """Elements of an array, numbered from 0.
 
     Attributes:

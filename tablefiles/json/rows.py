@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
+from encore.tablefiles.contract import Int64s
 from encore.tablefiles.json.source import value_sources
-from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, Int64s, RowSpans
+from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, RowSpans
 from encore.tablefiles.values import as_bytes
 
 LF, CR, OPEN, CLOSE, BRACKET, END_BRACKET = b"\n\r{}[]"

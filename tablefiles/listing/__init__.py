@@ -1,7 +1,7 @@
 """Listing the files that a name, a folder, a prefix or a glob stands for."""
 
 from encore.tablefiles.listing.listing import Listing, Unread
-from encore.tablefiles.listing.own_outputs import refuse_outputs_among_inputs
+from encore.tablefiles.listing.outputs import refuse_outputs_among_inputs
 from encore.tablefiles.listing.sources import find_files, list_files
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from encore.tablefiles.listing.listing import HIDDEN
 
 
-class Part(NamedTuple):
+class PathPart(NamedTuple):
     """A file or folder on the way to what a glob may match.
 
     Attributes:
@@ -25,7 +25,7 @@ class Part(NamedTuple):
     passed_over: bool
 
 
-def matches(parts: Sequence[Part], pattern: Sequence[str]) -> bool:
+def matches(parts: Sequence[PathPart], pattern: Sequence[str]) -> bool:
     """Whether the parts of a path match those of a glob; ``**`` stands for any number of parts.
 
     As in a shell with its leading dots, a part that is passed over is matched by its own name, or by one that begins

@@ -54,7 +54,7 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """A file that one input stands for.
 
     Attributes:

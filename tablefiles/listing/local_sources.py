@@ -11,8 +11,8 @@ from pathlib import Path
 
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.formats import format_of_name, require_format
-from encore.tablefiles.listing.globs import Part, absolute, hint, matches
-from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
+from encore.tablefiles.listing.globs import PathPart, absolute, hint, matches
+from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, FoundFile, Unread, is_bookkeeping, is_own_folder
 from encore.tablefiles.names import list_names
 
 KINDS = (
@@ -24,7 +24,7 @@ KINDS = (
 NOT_UTF_8 = "its name is not UTF-8"
 
 
-def list_local(text: str) -> list[Found | Unread]:
+def list_local(text: str) -> list[FoundFile | Unread]:
     """What a file name, a folder or a glob stands for; paths are absolute, and links are followed but not resolved.
 
     Raises:
@@ -50,10 +50,10 @@ def _matching(pattern: Path) -> list[Path]:
     wanted, names = pattern.parts, cache(_names)
     named = next(depth for depth, part in enumerate(wanted) if glob.has_magic(part))
 
-    def marked(path: Path) -> list[Part]:
+    def marked(path: Path) -> list[PathPart]:
         steps = [*reversed(path.parents), path]
         open_ = [is_bookkeeping(step.name, names(step.parent)) or is_own_folder(names(step)) for step in steps[named:]]
-        return [*map(Part, path.parts, [False] * named + open_)]
+        return [*map(PathPart, path.parts, [False] * named + open_)]
 
     found = sorted(map(Path, glob.glob(str(pattern), recursive=True)))  # noqa: PTH207  Path.glob takes no absolute ones
     return [path for path in found if matches(marked(path), wanted)]
@@ -67,17 +67,17 @@ def _names(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _expand(path: Path, *, strict: bool = True) -> list[Found | Unread]:
+def _expand(path: Path, *, strict: bool = True) -> list[FoundFile | Unread]:
     """A file itself, or what lies below a folder; ``strict`` refuses a folder without any file to read."""
     if not path.is_dir():
         return [_named(path)]
     found = sorted(_walk(path, "", set()), key=lambda it: it.uri)
-    if strict and not any(isinstance(it, Found) or it.reason == EMPTY for it in found):
+    if strict and not any(isinstance(it, FoundFile) or it.reason == EMPTY for it in found):
         raise UsageError(f"{path}: no file to read below this directory; {_contents(path)}")
     return found
 
 
-def _named(path: Path) -> Found | Unread:
+def _named(path: Path) -> FoundFile | Unread:
     """A file that was named, or matched by a glob."""
     if _printable(str(path)) != str(path):
         return Unread(_printable(str(path)), NOT_UTF_8)
@@ -89,10 +89,10 @@ def _named(path: Path) -> Found | Unread:
     if kind is not None:
         raise UsageError(f"{path}: is {kind}; files are read in parts, so write it to a file first")
     require_format(str(path))
-    return Found(str(path), status.st_size, str(path.parent))
+    return FoundFile(str(path), status.st_size, str(path.parent))
 
 
-def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Found | Unread]:
+def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Unread]:
     """What lies in a folder whose path below the input is ``below``; one that links lead to twice counts once."""
     try:
         status = directory.stat()
@@ -108,7 +108,7 @@ def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterato
             yield from _entry(directory / name, below, visited)
 
 
-def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Found | Unread]:
+def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Unread]:
     shown = _printable(str(path))
     if shown != str(path):
         yield Unread(shown, NOT_UTF_8)
@@ -128,7 +128,7 @@ def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Fo
     elif not status.st_size:
         yield Unread(shown, EMPTY)
     else:
-        yield Found(str(path), status.st_size, below)
+        yield FoundFile(str(path), status.st_size, below)
 
 
 def _kind(mode: int) -> str | None:

@@ -12,11 +12,12 @@ from typing import Any, Self
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage import Objects
 from encore.tablefiles.formats import format_of_name, require_format
-from encore.tablefiles.listing.globs import Part, hint, matches
-from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, Found, Unread, is_bookkeeping, is_own_folder
+from encore.tablefiles.listing.globs import PathPart, hint, matches
+from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, FoundFile, Unread, is_bookkeeping, is_own_folder
 from encore.tablefiles.names import list_names
 
 HADOOP_FOLDER = "_$folder$"
@@ -25,7 +26,7 @@ Size = tuple[str, int]
 """Path of an object below some folder, and its bytes."""
 
 
-def list_objects(url: str) -> list[Found | Unread]:
+def list_objects(url: str) -> list[FoundFile | Unread]:
     """What an object, a prefix or a glob stands for.
 
     Raises:
@@ -35,19 +36,19 @@ def list_objects(url: str) -> list[Found | Unread]:
     size = _size(url)
     if size is not None:
         require_format(url)
-        return [Found(url, size, url.rpartition("/")[0])]
+        return [FoundFile(url, size, url.rpartition("/")[0])]
     folder = url.rstrip("/")
     below, skipped = _below(folder)
     if glob.has_magic(url) and not below:
         return _matching(url)
     found = [*_in_folder(folder, below), *skipped]
-    if not any(isinstance(it, Found) or it.reason == EMPTY for it in found):
+    if not any(isinstance(it, FoundFile) or it.reason == EMPTY for it in found):
         names = list_names([path for path, _ in below])
         raise UsageError(f"{url}: no such object, and no file to read below it; objects there: {names}")
     return found
 
 
-def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
+def _in_folder(folder: str, below: list[Size]) -> Iterator[FoundFile | Unread]:
     """What there is to read of a folder's objects, and what is not read."""
     level = _Levels.of(below)
     if "" in level.own:
@@ -62,7 +63,7 @@ def _in_folder(folder: str, below: list[Size]) -> Iterator[Found | Unread]:
             # Among them the markers that some tools put for folders, whatever their name ends in.
             yield Unread(uri, EMPTY)
         else:
-            yield Found(uri, size, parent)
+            yield FoundFile(uri, size, parent)
 
 
 @dataclass(frozen=True)
@@ -90,17 +91,17 @@ class _Levels:
         """Whether an empty object stands for a folder: consoles and Hadoop write one, and it holds no rows."""
         return path in self.names or "." not in path.rpartition("/")[2] or path.endswith(HADOOP_FOLDER)
 
-    def parts(self, path: str) -> list[Part]:
+    def parts(self, path: str) -> list[PathPart]:
         """The parts of an object's path."""
         names = path.split("/")
         folders = ["/".join(names[:depth]) for depth in range(len(names) + 1)]
         return [
-            Part(name, is_bookkeeping(name, self.names[above]) or here in self.own)
+            PathPart(name, is_bookkeeping(name, self.names[above]) or here in self.own)
             for name, (above, here) in zip(names, pairwise(folders), strict=True)
         ]
 
 
-def _matching(url: str) -> list[Found | Unread]:
+def _matching(url: str) -> list[FoundFile | Unread]:
     """The objects that a glob matches, and what there is to read below the folders that it matches."""
     fixed, pattern = [], url.split("/")
     while not glob.has_magic(pattern[0]):
@@ -109,7 +110,7 @@ def _matching(url: str) -> list[Found | Unread]:
     below, skipped = _below(base)
     level = _Levels.of(below)
     inside: dict[str, list[Size]] = {}
-    named: list[Found] = []
+    named: list[FoundFile] = []
     for path, size in below:
         parts = level.parts(path)
         depth = next((at for at in range(len(parts), 0, -1) if matches(parts[:at], pattern)), 0)
@@ -118,7 +119,7 @@ def _matching(url: str) -> list[Found | Unread]:
             inside.setdefault(above, []).append((path.removeprefix(f"{above}/"), size))
         elif size or not level.is_marker(path):
             require_format(path)
-            named.append(Found(f"{base}/{path}", size, f"{base}/{path}".rpartition("/")[0]))
+            named.append(FoundFile(f"{base}/{path}", size, f"{base}/{path}".rpartition("/")[0]))
     inside.pop("", None)
     if not named and not inside:
         names = list_names([path for path, _ in below])
@@ -163,4 +164,4 @@ def _size(url: str) -> int | None:
     except FileNotFoundError:
         return None
     except BaseError as error:
-        raise UsageError(f"{url}: cannot be read: {(str(error).splitlines() or [''])[0]}") from error
+        raise UsageError(f"{url}: cannot be read: {first_line(error)}") from error

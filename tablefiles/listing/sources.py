@@ -11,7 +11,7 @@ from encore.featurestore.errors import UsageError
 from encore.featurestore.storage import Address
 from encore.tablefiles.files import TableFile, is_url
 from encore.tablefiles.formats import require_format
-from encore.tablefiles.listing.listing import EMPTY, Found, Listing, Unread
+from encore.tablefiles.listing.listing import EMPTY, FoundFile, Listing, Unread
 from encore.tablefiles.listing.local_sources import list_local
 from encore.tablefiles.listing.object_sources import list_objects
 from encore.tablefiles.partitions import partitions_of
@@ -57,7 +57,7 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
     unread: dict[str, Unread] = {}
     # The longest path of folders first: a file that is named with its folders and found below one keeps its columns.
     found = [it for text in inputs for it in _list(text)]
-    for it in sorted(found, key=lambda it: (it.uri, -len(it.folder) if isinstance(it, Found) else 0)):
+    for it in sorted(found, key=lambda it: (it.uri, -len(it.folder) if isinstance(it, FoundFile) else 0)):
         if isinstance(it, Unread):
             unread.setdefault(it.uri, it)
         elif not it.bytes:
@@ -72,6 +72,6 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
     return Listing(tuple(files.values()), tuple(unread.values()))
 
 
-def _list(text: str) -> Sequence[Found | Unread]:
+def _list(text: str) -> Sequence[FoundFile | Unread]:
     address = Address.parse(text)
     return list_objects(str(address)) if address.scheme else list_local(address.path)

@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from encore.featurestore.errors import DataError
-from encore.tablefiles.contract import TO_THE_END
+from encore.tablefiles.contract import TO_THE_END, Int64s
 from encore.tablefiles.files import TableFile, bytes_at_once
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK, TextStream
-
-Int64s = npt.NDArray[np.int64]
 
 MAX_ROW_BYTES = 64 << 20
 """A longer row is not read: it is one fault, and reading goes on behind it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from encore.featurestore.errors import UsageError
-from encore.tablefiles.compression import CODECS
-from encore.tablefiles.files import TableFile, open_input
+from encore.tablefiles.files import COMPRESSIONS, TableFile, open_input
 from encore.tablefiles.text.streams import open_text
 
 HEAD_BYTES = 64 << 10
 """How much of a file is looked at before any of it is parsed."""
+LINE_ENDS = {"\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
+"""What ends lines elsewhere, and is text here → its name."""
 
 _PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2", b"\x04\x22\x4d\x18": ".lz4"}
 _SKIPPABLE_ZSTD = b"\x2a\x4d\x18"
@@ -44,7 +45,7 @@ def read_head(file: TableFile) -> bytes:
             raise UsageError(f"{file.uri}: {what}")
     inner = _packing(head)
     if inner is not None:
-        raise UsageError(f"{file.uri}: is compressed twice, or holds {CODECS[inner]} data; unpack it once")
+        raise UsageError(f"{file.uri}: is compressed twice, or holds {COMPRESSIONS[inner]} data; unpack it once")
     _refuse_encoding(file, head)
     return head
 
@@ -63,12 +64,14 @@ def _packing(head: bytes) -> str | None:
 
 def _refuse_packing(file: TableFile, head: bytes) -> None:
     found = _packing(head)
-    named = next((ending for ending, codec in CODECS.items() if codec == file.codec), None)
+    named = next((ending for ending, codec in COMPRESSIONS.items() if codec == file.codec), None)
     if found == named or not head:
         return
     if found is None:
         raise UsageError(f"{file.uri}: is not {file.codec}-compressed; rename it so that it does not end in {named}")
-    raise UsageError(f"{file.uri}: is {CODECS[found]}-compressed; rename it so that it ends in {_ending(file, found)}")
+    raise UsageError(
+        f"{file.uri}: is {COMPRESSIONS[found]}-compressed; rename it so that it ends in {_ending(file, found)}"
+    )
 
 
 def _ending(file: TableFile, packed: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import DataError
 from encore.tablefiles.contract import TO_THE_END
 from encore.tablefiles.files import TableFile, bytes_at_once, open_input
@@ -87,10 +88,9 @@ class TextStream:
         try:
             return bytes(self._packed.read(length))
         except (pa.ArrowException, OSError) as error:
-            what = (str(error).splitlines() or ["unreadable"])[0]
             raise DataError(
                 f"{self._file.uri}: cannot be unpacked as {self._file.codec} behind byte {self._at:,} of its text: "
-                f"{what}; it is cut short, damaged, or no {self._file.codec} file"
+                f"{first_line(error)}; it is cut short, damaged, or no {self._file.codec} file"
             ) from error
 
     def _transcoded(self, length: int) -> bytes:

@@ -21,7 +21,7 @@ from encore.featurestore import (
     UsageError,
     commit,
 )
-from encore.featurestore.commits.adoption import find_finished
+from encore.featurestore.commits.adoption import find_adoptable
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
@@ -65,7 +65,7 @@ def write(
     """Store documents as one segment, as a job does, without committing it."""
     block = block_of(store.spec, texts, kept)
     counts = EncodingCounts(len(block.packed), len(block.packed))
-    segment, finished = find_finished(store, store.segment_for(block.index))
+    segment, finished = find_adoptable(store, store.segment_for(block.index))
     return finished or write_segment(store.objects, segment, block, store.spec, counts, codec=codec)
 
 

@@ -12,7 +12,7 @@ from encore.featurestore.history.tags import add_tag
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.repair.execution import BlockListChoice, Repaired, carry_out
 from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.salvage import find_salvage, list_again
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
@@ -75,7 +75,7 @@ def bring_back(objects: Objects, texts: Mapping[str, str] = TEXTS, *, prune: boo
     """List whole segments again and encode the rest; the store, and how many documents were listed again."""
     store = Store.open(objects.uri)
     found = find_salvage(store, pairs_of(texts))
-    store = list_again(store, found, Aside(objects, "salvage"))
+    store = list_again(store, found, Quarantine(objects, "salvage"))
     gone = held(store).keys() - texts.keys() if prune else ()
     return put(store, texts, frozenset(gone)), found.documents
 

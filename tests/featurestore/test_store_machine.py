@@ -20,6 +20,7 @@ from obstore.store import LocalStore, MemoryStore
 
 from encore.featurestore import CommitConflict, DataError, Store, UsageError, commit
 from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import add_tag, remove_tag, tags
 from encore.featurestore.removal import sweep
@@ -29,7 +30,6 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.segments.writer import read_record
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, features_of, held, spec_of
 from tests.featurestore.simulated_storage import SimulatedStorage, Stopped
@@ -54,7 +54,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.objects = self.storage()
         opened = patch.object(Objects, "open", lambda _uri, make=True: self.objects)
         # One commit a group, so that a compaction may stop between two; one thread, so that runs repeat.
-        for patched in opened, patch.object(compaction, "COMMIT_GROUPS", 1), patch.object(sweep, "THREADS", 1):
+        for patched in opened, patch.object(compaction, "COMMIT_GROUPS", 1), patch.object(sweep, "REQUESTS_AT_ONCE", 1):
             self.closing.enter_context(patched)
         self.store = Store.create(self.objects.uri, spec_of())
         self.versions = [Version({})]

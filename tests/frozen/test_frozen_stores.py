@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from encore.featurestore import FeatureBlock, Store
+from encore.featurestore.format.version import FORMAT_VERSION
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.segments.records import FORMAT_VERSION
 from encore.featurestore.verification.store import verify
 from encore.heads import Head, Scorer
 from encore.pipelines.backfill.job import BackfillRequest, backfill

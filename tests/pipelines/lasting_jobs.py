@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store
-from encore.featurestore.commits.adoption import is_whole
-from encore.featurestore.format.tombstones import look
+from encore.featurestore.commits.presence import is_whole
+from encore.featurestore.format.tombstones import object_state
 from encore.featurestore.history.versions import VersionLog, manifest_path
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
@@ -190,7 +190,7 @@ def require_whole_segments(store: Path) -> None:
     """See that each completion record has its objects, and each tombstone that holds one: it may be put back."""
     for path in store.glob("segments/*.json"):
         objects = Objects.open(str(store))
-        found = look(objects, f"segments/{path.name}")
+        found = object_state(objects, f"segments/{path.name}")
         if found is not None and found.content is not None:
             assert is_whole(objects, SegmentRecord.from_bytes(found.content, path.name)), path.name
 

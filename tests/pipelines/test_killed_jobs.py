@@ -13,10 +13,10 @@ from random import Random
 import pytest
 
 from encore.featurestore import Store
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import held
 from tests.pipelines.command_forks import CommandForks

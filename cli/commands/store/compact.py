@@ -35,9 +35,9 @@ def compact(
     """
     beam_options(context, taken=False)
     target = parse_bytes(target_bytes, "--target-bytes")
-    from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
+    from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
-    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
     from encore.featurestore.rewriting import compact as run_compact  # noqa: PLC0415
 
     opened = Store.open(store)

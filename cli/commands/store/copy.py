@@ -36,8 +36,8 @@ def copy(
     """
     beam_options(context, taken=False)
     from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
-    from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
-    from encore.featurestore.common import counted  # noqa: PLC0415
+    from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
+    from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
     from encore.featurestore.rewriting import copy_store  # noqa: PLC0415
 
     with segment_progress("copy") as progress:

@@ -25,10 +25,10 @@ def inspect(
     Example: encore inspect --store features
     """
     beam_options(context, taken=False)
-    from encore.cli.printing.tables import human_bytes, print_json, print_pairs  # noqa: PLC0415
+    from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
-    from encore.featurestore.common import counted  # noqa: PLC0415
-    from encore.featurestore.newest import read_store  # noqa: PLC0415
+    from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
+    from encore.featurestore.store import read_store  # noqa: PLC0415
 
     if digest:
         print(read_store(store, snapshot, lambda opened: opened.digest()))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from encore.cli.printing.tables import human_bytes, print_json, print_pairs, print_table
+from encore.cli.printing.tables import print_json, print_pairs, print_table
 from encore.experiments.cost import (
     as_the_paper_rounds,
     first_cheaper,
     printed_flops,
     round_up,
 )
-from encore.featurestore.common import counted
+from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     from encore.experiments.cost import (

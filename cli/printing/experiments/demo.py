@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from encore.cli.console.terminal import console
-from encore.cli.printing.tables import human_bytes, print_line, print_next, print_table
+from encore.cli.printing.tables import print_line, print_next, print_table
+from encore.featurestore.common import human_bytes
 
 if TYPE_CHECKING:
     from encore.experiments.demo.loop import DemoResult

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from encore.cli.printing.tables import print_json, print_next, print_pairs, print_table
 from encore.experiments.tradeoff.report import (
     commands,
-    human_bytes,
     point_row,
     provenance,
     recommendation_text,
     rising_text,
 )
 from encore.experiments.tradeoff.summary import overall
-from encore.featurestore.common import counted
+from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     from encore.experiments.tradeoff.run import TradeoffReport

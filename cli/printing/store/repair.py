@@ -46,7 +46,7 @@ def _plan(found: RepairLook, request: RepairRequest) -> Iterator[tuple[str, obje
 
 def _snapshots(plan: RepairPlan, *, with_corpus: bool) -> Iterator[tuple[str, object]]:
     """What is whole, and what is not."""
-    state = plan.state
+    state = plan.survey
     documents = sum(entry.live for entry in state.kept)
     of = f"of snapshot {state.base.version} with {counted(documents, 'document')}"
     yield "whole", f"{counted(len(state.kept), 'segment')} {of}"

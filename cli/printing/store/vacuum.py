@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from encore.cli.printing.tables import human_bytes, print_json, print_pairs
-from encore.featurestore.common import counted
+from encore.cli.printing.tables import print_json, print_pairs
+from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
-    from encore.featurestore.removal import Removal, Vacuum
+    from encore.featurestore.removal import ForgetReport, Vacuum
     from encore.featurestore.storage import Listed
     from encore.pipelines.removal import FolderForgotten, FolderVacuum, Forgetting
 
@@ -96,7 +96,7 @@ def _folder_forgotten(folder: FolderForgotten, *, dry_run: bool) -> str:
 
 def _still_held(done: Forgetting, age_limit: timedelta, *, dry_run: bool) -> Iterator[tuple[str, object]]:
     """What still holds documents that are gone, or may come to hold some, and what to do."""
-    removal: Removal = done.removal
+    removal: ForgetReport = done.removal
     for tag, rows in removal.tags.items():
         remedy = f"encore tag {tag} --store {done.store.uri} --remove, and forget again"
         yield "left", f"tag {tag} holds {counted(rows, 'row')} of documents or texts that are gone: {remedy}"

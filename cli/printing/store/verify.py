@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from encore.cli.printing.tables import human_bytes, print_json, print_line
-from encore.featurestore.common import counted
+from encore.cli.printing.tables import print_json, print_line
+from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     from encore.featurestore.verification import Finding, Verification

@@ -2,12 +2,11 @@
 
 from encore.experiments.tradeoff.report.folder import check_folder, write_report_files
 from encore.experiments.tradeoff.report.parquet_tables import point_row, provenance
-from encore.experiments.tradeoff.report.wording import commands, human_bytes, recommendation_text, rising_text
+from encore.experiments.tradeoff.report.wording import commands, recommendation_text, rising_text
 
 __all__ = [
     "check_folder",
     "commands",
-    "human_bytes",
     "point_row",
     "provenance",
     "recommendation_text",

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from encore.experiments.tradeoff.report.wording import human_bytes, percent
+from encore.experiments.tradeoff.report.wording import percent
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import Point, front_numbers
+from encore.featurestore.common import human_bytes
 from encore.featurestore.quantizers import parse_quantizer
 
 NUMBER_ROOM = (15, 12)

@@ -18,9 +18,9 @@ from encore.experiments.tradeoff.measurement import LabelledTask
 from encore.experiments.tradeoff.report.page_panels import legend_of, panels_of
 from encore.experiments.tradeoff.report.page_table import head_of, rows_of
 from encore.experiments.tradeoff.report.parquet_tables import provenance
-from encore.experiments.tradeoff.report.wording import commands, human_bytes, percent, recommendation_text, rising_text
+from encore.experiments.tradeoff.report.wording import commands, percent, recommendation_text, rising_text
 from encore.experiments.tradeoff.run import TradeoffReport
-from encore.featurestore.common import counted
+from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     import altair as alt

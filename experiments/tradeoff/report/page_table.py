@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from encore.experiments.tradeoff.report.wording import human_bytes, percent
+from encore.experiments.tradeoff.report.wording import percent
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import MEAN, Point, front_numbers, overall
+from encore.featurestore.common import human_bytes
 
 TASK_COLUMNS = 4
 """Tasks up to which the table has a column for each; settings.parquet has any number."""

@@ -9,20 +9,10 @@ import pyarrow.compute as pc
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import Point, Recommendation
 from encore.featurestore import Store
-from encore.featurestore.common import counted
+from encore.featurestore.common import counted, human_bytes
 
 RISING_BY_CHANCE = 0.1
 """Share of heads whose dev accuracy may rise to the last without a remark."""
-
-UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-
-
-def human_bytes(count: float) -> str:
-    """Bytes in decimal units, three digits."""
-    unit = 0
-    while round(count, 0 if count >= 100 else 1) >= 1000 and unit < len(UNITS) - 1:
-        count, unit = count / 1000, unit + 1
-    return f"{count:.0f} {UNITS[unit]}" if unit == 0 or count >= 100 else f"{count:.3g} {UNITS[unit]}"
 
 
 def percent(share: float) -> str:

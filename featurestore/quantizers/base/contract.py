@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from encore.featurestore.common import torch
+from encore.featurestore.errors import UsageError
 
 
 class Calibration(Protocol):
@@ -85,3 +86,23 @@ class Quantizer(Protocol):
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`."""
         ...
+
+
+class PlainRequest:
+    """A quantizer whose request is its kind alone."""
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def parse(cls, words: tuple[str, ...]) -> Self:
+        """The quantizer; raise UsageError if anything follows the kind."""
+        if words:
+            raise UsageError(
+                f"quantizer {':'.join((cls.kind, *words))!r}: {cls.kind} takes no options; ask for {cls.kind}"
+            )
+        return cls()
+
+    @property
+    def request(self) -> str:
+        """The kind."""
+        return self.kind

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from encore.featurestore.quantizers.base.contract import Calibration
-from encore.featurestore.quantizers.base.plain import PlainRequest
+from encore.featurestore.quantizers.base.contract import Calibration, PlainRequest
 
 
 class FixedQuantizer(PlainRequest):

@@ -10,9 +10,8 @@ from typing import Any, Self
 
 from encore.featurestore.common import torch
 from encore.featurestore.errors import UsageError
-from encore.featurestore.quantizers.base.contract import Calibration
+from encore.featurestore.quantizers.base.contract import Calibration, PlainRequest
 from encore.featurestore.quantizers.base.histograms import Histogram
-from encore.featurestore.quantizers.base.plain import PlainRequest
 from encore.featurestore.quantizers.base.ranges import Range
 
 

@@ -118,22 +118,6 @@ def test_a_file_of_predict_learns_of_the_training_from_the_heads_own_folder(
         assert found["trained_on"] == 30
 
 
-def test_a_head_that_an_older_release_saved_takes_nothing_from_what_its_copy_says(
-    loop: Loop, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree(loop.head, loop.older)
-    file = Path(loop.older) / "head.json"
-    file.write_text(
-        json.dumps({key: value for key, value in json.loads(file.read_text()).items() if key != "trained_on"})
-    )
-    labels = loop.labels(range(30), [True, False] * 15)
-    found = [
-        json.loads(evaluate(capsys, source, labels, "--head", loop.older, "--json")[1])["trained_on"]
-        for source in (loop.predictions, str(loop.folder / "answers.parquet"))
-    ]
-    assert found == [30, None]
-
-
 def test_of_a_file_of_several_heads_the_classes_are_known_from_a_heads_own_folder(loop: Loop) -> None:
     answers = pq.read_table(loop.folder / "answers.parquet")
     other = pa.array(["other@0123456789ab"] * len(answers))

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from encore.encoders.batches.budget import Index
 from encore.encoders.batches.isolation import REASON_LENGTH, Done, Failed, run_batches
-from encore.encoders.batches.ragged import Index
 from encore.featurestore.common.panics import RustPanic
 
 LENGTHS = np.array([5, 1, 3, 5, 2])

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import CommitConflict, Store
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag, tags
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from encore.featurestore.common.panics import RustPanic, panics_as_errors, without_quotes
+from encore.featurestore.common.panics import RustPanic, panics_as_errors
 from tests.panics import panic
 
 
@@ -27,20 +27,3 @@ def test_what_is_no_panic_passes_as_it_is(other: type[BaseException]) -> None:
 
 def test_what_a_function_returns_stays_its_value() -> None:
     assert panics_as_errors()(len)("abc") == 3
-
-
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        (
-            "byte index 5 is not a char boundary; it is inside 'é' of `the\ntext`",
-            "byte index 5 is not a char boundary; it is inside … of …",
-        ),
-        ("slice of `a text that is cut", "slice of …"),
-        ("Could not convert 'a text' with type str", "Could not convert … with type str"),
-        ('cannot parse "a text"', "cannot parse …"),
-        ("boom", "boom"),
-    ],
-)
-def test_what_a_library_quotes_is_left_out(said: str, kept: str) -> None:
-    assert without_quotes(RustPanic(said)) == kept

@@ -15,7 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.format.names import LIMIT, SHORT, all_match, is_below_attempt, is_count, is_long, is_short
+from encore.featurestore.format.names import (
+    COUNT_LIMIT,
+    SHORT,
+    all_match,
+    is_below_attempt,
+    is_count,
+    is_long,
+    is_short,
+)
 from encore.featurestore.format.seal import seal
 from encore.featurestore.history.tags import add_tag, tags
 from encore.featurestore.history.versions import EntryList, Manifest, list_path
@@ -50,11 +58,11 @@ def test_objects_of_a_segment_are_those_that_it_has(path: str) -> None:
         assert not is_below_attempt(other)
 
 
-@pytest.mark.parametrize("value", [-1, LIMIT, 10**30, True, 1.0, float("nan"), "1", None, [1]])
+@pytest.mark.parametrize("value", [-1, COUNT_LIMIT, 10**30, True, 1.0, float("nan"), "1", None, [1]])
 def test_numbers_count_something(value: object) -> None:
     assert not is_count(value)
     assert is_count(0)
-    assert is_count(LIMIT - 1)
+    assert is_count(COUNT_LIMIT - 1)
 
 
 @pytest.fixture
@@ -72,7 +80,7 @@ class TestLists:
         {"record": ID},
         {"deletions": "../x"},
         {"documents": -1},
-        {"rows": LIMIT},
+        {"rows": COUNT_LIMIT},
         {"stored_bytes": -1},
         {"deleted": 3},
         {"documents": 1 << 40},

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore.format.references import get_named
+from encore.featurestore.format.references import read_reference
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history.versions import list_path
 from encore.featurestore.removal.vacuum import vacuum
@@ -41,7 +41,7 @@ def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone
     path = names(store)[0]
     data = store.objects.get(path)
     retire(store.objects, path)
-    assert get_named(store.objects, path, None, sha256(data).hexdigest()) == data
+    assert read_reference(store.objects, path, None, sha256(data).hexdigest()) == data
     assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
     assert verify(store.uri, deep=True).findings == ()
     vacuum(store.objects, age_limit=timedelta(0))
@@ -58,7 +58,7 @@ def test_a_tombstone_that_holds_another_record_than_was_listed_is_not_read_throu
     store.objects.put(path, listed.replace(b'"tokens"', b'"Tokens"'))
     retire(store.objects, path)
     with pytest.raises(StoreError, match=f"{path}: missing"):
-        get_named(store.objects, path, None, sha256(listed).hexdigest())
+        read_reference(store.objects, path, None, sha256(listed).hexdigest())
 
 
 @pytest.mark.parametrize("kind", range(3))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import StoreError
-from encore.featurestore.format.tombstones import EMPTIED, is_emptied, look, opened, retire, tombstone
+from encore.featurestore.format.tombstones import EMPTIED, is_emptied, object_state, opened, retire, tombstone
 from encore.featurestore.storage.objects import Objects
 
 PATH = "manifests/00000000000000000001.json"
@@ -21,7 +21,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
 def test_it_holds_what_it_took(objects: Objects) -> None:
     objects.put(PATH, b'{"version": 1}')
     retire(objects, PATH)
-    found = look(objects, PATH)
+    found = object_state(objects, PATH)
     assert found is not None
     assert (found.content, found.retired) == (b'{"version": 1}', True)
     assert not objects.create(PATH, b"x"), "the name is taken"
@@ -56,7 +56,7 @@ def test_a_listing_tells_an_emptied_one_by_its_size(objects: Objects) -> None:
 
 
 def test_nothing_lies_under_a_name_that_nobody_took(objects: Objects) -> None:
-    assert look(objects, PATH) is None
+    assert object_state(objects, PATH) is None
 
 
 @pytest.mark.parametrize("held", [None, b"{}"])

@@ -23,11 +23,12 @@ from encore.featurestore import Change, CommitConflict, FeatureSpec, Store, Usag
 from encore.featurestore.documents.ids import key_hashes, text_digests
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import add_tag, remove_tag
 from encore.featurestore.history.versions import EMPTY
 from encore.featurestore.removal import forget, sweep
-from encore.featurestore.removal.forget import Removal, remove_forgotten, rewrite
+from encore.featurestore.removal.forget import ForgetReport, remove_forgotten, rewrite
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import record_path
@@ -121,7 +122,7 @@ def newest(store: Store) -> Store:
     return forget.newest(store)
 
 
-def forget_all(store: Store, age_limit: timedelta = timedelta(days=7)) -> Removal:
+def forget_all(store: Store, age_limit: timedelta = timedelta(days=7)) -> ForgetReport:
     rewrite(store)
     return remove_forgotten(store, age_limit=age_limit)
 
@@ -208,7 +209,7 @@ class TestNothingIsLeft:
         assert would.complete
 
 
-def paths(done: Removal) -> set[str]:
+def paths(done: ForgetReport) -> set[str]:
     return {stored.path for found in done.removed.values() for stored in found}
 
 
@@ -225,7 +226,7 @@ class TestTags:
         # The paper's segments have both documents twice, and the old text of document-3; the thesis's have them once.
         assert done.tags == {"paper": 5, "thesis": 3}
         assert not done.complete
-        log = forget.version_log(store.objects)
+        log = version_log(store.objects)
         assert held(Store(store.objects, store.spec, log.at(5))) == tagged
         assert held(newest(store)) == expected(LIVE, spec())
         if store.uri != "memory":
@@ -342,7 +343,7 @@ class TestJobsAtWork:
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
-        patch.setattr(import_module("encore.featurestore.commits.change"), "require_present", lambda *_: None)
+        patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
         commit(store, change)
 
 

@@ -15,28 +15,28 @@ import pytest
 from encore.featurestore import CommitConflict, Store, UsageError, commit
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag, remove_tag, tag_path, tags
 from encore.featurestore.history.versions import VersionLog, manifest_path
 from encore.featurestore.removal import sweep
-from encore.featurestore.removal.forget import Removal, remove_forgotten
+from encore.featurestore.removal.forget import ForgetReport, remove_forgotten
 from encore.featurestore.removal.vacuum import Vacuum, vacuum
 from encore.featurestore.repair.execution import carry_out
 from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.salvage import find_salvage, list_again
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import entry_table
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, spec_of
 from tests.featurestore.damage import pairs_of
 
 NOW = timedelta(0)
 vacuums = import_module("encore.featurestore.removal.vacuum")
-commits = import_module("encore.featurestore.commits.change")
+commits = import_module("encore.featurestore.commits.publication")
 
 
 @pytest.fixture
@@ -303,17 +303,17 @@ def test_a_repair_that_slept_over_a_vacuum_hides_what_it_is_to_hide(
     compact(Store.open(store.uri))
     store = Store.open(store.uri)
     found = find_salvage(store, pairs_of({"a": "1"}))
-    doomed: list[str] = []
+    orphans: list[str] = []
 
     def slept() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(Objects, "delete", lambda _, paths: doomed.extend(paths))
+            patch.setattr(Objects, "delete", lambda _, paths: orphans.extend(paths))
             vacuum(store.objects, age_limit=NOW)
 
     at_first(monkeypatch, VersionLog, "_create", slept)
-    list_again(store, found, Aside(store.objects, "salvage"))
-    assert any(path.startswith("deletions/") for path in doomed)
-    store.objects.delete(doomed)
+    list_again(store, found, Quarantine(store.objects, "salvage"))
+    assert any(path.startswith("deletions/") for path in orphans)
+    store.objects.delete(orphans)
     assert sound(store, {"a": "1", "b": "changed"})
 
 
@@ -330,7 +330,7 @@ def half_taken(store: Store) -> Store:
     [lambda store, **how: vacuum(store.objects, age_limit=NOW, **how), partial(remove_forgotten, age_limit=NOW)],
 )
 def test_a_dry_run_spares_what_a_half_taken_snapshot_with_a_tag_needs(
-    store: Store, take: Callable[..., Vacuum | Removal]
+    store: Store, take: Callable[..., Vacuum | ForgetReport]
 ) -> None:
     store = half_taken(store)
     store = Store.open(store.uri)

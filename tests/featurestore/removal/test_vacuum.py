@@ -14,7 +14,8 @@ import pytest
 from obstore.store import LocalStore
 
 from encore.featurestore import Change, Store, StoreError, UsageError, commit
-from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.format.tombstones import EMPTIED, object_state, retire
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.history.versions import manifest_path
 from encore.featurestore.removal.live_set import KeepRule
@@ -22,7 +23,6 @@ from encore.featurestore.removal.vacuum import Vacuum, vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, spec_of, write
 from tests.featurestore.grown_stores import NOW, age, digests, needed, paths
@@ -192,7 +192,7 @@ class TestAge:
         age(busy, 24 * 8)
         retire(busy.objects, manifest_path(2))
         assert vacuum(busy.objects).kept == (7, 8)
-        left = look(busy.objects, manifest_path(2))
+        left = object_state(busy.objects, manifest_path(2))
         assert left is not None
         assert left.retired
         assert left.content is not None

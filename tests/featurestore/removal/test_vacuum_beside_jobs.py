@@ -10,7 +10,8 @@ import pytest
 
 from encore.featurestore import Change, CommitConflict, Store, UsageError, commit
 from encore.featurestore.format.seal import seal
-from encore.featurestore.format.tombstones import EMPTIED, look, retire
+from encore.featurestore.format.tombstones import EMPTIED, object_state, retire
+from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.history.versions import manifest_path
 from encore.featurestore.removal import sweep
@@ -20,7 +21,6 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import entry_table
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import change_to, expected, held, put, write
 from tests.featurestore.grown_stores import NOW, age, digests, needed, paths
@@ -42,7 +42,7 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
-        patch.setattr(import_module("encore.featurestore.commits.change"), "require_present", lambda *_: None)
+        patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
         commit(store, change)
 
 
@@ -79,14 +79,14 @@ def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_
 
     def listed(*arguments: Any) -> None:
         unseen(monkeypatch, store, change)
-        seen.append((look(store.objects, path).retired, held(Store.open(store.uri))))
+        seen.append((object_state(store.objects, path).retired, held(Store.open(store.uri))))
         assert verify(store.uri, deep=True).findings == ()
         fence(*arguments)
 
     monkeypatch.setattr(sweep, "_publish_nothing", listed)
     assert vacuum(store.objects).attempts == []
     assert seen == [(True, expected({"a": "1"}, store.spec))]
-    assert not look(store.objects, path).retired
+    assert not object_state(store.objects, path).retired
     assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
 
 
@@ -130,7 +130,7 @@ def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone
     """The whole vacuum runs between a commit's look and its snapshot."""
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
-    module = import_module("encore.featurestore.commits.change")
+    module = import_module("encore.featurestore.commits.publication")
     look = module.require_present
 
     def then_vacuum(*arguments: Any) -> None:
@@ -232,7 +232,7 @@ def test_a_segment_that_lacks_any_object_is_not_listed(store: Store) -> None:
 
 def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(busy: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before_it = digests(busy, 2, 7)
-    monkeypatch.setattr(sweep, "THREADS", 1)
+    monkeypatch.setattr(sweep, "REQUESTS_AT_ONCE", 1)
     before(monkeypatch, "retire", lambda _: add_tag(busy.objects, "late", 2))
     assert vacuum(busy.objects, age_limit=NOW).kept == (2, 7, 8)
     assert digests(busy, 2, 7) == before_it

@@ -69,7 +69,7 @@ def check_repair(
     done = mend(objects)
     assert verify(objects.uri, deep=True).findings == ()
     # Of documents that were deleted in a snapshot that is lost, the corpus alone tells.
-    store, _ = bring_back(objects, prune=done.state.is_older)
+    store, _ = bring_back(objects, prune=done.survey.is_older)
     assert verify(objects.uri, deep=True).findings == ()
     assert store.digest() == Store.open(objects.uri).digest() == digest
     assert blocked(objects).mask(BLOCKED).all()

@@ -11,7 +11,8 @@ import pytest
 
 from encore.featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
 from encore.featurestore.format.seal import seal
-from encore.featurestore.format.tombstones import look
+from encore.featurestore.format.tombstones import object_state
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import tags
 from encore.featurestore.history.versions import list_path, manifest_path
@@ -19,13 +20,12 @@ from encore.featurestore.removal.forget import remove_forgotten
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.repair.execution import carry_out
 from encore.featurestore.repair.plan import plan_repair
-from encore.featurestore.repair.quarantine import Aside
+from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.salvage import find_salvage, list_again
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, write
 from tests.featurestore.damage import (
@@ -47,7 +47,7 @@ def test_a_sound_store_needs_nothing(store: Store) -> None:
     before = tree(store.objects)
     plan = plan_repair(store.objects)
     assert not plan.needed
-    assert plan.state.retired == ()
+    assert plan.survey.retired == ()
     assert tree(store.objects) == before
 
 
@@ -57,10 +57,10 @@ def test_the_plan_says_what_is_lost_and_changes_nothing(store: Store) -> None:
     before = tree(store.objects)
     plan = plan_repair(store.objects)
     assert tree(store.objects) == before
-    assert [(entry.segment, reason) for entry, reason in plan.state.unlisted] == [(segment, "damaged")]
-    assert plan.state.lost == store.entries[0].live
-    assert plan.state.retired == tuple(range(1, store.version + 1))
-    assert plan.state.tags == ("first", "v1")
+    assert [(entry.segment, reason) for entry, reason in plan.survey.unlisted] == [(segment, "damaged")]
+    assert plan.survey.lost == store.entries[0].live
+    assert plan.survey.retired == tuple(range(1, store.version + 1))
+    assert plan.survey.tags == ("first", "v1")
     assert json.loads(json.dumps(plan.to_dict()))["lost"] == store.entries[0].live
 
 
@@ -74,9 +74,9 @@ def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Store) ->
     kept = {path.removeprefix(f"aside/{done.repair}/"): data for path, data in tree(store.objects).items()}
     assert kept[path] == damaged
     assert kept[record_path(entry.segment)] == record
-    assert {manifest_path(number) for number in done.state.retired} < kept.keys()
-    for name in (record_path(entry.segment), *map(manifest_path, done.state.retired)):
-        found = look(store.objects, name)
+    assert {manifest_path(number) for number in done.survey.retired} < kept.keys()
+    for name in (record_path(entry.segment), *map(manifest_path, done.survey.retired)):
+        found = object_state(store.objects, name)
         assert found is not None
         assert (found.retired, found.content) == (True, None)
     newest = Store.open(store.uri)
@@ -110,7 +110,7 @@ def test_an_unreadable_newest_manifest_puts_the_snapshot_before_it_in_force(stor
         Store.open(store.uri)
     before = expected({d: t for d, t in TEXTS.items() if int(d[4:]) < 14} | {"doc-12": "text 12"}, SPEC)
     done = mend(store.objects)
-    assert (done.state.base.version, done.snapshot) == (store.version - 1, store.version + 1)
+    assert (done.survey.base.version, done.snapshot) == (store.version - 1, store.version + 1)
     assert held(Store.open(store.uri)) == before
     assert tags(store.objects) == {"first": 2, "v1": 4}
     assert findings(store) == ()
@@ -138,7 +138,7 @@ def test_everything_that_the_last_commit_wrote_may_be_torn(store: Store) -> None
 def test_numbers_of_manifests_that_are_missing_are_taken(store: Store) -> None:
     store.objects.delete([manifest_path(2), manifest_path(3)])
     done = mend(store.objects)
-    assert (done.state.retired, done.state.tags) == ((2, 3), ("first",))
+    assert (done.survey.retired, done.survey.tags) == ((2, 3), ("first",))
     assert findings(store) == ()
 
 
@@ -158,7 +158,7 @@ def test_segments_of_a_lost_list_are_listed_again_and_nothing_is_encoded(tmp_pat
     for part in store.manifest.lists:
         store.objects.delete([list_path(part.digest)])
     done = mend(store.objects)
-    assert (done.state.base.version, done.state.lost) == (0, len(TEXTS))
+    assert (done.survey.base.version, done.survey.lost) == (0, len(TEXTS))
     again, salvaged = bring_back(store.objects)
     assert salvaged == len(TEXTS)
     assert {entry.segment: entry.attempt for entry in again.entries}.items() <= attempts.items()
@@ -173,7 +173,7 @@ def test_a_segment_that_is_listed_again_hides_what_the_corpus_lacks_or_has_anew(
     mend(objects)
     wanted = {"doc-2": "changed", "doc-1": "text 1", "doc-15": "never stored"}
     listed = list_again(
-        Store.open(store.uri), find_salvage(Store.open(store.uri), pairs_of(wanted)), Aside(objects, "x")
+        Store.open(store.uri), find_salvage(Store.open(store.uri), pairs_of(wanted)), Quarantine(objects, "x")
     )
     found = held(listed)
     assert {found.get("doc-1"), found.get("doc-2")} == set(
@@ -192,7 +192,7 @@ def test_a_salvaged_segment_takes_nothing_from_what_others_commit_meanwhile(stor
     seen = Store.open(store.uri)
     found = find_salvage(seen, pairs_of({"doc-14": "text 14"}))
     others = put(Store.open(store.uri), {"doc-15": "from elsewhere"})
-    listed = list_again(seen, found, Aside(store.objects, "x"))
+    listed = list_again(seen, found, Quarantine(store.objects, "x"))
     assert listed.version > others.version
     both = expected({"doc-14": "text 14", "doc-15": "from elsewhere"}, SPEC)
     assert {d: b for d, b in held(listed).items() if d in both} == both
@@ -210,7 +210,7 @@ def test_a_damaged_segment_that_no_list_names_is_not_listed_again(store: Store) 
     assert entry.segment not in again.listed
     assert held(again) == expected(TEXTS, SPEC)
     assert findings(store) == ()
-    found = look(store.objects, record_path(entry.segment))
+    found = object_state(store.objects, record_path(entry.segment))
     assert found is not None
     assert found.retired
 

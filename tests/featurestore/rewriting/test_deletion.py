@@ -142,7 +142,7 @@ class TestBlocking:
             return seen
 
         # The package exports a function of the module's name.
-        monkeypatch.setattr(sys.modules["encore.featurestore.commits.change"], "blocked", look)
+        monkeypatch.setattr(sys.modules["encore.featurestore.commits.publication"], "blocked", look)
         commit(store, change)
         wanted = TEXTS | {"new": "x", "other": "y", "doc-1": "changed"}
         assert holds(store, {doc_id: text for doc_id, text in wanted.items() if doc_id not in ids})

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Store, StoreError
+from encore.featurestore.format.seal import seal
 from encore.featurestore.history.store_file import read_spec
 from encore.featurestore.segments.codecs import decoder
 from encore.featurestore.segments.entries import SegmentEntry
@@ -178,8 +179,6 @@ def changed_spec(document: dict[str, Any], change: dict[str, Any]) -> dict[str, 
 def test_a_spec_of_other_values_is_damage(store: Store, change: dict[str, Any]) -> None:
     document = json.loads(store.objects.get("store.json"))
     del document["checksum"]
-    store.objects.put("store.json", json.dumps(document).encode())
-    assert read_spec(store.objects) == store.spec
-    store.objects.put("store.json", json.dumps(changed_spec(document, change)).encode())
+    store.objects.put("store.json", seal(changed_spec(document, change)))
     with pytest.raises(StoreError, match=r"/store.json: damaged: the spec cannot be read: "):
         read_spec(store.objects)

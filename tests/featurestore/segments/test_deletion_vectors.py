@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +57,3 @@ def test_every_flipped_byte_is_refused(objects: Objects) -> None:
         objects.put(f"deletions/{digest}", data[:at] + bytes([data[at] ^ 0x41]) + data[at + 1 :])
         with pytest.raises(StoreError, match=f"/deletions/{digest}: damaged: "):
             read_deletions(objects, digest)
-
-
-def test_a_vector_named_after_its_positions_is_read(objects: Objects) -> None:
-    """As the first ones were."""
-    vector = np.array([3, 5, 1000])
-    digest = hashlib.sha256(vector.astype("<i8").tobytes()).hexdigest()[:32]
-    objects.put(f"deletions/{digest}", objects.get(f"deletions/{write_deletions(objects, vector)}"))
-    assert read_deletions(objects, digest).tolist() == [3, 5, 1000]

@@ -17,7 +17,7 @@ from encore.featurestore.errors import StoreError
 from encore.featurestore.history.versions import EMPTY, VersionLog
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage import sync
-from encore.featurestore.storage.cache import RememberedObjects
+from encore.featurestore.storage.cache import CachedObjects
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.storage.sync import NO_SYNC
 from tests.featurestore.building import spec_of, write
@@ -158,7 +158,7 @@ def test_a_publish_syncs_all_that_was_written_before_the_manifest_has_its_name(
     objects.put("segments/x", b"mine")
     objects.put("segments/y", b"theirs", lasting=False)
     events.clear()
-    log = VersionLog(RememberedObjects(objects), SCHEMA, ("key",))
+    log = VersionLog(CachedObjects(objects), SCHEMA, ("key",))
     assert log.publish(EMPTY, "encode", {}, pa.table({"key": ["a"]}, SCHEMA), also=["segments/y"]) is not None
     order = {event: place for place, event in enumerate(events)}
     named = order["link root/manifests/00000000000000000001.json"]

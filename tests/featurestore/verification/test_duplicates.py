@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from encore.featurestore.verification.duplicates import LIFE, LifeFiles, lives_of_segment
 
 SNAPSHOTS = 5
-Listing = list[frozenset[int] | None]
+SegmentSpans = list[frozenset[int] | None]
 """For each snapshot: the deleted positions under which a segment is listed, or None where it is not."""
 
 DOCUMENTS = st.lists(st.integers(0, 3), min_size=1, max_size=4)
@@ -21,13 +21,13 @@ DOCUMENTS = st.lists(st.integers(0, 3), min_size=1, max_size=4)
 
 
 @st.composite
-def segments(draw: st.DrawFn) -> tuple[list[int], Listing]:
+def segments(draw: st.DrawFn) -> tuple[list[int], SegmentSpans]:
     keys = draw(DOCUMENTS)
     deleted = st.none() | st.frozensets(st.integers(0, len(keys) - 1))
     return keys, draw(st.lists(deleted, min_size=SNAPSHOTS, max_size=SNAPSHOTS))
 
 
-def spans_of(listing: Listing) -> list[tuple[int, int, np.ndarray]]:
+def spans_of(listing: SegmentSpans) -> list[tuple[int, int, np.ndarray]]:
     """Neighbouring snapshots that list a segment alike."""
     spans: list[tuple[int, int, np.ndarray]] = []
     for at, deleted in enumerate(listing):
@@ -46,7 +46,7 @@ def key_words(keys: list[int]) -> np.ndarray:
     return np.array([(key // 2 << 63, key % 2) for key in keys], np.uint64).reshape(-1, 2)
 
 
-def twice(found: list[tuple[list[int], Listing]], snapshot: int) -> set[int]:
+def twice(found: list[tuple[list[int], SegmentSpans]], snapshot: int) -> set[int]:
     """Keys that live more than once in a snapshot, by counting."""
     counts = Counter(
         key
@@ -65,7 +65,7 @@ def test_what_overlaps_is_what_a_count_finds(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     documents_a_file: int,
-    found: list[tuple[list[int], Listing]],
+    found: list[tuple[list[int], SegmentSpans]],
 ) -> None:
     monkeypatch.setattr("encore.featurestore.verification.duplicates.PARTITION_DOCUMENTS", documents_a_file)
     lives = LifeFiles(str(tmp_path_factory.mktemp("lives")), sum(len(keys) for keys, _ in found))

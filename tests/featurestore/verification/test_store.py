@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Change, FeatureBlock, Store, StoreError, UsageError, commit
+from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import block
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.history.versions import Manifest
@@ -29,9 +30,8 @@ from encore.featurestore.segments.entries import SegmentEntry, entry_table, snap
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
 from encore.featurestore.segments.writer import EncodingCounts, read_record, write_segment
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import version_log
 from encore.featurestore.verification.findings import Audit
-from encore.featurestore.verification.lists import Listing
+from encore.featurestore.verification.lists import SegmentSpans
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import block_of, expected, held, put, spec_of, write
 from tests.featurestore.segments.test_writer import SPECS
@@ -86,10 +86,10 @@ class TestBesideARemoval:
         store = put(put(store, TEXTS), MORE)
         compact(store)
         module = import_module("encore.featurestore.verification.store")
-        read, looks = module.read_listing, []
+        read, looks = module.read_spans, []
 
-        def vacuumed(audit: Audit, manifests: Sequence[Manifest]) -> Listing:
-            listing: Listing = read(audit, manifests)
+        def vacuumed(audit: Audit, manifests: Sequence[Manifest]) -> SegmentSpans:
+            listing: SegmentSpans = read(audit, manifests)
             if not looks:
                 vacuum(store.objects, age_limit=timedelta(0))
             looks.append(len(listing.spans))
@@ -143,16 +143,6 @@ class TestSound:
         verify(store.uri, deep=True)
         assert {path: store.objects.get(path) for path, _ in store.objects.walk()} == before
 
-    def test_a_store_from_before_there_were_checksums_is_clean(self, store: Store) -> None:
-        put(store, TEXTS)
-        for path in ("store.json", f"manifests/{1:020d}.json"):
-            document = json.loads(store.objects.get(path))
-            del document["checksum"]
-            store.objects.put(path, json.dumps(document, indent=1).encode())
-        assert problems(store) == {}
-        store.objects.put("store.json", store.objects.get("store.json").replace(b'"store_id"', b'"store_ie"'))
-        assert problems(store) == {"store.json": "damaged: store_ie is not what a store says of itself"}
-
     def test_what_nobody_refers_to_is_counted_and_is_no_damage(self, store: Store) -> None:
         store = put(store, TEXTS)
         write(store, MORE)
@@ -203,14 +193,6 @@ class TestSnapshots:
             store = put(store, {f"{i}": f"{i}"})
         store.objects.delete([f"manifests/{number:020d}.json" for number in (2, 3)])
         assert problems(store) == {f"manifests/{2:020d}.json": "missing: snapshot 2 and those up to 3 between 1 and 4"}
-
-    def test_between_snapshots_that_tags_keep_there_may_be_gaps(self, store: Store) -> None:
-        """As a vacuum leaves them."""
-        for i in range(6):
-            store = put(store, {f"{i}": f"{i}"})
-        add_tag(store.objects, "a", 2)
-        store.objects.delete([f"manifests/{number:020d}.json" for number in (1, 3, 4)])
-        assert problems(store) == {}
 
     def test_a_tag_whose_snapshot_has_gone_is_named(self, store: Store) -> None:
         store = put(put(put(store, TEXTS), MORE), {"a": "a"})

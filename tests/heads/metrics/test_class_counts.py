@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from encore.heads.metrics import class_counts
 from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
 from encore.heads.metrics.confusion import Confusion
+from tests.heads.metrics.matrices import confusion_of
 
 THREE = np.array([[5, 1, 0], [2, 3, 1], [0, 0, 4]])
 """Rows are the truth. Class F1: 10/13, 6/10, 8/9."""
 
 
 def counts(confusion: np.ndarray) -> ClassCounts:
-    return ClassCounts.of(Confusion.from_rows(confusion.tolist()))
+    return ClassCounts.of(confusion_of(confusion))
 
 
 def intervals_of(confusion: np.ndarray) -> dict[str, tuple[float, float] | None]:
-    return bootstrap_intervals(Confusion.from_rows(confusion.tolist()))
+    return bootstrap_intervals(confusion_of(confusion))
 
 
 def interval_of(confusion: np.ndarray, metric: str) -> tuple[float, float]:
@@ -93,7 +94,7 @@ def test_wilson_intervals_are_those_of_the_tables(right: int, documents: int, lo
 def test_bootstrap_intervals_are_in_range_and_the_same_however_many_samples_are_drawn_at_once(
     cells: list[int], at_once: int
 ) -> None:
-    confusion = Confusion.from_rows(np.array(cells).reshape(3, 3).tolist())
+    confusion = confusion_of(np.array(cells).reshape(3, 3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(class_counts, "RESAMPLES", 50)
         intervals = bootstrap_intervals(confusion)

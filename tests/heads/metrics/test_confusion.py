@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.heads.metrics.confusion import Confusion
+from tests.heads.metrics.matrices import confusion_of
 
 
 def test_documents_are_counted_truth_by_row_and_prediction_by_column() -> None:
@@ -25,10 +26,9 @@ def matrices(size: int) -> st.SearchStrategy[list[list[int]]]:
 
 @given(st.integers(1, 6).flatmap(matrices))
 def test_a_whole_matrix_and_its_cells_say_the_same(rows: list[list[int]]) -> None:
-    confusion = Confusion.from_rows(rows)
+    confusion = confusion_of(np.array(rows))
     assert confusion.to_rows() == rows
     assert Confusion.from_json(confusion.to_json(), len(rows)) == confusion
-    assert Confusion.from_json(rows, len(rows)) == confusion
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,7 @@ def test_a_whole_matrix_and_its_cells_say_the_same(rows: list[list[int]]) -> Non
         {"truth": [0], "predicted": [0], "documents": [1, 1]},
         {"truth": [0], "predicted": [0]},
         {"truth": 0, "predicted": 0, "documents": 1},
-        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-        [[1], [0, 1]],
-        [[1, 0], [0, -1]],
-        [[1, 0], [0, "a"]],
-        ["ab", "cd"],
-        [[], []],
+        [[1, 0], [0, 1]],
         "ab",
         None,
     ],

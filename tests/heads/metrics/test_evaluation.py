@@ -26,13 +26,6 @@ def test_an_evaluation_travels_as_json() -> None:
     assert document["confusion"] == {"truth": [0, 1, 2, 2], "predicted": [0, 1, 1, 2], "documents": [1, 1, 1, 1]}
 
 
-def test_an_evaluation_with_its_whole_matrix_as_heads_held_it_is_read() -> None:
-    evaluation = evaluation_of([0, 1, 2, 2, 2], [0, 1, 1, 2, 2])
-    document = evaluation.to_dict() | {"confusion": [[1, 0, 0], [0, 1, 0], [0, 1, 2]]}
-    del document["trained_on"]
-    assert Evaluation.from_dict(document) == evaluation
-
-
 def test_many_classes_take_as_much_room_as_documents() -> None:
     truth = np.random.default_rng(0).integers(0, 50_000, 300)
     names = tuple(map(str, range(50_000)))

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import pytest
 
 from encore.featurestore.storage.objects import Objects
-from encore.featurestore.store import Store
 from encore.pipelines.backfill import job
 from encore.pipelines.predictions.files import new_path
 from encore.pipelines.removal.orphans import remove, unlisted
@@ -147,13 +146,6 @@ def test_each_head_is_listed_once_for_all_of_its_segments(folder: Folder, monkey
     monkeypatch.setattr("encore.pipelines.backfill.job.run_to_end", lambda *_: None)
     folder.backfill()
     assert sum(path.startswith("head=") for path in asked) == 1
-
-
-def test_an_older_name_is_adopted_too(folder: Folder) -> None:
-    for number, entry in enumerate(Store.open(folder.store.uri).entries):
-        path = of_segment(folder, number)
-        path.rename(path.with_name(f"{entry.segment}-all.parquet"))
-    assert folder.counts() == {"adopted": 13}
 
 
 def test_what_a_vacuum_takes_after_the_plan_is_scored(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

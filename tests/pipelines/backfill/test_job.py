@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from encore.featurestore import Change, DataError, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
-from encore.featurestore.segments.reader import SegmentReader
+from encore.featurestore import Change, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings
 from encore.heads.scoring import scorer
@@ -403,13 +402,3 @@ def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known
     stored = Predictions.open(str(tmp_path / "out")).read("pair").sort_by("doc_id")
     assert predicted["doc_id"].to_pylist() == stored["doc_id"].to_pylist()
     np.testing.assert_allclose(predicted["score"].to_numpy(), stored["score"].to_numpy(), atol=1e-5)
-    real = SegmentReader.index
-
-    def uncounted(reader: SegmentReader, columns: Sequence[str] | None = None) -> pa.Table:
-        index = real(reader, columns)
-        place = index.column_names.index("n_first_tokens")
-        return index.set_column(place, "n_first_tokens", pa.nulls(index.num_rows, pa.int32()))
-
-    monkeypatch.setattr(SegmentReader, "index", uncounted)
-    with pytest.raises(DataError, match="leave that head out, or encode into a new store"):
-        backfill(BackfillRequest(uri, (str(tmp_path / "pair"),), str(tmp_path / "other")))

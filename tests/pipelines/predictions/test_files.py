@@ -17,7 +17,7 @@ from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_pro
 from encore.pipelines.removal.forgetting import forget
 from tests.pipelines.predictions.building import Folder
 
-HEAD, SEGMENT, VECTOR = "topic@0123456789ab", "a" * 32, "b" * 32
+HEAD, SEGMENT, VECTOR, WORD = "topic@0123456789ab", "a" * 32, "b" * 32, "0" * 16
 ENTRY = SegmentEntry(SEGMENT, "1", "2", 5, 5, 5, 5, 5)
 
 
@@ -38,32 +38,28 @@ def test_names_say_head_segment_and_vector() -> None:
     assert is_right(row(new_path(HEAD, ENTRY.without(VECTOR, 2)), deletions=VECTOR))
 
 
-@pytest.mark.parametrize("deletions", [None, VECTOR])
-def test_names_of_older_releases_are_right(deletions: str | None) -> None:
-    assert is_right(row(f"head={HEAD}/{SEGMENT}-{deletions or 'all'}.parquet", deletions=deletions))
-
-
 FOREIGN: dict[str, PredictionFile] = {
     "another file": row("notes/thesis.parquet"),
-    "out of the folder": row(f"head={HEAD}/../../{SEGMENT}-all.parquet"),
-    "an absolute path": row(f"/head={HEAD}/{SEGMENT}-all.parquet"),
-    "a folder below": row(f"head={HEAD}/deep/{SEGMENT}-all.parquet"),
-    "a folder above": row(f"link/head={HEAD}/{SEGMENT}-all.parquet"),
+    "out of the folder": row(f"head={HEAD}/../../{SEGMENT}-all-{WORD}.parquet"),
+    "an absolute path": row(f"/head={HEAD}/{SEGMENT}-all-{WORD}.parquet"),
+    "a folder below": row(f"head={HEAD}/deep/{SEGMENT}-all-{WORD}.parquet"),
+    "a folder above": row(f"link/head={HEAD}/{SEGMENT}-all-{WORD}.parquet"),
     "the head's weights": row(f"heads/{HEAD}/weights.safetensors"),
     "a manifest": row("manifests/00000000000000000001.json"),
-    "another head": row(f"head=tone@0123456789ab/{SEGMENT}-all.parquet"),
-    "another segment": row(f"head={HEAD}/{'c' * 32}-all.parquet"),
-    "another vector": row(f"head={HEAD}/{SEGMENT}-{VECTOR}.parquet"),
-    "a vector too many": row(f"head={HEAD}/{SEGMENT}-all.parquet", deletions=VECTOR),
-    "no segment": row(f"head={HEAD}/x-all.parquet", segment="x"),
-    "no vector": row(f"head={HEAD}/{SEGMENT}-x.parquet", deletions="x"),
-    "no digest": row(f"head=topic/{SEGMENT}-all.parquet", head="topic"),
-    "dots for a head": row(f"head=../{SEGMENT}-all.parquet", head=".."),
+    "another head": row(f"head=tone@0123456789ab/{SEGMENT}-all-{WORD}.parquet"),
+    "another segment": row(f"head={HEAD}/{'c' * 32}-all-{WORD}.parquet"),
+    "another vector": row(f"head={HEAD}/{SEGMENT}-{VECTOR}-{WORD}.parquet"),
+    "a vector too many": row(f"head={HEAD}/{SEGMENT}-all-{WORD}.parquet", deletions=VECTOR),
+    "no segment": row(f"head={HEAD}/x-all-{WORD}.parquet", segment="x"),
+    "no vector": row(f"head={HEAD}/{SEGMENT}-x-{WORD}.parquet", deletions="x"),
+    "no digest": row(f"head=topic/{SEGMENT}-all-{WORD}.parquet", head="topic"),
+    "dots for a head": row(f"head=../{SEGMENT}-all-{WORD}.parquet", head=".."),
     "a word that is none": row(f"head={HEAD}/{SEGMENT}-all-zz.parquet"),
-    "a line break": row(f"head={HEAD}/{SEGMENT}-all.parquet\n"),
+    "no word": row(f"head={HEAD}/{SEGMENT}-all.parquet"),
+    "a line break": row(f"head={HEAD}/{SEGMENT}-all-{WORD}.parquet\n"),
     "nothing": row(""),
-    "less than none": row(f"head={HEAD}/{SEGMENT}-all.parquet", documents=-1),
-    "less than no bytes": row(f"head={HEAD}/{SEGMENT}-all.parquet", bytes=-1),
+    "less than none": row(f"head={HEAD}/{SEGMENT}-all-{WORD}.parquet", documents=-1),
+    "less than no bytes": row(f"head={HEAD}/{SEGMENT}-all-{WORD}.parquet", bytes=-1),
 }
 
 

@@ -250,7 +250,7 @@ def test_superseded_files_stay_until_a_vacuum(folder: Folder) -> None:
 
 
 HEAD = "tone@0123456789ab"
-ROW = PredictionFile(HEAD, "a" * 32, None, f"head={HEAD}/{'a' * 32}-all.parquet", 1, 1, 5, "f")
+ROW = PredictionFile(HEAD, "a" * 32, None, f"head={HEAD}/{'a' * 32}-all-{'0' * 16}.parquet", 1, 1, 5, "f")
 
 
 def work(*made: PredictionFile, planned_on: tuple[PredictionFile, ...] = (), newest: str = "ab") -> Work:

@@ -80,9 +80,9 @@ def test_what_was_damaged_is_encoded_again_as_it_was(made: Path, site: Path) -> 
     cut(objects_of(site), "store.json")
     before = Store.open(str(made / "store"))
     found, done = repaired(asked(site))
-    assert (found.to_encode - 2, done.exit_code) == (found.plan.state.lost, 0)
+    assert (found.to_encode - 2, done.exit_code) == (found.plan.survey.lost, 0)
     assert done.encoded is not None
-    assert done.encoded.document["documents"]["encoded"] == found.plan.state.lost
+    assert done.encoded.document["documents"]["encoded"] == found.plan.survey.lost
     after = Store.open(str(site / "store"))
     assert (after.digest(), after.spec) == (before.digest(), before.spec)
     assert verify(after.uri, deep=True).findings == ()
@@ -94,7 +94,7 @@ def test_segments_that_a_lost_list_named_are_not_encoded_again(made: Path, site:
     for manifest in (Store.open(objects.uri, version).manifest for version in (1, 2, 3)):
         objects.delete(list_path(part.digest) for part in manifest.lists)
     found, done = repaired(asked(site))
-    assert found.plan.state.base.version == 0
+    assert found.plan.survey.base.version == 0
     assert (found.salvage.documents, done.from_whole_segments, found.to_encode) == (COUNT, COUNT, 0)
     assert done.encoded is not None
     assert done.encoded.document["documents"]["encoded"] == 0

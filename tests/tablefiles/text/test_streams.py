@@ -28,10 +28,10 @@ def packed(codec):
     )
 
 
-CODECS = ["gz", "zst", "bz2", "lz4"]
+COMPRESSIONS = ["gz", "zst", "bz2", "lz4"]
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", COMPRESSIONS)
 def test_members_and_frames_that_follow_one_another_are_one_text(tmp_path, codec):
     pack = packed(codec)
     if codec == "lz4":

@@ -18,7 +18,7 @@ from encore.experiments.tradeoff.report.folder import check_folder, write_report
 from encore.experiments.tradeoff.report.page import build_page
 from encore.experiments.tradeoff.report.parquet_tables import CELL_SCHEMA, SETTING_SCHEMA
 from encore.experiments.tradeoff.report.png import compact
-from encore.experiments.tradeoff.report.wording import commands, human_bytes, recommendation_text
+from encore.experiments.tradeoff.report.wording import commands, recommendation_text
 from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from encore.featurestore import UsageError
 from tests.experiments.tradeoff.building import pair_store, request
@@ -183,14 +183,6 @@ def test_wrong_usage_exits_2(folder: Path, tmp_path: Path, capsys: pytest.Captur
     assert "expected TASK=TRAIN" in capsys.readouterr().err
     assert run([*words, f"t={tmp_path}/none.csv"]) == 2
     assert "no such file" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0.4, "0 B"), (999, "999 B"), (999.7, "1 KB"), (6713, "6.71 KB"), (33_500_000, "33.5 MB"), (999_999, "1 MB")],
-)
-def test_bytes_are_read_by_people(count: float, text: str) -> None:
-    assert human_bytes(count) == text
 
 
 def words_of(folder: Path, out: Path, task: str) -> list[str]:

@@ -1,0 +1,83 @@
+"""Whoever asks for the newest snapshot gets it, though a vacuum removes the one that was the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from encore.featurestore import Store, StoreError
+from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.removal.vacuum import vacuum
+from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.store import read_store
+from tests.featurestore.building import expected, held, put, spec_of
+
+READERS: dict[str, Callable[[Store], object]] = {
+    "scan": held,
+    "gather": lambda store: store.gather(["a", "b"]).doc_ids.to_pylist(),
+    "documents": lambda store: sorted(store.documents(["doc_id"])["doc_id"].to_pylist()),
+    "digest": lambda store: store.digest(),
+    "keys": lambda store: len(store.keys),
+    "contains": lambda store: store.contains(["a", "c"]).tolist(),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return put(put(Store.create(str(tmp_path / "store"), spec_of()), {"a": "1"}), {"b": "2"})
+
+
+def compact_and_vacuum(store: Store) -> None:
+    compact(Store.open(store.uri))
+    vacuum(store.objects, age_limit=timedelta(0))
+
+
+def meanwhile(read: Callable[[Store], object], times: int) -> Callable[[Store], object]:
+    """``read``, with a commit, a compaction and a vacuum between opening and reading, so often."""
+    left = [f"new{n}" for n in range(times)]
+
+    def then(opened: Store) -> object:
+        if left:
+            put(Store.open(opened.uri), {left.pop(): "n"})
+            compact_and_vacuum(opened)
+        return read(opened)
+
+    return then
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_of_the_newest_snapshot_that_a_vacuum_removes_reads_the_next(store: Store, reader: str) -> None:
+    read = READERS[reader]
+    found = read_store(store.uri, None, meanwhile(read, 1))
+    assert found == read(Store.open(store.uri))
+    assert held(Store.open(store.uri)) == expected({"a": "1", "b": "2", "new0": "n"}, store.spec)
+
+
+def test_it_looks_again_once(store: Store) -> None:
+    with pytest.raises(SnapshotGone, match="gone with its snapshot"):
+        read_store(store.uri, None, meanwhile(held, 2))
+
+
+@pytest.mark.parametrize("snapshot", [2, "mine"])
+def test_a_snapshot_that_was_named_is_not_replaced_by_another(
+    store: Store, snapshot: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("encore.featurestore.store.snapshot_number", lambda objects, named: 2)
+    with pytest.raises(SnapshotGone, match="gone with its snapshot"):
+        read_store(store.uri, snapshot, meanwhile(held, 1))
+
+
+def test_what_is_lost_from_the_newest_snapshot_is_not_looked_for_twice(store: Store) -> None:
+    calls = []
+
+    def read(opened: Store) -> None:
+        calls.append(opened)
+        opened.objects.delete(path for path, _ in list(opened.objects.walk("segments")))
+        opened.digest()
+
+    with pytest.raises(StoreError, match="missing; run encore repair"):
+        read_store(store.uri, None, read)
+    assert len(calls) == 1

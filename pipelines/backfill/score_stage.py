@@ -18,8 +18,7 @@ from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments import Leases, SegmentEntry
 from encore.featurestore.store import READ_THREADS
 from encore.pipelines.backfill.device import scoring_on
-from encore.pipelines.flow import overlapped
-from encore.pipelines.flow.read_ahead import read_ahead
+from encore.pipelines.flow import overlapped, read_ahead
 from encore.pipelines.predictions import (
     PredictionFile,
     Predictions,

@@ -1,6 +1,6 @@
 """What flows through the graphs of jobs, one work unit at a time, and how the next ones are read ahead."""
 
-from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow.lookahead import overlapped, read_ahead
 from encore.pipelines.flow.refresh import StoredColumns, stale_in
 from encore.pipelines.flow.unit_states import Failure, Superseded, UnitDocuments, UnitFeatures, UnitOutcome, UnitState
 
@@ -13,5 +13,6 @@ __all__ = [
     "UnitOutcome",
     "UnitState",
     "overlapped",
+    "read_ahead",
     "stale_in",
 ]

@@ -16,7 +16,7 @@ import torch
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
 from encore.encoders.batches.budget import EQUAL_LENGTHS
 from encore.encoders.behaviour.batch_effects import SHORT, padding_shows, settled
-from encore.encoders.transformer.memo import Memo
+from encore.encoders.transformer.encoder import Memo
 from encore.featurestore.errors import UsageError
 from tests.encoders.architectures import named, save
 from tests.encoders.editing import edit_json

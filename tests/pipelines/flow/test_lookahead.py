@@ -7,7 +7,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow.lookahead import overlapped, read_ahead
 
 WAIT = 60
 """Seconds after which a step that never comes is given up."""
@@ -103,3 +103,35 @@ def test_without_threads_all_steps_are_the_callers() -> None:
     assert list(results) == [0, 1]
     here = current_thread().name
     assert steps == [(step, item, here) for item in range(2) for step in ("before", "work", "after")]
+
+
+class TestOneAhead:
+    def test_items_come_in_their_order(self) -> None:
+        assert list(read_ahead(iter(range(1, 100)))) == list(range(1, 100))
+        assert list(read_ahead(iter(()))) == []
+
+    def test_the_next_item_is_read_while_one_is_worked_on_and_no_more(self) -> None:
+        read = [Event() for _ in range(4)]
+        threads = set()
+
+        def items() -> Iterator[int]:
+            for place, event in enumerate(read):
+                threads.add(current_thread().name)
+                event.set()
+                yield place
+
+        for place in read_ahead(items()):
+            if place < 3:
+                assert read[place + 1].wait(timeout=60)
+            assert not any(event.is_set() for event in read[place + 2 :])
+        assert current_thread().name not in threads
+
+    def test_an_error_comes_where_its_item_would_have_come(self) -> None:
+        def items() -> Iterator[str]:
+            yield "first"
+            raise ValueError("second")
+
+        coming = read_ahead(items())
+        assert next(coming) == "first"
+        with pytest.raises(ValueError, match="second"):
+            next(coming)

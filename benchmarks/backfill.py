@@ -48,8 +48,7 @@ from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model import AttentionPooling
 from encore.pipelines.backfill import BLOCK_BYTES, BackfillRequest, backfill
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.ingestion import JobReport
-from encore.pipelines.runs import available_cores
+from encore.pipelines.runs import JobReport, available_cores
 from tests.heads.building import head_of
 
 STORES = {

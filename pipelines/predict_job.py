@@ -13,11 +13,10 @@ from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, UsageError
 from encore.featurestore.common import settle_fields
 from encore.heads import Scorer
-from encore.pipelines.backfill import load_heads
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.predictions import MAP, PROBABILITIES, as_map, prediction_table
-from encore.pipelines.registry import head_name
+from encore.pipelines.predictions import MAP, PROBABILITIES, as_map, head_name, prediction_table
+from encore.pipelines.registry import load_heads
 from encore.tablefiles import PLAIN_TEXT, TextOptions, find_files
 from encore.tablefiles.values import is_blank, is_empty
 

@@ -9,7 +9,7 @@ import typer
 
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs, write_report
 from encore.featurestore.common import counted
-from encore.pipelines.ingestion import JobReport
+from encore.pipelines.runs import JobReport
 
 SHOWN = 5
 """Reasons and failures that are printed; the report has all."""

@@ -21,8 +21,9 @@ from encore.heads.labels import Split
 from encore.heads.model import kind_of
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.ingestion import DeriveRequest, JobReport, derive
+from encore.pipelines.ingestion import DeriveRequest, derive
 from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.runs import JobReport
 
 Say = Callable[[str], None]
 """Told what is about to be done, and what has been found."""

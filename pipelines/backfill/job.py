@@ -11,8 +11,8 @@ from typing import Any
 
 import apache_beam as beam
 
-from encore.featurestore import DataError, Store, UsageError
-from encore.featurestore.common import settle_fields, several
+from encore.featurestore import DataError, Store
+from encore.featurestore.common import settle_fields
 from encore.featurestore.history import require_records
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.store import READ_THREADS
@@ -20,12 +20,19 @@ from encore.heads import Head
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
-from encore.pipelines.flow import Failure
-from encore.pipelines.ingestion import JobReport, package_versions
-from encore.pipelines.predictions import PredictionFile, Predictions, SegmentOutcome, SegmentUnit, Work, plan_units
+from encore.pipelines.flow import LOST, Failure
+from encore.pipelines.predictions import (
+    PredictionFile,
+    Predictions,
+    SegmentOutcome,
+    SegmentUnit,
+    Work,
+    head_name,
+    plan_units,
+)
 from encore.pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
-from encore.pipelines.registry import head_name, stage_heads
-from encore.pipelines.runs import LOST, RunFolder, RunnerChoice, run_to_end
+from encore.pipelines.registry import load_heads, stage_heads
+from encore.pipelines.runs import JobReport, RunFolder, RunnerChoice, package_versions, run_to_end
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
 """A vacuum with an age limit below what the job took, or somebody else, has removed it."""
@@ -152,20 +159,6 @@ def _device_of(request: BackfillRequest, *, local: bool) -> str:
         UsageError: no such device in this process, where it is the one that scores.
     """
     return str(scoring_on(request.device, request.dtype)[0]) if local else request.device
-
-
-def load_heads(directories: Sequence[str]) -> list[Head]:
-    """Load heads; raises UsageError where none is named, or one twice."""
-    directories = several(directories, "heads")
-    if not directories:
-        raise UsageError("no head is named; give --head HEAD_DIR")
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        heads = list(pool.map(Head.load, directories))
-    names = [head_name(head) for head in heads]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
-    return heads
 
 
 def _check_pairs(store: Store, heads: Mapping[str, Head], units: Sequence[SegmentUnit]) -> None:

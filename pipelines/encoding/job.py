@@ -33,9 +33,9 @@ from encore.pipelines.encoding.calibration import calibrate_with_encoder
 from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.ingestion import JobReport, SegmentJob, Snapshot, settle_spec, settled_spec
+from encore.pipelines.ingestion import SegmentJob, Snapshot, settle_spec, settled_spec
 from encore.pipelines.progress import Passing, ProgressDisplay, Silent
-from encore.pipelines.runs import RunFolder, RunnerChoice
+from encore.pipelines.runs import JobReport, RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 from encore.tablefiles.listing import refuse_outputs_among_inputs
 

@@ -1,17 +1,15 @@
 """Jobs that end in segments and one commit: what encode and derive have in common, and derive."""
 
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.ingestion.job import JobReport, SegmentJob, package_versions
+from encore.pipelines.ingestion.job import SegmentJob
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec, settled_spec
 
 __all__ = [
     "DeriveRequest",
-    "JobReport",
     "SegmentJob",
     "Snapshot",
     "derive",
-    "package_versions",
     "settle",
     "settle_spec",
     "settled_spec",

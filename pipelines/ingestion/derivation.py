@@ -18,11 +18,11 @@ from encore.featurestore.quantizers import calibrate
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.flow import Failure, UnitFeatures, UnitState
-from encore.pipelines.ingestion.job import JobReport, SegmentJob
+from encore.pipelines.ingestion.job import SegmentJob
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
 from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
-from encore.pipelines.runs import RunFolder, RunnerChoice
+from encore.pipelines.runs import JobReport, RunFolder, RunnerChoice
 
 
 @dataclass(frozen=True)

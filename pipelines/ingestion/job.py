@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import apache_beam as beam
@@ -22,16 +19,15 @@ from encore.pipelines.corpus import EXAMPLES, Pruning, listing_to_parquet
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.ingestion.stages import Snapshot, WriteSegments
 from encore.pipelines.progress import Passing, ProgressDisplay, watch_units
-from encore.pipelines.runs import DeadLetterSummary, RunFolder, RunnerChoice, Totals, run_to_end
-
-VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
-"""Packages whose versions every report names."""
-
-
-@cache
-def package_versions() -> dict[str, str]:
-    """The versions of them that are installed; read once, from a file a package."""
-    return {name: version(name) for name in VERSIONED}
+from encore.pipelines.runs import (
+    DeadLetterSummary,
+    JobReport,
+    RunFolder,
+    RunnerChoice,
+    Totals,
+    package_versions,
+    run_to_end,
+)
 
 
 @dataclass(frozen=True)
@@ -169,32 +165,6 @@ class SegmentJob:
             left = listing["doc_id"].slice(0, EXAMPLES).to_pylist()
         self.run.put_report(report)
         return JobReport(report, tuple(left))
-
-
-@dataclass(frozen=True)
-class JobReport:
-    """The JSON report of a finished job.
-
-    Attributes:
-        document: the report.
-        left_corpus: ids of the first documents that have left the corpus; a report holds no ids.
-    """
-
-    document: Mapping[str, Any]
-    left_corpus: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        shown = {name: self.document.get(name) for name in ("job", "exit_code", "documents", "failures")}
-        return f"JobReport({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-
-    @property
-    def exit_code(self) -> int:
-        """0 when everything was done; 1 where units failed or the dead-letter limit was passed."""
-        return int(self.document["exit_code"])
-
-    def to_json(self) -> str:
-        """Indented JSON."""
-        return json.dumps(self.document, indent=1)
 
 
 def _joined(

@@ -16,6 +16,7 @@ from encore.pipelines.predictions.files import (
     PredictionFile,
     counts_of,
     file_table,
+    head_name,
     new_path,
 )
 from encore.pipelines.predictions.folder import (
@@ -58,6 +59,7 @@ __all__ = [
     "counts_of",
     "file_table",
     "from_parquet",
+    "head_name",
     "named",
     "named_type",
     "new_path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from encore.featurestore.format import DamagedParquet, decoded
-from encore.heads import Scores
+
+if TYPE_CHECKING:
+    from encore.heads import Scores
 
 LABEL = pa.dictionary(pa.int32(), pa.string())
 COLUMNS = {"doc_id": pa.string(), "label": LABEL, "score": pa.float32()}

@@ -6,12 +6,16 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.format import SHORT, all_counts
 from encore.featurestore.segments import SegmentEntry
+
+if TYPE_CHECKING:
+    from encore.heads import Head
 
 FILE_SCHEMA = pa.schema(
     [
@@ -25,7 +29,9 @@ FILE_SCHEMA = pa.schema(
         pa.field("fingerprint", pa.string(), nullable=False),
     ]
 )
-HEAD_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[0-9a-f]{12}"
+DIGEST_DIGITS = 12
+"""Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
+HEAD_NAME = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}@[0-9a-f]{{{DIGEST_DIGITS}}}"
 PREDICTION_FILE = re.compile(
     rf"head=(?P<head>{HEAD_NAME})/(?P<segment>{SHORT})-(?P<deletions>all|{SHORT})(?:-[0-9a-f]{{8,64}})?\.parquet"
 )
@@ -62,6 +68,11 @@ class PredictionFile:
     def key(self) -> tuple[str, str]:
         """What the row is about: head and segment."""
         return self.head, self.segment
+
+
+def head_name(head: Head) -> str:
+    """``task@digest``: the partition that holds a head's predictions."""
+    return f"{head.task}@{head.digest[:DIGEST_DIGITS]}"
 
 
 def new_path(head: str, entry: SegmentEntry) -> str:

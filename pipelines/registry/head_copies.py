@@ -9,22 +9,31 @@ from threading import Lock
 
 import torch
 
-from encore.featurestore import FeatureSpec, StoreError
+from encore.featurestore import FeatureSpec, StoreError, UsageError
+from encore.featurestore.common import several
 from encore.featurestore.storage import Objects
 from encore.featurestore.store import READ_THREADS
 from encore.heads import Head, Scorer
 from encore.heads.artefact import HEAD_FILE, WEIGHTS_FILE, read_document
 from encore.heads.labels import TrainingIds
+from encore.pipelines.predictions import head_name
 
-DIGEST_DIGITS = 12
-"""Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
 STAGE_AGAIN = "run encore backfill with this head again, which writes it anew"
 """What to do about a copy that is missing or damaged."""
 
 
-def head_name(head: Head) -> str:
-    """``task@digest``: the partition that holds a head's predictions."""
-    return f"{head.task}@{head.digest[:DIGEST_DIGITS]}"
+def load_heads(directories: Sequence[str]) -> list[Head]:
+    """Load heads; raises UsageError where none is named, or one twice."""
+    directories = several(directories, "heads")
+    if not directories:
+        raise UsageError("no head is named; give --head HEAD_DIR")
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        heads = list(pool.map(Head.load, directories))
+    names = [head_name(head) for head in heads]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
+    return heads
 
 
 def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:

@@ -12,8 +12,8 @@ from encore.featurestore.format import read_parquet
 from encore.featurestore.storage import Address, read_file
 from encore.heads import Head
 from encore.heads.labels import TrainingIds
-from encore.pipelines.predictions import Predictions
-from encore.pipelines.registry.head_copies import head_name, staged_training_ids
+from encore.pipelines.predictions import Predictions, head_name
+from encore.pipelines.registry.head_copies import staged_training_ids
 
 ENDING = ".parquet"
 """Of the files that `predict` writes and that are read again: it tells an object from a folder."""

@@ -13,10 +13,8 @@ import pyarrow.compute as pc
 
 from encore.featurestore.format import read_parquet
 from encore.featurestore.segments import SegmentEntry
-from encore.pipelines.flow import Failure, UnitOutcome
+from encore.pipelines.flow import LOST, Failure, UnitOutcome
 from encore.pipelines.runs.run_folder import RunFolder
-
-LOST = Failure("run", "the runner ended without an outcome for this unit")
 
 
 @dataclass(frozen=True)

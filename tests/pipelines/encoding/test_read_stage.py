@@ -13,7 +13,7 @@ from encore.featurestore.errors import StoreError, UnreadableFile
 from encore.pipelines.corpus import CorpusColumns, group_by_split, plan
 from encore.pipelines.encoding import read_stage
 from encore.pipelines.encoding.job import readers_wanted
-from encore.pipelines.flow.unit_states import Failure
+from encore.pipelines.flow.failure import Failure
 from encore.pipelines.ingestion import stages
 from encore.pipelines.runs.runner import RunnerChoice
 from encore.tablefiles.columnar import batches

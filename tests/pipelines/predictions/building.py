@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from encore.featurestore import Store
 from encore.heads import Head
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predictions import PredictionFile, Predictions, Work
+from encore.pipelines.runs.report import JobReport
 from tests.featurestore.building import put, spec_of
 from tests.heads.building import head_of
 from tests.pipelines.jobs import ONE_WORKER

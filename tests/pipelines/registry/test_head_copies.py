@@ -12,8 +12,9 @@ import torch
 from encore.featurestore import StoreError
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Head
+from encore.pipelines.predictions import head_name
 from encore.pipelines.registry import head_copies
-from encore.pipelines.registry.head_copies import StagedHeads, head_name, read_staged, stage_heads
+from encore.pipelines.registry.head_copies import StagedHeads, read_staged, stage_heads
 from tests.heads.building import head_of, spec_of
 
 

@@ -21,9 +21,9 @@ from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.backfill import score_stage
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.removal.forgetting import Forgetting, forget
+from encore.pipelines.runs.report import JobReport
 from tests.pipelines.backfill.test_job import train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces

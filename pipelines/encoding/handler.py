@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler
@@ -13,7 +12,7 @@ from encore.featurestore import FeatureSpec
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import EncodingCounts, RejectedDocument
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.flow import Failure, UnitDocuments, UnitFeatures
+from encore.pipelines.flow import FailedUnit, Failure, UnitDocuments, UnitFeatures
 from encore.pipelines.progress import Counts, Passing
 
 
@@ -49,7 +48,7 @@ class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
 
 
 class EncoderHandler(ExtractorHandler):
-    """UnitDocuments → UnitFeatures.
+    """UnitDocuments → UnitFeatures, or FailedUnit.
 
     The batch is one unit: batching by padded tokens happens inside, so RunInference's own is switched off
     (`with_no_batching`).
@@ -61,26 +60,32 @@ class EncoderHandler(ExtractorHandler):
         self._passing = passing
 
     def run_inference(
-        self, batch: UnitDocuments, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[UnitFeatures]:
+        self,
+        batch: UnitDocuments | FailedUnit,
+        model: FeatureExtractor,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[UnitFeatures | FailedUnit]:
         """Encode one unit; whatever goes wrong with the whole of it becomes its failure."""
         del inference_args
-        if not batch.state.pending:
-            return [UnitFeatures(batch.state)]
+        if isinstance(batch, FailedUnit):
+            return [batch]
+        unit = batch.unit
+        if not unit.pending:
+            return [UnitFeatures(unit)]
         try:
             return [encode_unit(batch, model, self._passing.counts())]
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-            return [UnitFeatures(replace(batch.state, failure=Failure.of("encode", error)))]
+            return [FailedUnit(unit.number, unit.documents_in, Failure.of("encode", error))]
 
 
 @panics_as_errors()
-def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor, counts: Counts) -> UnitFeatures:
+def encode_unit(asked: UnitDocuments, extractor: FeatureExtractor, counts: Counts) -> UnitFeatures:
     """Features of a unit's documents, with what was refused; ``counts`` hears of them as they pass by."""
-    state, documents = unit.state, len(unit.documents)
-    counts.begin(state.unit, state.documents_in - documents)
-    extraction = extractor.extract(unit.documents, counts.encoding(state.unit, documents))
+    unit, documents = asked.unit, len(asked.documents)
+    counts.begin(unit.number, unit.documents_in - documents)
+    extraction = extractor.extract(asked.documents, counts.encoding(unit.number, documents))
     return UnitFeatures(
-        state=replace(state, seconds={**state.seconds, **extraction.seconds}),
+        unit=unit.spent(extraction.seconds),
         features=extraction.features,
         counts=EncodingCounts(extraction.tokens, extraction.padded_tokens, extraction.saturated),
         rejected=tuple(RejectedDocument(r.position, r.stage, r.reason) for r in extraction.rejected),

@@ -3,17 +3,27 @@
 from encore.pipelines.flow.failure import LOST, Failure
 from encore.pipelines.flow.lookahead import overlapped, read_ahead
 from encore.pipelines.flow.refresh import StoredColumns, stale_in
-from encore.pipelines.flow.unit_states import Superseded, UnitDocuments, UnitFeatures, UnitOutcome, UnitState
+from encore.pipelines.flow.unit_states import (
+    FailedUnit,
+    PlannedUnit,
+    SettledUnit,
+    Superseded,
+    UnitDocuments,
+    UnitFeatures,
+    UnitOutcome,
+)
 
 __all__ = [
     "LOST",
+    "FailedUnit",
     "Failure",
+    "PlannedUnit",
+    "SettledUnit",
     "StoredColumns",
     "Superseded",
     "UnitDocuments",
     "UnitFeatures",
     "UnitOutcome",
-    "UnitState",
     "overlapped",
     "read_ahead",
     "stale_in",

@@ -17,7 +17,7 @@ from encore.featurestore.derivation import Derivation
 from encore.featurestore.quantizers import calibrate
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
 from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.flow import Failure, UnitFeatures, UnitState
+from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitFeatures
 from encore.pipelines.ingestion.job import SegmentJob
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
@@ -106,7 +106,7 @@ def derive(
 
 
 class DeriveFeatures(beam.PTransform):
-    """SourceUnit → UnitFeatures of the poorer store."""
+    """SourceUnit → UnitFeatures of the poorer store, or FailedUnit."""
 
     def __init__(self, derivation: Derivation, source: Store, store: Store, passing: Passing) -> None:
         super().__init__()
@@ -140,12 +140,12 @@ class DeriveUnit(beam.DoFn):
         self._source = Store.open(*self._source_at)
         self._snapshot = self.open()
 
-    def process(self, unit: SourceUnit) -> Iterator[UnitFeatures]:
+    def process(self, unit: SourceUnit) -> Iterator[UnitFeatures | FailedUnit]:
         """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""
         try:
             yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._passing.counts())
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-            yield UnitFeatures(_state(unit, self._source, failure=Failure.of("derive", error)))
+            yield FailedUnit(unit.number, unit.entry.live, Failure.of("derive", error))
 
 
 @panics_as_errors()
@@ -154,9 +154,12 @@ def derive_unit(
 ) -> UnitFeatures:
     """The features of a source segment's documents that the snapshot lacks; ``counts`` hears of each block."""
     started = time.perf_counter()
-    state, left = settle(_state(unit, source), snapshot)
-    if not state.pending:
-        return UnitFeatures(state)
+    index = source.live_index(unit.entry)
+    segment = source.reader(unit.entry).segment
+    planned = PlannedUnit(unit.number, unit.entry.live, segment, index, np.arange(index.num_rows))
+    settled, left = settle(planned, snapshot)
+    if not settled.pending:
+        return UnitFeatures(settled)
     parts, saturated, start = [], 0, 0
     counts.begin(unit.number)
     for block in source.scan_segment(unit.entry, columns=None):
@@ -169,19 +172,5 @@ def derive_unit(
         counts.add(unit.number, len(block), len(kept), int(kept.index["n_tokens"].to_numpy().sum()))
     features = FeatureBlock.concatenate(parts)
     tokens = int(features.index["n_tokens"].to_numpy().sum())
-    state = state.spent("derive", time.perf_counter() - started)
-    return UnitFeatures(state, features, EncodingCounts(tokens, tokens, saturated))
-
-
-def _state(unit: SourceUnit, source: Store, failure: Failure | None = None) -> UnitState:
-    index = source.live_index(unit.entry) if failure is None else source.empty_block().index
-    return UnitState(
-        unit=unit.number,
-        segment=None,
-        finished=None,
-        index=index,
-        file=source.reader(unit.entry).segment,
-        rows=np.arange(index.num_rows),
-        documents_in=unit.entry.live,
-        failure=failure,
-    )
+    settled = settled.spent({"derive": time.perf_counter() - started})
+    return UnitFeatures(settled, features, EncodingCounts(tokens, tokens, saturated))

@@ -20,9 +20,9 @@ from encore.heads.scoring.device import DeviceScoring
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
+from encore.pipelines.runs.report import JobReport
 from tests.encoders.architectures import named, save
 from tests.models import tiny_bert
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus

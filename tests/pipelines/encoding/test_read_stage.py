@@ -59,9 +59,9 @@ def test_each_unit_is_written_before_the_next_is_read(tmp_path: Path, monkeypatc
             events.append(f"read {unit.number}")
             yield found
 
-    def writing(store: Any, unit: Any, codec: str) -> Any:
-        events.append(f"write {unit.state.unit}")
-        return finish(store, unit, codec)
+    def writing(store: Any, made: Any, codec: str) -> Any:
+        events.append(f"write {made.unit.number}")
+        return finish(store, made, codec)
 
     monkeypatch.setattr(read_stage, "read_units", reading)
     monkeypatch.setattr(stages, "finish_unit", writing)

@@ -15,12 +15,13 @@ from encore.encoders.batches import Done, Failed, Index, TokenBlock, default_bud
 from encore.encoders.behaviour import settled
 from encore.encoders.device import turns_on
 from encore.encoders.documents import DocumentBlock
-from encore.encoders.extraction import Extraction, Rejection
+from encore.encoders.extraction import Extraction
 from encore.encoders.passes import HostCopy, SharedCores, encode_batch, finite_documents
 from encore.encoders.text import BlockTokenizer
 from encore.encoders.transformer import Encoder
 from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock
 from encore.featurestore.errors import UsageError
+from encore.featurestore.segments import RejectedDocument
 from encore.featurestore.spec import FeatureSpec
 
 
@@ -148,7 +149,7 @@ class FeatureExtractor:
         with self._turns, self._cores.taken():
             for outcome in _one_behind(run_batches(lengths, self.token_budget, launch, self.encoder.padding)):
                 if isinstance(outcome, Failed):
-                    rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))
+                    rejected.append(RejectedDocument(int(usable[outcome.document]), "encode", outcome.reason))
                     passed(1, int(lengths[outcome.document]), total)
                     continue
                 launched, started = outcome.result, perf_counter()
@@ -156,7 +157,9 @@ class FeatureExtractor:
                 seconds["forward"] += launched.forward_seconds + perf_counter() - started
                 seconds["quantize"] += launched.quantize_seconds
                 not_finite = usable[outcome.documents[~result.finite]]
-                rejected += [Rejection(position, "encode", "non-finite features") for position in not_finite.tolist()]
+                rejected += [
+                    RejectedDocument(position, "encode", "non-finite features") for position in not_finite.tolist()
+                ]
                 written = outcome.documents[result.finite]
                 packed[rows_of(offsets[written], rows[written])] = result.rows
                 stored[written] = True
@@ -178,7 +181,7 @@ class FeatureExtractor:
             seconds=seconds,
         )
 
-    def _refused(self, tokens: TokenBlock) -> list[Rejection]:
+    def _refused(self, tokens: TokenBlock) -> list[RejectedDocument]:
         failed = np.zeros(len(tokens), bool)
         failed[list(tokens.failures)] = True
         empty = (tokens.count(~tokens.special) == 0) & ~failed
@@ -186,11 +189,11 @@ class FeatureExtractor:
         unknown = (tokens.count(tokens.ids >= self.encoder.vocabulary) > 0) & ~failed & ~empty
         reasons = {"no tokens": empty, "a token that the encoder has no embedding for": unknown}
         rejected = [
-            Rejection(position, "tokenize", reason)
+            RejectedDocument(position, "tokenize", reason)
             for reason, flags in reasons.items()
             for position in np.flatnonzero(flags).tolist()
         ]
-        return rejected + [Rejection(at, "tokenize", reason) for at, reason in tokens.failures.items()]
+        return rejected + [RejectedDocument(at, "tokenize", reason) for at, reason in tokens.failures.items()]
 
     @torch.inference_mode()
     def _launch(self, tokens: TokenBlock, documents: Index) -> _Launched:
@@ -236,7 +239,7 @@ def _one_behind(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     yield from waiting
 
 
-def _others(documents: int, rejected: list[Rejection]) -> Index:
+def _others(documents: int, rejected: list[RejectedDocument]) -> Index:
     """(usable documents,) int64: positions of the documents that are not rejected."""
     usable = np.ones(documents, bool)
     usable[[rejection.position for rejection in rejected]] = False

@@ -10,7 +10,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from encore.encoders import FeatureExtractor
 from encore.featurestore import FeatureSpec
 from encore.featurestore.common import panics_as_errors
-from encore.featurestore.segments import EncodingCounts, RejectedDocument
+from encore.featurestore.segments import EncodingCounts
 from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.flow import FailedUnit, Failure, UnitDocuments, UnitFeatures
 from encore.pipelines.progress import Counts, Passing
@@ -88,5 +88,5 @@ def encode_unit(asked: UnitDocuments, extractor: FeatureExtractor, counts: Count
         unit=unit.spent(extraction.seconds),
         features=extraction.features,
         counts=EncodingCounts(extraction.tokens, extraction.padded_tokens, extraction.saturated),
-        rejected=tuple(RejectedDocument(r.position, r.stage, r.reason) for r in extraction.rejected),
+        rejected=extraction.rejected,
     )

@@ -33,9 +33,9 @@ from encore.pipelines.encoding.calibration import calibrate_with_encoder
 from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.ingestion import SegmentJob, Snapshot, settle_spec, settled_spec
-from encore.pipelines.progress import Passing, ProgressDisplay, Silent
-from encore.pipelines.runs import JobReport, RunFolder, RunnerChoice
+from encore.pipelines.ingestion import Snapshot, commit_units, settle_spec, settled_spec, write_units
+from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 from encore.tablefiles.listing import refuse_outputs_among_inputs
 
@@ -125,26 +125,25 @@ def encode(
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
     runner = RunnerChoice.of(beam_options, len(corpus.units))
     copies = None if request.dead_letters is None else _folder(request.dead_letters)
-    run = RunFolder.start(Objects.open(request.store, make=True))
+    folder = RunFolder.start(Objects.open(request.store, make=True))
 
     def measured(spec: FeatureSpec) -> FeatureSpec:
         parts = _sample_parts(corpus, request.columns)
         return spec.with_quantizer(
-            calibrate_with_encoder(spec, parts, request.encoder, request.device, run=run, runner=runner)
+            calibrate_with_encoder(spec, parts, request.encoder, request.device, run=folder, runner=runner)
         )
 
     store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
     planned = time.monotonic()
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
     expected = corpus.documents - min(len(store), len(corpus.keys))
-    job = SegmentJob("encode", store, run, corpus.units, elements, corpus.documents, expected, codec, runner)
-    passing = Passing(here=runner.workers is not None)
-    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, passing)
+    run = JobRun("encode", store, folder, corpus.units, corpus.documents, runner, shown, started)
+    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, run.passing)
     features = EncodeUnits(store, request.columns, handler)
-    totals = job.execute(features, features.open, passing, shown)
+    totals = write_units(run, elements, features, features.open, expected=expected, codec=codec)
     if copies is not None:
-        for name, data in run.dead_letter_files():
-            copies.put(f"{run.run_id}-{name}", data)
+        for name, data in folder.dead_letter_files():
+            copies.put(f"{folder.run_id}-{name}", data)
         copies.barrier()
     details = {
         "corpus": {
@@ -160,7 +159,7 @@ def encode(
         "prepare_seconds": round(planned - started, 3),
     }
     pruning = Pruning.find(store, corpus, listing, request.prune_limit) if request.prune else None
-    return job.finish(totals, request.limit, started, pruning, details, complete=not corpus.damaged)
+    return commit_units(run, totals, request.limit, pruning, details, complete=not corpus.damaged)
 
 
 class EncodeUnits(beam.PTransform):

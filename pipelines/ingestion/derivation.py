@@ -18,11 +18,11 @@ from encore.featurestore.quantizers import calibrate
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitFeatures
-from encore.pipelines.ingestion.job import SegmentJob
+from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
 from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
-from encore.pipelines.runs import JobReport, RunFolder, RunnerChoice
+from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 
 
 @dataclass(frozen=True)
@@ -87,22 +87,21 @@ def derive(
     if store.uri == source.uri:
         raise UsageError(f"{store.uri}: a store cannot be derived from itself; name another --store")
     units = [SourceUnit(number, entry) for number, entry in enumerate(source.entries) if entry.live]
-    job = SegmentJob(
+    run = JobRun(
         name="derive",
         store=store,
-        run=RunFolder.start(store.objects),
+        folder=RunFolder.start(store.objects),
         units=units,
-        elements=units,
         documents=len(source),
-        expected=max(0, len(source) - len(store)),
-        codec=codec,
         runner=RunnerChoice.of(beam_options, len(units)),
+        display=display or Silent(),
+        started=started,
     )
-    passing = Passing(here=job.runner.workers is not None)
-    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, passing)
-    totals = job.execute(features, features.open, passing, display or Silent())
+    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, run.passing)
+    expected = max(0, len(source) - len(store))
+    totals = write_units(run, units, features, features.open, expected=expected, codec=codec)
     details = {"source": {"store": source.uri, "snapshot": source.version, "fingerprint": source.spec.fingerprint}}
-    return job.finish(totals, DeadLetterLimit.parse(None), started, details=details)
+    return commit_units(run, totals, DeadLetterLimit.parse(None), details=details)
 
 
 class DeriveFeatures(beam.PTransform):

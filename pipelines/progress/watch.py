@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from encore.featurestore.common import counted
 from encore.pipelines.progress.counts import Counts, Passed
 from encore.pipelines.progress.displays import Done, ProgressDisplay
 from encore.pipelines.progress.time_left import Pace, TimeLeft
-from encore.pipelines.runs import RunFolder
+
+if TYPE_CHECKING:
+    from encore.pipelines.runs import RunFolder
 
 POLL_SECONDS = 0.5
 """Pause between two looks at the outcomes, on storage that answers at once."""

@@ -13,10 +13,10 @@ import pytest
 from encore.featurestore import Change, Store, StoreError, commit
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
-from encore.pipelines.backfill import job
 from encore.pipelines.predictions import PredictionFile, Predictions, Work, presence
 from encore.pipelines.predictions.publication import changes
 from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.runs import job_run
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
 from tests.templates import copied
@@ -38,10 +38,10 @@ def folder(template: Path, tmp_path: Path) -> Folder:
 
 def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> None:
     """Have something happen once, between a backfill's plan and its graph (``run_to_end``) or behind that."""
-    real = job.run_to_end
+    real = job_run.run_to_end
 
     def running(*words: object) -> object:
-        patch.setattr(job, "run_to_end", real)
+        patch.setattr(job_run, "run_to_end", real)
         if where == "before the graph":
             event()
         done = real(*words)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> 
             event()
         return done
 
-    patch.setattr(job, "run_to_end", running)
+    patch.setattr(job_run, "run_to_end", running)
 
 
 def grow(folder: Folder) -> None:

@@ -187,8 +187,7 @@ def test_every_job_says_that_it_is_at_work(local: Loop, monkeypatch: pytest.Monk
     def look(*_: object) -> None:
         found.append([sign.name for sign in forget(local.store, [local.predictions], dry_run=True).removal.at_work])
 
-    for module in ("encore.pipelines.ingestion.job", "encore.pipelines.backfill.job"):
-        monkeypatch.setattr(f"{module}.run_to_end", look)
+    monkeypatch.setattr("encore.pipelines.runs.job_run.run_to_end", look)
     run_encode(local.store.uri, write_corpus(local.folder / "more.parquet", texts(5, start=COUNT)))
     local.backfill()
     assert [[name.rpartition("/")[0] for name in names] for names in found] == [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from encore.featurestore.format import read_parquet
 from encore.featurestore.segments import SegmentEntry
-from encore.pipelines.flow import LOST, Failure, UnitOutcome
-from encore.pipelines.runs.run_folder import RunFolder
+from encore.pipelines.flow import Failure, UnitOutcome
+from encore.pipelines.runs import RunFolder, seconds_by_stage
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,6 @@ class Totals:
     planned: int
     outcomes: Sequence[UnitOutcome]
     failures: Mapping[int, Failure]
-
-    @classmethod
-    def collect(cls, run: RunFolder, units: Iterable[int]) -> Totals:
-        """Read the outcomes; what the runner claims is not asked."""
-        planned = list(units)
-        found = {unit: UnitOutcome.from_dict(document) for unit, document in run.outcomes().items()}
-        failures = {unit: found[unit].failure if unit in found else LOST for unit in planned}
-        finished = [found[unit] for unit in planned if unit in found]
-        return cls(len(planned), finished, {unit: f for unit, f in failures.items() if f is not None})
 
     def sum(self, field_name: str) -> int:
         """Sum of a counter over all units."""
@@ -62,14 +53,6 @@ class Totals:
             for segment, here in outcome.superseded.items():
                 positions.setdefault(segment, []).extend(here)
         return {segment: np.unique(np.array(here, np.int64)) for segment, here in positions.items()}
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Stage → seconds, added up over all workers."""
-        spent: Counter[str] = Counter()
-        for outcome in self.outcomes:
-            spent.update(outcome.seconds)
-        return {stage: round(seconds, 3) for stage, seconds in spent.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The part of a report that both encode and derive have."""
@@ -97,7 +80,7 @@ class Totals:
                 "stored": stored,
                 "stored_per_payload": round(stored / payload, 4) if payload else None,
             },
-            "seconds": self.seconds,
+            "seconds": seconds_by_stage(self.outcomes),
             "failures": {str(unit): asdict(failure) for unit, failure in self.failures.items()},
         }
 

@@ -64,7 +64,7 @@ class PredictRequest:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class NewPredictions:
     """What `predict` gives.
 
     Attributes:
@@ -77,7 +77,7 @@ class Predicted:
     dead: tuple[DeadLetter, ...]
 
 
-def predict(request: PredictRequest) -> Predicted:
+def predict(request: PredictRequest) -> NewPredictions:
     """Answer for new text what backfill would have answered, had the text been stored.
 
     Raises:
@@ -122,7 +122,7 @@ def predict(request: PredictRequest) -> Predicted:
                 answers = answers.append_column(PROBABILITIES, as_map(lists, head.classes))
             names = pa.repeat(head_name(head), answers.num_rows)
             tables.append(answers.add_column(1, "head", names))
-    return Predicted(pa.concat_tables(tables) if tables else _nothing(request), tuple(dead))
+    return NewPredictions(pa.concat_tables(tables) if tables else _nothing(request), tuple(dead))
 
 
 def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, UnitRead]]:

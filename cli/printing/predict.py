@@ -11,11 +11,11 @@ from encore.cli.printing.documents import CSV, write_documents
 from encore.cli.printing.tables import print_json, print_table, remark
 from encore.featurestore.common import counted
 from encore.featurestore.documents import TEXT, promote
-from encore.pipelines.predict_job import Predicted
+from encore.pipelines.predict_job import NewPredictions
 from encore.pipelines.predictions import PROBABILITIES
 
 
-def print_predicted(predicted: Predicted, out: str | None, limit: int, *, as_json: bool) -> None:
+def print_predicted(predicted: NewPredictions, out: str | None, limit: int, *, as_json: bool) -> None:
     """The first predictions or all as JSON, or a file; and on standard error what was rejected."""
     table = predicted.table
     if out is not None:

@@ -20,15 +20,15 @@ from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
 from encore.pipelines.flow import Failure
 from encore.pipelines.predictions import (
+    JobWork,
     Predictions,
     SegmentOutcome,
     SegmentUnit,
-    Work,
     head_name,
-    plan_units,
+    plan_segments,
 )
 from encore.pipelines.progress import ProgressDisplay, Silent
-from encore.pipelines.registry import load_heads, stage_heads
+from encore.pipelines.registry import copy_heads, load_heads
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
@@ -83,13 +83,13 @@ def backfill(
     names = [head_name(head) for head in heads]
     require_records(store.objects, store.manifest, store.listed)
     predictions = Predictions.create(request.out, store, probabilities=request.probabilities)
-    stage_heads(predictions.objects, heads)
+    copy_heads(predictions.objects, heads)
     folder = RunFolder.start(predictions.objects)
     folder.begin("backfill", store.version)
     listed = predictions.files()
     # Behind that look: what a backfill of a newer snapshot published before it is not taken for outdated.
     store = Store.open(request.store, request.snapshot)
-    units = plan_units(store, predictions, names, listed, check=request.check)
+    units = plan_segments(store, predictions, names, listed, check=request.check)
     _check_pairs(store, dict(zip(names, heads, strict=True)), units)
     run = JobRun(
         name="backfill",
@@ -110,7 +110,7 @@ def backfill(
         run.runner.torch_threads,
         request.device,
         request.dtype,
-        run.passing,
+        run.shared_counts,
     )
     groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], run.runner.workers)
     run.execute(groups, lambda elements: elements | "Score" >> beam.ParDo(score))
@@ -119,7 +119,7 @@ def backfill(
     made = [file for outcome in outcomes.values() for file in outcome.files if file not in began_with]
     # A segment whose scoring failed keeps the predictions it had.
     done = predictions.publish(
-        Work(
+        JobWork(
             heads=names,
             snapshot=store.version,
             live=[entry.segment for entry in store.entries if entry.live],

@@ -18,19 +18,19 @@ from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments import Leases, SegmentEntry
 from encore.featurestore.store import READ_THREADS
 from encore.pipelines.backfill.device import scoring_on
-from encore.pipelines.flow import overlapped, read_ahead
+from encore.pipelines.flow import look_ahead, read_ahead
 from encore.pipelines.predictions import (
     PredictionFile,
     Predictions,
     SegmentOutcome,
     SegmentUnit,
-    UnitAtWork,
-    carried,
+    SegmentWork,
+    carry_over,
     new_path,
     prediction_table,
 )
-from encore.pipelines.progress import Passing
-from encore.pipelines.registry import StagedHeads
+from encore.pipelines.progress import SharedCounts
+from encore.pipelines.registry import HeadCopies
 from encore.pipelines.runs import RunFolder, give_back_freed_memory
 
 BLOCK_BYTES = 64 << 20
@@ -61,16 +61,16 @@ class ScoreSegments(beam.DoFn):
         torch_threads: int | None,
         device: str,
         dtype: str,
-        passing: Passing,
+        shared_counts: SharedCounts,
     ) -> None:
         """Name what `setup` opens.
 
-        ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker; ``passing`` is told of the
+        ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker; ``shared_counts`` is told of the
         documents of a segment while it is scored.
         """
         self._uri, self._version, self._out, self._run_id = store, version, out, run_id
         self._names, self._torch_threads = tuple(heads), torch_threads
-        self._device, self._dtype, self._passing = device, dtype, passing
+        self._device, self._dtype, self._shared_counts = device, dtype, shared_counts
         self._handle = Shared()
 
     def setup(self) -> None:
@@ -87,7 +87,7 @@ class ScoreSegments(beam.DoFn):
         self._leases = Leases()
         self._requests = ThreadPoolExecutor(READ_THREADS, "requests")
         self._heads = self._handle.acquire(
-            lambda: StagedHeads(
+            lambda: HeadCopies(
                 self._predictions.objects, self._names, self._store.spec, *scoring_on(self._device, self._dtype)
             )
         )
@@ -100,7 +100,7 @@ class ScoreSegments(beam.DoFn):
         """Score segments; whatever goes wrong with one becomes its failure, and the others go on."""
         if self._torch_threads is not None:
             torch.set_num_threads(self._torch_threads)
-        yield from overlapped(units, self._read, self._score, self._write, ahead=self._ahead(units))
+        yield from look_ahead(units, self._read, self._score, self._write, ahead=self._ahead(units))
 
     def _ahead(self, units: Sequence[SegmentUnit]) -> int:
         """How many segments are read ahead: from far away as many as hide the way, from a disk none.
@@ -112,9 +112,9 @@ class ScoreSegments(beam.DoFn):
         largest = max(min(unit.entry.payload_bytes, BLOCK_BYTES) for unit in units)
         return max(1, min(AHEAD_UNITS, AHEAD_BYTES // max(1, largest)))
 
-    def _read(self, unit: SegmentUnit) -> UnitAtWork:
+    def _read(self, unit: SegmentUnit) -> SegmentWork:
         """Take what is finished, carry over what is still right, read what is to be scored."""
-        work = UnitAtWork(unit)
+        work = SegmentWork(unit)
         with work.failing("read"):
             work.finished = self._finished(unit)
             if work.finished is None:
@@ -130,7 +130,7 @@ class ScoreSegments(beam.DoFn):
             return outcome if outcome.failure is None else None
         return None
 
-    def _take_what_is_there(self, work: UnitAtWork) -> None:
+    def _take_what_is_there(self, work: SegmentWork) -> None:
         """Predictions of a unit that need no scoring: listed and sound, adopted, or carried over; the rest is to do."""
         unit = work.unit
         ids = self._store.live_index(unit.entry, ["doc_id"])["doc_id"] if unit.listed or unit.candidates else None
@@ -154,14 +154,14 @@ class ScoreSegments(beam.DoFn):
         table = self._predictions.find_file(file.path, file.documents, classes)
         return table is not None and bool(table["doc_id"].equals(ids))
 
-    def _score(self, work: UnitAtWork, waited: float) -> UnitAtWork:
+    def _score(self, work: SegmentWork, waited: float) -> SegmentWork:
         """One pass over the segment for all heads that have to score it."""
         work.seconds["read"] = waited
         with work.failing("score"):
             if work.todo and work.failure is None:
                 scorer = self._heads.scorer(work.todo)
                 work.parts = {name: [] for name in work.todo}
-                counts, number = self._passing.counts(), work.unit.number
+                counts, number = self._shared_counts.get(), work.unit.number
                 counts.begin(number)
                 mark = time.perf_counter()
                 for block in work.blocks:
@@ -177,7 +177,7 @@ class ScoreSegments(beam.DoFn):
         give_back_freed_memory()
         return work
 
-    def _write(self, work: UnitAtWork) -> SegmentOutcome:
+    def _write(self, work: SegmentWork) -> SegmentOutcome:
         """Write the predictions, and then what came of the unit."""
         with work.failing("write"):
             if work.failure is None:
@@ -198,7 +198,7 @@ class ScoreSegments(beam.DoFn):
         blocks = chain((first,), rest)
         return blocks if len(first) == entry.live or self._store.objects.on_disk else read_ahead(blocks)
 
-    def _write_scored(self, work: UnitAtWork, name: str) -> PredictionFile:
+    def _write_scored(self, work: SegmentWork, name: str) -> PredictionFile:
         return self._write_file(work.unit, name, pa.concat_tables(work.parts[name]))
 
     def _write_file(self, unit: SegmentUnit, name: str, table: pa.Table) -> PredictionFile:
@@ -225,5 +225,5 @@ class ScoreSegments(beam.DoFn):
         if older is None and not sources:
             return None
         classes = self._heads.heads[name].classes
-        kept = carried(self._store, self._predictions, unit.entry, older, sources, classes)
+        kept = carry_over(self._store, self._predictions, unit.entry, older, sources, classes)
         return None if kept is None else self._write_file(unit, name, kept)

@@ -13,7 +13,7 @@ from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import EncodingCounts
 from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.flow import FailedUnit, Failure, UnitDocuments, UnitFeatures
-from encore.pipelines.progress import Counts, Passing
+from encore.pipelines.progress import SharedCounts, UnitCounts
 
 
 class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
@@ -54,10 +54,12 @@ class EncoderHandler(ExtractorHandler):
     (`with_no_batching`).
     """
 
-    def __init__(self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, passing: Passing) -> None:
-        """As `ExtractorHandler`; ``passing`` is told of the documents of a unit while it is encoded."""
+    def __init__(
+        self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, shared_counts: SharedCounts
+    ) -> None:
+        """As `ExtractorHandler`; ``shared_counts`` is told of the documents of a unit while it is encoded."""
         super().__init__(encoder, device, spec, cores)
-        self._passing = passing
+        self._shared_counts = shared_counts
 
     def run_inference(
         self,
@@ -73,13 +75,13 @@ class EncoderHandler(ExtractorHandler):
         if not unit.pending:
             return [UnitFeatures(unit)]
         try:
-            return [encode_unit(batch, model, self._passing.counts())]
+            return [encode_unit(batch, model, self._shared_counts.get())]
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             return [FailedUnit(unit.number, unit.documents_in, Failure.of("encode", error))]
 
 
 @panics_as_errors()
-def encode_unit(asked: UnitDocuments, extractor: FeatureExtractor, counts: Counts) -> UnitFeatures:
+def encode_unit(asked: UnitDocuments, extractor: FeatureExtractor, counts: UnitCounts) -> UnitFeatures:
     """Features of a unit's documents, with what was refused; ``counts`` hears of them as they pass by."""
     unit, documents = asked.unit, len(asked.documents)
     counts.begin(unit.number, unit.documents_in - documents)

@@ -33,7 +33,7 @@ from encore.pipelines.encoding.calibration import calibrate_with_encoder
 from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.ingestion import Snapshot, commit_units, settle_spec, settled_spec, write_units
+from encore.pipelines.ingestion import Snapshot, commit_units, settle_spec, spec_without_calibration, write_units
 from encore.pipelines.progress import ProgressDisplay, Silent
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
@@ -116,7 +116,7 @@ def encode(
     requested = requested_spec(request, encoder)
     codec = request.codec or requested.quantizer.default_codec
     check_codec(codec)
-    settled_spec(request.store, requested, request.like)
+    spec_without_calibration(request.store, requested, request.like)
     size = DocumentSize.of(requested)
     with shown.preparing("encode", f"planning, {counted(len(files), 'file')}"):
         corpus = plan(files, request.columns, request.unit_rows, size, without_damaged=True)
@@ -138,7 +138,7 @@ def encode(
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
     expected = corpus.documents - min(len(store), len(corpus.keys))
     run = JobRun("encode", store, folder, corpus.units, corpus.documents, runner, shown, started)
-    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, run.passing)
+    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, run.shared_counts)
     features = EncodeUnits(store, request.columns, handler)
     totals = write_units(run, elements, features, features.open, expected=expected, codec=codec)
     if copies is not None:

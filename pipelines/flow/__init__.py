@@ -1,13 +1,13 @@
 """What flows through the graphs of jobs, one work unit at a time, and how the next ones are read ahead."""
 
 from encore.pipelines.flow.failure import LOST, Failure
-from encore.pipelines.flow.lookahead import overlapped, read_ahead
+from encore.pipelines.flow.lookahead import look_ahead, read_ahead
 from encore.pipelines.flow.refresh import StoredColumns, stale_in
 from encore.pipelines.flow.unit_states import (
     FailedUnit,
     PlannedUnit,
     SettledUnit,
-    Superseded,
+    Supersession,
     UnitDocuments,
     UnitFeatures,
     UnitOutcome,
@@ -20,11 +20,11 @@ __all__ = [
     "PlannedUnit",
     "SettledUnit",
     "StoredColumns",
-    "Superseded",
+    "Supersession",
     "UnitDocuments",
     "UnitFeatures",
     "UnitOutcome",
-    "overlapped",
+    "look_ahead",
     "read_ahead",
     "stale_in",
 ]

@@ -11,15 +11,15 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Ready = TypeVar("Ready")
-Done = TypeVar("Done")
+Worked = TypeVar("Worked")
 Result = TypeVar("Result")
 
 
-def overlapped(
+def look_ahead(
     items: Iterable[Item],
     before: Callable[[Item], Ready],
-    work: Callable[[Ready, float], Done],
-    after: Callable[[Done], Result],
+    work: Callable[[Ready, float], Worked],
+    after: Callable[[Worked], Result],
     *,
     ahead: int,
 ) -> Iterator[Result]:

@@ -19,7 +19,7 @@ from encore.pipelines.flow.refresh import Refresh
 
 
 @dataclass(frozen=True, eq=False)
-class Superseded:
+class Supersession:
     """Rows of the snapshot whose documents have a new text in a unit.
 
     Attributes:
@@ -92,7 +92,7 @@ class SettledUnit:
     dead: tuple[DeadLetter, ...]
     skipped: int
     blocked: int
-    superseded: Superseded
+    superseded: Supersession
     segment: str | None
     finished: SegmentRecord | None
     refresh: Refresh | None

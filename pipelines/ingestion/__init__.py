@@ -3,7 +3,7 @@
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
-from encore.pipelines.ingestion.store_spec import settle_spec, settled_spec
+from encore.pipelines.ingestion.store_spec import settle_spec, spec_without_calibration
 
 __all__ = [
     "DeriveRequest",
@@ -12,6 +12,6 @@ __all__ = [
     "derive",
     "settle",
     "settle_spec",
-    "settled_spec",
+    "spec_without_calibration",
     "write_units",
 ]

@@ -21,7 +21,7 @@ from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitFeatures
 from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
-from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
+from encore.pipelines.progress import ProgressDisplay, SharedCounts, Silent, UnitCounts
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 
 
@@ -97,7 +97,7 @@ def derive(
         display=display or Silent(),
         started=started,
     )
-    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, run.passing)
+    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, run.shared_counts)
     expected = max(0, len(source) - len(store))
     totals = write_units(run, units, features, features.open, expected=expected, codec=codec)
     details = {"source": {"store": source.uri, "snapshot": source.version, "fingerprint": source.spec.fingerprint}}
@@ -107,9 +107,9 @@ def derive(
 class DeriveFeatures(beam.PTransform):
     """SourceUnit → UnitFeatures of the poorer store, or FailedUnit."""
 
-    def __init__(self, derivation: Derivation, source: Store, store: Store, passing: Passing) -> None:
+    def __init__(self, derivation: Derivation, source: Store, store: Store, shared_counts: SharedCounts) -> None:
         super().__init__()
-        self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version), passing)
+        self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version), shared_counts)
 
     def open(self) -> Snapshot:
         """What the workers of this process share."""
@@ -124,10 +124,10 @@ class DeriveUnit(beam.DoFn):
     """SourceUnit → UnitFeatures: reads one source segment and reduces the documents that the store lacks."""
 
     def __init__(
-        self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int], passing: Passing
+        self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int], shared_counts: SharedCounts
     ) -> None:
         self._derivation, self._source_at, self._store_at = derivation, source, store
-        self._passing = passing
+        self._shared_counts = shared_counts
         self._handle = Shared()
 
     def open(self) -> Snapshot:
@@ -142,14 +142,14 @@ class DeriveUnit(beam.DoFn):
     def process(self, unit: SourceUnit) -> Iterator[UnitFeatures | FailedUnit]:
         """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""
         try:
-            yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._passing.counts())
+            yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._shared_counts.get())
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             yield FailedUnit(unit.number, unit.entry.live, Failure.of("derive", error))
 
 
 @panics_as_errors()
 def derive_unit(
-    unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: Counts
+    unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: UnitCounts
 ) -> UnitFeatures:
     """The features of a source segment's documents that the snapshot lacks; ``counts`` hears of each block."""
     started = time.perf_counter()

@@ -24,7 +24,7 @@ from encore.pipelines.flow import (
     PlannedUnit,
     SettledUnit,
     StoredColumns,
-    Superseded,
+    Supersession,
     UnitFeatures,
     UnitOutcome,
     stale_in,
@@ -84,12 +84,12 @@ def settle(unit: PlannedUnit, snapshot: Snapshot) -> tuple[SettledUnit, npt.NDAr
     return settled, left
 
 
-def _superseded(snapshot: Snapshot, stored: npt.NDArray[np.int64]) -> Superseded:
+def _superseded(snapshot: Snapshot, stored: npt.NDArray[np.int64]) -> Supersession:
     """Rows whose place the candidates take; ``stored`` (candidates,) is where each is in `keys`, −1 for nowhere."""
     candidates = np.flatnonzero(stored >= 0)
     ordinals, segments = np.unique(snapshot.keys.segment[stored[candidates]], return_inverse=True)
     names = tuple(snapshot.store.entries[ordinal].segment for ordinal in ordinals.tolist())
-    return Superseded(candidates, names, segments, snapshot.keys.document[stored[candidates]].astype(np.int64))
+    return Supersession(candidates, names, segments, snapshot.keys.document[stored[candidates]].astype(np.int64))
 
 
 def _without_blocked(dead: tuple[DeadLetter, ...], block_list: BlockList) -> tuple[DeadLetter, ...]:

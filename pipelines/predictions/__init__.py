@@ -8,7 +8,7 @@ PREDICTIONS/
   runs/<run id>/                       outcomes and report of each backfill
 """
 
-from encore.pipelines.predictions.backlog import plan_units
+from encore.pipelines.predictions.backlog import plan_segments
 from encore.pipelines.predictions.contents import PROBABILITIES, DamagedFile, from_parquet, prediction_table
 from encore.pipelines.predictions.files import (
     FILE_SCHEMA,
@@ -29,10 +29,10 @@ from encore.pipelines.predictions.folder import (
     read_document,
 )
 from encore.pipelines.predictions.presence import THREADS
-from encore.pipelines.predictions.probabilities import MAP, as_map, named, named_type
-from encore.pipelines.predictions.publication import Work
-from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
-from encore.pipelines.predictions.sources import Sources, carried, compose, source_files
+from encore.pipelines.predictions.probabilities import MAP, as_map, with_classes, with_classes_type
+from encore.pipelines.predictions.publication import JobWork
+from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, SegmentWork
+from encore.pipelines.predictions.sources import Sources, carry_over, compose, source_files
 
 __all__ = [
     "ANEW",
@@ -46,25 +46,25 @@ __all__ = [
     "SCORE_AGAIN",
     "THREADS",
     "DamagedFile",
+    "JobWork",
     "PredictionFile",
     "Predictions",
     "SegmentOutcome",
     "SegmentUnit",
+    "SegmentWork",
     "Sources",
-    "UnitAtWork",
-    "Work",
     "as_map",
-    "carried",
+    "carry_over",
     "compose",
     "counts_of",
     "file_table",
     "from_parquet",
     "head_name",
-    "named",
-    "named_type",
     "new_path",
-    "plan_units",
+    "plan_segments",
     "prediction_table",
     "read_document",
     "source_files",
+    "with_classes",
+    "with_classes_type",
 ]

@@ -22,7 +22,7 @@ from encore.featurestore.storage import Objects
 from encore.pipelines.predictions import presence
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
 from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
-from encore.pipelines.predictions.publication import Published, Work, changes
+from encore.pipelines.predictions.publication import JobWork, Publication, changes
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
@@ -192,7 +192,7 @@ class Predictions:
         self.objects.put(path, data)
         return len(data)
 
-    def publish(self, work: Work) -> Published:
+    def publish(self, work: JobWork) -> Publication:
         """List what a job has made, and drop rows of segments that are gone (`changes` says which).
 
         What is to be listed is looked for once more, behind the look at the newest version: a vacuum that has removed a
@@ -206,10 +206,10 @@ class Predictions:
             latest = self.log.latest()
             listed = self.files(latest)
             new, dropped = changes(work, listed)
-            missing = presence.gone(self.objects, new)
+            missing = presence.lost_files(self.objects, new)
             new = [file for file in new if file not in set(missing)]
             if not new and not dropped:
-                return Published(latest, latest, missing)
+                return Publication(latest, latest, missing)
             after = {file.key: file for file in (*listed, *new)}
             for file in dropped:
                 del after[file.key]
@@ -218,7 +218,7 @@ class Predictions:
                 latest, "backfill", counts, file_table(new), file_table(dropped), [file.path for file in new]
             )
             if manifest is not None:
-                return Published(latest, manifest, missing)
+                return Publication(latest, manifest, missing)
             # As in encore.featurestore.commits.change: writers that waited equally long would meet again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")

@@ -23,12 +23,20 @@ from encore.featurestore.removal import (
 )
 from encore.featurestore.rewriting import Compaction
 from encore.featurestore.storage import Listed
-from encore.pipelines.predictions import PredictionFile, Predictions, SegmentUnit, Work, carried, new_path, plan_units
-from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.predictions import (
+    JobWork,
+    PredictionFile,
+    Predictions,
+    SegmentUnit,
+    carry_over,
+    new_path,
+    plan_segments,
+)
+from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 
 
 @dataclass(frozen=True)
-class FolderForgotten:
+class FolderForgetting:
     """What became of a predictions folder.
 
     Attributes:
@@ -61,7 +69,7 @@ class Forgetting:
     store: Store
     compaction: Compaction
     removal: Removal
-    folders: Sequence[FolderForgotten] = field(default=())
+    folders: Sequence[FolderForgetting] = field(default=())
 
     @property
     def complete(self) -> bool:
@@ -129,8 +137,8 @@ def forget(
     since = min((sign.since for sign in removal.at_work), default=FAR)
     folders = []
     for folder, files in zip(predictions, rewritten, strict=True):
-        removed, staged = remove_unlisted(folder, cutoff, since, dry_run=dry_run)
-        folders.append(FolderForgotten(folder.objects.uri, files, removed, staged, unscored(head, folder)))
+        removed, staged = remove_orphans_and_runs(folder, cutoff, since, dry_run=dry_run)
+        folders.append(FolderForgetting(folder.objects.uri, files, removed, staged, unscored(head, folder)))
     return Forgetting(newest(store), compaction, removal, folders)
 
 
@@ -151,7 +159,7 @@ def follow(store: Store, predictions: Predictions) -> int:
     heads = sorted({file.head for file in listed})
     made = [
         file
-        for unit in plan_units(store, predictions, heads, listed)
+        for unit in plan_segments(store, predictions, heads, listed)
         for head in unit.heads
         if (file := _carry(store, predictions, unit, head)) is not None
     ]
@@ -163,7 +171,7 @@ def follow(store: Store, predictions: Predictions) -> int:
         if file.segment in entries and file.deletions != entries[file.segment].deletions and file.key not in there
     }
     live = entries.keys() - outdated
-    if predictions.publish(Work(heads, store.version, live, made, listed, lambda: live)).gone:
+    if predictions.publish(JobWork(heads, store.version, live, made, listed, lambda: live)).gone:
         raise CommitConflict(f"{predictions.objects.uri}: files that were to be listed are gone; forget again")
     return len(made)
 
@@ -171,7 +179,7 @@ def follow(store: Store, predictions: Predictions) -> int:
 def _carry(store: Store, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
     """The file of one head for one segment, written from its older ones; None where these do not give it."""
     entry = unit.entry
-    table = carried(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
+    table = carry_over(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
     if table is None:
         return None
     path = new_path(head, entry)
@@ -189,11 +197,11 @@ def outdated_files(store: Store, predictions: Predictions) -> list[PredictionFil
 
 def unscored(store: Store, predictions: Predictions) -> int:
     """Predictions that the next backfill of the folder's heads makes."""
-    units = plan_units(store, predictions, predictions.heads(), predictions.files())
+    units = plan_segments(store, predictions, predictions.heads(), predictions.files())
     return sum(len(unit.heads) * unit.entry.live for unit in units)
 
 
-def remove_unlisted(
+def remove_orphans_and_runs(
     predictions: Predictions, cutoff: datetime, since: datetime, *, dry_run: bool
 ) -> tuple[list[Listed], list[Path]]:
     """Remove files that the newest version does not list, and what runs wrote about themselves.
@@ -208,9 +216,9 @@ def remove_unlisted(
         The objects; and local files of which a write was never finished.
     """
     objects = predictions.objects
-    doomed = unlisted(predictions, since)
+    doomed = find_orphans(predictions, since)
     if not dry_run:
-        doomed = remove(predictions, doomed, "forget")
+        doomed = remove_orphans(predictions, doomed, "forget")
     doomed += remove_runs(objects, cutoff, dry_run=dry_run)
     doomed += remove_aside(objects, dry_run=dry_run)
     return doomed, remove_staged(objects, since, dry_run=dry_run)

@@ -16,7 +16,7 @@ from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions
-from encore.pipelines.repair.preview import RepairLook, RepairRequest, encoder_of
+from encore.pipelines.repair.preview import RepairPreview, RepairRequest, encoder_of
 from encore.pipelines.runs import JobReport
 
 LOOKS = 5
@@ -70,7 +70,7 @@ class RepairResult:
 
 def repair(
     request: RepairRequest,
-    found: RepairLook,
+    found: RepairPreview,
     *,
     beam_options: Sequence[str] = (),
     display: ProgressDisplay | None = None,

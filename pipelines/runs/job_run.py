@@ -14,7 +14,7 @@ import apache_beam as beam
 
 from encore.featurestore import Store
 from encore.pipelines.flow import LOST, Failure
-from encore.pipelines.progress import Passing, ProgressDisplay, watch_units
+from encore.pipelines.progress import ProgressDisplay, SharedCounts, watch_units
 from encore.pipelines.runs.report import JobReport, package_versions
 from encore.pipelines.runs.run_folder import RunFolder
 from encore.pipelines.runs.runner import RunnerChoice, run_to_end
@@ -60,9 +60,9 @@ class JobRun:
     started: float
 
     @cached_property
-    def passing(self) -> Passing:
+    def shared_counts(self) -> SharedCounts:
         """What workers of this process tell of the units that they work on."""
-        return Passing(here=self.runner.workers is not None)
+        return SharedCounts(here=self.runner.workers is not None)
 
     def execute(
         self,
@@ -86,7 +86,7 @@ class JobRun:
         if not self.units:
             return
         # Held while it runs: workers of this process count in the same place.
-        counts = self.passing.counts()
+        counts = self.shared_counts.get()
 
         def build() -> beam.Pipeline:
             pipeline = self.runner.pipeline()

@@ -9,7 +9,7 @@ from encore.cli.printing.store.vacuum import numbers
 from encore.cli.printing.tables import human_bytes, print_json, print_pairs
 from encore.featurestore.common import counted
 from encore.featurestore.removal import Removal
-from encore.pipelines.removal import FolderForgotten, Forgetting
+from encore.pipelines.removal import FolderForgetting, Forgetting
 
 
 def print_forgetting(done: Forgetting, *, age_limit: timedelta, dry_run: bool, as_json: bool) -> None:
@@ -47,7 +47,7 @@ def _done(done: Forgetting, *, dry_run: bool) -> Iterator[tuple[str, object]]:
         yield "removed", "nothing"
 
 
-def _folder(folder: FolderForgotten, *, dry_run: bool) -> str:
+def _folder(folder: FolderForgetting, *, dry_run: bool) -> str:
     removed = len(folder.removed) + len(folder.staged)
     would = ("would be " if dry_run else "") + ("written anew or removed" if dry_run else "written anew")
     parts = [f"{counted(folder.rewritten, 'file')} {would}", f"{counted(removed, 'object')} removed"]

@@ -8,13 +8,13 @@ from encore.cli.printing.store.vacuum import numbers
 from encore.cli.printing.tables import print_line, print_pairs
 from encore.featurestore.common import counted
 from encore.featurestore.repair import RepairPlan
-from encore.pipelines.repair import RepairLook, RepairRequest, RepairResult
+from encore.pipelines.repair import RepairPreview, RepairRequest, RepairResult
 
 SHOWN = 100
 """Findings that are printed one by one; --json and the report have all."""
 
 
-def print_look(found: RepairLook, request: RepairRequest) -> None:
+def print_look(found: RepairPreview, request: RepairRequest) -> None:
     """Each finding in three lines, then what a repair makes of the store."""
     plan = found.plan
     for finding in plan.damage.findings[:SHOWN]:
@@ -28,7 +28,7 @@ def print_look(found: RepairLook, request: RepairRequest) -> None:
     print_pairs(_plan(found, request))
 
 
-def _plan(found: RepairLook, request: RepairRequest) -> Iterator[tuple[str, object]]:
+def _plan(found: RepairPreview, request: RepairRequest) -> Iterator[tuple[str, object]]:
     yield "store", f"{request.store}: {counted(len(found.plan.damage.findings), 'finding')}"
     if found.plan.needed:
         yield from _snapshots(found.plan, with_corpus=bool(request.inputs))

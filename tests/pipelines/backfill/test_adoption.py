@@ -14,7 +14,7 @@ import pytest
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.store import Store
 from encore.pipelines.predictions.files import new_path
-from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 from encore.pipelines.runs import job_run
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
 from tests.templates import copied
@@ -160,8 +160,8 @@ def test_what_a_vacuum_takes_after_the_plan_is_scored(folder: Folder, monkeypatc
     run_to_end = job_run.run_to_end
 
     def late(*words: object) -> object:
-        sweep = unlisted(folder.predictions, datetime.now(UTC) + timedelta(days=1))
-        assert len(remove(folder.predictions, sweep, "vacuum")) == 2
+        sweep = find_orphans(folder.predictions, datetime.now(UTC) + timedelta(days=1))
+        assert len(remove_orphans(folder.predictions, sweep, "vacuum")) == 2
         return run_to_end(*words)  # type: ignore[arg-type]
 
     monkeypatch.setattr(job_run, "run_to_end", late)

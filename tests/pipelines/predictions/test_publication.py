@@ -13,9 +13,9 @@ import pytest
 from encore.featurestore import Change, Store, StoreError, commit
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
-from encore.pipelines.predictions import PredictionFile, Predictions, Work, presence
+from encore.pipelines.predictions import JobWork, PredictionFile, Predictions, presence
 from encore.pipelines.predictions.publication import changes
-from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 from encore.pipelines.runs import job_run
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
@@ -63,7 +63,7 @@ def hide(folder: Folder) -> None:
 
 def sweep(folder: Folder) -> None:
     """A vacuum without an age limit: what is unlisted goes."""
-    remove(folder.predictions, unlisted(folder.predictions, SOON), "vacuum")
+    remove_orphans(folder.predictions, find_orphans(folder.predictions, SOON), "vacuum")
 
 
 def test_adopted_files_of_another_stay_when_an_older_backfill_publishes(
@@ -170,8 +170,8 @@ def test_what_is_published_before_a_vacuum_has_its_fence_is_put_back(
                 assert folder.there() == before
                 files, listed = list(made), folder.files
                 live = [entry.segment for entry in folder.store.entries]
-                monkeypatch.setattr("encore.pipelines.predictions.presence.gone", lambda *_: [])
-                work = Work([files[0].head], folder.store.version, live, files, listed, lambda: live)
+                monkeypatch.setattr("encore.pipelines.predictions.presence.lost_files", lambda *_: [])
+                work = JobWork([files[0].head], folder.store.version, live, files, listed, lambda: live)
                 published.append(folder.predictions.publish(work))
             return publish(self, *words)  # type: ignore[arg-type]
 
@@ -253,9 +253,9 @@ HEAD = "tone@0123456789ab"
 ROW = PredictionFile(HEAD, "a" * 32, None, f"head={HEAD}/{'a' * 32}-all.parquet", 1, 1, 5, "f")
 
 
-def work(*made: PredictionFile, planned_on: tuple[PredictionFile, ...] = (), newest: str = "ab") -> Work:
+def work(*made: PredictionFile, planned_on: tuple[PredictionFile, ...] = (), newest: str = "ab") -> JobWork:
     """Of snapshot 5, which has the segments a and b."""
-    return Work([HEAD], 5, ["a" * 32, "b" * 32], made, planned_on, lambda: [letter * 32 for letter in newest])
+    return JobWork([HEAD], 5, ["a" * 32, "b" * 32], made, planned_on, lambda: [letter * 32 for letter in newest])
 
 
 def of(letter: str, snapshot: int = 5, name: str = "0") -> PredictionFile:

@@ -11,8 +11,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from encore.encoders.batches import Done, Failed, Index, TokenBlock, default_budget, offsets_of, rows_of, run_batches
-from encore.encoders.behaviour import settled
+from encore.encoders.batches import (
+    BatchResult,
+    DocumentFailure,
+    Index,
+    TokenBlock,
+    default_budget,
+    offsets_of,
+    rows_of,
+    run_batches,
+)
+from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.device import turns_on
 from encore.encoders.documents import DocumentBlock
 from encore.encoders.extraction import Extraction
@@ -26,7 +35,7 @@ from encore.featurestore.spec import FeatureSpec
 
 
 @dataclass(frozen=True, eq=False)
-class _Launched:
+class _PendingBatch:
     """A batch whose packed rows, those of documents with other than finite features too, are on their way to the host.
 
     ``finite_rows`` is (rows,) bool, ``lengths`` (documents,) the rows of each document, and ``saturated`` a number.
@@ -42,7 +51,7 @@ class _Launched:
 
 
 @dataclass(frozen=True, eq=False)
-class _Packed:
+class _HostRows:
     """Packed rows of a batch's finite documents, on the host."""
 
     rows: npt.NDArray[np.generic]
@@ -50,8 +59,8 @@ class _Packed:
     saturated: int
 
 
-Outcome = Done[_Launched] | Failed
-Passed = Callable[[int, int, int], None]
+Outcome = BatchResult[_PendingBatch] | DocumentFailure
+OnProgress = Callable[[int, int, int], None]
 """Called with how many documents have passed by since the last call, their tokens, and the tokens of all documents."""
 
 
@@ -75,7 +84,7 @@ class FeatureExtractor:
         own = replace(spec, encoder=encoder.spec)
         spec.require_request(own, "the feature spec", f"encoder {encoder.spec.name}")
         encoder.check_max_length(spec.text.max_length)
-        self.encoder = settled(encoder, spec.text.max_length)
+        self.encoder = with_safe_padding(encoder, spec.text.max_length)
         self.spec = spec
         self.token_budget = default_budget(encoder.device) if token_budget is None else token_budget
         if self.token_budget < 1:
@@ -110,15 +119,15 @@ class FeatureExtractor:
 
         with self._turns, self._cores.taken():
             for outcome in run_batches(tokens.lengths[usable], self.token_budget, run, self.encoder.padding):
-                if not isinstance(outcome, Failed) and len(outcome.result):
+                if not isinstance(outcome, DocumentFailure) and len(outcome.result):
                     yield outcome.result
 
-    def extract(self, documents: DocumentBlock, passed: Passed | None = None) -> Extraction:
+    def extract(self, documents: DocumentBlock, on_progress: OnProgress | None = None) -> Extraction:
         """Packed features of a block, in its order.
 
         Args:
             documents: the block.
-            passed: called after every batch, in the thread that called.
+            on_progress: called after every batch, in the thread that called.
 
         Raises:
             UsageError: the quantizer is not calibrated, or the block has pairs that the tokenizer cannot join.
@@ -131,7 +140,7 @@ class FeatureExtractor:
         usable = _others(len(tokens), rejected)
         seconds = {"tokenize": perf_counter() - start, "forward": 0.0, "quantize": 0.0}
 
-        def launch(batch: Index) -> _Launched:
+        def launch(batch: Index) -> _PendingBatch:
             return self._launch(tokens, usable[batch])
 
         n_tokens, n_first = tokens.lengths, tokens.first_lengths
@@ -143,14 +152,14 @@ class FeatureExtractor:
         stored = np.zeros(len(usable), bool)
         lengths = tokens.lengths[usable]
         encoded = padded = saturated = 0
-        passed = passed or _unheard
+        on_progress = on_progress or _no_progress
         total = int(lengths.sum())
-        passed(len(rejected), 0, total)
+        on_progress(len(rejected), 0, total)
         with self._turns, self._cores.taken():
             for outcome in _one_behind(run_batches(lengths, self.token_budget, launch, self.encoder.padding)):
-                if isinstance(outcome, Failed):
+                if isinstance(outcome, DocumentFailure):
                     rejected.append(RejectedDocument(int(usable[outcome.document]), "encode", outcome.reason))
-                    passed(1, int(lengths[outcome.document]), total)
+                    on_progress(1, int(lengths[outcome.document]), total)
                     continue
                 launched, started = outcome.result, perf_counter()
                 result = self._collect(launched, tokens, usable[outcome.documents])
@@ -167,7 +176,7 @@ class FeatureExtractor:
                 encoded += in_batch
                 padded += launched.padded_tokens
                 saturated += result.saturated
-                passed(len(outcome.documents), in_batch, total)
+                on_progress(len(outcome.documents), in_batch, total)
         if not stored.all():
             packed, offsets = packed[np.repeat(stored, rows)], offsets_of(rows[stored])
         kept = usable[stored]
@@ -196,14 +205,14 @@ class FeatureExtractor:
         return rejected + [RejectedDocument(at, "tokenize", reason) for at, reason in tokens.failures.items()]
 
     @torch.inference_mode()
-    def _launch(self, tokens: TokenBlock, documents: Index) -> _Launched:
+    def _launch(self, tokens: TokenBlock, documents: Index) -> _PendingBatch:
         """Tell the device to encode and pack a batch, without waiting for a CUDA device to do so."""
         self._cores.divide()
         start = perf_counter()
         batch = encode_batch(self.encoder, self.spec, tokens, documents)
         between = perf_counter()
         quantizer = self.spec.quantizer
-        return _Launched(
+        return _PendingBatch(
             rows=HostCopy.start(quantizer.quantize(batch.values)),
             finite_rows=HostCopy.start(batch.finite_rows),
             saturated=HostCopy.start(quantizer.saturated(batch.values)),
@@ -213,7 +222,7 @@ class FeatureExtractor:
             quantize_seconds=perf_counter() - between,
         )
 
-    def _collect(self, launched: _Launched, tokens: TokenBlock, documents: Index) -> _Packed:
+    def _collect(self, launched: _PendingBatch, tokens: TokenBlock, documents: Index) -> _HostRows:
         """Wait for a batch, and leave out the documents whose features are not finite."""
         rows, finite = launched.rows.wait(), finite_documents(launched.finite_rows.wait(), launched.lengths)
         saturated = int(launched.saturated.wait())
@@ -223,10 +232,10 @@ class FeatureExtractor:
             with torch.inference_mode():
                 again = encode_batch(self.encoder, self.spec, tokens, documents).finite_values()
                 saturated = int(self.spec.quantizer.saturated(again))
-        return _Packed(rows, finite, saturated)
+        return _HostRows(rows, finite, saturated)
 
 
-def _unheard(documents: int, tokens: int, of_all: int) -> None:
+def _no_progress(documents: int, tokens: int, of_all: int) -> None:
     """Nobody wants to know."""
 
 

@@ -8,7 +8,7 @@ from encore.encoders.batches.budget import (
     longest_first,
     split_by_budget,
 )
-from encore.encoders.batches.isolation import REASON_LENGTH, Done, Failed, run_batches
+from encore.encoders.batches.isolation import REASON_LENGTH, BatchResult, DocumentFailure, run_batches
 from encore.encoders.batches.ragged import Index, offsets_of, rows_of
 from encore.encoders.batches.tokens import TokenBlock
 
@@ -16,8 +16,8 @@ __all__ = [
     "EQUAL_LENGTHS",
     "NO_PADDING",
     "REASON_LENGTH",
-    "Done",
-    "Failed",
+    "BatchResult",
+    "DocumentFailure",
     "Index",
     "Padding",
     "TokenBlock",

@@ -11,10 +11,10 @@ from transformers import PreTrainedModel
 
 from encore.encoders.behaviour.boundaries import attended_limit
 from encore.encoders.files import EncoderFiles
-from encore.encoders.transformer import unchanged
+from encore.encoders.transformer import restored_after
 from encore.featurestore.errors import UsageError
 
-PROBE = "a b c"
+SAMPLE_TEXT = "a b c"
 
 
 def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer) -> tuple[int, int]:
@@ -33,21 +33,21 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
             f"encoder {files.source}: {kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
         ) from error
     width = layers[-1].shape[-1]
-    if shapes != {(1, len(tokenizer.encode(PROBE).ids), width)}:
+    if shapes != {(1, len(tokenizer.encode(SAMPLE_TEXT).ids), width)}:
         raise UsageError(f"encoder {files.source}: its layers do not all hold one vector of one width for each token")
     return len(layers), width
 
 
 def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
     """The encoder's output, all hidden states among it, for a few tokens; the model is left as it was."""
-    return run_tokens(model, tokenizer.encode(PROBE).ids)
+    return run_tokens(model, tokenizer.encode(SAMPLE_TEXT).ids)
 
 
 @torch.inference_mode()
 def run_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> Any:
     """The same for one text of these token ids."""
     ids = torch.tensor([tokens], device=model.device)
-    with unchanged(model):
+    with restored_after(model):
         return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from encore.encoders.batches import Index, TokenBlock, default_budget, longest_first, split_by_budget
-from encore.encoders.behaviour import settled
+from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.passes import BatchInputs, batch_inputs
 from encore.encoders.transformer import Encoder
 
@@ -54,7 +54,7 @@ def _pool(hidden: torch.Tensor, inputs: BatchInputs, position: str) -> torch.Ten
 
 
 @torch.inference_mode()
-def predict(
+def predict_classes(
     encoder: Encoder,
     head: nn.Module,
     tokens: TokenBlock,
@@ -79,7 +79,7 @@ def predict(
     Raises:
         UsageError: the encoder cannot give documents of such lengths the features that they have alone.
     """
-    encoder = settled(encoder, int(tokens.lengths.max(initial=0)))
+    encoder = with_safe_padding(encoder, int(tokens.lengths.max(initial=0)))
     budget = default_budget(encoder.device) if batch_tokens is None else batch_tokens
     modes = encoder.model.training, head.training
     encoder.model.eval()

@@ -48,18 +48,18 @@ class UnitCounts:
     def encoding(self, unit: int, documents: int) -> Callable[[int, int, int], None]:
         """What `FeatureExtractor.extract` calls for a unit of so many documents: documents, tokens, tokens of all."""
 
-        def passed(of_documents: int, tokens: int, of_all: int) -> None:
+        def add(of_documents: int, tokens: int, of_all: int) -> None:
             self.add(unit, of_documents, documents * tokens / max(1, of_all), tokens)
 
-        return passed
+        return add
 
     def at_work(self, finished: Container[int]) -> UnitProgress:
         """What has passed by in the units that are not among these; the others are forgotten."""
         with self._lock:
-            self._units = {unit: passed for unit, passed in self._units.items() if unit not in finished}
+            self._units = {unit: progress for unit, progress in self._units.items() if unit not in finished}
             total = UnitProgress()
-            for passed in self._units.values():
-                total = total.plus(passed.documents, passed.work, passed.tokens)
+            for progress in self._units.values():
+                total = total.plus(progress.documents, progress.work, progress.tokens)
             return total
 
 

@@ -45,17 +45,19 @@ class Tally:
 
     def done(self, now: float, at_work: UnitProgress) -> ProgressState:
         """How far it is at this time, with what has passed by in units that are not finished."""
-        passed = self._finished.plus(at_work.documents, at_work.work, at_work.tokens)
-        self._time.see(now, passed.work, self._work_left(passed, at_work))
-        self._pace.see(now, passed.tokens)
+        progress = self._finished.plus(at_work.documents, at_work.work, at_work.tokens)
+        self._time.see(now, progress.work, self._work_left(progress, at_work))
+        self._pace.see(now, progress.tokens)
         rate = self._pace.rate
-        return ProgressState(passed.documents, self._time.seconds(now), "" if rate is None else f"{rate:,.0f} tokens/s")
+        return ProgressState(
+            progress.documents, self._time.seconds(now), "" if rate is None else f"{rate:,.0f} tokens/s"
+        )
 
-    def _work_left(self, passed: UnitProgress, at_work: UnitProgress) -> float:
+    def _work_left(self, progress: UnitProgress, at_work: UnitProgress) -> float:
         """What was expected and has not passed by; where more comes, as of changed texts, the rest like that so far."""
         expected = self._expected - self._fresh - at_work.work
-        rest = self._documents - passed.documents
-        return expected if expected > 0 else rest * passed.work / max(1, passed.documents)
+        rest = self._documents - progress.documents
+        return expected if expected > 0 else rest * progress.work / max(1, progress.documents)
 
 
 def watch_units(

@@ -26,7 +26,6 @@ from encore.pipelines.predictions import (
     SegmentUnit,
     SegmentWork,
     carry_over,
-    new_path,
     prediction_table,
 )
 from encore.pipelines.progress import SharedCounts
@@ -182,7 +181,9 @@ class ScoreSegments(beam.DoFn):
         with work.failing("write"):
             if work.failure is None:
                 mark = time.perf_counter()
-                work.files += self._each(lambda name: self._write_scored(work, name), work.todo)
+                work.files += self._each(
+                    lambda name: self._write_predictions(work.unit, name, work.parts[name]), work.todo
+                )
                 work.spend("write", mark)
         outcome = work.outcome()
         if work.finished is None:
@@ -198,21 +199,9 @@ class ScoreSegments(beam.DoFn):
         blocks = chain((first,), rest)
         return blocks if len(first) == entry.live or self._store.objects.on_disk else read_ahead(blocks)
 
-    def _write_scored(self, work: SegmentWork, name: str) -> PredictionFile:
-        return self._write_file(work.unit, name, pa.concat_tables(work.parts[name]))
-
-    def _write_file(self, unit: SegmentUnit, name: str, table: pa.Table) -> PredictionFile:
-        path = new_path(name, unit.entry)
-        return PredictionFile(
-            head=name,
-            segment=unit.entry.segment,
-            deletions=unit.entry.deletions,
-            path=path,
-            documents=unit.entry.live,
-            bytes=self._predictions.write_file(path, table),
-            snapshot=self._version,
-            fingerprint=self._fingerprint,
-        )
+    def _write_predictions(self, unit: SegmentUnit, name: str, parts: Sequence[pa.Table]) -> PredictionFile:
+        table = pa.concat_tables(parts)
+        return self._predictions.write(name, unit.entry, table, self._version, self._fingerprint)
 
     def _each(self, step: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
         """A step that makes requests, for every head: many at a time, unless they cost next to nothing."""
@@ -226,4 +215,4 @@ class ScoreSegments(beam.DoFn):
             return None
         classes = self._heads.heads[name].classes
         kept = carry_over(self._store, self._predictions, unit.entry, older, sources, classes)
-        return None if kept is None else self._write_file(unit, name, kept)
+        return None if kept is None else self._write_predictions(unit, name, [kept])

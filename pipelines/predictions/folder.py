@@ -18,10 +18,19 @@ from encore.featurestore.commits import LONGEST_WAIT
 from encore.featurestore.errors import RESTORE, UPGRADE
 from encore.featurestore.format import parse_json
 from encore.featurestore.history import STORE_FILE, Manifest, VersionLog
+from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import Objects
 from encore.pipelines.predictions import presence
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
-from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
+from encore.pipelines.predictions.files import (
+    FILE_SCHEMA,
+    PredictionFile,
+    counts_of,
+    file_table,
+    list_problem,
+    new_path,
+    rows_of,
+)
 from encore.pipelines.predictions.publication import JobWork, Publication, changes
 
 PREDICTIONS_FILE = "predictions.json"
@@ -185,6 +194,20 @@ class Predictions:
             return from_parquet(self.objects.get(path), documents, probabilities=self.probabilities, classes=classes)
         except (FileNotFoundError, DamagedFile):
             return None
+
+    def write(self, head: str, entry: SegmentEntry, table: pa.Table, snapshot: int, fingerprint: str) -> PredictionFile:
+        """Write a head's predictions for a segment; nothing lists the file yet.
+
+        Args:
+            head: ``task@digest``.
+            entry: the segment, as the snapshot lists it.
+            table: a row for each of its live documents.
+            snapshot: of the store.
+            fingerprint: of the store's features.
+        """
+        path = new_path(head, entry)
+        size = self.write_file(path, table)
+        return PredictionFile(head, entry.segment, entry.deletions, path, entry.live, size, snapshot, fingerprint)
 
     def write_file(self, path: str, table: pa.Table) -> int:
         """Write a prediction file under a name that nobody has used (`new_path`); returns its size in bytes."""

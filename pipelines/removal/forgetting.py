@@ -29,10 +29,9 @@ from encore.pipelines.predictions import (
     Predictions,
     SegmentUnit,
     carry_over,
-    new_path,
     plan_segments,
 )
-from encore.pipelines.removal.orphans import find_orphans, remove_orphans
+from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, remove_orphans
 
 
 @dataclass(frozen=True)
@@ -84,13 +83,13 @@ class Forgetting:
             "complete": self.complete,
             "kept_snapshots": list(self.removal.kept),
             "rewritten": {"segments": self.compaction.replaced, "deleted_rows": self.compaction.deleted},
-            "removed": {kind: _sizes(found) for kind, found in self.removal.removed.items()},
+            "removed": {kind: count_and_bytes(found) for kind, found in self.removal.removed.items()},
             "unfinished_writes": len(self.removal.staged),
             "predictions": [
                 {
                     "folder": folder.uri,
                     "rewritten": folder.rewritten,
-                    "removed": _sizes(folder.removed),
+                    "removed": count_and_bytes(folder.removed),
                     "unfinished_writes": len(folder.staged),
                     "unscored": folder.unscored,
                 }
@@ -180,13 +179,7 @@ def _carry(store: Store, predictions: Predictions, unit: SegmentUnit, head: str)
     """The file of one head for one segment, written from its older ones; None where these do not give it."""
     entry = unit.entry
     table = carry_over(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
-    if table is None:
-        return None
-    path = new_path(head, entry)
-    size = predictions.write_file(path, table)
-    return PredictionFile(
-        head, entry.segment, entry.deletions, path, entry.live, size, store.version, store.spec.fingerprint
-    )
+    return None if table is None else predictions.write(head, entry, table, store.version, store.spec.fingerprint)
 
 
 def outdated_files(store: Store, predictions: Predictions) -> list[PredictionFile]:
@@ -222,7 +215,3 @@ def remove_orphans_and_runs(
     doomed += remove_runs(objects, cutoff, dry_run=dry_run)
     doomed += remove_aside(objects, dry_run=dry_run)
     return doomed, remove_staged(objects, since, dry_run=dry_run)
-
-
-def _sizes(found: Sequence[Listed]) -> dict[str, int]:
-    return {"objects": len(found), "bytes": sum(stored.size for stored in found)}

@@ -85,3 +85,8 @@ def publish_fence(predictions: Predictions, operation: str) -> None:
         if predictions.log.publish(latest, operation, latest.counts, nothing) is not None:
             return
     raise CommitConflict(f"{predictions.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+
+
+def count_and_bytes(found: Sequence[Listed]) -> dict[str, int]:
+    """How many objects these are, and how large together: for reports."""
+    return {"objects": len(found), "bytes": sum(stored.size for stored in found)}

@@ -14,7 +14,7 @@ from encore.featurestore.history import MANIFEST
 from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_staged
 from encore.featurestore.storage import Listed
 from encore.pipelines.predictions import THREADS, Predictions
-from encore.pipelines.removal.orphans import find_orphans, publish_fence, remove_orphans
+from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, publish_fence, remove_orphans
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,7 @@ class FolderVacuum:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON for programs: counts and bytes."""
-        kinds = {
-            kind: {"objects": len(found), "bytes": sum(stored.size for stored in found)}
-            for kind, found in self.removed.items()
-        }
+        kinds = {kind: count_and_bytes(found) for kind, found in self.removed.items()}
         return {"folder": self.uri, "removed": kinds, "unfinished_writes": len(self.staged)}
 
 

@@ -12,7 +12,7 @@ from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.progress import ProgressState, SharedCounts, Silent
 from encore.pipelines.progress.counts import UnitCounts, UnitProgress
 from encore.pipelines.progress.watch import Tally
-from tests.pipelines.backfill.test_job import train
+from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 

@@ -24,7 +24,7 @@ from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.removal.forgetting import Forgetting, forget
 from encore.pipelines.runs.report import JobReport
-from tests.pipelines.backfill.test_job import train
+from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces
 from tests.templates import copied

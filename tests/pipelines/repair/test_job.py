@@ -24,7 +24,7 @@ from encore.pipelines.predictions import Predictions
 from encore.pipelines.repair.job import RepairResult, repair
 from encore.pipelines.repair.predictions import repair_predictions
 from encore.pipelines.repair.preview import RepairPreview, RepairRequest, preview_repair
-from tests.pipelines.backfill.test_job import train
+from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 
 COUNT = 60

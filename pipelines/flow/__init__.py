@@ -2,7 +2,7 @@
 
 from encore.pipelines.flow.failure import LOST, Failure
 from encore.pipelines.flow.lookahead import look_ahead, read_ahead
-from encore.pipelines.flow.refresh import StoredColumns, stale_in
+from encore.pipelines.flow.refresh import StoredColumns, refresh_of_segment
 from encore.pipelines.flow.unit_states import (
     FailedUnit,
     PlannedUnit,
@@ -26,5 +26,5 @@ __all__ = [
     "UnitOutcome",
     "look_ahead",
     "read_ahead",
-    "stale_in",
+    "refresh_of_segment",
 ]

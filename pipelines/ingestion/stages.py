@@ -27,7 +27,7 @@ from encore.pipelines.flow import (
     Supersession,
     UnitFeatures,
     UnitOutcome,
-    stale_in,
+    refresh_of_segment,
 )
 from encore.pipelines.runs import RunFolder, give_back_freed_memory
 
@@ -59,7 +59,7 @@ def settle(unit: PlannedUnit, snapshot: Snapshot) -> tuple[SettledUnit, npt.NDAr
     welcome = unit.index.filter(pa.array(left))
     found = snapshot.keys.find(welcome["key_hash"])
     same = snapshot.keys.same_text(found, welcome["text_digest"])
-    refresh = snapshot.columns.stale(welcome, same, found)
+    refresh = snapshot.columns.refresh_of(welcome, same, found)
     index = welcome.filter(pa.array(~same))
     left[left] = ~same
     dead = _without_blocked(unit.dead, snapshot.blocked)
@@ -79,7 +79,7 @@ def settle(unit: PlannedUnit, snapshot: Snapshot) -> tuple[SettledUnit, npt.NDAr
         segment=segment,
         finished=finished,
         refresh=refresh,
-        finished_refresh=None if finished is None else stale_in(snapshot.store, finished, index),
+        finished_refresh=None if finished is None else refresh_of_segment(snapshot.store, finished, index),
     )
     return settled, left
 

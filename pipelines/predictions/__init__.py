@@ -26,7 +26,7 @@ from encore.pipelines.predictions.folder import (
     READ_THREADS,
     SCORE_AGAIN,
     Predictions,
-    read_document,
+    read_folder_document,
 )
 from encore.pipelines.predictions.presence import THREADS
 from encore.pipelines.predictions.probabilities import MAP, as_map, with_classes, with_classes_type
@@ -63,7 +63,7 @@ __all__ = [
     "new_path",
     "plan_segments",
     "prediction_table",
-    "read_document",
+    "read_folder_document",
     "source_files",
     "with_classes",
     "with_classes_type",

@@ -100,7 +100,7 @@ def list_problem(table: pa.Table) -> str | None:
     return f"names {path!r:.200}, which is no prediction file of head {head!r:.120} and segment {segment!r:.40}"
 
 
-def rows_of(table: pa.Table) -> list[PredictionFile]:
+def listed_files(table: pa.Table) -> list[PredictionFile]:
     """The rows of a list, or of several."""
     return [PredictionFile(**row) for row in table.select(FILE_SCHEMA.names).to_pylist()]
 

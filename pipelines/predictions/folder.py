@@ -28,8 +28,8 @@ from encore.pipelines.predictions.files import (
     counts_of,
     file_table,
     list_problem,
+    listed_files,
     new_path,
-    rows_of,
 )
 from encore.pipelines.predictions.publication import JobWork, Publication, changes
 
@@ -77,7 +77,7 @@ class Predictions:
             "probabilities": probabilities,
         }
         objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
-        held = read_document(objects)
+        held = read_folder_document(objects)
         if held["store_id"] != store.store_id:
             raise UsageError(f"{objects.uri}: holds predictions for another store than {store.uri}; name another --out")
         if held["probabilities"] != probabilities:
@@ -91,7 +91,7 @@ class Predictions:
     def open(cls, uri: str | PathLike[str]) -> Predictions:
         """Open a folder of predictions; raises UsageError where there is none."""
         objects = Objects.open(uri)
-        return cls(objects, read_document(objects)["probabilities"])
+        return cls(objects, read_folder_document(objects)["probabilities"])
 
     def require_store(self, store: Store) -> None:
         """See that the folder holds predictions for this store.
@@ -99,7 +99,7 @@ class Predictions:
         Raises:
             UsageError: they are another store's.
         """
-        if read_document(self.objects)["store_id"] != store.store_id:
+        if read_folder_document(self.objects)["store_id"] != store.store_id:
             raise UsageError(f"{self.objects.uri}: holds predictions for another store than {store.uri}")
 
     @property
@@ -113,7 +113,7 @@ class Predictions:
         Raises:
             StoreError: a list is damaged, or names what is no prediction file of its head and segment.
         """
-        return rows_of(self.log.entries(self.log.latest() if manifest is None else manifest))
+        return listed_files(self.log.entries(self.log.latest() if manifest is None else manifest))
 
     def heads(self) -> list[str]:
         """Heads that have predictions, as ``task@digest``, sorted."""
@@ -267,7 +267,7 @@ class Predictions:
         raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there)}")
 
 
-def read_document(objects: Objects) -> Mapping[str, Any]:
+def read_folder_document(objects: Objects) -> Mapping[str, Any]:
     """What a folder says of itself.
 
     Raises:

@@ -33,7 +33,7 @@ from encore.pipelines.encoding.calibration import calibrate_with_encoder
 from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.ingestion import Snapshot, commit_units, settle_spec, spec_without_calibration, write_units
+from encore.pipelines.ingestion import commit_units, settle_spec, spec_without_calibration, write_units
 from encore.pipelines.progress import ProgressDisplay, Silent
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
@@ -138,9 +138,13 @@ def encode(
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
     expected = corpus.documents - min(len(store), len(corpus.keys))
     run = JobRun("encode", store, folder, corpus.units, corpus.documents, runner, shown, started)
+    read = ReadUnits(store.uri, store.version, request.columns)
     handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, run.shared_counts)
-    features = EncodeUnits(store, request.columns, handler)
-    totals = write_units(run, elements, features, features.open, expected=expected, codec=codec)
+
+    def to_features(groups: beam.PCollection) -> beam.PCollection:
+        return groups | "ReadUnits" >> beam.ParDo(read) | "Encode" >> RunInference(handler.with_no_batching())
+
+    totals = write_units(run, elements, to_features, read.open, expected=expected, codec=codec)
     if copies is not None:
         for name, data in folder.dead_letter_files():
             copies.put(f"{folder.run_id}-{name}", data)
@@ -160,24 +164,6 @@ def encode(
     }
     pruning = Pruning.find(store, corpus, listing, request.prune_limit) if request.prune else None
     return commit_units(run, totals, request.limit, pruning, details, complete=not corpus.damaged)
-
-
-class EncodeUnits(beam.PTransform):
-    """Work units, grouped by split → UnitFeatures."""
-
-    def __init__(self, store: Store, columns: CorpusColumns, handler: EncoderHandler) -> None:
-        super().__init__()
-        self._read = ReadUnits(store.uri, store.version, columns)
-        self._handler = handler
-
-    def open(self) -> Snapshot:
-        """What the workers of this process share."""
-        return self._read.open()
-
-    def expand(self, units: beam.PCollection) -> beam.PCollection:
-        """Read what the store lacks and encode it."""
-        handler = self._handler.with_no_batching()
-        return units | "ReadUnits" >> beam.ParDo(self._read) | "Encode" >> RunInference(handler)
 
 
 def readers_wanted(corpus: Plan, store: Store, runner: RunnerChoice) -> int:

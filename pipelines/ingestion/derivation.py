@@ -97,27 +97,18 @@ def derive(
         display=display or Silent(),
         started=started,
     )
-    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, run.shared_counts)
-    expected = max(0, len(source) - len(store))
-    totals = write_units(run, units, features, features.open, expected=expected, codec=codec)
+    places = (source.uri, source.version), (store.uri, store.version)
+    make = DeriveUnit(Derivation(source.spec, store.spec), *places, run.shared_counts)
+    totals = write_units(
+        run,
+        units,
+        lambda elements: elements | "DeriveUnit" >> beam.ParDo(make),
+        make.open,
+        expected=max(0, len(source) - len(store)),
+        codec=codec,
+    )
     details = {"source": {"store": source.uri, "snapshot": source.version, "fingerprint": source.spec.fingerprint}}
     return commit_units(run, totals, DeadLetterLimit.parse(None), details=details)
-
-
-class DeriveFeatures(beam.PTransform):
-    """SourceUnit → UnitFeatures of the poorer store, or FailedUnit."""
-
-    def __init__(self, derivation: Derivation, source: Store, store: Store, shared_counts: SharedCounts) -> None:
-        super().__init__()
-        self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version), shared_counts)
-
-    def open(self) -> Snapshot:
-        """What the workers of this process share."""
-        return self._make.open()
-
-    def expand(self, units: beam.PCollection) -> beam.PCollection:
-        """Read what the store lacks and reduce it."""
-        return units | "DeriveUnit" >> beam.ParDo(self._make)
 
 
 class DeriveUnit(beam.DoFn):

@@ -22,7 +22,7 @@ from encore.pipelines.runs import JobReport, JobRun
 def write_units(
     run: JobRun,
     elements: Sequence[Any],
-    to_features: beam.PTransform,
+    to_features: Callable[[beam.PCollection], beam.PCollection],
     open_snapshot: Callable[[], Snapshot],
     *,
     expected: int,
@@ -50,7 +50,7 @@ def write_units(
     # For its errors too, and no work done twice: workers in this process share it while it is held here.
     held = open_snapshot() if run.units and run.runner.workers is not None else None
     write = WriteSegments(store.uri, run.folder.run_id, store.version, codec)
-    run.execute(elements, lambda units: units | to_features | "WriteSegments" >> beam.ParDo(write), expected=expected)
+    run.execute(elements, lambda units: to_features(units) | "WriteSegments" >> beam.ParDo(write), expected=expected)
     del held
     outcomes, failures = run.outcomes(UnitOutcome.from_dict)
     return Totals(len(run.units), list(outcomes.values()), failures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ from encore.pipelines.predictions import (
 )
 from encore.pipelines.progress import ProgressDisplay, Silent
 from encore.pipelines.registry import copy_heads, load_heads
-from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage
+from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
 """A vacuum with an age limit below what the job took, or somebody else, has removed it."""
@@ -138,7 +138,11 @@ def backfill(
         "heads": names,
         "device": device,
         "dtype": request.dtype,
-        "documents": {"stored": len(store), **_documents(outcomes.values())},
+        "documents": {
+            "stored": len(store),
+            "read": sum(outcome.documents_in for outcome in outcomes.values()),
+            **sums(outcomes.values(), "scored", "carried", "adopted", "checked"),
+        },
         "bytes": sum(file.bytes for file in made),
         "seconds": seconds_by_stage(outcomes.values()),
         "failures": {str(unit): {"stage": f.stage, "reason": f.reason} for unit, f in failures.items()},
@@ -170,14 +174,3 @@ def _check_pairs(store: Store, heads: Mapping[str, Head], units: Sequence[Segmen
             f"{store.uri}: {segments} segments were stored before Encore kept where second texts begin, and "
             f"{', '.join(sorted(of_pairs))} needs it; leave that head out, or encode into a new store"
         )
-
-
-def _documents(outcomes: Collection[SegmentOutcome]) -> dict[str, int]:
-    """Documents that were read, and predictions by what was done for them."""
-    return {
-        "read": sum(outcome.documents_in for outcome in outcomes),
-        "scored": sum(outcome.scored for outcome in outcomes),
-        "carried": sum(outcome.carried for outcome in outcomes),
-        "adopted": sum(outcome.adopted for outcome in outcomes),
-        "checked": sum(outcome.checked for outcome in outcomes),
-    }

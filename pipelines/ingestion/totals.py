@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from encore.featurestore.format import read_parquet
 from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.flow import Failure, UnitOutcome
-from encore.pipelines.runs import RunFolder, seconds_by_stage
+from encore.pipelines.runs import RunFolder, seconds_by_stage, sums
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,6 @@ class Totals:
     planned: int
     outcomes: Sequence[UnitOutcome]
     failures: Mapping[int, Failure]
-
-    def sum(self, field_name: str) -> int:
-        """Sum of a counter over all units."""
-        return sum(getattr(outcome, field_name) for outcome in self.outcomes)
 
     @property
     def entries(self) -> list[SegmentEntry]:
@@ -56,25 +52,19 @@ class Totals:
 
     def to_dict(self) -> dict[str, Any]:
         """The part of a report that both encode and derive have."""
-        tokens, padded = self.sum("tokens"), self.sum("padded_tokens")
+        tokens, padded = sums(self.outcomes, "tokens", "padded_tokens").values()
         made = [o.entry for o in self.outcomes if o.entry is not None and o.encoded]
         payload, stored = sum(e.payload_bytes for e in made), sum(e.stored_bytes for e in made)
         return {
             "units": {"planned": self.planned, "failed": len(self.failures)},
             "documents": {
-                "in": self.sum("documents_in"),
-                "encoded": self.sum("encoded"),
-                "adopted": self.sum("adopted"),
-                "refreshed": self.sum("refreshed"),
-                "skipped": self.sum("skipped"),
-                "blocked": self.sum("blocked"),
-                "dead": self.sum("dead"),
+                "in": sum(outcome.documents_in for outcome in self.outcomes),
+                **sums(self.outcomes, "encoded", "adopted", "refreshed", "skipped", "blocked", "dead"),
                 "superseded": sum(len(here) for here in self.superseded.values()),
             },
             "tokens": tokens,
             "padding_share": round(1 - tokens / padded, 4) if padded else 0.0,
-            "truncated": self.sum("truncated"),
-            "saturated": self.sum("saturated"),
+            **sums(self.outcomes, "truncated", "saturated"),
             "bytes": {
                 "payload": payload,
                 "stored": stored,

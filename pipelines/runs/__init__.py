@@ -1,6 +1,6 @@
 """One run of a job over work units: its runner, its folder, its graph, and its report."""
 
-from encore.pipelines.runs.job_run import JobRun, seconds_by_stage
+from encore.pipelines.runs.job_run import JobRun, seconds_by_stage, sums
 from encore.pipelines.runs.memory import give_back_freed_memory
 from encore.pipelines.runs.report import JobReport
 from encore.pipelines.runs.run_folder import RunFolder
@@ -15,4 +15,5 @@ __all__ = [
     "give_back_freed_memory",
     "run_to_end",
     "seconds_by_stage",
+    "sums",
 ]

@@ -144,3 +144,11 @@ def seconds_by_stage(outcomes: Iterable[Outcome]) -> dict[str, float]:
     for outcome in outcomes:
         spent.update(outcome.seconds)
     return {stage: round(seconds, 3) for stage, seconds in spent.items()}
+
+
+def sums(outcomes: Iterable[Outcome], *names: str) -> dict[str, int]:
+    """Name of a counter → its sum over all units."""
+    counted: Counter[str] = Counter(dict.fromkeys(names, 0))
+    for outcome in outcomes:
+        counted.update({name: getattr(outcome, name) for name in names})
+    return dict(counted)

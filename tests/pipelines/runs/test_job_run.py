@@ -14,7 +14,7 @@ import pytest
 from encore.featurestore import Store
 from encore.pipelines.flow import LOST, Failure, UnitOutcome
 from encore.pipelines.progress import Silent
-from encore.pipelines.runs import JobRun, RunFolder, RunnerChoice, seconds_by_stage
+from encore.pipelines.runs import JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 from tests.featurestore.building import spec_of
 
 UNITS = 3
@@ -73,3 +73,8 @@ def test_the_report_lies_in_the_folder_and_says_what_every_job_says(run: JobRun)
 
 def test_seconds_are_added_up_by_stage() -> None:
     assert seconds_by_stage([outcome(0), outcome(1)]) == {"read": 1.0, "write": 2.0}
+
+
+def test_counters_are_added_up_and_nothing_is_zero() -> None:
+    assert sums([outcome(0), outcome(1, dead=1)], "encoded", "dead") == {"encoded": 20, "dead": 1}
+    assert sums([], "encoded") == {"encoded": 0}

@@ -101,18 +101,8 @@ def backfill(
         display=display or Silent(),
         started=started,
     )
-    score = ScoreSegments(
-        store.uri,
-        store.version,
-        request.out,
-        folder.run_id,
-        names,
-        run.runner.torch_threads,
-        request.device,
-        request.dtype,
-        run.shared_counts,
-    )
     groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], run.runner.workers)
+    score = ScoreSegments(run, request, names)
     run.execute(groups, lambda elements: elements | "Score" >> beam.ParDo(score))
     outcomes, failures = run.outcomes(SegmentOutcome.from_dict)
     began_with = set(listed)

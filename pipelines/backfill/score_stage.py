@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import apache_beam as beam
 import pyarrow as pa
@@ -28,9 +28,11 @@ from encore.pipelines.predictions import (
     carry_over,
     prediction_table,
 )
-from encore.pipelines.progress import SharedCounts
 from encore.pipelines.registry import HeadCopies
-from encore.pipelines.runs import RunFolder, give_back_freed_memory
+from encore.pipelines.runs import JobRun, RunFolder, give_back_freed_memory
+
+if TYPE_CHECKING:
+    from encore.pipelines.backfill.job import BackfillRequest
 
 BLOCK_BYTES = 64 << 20
 """Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks
@@ -50,26 +52,12 @@ class ScoreSegments(beam.DoFn):
     From object storage the next ones are read and the last ones written while one is scored.
     """
 
-    def __init__(
-        self,
-        store: str,
-        version: int,
-        out: str,
-        run_id: str,
-        heads: Sequence[str],
-        torch_threads: int | None,
-        device: str,
-        dtype: str,
-        shared_counts: SharedCounts,
-    ) -> None:
-        """Name what `setup` opens.
-
-        ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker; ``shared_counts`` is told of the
-        documents of a segment while it is scored.
-        """
-        self._uri, self._version, self._out, self._run_id = store, version, out, run_id
-        self._names, self._torch_threads = tuple(heads), torch_threads
-        self._device, self._dtype, self._shared_counts = device, dtype, shared_counts
+    def __init__(self, run: JobRun, request: BackfillRequest, heads: Sequence[str]) -> None:
+        """Name what `setup` opens; the device is resolved on the worker."""
+        self._uri, self._version, self._run_id = run.store.uri, run.store.version, run.folder.run_id
+        self._torch_threads, self._shared_counts = run.runner.torch_threads, run.shared_counts
+        self._out, self._device, self._dtype = request.out, request.device, request.dtype
+        self._names = tuple(heads)
         self._handle = Shared()
 
     def setup(self) -> None:

@@ -21,7 +21,7 @@ from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitFeatures
 from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
-from encore.pipelines.progress import ProgressDisplay, SharedCounts, Silent, UnitCounts
+from encore.pipelines.progress import ProgressDisplay, Silent, UnitCounts
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 
 
@@ -97,8 +97,7 @@ def derive(
         display=display or Silent(),
         started=started,
     )
-    places = (source.uri, source.version), (store.uri, store.version)
-    make = DeriveUnit(Derivation(source.spec, store.spec), *places, run.shared_counts)
+    make = DeriveUnit(run, source)
     totals = write_units(
         run,
         units,
@@ -114,11 +113,10 @@ def derive(
 class DeriveUnit(beam.DoFn):
     """SourceUnit → UnitFeatures: reads one source segment and reduces the documents that the store lacks."""
 
-    def __init__(
-        self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int], shared_counts: SharedCounts
-    ) -> None:
-        self._derivation, self._source_at, self._store_at = derivation, source, store
-        self._shared_counts = shared_counts
+    def __init__(self, run: JobRun, source: Store) -> None:
+        self._derivation = Derivation(source.spec, run.store.spec)
+        self._source_at, self._store_at = (source.uri, source.version), (run.store.uri, run.store.version)
+        self._shared_counts = run.shared_counts
         self._handle = Shared()
 
     def open(self) -> Snapshot:

@@ -12,7 +12,6 @@ from transformers import PreTrainedModel
 from encore.encoders.behaviour.boundaries import attended_limit
 from encore.encoders.files import EncoderFiles
 from encore.encoders.transformer import restored_after
-from encore.featurestore.errors import UsageError
 
 SAMPLE_TEXT = "a b c"
 
@@ -29,12 +28,12 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
         shapes = {layer.shape for layer in layers}
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         kind = type(model).__name__
-        raise UsageError(
-            f"encoder {files.source}: {kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
+        raise files.refusal(
+            f"{kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
         ) from error
     width = layers[-1].shape[-1]
     if shapes != {(1, len(tokenizer.encode(SAMPLE_TEXT).ids), width)}:
-        raise UsageError(f"encoder {files.source}: its layers do not all hold one vector of one width for each token")
+        raise files.refusal("its layers do not all hold one vector of one width for each token")
     return len(layers), width
 
 
@@ -62,9 +61,7 @@ def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer
         raise
     except (RuntimeError, TypeError, ValueError) as error:
         kind, said = type(model).__name__, first_line(error)
-        raise UsageError(
-            f"encoder {files.source}: {kind} does not run in {dtype} here; ask for --dtype float32 ({said})"
-        ) from error
+        raise files.refusal(f"{kind} does not run in {dtype} here; ask for --dtype float32 ({said})") from error
 
 
 def first_line(error: Exception) -> str:

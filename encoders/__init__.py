@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from encore.encoders.documents import DOCUMENT_COLUMNS, DocumentBlock
-from encore.encoders.extraction import Extraction, Rejection
+from encore.encoders.extraction import Extraction
 
 if TYPE_CHECKING:
     from encore.encoders.extractor import FeatureExtractor
@@ -20,7 +20,6 @@ __all__ = [
     "Encoder",
     "Extraction",
     "FeatureExtractor",
-    "Rejection",
     "load_encoder",
 ]
 

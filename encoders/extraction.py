@@ -5,21 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from encore.featurestore.documents import FeatureBlock
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """A document that has no features.
-
-    Attributes:
-        position: place in the block that was given.
-        stage: ``tokenize`` or ``encode``.
-        reason: one line, without the document's text.
-    """
-
-    position: int
-    stage: str
-    reason: str
+from encore.featurestore.segments import RejectedDocument
 
 
 @dataclass(frozen=True)
@@ -28,7 +14,7 @@ class Extraction:
 
     Attributes:
         features: the documents that have features, in their order.
-        rejected: those that have none, by position.
+        rejected: those that have none, in the order of their places in the block.
         tokens: tokens that were encoded, special ones included.
         padded_tokens: the same with padding: what was computed on.
         truncated: documents with features whose text was cut.
@@ -37,7 +23,7 @@ class Extraction:
     """
 
     features: FeatureBlock
-    rejected: tuple[Rejection, ...]
+    rejected: tuple[RejectedDocument, ...]
     tokens: int
     padded_tokens: int
     truncated: int

@@ -11,21 +11,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from encore.encoders.batches import Done, Failed, Index, TokenBlock, default_budget, run_batches
-from encore.encoders.behaviour import settled
+from encore.encoders.batches import BatchResult, DocumentFailure, Index, TokenBlock, default_budget, run_batches
+from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.device import turns_on
 from encore.encoders.documents import DocumentBlock
-from encore.encoders.extraction import Extraction, Rejection
+from encore.encoders.extraction import Extraction
 from encore.encoders.passes import HostCopy, SharedCores, encode_batch, finite_documents
 from encore.encoders.text import BlockTokenizer
 from encore.encoders.transformer import Encoder
 from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock, offsets_of, rows_of
 from encore.featurestore.errors import UsageError
+from encore.featurestore.segments import RejectedDocument
 from encore.featurestore.spec import FeatureSpec
 
 
 @dataclass(frozen=True, eq=False)
-class _Launched:
+class _PendingBatch:
     """A batch whose packed rows, those of documents with other than finite features too, are on their way to the host.
 
     ``finite_rows`` is (rows,) bool, ``lengths`` (documents,) the rows of each document, and ``saturated`` a number.
@@ -41,7 +42,7 @@ class _Launched:
 
 
 @dataclass(frozen=True, eq=False)
-class _Packed:
+class _HostRows:
     """Packed rows of a batch's finite documents, on the host."""
 
     rows: npt.NDArray[np.generic]
@@ -49,8 +50,8 @@ class _Packed:
     saturated: int
 
 
-Outcome = Done[_Launched] | Failed
-Passed = Callable[[int, int, int], None]
+Outcome = BatchResult[_PendingBatch] | DocumentFailure
+OnProgress = Callable[[int, int, int], None]
 """Called with how many documents have passed by since the last call, their tokens, and the tokens of all documents."""
 
 
@@ -74,7 +75,7 @@ class FeatureExtractor:
         own = replace(spec, encoder=encoder.spec)
         spec.require_request(own, "the feature spec", f"encoder {encoder.spec.name}")
         encoder.check_max_length(spec.text.max_length)
-        self.encoder = settled(encoder, spec.text.max_length)
+        self.encoder = with_safe_padding(encoder, spec.text.max_length)
         self.spec = spec
         self.token_budget = default_budget(encoder.device) if token_budget is None else token_budget
         if self.token_budget < 1:
@@ -109,15 +110,15 @@ class FeatureExtractor:
 
         with self._turns, self._cores.taken():
             for outcome in run_batches(tokens.lengths[usable], self.token_budget, run, self.encoder.padding):
-                if not isinstance(outcome, Failed) and len(outcome.result):
+                if not isinstance(outcome, DocumentFailure) and len(outcome.result):
                     yield outcome.result
 
-    def extract(self, documents: DocumentBlock, passed: Passed | None = None) -> Extraction:
+    def extract(self, documents: DocumentBlock, on_progress: OnProgress | None = None) -> Extraction:
         """Packed features of a block, in its order.
 
         Args:
             documents: the block.
-            passed: called after every batch, in the thread that called.
+            on_progress: called after every batch, in the thread that called.
 
         Raises:
             UsageError: the quantizer is not calibrated, or the block has pairs that the tokenizer cannot join.
@@ -130,7 +131,7 @@ class FeatureExtractor:
         usable = _others(len(tokens), rejected)
         seconds = {"tokenize": perf_counter() - start, "forward": 0.0, "quantize": 0.0}
 
-        def launch(batch: Index) -> _Launched:
+        def launch(batch: Index) -> _PendingBatch:
             return self._launch(tokens, usable[batch])
 
         n_tokens, n_first = tokens.lengths, tokens.first_lengths
@@ -142,21 +143,23 @@ class FeatureExtractor:
         stored = np.zeros(len(usable), bool)
         lengths = tokens.lengths[usable]
         encoded = padded = saturated = 0
-        passed = passed or _unheard
+        on_progress = on_progress or _no_progress
         total = int(lengths.sum())
-        passed(len(rejected), 0, total)
+        on_progress(len(rejected), 0, total)
         with self._turns, self._cores.taken():
             for outcome in _one_behind(run_batches(lengths, self.token_budget, launch, self.encoder.padding)):
-                if isinstance(outcome, Failed):
-                    rejected.append(Rejection(int(usable[outcome.document]), "encode", outcome.reason))
-                    passed(1, int(lengths[outcome.document]), total)
+                if isinstance(outcome, DocumentFailure):
+                    rejected.append(RejectedDocument(int(usable[outcome.document]), "encode", outcome.reason))
+                    on_progress(1, int(lengths[outcome.document]), total)
                     continue
                 launched, started = outcome.result, perf_counter()
                 result = self._collect(launched, tokens, usable[outcome.documents])
                 seconds["forward"] += launched.forward_seconds + perf_counter() - started
                 seconds["quantize"] += launched.quantize_seconds
                 not_finite = usable[outcome.documents[~result.finite]]
-                rejected += [Rejection(position, "encode", "non-finite features") for position in not_finite.tolist()]
+                rejected += [
+                    RejectedDocument(position, "encode", "non-finite features") for position in not_finite.tolist()
+                ]
                 written = outcome.documents[result.finite]
                 packed[rows_of(offsets[written], rows[written])] = result.rows
                 stored[written] = True
@@ -164,7 +167,7 @@ class FeatureExtractor:
                 encoded += in_batch
                 padded += launched.padded_tokens
                 saturated += result.saturated
-                passed(len(outcome.documents), in_batch, total)
+                on_progress(len(outcome.documents), in_batch, total)
         if not stored.all():
             packed, offsets = packed[np.repeat(stored, rows)], offsets_of(rows[stored])
         kept = usable[stored]
@@ -178,7 +181,7 @@ class FeatureExtractor:
             seconds=seconds,
         )
 
-    def _refused(self, tokens: TokenBlock) -> list[Rejection]:
+    def _refused(self, tokens: TokenBlock) -> list[RejectedDocument]:
         failed = np.zeros(len(tokens), bool)
         failed[list(tokens.failures)] = True
         empty = (tokens.count(~tokens.special) == 0) & ~failed
@@ -186,21 +189,21 @@ class FeatureExtractor:
         unknown = (tokens.count(tokens.ids >= self.encoder.vocabulary) > 0) & ~failed & ~empty
         reasons = {"no tokens": empty, "a token that the encoder has no embedding for": unknown}
         rejected = [
-            Rejection(position, "tokenize", reason)
+            RejectedDocument(position, "tokenize", reason)
             for reason, flags in reasons.items()
             for position in np.flatnonzero(flags).tolist()
         ]
-        return rejected + [Rejection(at, "tokenize", reason) for at, reason in tokens.failures.items()]
+        return rejected + [RejectedDocument(at, "tokenize", reason) for at, reason in tokens.failures.items()]
 
     @torch.inference_mode()
-    def _launch(self, tokens: TokenBlock, documents: Index) -> _Launched:
+    def _launch(self, tokens: TokenBlock, documents: Index) -> _PendingBatch:
         """Tell the device to encode and pack a batch, without waiting for a CUDA device to do so."""
         self._cores.divide()
         start = perf_counter()
         batch = encode_batch(self.encoder, self.spec, tokens, documents)
         between = perf_counter()
         quantizer = self.spec.quantizer
-        return _Launched(
+        return _PendingBatch(
             rows=HostCopy.start(quantizer.quantize(batch.values)),
             finite_rows=HostCopy.start(batch.finite_rows),
             saturated=HostCopy.start(quantizer.saturated(batch.values)),
@@ -210,7 +213,7 @@ class FeatureExtractor:
             quantize_seconds=perf_counter() - between,
         )
 
-    def _collect(self, launched: _Launched, tokens: TokenBlock, documents: Index) -> _Packed:
+    def _collect(self, launched: _PendingBatch, tokens: TokenBlock, documents: Index) -> _HostRows:
         """Wait for a batch, and leave out the documents whose features are not finite."""
         rows, finite = launched.rows.wait(), finite_documents(launched.finite_rows.wait(), launched.lengths)
         saturated = int(launched.saturated.wait())
@@ -220,10 +223,10 @@ class FeatureExtractor:
             with torch.inference_mode():
                 again = encode_batch(self.encoder, self.spec, tokens, documents).finite_values()
                 saturated = int(self.spec.quantizer.saturated(again))
-        return _Packed(rows, finite, saturated)
+        return _HostRows(rows, finite, saturated)
 
 
-def _unheard(documents: int, tokens: int, of_all: int) -> None:
+def _no_progress(documents: int, tokens: int, of_all: int) -> None:
     """Nobody wants to know."""
 
 
@@ -236,7 +239,7 @@ def _one_behind(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     yield from waiting
 
 
-def _others(documents: int, rejected: list[Rejection]) -> Index:
+def _others(documents: int, rejected: list[RejectedDocument]) -> Index:
     """(usable documents,) int64: positions of the documents that are not rejected."""
     usable = np.ones(documents, bool)
     usable[[rejection.position for rejection in rejected]] = False

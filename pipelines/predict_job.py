@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+import numpy as np
 import pyarrow as pa
 
-from encore.encoders import FeatureExtractor, load_encoder
+from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, UsageError
 from encore.featurestore.common.arguments import settle_fields
 from encore.heads import Scorer
-from encore.pipelines.backfill.job import load_heads
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.given_texts import SOURCE, read_texts
+from encore.pipelines.registry import load_heads
 from encore.pipelines.registry.prediction_rows import prediction_rows, row_schema
 from encore.tablefiles import PLAIN_TEXT, TextOptions, find_files
+from encore.tablefiles.values import is_blank, is_empty
+
+GIVEN_TEXTS = "given texts"
+"""Where dead letters of texts that no file holds say that they come from."""
+PART_TEXTS = 1024
+"""Texts that are worked on at a time."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class PredictRequest:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class NewPredictions:
     """What `predict` gives.
 
     Attributes:
@@ -71,7 +77,7 @@ class Predicted:
     dead: tuple[DeadLetter, ...]
 
 
-def predict(request: PredictRequest) -> Predicted:
+def predict(request: PredictRequest) -> NewPredictions:
     """Answer for new text what backfill would have answered, had the text been stored.
 
     Raises:
@@ -114,7 +120,7 @@ def predict(request: PredictRequest) -> Predicted:
             for scores in scorer.score(extraction.features)
         ]
     nothing = row_schema(probabilities=request.probabilities).empty_table()
-    return Predicted(pa.concat_tables(tables) if tables else nothing, tuple(dead))
+    return NewPredictions(pa.concat_tables(tables) if tables else nothing, tuple(dead))
 
 
 def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, UnitRead]]:
@@ -124,8 +130,23 @@ def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, Un
         UsageError: no such file.
     """
     if request.texts:
-        return ((SOURCE, read) for read in read_texts(request.texts))
+        return ((GIVEN_TEXTS, read) for read in _read_texts(request.texts))
     files = find_files(request.inputs, request.text)
     units = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec)).units
     reads = chain.from_iterable(read_units(group, request.columns) for group in group_by_split(units))
     return zip((unit.file.uri for unit in units), reads, strict=True)
+
+
+def _read_texts(texts: Sequence[str]) -> Iterator[UnitRead]:
+    """The texts as documents that are called after their place, from 1 on; blank ones are rejected."""
+    for start in range(0, len(texts), PART_TEXTS):
+        part = pa.array(texts[start : start + PART_TEXTS], pa.string())
+        ids = pa.array([str(start + row + 1) for row in range(len(part))])
+        blank = is_empty(part) | is_blank(part)
+        dead = tuple(
+            DeadLetter(ids[row].as_py(), GIVEN_TEXTS, start + row, "validate", "blank text")
+            for row in np.flatnonzero(blank).tolist()
+        )
+        rows = np.arange(start, start + len(part))[~blank]
+        valid = pa.array(~blank)
+        yield UnitRead(DocumentBlock.build(ids.filter(valid), part.filter(valid)), dead, rows)

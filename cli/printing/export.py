@@ -9,10 +9,10 @@ from encore.cli.printing.tables import print_json, print_pairs
 from encore.featurestore.common import counted
 
 if TYPE_CHECKING:
-    from encore.pipelines.export import Exported, HeadExport
+    from encore.pipelines.export import ExportSummary, HeadExport
 
 
-def print_export(done: Exported, out: str, *, as_json: bool) -> None:
+def print_export(done: ExportSummary, out: str, *, as_json: bool) -> None:
     """What is in the file, and of each head what is not: a line for each."""
     if as_json:
         print_json({"out": out, **asdict(done)})

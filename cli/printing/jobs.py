@@ -11,7 +11,7 @@ from encore.cli.printing.tables import print_json, print_pairs, write_report
 from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
-    from encore.pipelines.ingestion import JobReport
+    from encore.pipelines.runs import JobReport
 
 REASONS_SHOWN = 5
 """Reasons and failures that are printed; the report has all."""

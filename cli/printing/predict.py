@@ -15,10 +15,10 @@ from encore.featurestore.documents import TEXT, promote
 from encore.pipelines.predictions import PROBABILITIES
 
 if TYPE_CHECKING:
-    from encore.pipelines.predict_job import Predicted
+    from encore.pipelines.predict_job import NewPredictions
 
 
-def print_predictions(predicted: Predicted, out: str | None, limit: int, *, as_json: bool) -> None:
+def print_predictions(predicted: NewPredictions, out: str | None, limit: int, *, as_json: bool) -> None:
     """The first predictions or all as JSON, or a file; and on standard error what was rejected."""
     table = predicted.table
     if out is not None:

@@ -9,15 +9,15 @@ from encore.encoders.batches.budget import (
     longest_first,
     split_by_budget,
 )
-from encore.encoders.batches.isolation import REASON_LENGTH, Done, Failed, run_batches
+from encore.encoders.batches.isolation import REASON_LENGTH, BatchResult, DocumentFailure, run_batches
 from encore.encoders.batches.tokens import TokenBlock
 
 __all__ = [
     "EQUAL_LENGTHS",
     "NO_PADDING",
     "REASON_LENGTH",
-    "Done",
-    "Failed",
+    "BatchResult",
+    "DocumentFailure",
     "Index",
     "Padding",
     "TokenBlock",

@@ -21,7 +21,7 @@ REASON_LENGTH = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Done(Generic[Result]):
+class BatchResult(Generic[Result]):
     """A batch that ran: the positions of its documents, and what came of it."""
 
     documents: Index
@@ -29,7 +29,7 @@ class Done(Generic[Result]):
 
 
 @dataclass(frozen=True)
-class Failed:
+class DocumentFailure:
     """A document that fails whatever batch it is in, and why; one line, without its text."""
 
     document: int
@@ -37,7 +37,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class _Failure:
+class _BatchFailure:
     """Why a batch failed. Text alone: the error itself would keep the failed batch's tensors alive."""
 
     reason: str
@@ -46,7 +46,7 @@ class _Failure:
 
 def run_batches(
     lengths: npt.NDArray[np.integer], budget: int, run: Callable[[Index], Result], padding: Padding = NO_PADDING
-) -> Iterator[Done[Result] | Failed]:
+) -> Iterator[BatchResult[Result] | DocumentFailure]:
     """Run documents in batches of a token budget, longest documents first.
 
     When the device runs out of memory, the budget halves for this batch and for what follows. A batch that fails in
@@ -67,13 +67,13 @@ def run_batches(
     while pending:
         batch = pending.popleft()
         outcome = _attempt(run, batch)
-        if not isinstance(outcome, _Failure):
-            yield Done(batch, outcome)
+        if not isinstance(outcome, _BatchFailure):
+            yield BatchResult(batch, outcome)
             continue
         if outcome.out_of_memory and torch.cuda.is_available():
             torch.cuda.empty_cache()
         if len(batch) == 1:
-            yield Failed(int(batch[0]), outcome.reason)
+            yield DocumentFailure(int(batch[0]), outcome.reason)
         elif outcome.out_of_memory:
             # Halved from what the batch took: one that was not full would otherwise be tried again as it is.
             budget = min(budget, len(batch) * int(lengths[batch[0]])) // 2
@@ -87,12 +87,12 @@ def _batches(falling: Index, lengths: npt.NDArray[np.integer], budget: int, padd
     return deque(falling[part] for part in split_by_budget(lengths[falling], budget, padding))
 
 
-def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _Failure:
+def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _BatchFailure:
     try:
         return run(batch)
     except torch.OutOfMemoryError:
-        return _Failure("out of memory on the device, alone in its batch", out_of_memory=True)
+        return _BatchFailure("out of memory on the device, alone in its batch", out_of_memory=True)
     except torch.AcceleratorError:
         raise
     except (RuntimeError, ValueError, IndexError) as error:
-        return _Failure(class_and_line(error, without_quotes(error))[:REASON_LENGTH])
+        return _BatchFailure(class_and_line(error, without_quotes(error))[:REASON_LENGTH])

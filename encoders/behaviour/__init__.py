@@ -1,6 +1,6 @@
 """What a loaded model turns out to do, found by running it: shape, limits, first token, token types, padding."""
 
-from encore.encoders.behaviour.batch_effects import SHORT, padding_shows, settled
+from encore.encoders.behaviour.batch_effects import SHORT, padding_shows, with_safe_padding
 from encore.encoders.behaviour.first_token import first_token_of
 from encore.encoders.behaviour.shape import check_runs, hidden_shape, position_limit, run_probe, vocabulary_size
 from encore.encoders.behaviour.token_types import tells_texts_apart
@@ -13,7 +13,7 @@ __all__ = [
     "padding_shows",
     "position_limit",
     "run_probe",
-    "settled",
     "tells_texts_apart",
     "vocabulary_size",
+    "with_safe_padding",
 ]

@@ -17,7 +17,7 @@ import torch
 from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Index, TokenBlock
 from encore.encoders.behaviour.agreement import differ
 from encore.encoders.passes import batch_inputs, hidden_states
-from encore.encoders.transformer import Encoder, Settings, changed, settings, unchanged
+from encore.encoders.transformer import Encoder, ModelState, changes, restored_after, state_of
 from encore.featurestore.common import first_line
 from encore.featurestore.documents import offsets_of
 from encore.featurestore.errors import UsageError
@@ -26,7 +26,7 @@ SHORT = (4, 9)
 """Tokens of the texts that every encoder is run on."""
 
 
-def settled(encoder: Encoder, max_length: int) -> Encoder:
+def with_safe_padding(encoder: Encoder, max_length: int) -> Encoder:
     """The encoder, with batches of equal lengths where it needs them for documents of up to so many tokens.
 
     It is run on texts around each boundary that its settings name, once for all threads.
@@ -73,17 +73,17 @@ def padding_shows(encoder: Encoder, lengths: Sequence[int], *, layers: bool = Fa
 
 def _compare(encoder: Encoder, lengths: Sequence[int], *, layers: bool) -> bool:
     runs = _Runs.of(encoder, lengths, layers=layers)
-    with unchanged(encoder.model):
+    with restored_after(encoder.model):
         encoder.model.eval()
         alone = [runs.fresh(number) for number in range(len(lengths))]
         _require_settings(encoder, runs.before, alone[0].after)
-        with unchanged(encoder.model):
+        with restored_after(encoder.model):
             padded = runs.together(range(len(lengths) + 1))
             shows = any(differ(one.states, states) for one, states in zip(alone, padded, strict=False))
             # What keeps nothing of a run gives the same in the next one.
             if runs.differ_in_context:
                 _require_context(encoder, padded[0], padded[-1])
-            kept = shows or changed(runs.before, settings(encoder.model))
+            kept = shows or changes(runs.before, state_of(encoder.model))
             again = runs.together([0])[0] if kept else alone[0].states
         if kept:
             _require_own(encoder, runs, alone[0].states, again)
@@ -96,7 +96,7 @@ class _Alone:
     """A document's hidden states (layers, tokens, d) by a plain pass, and the model's settings after it."""
 
     states: torch.Tensor
-    after: Settings
+    after: ModelState
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class _Runs:
     encoder: Encoder
     tokens: TokenBlock
     numbers: range
-    before: Settings
+    before: ModelState
 
     @classmethod
     def of(cls, encoder: Encoder, lengths: Sequence[int], *, layers: bool) -> _Runs:
@@ -117,7 +117,7 @@ class _Runs:
             replace(encoder, padding=NO_PADDING, taps=None),
             tokens,
             range(0 if layers else last, last + 1),
-            settings(encoder.model),
+            state_of(encoder.model),
         )
 
     @property
@@ -128,8 +128,8 @@ class _Runs:
 
     def fresh(self, document: int) -> _Alone:
         """A document alone, by the model as it was loaded."""
-        with unchanged(self.encoder.model):
-            return _Alone(self.together([document])[0], settings(self.encoder.model))
+        with restored_after(self.encoder.model):
+            return _Alone(self.together([document])[0], state_of(self.encoder.model))
 
     def together(self, documents: Sequence[int]) -> list[torch.Tensor]:
         """The hidden states of each of some documents in one batch."""
@@ -189,7 +189,7 @@ def _require_nothing_shared(encoder: Encoder, lengths: Sequence[int], alone: Seq
     if not shows and alone[0].states.dtype == torch.float32:
         return
     for length, one in zip(lengths, alone, strict=True):
-        moved = changed(alone[0].after, one.after)
+        moved = changes(alone[0].after, one.after)
         if not shows:
             moved = [name for name in moved if _of_one_shape(alone[0].after[name], one.after[name])]
         if moved:
@@ -204,10 +204,10 @@ def _of_one_shape(one: object, other: object) -> bool:
     return isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor) and one.shape == other.shape
 
 
-def _require_settings(encoder: Encoder, before: Settings, after: Settings) -> None:
+def _require_settings(encoder: Encoder, before: ModelState, after: ModelState) -> None:
     """Raise UsageError where a short text changed what config.json says, for good."""
     config = getattr(encoder.model, "config", None)
-    for name in changed(before, after):
+    for name in changes(before, after):
         setting = name.rpartition(".")[2]
         if hasattr(config, setting) and isinstance(after[name], str):
             raise _refusal(

@@ -11,11 +11,10 @@ from transformers import PreTrainedModel
 
 from encore.encoders.behaviour.boundaries import attended_limit
 from encore.encoders.files import EncoderFiles
-from encore.encoders.transformer import unchanged
+from encore.encoders.transformer import restored_after
 from encore.featurestore.common import first_line
-from encore.featurestore.errors import UsageError
 
-PROBE = "a b c"
+SAMPLE_TEXT = "a b c"
 
 
 def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer) -> tuple[int, int]:
@@ -30,25 +29,25 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
         shapes = {layer.shape for layer in layers}
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         kind = type(model).__name__
-        raise UsageError(
-            f"encoder {files.source}: {kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
+        raise files.refusal(
+            f"{kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
         ) from error
     width = layers[-1].shape[-1]
-    if shapes != {(1, len(tokenizer.encode(PROBE).ids), width)}:
-        raise UsageError(f"encoder {files.source}: its layers do not all hold one vector of one width for each token")
+    if shapes != {(1, len(tokenizer.encode(SAMPLE_TEXT).ids), width)}:
+        raise files.refusal("its layers do not all hold one vector of one width for each token")
     return len(layers), width
 
 
 def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
     """The encoder's output, all hidden states among it, for a few tokens; the model is left as it was."""
-    return run_tokens(model, tokenizer.encode(PROBE).ids)
+    return run_tokens(model, tokenizer.encode(SAMPLE_TEXT).ids)
 
 
 @torch.inference_mode()
 def run_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> Any:
     """The same for one text of these token ids."""
     ids = torch.tensor([tokens], device=model.device)
-    with unchanged(model):
+    with restored_after(model):
         return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
 
 
@@ -63,9 +62,7 @@ def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer
         raise
     except (RuntimeError, TypeError, ValueError) as error:
         kind, said = type(model).__name__, first_line(error)
-        raise UsageError(
-            f"encoder {files.source}: {kind} does not run in {dtype} here; ask for --dtype float32 ({said})"
-        ) from error
+        raise files.refusal(f"{kind} does not run in {dtype} here; ask for --dtype float32 ({said})") from error
 
 
 def position_limit(model: PreTrainedModel) -> int | None:

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-PROBE = "a"
+SAMPLE_TEXT = "a"
 
 
 def tells_texts_apart(model: PreTrainedModel, tokenizer: Tokenizer) -> bool:
@@ -19,7 +19,7 @@ def tells_texts_apart(model: PreTrainedModel, tokenizer: Tokenizer) -> bool:
     choose by the types what attends to what. What a tokenizer's class says that models take is not asked, since a
     generic class says the same of all.
     """
-    types = tokenizer.encode(PROBE, PROBE).type_ids
+    types = tokenizer.encode(SAMPLE_TEXT, SAMPLE_TEXT).type_ids
     if not any(types) or "token_type_ids" not in inspect.signature(model.forward).parameters:
         return False
     # XLNet's say of two tokens whether they are of one segment: any types will do.

@@ -38,4 +38,4 @@ def check_objects(files: EncoderFiles, names: Sequence[str]) -> None:
 
 
 def _broken(files: EncoderFiles, name: str, fault: str) -> UsageError:
-    return UsageError(f"encoder {files.source}: its {name} {fault}; mend it, or fetch the encoder again")
+    return files.refusal(f"its {name} {fault}; mend it, or fetch the encoder again")

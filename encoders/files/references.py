@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from encore.encoders.files.json_objects import read_object
 from encore.encoders.files.sources import EncoderFiles
-from encore.featurestore.errors import UsageError
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -41,26 +40,26 @@ def weight_files(files: EncoderFiles) -> list[Path]:
     """
     torn = sorted(path.name for path in files.folder.iterdir() if DISTRIBUTED.match(path.name))
     if torn:
-        raise UsageError(
-            f"encoder {files.source}: {torn[0]} is a part of a distributed training's checkpoint; load it once where"
+        raise files.refusal(
+            f"{torn[0]} is a part of a distributed training's checkpoint; load it once where"
             " it was trained, save_pretrained it, and give that folder"
         )
     if (files.folder / WEIGHTS_FILE).is_file():
         return [files.folder / WEIGHTS_FILE]
     index = read_object(files, INDEX_FILE)
     if index is None:
-        raise UsageError(
-            f"encoder {files.source}: no {WEIGHTS_FILE} there; pickled weights are never loaded,"
+        raise files.refusal(
+            f"no {WEIGHTS_FILE} there; pickled weights are never loaded,"
             " so load them once where you trust them and save_pretrained them again"
         )
     places = index.get("weight_map")
     if not isinstance(places, dict) or not places:
-        raise UsageError(f"encoder {files.source}: its {INDEX_FILE} has no weight_map; fetch the encoder again")
+        raise files.refusal(f"its {INDEX_FILE} has no weight_map; fetch the encoder again")
     _require_plain(files, INDEX_FILE, places.values(), ENDING)
     found = [files.folder / name for name in sorted(set(places.values()))]
     for path in found:
         if not path.is_file():
-            raise UsageError(f"encoder {files.source}: no {path.name} there, which its {INDEX_FILE} names")
+            raise files.refusal(f"no {path.name} there, which its {INDEX_FILE} names")
     return found
 
 
@@ -70,7 +69,7 @@ def _require_plain(files: EncoderFiles, where: str, names: Iterable[object], end
         if isinstance(name, str) and name.endswith(ending) and name not in ("", ".", "..") and _is_plain(name):
             continue
         kind = f"names of {ending} files" if ending else "names of files"
-        raise UsageError(f"encoder {files.source}: its {where} names {name!r}; only {kind} beside it are read")
+        raise files.refusal(f"its {where} names {name!r}; only {kind} beside it are read")
 
 
 def _is_plain(name: str) -> bool:

@@ -73,15 +73,15 @@ def _refuse_default_prompt(files: EncoderFiles) -> None:
     settings = read_object(files, PROMPTS_FILE) or {}
     name, prompts = settings.get("default_prompt_name"), settings.get("prompts")
     if not isinstance(prompts, Mapping | None) or not isinstance(name, str | None):
-        raise UsageError(
-            f"encoder {files.source}: its {PROMPTS_FILE} has no table of prompts, or no name of one as"
+        raise files.refusal(
+            f"its {PROMPTS_FILE} has no table of prompts, or no name of one as"
             " default_prompt_name; mend it, or fetch the encoder again"
         )
     prompt = prompts.get(name) if name and prompts else None
     if prompt:
         text = repr(prompt) if len(repr(prompt)) <= 60 else f"{repr(prompt)[:57]}..."
-        raise UsageError(
-            f"encoder {files.source}: its makers put {text} before every text (default_prompt_name in"
+        raise files.refusal(
+            f"its makers put {text} before every text (default_prompt_name in"
             f" {PROMPTS_FILE}), which Encore does not;\nwrite it before the texts of the corpus, and set"
             " default_prompt_name to null in a copy of the encoder"
         )

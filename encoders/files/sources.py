@@ -39,6 +39,10 @@ class EncoderFiles:
     source: str
     revision: str | None
 
+    def refusal(self, why: str) -> UsageError:
+        """What to raise where they cannot be used."""
+        return UsageError(f"encoder {self.source}: {why}")
+
 
 @dataclass(frozen=True)
 class PackagedEncoder:

@@ -32,7 +32,7 @@ BUFFERS = re.compile(r"(^|\.)(position_ids|token_type_ids|inv_freq|masked_bias|a
 def refuse_adapter(files: EncoderFiles) -> None:
     """Raise UsageError where the folder is that of an adapter, or has one: transformers may load it or not."""
     if (files.folder / ADAPTER_FILE).is_file():
-        raise UsageError(f"encoder {files.source}: its {ADAPTER_FILE} names an adapter, which is not applied; {MERGE}")
+        raise files.refusal(f"its {ADAPTER_FILE} names an adapter, which is not applied; {MERGE}")
 
 
 def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:

@@ -41,7 +41,7 @@ def load_config(files: EncoderFiles) -> PreTrainedConfig:
         UsageError: there is no config.json, or transformers does not know the architecture without remote code.
     """
     if not (files.folder / "config.json").is_file():
-        raise UsageError(f"encoder {files.source}: no config.json there; give the directory of a saved Transformer")
+        raise files.refusal("no config.json there; give the directory of a saved Transformer")
     check_objects(files, ("config.json",))
     check_names(files)
     try:
@@ -69,10 +69,10 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
         _check_sentencepiece(files, error)
         raise _refusal(files, "its tokenizer cannot be loaded", error) from error
     if not getattr(tokenizer, "is_fast", False) or _made_up(files, tokenizer):
-        raise UsageError(f"encoder {files.source}: no fast tokenizer (tokenizer.json) there; save one beside the model")
+        raise files.refusal("no fast tokenizer (tokenizer.json) there; save one beside the model")
     if getattr(tokenizer.backend_tokenizer.model, "dropout", None):
-        raise UsageError(
-            f"encoder {files.source}: its tokenizer leaves out merges at random, as in training, so that a text has"
+        raise files.refusal(
+            "its tokenizer leaves out merges at random, as in training, so that a text has"
             " other tokens each time; set dropout to null in tokenizer.json"
         )
     return tokenizer
@@ -93,8 +93,8 @@ def _check_sentencepiece(files: EncoderFiles, error: Exception) -> None:
     models = sorted(path.name for path in files.folder.glob("*.model"))
     unread = any(package in str(error).lower() for package in ("sentencepiece", "tiktoken"))
     if models and unread and not (files.folder / "tokenizer.json").is_file():
-        raise UsageError(
-            f"encoder {files.source}: its tokenizer is {models[0]} alone, without a tokenizer.json, and could not be"
+        raise files.refusal(
+            f"its tokenizer is {models[0]} alone, without a tokenizer.json, and could not be"
             f' converted; pip install "{SENTENCEPIECE}",\nor save a tokenizer.json beside it where that is installed:'
             " AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
         )
@@ -138,7 +138,7 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
     architecture: Any = mapping.get(type(config), None)
     refuse_settings(files, config)
     if architecture is None or (config.is_encoder_decoder and not encoders):
-        raise UsageError(f"encoder {files.source}: a {config.model_type} model is no text encoder")
+        raise files.refusal(f"a {config.model_type} model is no text encoder")
     options = {"add_pooling_layer": False} if _can_leave_out_pooler(architecture) else {}
     auto = AutoModelForTextEncoding if encoders else AutoModel
     model: PreTrainedModel
@@ -171,12 +171,8 @@ def _can_leave_out_pooler(architecture: Any) -> bool:
 
 def _refusal(files: EncoderFiles, what: str, error: Exception) -> UsageError:
     if "trust_remote_code" in str(error):
-        return UsageError(
-            f"encoder {files.source}: needs code of its own, and remote code is never run; choose another"
-        )
+        return files.refusal("needs code of its own, and remote code is never run; choose another")
     lines = str(error).strip().splitlines() or [type(error).__name__]
     # Some put what they speak of on lines of its own.
     said = f"{lines[0]} {lines[-1].strip()}" if lines[0].endswith((":", "(")) else lines[0]
-    return UsageError(
-        f"encoder {files.source}: {what}: {'no such name: ' if isinstance(error, KeyError) else ''}{said}"
-    )
+    return files.refusal(f"{what}: {'no such name: ' if isinstance(error, KeyError) else ''}{said}")

@@ -14,7 +14,6 @@ from transformers.initialization import no_init_weights
 
 from encore.encoders.files import EncoderFiles, weight_files
 from encore.encoders.loading.kernels import parts_of
-from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import MOST_LAYERS
 
 TIMES = 8
@@ -29,7 +28,7 @@ def check_layers(files: EncoderFiles, config: PreTrainedConfig) -> None:
     for part in parts_of(config):
         layers = getattr(part, "num_hidden_layers", None)
         if isinstance(layers, int) and layers > MOST_LAYERS:
-            raise UsageError(f"encoder {files.source}: its config.json claims {layers:,} layers, more than any has")
+            raise files.refusal(f"its config.json claims {layers:,} layers, more than any has")
 
 
 def check_sizes(files: EncoderFiles, config: PreTrainedConfig, auto: type) -> None:
@@ -48,7 +47,7 @@ def check_sizes(files: EncoderFiles, config: PreTrainedConfig, auto: type) -> No
         model: torch.nn.Module = auto.from_config(config, trust_remote_code=False)  # type: ignore[attr-defined]
     claimed = sum(tensor.nbytes for tensor in chain(model.parameters(), model.buffers()))
     if claimed > TIMES * held + BESIDE:
-        raise UsageError(
-            f"encoder {files.source}: its config.json claims weights of {claimed / 1e9:,.1f} GB, and its files have"
+        raise files.refusal(
+            f"its config.json claims weights of {claimed / 1e9:,.1f} GB, and its files have"
             f" {held / 1e9:,.1f} GB; give the config.json that was saved with the weights"
         )

@@ -28,7 +28,6 @@ from encore.encoders.loading.components import load_config, load_model, load_tok
 from encore.encoders.loading.digest import tokenizer_digest, weights_digest
 from encore.encoders.loading.kernels import without_hub
 from encore.encoders.transformer import MULTIPLE, Encoder, LayerTaps, has_onednn, use_onednn
-from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import EncoderSpec
 
 LENGTH_WITHOUT_LIMIT = 512
@@ -125,9 +124,8 @@ def _default_max_length(
     """The length its makers trained a sentence encoder with, else the tokenizer's and the model's own limit."""
     named = tokenizer.model_max_length
     if type(named) not in (int, float) or not named >= 1:
-        raise UsageError(
-            f"encoder {files.source}: its tokenizer_config.json has model_max_length {named!r};"
-            " write a number of tokens there, or null"
+        raise files.refusal(
+            f"its tokenizer_config.json has model_max_length {named!r}; write a number of tokens there, or null"
         )
     known = [sentence.max_length or (int(named) if named < NO_LIMIT else None), limit]
     return min((length for length in known if length is not None), default=LENGTH_WITHOUT_LIMIT)

@@ -13,7 +13,7 @@ from encore.featurestore.errors import UsageError
 
 Ids = npt.NDArray[np.int32]
 
-PROBE = "a"
+SAMPLE_TEXT = "a"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Template:
         Raises:
             UsageError: the tokenizer does not put each text once, in order, between special tokens.
         """
-        encoding = tokenizer.encode(PROBE, PROBE if texts == 2 else None)
+        encoding = tokenizer.encode(SAMPLE_TEXT, SAMPLE_TEXT if texts == 2 else None)
         ids, types = (np.array(values, np.int32) for values in (encoding.ids, encoding.type_ids))
         sequences = np.array([-1 if s is None else s for s in encoding.sequence_ids], np.int64)
         special = np.array(encoding.special_tokens_mask, bool)

@@ -3,19 +3,19 @@
 from encore.encoders.training.checkpoint import resume, save_checkpoint
 from encore.encoders.training.examples import TaskExamples
 from encore.encoders.training.folder import new_folder, require_free, write_encoder
-from encore.encoders.training.forward import predict
-from encore.encoders.training.joint import JointTraining, StepDone
+from encore.encoders.training.forward import predict_classes
+from encore.encoders.training.joint import JointTraining, StepReport
 from encore.encoders.training.seeds import seeded
 from encore.encoders.training.settings import TrainingSettings, settle_position
 from encore.encoders.training.task_weights import task_weights
 
 __all__ = [
     "JointTraining",
-    "StepDone",
+    "StepReport",
     "TaskExamples",
     "TrainingSettings",
     "new_folder",
-    "predict",
+    "predict_classes",
     "require_free",
     "resume",
     "save_checkpoint",

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from encore.encoders.batches import Index, TokenBlock, default_budget, longest_first, split_by_budget
-from encore.encoders.behaviour import settled
-from encore.encoders.passes import BatchInputs, batch_inputs
+from encore.encoders.behaviour import with_safe_padding
+from encore.encoders.passes import Positions, batch_inputs
 from encore.encoders.transformer import Encoder
 
 CUDA_TRAINING_BUDGET = 8192
@@ -40,21 +40,11 @@ def pooled_vectors(
     inputs = batch_inputs(encoder, tokens, documents)
     with torch.autocast(encoder.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
         hidden = encoder.model(**inputs.tensors, return_dict=True).last_hidden_state
-    return _pool(hidden, inputs, position)
-
-
-def _pool(hidden: torch.Tensor, inputs: BatchInputs, position: str) -> torch.Tensor:
-    documents = len(inputs.real)
-    hidden = hidden[:documents]
-    if position == "cls":
-        return hidden[:, 0].float()
-    real = inputs.tensors["attention_mask"][:documents, :, None].bool()
-    total = hidden.float().masked_fill(~real, 0.0).sum(dim=1)
-    return total / real.sum(dim=1)
+    return Positions.build(position, inputs.real, encoder.device).select(hidden)
 
 
 @torch.inference_mode()
-def predict(
+def predict_classes(
     encoder: Encoder,
     head: nn.Module,
     tokens: TokenBlock,
@@ -79,7 +69,7 @@ def predict(
     Raises:
         UsageError: the encoder cannot give documents of such lengths the features that they have alone.
     """
-    encoder = settled(encoder, int(tokens.lengths.max(initial=0)))
+    encoder = with_safe_padding(encoder, int(tokens.lengths.max(initial=0)))
     budget = default_budget(encoder.device) if batch_tokens is None else batch_tokens
     modes = encoder.model.training, head.training
     encoder.model.eval()

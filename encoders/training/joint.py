@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from encore.encoders.batches import Index, TokenBlock, longest_first, split_by_budget
-from encore.encoders.behaviour import settled
+from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.training.examples import TaskExamples
 from encore.encoders.training.forward import pooled_vectors, training_budget
 from encore.encoders.training.history import LossHistory
@@ -33,7 +33,7 @@ from encore.featurestore.errors import JobError, UsageError
 
 
 @dataclass(frozen=True)
-class StepDone:
+class StepReport:
     """A step, as it ended.
 
     Attributes:
@@ -53,7 +53,7 @@ class StepDone:
     seconds: float
 
 
-OnStep = Callable[[StepDone], None]
+OnStep = Callable[[StepReport], None]
 
 
 class JointTraining:
@@ -87,8 +87,8 @@ class JointTraining:
             raise ValueError(f"heads for {', '.join(heads)}; documents for {', '.join(p.task for p in examples)}")
         self.position = settle_position(settings.position, encoder.spec)
         longest = max(int(part.tokens.lengths.max()) for part in examples)
-        self.encoder, self.heads = settled(encoder, longest), dict(heads)
-        self.settings = settings.settled(encoder.spec)
+        self.encoder, self.heads = with_safe_padding(encoder, longest), dict(heads)
+        self.settings = settings.for_encoder(encoder.spec)
         self.sizes = {part.task: len(part) for part in examples}
         self.weights = task_weights(self.sizes, settings.temperature)
         self.digests = {part.task: part.digest for part in examples}
@@ -139,7 +139,7 @@ class JointTraining:
         for module in (self.encoder.model, *self.heads.values()):
             module.train()
 
-    def _step(self) -> StepDone:
+    def _step(self) -> StepReport:
         started = time.perf_counter()
         documents, owners = self.documents_of(self.done)
         lengths = self._tokens.lengths[documents]
@@ -168,7 +168,7 @@ class JointTraining:
         self.history.add(self.done, tuple(means))
         seconds = time.perf_counter() - started
         self.seconds += seconds
-        return StepDone(
+        return StepReport(
             number=self.done,
             steps=self.settings.steps,
             losses=dict(zip(self.heads, means, strict=True)),

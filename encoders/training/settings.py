@@ -11,7 +11,7 @@ import torch
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import EncoderSpec, require_summary
 
-POSITIONS = ("cls", "mean")
+TRAINED_POSITIONS = ("cls", "mean")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -80,8 +80,8 @@ class TrainingSettings:
             raise UsageError(f"temperature {self.temperature}: expected a number from 0 on")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warm-up {self.warmup}: expected a share from 0 to below 1")
-        if self.position not in (None, *POSITIONS):
-            raise UsageError(f"pooling {self.position!r}: expected {' or '.join(POSITIONS)}")
+        if self.position not in (None, *TRAINED_POSITIONS):
+            raise UsageError(f"pooling {self.position!r}: expected {' or '.join(TRAINED_POSITIONS)}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r}: expected {', '.join(PRECISIONS)}")
 
@@ -91,7 +91,7 @@ class TrainingSettings:
             return self.precision
         return "bfloat16" if device.type == "cuda" else "float32"
 
-    def settled(self, encoder: EncoderSpec) -> Self:
+    def for_encoder(self, encoder: EncoderSpec) -> Self:
         """The same with what suits this encoder where nothing was asked for; raises as `settle_position`."""
         return replace(self, position=settle_position(self.position, encoder))
 

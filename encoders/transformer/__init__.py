@@ -2,17 +2,17 @@
 
 from encore.encoders.transformer.encoder import Encoder
 from encore.encoders.transformer.onednn import MULTIPLE, has_onednn, use_onednn
-from encore.encoders.transformer.state import Settings, changed, settings, unchanged
+from encore.encoders.transformer.state import ModelState, changes, restored_after, state_of
 from encore.encoders.transformer.taps import LayerTaps
 
 __all__ = [
     "MULTIPLE",
     "Encoder",
     "LayerTaps",
-    "Settings",
-    "changed",
+    "ModelState",
+    "changes",
     "has_onednn",
-    "settings",
-    "unchanged",
+    "restored_after",
+    "state_of",
     "use_onednn",
 ]

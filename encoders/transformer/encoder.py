@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from threading import Lock
 
 import torch
 from tokenizers import Tokenizer
 
 from encore.encoders.batches import NO_PADDING, Padding
-from encore.encoders.transformer.memo import Memo
 from encore.encoders.transformer.taps import LayerTaps
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import EncoderSpec, TextSpec
+
+
+class Memo:
+    """Question → answer. While one thread looks for an answer, the others wait."""
+
+    def __init__(self) -> None:
+        self._answers: dict[Hashable, bool] = {}
+        self._lock = Lock()
+
+    def ask(self, question: Hashable, find: Callable[[], bool]) -> bool:
+        """The answer, found by ``find`` if nobody asked before; what ``find`` raises is not kept."""
+        with self._lock:
+            if question not in self._answers:
+                self._answers[question] = find()
+            return self._answers[question]
 
 
 @dataclass(frozen=True, eq=False)

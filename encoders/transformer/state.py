@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn import Module
 
-Settings = Mapping[str, Any]
+ModelState = Mapping[str, Any]
 """Name → value of each attribute of a simple type and of each buffer."""
 
 HOOKS = "hook"
@@ -20,7 +20,7 @@ SIMPLE = (bool, int, float, str, type(None))
 
 
 @contextmanager
-def unchanged(model: Module) -> Iterator[None]:
+def restored_after(model: Module) -> Iterator[None]:
     """Take back at the end whatever runs of the model inside did to it: attributes, submodules, buffers, settings.
 
     BigBird replaces its attention for good when it meets a short text; others cache what they computed.
@@ -38,7 +38,7 @@ def unchanged(model: Module) -> Iterator[None]:
                 buffer.copy_(value)
 
 
-def settings(model: Module) -> Settings:
+def state_of(model: Module) -> ModelState:
     """The simple attributes and the buffers of all modules as they are now."""
     found: dict[str, Any] = {}
     for path, module in model.named_modules():
@@ -49,7 +49,7 @@ def settings(model: Module) -> Settings:
     return found
 
 
-def changed(before: Settings, after: Settings) -> list[str]:
+def changes(before: ModelState, after: ModelState) -> list[str]:
     """Names of what both have and is not the same in both."""
     return [name for name, value in before.items() if name in after and not _same(value, after[name])]
 

@@ -17,9 +17,8 @@ from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill import BackfillRequest, backfill
 from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import Predictions, head_name
 from encore.pipelines.progress import ProgressDisplay
-from encore.pipelines.registry import head_name
 
 LAYERS = "mean:6"
 QUANTIZER = "sign"

@@ -45,7 +45,7 @@ def run_all_tasks(
     """
     # The heads' features are those of the training: what the encoder computes in is part of their fingerprint.
     experiment = Experiment.start(replace(request, dtype="float32"), every_task=True)
-    training = training.settled(experiment.encoder)
+    training = training.for_encoder(experiment.encoder)
     setting = SETTINGS[settle_position(training.position, experiment.encoder)]
     cells = experiment.cells(NAME, training=settings_document(training))
     for seed in range(request.seeds):

@@ -61,7 +61,7 @@ def run_finetune(
     loo = "loo" in plan.starts
     experiment = Experiment.start(replace(request, dtype="float32"), every_task=loo)
     position = settle_position(plan.settings.position, experiment.encoder)
-    training = plan.training.settled(experiment.encoder)
+    training = plan.training.for_encoder(experiment.encoder)
     settings = replace(plan.settings, max_length=experiment.max_length, position=position)
     document = {"finetune": vars(settings), "training": settings_document(training) if loo else None}
     # Cells from the plain encoder do not depend on the leave-one-out training: each start has a folder of its own.

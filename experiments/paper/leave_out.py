@@ -55,7 +55,7 @@ def run_loo(
         JobError: an encoding or a training did not finish.
     """
     experiment = Experiment.start(request, every_task=True)
-    plan = replace(plan, training=plan.training.settled(experiment.encoder))
+    plan = replace(plan, training=plan.training.for_encoder(experiment.encoder))
     for name in request.measured.names:
         request.tasks.without([name])
     settings = poolings_of(experiment, say)
@@ -82,7 +82,7 @@ def run_group_out(
     for names in left_out.values():
         request.tasks.without(names)
     experiment = Experiment.start(request, every_task=True)
-    plan = replace(plan, training=plan.training.settled(experiment.encoder))
+    plan = replace(plan, training=plan.training.for_encoder(experiment.encoder))
     settings = (layer_average(experiment.mean_layers),)
     cells = experiment.cells(GROUP_OUT, training=settings_document(plan.training))
     measured = _Measured(experiment, plan, say, display, training)

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress import Progress
 from rich.text import Text
 
-from encore.encoders.training import StepDone
+from encore.encoders.training import StepReport
 from encore.featurestore.common import counted
 from encore.pipelines.progress import TimeLeft, bar_columns, in_words, is_terminal, pause_after, say
 
@@ -25,7 +25,7 @@ class TrainingDisplay(Protocol):
     def begin(self, title: str, done: int, steps: int, tasks: Sequence[str]) -> None:
         """A training of so many steps starts, or goes on after ``done`` of them."""
 
-    def show(self, step: StepDone) -> None:
+    def show(self, step: StepReport) -> None:
         """Called after every step."""
 
     def measure(self, task: str) -> None:
@@ -41,7 +41,7 @@ class SilentTraining:
     def begin(self, title: str, done: int, steps: int, tasks: Sequence[str]) -> None:
         """Show nothing."""
 
-    def show(self, step: StepDone) -> None:
+    def show(self, step: StepReport) -> None:
         """Show nothing."""
 
     def measure(self, task: str) -> None:
@@ -64,7 +64,7 @@ class RunningFigures:
         self._left = TimeLeft()
         self.tokens, self.seconds = 0, 0.0
 
-    def add(self, step: StepDone) -> None:
+    def add(self, step: StepReport) -> None:
         """Count a step."""
         self.tokens += step.tokens
         self.seconds += step.seconds
@@ -105,7 +105,7 @@ class TrainingBar:
         self._live.update(self._progress)
         self._live.start()
 
-    def show(self, step: StepDone) -> None:
+    def show(self, step: StepReport) -> None:
         """Move the bar."""
         self._figures.add(step)
         note = f"{self._figures.tokens_per_second:,.0f} tokens/s"
@@ -131,7 +131,7 @@ class TrainingLines:
         self._last = 0.0
         say(f"{title}: {counted(steps, 'step')}" + (f", resumed after {done:,}" if done else ""))
 
-    def show(self, step: StepDone) -> None:
+    def show(self, step: StepReport) -> None:
         """Say how far it is, if the last line is old enough, or this the last step."""
         self._figures.add(step)
         if self._figures.seconds - self._last < pause_after(self._figures.seconds) and step.number < step.steps:

@@ -11,11 +11,11 @@ from encore.encoders import Encoder, load_encoder
 from encore.encoders.text import BlockTokenizer
 from encore.encoders.training import (
     JointTraining,
-    StepDone,
+    StepReport,
     TaskExamples,
     TrainingSettings,
     new_folder,
-    predict,
+    predict_classes,
     require_free,
     resume,
     save_checkpoint,
@@ -112,7 +112,7 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in request.tasks.tasks}
     encoder = load_encoder(request.encoder, device=request.device, trainable=True)
     # Before the first task is tokenized, which takes minutes where tasks are large.
-    settings = request.settings.settled(encoder.spec)
+    settings = request.settings.for_encoder(encoder.spec)
     text = encoder.text_spec(settings.max_length)
     if any(task.pair_column is not None for task in request.tasks.tasks):
         BlockTokenizer.build(encoder.tokenizer, text).check_pairs()
@@ -157,7 +157,7 @@ def _examples(encoder: Encoder, data: TaskData, part: str, max_length: int) -> T
 
 
 def _run(training: JointTraining, request: MultitaskRequest, display: TrainingDisplay) -> None:
-    def on_step(step: StepDone) -> None:
+    def on_step(step: StepReport) -> None:
         if step.number % request.checkpoint_steps == 0 or step.number == step.steps:
             save_checkpoint(training, request.checkpoint)
         display.show(step)
@@ -169,5 +169,5 @@ def _measure(training: JointTraining, data: TaskData, dev: TaskExamples, display
     """A jointly trained head on its dev documents, in the precision of the training."""
     display.measure(data.task.name)
     head = training.heads[data.task.name]
-    predicted = predict(training.encoder, head, dev.tokens, training.position, precision=training.precision)
+    predicted = predict_classes(training.encoder, head, dev.tokens, training.position, precision=training.precision)
     return Evaluation.of(dev.codes, predicted, data.classes)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from encore.encoders import load_encoder
-from encore.encoders.training import JointTraining, TaskExamples, TrainingSettings, predict
+from encore.encoders.training import JointTraining, TaskExamples, TrainingSettings, predict_classes
 from encore.experiments.bench import TaskData
 from encore.experiments.training.multitask import fresh_head
 from encore.featurestore import UsageError
@@ -138,7 +138,7 @@ def finetune(
     for number in range(1, settings.epochs + 1):
         losses.clear()
         training.run(settings.last_step(number, len(train)), on_step=lambda step: losses.append(step.loss))
-        predicted = predict(loaded, head, dev.tokens, training.position, precision=training.precision)
+        predicted = predict_classes(loaded, head, dev.tokens, training.position, precision=training.precision)
         accuracy = float((predicted == dev.codes).mean())
         # A training set smaller than a batch has epochs that end within the step of the one before.
         loss = sum(losses) / len(losses) if losses else epochs[-1].loss

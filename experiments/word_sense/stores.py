@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from encore.featurestore import JobError, Store, UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.ingestion import DeriveRequest, JobReport, derive
+from encore.pipelines.ingestion import DeriveRequest, derive
 from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.runs import JobReport
 
 ORIGINAL = "float16"
 """Quantizer of features that count as not quantized."""

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import apache_beam as beam
 
-from encore.featurestore import Store, UsageError
-from encore.featurestore.common import settle_fields, several
+from encore.featurestore import Store
+from encore.featurestore.common import settle_fields
 from encore.featurestore.history import require_records
-from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.heads import Head
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
 from encore.pipelines.flow import Failure
-from encore.pipelines.ingestion import JobReport, package_versions
-from encore.pipelines.predictions import PredictionFile, Predictions, SegmentOutcome, Work, plan_units
-from encore.pipelines.progress import Passing, ProgressDisplay, Silent, watch_units
-from encore.pipelines.registry import head_name, stage_heads
-from encore.pipelines.runs import LOST, RunFolder, RunnerChoice, run_to_end
+from encore.pipelines.predictions import (
+    JobWork,
+    Predictions,
+    SegmentOutcome,
+    head_name,
+    plan_segments,
+)
+from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.registry import copy_heads, load_heads
+from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
 """A vacuum with an age limit below what the job took, or somebody else, has removed it."""
@@ -78,49 +78,32 @@ def backfill(
     names = [head_name(head) for head in heads]
     require_records(store.objects, store.manifest, store.listed)
     predictions = Predictions.create(request.out, store, probabilities=request.probabilities)
-    stage_heads(predictions.objects, heads)
-    run = RunFolder.start(predictions.objects)
-    run.begin("backfill", store.version)
+    copy_heads(predictions.objects, heads)
+    folder = RunFolder.start(predictions.objects)
+    folder.begin("backfill", store.version)
     listed = predictions.files()
     # Behind that look: what a backfill of a newer snapshot published before it is not taken for outdated.
     store = Store.open(request.store, request.snapshot)
-    units = plan_units(store, predictions, names, listed, check=request.check)
-    documents = sum(unit.entry.live for unit in units)
-    runner = RunnerChoice.of(beam_options, len(units))
-    groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], runner.workers)
-
-    passing = Passing(here=runner.workers is not None)
-    counts = passing.counts()
-
-    def build() -> beam.Pipeline:
-        pipeline = runner.pipeline()
-        score = ScoreSegments(
-            store.uri,
-            store.version,
-            request.out,
-            run.run_id,
-            names,
-            runner.torch_threads,
-            request.device,
-            request.dtype,
-            passing,
-        )
-        _ = pipeline | "Plan" >> beam.Create(groups) | "Spread" >> beam.Reshuffle() | "Score" >> beam.ParDo(score)
-        return pipeline
-
-    if units:
-        run_to_end(build, watch_units(run, "backfill", len(units), documents, display or Silent(), counts=counts))
-    outcomes = {unit: SegmentOutcome.from_dict(document) for unit, document in run.outcomes().items()}
-    failures = {
-        unit.number: failure
-        for unit in units
-        if (failure := outcomes[unit.number].failure if unit.number in outcomes else LOST) is not None
-    }
+    units = plan_segments(store, predictions, names, listed, check=request.check)
+    run = JobRun(
+        name="backfill",
+        store=store,
+        folder=folder,
+        units=units,
+        documents=sum(unit.entry.live for unit in units),
+        runner=RunnerChoice.of(beam_options, len(units)),
+        display=display or Silent(),
+        started=started,
+    )
+    groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], run.runner.workers)
+    score = ScoreSegments(run, request, names)
+    run.execute(groups, lambda elements: elements | "Score" >> beam.ParDo(score))
+    outcomes, failures = run.outcomes(SegmentOutcome.from_dict)
     began_with = set(listed)
     made = [file for outcome in outcomes.values() for file in outcome.files if file not in began_with]
     # A segment whose scoring failed keeps the predictions it had.
     done = predictions.publish(
-        Work(
+        JobWork(
             heads=names,
             snapshot=store.version,
             live=[entry.segment for entry in store.entries if entry.live],
@@ -131,16 +114,24 @@ def backfill(
     )
     gone = set(done.gone)
     failures |= {unit: GONE for unit, outcome in outcomes.items() if gone & set(outcome.files)}
-    report = _report(store, predictions, run, names, list(outcomes.values()), made, failures)
-    report |= {
-        "device": device,
-        "dtype": request.dtype,
+    entries = {
+        "snapshot": store.version,
+        "predictions": predictions.objects.uri,
         "version": {"before": done.before.version, "after": done.manifest.version},
         "committed": done.manifest.version != done.before.version,
-        "wall_seconds": round(time.monotonic() - started, 3),
+        "heads": names,
+        "device": device,
+        "dtype": request.dtype,
+        "documents": {
+            "stored": len(store),
+            "read": sum(outcome.documents_in for outcome in outcomes.values()),
+            **sums(outcomes.values(), "scored", "carried", "adopted", "checked"),
+        },
+        "bytes": sum(file.bytes for file in made),
+        "seconds": seconds_by_stage(outcomes.values()),
+        "failures": {str(unit): {"stage": f.stage, "reason": f.reason} for unit, f in failures.items()},
     }
-    run.put_report(report)
-    return JobReport(report)
+    return run.report(entries, failed=bool(failures))
 
 
 def _device_of(request: BackfillRequest, *, local: bool) -> str:
@@ -150,55 +141,3 @@ def _device_of(request: BackfillRequest, *, local: bool) -> str:
         UsageError: no such device in this process, where it is the one that scores.
     """
     return str(scoring_on(request.device, request.dtype)[0]) if local else request.device
-
-
-def load_heads(directories: Sequence[str]) -> list[Head]:
-    """Load heads; raises UsageError where none is named, or one twice."""
-    directories = several(directories, "heads")
-    if not directories:
-        raise UsageError("no head is named; give --head HEAD_DIR")
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-        heads = list(pool.map(Head.load, directories))
-    names = [head_name(head) for head in heads]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
-    return heads
-
-
-def _report(
-    store: Store,
-    predictions: Predictions,
-    run: RunFolder,
-    names: Sequence[str],
-    outcomes: Sequence[SegmentOutcome],
-    made: Sequence[PredictionFile],
-    failures: dict[int, Failure],
-) -> dict[str, Any]:
-    seconds: dict[str, float] = {}
-    for outcome in outcomes:
-        for stage, spent in outcome.seconds.items():
-            seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
-    return {
-        "job": "backfill",
-        "run": run.run_id,
-        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "store": store.uri,
-        "snapshot": store.version,
-        "predictions": predictions.objects.uri,
-        "heads": list(names),
-        "documents": {
-            "stored": len(store),
-            "read": sum(outcome.documents_in for outcome in outcomes),
-            "scored": sum(outcome.scored for outcome in outcomes),
-            "carried": sum(outcome.carried for outcome in outcomes),
-            "adopted": sum(outcome.adopted for outcome in outcomes),
-            "checked": sum(outcome.checked for outcome in outcomes),
-        },
-        "bytes": sum(file.bytes for file in made),
-        "seconds": seconds,
-        "failures": {str(unit): {"stage": f.stage, "reason": f.reason} for unit, f in failures.items()},
-        "fingerprint": store.spec.fingerprint,
-        "versions": package_versions(),
-        "exit_code": 1 if failures else 0,
-    }

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import apache_beam as beam
 import pyarrow as pa
@@ -17,15 +17,22 @@ from encore.featurestore import Store
 from encore.featurestore.segments import BufferPool
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.backfill.device import scoring_on
-from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow import look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
-from encore.pipelines.predictions import PredictionFile, Predictions, new_path, prediction_table
-from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
-from encore.pipelines.predictions.sources import carried
-from encore.pipelines.progress import Passing
-from encore.pipelines.registry.head_copies import StagedHeads
-from encore.pipelines.runs.memory import give_back_freed_memory
-from encore.pipelines.runs.run_folder import RunFolder
+from encore.pipelines.predictions import (
+    PredictionFile,
+    Predictions,
+    SegmentOutcome,
+    SegmentUnit,
+    SegmentWork,
+    carry_over,
+    prediction_table,
+)
+from encore.pipelines.registry import HeadCopies
+from encore.pipelines.runs import JobRun, RunFolder, give_back_freed_memory
+
+if TYPE_CHECKING:
+    from encore.pipelines.backfill.job import BackfillRequest
 
 T = TypeVar("T")
 
@@ -36,26 +43,12 @@ class ScoreSegments(beam.DoFn):
     From object storage the next ones are read and the last ones written while one is scored.
     """
 
-    def __init__(
-        self,
-        store: str,
-        version: int,
-        out: str,
-        run_id: str,
-        heads: Sequence[str],
-        torch_threads: int | None,
-        device: str,
-        dtype: str,
-        passing: Passing,
-    ) -> None:
-        """Name what `setup` opens.
-
-        ``device`` and ``dtype`` are as in a `BackfillRequest`, resolved on the worker; ``passing`` is told of the
-        documents of a segment while it is scored.
-        """
-        self._uri, self._version, self._out, self._run_id = store, version, out, run_id
-        self._names, self._torch_threads = tuple(heads), torch_threads
-        self._device, self._dtype, self._passing = device, dtype, passing
+    def __init__(self, run: JobRun, request: BackfillRequest, heads: Sequence[str]) -> None:
+        """Name what `setup` opens; the device is resolved on the worker."""
+        self._uri, self._version, self._run_id = run.store.uri, run.store.version, run.folder.run_id
+        self._torch_threads, self._shared_counts = run.runner.torch_threads, run.shared_counts
+        self._out, self._device, self._dtype = request.out, request.device, request.dtype
+        self._names = tuple(heads)
         self._handle = Shared()
 
     def setup(self) -> None:
@@ -72,7 +65,7 @@ class ScoreSegments(beam.DoFn):
         self._buffers = BufferPool()
         self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests")
         self._heads = self._handle.acquire(
-            lambda: StagedHeads(
+            lambda: HeadCopies(
                 self._predictions.objects, self._names, self._store.spec, *scoring_on(self._device, self._dtype)
             )
         )
@@ -85,7 +78,7 @@ class ScoreSegments(beam.DoFn):
         """Score segments; whatever goes wrong with one becomes its failure, and the others go on."""
         if self._torch_threads is not None:
             torch.set_num_threads(self._torch_threads)
-        yield from overlapped(units, self._read, self._score, self._write, ahead=self._ahead(units))
+        yield from look_ahead(units, self._read, self._score, self._write, ahead=self._ahead(units))
 
     def _ahead(self, units: Sequence[SegmentUnit]) -> int:
         """How many segments are read ahead: from far away as many as hide the way, from a disk none.
@@ -96,9 +89,9 @@ class ScoreSegments(beam.DoFn):
             return 0
         return segments_ahead(unit.entry for unit in units)
 
-    def _read(self, unit: SegmentUnit) -> UnitAtWork:
+    def _read(self, unit: SegmentUnit) -> SegmentWork:
         """Take what is finished, carry over what is still right, read what is to be scored."""
-        work = UnitAtWork(unit)
+        work = SegmentWork(unit)
         with work.failing("read"):
             work.finished = self._finished(unit)
             if work.finished is None:
@@ -114,7 +107,7 @@ class ScoreSegments(beam.DoFn):
             return outcome if outcome.failure is None else None
         return None
 
-    def _take_what_is_there(self, work: UnitAtWork) -> None:
+    def _take_what_is_there(self, work: SegmentWork) -> None:
         """Predictions of a unit that need no scoring: listed and sound, adopted, or carried over; the rest is to do."""
         unit = work.unit
         ids = self._store.live_index(unit.entry, ["doc_id"])["doc_id"] if unit.listed or unit.candidates else None
@@ -138,14 +131,14 @@ class ScoreSegments(beam.DoFn):
         table = self._predictions.find_file(file.path, file.documents, classes)
         return table is not None and bool(table["doc_id"].equals(ids))
 
-    def _score(self, work: UnitAtWork, waited: float) -> UnitAtWork:
+    def _score(self, work: SegmentWork, waited: float) -> SegmentWork:
         """One pass over the segment for all heads that have to score it."""
         work.seconds["read"] = waited
         with work.failing("score"):
             if work.todo and work.failure is None:
                 scorer = self._heads.scorer(work.todo)
                 work.parts = {name: [] for name in work.todo}
-                counts, number = self._passing.counts(), work.unit.number
+                counts, number = self._shared_counts.get(), work.unit.number
                 counts.begin(number)
                 mark = time.perf_counter()
                 for block in work.blocks:
@@ -161,33 +154,23 @@ class ScoreSegments(beam.DoFn):
         give_back_freed_memory()
         return work
 
-    def _write(self, work: UnitAtWork) -> SegmentOutcome:
+    def _write(self, work: SegmentWork) -> SegmentOutcome:
         """Write the predictions, and then what came of the unit."""
         with work.failing("write"):
             if work.failure is None:
                 mark = time.perf_counter()
-                work.files += self._each(lambda name: self._write_scored(work, name), work.todo)
+                work.files += self._each(
+                    lambda name: self._write_predictions(work.unit, name, work.parts[name]), work.todo
+                )
                 work.spend("write", mark)
         outcome = work.outcome()
         if work.finished is None:
             self._run.put_outcome(work.unit.number, outcome.to_dict())
         return outcome
 
-    def _write_scored(self, work: UnitAtWork, name: str) -> PredictionFile:
-        return self._write_file(work.unit, name, pa.concat_tables(work.parts[name]))
-
-    def _write_file(self, unit: SegmentUnit, name: str, table: pa.Table) -> PredictionFile:
-        path = new_path(name, unit.entry)
-        return PredictionFile(
-            head=name,
-            segment=unit.entry.segment,
-            deletions=unit.entry.deletions,
-            path=path,
-            documents=unit.entry.live,
-            bytes=self._predictions.write_file(path, table),
-            snapshot=self._version,
-            fingerprint=self._fingerprint,
-        )
+    def _write_predictions(self, unit: SegmentUnit, name: str, parts: Sequence[pa.Table]) -> PredictionFile:
+        table = pa.concat_tables(parts)
+        return self._predictions.write(name, unit.entry, table, self._version, self._fingerprint)
 
     def _each(self, step: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
         """A step that makes requests, for every head: many at a time, unless they cost next to nothing."""
@@ -200,5 +183,5 @@ class ScoreSegments(beam.DoFn):
         if older is None and not sources:
             return None
         classes = self._heads.heads[name].classes
-        kept = carried(self._store, self._predictions, unit.entry, older, sources, classes)
-        return None if kept is None else self._write_file(unit, name, kept)
+        kept = carry_over(self._store, self._predictions, unit.entry, older, sources, classes)
+        return None if kept is None else self._write_predictions(unit, name, [kept])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler
@@ -11,10 +10,10 @@ from apache_beam.ml.inference.base import ModelHandler
 from encore.encoders import FeatureExtractor
 from encore.featurestore import FeatureSpec
 from encore.featurestore.common import panics_as_errors
-from encore.featurestore.segments import EncodingCounts, RejectedDocument
+from encore.featurestore.segments import EncodingCounts
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.flow import Failure, UnitDocuments, UnitFeatures
-from encore.pipelines.progress import Counts, Passing
+from encore.pipelines.flow import FailedUnit, Failure, UnitDocuments, UnitFeatures
+from encore.pipelines.progress import SharedCounts, UnitCounts
 
 
 class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
@@ -49,39 +48,47 @@ class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
 
 
 class EncoderHandler(ExtractorHandler):
-    """UnitDocuments → UnitFeatures.
+    """UnitDocuments → UnitFeatures, or FailedUnit.
 
     The batch is one unit: batching by padded tokens happens inside, so RunInference's own is switched off
     (`with_no_batching`).
     """
 
-    def __init__(self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, passing: Passing) -> None:
-        """As `ExtractorHandler`; ``passing`` is told of the documents of a unit while it is encoded."""
+    def __init__(
+        self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, shared_counts: SharedCounts
+    ) -> None:
+        """As `ExtractorHandler`; ``shared_counts`` is told of the documents of a unit while it is encoded."""
         super().__init__(encoder, device, spec, cores)
-        self._passing = passing
+        self._shared_counts = shared_counts
 
     def run_inference(
-        self, batch: UnitDocuments, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[UnitFeatures]:
+        self,
+        batch: UnitDocuments | FailedUnit,
+        model: FeatureExtractor,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[UnitFeatures | FailedUnit]:
         """Encode one unit; whatever goes wrong with the whole of it becomes its failure."""
         del inference_args
-        if not batch.state.pending:
-            return [UnitFeatures(batch.state)]
+        if isinstance(batch, FailedUnit):
+            return [batch]
+        unit = batch.unit
+        if not unit.pending:
+            return [UnitFeatures(unit)]
         try:
-            return [encode_unit(batch, model, self._passing.counts())]
+            return [encode_unit(batch, model, self._shared_counts.get())]
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-            return [UnitFeatures(replace(batch.state, failure=Failure.of("encode", error)))]
+            return [FailedUnit(unit.number, unit.documents_in, Failure.of("encode", error))]
 
 
 @panics_as_errors()
-def encode_unit(unit: UnitDocuments, extractor: FeatureExtractor, counts: Counts) -> UnitFeatures:
+def encode_unit(asked: UnitDocuments, extractor: FeatureExtractor, counts: UnitCounts) -> UnitFeatures:
     """Features of a unit's documents, with what was refused; ``counts`` hears of them as they pass by."""
-    state, documents = unit.state, len(unit.documents)
-    counts.begin(state.unit, state.documents_in - documents)
-    extraction = extractor.extract(unit.documents, counts.encoding(state.unit, documents))
+    unit, documents = asked.unit, len(asked.documents)
+    counts.begin(unit.number, unit.documents_in - documents)
+    extraction = extractor.extract(asked.documents, counts.encoding(unit.number, documents))
     return UnitFeatures(
-        state=replace(state, seconds={**state.seconds, **extraction.seconds}),
+        unit=unit.spent(extraction.seconds),
         features=extraction.features,
         counts=EncodingCounts(extraction.tokens, extraction.padded_tokens, extraction.saturated),
-        rejected=tuple(RejectedDocument(r.position, r.stage, r.reason) for r in extraction.rejected),
+        rejected=extraction.rejected,
     )

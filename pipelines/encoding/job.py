@@ -33,9 +33,9 @@ from encore.pipelines.encoding.calibration import calibrate_with_encoder
 from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.ingestion import JobReport, SegmentJob, Snapshot, settle_spec, settled_spec
-from encore.pipelines.progress import Passing, ProgressDisplay, Silent
-from encore.pipelines.runs import RunFolder, RunnerChoice
+from encore.pipelines.ingestion import commit_units, settle_spec, spec_without_calibration, write_units
+from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 from encore.tablefiles.listing import refuse_outputs_among_inputs
 
@@ -116,7 +116,7 @@ def encode(
     requested = requested_spec(request, encoder)
     codec = request.codec or requested.quantizer.default_codec
     check_codec(codec)
-    settled_spec(request.store, requested, request.like)
+    spec_without_calibration(request.store, requested, request.like)
     size = DocumentSize.of(requested)
     with shown.preparing("encode", f"planning, {counted(len(files), 'file')}"):
         corpus = plan(files, request.columns, request.unit_rows, size, without_damaged=True)
@@ -125,26 +125,29 @@ def encode(
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
     runner = RunnerChoice.of(beam_options, len(corpus.units))
     copies = None if request.dead_letters is None else _folder(request.dead_letters)
-    run = RunFolder.start(Objects.open(request.store, make=True))
+    folder = RunFolder.start(Objects.open(request.store, make=True))
 
     def measured(spec: FeatureSpec) -> FeatureSpec:
         parts = _sample_parts(corpus, request.columns)
         return spec.with_quantizer(
-            calibrate_with_encoder(spec, parts, request.encoder, request.device, run=run, runner=runner)
+            calibrate_with_encoder(spec, parts, request.encoder, request.device, run=folder, runner=runner)
         )
 
     store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
     planned = time.monotonic()
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
     expected = corpus.documents - min(len(store), len(corpus.keys))
-    job = SegmentJob("encode", store, run, corpus.units, elements, corpus.documents, expected, codec, runner)
-    passing = Passing(here=runner.workers is not None)
-    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, passing)
-    features = EncodeUnits(store, request.columns, handler)
-    totals = job.execute(features, features.open, passing, shown)
+    run = JobRun("encode", store, folder, corpus.units, corpus.documents, runner, shown, started)
+    read = ReadUnits(store.uri, store.version, request.columns)
+    handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, run.shared_counts)
+
+    def to_features(groups: beam.PCollection) -> beam.PCollection:
+        return groups | "ReadUnits" >> beam.ParDo(read) | "Encode" >> RunInference(handler.with_no_batching())
+
+    totals = write_units(run, elements, to_features, read.open, expected=expected, codec=codec)
     if copies is not None:
-        for name, data in run.dead_letter_files():
-            copies.put(f"{run.run_id}-{name}", data)
+        for name, data in folder.dead_letter_files():
+            copies.put(f"{folder.run_id}-{name}", data)
         copies.barrier()
     details = {
         "corpus": {
@@ -160,25 +163,7 @@ def encode(
         "prepare_seconds": round(planned - started, 3),
     }
     pruning = Pruning.find(store, corpus, listing, request.prune_limit) if request.prune else None
-    return job.finish(totals, request.limit, started, pruning, details, complete=not corpus.damaged)
-
-
-class EncodeUnits(beam.PTransform):
-    """Work units, grouped by split → UnitFeatures."""
-
-    def __init__(self, store: Store, columns: CorpusColumns, handler: EncoderHandler) -> None:
-        super().__init__()
-        self._read = ReadUnits(store.uri, store.version, columns)
-        self._handler = handler
-
-    def open(self) -> Snapshot:
-        """What the workers of this process share."""
-        return self._read.open()
-
-    def expand(self, units: beam.PCollection) -> beam.PCollection:
-        """Read what the store lacks and encode it."""
-        handler = self._handler.with_no_batching()
-        return units | "ReadUnits" >> beam.ParDo(self._read) | "Encode" >> RunInference(handler)
+    return commit_units(run, totals, request.limit, pruning, details, complete=not corpus.damaged)
 
 
 def readers_wanted(corpus: Plan, store: Store, runner: RunnerChoice) -> int:

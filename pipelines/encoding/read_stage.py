@@ -6,20 +6,18 @@ import time
 from collections.abc import Iterator
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
 from encore.encoders import DocumentBlock
-from encore.featurestore import INDEX_SCHEMA
 from encore.featurestore.common import panics_as_errors
 from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
-from encore.pipelines.flow import Failure, UnitDocuments, UnitState
+from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitDocuments
 from encore.pipelines.ingestion import Snapshot, settle
 
 
 class ReadUnits(beam.DoFn):
-    """Work units of one split → UnitDocuments: the documents of each unit that the snapshot lacks."""
+    """Work units of one split → UnitDocuments, what the snapshot lacks of each unit, or FailedUnit."""
 
     def __init__(self, uri: str, version: int, columns: CorpusColumns) -> None:
         self._uri, self._version, self._columns = uri, version, columns
@@ -33,7 +31,7 @@ class ReadUnits(beam.DoFn):
         """Open the snapshot once a worker."""
         self._snapshot = self.open()
 
-    def process(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments]:
+    def process(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments | FailedUnit]:
         """Read units that share a split; each goes on to the encoder before the next one is read.
 
         Whatever goes wrong with a unit becomes its failure; the rest are then read from anew.
@@ -46,7 +44,7 @@ class ReadUnits(beam.DoFn):
                 # Not held while the next one is read.
                 del unit
 
-    def _read(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments]:
+    def _read(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments | FailedUnit]:
         """Up to the first that fails, and that one."""
         reads: Iterator[UnitRead] | None = None
         for unit in units:
@@ -56,7 +54,7 @@ class ReadUnits(beam.DoFn):
                     reads = reads or read_units(units, self._columns)
                     documents = what_is_left(unit, next(reads), self._snapshot, started)
             except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-                yield _failed(unit, Failure.of("read", error))
+                yield FailedUnit(unit.number, unit.rows, Failure.of("read", error))
                 return
             yield documents
             del documents
@@ -65,33 +63,9 @@ class ReadUnits(beam.DoFn):
 def what_is_left(unit: WorkUnit, read: UnitRead, snapshot: Snapshot, started: float) -> UnitDocuments:
     """The valid documents of a unit that the snapshot lacks; none where their segment is finished already."""
     documents, dead, rows = read
-    state = UnitState(
-        unit=unit.number,
-        segment=None,
-        finished=None,
-        index=documents.index_columns,
-        file=unit.file.uri,
-        rows=rows,
-        documents_in=unit.rows,
-        dead=dead,
-    )
-    state, left = settle(state, snapshot)
-    table = documents.table if state.pending else documents.table.slice(0, 0)
-    if state.pending and not left.all():
+    planned = PlannedUnit(unit.number, unit.rows, unit.file.uri, documents.index_columns, rows, dead)
+    settled, left = settle(planned, snapshot)
+    table = documents.table if settled.pending else documents.table.slice(0, 0)
+    if settled.pending and not left.all():
         table = table.filter(pa.array(left))
-    return UnitDocuments(state.spent("read", time.perf_counter() - started), DocumentBlock(table))
-
-
-def _failed(unit: WorkUnit, failure: Failure) -> UnitDocuments:
-    nothing = pa.array([], pa.string())
-    state = UnitState(
-        unit=unit.number,
-        segment=None,
-        finished=None,
-        index=INDEX_SCHEMA.empty_table(),
-        file=unit.file.uri,
-        rows=np.empty(0, np.int64),
-        documents_in=unit.rows,
-        failure=failure,
-    )
-    return UnitDocuments(state, DocumentBlock.build(nothing, nothing))
+    return UnitDocuments(settled.spent({"read": time.perf_counter() - started}), DocumentBlock(table))

@@ -1,10 +1,10 @@
 """One Parquet file of the documents of a store, their kept columns, and what heads predicted for each."""
 
-from encore.pipelines.export.job import Exported, ExportRequest, HeadExport, export
+from encore.pipelines.export.job import ExportRequest, ExportSummary, HeadExport, export
 
 __all__ = [
     "ExportRequest",
-    "Exported",
+    "ExportSummary",
     "HeadExport",
     "export",
 ]

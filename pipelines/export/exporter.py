@@ -11,7 +11,7 @@ from encore.featurestore import Store
 from encore.featurestore.documents import of_schema
 from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.export.head_columns import HeadColumns
-from encore.pipelines.flow import overlapped
+from encore.pipelines.flow import look_ahead
 from encore.pipelines.predictions import PredictionFile, Predictions, Sources, compose, source_files
 
 AHEAD_SEGMENTS = 16
@@ -48,7 +48,7 @@ class Exporter:
         def read(entry: SegmentEntry) -> tuple[pa.Table, Mapping[str, int]]:
             return self._table(entry, files, sources.get(entry.segment, {}))
 
-        yield from overlapped(live, read, lambda table, _: table, lambda table: table, ahead=self._ahead(live))
+        yield from look_ahead(live, read, lambda table, _: table, lambda table: table, ahead=self._ahead(live))
 
     def _table(
         self, entry: SegmentEntry, files: Mapping[tuple[str, str], PredictionFile], sources: Sources
@@ -58,9 +58,9 @@ class Exporter:
         counts = {}
         for head in self.heads:
             predicted = self._predicted(head, entry, files.get((head.head, entry.segment)), sources)
-            staged = head.staged(ids, predicted)
-            counts[head.head] = len(ids) - staged.column(0).null_count
-            for field, column in zip(staged.schema, staged.columns, strict=True):
+            columns = head.columns(ids, predicted)
+            counts[head.head] = len(ids) - columns.column(0).null_count
+            for field, column in zip(columns.schema, columns.columns, strict=True):
                 table = table.append_column(field, column)
         return table, counts
 

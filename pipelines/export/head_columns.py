@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore import UsageError
-from encore.pipelines.predictions import PROBABILITIES, named, named_type
+from encore.pipelines.predictions import PROBABILITIES, with_classes, with_classes_type
 
 DOC_ID = pa.field("doc_id", pa.string(), nullable=False)
 
@@ -34,10 +34,10 @@ class HeadColumns:
         """Label, score, and every class's probability where these are exported; all are null without a prediction."""
         fields = [pa.field(f"{self.prefix}_label", pa.string()), pa.field(f"{self.prefix}_score", pa.float32())]
         if self.classes is not None:
-            fields.append(pa.field(f"{self.prefix}_{PROBABILITIES}", named_type(self.classes)))
+            fields.append(pa.field(f"{self.prefix}_{PROBABILITIES}", with_classes_type(self.classes)))
         return fields
 
-    def staged(self, ids: pa.Array, predicted: pa.Table | None) -> pa.Table:
+    def columns(self, ids: pa.Array, predicted: pa.Table | None) -> pa.Table:
         """The head's columns for these documents; probabilities are the lists that they were stored as.
 
         Args:
@@ -56,10 +56,10 @@ class HeadColumns:
             rows = rows.take(pc.index_in(ids, value_set=held))
         return rows.rename_columns(names)
 
-    def finished(self, rows: pa.Table) -> list[pa.Array]:
-        """The arrays of `fields` for rows of what `staged` gave."""
+    def arrays(self, rows: pa.Table) -> list[pa.Array]:
+        """The arrays of `fields` for rows of what `columns` gave."""
         arrays = [rows[field.name].combine_chunks() for field in self.fields]
-        return arrays if self.classes is None else [*arrays[:-1], named(arrays[-1], self.classes)]
+        return arrays if self.classes is None else [*arrays[:-1], with_classes(arrays[-1], self.classes)]
 
 
 def prefixes(heads: Sequence[str]) -> dict[str, str]:

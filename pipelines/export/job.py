@@ -17,7 +17,7 @@ from encore.pipelines.export.exporter import Exporter
 from encore.pipelines.export.head_columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
 from encore.pipelines.export.row_groups import RowGroups
 from encore.pipelines.predictions import PredictionFile, Predictions
-from encore.pipelines.registry import read_staged
+from encore.pipelines.registry import read_copy
 
 ENDING = ".parquet"
 
@@ -66,7 +66,7 @@ class HeadExport:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportSummary:
     """What `export` did.
 
     Attributes:
@@ -84,7 +84,7 @@ class Exported:
     heads: tuple[HeadExport, ...]
 
 
-def export(request: ExportRequest, progress: Callable[[int, int], None] | None = None) -> Exported:
+def export(request: ExportRequest, progress: Callable[[int, int], None] | None = None) -> ExportSummary:
     """Write one Parquet file of all documents of a snapshot: id, kept columns, and what each head predicted.
 
     Rows come in the snapshot's order, which is that of `Store.documents`. Label, score and probabilities of a head are
@@ -105,7 +105,7 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
     check_file(request.out, "--out")
     predictions = Predictions.open(request.predictions)
 
-    def write(store: Store) -> Exported:
+    def write(store: Store) -> ExportSummary:
         predictions.require_store(store)
         return predictions.read_newest(lambda manifest: _write(store, predictions, manifest, request, progress))
 
@@ -118,7 +118,7 @@ def _write(
     manifest: Manifest,
     request: ExportRequest,
     progress: Callable[[int, int], None] | None,
-) -> Exported:
+) -> ExportSummary:
     listed = predictions.files(manifest)
     heads = _head_columns(predictions, listed, request.heads)
     kept = chosen(store.kept_columns(), request.columns)
@@ -141,7 +141,7 @@ def _write(
     rows = Counter({head.head: 0 for head in heads})
     for row in listed:
         rows[row.head] += row.documents
-    return Exported(
+    return ExportSummary(
         store=store.uri,
         snapshot=store.version,
         documents=len(store),
@@ -161,7 +161,7 @@ def _head_columns(
     called = prefixes(names)
     with_classes = predictions.probabilities
     return [
-        HeadColumns(name, called[name], read_staged(predictions.objects, name).classes if with_classes else None)
+        HeadColumns(name, called[name], read_copy(predictions.objects, name).classes if with_classes else None)
         for name in names
     ]
 

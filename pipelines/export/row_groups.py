@@ -60,7 +60,7 @@ class RowGroups:
             self._writer.is_open = False
 
     def add(self, table: pa.Table) -> None:
-        """Rows with the kept columns, and what `HeadColumns.staged` gave for each head."""
+        """Rows with the kept columns, and what `HeadColumns.columns` gave for each head."""
         self._pending.append(table)
         self._write(all_of_it=False)
 
@@ -76,5 +76,5 @@ class RowGroups:
     def _write_group(self, rows: pa.Table) -> None:
         arrays = [rows[name] for name in self._kept]
         for head in self._heads:
-            arrays += head.finished(rows)
+            arrays += head.arrays(rows)
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=rows.num_rows)

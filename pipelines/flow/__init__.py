@@ -1,17 +1,30 @@
 """What flows through the graphs of jobs, one work unit at a time, and how the next ones are read ahead."""
 
-from encore.pipelines.flow.lookahead import overlapped
-from encore.pipelines.flow.refresh import StoredColumns, stale_in
-from encore.pipelines.flow.unit_states import Failure, Superseded, UnitDocuments, UnitFeatures, UnitOutcome, UnitState
+from encore.pipelines.flow.failure import LOST, Failure
+from encore.pipelines.flow.lookahead import look_ahead, read_ahead
+from encore.pipelines.flow.refresh import StoredColumns, refresh_of_segment
+from encore.pipelines.flow.unit_states import (
+    FailedUnit,
+    PlannedUnit,
+    SettledUnit,
+    Supersession,
+    UnitDocuments,
+    UnitFeatures,
+    UnitOutcome,
+)
 
 __all__ = [
+    "LOST",
+    "FailedUnit",
     "Failure",
+    "PlannedUnit",
+    "SettledUnit",
     "StoredColumns",
-    "Superseded",
+    "Supersession",
     "UnitDocuments",
     "UnitFeatures",
     "UnitOutcome",
-    "UnitState",
-    "overlapped",
-    "stale_in",
+    "look_ahead",
+    "read_ahead",
+    "refresh_of_segment",
 ]

@@ -11,15 +11,15 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Ready = TypeVar("Ready")
-Done = TypeVar("Done")
+Worked = TypeVar("Worked")
 Result = TypeVar("Result")
 
 
-def overlapped(
+def look_ahead(
     items: Iterable[Item],
     before: Callable[[Item], Ready],
-    work: Callable[[Ready, float], Done],
-    after: Callable[[Done], Result],
+    work: Callable[[Ready, float], Worked],
+    after: Callable[[Worked], Result],
     *,
     ahead: int,
 ) -> Iterator[Result]:
@@ -60,3 +60,16 @@ def overlapped(
             while leaving and (len(leaving) > ahead or leaving[0].done()):
                 yield leaving.popleft().result()
         yield from (future.result() for future in leaving)
+
+
+def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items in their order, each asked for in a thread while the one before it is worked on.
+
+    One is held beside the one at work. An error comes where its item would have come; where the caller stops early,
+    the item that is being read is waited for.
+    """
+    with ThreadPoolExecutor(1, "read-ahead") as reader:
+        coming = reader.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = reader.submit(next, items, None)
+            yield item

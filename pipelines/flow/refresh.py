@@ -90,7 +90,7 @@ class StoredColumns:
         self._held: OrderedDict[tuple[int, tuple[str, ...]], pa.Table] = OrderedDict()
         self._bytes = 0
 
-    def stale(self, index: pa.Table, same: npt.NDArray[np.bool_], found: npt.NDArray[np.int64]) -> Refresh | None:
+    def refresh_of(self, index: pa.Table, same: npt.NDArray[np.bool_], found: npt.NDArray[np.int64]) -> Refresh | None:
         """Documents whose kept columns are not those of the store; None where there is none.
 
         Columns that ``index`` lacks are not looked at: nobody has asked for them. One that the store lacks is null
@@ -146,7 +146,7 @@ class StoredColumns:
         return table
 
 
-def stale_in(store: Store, record: SegmentRecord, index: pa.Table) -> Refresh | None:
+def refresh_of_segment(store: Store, record: SegmentRecord, index: pa.Table) -> Refresh | None:
     """All documents of a finished segment that no snapshot lists, where kept columns have changed since it was made.
 
     Args:

@@ -8,7 +8,7 @@ from itertools import chain
 from encore.featurestore import FeatureBlock, Store
 from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.entries import SegmentEntry
-from encore.pipelines.flow.read_ahead import read_ahead
+from encore.pipelines.flow.lookahead import read_ahead
 
 BLOCK_BYTES = 64 << 20
 """Packed features that are read at a time. Segments as encode and compaction make them are rarely larger, and chunks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -13,39 +12,14 @@ import pyarrow as pa
 
 from encore.encoders import DocumentBlock
 from encore.featurestore import FeatureBlock
-from encore.featurestore.common import class_and_line, without_quotes
-from encore.featurestore.errors import EncoreError, UnreadableFile
 from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord
 from encore.pipelines.dead_letters import DeadLetter
+from encore.pipelines.flow.failure import Failure
 from encore.pipelines.flow.refresh import Refresh
-
-logger = logging.getLogger("encore")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a unit failed as a whole.
-
-    Attributes:
-        stage: what was being done.
-        reason: the error in one line.
-        lasting: whether the same command would meet it again: a file has to be mended first.
-    """
-
-    stage: str
-    reason: str
-    lasting: bool = False
-
-    @classmethod
-    def of(cls, stage: str, error: BaseException) -> Failure:
-        """From the error that ended the unit; its traceback goes to the debug log."""
-        logger.debug("unit failed in %s", stage, exc_info=error)
-        said = str(error) if isinstance(error, EncoreError | OSError) else without_quotes(error)
-        return cls(stage, class_and_line(error, said), lasting=isinstance(error, UnreadableFile))
 
 
 @dataclass(frozen=True, eq=False)
-class Superseded:
+class Supersession:
     """Rows of the snapshot whose documents have a new text in a unit.
 
     Attributes:
@@ -60,12 +34,6 @@ class Superseded:
     segments: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
 
-    @classmethod
-    def none(cls) -> Superseded:
-        """No rows."""
-        nothing = np.empty(0, np.int64)
-        return cls(nothing, (), nothing, nothing)
-
     def by_segment(self, without: Sequence[int] = ()) -> dict[str, list[int]]:
         """Segment → sorted positions of the rows, but for those of some candidates."""
         taken = ~np.isin(self.candidates, np.asarray(without, np.int64))
@@ -76,59 +44,89 @@ class Superseded:
         return {name: positions for name, positions in found.items() if positions}
 
 
-@dataclass(frozen=True)
-class UnitState:
-    """What is known of a unit before its documents are encoded.
+@dataclass(frozen=True, eq=False)
+class PlannedUnit:
+    """The valid documents of a unit, before the snapshot is asked which of them it holds.
 
     Attributes:
-        unit: its number in the plan.
-        segment: id of the segment that it will make; None where nothing is left to encode.
-        finished: the completion record of that segment, where an earlier attempt finished it.
-        index: document index columns of the candidates, in the segment's order: what its name was made of.
-        file: where the candidates come from, for dead letters.
-        rows: (candidates,) int64: their rows in the file.
+        number: of the unit in the plan.
         documents_in: rows that the unit covers.
+        file: where the documents come from, for dead letters.
+        index: document index columns of the documents, in the segment's order.
+        rows: (documents,) int64: their rows in the file.
+        dead: letters of what was rejected while reading.
+    """
+
+    number: int
+    documents_in: int
+    file: str
+    index: pa.Table
+    rows: npt.NDArray[np.int64]
+    dead: tuple[DeadLetter, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class SettledUnit:
+    """A unit of which it is known what the snapshot lacks: the candidates, and the segment that they make.
+
+    Attributes:
+        number, documents_in, file: as of the `PlannedUnit`.
+        index: document index columns of the candidates, in the segment's order: what its name is made of.
+        rows: (candidates,) int64: their rows in the file.
+        dead: letters of what was rejected while reading.
         skipped: documents that the snapshot holds already.
         blocked: documents that are on the block list.
-        dead: letters of what was rejected while reading.
         superseded: rows of the snapshot whose documents have a new text here.
+        segment: id of the segment that the candidates make; None where nothing is left to encode.
+        finished: the completion record of that segment, where an earlier attempt finished it.
         refresh: documents that the snapshot holds with other kept columns; None where there is none.
         finished_refresh: the documents of ``finished``, where it was made with other kept columns.
         seconds: stage → time spent.
-        failure: why the unit failed as a whole.
     """
 
-    unit: int
+    number: int
+    documents_in: int
+    file: str
+    index: pa.Table
+    rows: npt.NDArray[np.int64]
+    dead: tuple[DeadLetter, ...]
+    skipped: int
+    blocked: int
+    superseded: Supersession
     segment: str | None
     finished: SegmentRecord | None
-    index: pa.Table
-    file: str
-    rows: npt.NDArray[np.int64]
-    documents_in: int
-    skipped: int = 0
-    blocked: int = 0
-    dead: tuple[DeadLetter, ...] = ()
-    superseded: Superseded = field(default_factory=Superseded.none)
-    refresh: Refresh | None = None
-    finished_refresh: Refresh | None = None
+    refresh: Refresh | None
+    finished_refresh: Refresh | None
     seconds: Mapping[str, float] = field(default_factory=dict)
-    failure: Failure | None = None
 
     @property
     def pending(self) -> bool:
         """Whether the segment is still to be made."""
-        return self.segment is not None and self.finished is None and self.failure is None
+        return self.segment is not None and self.finished is None
 
-    def spent(self, stage: str, seconds: float) -> UnitState:
-        """The state after so much time in a stage."""
-        return replace(self, seconds={**self.seconds, stage: seconds})
+    def spent(self, seconds: Mapping[str, float]) -> SettledUnit:
+        """The unit after so much time in some stages."""
+        return replace(self, seconds={**self.seconds, **seconds})
+
+
+@dataclass(frozen=True)
+class FailedUnit:
+    """A unit that failed as a whole: it passes the rest of the graph as it is."""
+
+    number: int
+    documents_in: int
+    failure: Failure
+
+    def __len__(self) -> int:
+        """No documents to encode: what RunInference counts."""
+        return 0
 
 
 @dataclass(frozen=True)
 class UnitDocuments:
     """A unit on its way into the encoder; ``documents`` is empty where nothing is to be encoded."""
 
-    state: UnitState
+    unit: SettledUnit
     documents: DocumentBlock
 
     def __len__(self) -> int:
@@ -140,7 +138,7 @@ class UnitDocuments:
 class UnitFeatures:
     """A unit on its way into the store; ``features`` is None where no segment is to be written."""
 
-    state: UnitState
+    unit: SettledUnit
     features: FeatureBlock | None = None
     counts: EncodingCounts | None = None
     rejected: tuple[RejectedDocument, ...] = ()

@@ -16,12 +16,12 @@ from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.quantizers import calibrate
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
 from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.flow import Failure, UnitFeatures, UnitState
-from encore.pipelines.ingestion.job import JobReport, SegmentJob
+from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitFeatures
+from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
-from encore.pipelines.progress import Counts, Passing, ProgressDisplay, Silent
-from encore.pipelines.runs import RunFolder, RunnerChoice
+from encore.pipelines.progress import ProgressDisplay, Silent, UnitCounts
+from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 
 
 @dataclass(frozen=True)
@@ -86,48 +86,36 @@ def derive(
     if store.uri == source.uri:
         raise UsageError(f"{store.uri}: a store cannot be derived from itself; name another --store")
     units = [SourceUnit(number, entry) for number, entry in enumerate(source.entries) if entry.live]
-    job = SegmentJob(
+    run = JobRun(
         name="derive",
         store=store,
-        run=RunFolder.start(store.objects),
+        folder=RunFolder.start(store.objects),
         units=units,
-        elements=units,
         documents=len(source),
+        runner=RunnerChoice.of(beam_options, len(units)),
+        display=display or Silent(),
+        started=started,
+    )
+    make = DeriveUnit(run, source)
+    totals = write_units(
+        run,
+        units,
+        lambda elements: elements | "DeriveUnit" >> beam.ParDo(make),
+        make.open,
         expected=max(0, len(source) - len(store)),
         codec=codec,
-        runner=RunnerChoice.of(beam_options, len(units)),
     )
-    passing = Passing(here=job.runner.workers is not None)
-    features = DeriveFeatures(Derivation(source.spec, store.spec), source, store, passing)
-    totals = job.execute(features, features.open, passing, display or Silent())
     details = {"source": {"store": source.uri, "snapshot": source.version, "fingerprint": source.spec.fingerprint}}
-    return job.finish(totals, DeadLetterLimit.parse(None), started, details=details)
-
-
-class DeriveFeatures(beam.PTransform):
-    """SourceUnit → UnitFeatures of the poorer store."""
-
-    def __init__(self, derivation: Derivation, source: Store, store: Store, passing: Passing) -> None:
-        super().__init__()
-        self._make = DeriveUnit(derivation, (source.uri, source.version), (store.uri, store.version), passing)
-
-    def open(self) -> Snapshot:
-        """What the workers of this process share."""
-        return self._make.open()
-
-    def expand(self, units: beam.PCollection) -> beam.PCollection:
-        """Read what the store lacks and reduce it."""
-        return units | "DeriveUnit" >> beam.ParDo(self._make)
+    return commit_units(run, totals, DeadLetterLimit.parse(None), details=details)
 
 
 class DeriveUnit(beam.DoFn):
     """SourceUnit → UnitFeatures: reads one source segment and reduces the documents that the store lacks."""
 
-    def __init__(
-        self, derivation: Derivation, source: tuple[str, int], store: tuple[str, int], passing: Passing
-    ) -> None:
-        self._derivation, self._source_at, self._store_at = derivation, source, store
-        self._passing = passing
+    def __init__(self, run: JobRun, source: Store) -> None:
+        self._derivation = Derivation(source.spec, run.store.spec)
+        self._source_at, self._store_at = (source.uri, source.version), (run.store.uri, run.store.version)
+        self._shared_counts = run.shared_counts
         self._handle = Shared()
 
     def open(self) -> Snapshot:
@@ -139,23 +127,26 @@ class DeriveUnit(beam.DoFn):
         self._source = Store.open(*self._source_at)
         self._snapshot = self.open()
 
-    def process(self, unit: SourceUnit) -> Iterator[UnitFeatures]:
+    def process(self, unit: SourceUnit) -> Iterator[UnitFeatures | FailedUnit]:
         """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""
         try:
-            yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._passing.counts())
+            yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._shared_counts.get())
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-            yield UnitFeatures(_state(unit, self._source, failure=Failure.of("derive", error)))
+            yield FailedUnit(unit.number, unit.entry.live, Failure.of("derive", error))
 
 
 @panics_as_errors()
 def derive_unit(
-    unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: Counts
+    unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: UnitCounts
 ) -> UnitFeatures:
     """The features of a source segment's documents that the snapshot lacks; ``counts`` hears of each block."""
     started = time.perf_counter()
-    state, left = settle(_state(unit, source), snapshot)
-    if not state.pending:
-        return UnitFeatures(state)
+    index = source.live_index(unit.entry)
+    segment = source.reader(unit.entry).segment
+    planned = PlannedUnit(unit.number, unit.entry.live, segment, index, np.arange(index.num_rows))
+    settled, left = settle(planned, snapshot)
+    if not settled.pending:
+        return UnitFeatures(settled)
     parts, saturated, start = [], 0, 0
     counts.begin(unit.number)
     for block in source.scan_segment(unit.entry, columns=None):
@@ -168,19 +159,5 @@ def derive_unit(
         counts.add(unit.number, len(block), len(kept), int(kept.index["n_tokens"].to_numpy().sum()))
     features = FeatureBlock.concatenate(parts)
     tokens = int(features.index["n_tokens"].to_numpy().sum())
-    state = state.spent("derive", time.perf_counter() - started)
-    return UnitFeatures(state, features, EncodingCounts(tokens, tokens, saturated))
-
-
-def _state(unit: SourceUnit, source: Store, failure: Failure | None = None) -> UnitState:
-    index = source.live_index(unit.entry) if failure is None else source.empty_block().index
-    return UnitState(
-        unit=unit.number,
-        segment=None,
-        finished=None,
-        index=index,
-        file=source.reader(unit.entry).segment,
-        rows=np.arange(index.num_rows),
-        documents_in=unit.entry.live,
-        failure=failure,
-    )
+    settled = settled.spent({"derive": time.perf_counter() - started})
+    return UnitFeatures(settled, features, EncodingCounts(tokens, tokens, saturated))

@@ -1,200 +1,110 @@
-"""A job that ends in segments and one commit: what encode and derive have in common."""
+"""Units to segments and one commit: what encode and derive have in common."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 
-from encore.featurestore import Change, Store, commit
+from encore.featurestore import Change, commit
 from encore.featurestore.history import blocked, require_records
-from encore.featurestore.segments import check_codec
 from encore.pipelines.corpus import EXAMPLES, Pruning, listing_to_parquet
 from encore.pipelines.dead_letters import DeadLetterLimit
+from encore.pipelines.flow import UnitOutcome
 from encore.pipelines.ingestion.stages import Snapshot, WriteSegments
-from encore.pipelines.progress import Passing, ProgressDisplay, watch_units
-from encore.pipelines.runs import DeadLetterSummary, RunFolder, RunnerChoice, Totals, run_to_end
-
-VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
-"""Packages whose versions every report names."""
+from encore.pipelines.ingestion.totals import DeadLetterSummary, Totals
+from encore.pipelines.runs import JobReport, JobRun
 
 
-@cache
-def package_versions() -> dict[str, str]:
-    """The versions of them that are installed; read once, from a file a package."""
-    return {name: version(name) for name in VERSIONED}
+def write_units(
+    run: JobRun,
+    elements: Sequence[Any],
+    to_features: Callable[[beam.PCollection], beam.PCollection],
+    open_snapshot: Callable[[], Snapshot],
+    *,
+    expected: int,
+    codec: str,
+) -> Totals:
+    """Run ``to_features`` and write what comes out.
 
-
-@dataclass(frozen=True)
-class SegmentJob:
-    """One run of a job over work units.
-
-    Attributes:
-        name: ``encode`` or ``derive``.
-        store: the store, at the snapshot that the job works from.
-        run: folder of this run.
-        units: what is worked on; each has a ``number``.
-        elements: what flows into the graph: the units, or groups of them.
-        documents: rows that the units cover.
-        expected: those of them that the store lacks, as far as is known.
+    Args:
+        run: the job's.
+        elements: its units, or groups of them.
+        to_features: elements → UnitFeatures and FailedUnit.
+        open_snapshot: what the workers work from: one a process, for as long as somebody holds it.
+        expected: documents that the store lacks, as far as is known.
         codec: lossless codec of the features.
-        runner: which runner runs it.
+
+    Raises:
+        JobError: the pipeline failed as a whole; finished segments are kept for the next run.
+        StoreError: the block list is damaged, or a record or an index that the snapshot names is gone or damaged.
     """
+    store = run.store
+    run.folder.begin(run.name, store.version)
+    require_records(store.objects, store.manifest, store.listed)
+    # Read for its errors alone: workers would meet them one by one, after the graph was built and models loaded.
+    blocked(store.objects)
+    # For its errors too, and no work done twice: workers in this process share it while it is held here.
+    held = open_snapshot() if run.units and run.runner.workers is not None else None
+    write = WriteSegments(store.uri, run.folder.run_id, store.version, codec)
+    run.execute(elements, lambda units: to_features(units) | "WriteSegments" >> beam.ParDo(write), expected=expected)
+    del held
+    outcomes, failures = run.outcomes(UnitOutcome.from_dict)
+    return Totals(len(run.units), list(outcomes.values()), failures)
 
-    name: str
-    store: Store
-    run: RunFolder
-    units: Sequence[Any]
-    elements: Sequence[Any]
-    documents: int
-    expected: int
-    codec: str
-    runner: RunnerChoice
 
-    def __post_init__(self) -> None:
-        check_codec(self.codec)
+def commit_units(
+    run: JobRun,
+    totals: Totals,
+    limit: DeadLetterLimit,
+    pruning: Pruning | None = None,
+    details: Mapping[str, Any] | None = None,
+    *,
+    complete: bool = True,
+) -> JobReport:
+    """Commit what may be committed, and write the run's report.
 
-    def execute(
-        self,
-        to_features: beam.PTransform,
-        open_snapshot: Callable[[], Snapshot],
-        passing: Passing,
-        display: ProgressDisplay,
-    ) -> Totals:
-        """Run ``to_features`` (elements → UnitFeatures) and write what comes out.
+    Over the dead-letter limit nothing is committed and the segments are kept, so that a rerun with a higher limit only
+    commits. Where units failed as a whole the rest is committed.
 
-        The graph is one line, so that every runner computes it alike; only the small units are shuffled.
-
-        Args:
-            to_features: what the workers do.
-            open_snapshot: what they work from: one a process, for as long as somebody holds it.
-            passing: what workers of this process tell of the units that they work on.
-            display: shows progress.
-
-        Raises:
-            JobError: the pipeline failed as a whole; finished segments are kept for the next run.
-            StoreError: the block list is damaged, or a record or an index that the snapshot names is gone or damaged.
-        """
-        self.run.begin(self.name, self.store.version)
-        require_records(self.store.objects, self.store.manifest, self.store.listed)
-        # Read for its errors alone: workers would meet them one by one, after the graph was built and models loaded.
-        blocked(self.store.objects)
-        # For its errors too, and no work done twice: workers in this process share it while it is held here.
-        held = open_snapshot() if self.units and self.runner.workers is not None else None
-
-        def build() -> beam.Pipeline:
-            pipeline = self.runner.pipeline()
-            _ = (
-                pipeline
-                | "Plan" >> beam.Create(list(self.elements))
-                | "Spread" >> beam.Reshuffle()
-                | to_features
-                | "WriteSegments"
-                >> beam.ParDo(WriteSegments(self.store.uri, self.run.run_id, self.store.version, self.codec))
-            )
-            return pipeline
-
-        if self.units:
-            counts, units = passing.counts(), len(self.units)
-            run_to_end(
-                build,
-                watch_units(self.run, self.name, units, self.documents, display, expected=self.expected, counts=counts),
-            )
-        del held
-        return Totals.collect(self.run, (unit.number for unit in self.units))
-
-    def finish(
-        self,
-        totals: Totals,
-        limit: DeadLetterLimit,
-        started: float,
-        pruning: Pruning | None = None,
-        details: Mapping[str, Any] | None = None,
-        *,
-        complete: bool = True,
-    ) -> JobReport:
-        """Commit what may be committed, and write the run's report.
-
-        Over the dead-letter limit nothing is committed and the segments are kept, so that a rerun with a higher limit
-        only commits. Where units failed as a whole the rest is committed.
-
-        Args:
-            totals: what came of the units.
-            limit: dead letters that are tolerated.
-            started: `time.monotonic` at the start of the job.
-            pruning: what has left the corpus, where that is to be pruned; more than its limit is not.
-            details: further entries of the report.
-            complete: whether the units are all that there was to do; the exit code is 1 if not.
-        """
-        letters = DeadLetterSummary.collect(self.run)
-        within = limit.allows(letters.count, self.documents)
-        after = self.store
-        pruned = {} if pruning is None or pruning.withheld else pruning.left
-        if within:
-            dropped = _joined(totals.superseded, pruned)
-            change = Change(self.store.version, self.name, totals.entries, dropped, refreshed=totals.refreshed)
-            after = commit(self.store, change)
-        withheld = pruning is not None and pruning.withheld
-        report = {
-            "job": self.name,
-            "run": self.run.run_id,
-            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "wall_seconds": round(time.monotonic() - started, 3),
-            "store": self.store.uri,
-            "snapshot": {"before": self.store.version, "after": after.version},
-            "committed": after.version != self.store.version,
-            **totals.to_dict(),
-            "pruned": sum(len(positions) for positions in pruned.values()) if within else 0,
-            **({} if pruning is None else {"pruning": pruning.to_dict()}),
-            "dead_letters": {"count": letters.count, "limit": str(limit), "within": within, "reasons": letters.reasons},
-            "fingerprint": self.store.spec.fingerprint,
-            "spec": self.store.spec.to_dict(),
-            "versions": package_versions(),
-            "exit_code": 1 if withheld or not (within and complete) or totals.failures else 0,
-            **(details or {}),
-        }
-        left: list[str] = []
-        if pruning is not None and pruning.count:
-            listing = pruning.listing(self.store)
-            report["pruning"]["list"] = self.run.put_left_corpus(listing_to_parquet(listing))
+    Args:
+        run: the job's.
+        totals: what came of its units.
+        limit: dead letters that are tolerated.
+        pruning: what has left the corpus, where that is to be pruned; more than its limit is not.
+        details: further entries of the report.
+        complete: whether the units are all that there was to do; the exit code is 1 if not.
+    """
+    store = run.store
+    letters = DeadLetterSummary.collect(run.folder)
+    within = limit.allows(letters.count, run.documents)
+    after = store
+    pruned = {} if pruning is None or pruning.withheld else pruning.left
+    if within:
+        dropped = _joined(totals.superseded, pruned)
+        after = commit(store, Change(store.version, run.name, totals.entries, dropped, refreshed=totals.refreshed))
+    entries = {
+        "snapshot": {"before": store.version, "after": after.version},
+        "committed": after.version != store.version,
+        **totals.to_dict(),
+        "pruned": sum(len(positions) for positions in pruned.values()) if within else 0,
+        "dead_letters": {"count": letters.count, "limit": str(limit), "within": within, "reasons": letters.reasons},
+        "spec": store.spec.to_dict(),
+        **(details or {}),
+    }
+    left: list[str] = []
+    if pruning is not None:
+        entries["pruning"] = pruning.to_dict()
+        if pruning.count:
+            listing = pruning.listing(store)
+            entries["pruning"]["list"] = run.folder.put_left_corpus(listing_to_parquet(listing))
             left = listing["doc_id"].slice(0, EXAMPLES).to_pylist()
-        self.run.put_report(report)
-        return JobReport(report, tuple(left))
-
-
-@dataclass(frozen=True)
-class JobReport:
-    """The JSON report of a finished job.
-
-    Attributes:
-        document: the report.
-        left_corpus: ids of the first documents that have left the corpus; a report holds no ids.
-    """
-
-    document: Mapping[str, Any]
-    left_corpus: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        shown = {name: self.document.get(name) for name in ("job", "exit_code", "documents", "failures")}
-        return f"JobReport({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-
-    @property
-    def exit_code(self) -> int:
-        """0 when everything was done; 1 where units failed or the dead-letter limit was passed."""
-        return int(self.document["exit_code"])
-
-    def to_json(self) -> str:
-        """Indented JSON."""
-        return json.dumps(self.document, indent=1)
+    withheld = pruning is not None and pruning.withheld
+    failed = withheld or not (within and complete) or bool(totals.failures)
+    return run.report(entries, failed=failed, left_corpus=left)
 
 
 def _joined(

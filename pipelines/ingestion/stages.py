@@ -17,9 +17,18 @@ from encore.featurestore.commits import find_adoptable
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.history import BlockList, blocked
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, write_segment
-from encore.featurestore.storage import Objects
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.flow import Failure, StoredColumns, Superseded, UnitFeatures, UnitOutcome, UnitState, stale_in
+from encore.pipelines.flow import (
+    FailedUnit,
+    Failure,
+    PlannedUnit,
+    SettledUnit,
+    StoredColumns,
+    Supersession,
+    UnitFeatures,
+    UnitOutcome,
+    refresh_of_segment,
+)
 from encore.pipelines.runs import RunFolder, give_back_freed_memory
 
 
@@ -38,51 +47,49 @@ class Snapshot:
         return handle.acquire(lambda: cls(uri, version), tag=f"{uri}@{version}")  # type: ignore[no-any-return]
 
 
-def settle(state: UnitState, snapshot: Snapshot) -> tuple[UnitState, npt.NDArray[np.bool_]]:
+def settle(unit: PlannedUnit, snapshot: Snapshot) -> tuple[SettledUnit, npt.NDArray[np.bool_]]:
     """Leave out what is blocked or stored, name the segment of the rest, and look whether it is finished already.
 
     What is stored with other kept columns than the unit has now is to be refreshed.
 
-    Args:
-        state: a unit whose ``index`` and ``rows`` are those of every valid document read.
-        snapshot: what the job works from.
-
     Returns:
-        The state, its candidates only those that are left; and (documents read,) bool: which ones these are.
+        The unit, with the documents that are left as its candidates; and (documents,) bool: which ones these are.
     """
-    left = ~snapshot.blocked.mask(state.index["doc_id"])
-    welcome = state.index.filter(pa.array(left))
+    left = ~snapshot.blocked.mask(unit.index["doc_id"])
+    welcome = unit.index.filter(pa.array(left))
     found = snapshot.keys.find(welcome["key_hash"])
     same = snapshot.keys.same_text(found, welcome["text_digest"])
-    refresh = snapshot.columns.stale(welcome, same, found)
+    refresh = snapshot.columns.refresh_of(welcome, same, found)
     index = welcome.filter(pa.array(~same))
     left[left] = ~same
-    dead = _without_blocked(state.dead, snapshot.blocked)
+    dead = _without_blocked(unit.dead, snapshot.blocked)
     segment, finished = None, None
     if index.num_rows:
         segment, finished = find_adoptable(snapshot.store, snapshot.store.segment_for(index))
-    state = replace(
-        state,
+    settled = SettledUnit(
+        number=unit.number,
+        documents_in=unit.documents_in,
+        file=unit.file,
+        index=index,
+        rows=unit.rows[left],
+        dead=dead,
+        skipped=welcome.num_rows - index.num_rows - (0 if refresh is None else len(refresh)),
+        blocked=unit.index.num_rows - welcome.num_rows + len(unit.dead) - len(dead),
+        superseded=_superseded(snapshot, found[~same]),
         segment=segment,
         finished=finished,
-        index=index,
-        rows=state.rows[left],
-        skipped=welcome.num_rows - index.num_rows - (0 if refresh is None else len(refresh)),
-        blocked=state.index.num_rows - welcome.num_rows + len(state.dead) - len(dead),
-        dead=dead,
-        superseded=_superseded(snapshot, found[~same]),
         refresh=refresh,
-        finished_refresh=None if finished is None else stale_in(snapshot.store, finished, index),
+        finished_refresh=None if finished is None else refresh_of_segment(snapshot.store, finished, index),
     )
-    return state, left
+    return settled, left
 
 
-def _superseded(snapshot: Snapshot, stored: npt.NDArray[np.int64]) -> Superseded:
+def _superseded(snapshot: Snapshot, stored: npt.NDArray[np.int64]) -> Supersession:
     """Rows whose place the candidates take; ``stored`` (candidates,) is where each is in `keys`, −1 for nowhere."""
     candidates = np.flatnonzero(stored >= 0)
     ordinals, segments = np.unique(snapshot.keys.segment[stored[candidates]], return_inverse=True)
     names = tuple(snapshot.store.entries[ordinal].segment for ordinal in ordinals.tolist())
-    return Superseded(candidates, names, segments, snapshot.keys.document[stored[candidates]].astype(np.int64))
+    return Supersession(candidates, names, segments, snapshot.keys.document[stored[candidates]].astype(np.int64))
 
 
 def _without_blocked(dead: tuple[DeadLetter, ...], block_list: BlockList) -> tuple[DeadLetter, ...]:
@@ -92,7 +99,7 @@ def _without_blocked(dead: tuple[DeadLetter, ...], block_list: BlockList) -> tup
 
 
 class WriteSegments(beam.DoFn):
-    """UnitFeatures → UnitOutcome: writes the segment, the dead letters and the outcome of each unit."""
+    """UnitFeatures and FailedUnit → UnitOutcome: writes the segment, the dead letters and the outcome of each unit."""
 
     def __init__(self, uri: str, run_id: str, version: int, codec: str) -> None:
         self._uri, self._run_id, self._version, self._codec = uri, run_id, version, codec
@@ -102,45 +109,48 @@ class WriteSegments(beam.DoFn):
         self._store = Store.open(self._uri, self._version)
         self._run = RunFolder(self._store.objects, self._run_id)
 
-    def process(self, unit: UnitFeatures) -> Iterator[UnitOutcome]:
+    def process(self, element: UnitFeatures | FailedUnit) -> Iterator[UnitOutcome]:
         """Write one unit; whatever goes wrong becomes its outcome, and other units go on."""
-        try:
-            outcome, dead = finish_unit(self._store, unit, self._codec)
-        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
-            failure = Failure.of("write", error)
-            outcome, dead = UnitOutcome(unit.state.unit, unit.state.documents_in, failure=failure), ()
-        self._run.put_dead_letters(unit.state.unit, dead)
-        self._run.put_outcome(unit.state.unit, outcome.to_dict())
+        outcome, dead = self._finish(element)
+        self._run.put_dead_letters(outcome.unit, dead)
+        self._run.put_outcome(outcome.unit, outcome.to_dict())
         give_back_freed_memory()
         yield outcome
 
+    def _finish(self, element: UnitFeatures | FailedUnit) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
+        if isinstance(element, FailedUnit):
+            return UnitOutcome(element.number, element.documents_in, failure=element.failure), ()
+        try:
+            return finish_unit(self._store, element, self._codec)
+        except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
+            unit = element.unit
+            return UnitOutcome(unit.number, unit.documents_in, failure=Failure.of("write", error)), ()
+
 
 @panics_as_errors()
-def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
+def finish_unit(store: Store, made: UnitFeatures, codec: str) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
     """Write a unit's segment, or take the one that is there; say what came of it and who was rejected."""
-    state, started = unit.state, time.perf_counter()
-    if state.failure is not None:
-        return UnitOutcome(state.unit, state.documents_in, failure=state.failure), ()
+    unit, started = made.unit, time.perf_counter()
     outcome = UnitOutcome(
-        unit=state.unit,
-        documents_in=state.documents_in,
-        skipped=state.skipped,
-        blocked=state.blocked,
-        dead=len(state.dead),
-        seconds=state.seconds,
+        unit=unit.number,
+        documents_in=unit.documents_in,
+        skipped=unit.skipped,
+        blocked=unit.blocked,
+        dead=len(unit.dead),
+        seconds=unit.seconds,
     )
-    if state.refresh is not None:
-        copied = SegmentEntry.of(state.refresh.write(store, codec))
+    if unit.refresh is not None:
+        copied = SegmentEntry.of(unit.refresh.write(store, codec))
         outcome = replace(outcome, refreshed=copied.documents, refreshed_entry=copied)
-    if state.segment is None:
-        return outcome, state.dead
-    if state.finished is not None:
-        record = state.finished
-        if state.finished_refresh is not None:
-            record = state.finished_refresh.write(store, codec, record.rejected)
+    if unit.segment is None:
+        return outcome, unit.dead
+    if unit.finished is not None:
+        record = unit.finished
+        if unit.finished_refresh is not None:
+            record = unit.finished_refresh.write(store, codec, record.rejected)
         outcome = replace(outcome, adopted=record.documents)
     else:
-        record = _write(store.objects, store, unit, codec)
+        record = _write(store, made, codec)
         outcome = replace(
             outcome,
             encoded=record.documents,
@@ -148,32 +158,32 @@ def finish_unit(store: Store, unit: UnitFeatures, codec: str) -> tuple[UnitOutco
             padded_tokens=record.padded_tokens,
             truncated=record.truncated,
             saturated=record.saturated,
-            seconds={**state.seconds, "write": time.perf_counter() - started},
+            seconds={**unit.seconds, "write": time.perf_counter() - started},
         )
-    dead = (*state.dead, *_rejected(state, record))
+    dead = (*unit.dead, *_rejected(unit, record))
     entry = SegmentEntry.of(record) if record.documents else None
     # The old row of a document whose new text was refused stays, at whatever stage that was.
-    superseded = state.superseded.by_segment(without=[rejected.position for rejected in record.rejected])
+    superseded = unit.superseded.by_segment(without=[rejected.position for rejected in record.rejected])
     return replace(outcome, dead=len(dead), entry=entry, superseded=superseded), dead
 
 
-def _write(objects: Objects, store: Store, unit: UnitFeatures, codec: str) -> SegmentRecord:
-    if unit.features is None or unit.counts is None or unit.state.segment is None:
-        raise ValueError(f"unit {unit.state.unit}: a segment without features")
+def _write(store: Store, made: UnitFeatures, codec: str) -> SegmentRecord:
+    if made.features is None or made.counts is None or made.unit.segment is None:
+        raise ValueError(f"unit {made.unit.number}: a segment without features")
     return write_segment(
-        objects, unit.state.segment, unit.features, store.spec, unit.counts, codec=codec, rejected=unit.rejected
+        store.objects, made.unit.segment, made.features, store.spec, made.counts, codec=codec, rejected=made.rejected
     )
 
 
-def _rejected(state: UnitState, record: SegmentRecord) -> Iterator[DeadLetter]:
+def _rejected(unit: SettledUnit, record: SegmentRecord) -> Iterator[DeadLetter]:
     """Dead letters of the candidates that the encoder refused."""
     for rejected in record.rejected:
         at = rejected.position
         yield DeadLetter(
-            doc_id=state.index["doc_id"][at].as_py(),
-            file=state.file,
-            row=int(state.rows[at]),
+            doc_id=unit.index["doc_id"][at].as_py(),
+            file=unit.file,
+            row=int(unit.rows[at]),
             stage=rejected.stage,
             reason=rejected.reason,
-            text_digest=state.index["text_digest"][at].as_py(),
+            text_digest=unit.index["text_digest"][at].as_py(),
         )

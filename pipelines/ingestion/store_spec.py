@@ -24,13 +24,13 @@ def settle_spec(
     Raises:
         SpecMismatch: the store, or the one that lends its calibration, holds other features.
     """
-    settled = settled_spec(uri, requested, like)
+    settled = spec_without_calibration(uri, requested, like)
     if settled is not None:
         return settled
     return requested if requested.quantizer.calibrated else calibrate(requested)
 
 
-def settled_spec(uri: str, requested: FeatureSpec, like: str | None) -> FeatureSpec | None:
+def spec_without_calibration(uri: str, requested: FeatureSpec, like: str | None) -> FeatureSpec | None:
     """The part of `settle_spec` that makes and measures nothing; None for a new store that nobody lends a calibration.
 
     Raises:

@@ -8,7 +8,7 @@ PREDICTIONS/
   runs/<run id>/                       outcomes and report of each backfill
 """
 
-from encore.pipelines.predictions.backlog import plan_units
+from encore.pipelines.predictions.backlog import plan_segments
 from encore.pipelines.predictions.contents import PROBABILITIES, DamagedFile, from_parquet, prediction_table
 from encore.pipelines.predictions.files import (
     FILE_SCHEMA,
@@ -16,6 +16,7 @@ from encore.pipelines.predictions.files import (
     PredictionFile,
     counts_of,
     file_table,
+    head_name,
     new_path,
 )
 from encore.pipelines.predictions.folder import (
@@ -24,12 +25,12 @@ from encore.pipelines.predictions.folder import (
     PREDICTIONS_FILE,
     SCORE_AGAIN,
     Predictions,
-    read_document,
+    read_folder_document,
 )
-from encore.pipelines.predictions.probabilities import MAP, as_map, named, named_type
-from encore.pipelines.predictions.publication import Work
-from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, UnitAtWork
-from encore.pipelines.predictions.sources import Sources, carried, compose, source_files
+from encore.pipelines.predictions.probabilities import MAP, as_map, with_classes, with_classes_type
+from encore.pipelines.predictions.publication import JobWork
+from encore.pipelines.predictions.segment_units import SegmentOutcome, SegmentUnit, SegmentWork
+from encore.pipelines.predictions.sources import Sources, carry_over, compose, source_files
 
 __all__ = [
     "ANEW",
@@ -41,24 +42,25 @@ __all__ = [
     "PROBABILITIES",
     "SCORE_AGAIN",
     "DamagedFile",
+    "JobWork",
     "PredictionFile",
     "Predictions",
     "SegmentOutcome",
     "SegmentUnit",
+    "SegmentWork",
     "Sources",
-    "UnitAtWork",
-    "Work",
     "as_map",
-    "carried",
+    "carry_over",
     "compose",
     "counts_of",
     "file_table",
     "from_parquet",
-    "named",
-    "named_type",
+    "head_name",
     "new_path",
-    "plan_units",
+    "plan_segments",
     "prediction_table",
-    "read_document",
+    "read_folder_document",
     "source_files",
+    "with_classes",
+    "with_classes_type",
 ]

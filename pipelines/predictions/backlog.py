@@ -9,14 +9,14 @@ from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import Listed
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
 from encore.pipelines.predictions.folder import Predictions
-from encore.pipelines.predictions.presence import files_of, sound
+from encore.pipelines.predictions.presence import files_of, sound_files
 from encore.pipelines.predictions.segment_units import SegmentUnit
 from encore.pipelines.predictions.sources import source_files
 
 Candidates = Mapping[tuple[str, str, str], Sequence[Listed]]
 
 
-def plan_units(
+def plan_segments(
     store: Store,
     predictions: Predictions,
     names: Sequence[str],
@@ -37,7 +37,7 @@ def plan_units(
     """
     stored = files_of(predictions.objects, names)
     wanted = set(names)
-    files = sound(predictions.objects, (file for file in listed if file.head in wanted), stored)
+    files = sound_files(predictions.objects, (file for file in listed if file.head in wanted), stored)
     there = {file.key: file for file in files}
     todo: list[tuple[SegmentEntry, dict[str, PredictionFile | None]]] = []
     for entry in store.entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,9 @@ import pyarrow.parquet as pq
 
 from encore.featurestore.common import first_line
 from encore.featurestore.format import DamagedParquet, decoded
-from encore.heads import Scores
+
+if TYPE_CHECKING:
+    from encore.heads import Scores
 
 LABEL = pa.dictionary(pa.int32(), pa.string())
 COLUMNS = {"doc_id": pa.string(), "label": LABEL, "score": pa.float32()}

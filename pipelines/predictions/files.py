@@ -6,12 +6,16 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.format import SHORT, all_counts
 from encore.featurestore.segments import SegmentEntry
+
+if TYPE_CHECKING:
+    from encore.heads import Head
 
 FILE_SCHEMA = pa.schema(
     [
@@ -25,7 +29,9 @@ FILE_SCHEMA = pa.schema(
         pa.field("fingerprint", pa.string(), nullable=False),
     ]
 )
-HEAD_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[0-9a-f]{12}"
+DIGEST_DIGITS = 12
+"""Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
+HEAD_NAME = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}@[0-9a-f]{{{DIGEST_DIGITS}}}"
 PREDICTION_FILE = re.compile(
     rf"head=(?P<head>{HEAD_NAME})/(?P<segment>{SHORT})-(?P<deletions>all|{SHORT})-[0-9a-f]{{16}}\.parquet"
 )
@@ -64,6 +70,11 @@ class PredictionFile:
         return self.head, self.segment
 
 
+def head_name(head: Head) -> str:
+    """``task@digest``: the partition that holds a head's predictions."""
+    return f"{head.task}@{head.digest[:DIGEST_DIGITS]}"
+
+
 def new_path(head: str, entry: SegmentEntry) -> str:
     """Where the predictions of a head for a segment as this entry has it may be written: a name that nobody has used.
 
@@ -89,7 +100,7 @@ def list_problem(table: pa.Table) -> str | None:
     return f"names {path!r:.200}, which is no prediction file of head {head!r:.120} and segment {segment!r:.40}"
 
 
-def rows_of(table: pa.Table) -> list[PredictionFile]:
+def listed_files(table: pa.Table) -> list[PredictionFile]:
     """The rows of a list, or of several."""
     return [PredictionFile(**row) for row in table.select(FILE_SCHEMA.names).to_pylist()]
 

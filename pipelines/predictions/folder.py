@@ -18,11 +18,20 @@ from encore.featurestore.commits import LONGEST_WAIT
 from encore.featurestore.errors import RESTORE, UPGRADE
 from encore.featurestore.format import parse_json
 from encore.featurestore.history import STORE_FILE, Manifest, VersionLog
+from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import OBJECTS_AT_ONCE, Objects
 from encore.pipelines.predictions import presence
 from encore.pipelines.predictions.contents import DamagedFile, from_parquet, to_parquet
-from encore.pipelines.predictions.files import FILE_SCHEMA, PredictionFile, counts_of, file_table, list_problem, rows_of
-from encore.pipelines.predictions.publication import Published, Work, changes
+from encore.pipelines.predictions.files import (
+    FILE_SCHEMA,
+    PredictionFile,
+    counts_of,
+    file_table,
+    list_problem,
+    listed_files,
+    new_path,
+)
+from encore.pipelines.predictions.publication import JobWork, Publication, changes
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
@@ -67,7 +76,7 @@ class Predictions:
             "probabilities": probabilities,
         }
         objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
-        held = read_document(objects)
+        held = read_folder_document(objects)
         if held["store_id"] != store.store_id:
             raise UsageError(f"{objects.uri}: holds predictions for another store than {store.uri}; name another --out")
         if held["probabilities"] != probabilities:
@@ -81,7 +90,7 @@ class Predictions:
     def open(cls, uri: str | PathLike[str]) -> Predictions:
         """Open a folder of predictions; raises UsageError where there is none."""
         objects = Objects.open(uri)
-        return cls(objects, read_document(objects)["probabilities"])
+        return cls(objects, read_folder_document(objects)["probabilities"])
 
     def require_store(self, store: Store) -> None:
         """See that the folder holds predictions for this store.
@@ -89,7 +98,7 @@ class Predictions:
         Raises:
             UsageError: they are another store's.
         """
-        if read_document(self.objects)["store_id"] != store.store_id:
+        if read_folder_document(self.objects)["store_id"] != store.store_id:
             raise UsageError(f"{self.objects.uri}: holds predictions for another store than {store.uri}")
 
     @property
@@ -103,7 +112,7 @@ class Predictions:
         Raises:
             StoreError: a list is damaged, or names what is no prediction file of its head and segment.
         """
-        return rows_of(self.log.entries(self.log.latest() if manifest is None else manifest))
+        return listed_files(self.log.entries(self.log.latest() if manifest is None else manifest))
 
     def heads(self) -> list[str]:
         """Heads that have predictions, as ``task@digest``, sorted."""
@@ -185,13 +194,27 @@ class Predictions:
         except (FileNotFoundError, DamagedFile):
             return None
 
+    def write(self, head: str, entry: SegmentEntry, table: pa.Table, snapshot: int, fingerprint: str) -> PredictionFile:
+        """Write a head's predictions for a segment; nothing lists the file yet.
+
+        Args:
+            head: ``task@digest``.
+            entry: the segment, as the snapshot lists it.
+            table: a row for each of its live documents.
+            snapshot: of the store.
+            fingerprint: of the store's features.
+        """
+        path = new_path(head, entry)
+        size = self.write_file(path, table)
+        return PredictionFile(head, entry.segment, entry.deletions, path, entry.live, size, snapshot, fingerprint)
+
     def write_file(self, path: str, table: pa.Table) -> int:
         """Write a prediction file under a name that nobody has used (`new_path`); returns its size in bytes."""
         data = to_parquet(table)
         self.objects.put(path, data)
         return len(data)
 
-    def publish(self, work: Work) -> Published:
+    def publish(self, work: JobWork) -> Publication:
         """List what a job has made, and drop rows of segments that are gone (`changes` says which).
 
         What is to be listed is looked for once more, behind the look at the newest version: a vacuum that has removed a
@@ -205,10 +228,10 @@ class Predictions:
             latest = self.log.latest()
             listed = self.files(latest)
             new, dropped = changes(work, listed)
-            missing = presence.gone(self.objects, new)
+            missing = presence.lost_files(self.objects, new)
             new = [file for file in new if file not in set(missing)]
             if not new and not dropped:
-                return Published(latest, latest, missing)
+                return Publication(latest, latest, missing)
             after = {file.key: file for file in (*listed, *new)}
             for file in dropped:
                 del after[file.key]
@@ -217,7 +240,7 @@ class Predictions:
                 latest, "backfill", counts, file_table(new), file_table(dropped), [file.path for file in new]
             )
             if manifest is not None:
-                return Published(latest, manifest, missing)
+                return Publication(latest, manifest, missing)
             # As in encore.featurestore.commits.publication: writers that waited equally long would meet again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
@@ -243,7 +266,7 @@ class Predictions:
         raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there)}")
 
 
-def read_document(objects: Objects) -> Mapping[str, Any]:
+def read_folder_document(objects: Objects) -> Mapping[str, Any]:
     """What a folder says of itself.
 
     Raises:

@@ -26,7 +26,7 @@ def files_of(objects: Objects, heads: Iterable[str]) -> dict[str, Listed]:
         return {stored.path: stored for found in pool.map(look, sorted(set(heads))) for stored in found}
 
 
-def gone(objects: Objects, files: Sequence[PredictionFile]) -> list[PredictionFile]:
+def lost_files(objects: Objects, files: Sequence[PredictionFile]) -> list[PredictionFile]:
     """Those of these files that are not there, or of another size."""
     by_head: dict[str, list[PredictionFile]] = {}
     for file in files:
@@ -39,7 +39,9 @@ def gone(objects: Objects, files: Sequence[PredictionFile]) -> list[PredictionFi
     return [file for file in files if sizes.get(file.path) != file.bytes]
 
 
-def sound(objects: Objects, listed: Iterable[PredictionFile], there: Mapping[str, Listed]) -> list[PredictionFile]:
+def sound_files(
+    objects: Objects, listed: Iterable[PredictionFile], there: Mapping[str, Listed]
+) -> list[PredictionFile]:
     """Listed files that can be had, as far as can be told without reading them.
 
     Each is there with the size that is listed. On a disk, where it costs next to nothing, the end of each is read too:

@@ -43,11 +43,11 @@ def fits_struct(classes: Sequence[str]) -> bool:
     return len(classes) <= STRUCT_CLASSES and len({name.casefold() for name in classes}) == len(classes)
 
 
-def named(lists: pa.ListArray, classes: Sequence[str]) -> pa.Array:
+def with_classes(lists: pa.ListArray, classes: Sequence[str]) -> pa.Array:
     """Lists of probabilities as structs where these say what the classes are, and as maps elsewhere."""
     return as_struct(lists, classes) if fits_struct(classes) else as_map(lists, classes)
 
 
-def named_type(classes: Sequence[str]) -> pa.DataType:
-    """What `named` gives."""
+def with_classes_type(classes: Sequence[str]) -> pa.DataType:
+    """What `with_classes` gives."""
     return pa.struct([(name, pa.float32()) for name in classes]) if fits_struct(classes) else MAP

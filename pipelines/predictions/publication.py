@@ -10,7 +10,7 @@ from encore.pipelines.predictions.files import PredictionFile
 
 
 @dataclass(frozen=True)
-class Work:
+class JobWork:
     """What a job has done for a snapshot of the store.
 
     Attributes:
@@ -31,7 +31,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     """What came of a publication.
 
     Attributes:
@@ -45,7 +45,7 @@ class Published:
     gone: Sequence[PredictionFile] = ()
 
 
-def changes(work: Work, listed: Sequence[PredictionFile]) -> tuple[list[PredictionFile], list[PredictionFile]]:
+def changes(work: JobWork, listed: Sequence[PredictionFile]) -> tuple[list[PredictionFile], list[PredictionFile]]:
     """Rows that a job adds to what is listed now, and rows that it drops.
 
     A head's rows are those of one snapshot. So where nobody else has published for a head since the job was planned,

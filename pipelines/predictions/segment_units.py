@@ -86,7 +86,7 @@ class SegmentOutcome:
 
 
 @dataclass
-class UnitAtWork:
+class SegmentWork:
     """A unit between the steps of its scoring; what went wrong in one of them leaves the others nothing to do.
 
     Attributes:

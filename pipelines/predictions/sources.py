@@ -97,7 +97,7 @@ def _files(
     return files
 
 
-def carried(
+def carry_over(
     store: Store,
     predictions: Predictions,
     entry: SegmentEntry,

@@ -1,9 +1,9 @@
 """Progress of jobs: what has passed by, how long the rest takes, and what is shown of it."""
 
-from encore.pipelines.progress.counts import Counts, Passing
+from encore.pipelines.progress.counts import SharedCounts, UnitCounts
 from encore.pipelines.progress.displays import (
-    Done,
     ProgressDisplay,
+    ProgressState,
     Silent,
     bar_columns,
     display_for,
@@ -16,13 +16,13 @@ from encore.pipelines.progress.time_left import TimeLeft, in_words
 from encore.pipelines.progress.watch import watch_units
 
 __all__ = [
-    "Counts",
-    "Done",
-    "Passing",
     "ProgressDisplay",
+    "ProgressState",
+    "SharedCounts",
     "Silent",
     "Steps",
     "TimeLeft",
+    "UnitCounts",
     "bar_columns",
     "display_for",
     "in_words",

@@ -10,7 +10,7 @@ from apache_beam.utils.shared import Shared
 
 
 @dataclass(frozen=True)
-class Passed:
+class UnitProgress:
     """What has passed by in a unit, or in many.
 
     Attributes:
@@ -23,22 +23,22 @@ class Passed:
     work: float = 0.0
     tokens: int = 0
 
-    def plus(self, documents: int, work: float, tokens: int = 0) -> Passed:
+    def plus(self, documents: int, work: float, tokens: int = 0) -> UnitProgress:
         """The same, and so much more."""
-        return Passed(self.documents + documents, self.work + work, self.tokens + tokens)
+        return UnitProgress(self.documents + documents, self.work + work, self.tokens + tokens)
 
 
-class Counts:
+class UnitCounts:
     """Unit → what has passed by in it: one a process, shared by its threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._units: dict[int, Passed] = {}
+        self._units: dict[int, UnitProgress] = {}
 
     def begin(self, unit: int, documents: int = 0) -> None:
         """A unit is begun, maybe anew, in which so many documents need no work."""
         with self._lock:
-            self._units[unit] = Passed(documents)
+            self._units[unit] = UnitProgress(documents)
 
     def add(self, unit: int, documents: int, work: float, tokens: int = 0) -> None:
         """So much more has passed by in a unit that was begun."""
@@ -48,23 +48,23 @@ class Counts:
     def encoding(self, unit: int, documents: int) -> Callable[[int, int, int], None]:
         """What `FeatureExtractor.extract` calls for a unit of so many documents: documents, tokens, tokens of all."""
 
-        def passed(of_documents: int, tokens: int, of_all: int) -> None:
+        def add(of_documents: int, tokens: int, of_all: int) -> None:
             self.add(unit, of_documents, documents * tokens / max(1, of_all), tokens)
 
-        return passed
+        return add
 
-    def at_work(self, finished: Container[int]) -> Passed:
+    def at_work(self, finished: Container[int]) -> UnitProgress:
         """What has passed by in the units that are not among these; the others are forgotten."""
         with self._lock:
-            self._units = {unit: passed for unit, passed in self._units.items() if unit not in finished}
-            total = Passed()
-            for passed in self._units.values():
-                total = total.plus(passed.documents, passed.work, passed.tokens)
+            self._units = {unit: progress for unit, progress in self._units.items() if unit not in finished}
+            total = UnitProgress()
+            for progress in self._units.values():
+                total = total.plus(progress.documents, progress.work, progress.tokens)
             return total
 
 
-class Passing:
-    """A handle on `Counts`, which travels to the workers with what they run.
+class SharedCounts:
+    """A handle on `UnitCounts`, which travels to the workers with what they run.
 
     Args:
         here: whether they are threads of this process. Elsewhere they count for themselves, and nothing is shown of it.
@@ -73,6 +73,6 @@ class Passing:
     def __init__(self, *, here: bool) -> None:
         self._shared = Shared() if here else None
 
-    def counts(self) -> Counts:
+    def get(self) -> UnitCounts:
         """The process's one, for as long as somebody holds it."""
-        return Counts() if self._shared is None else self._shared.acquire(Counts)
+        return UnitCounts() if self._shared is None else self._shared.acquire(UnitCounts)

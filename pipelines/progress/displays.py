@@ -22,7 +22,7 @@ FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0
 
 
 @dataclass(frozen=True)
-class Done:
+class ProgressState:
     """How far it is.
 
     Attributes:
@@ -45,7 +45,7 @@ class ProgressDisplay(Protocol):
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         """A job starts that has so many of something to do; ``noun`` is the word for one."""
 
-    def show(self, done: Done) -> None:
+    def show(self, done: ProgressState) -> None:
         """Called a few times a second."""
 
     def end(self) -> None:
@@ -63,7 +63,7 @@ class Silent:
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         """Show nothing."""
 
-    def show(self, done: Done) -> None:
+    def show(self, done: ProgressState) -> None:
         """Show nothing."""
 
     def end(self) -> None:
@@ -116,7 +116,7 @@ class TerminalBar:
         self._task = self._bar.add_task(title, total=total, of=counted(total, noun), note="", left="")
         self._bar.start()
 
-    def show(self, done: Done) -> None:
+    def show(self, done: ProgressState) -> None:
         """Move the bar."""
         self._bar.update(self._task, completed=done.count, note=done.note, left=in_words(done.left))
 
@@ -147,12 +147,12 @@ class LogLines:
         """Say what starts."""
         self._title, self._total, self._of = title, total, counted(total, noun)
         self._started = self._last = self._clock()
-        self._said = self._done = Done(0)
+        self._said = self._done = ProgressState(0)
         self._first: str | None = f"{title}: {self._of} {detail}".rstrip()
         if not self._patient:
             self._say_first()
 
-    def show(self, done: Done) -> None:
+    def show(self, done: ProgressState) -> None:
         """Say how far it is, if that is news and the last line old enough."""
         self._done = done
         now = self._clock()
@@ -164,7 +164,7 @@ class LogLines:
     def end(self) -> None:
         """Say how far it came, unless that was said."""
         if self._done.count != self._said.count and self._first is None:
-            self._done = Done(self._done.count, None, self._done.note)
+            self._done = ProgressState(self._done.count, None, self._done.note)
             self._say()
 
     def _say_first(self) -> None:

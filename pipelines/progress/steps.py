@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from encore.pipelines.progress.displays import Done, ProgressDisplay
+from encore.pipelines.progress.displays import ProgressDisplay, ProgressState
 from encore.pipelines.progress.time_left import TimeLeft
 
 
@@ -43,4 +43,4 @@ class Steps:
         self._done = done
         now = self._clock()
         self._left.see(now, done, total - done)
-        self._display.show(Done(done, self._left.seconds(now)))
+        self._display.show(ProgressState(done, self._left.seconds(now)))

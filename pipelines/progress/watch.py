@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from encore.featurestore.common import counted
-from encore.pipelines.progress.counts import Counts, Passed
-from encore.pipelines.progress.displays import Done, ProgressDisplay
+from encore.pipelines.progress.counts import UnitCounts, UnitProgress
+from encore.pipelines.progress.displays import ProgressDisplay, ProgressState
 from encore.pipelines.progress.time_left import Pace, TimeLeft
-from encore.pipelines.runs import RunFolder
+
+if TYPE_CHECKING:
+    from encore.pipelines.runs import RunFolder
 
 POLL_SECONDS = 0.5
 """Pause between two looks at the outcomes, on storage that answers at once."""
@@ -30,7 +32,7 @@ class Tally:
     def __init__(self, documents: int, expected: int) -> None:
         self._documents, self._expected = documents, expected
         self._time, self._pace = TimeLeft(), Pace()
-        self._finished = Passed()
+        self._finished = UnitProgress()
         self._fresh = 0
         self.units: set[int] = set()
 
@@ -41,19 +43,21 @@ class Tally:
         self._finished = self._finished.plus(rows, outcome.get("encoded", rows), outcome.get("tokens", 0))
         self._fresh += rows - outcome.get("skipped", 0) - outcome.get("blocked", 0)
 
-    def done(self, now: float, at_work: Passed) -> Done:
+    def done(self, now: float, at_work: UnitProgress) -> ProgressState:
         """How far it is at this time, with what has passed by in units that are not finished."""
-        passed = self._finished.plus(at_work.documents, at_work.work, at_work.tokens)
-        self._time.see(now, passed.work, self._work_left(passed, at_work))
-        self._pace.see(now, passed.tokens)
+        progress = self._finished.plus(at_work.documents, at_work.work, at_work.tokens)
+        self._time.see(now, progress.work, self._work_left(progress, at_work))
+        self._pace.see(now, progress.tokens)
         rate = self._pace.rate
-        return Done(passed.documents, self._time.seconds(now), "" if rate is None else f"{rate:,.0f} tokens/s")
+        return ProgressState(
+            progress.documents, self._time.seconds(now), "" if rate is None else f"{rate:,.0f} tokens/s"
+        )
 
-    def _work_left(self, passed: Passed, at_work: Passed) -> float:
+    def _work_left(self, progress: UnitProgress, at_work: UnitProgress) -> float:
         """What was expected and has not passed by; where more comes, as of changed texts, the rest like that so far."""
         expected = self._expected - self._fresh - at_work.work
-        rest = self._documents - passed.documents
-        return expected if expected > 0 else rest * passed.work / max(1, passed.documents)
+        rest = self._documents - progress.documents
+        return expected if expected > 0 else rest * progress.work / max(1, progress.documents)
 
 
 def watch_units(
@@ -64,7 +68,7 @@ def watch_units(
     display: ProgressDisplay,
     *,
     expected: int | None = None,
-    counts: Counts | None = None,
+    counts: UnitCounts | None = None,
 ) -> Callable[[Callable[[float], bool]], None]:
     """What `run_to_end` calls while a job of so many units and documents runs.
 
@@ -89,7 +93,7 @@ def watch_units(
                 for unit, outcome in run.outcomes(run.finished_units() - tally.units).items():
                     tally.add(unit, outcome)
                 now = time.monotonic()
-                display.show(tally.done(now, Passed() if counts is None else counts.at_work(tally.units)))
+                display.show(tally.done(now, UnitProgress() if counts is None else counts.at_work(tally.units)))
                 if not alive:
                     return
                 # Where a look takes long, as on far storage with many units, looks are rarer.

@@ -9,29 +9,38 @@ from threading import Lock
 
 import torch
 
-from encore.featurestore import FeatureSpec, StoreError
+from encore.featurestore import FeatureSpec, StoreError, UsageError
+from encore.featurestore.common import several
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 from encore.heads import Head, Scorer
 from encore.heads.artefact import HEAD_FILE, WEIGHTS_FILE, read_document
 from encore.heads.labels import TrainingIds
+from encore.pipelines.predictions import head_name
 
-DIGEST_DIGITS = 12
-"""Hex digits of a head's digest in its name: enough to tell the heads of one task apart."""
-STAGE_AGAIN = "run encore backfill with this head again, which writes it anew"
+COPY_AGAIN = "run encore backfill with this head again, which writes it anew"
 """What to do about a copy that is missing or damaged."""
 
 
-def head_name(head: Head) -> str:
-    """``task@digest``: the partition that holds a head's predictions."""
-    return f"{head.task}@{head.digest[:DIGEST_DIGITS]}"
+def load_heads(directories: Sequence[str]) -> list[Head]:
+    """Load heads; raises UsageError where none is named, or one twice."""
+    directories = several(directories, "heads")
+    if not directories:
+        raise UsageError("no head is named; give --head HEAD_DIR")
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        heads = list(pool.map(Head.load, directories))
+    names = [head_name(head) for head in heads]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
+    return heads
 
 
-def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
+def copy_heads(objects: Objects, heads: Iterable[Head]) -> None:
     """Keep copies of heads below ``heads/``: what is missing or damaged there is written anew."""
 
     def stage(head: Head) -> None:
         try:
-            read_staged(objects, head_name(head))
+            read_copy(objects, head_name(head))
         except StoreError:
             for file, content in head.to_files().items():
                 objects.put(f"heads/{head_name(head)}/{file}", content)
@@ -40,7 +49,7 @@ def stage_heads(objects: Objects, heads: Iterable[Head]) -> None:
         list(pool.map(stage, heads))
 
 
-def read_staged(objects: Objects, name: str) -> Head:
+def read_copy(objects: Objects, name: str) -> Head:
     """The copy of a head that is called ``task@digest``.
 
     Raises:
@@ -52,12 +61,12 @@ def read_staged(objects: Objects, name: str) -> Head:
             files[file] = objects.get(f"{folder}/{file}")
     head = Head.from_files(files, objects.name(folder))
     if head_name(head) != name:
-        raise StoreError(f"{objects.name(folder)}: damaged: holds {head_name(head)}; {STAGE_AGAIN}")
+        raise StoreError(f"{objects.name(folder)}: damaged: holds {head_name(head)}; {COPY_AGAIN}")
     return head
 
 
-def staged_training_ids(objects: Objects, name: str) -> TrainingIds | None:
-    """Which documents a staged head was trained on; None where its copy does not say, or is not there.
+def copy_training_ids(objects: Objects, name: str) -> TrainingIds | None:
+    """Which documents a head was trained on; None where its copy does not say, or is not there.
 
     Raises:
         StoreError: the copy is damaged.
@@ -69,10 +78,10 @@ def staged_training_ids(objects: Objects, name: str) -> TrainingIds | None:
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{objects.name(path)}: damaged: {error}; {STAGE_AGAIN}") from error
+        raise StoreError(f"{objects.name(path)}: damaged: {error}; {COPY_AGAIN}") from error
 
 
-class StagedHeads:
+class HeadCopies:
     """The heads of a run, loaded once a process, and prepared for scoring once for all segments that need the same.
 
     Attributes:
@@ -90,7 +99,7 @@ class StagedHeads:
         """Load heads; ``device`` and ``dtype`` are as of `Scorer`."""
         wanted = list(names)
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            loaded = list(pool.map(lambda name: read_staged(objects, name), wanted))
+            loaded = list(pool.map(lambda name: read_copy(objects, name), wanted))
         self.heads: Mapping[str, Head] = dict(zip(wanted, loaded, strict=True))
         self._spec, self._device, self._dtype = spec, device, dtype
         self._lock = Lock()

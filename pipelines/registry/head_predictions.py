@@ -12,8 +12,8 @@ from encore.featurestore.format import read_parquet
 from encore.featurestore.storage import Address, read_file
 from encore.heads import Head
 from encore.heads.labels import TrainingIds
-from encore.pipelines.predictions import Predictions
-from encore.pipelines.registry.head_copies import head_name, staged_training_ids
+from encore.pipelines.predictions import Predictions, head_name
+from encore.pipelines.registry.head_copies import copy_training_ids
 
 ENDING = ".parquet"
 """Of the files that `predict` writes and that are read again: it tells an object from a folder."""
@@ -62,7 +62,7 @@ def _read(source: str, head: str | None) -> HeadPredictions:
         return _from_file(source, head)
     predictions = Predictions.open(source)
     name, table = predictions.read_one(head)
-    return HeadPredictions(name, table, _classes(table), staged_training_ids(predictions.objects, name))
+    return HeadPredictions(name, table, _classes(table), copy_training_ids(predictions.objects, name))
 
 
 def _from_file(file: str, head: str | None) -> HeadPredictions:

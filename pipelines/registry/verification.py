@@ -24,7 +24,7 @@ from encore.pipelines.predictions import (
     counts_of,
     from_parquet,
 )
-from encore.pipelines.registry.head_copies import STAGE_AGAIN, read_staged
+from encore.pipelines.registry.head_copies import COPY_AGAIN, read_copy
 
 LOOKS = 5
 """Times that a folder is looked at whose files are removed meanwhile."""
@@ -138,10 +138,10 @@ def _check_list(audit: Audit, predictions: Predictions, digest: str) -> bool:
 def _check_head(audit: Audit, head: str) -> tuple[str, ...] | None:
     """Classes of the copy of a head; None, and a finding, where that cannot be loaded."""
     try:
-        return read_staged(audit.objects, head).classes
+        return read_copy(audit.objects, head).classes
     except StoreError as error:
         problem = str(error).removeprefix(audit.objects.name(f"heads/{head}")).lstrip("/: ")
-        audit.report(f"heads/{head}", problem.partition("; ")[0], STAGE_AGAIN)
+        audit.report(f"heads/{head}", problem.partition("; ")[0], COPY_AGAIN)
         return None
 
 

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from encore.featurestore import Store
-from encore.featurestore.removal import AGE_LIMIT, FAR, ForgetReport, age_cutoff, newest, remove_forgotten, rewrite
+from encore.featurestore import CommitConflict, Store
+from encore.featurestore.removal import (
+    AGE_LIMIT,
+    FAR,
+    ForgetReport,
+    age_cutoff,
+    newest,
+    remove_aside,
+    remove_forgotten,
+    remove_runs,
+    remove_temporary_files,
+    rewrite,
+)
 from encore.featurestore.rewriting import Compaction
 from encore.featurestore.storage import Listed
-from encore.pipelines.predictions import Predictions
-from encore.pipelines.removal.forget_predictions import follow, outdated_files, remove_unlisted, unscored
+from encore.pipelines.predictions import (
+    JobWork,
+    PredictionFile,
+    Predictions,
+    SegmentUnit,
+    carry_over,
+    plan_segments,
+)
+from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, remove_orphans
 
 
 @dataclass(frozen=True)
-class FolderForgotten:
+class FolderForgetting:
     """What became of a predictions folder.
 
     Attributes:
@@ -50,7 +68,7 @@ class Forgetting:
     store: Store
     compaction: Compaction
     removal: ForgetReport
-    folders: Sequence[FolderForgotten] = field(default=())
+    folders: Sequence[FolderForgetting] = field(default=())
 
     @property
     def complete(self) -> bool:
@@ -65,13 +83,13 @@ class Forgetting:
             "complete": self.complete,
             "kept_snapshots": list(self.removal.kept),
             "rewritten": {"segments": self.compaction.replaced, "deleted_rows": self.compaction.deleted},
-            "removed": {kind: _sizes(found) for kind, found in self.removal.removed.items()},
+            "removed": {kind: count_and_bytes(found) for kind, found in self.removal.removed.items()},
             "unfinished_writes": len(self.removal.staged),
             "predictions": [
                 {
                     "folder": folder.uri,
                     "rewritten": folder.rewritten,
-                    "removed": _sizes(folder.removed),
+                    "removed": count_and_bytes(folder.removed),
                     "unfinished_writes": len(folder.staged),
                     "unscored": folder.unscored,
                 }
@@ -118,10 +136,82 @@ def forget(
     since = min((sign.since for sign in removal.at_work), default=FAR)
     folders = []
     for folder, files in zip(predictions, rewritten, strict=True):
-        removed, staged = remove_unlisted(folder, cutoff, since, dry_run=dry_run)
-        folders.append(FolderForgotten(folder.objects.uri, files, removed, staged, unscored(head, folder)))
+        removed, staged = remove_orphans_and_runs(folder, cutoff, since, dry_run=dry_run)
+        folders.append(FolderForgetting(folder.objects.uri, files, removed, staged, unscored(head, folder)))
     return Forgetting(newest(store), compaction, removal, folders)
 
 
-def _sizes(found: Sequence[Listed]) -> dict[str, int]:
-    return {"objects": len(found), "bytes": sum(stored.size for stored in found)}
+def follow(store: Store, predictions: Predictions) -> int:
+    """Write the predictions that are not up to date anew from what they were, and list these alone.
+
+    Args:
+        store: the newest snapshot; segments that it has replaced must still be there.
+        predictions: a folder of this store.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        CommitConflict: somebody has removed what was written before it could be listed.
+    """
+    listed = predictions.files()
+    heads = sorted({file.head for file in listed})
+    made = [
+        file
+        for unit in plan_segments(store, predictions, heads, listed)
+        for head in unit.heads
+        if (file := _carry(store, predictions, unit, head)) is not None
+    ]
+    there = {file.key for file in made}
+    entries = {entry.segment: entry for entry in store.entries if entry.live}
+    outdated = {
+        file.segment
+        for file in listed
+        if file.segment in entries and file.deletions != entries[file.segment].deletions and file.key not in there
+    }
+    live = entries.keys() - outdated
+    if predictions.publish(JobWork(heads, store.version, live, made, listed, lambda: live)).gone:
+        raise CommitConflict(f"{predictions.objects.uri}: files that were to be listed are gone; forget again")
+    return len(made)
+
+
+def _carry(store: Store, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
+    """The file of one head for one segment, written from its older ones; None where these do not give it."""
+    entry = unit.entry
+    table = carry_over(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
+    return None if table is None else predictions.write(head, entry, table, store.version, store.spec.fingerprint)
+
+
+def outdated_files(store: Store, predictions: Predictions) -> list[PredictionFile]:
+    """Listed files that go, or are written anew, once the store's segments with deleted rows are others."""
+    whole = {entry.segment for entry in store.entries if not entry.deleted}
+    return [file for file in predictions.files() if file.segment not in whole or file.deletions is not None]
+
+
+def unscored(store: Store, predictions: Predictions) -> int:
+    """Predictions that the next backfill of the folder's heads makes."""
+    units = plan_segments(store, predictions, predictions.heads(), predictions.files())
+    return sum(len(unit.heads) * unit.entry.live for unit in units)
+
+
+def remove_orphans_and_runs(
+    predictions: Predictions, cutoff: datetime, since: datetime, *, dry_run: bool
+) -> tuple[list[Listed], list[Path]]:
+    """Remove files that the newest version does not list, and what runs wrote about themselves.
+
+    Args:
+        predictions: the folder.
+        cutoff: runs that began before have ended.
+        since: when the first job that may be at work began: what was written since stays.
+        dry_run: only say what would be removed.
+
+    Returns:
+        The objects; and local files of which a write was never finished.
+    """
+    objects = predictions.objects
+    doomed = find_orphans(predictions, since)
+    if not dry_run:
+        doomed = remove_orphans(predictions, doomed, "forget")
+    doomed += remove_runs(objects, cutoff, dry_run=dry_run)
+    doomed += remove_aside(objects, dry_run=dry_run)
+    return doomed, remove_temporary_files(objects, since, dry_run=dry_run)

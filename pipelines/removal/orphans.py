@@ -15,7 +15,7 @@ BATCH_BYTES = 64 << 20
 """Files of one fence: they are held in memory until it is known that nobody has listed them."""
 
 
-def unlisted(predictions: Predictions, before: datetime) -> list[Listed]:
+def find_orphans(predictions: Predictions, before: datetime) -> list[Listed]:
     """Prediction files that the newest version does not list, and that were written before a time."""
     there = [stored for stored in predictions.objects.listing("") if PREDICTION_FILE.fullmatch(stored.path)]
     # After the listing: a file that is listed meanwhile is not taken for one that nothing lists.
@@ -23,7 +23,7 @@ def unlisted(predictions: Predictions, before: datetime) -> list[Listed]:
     return [stored for stored in there if stored.path not in listed and stored.written_at < before]
 
 
-def remove(predictions: Predictions, doomed: Sequence[Listed], operation: str) -> list[Listed]:
+def remove_orphans(predictions: Predictions, doomed: Sequence[Listed], operation: str) -> list[Listed]:
     """Remove files that nothing lists, and say which went: what has been listed by now comes back.
 
     They go first. Then comes the fence, a version that changes nothing: a job that had seen a file before runs into it,
@@ -52,7 +52,7 @@ def _remove(predictions: Predictions, batch: Sequence[Listed], operation: str) -
         needed = set(held)
         try:
             list(pool.map(lambda path: objects.delete([path]), held))
-            publish_nothing(predictions, operation)
+            publish_fence(predictions, operation)
             needed &= {file.path for file in predictions.files()}
         finally:
             list(pool.map(lambda path: objects.put(path, held[path]), needed))
@@ -77,7 +77,7 @@ def _read(predictions: Predictions, path: str) -> bytes | None:
     return None
 
 
-def publish_nothing(predictions: Predictions, operation: str) -> None:
+def publish_fence(predictions: Predictions, operation: str) -> None:
     """A version that changes nothing."""
     nothing = FILE_SCHEMA.empty_table()
     for _ in range(ATTEMPTS):
@@ -85,3 +85,8 @@ def publish_nothing(predictions: Predictions, operation: str) -> None:
         if predictions.log.publish(latest, operation, latest.counts, nothing) is not None:
             return
     raise CommitConflict(f"{predictions.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+
+
+def count_and_bytes(found: Sequence[Listed]) -> dict[str, int]:
+    """How many objects these are, and how large together: for reports."""
+    return {"objects": len(found), "bytes": sum(stored.size for stored in found)}

@@ -14,7 +14,7 @@ from encore.featurestore.history import MANIFEST
 from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_temporary_files
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed
 from encore.pipelines.predictions import Predictions
-from encore.pipelines.removal.orphans import publish_nothing, remove, unlisted
+from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, publish_fence, remove_orphans
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,7 @@ class FolderVacuum:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON for programs: counts and bytes."""
-        kinds = {
-            kind: {"objects": len(found), "bytes": sum(stored.size for stored in found)}
-            for kind, found in self.removed.items()
-        }
+        kinds = {kind: count_and_bytes(found) for kind, found in self.removed.items()}
         return {"folder": self.uri, "removed": kinds, "unfinished_writes": len(self.staged)}
 
 
@@ -65,7 +62,7 @@ def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT,
         CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
     """
     objects, cutoff = predictions.objects, age_cutoff(age_limit)
-    files = unlisted(predictions, cutoff)
+    files = find_orphans(predictions, cutoff)
     # Before the manifests: what is published meanwhile is then seen to be named.
     lists = {match[1]: it for it in objects.listing("lists") if (match := LIST.fullmatch(it.path))}
     there = set(predictions.log.published())
@@ -79,12 +76,12 @@ def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT,
     needed = _named(predictions, kept)
     unneeded = {digest: it for digest, it in lists.items() if digest not in needed and it.written_at < cutoff}
     if not dry_run:
-        files = remove(predictions, files, "vacuum")
+        files = remove_orphans(predictions, files, "vacuum")
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             list(pool.map(lambda it: objects.replace(it.path, EMPTIED), old))
             if unneeded:
                 # A job that has written one of them and not published yet comes too late, or is seen.
-                publish_nothing(predictions, "vacuum")
+                publish_fence(predictions, "vacuum")
                 needed = _named(predictions, predictions.log.published())
                 unneeded = {digest: it for digest, it in unneeded.items() if digest not in needed}
             list(pool.map(lambda it: objects.delete([it.path]), unneeded.values()))

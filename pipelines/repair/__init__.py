@@ -1,12 +1,12 @@
 """A store made whole, and what it lost brought back out of a corpus."""
 
 from encore.pipelines.repair.job import RepairResult, repair
-from encore.pipelines.repair.preview import RepairLook, RepairRequest, look
+from encore.pipelines.repair.preview import RepairPreview, RepairRequest, preview_repair
 
 __all__ = [
-    "RepairLook",
+    "RepairPreview",
     "RepairRequest",
     "RepairResult",
-    "look",
+    "preview_repair",
     "repair",
 ]

@@ -13,11 +13,11 @@ from encore.featurestore import CommitConflict, FeatureSpec, Store
 from encore.featurestore.repair import Quarantine, Repaired, carry_out, find_salvage, list_again
 from encore.featurestore.storage import Objects
 from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.ingestion import JobReport
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions
-from encore.pipelines.repair.preview import RepairLook, RepairRequest, encoder_of
+from encore.pipelines.repair.preview import RepairPreview, RepairRequest, encoder_of
+from encore.pipelines.runs import JobReport
 
 LOOKS = 5
 """Times that whole segments are looked for while others take some of them away."""
@@ -70,7 +70,7 @@ class RepairResult:
 
 def repair(
     request: RepairRequest,
-    found: RepairLook,
+    found: RepairPreview,
     *,
     beam_options: Sequence[str] = (),
     display: ProgressDisplay | None = None,

@@ -19,7 +19,7 @@ from encore.pipelines.predictions import (
     Predictions,
     counts_of,
     file_table,
-    read_document,
+    read_folder_document,
 )
 
 
@@ -86,7 +86,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
 
 def store_id_of(predictions: Predictions) -> str:
     """Id of the store that a folder's predictions are of."""
-    return str(read_document(predictions.objects)["store_id"])
+    return str(read_folder_document(predictions.objects)["store_id"])
 
 
 def require_features(predictions: Predictions, store: Store) -> None:
@@ -95,7 +95,7 @@ def require_features(predictions: Predictions, store: Store) -> None:
     Raises:
         UsageError: it is not.
     """
-    if read_document(predictions.objects).get("fingerprint") != store.spec.fingerprint:
+    if read_folder_document(predictions.objects).get("fingerprint") != store.spec.fingerprint:
         raise UsageError(f"{predictions.objects.uri}: holds predictions from other features than {store.uri}")
 
 

@@ -54,7 +54,7 @@ class RepairRequest:
 
 
 @dataclass(frozen=True)
-class RepairLook:
+class RepairPreview:
     """What is damaged, and what would come back.
 
     Attributes:
@@ -87,7 +87,7 @@ class RepairLook:
         }
 
 
-def look(request: RepairRequest, progress: ProgressCallback = silent) -> RepairLook:
+def preview_repair(request: RepairRequest, progress: ProgressCallback = silent) -> RepairPreview:
     """Say what a repair would do; changes nothing.
 
     Raises:
@@ -113,7 +113,7 @@ def look(request: RepairRequest, progress: ProgressCallback = silent) -> RepairL
             places = after.keys.find(corpus["key_hash"])
             lacking = int((~after.keys.same_text(places, corpus["text_digest"])).sum()) - salvage.documents
     looked = tuple(repair_predictions(folder, dry_run=True) for folder in folders)
-    return RepairLook(found, corpus, salvage, lacking, looked)
+    return RepairPreview(found, corpus, salvage, lacking, looked)
 
 
 def _pairs(files: Sequence[Any], columns: CorpusColumns) -> Iterator[pa.Table]:

@@ -1,17 +1,19 @@
-"""One run of a job: its runner, its folder, and sums over its outcomes."""
+"""One run of a job over work units: its runner, its folder, its graph, and its report."""
 
+from encore.pipelines.runs.job_run import JobRun, seconds_by_stage, sums
 from encore.pipelines.runs.memory import give_back_freed_memory
+from encore.pipelines.runs.report import JobReport
 from encore.pipelines.runs.run_folder import RunFolder
 from encore.pipelines.runs.runner import RunnerChoice, available_cores, run_to_end
-from encore.pipelines.runs.totals import LOST, DeadLetterSummary, Totals
 
 __all__ = [
-    "LOST",
-    "DeadLetterSummary",
+    "JobReport",
+    "JobRun",
     "RunFolder",
     "RunnerChoice",
-    "Totals",
     "available_cores",
     "give_back_freed_memory",
     "run_to_end",
+    "seconds_by_stage",
+    "sums",
 ]

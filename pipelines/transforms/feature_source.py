@@ -13,7 +13,7 @@ from encore.featurestore.common.panics import panics_as_errors
 from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.backfill.groups import groups_of
-from encore.pipelines.flow.lookahead import overlapped
+from encore.pipelines.flow.lookahead import look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
 
 
@@ -82,7 +82,7 @@ class ReadSegments(beam.DoFn):
         """Read segments in their order; StoreError where one is damaged."""
         ahead = 0 if self._store.objects.on_disk else segments_ahead(entries)
         with panics_as_errors():
-            for blocks in overlapped(entries, self._open, lambda blocks, _: blocks, lambda blocks: blocks, ahead=ahead):
+            for blocks in look_ahead(entries, self._open, lambda blocks, _: blocks, lambda blocks: blocks, ahead=ahead):
                 yield from blocks
 
     def _open(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:

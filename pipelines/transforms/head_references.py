@@ -11,7 +11,7 @@ from encore.featurestore import StoreError, UsageError
 from encore.featurestore.common.arguments import several
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Head
-from encore.pipelines.registry.head_copies import head_name
+from encore.pipelines.predictions import head_name
 
 
 @dataclass(frozen=True)

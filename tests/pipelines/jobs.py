@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.runs.report import JobReport
 from tests.models import tiny_bert
 
 DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -12,7 +12,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from encore.featurestore import Store, StoreError, UsageError
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
-from tests.pipelines.backfill.test_job import run_backfill, train
+from tests.pipelines.backfill.trained_heads import run_backfill, train
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 
 COUNT = 20

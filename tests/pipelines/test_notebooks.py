@@ -22,7 +22,7 @@ from tests.pipelines.jobs import encoder, texts, write_corpus
 ROOT = Path(__file__).parents[2]
 LOOP = Path(__file__).with_name("notebook_loop.py")
 DOCUMENTS = 40
-SHOWN = [*["JobReport"] * 3, "Store", "StoreTraining", "JobReport", "Evaluation", "Predicted"]
+SHOWN = [*["JobReport"] * 3, "Store", "StoreTraining", "JobReport", "Evaluation", "NewPredictions"]
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def repair(
     from encore.pipelines.corpus import CorpusColumns, PruneLimit  # noqa: PLC0415
     from encore.pipelines.dead_letters import DeadLetterLimit  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
-    from encore.pipelines.repair import RepairRequest, look  # noqa: PLC0415
+    from encore.pipelines.repair import RepairRequest, preview_repair  # noqa: PLC0415
     from encore.pipelines.repair import repair as repair_store  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
@@ -142,7 +142,7 @@ def repair(
     )
     options = beam_options(context, taken=bool(inputs))
     with segment_progress("repair: looking at the store") as progress:
-        found = look(request, progress)
+        found = preview_repair(request, progress)
     if not as_json:
         print_damage(found, request)
     result = None

@@ -11,13 +11,13 @@ from encore.featurestore.common import counted
 
 if TYPE_CHECKING:
     from encore.featurestore.repair import RepairPlan
-    from encore.pipelines.repair import RepairLook, RepairRequest, RepairResult
+    from encore.pipelines.repair import RepairPreview, RepairRequest, RepairResult
 
 FINDINGS_SHOWN = 100
 """Findings that are printed one by one; --json and the report have all."""
 
 
-def print_damage(found: RepairLook, request: RepairRequest) -> None:
+def print_damage(found: RepairPreview, request: RepairRequest) -> None:
     """Each finding in three lines, then what a repair makes of the store."""
     plan = found.plan
     for finding in plan.damage.findings[:FINDINGS_SHOWN]:
@@ -31,7 +31,7 @@ def print_damage(found: RepairLook, request: RepairRequest) -> None:
     print_pairs(_plan(found, request))
 
 
-def _plan(found: RepairLook, request: RepairRequest) -> Iterator[tuple[str, object]]:
+def _plan(found: RepairPreview, request: RepairRequest) -> Iterator[tuple[str, object]]:
     yield "store", f"{request.store}: {counted(len(found.plan.damage.findings), 'finding')}"
     if found.plan.needed:
         yield from _snapshots(found.plan, with_corpus=bool(request.inputs))

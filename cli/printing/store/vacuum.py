@@ -12,7 +12,7 @@ from encore.featurestore.common import counted, human_bytes
 if TYPE_CHECKING:
     from encore.featurestore.removal import ForgetReport, Vacuum
     from encore.featurestore.storage import Listed
-    from encore.pipelines.removal import FolderForgotten, FolderVacuum, Forgetting
+    from encore.pipelines.removal import FolderForgetting, FolderVacuum, Forgetting
 
 
 def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *, dry_run: bool, as_json: bool) -> None:
@@ -85,7 +85,7 @@ def _forgotten(done: Forgetting, *, dry_run: bool) -> Iterator[tuple[str, object
         yield "removed", "nothing"
 
 
-def _folder_forgotten(folder: FolderForgotten, *, dry_run: bool) -> str:
+def _folder_forgotten(folder: FolderForgetting, *, dry_run: bool) -> str:
     removed = len(folder.removed) + len(folder.staged)
     would = ("would be " if dry_run else "") + ("written anew or removed" if dry_run else "written anew")
     parts = [f"{counted(folder.rewritten, 'file')} {would}", f"{counted(removed, 'object')} removed"]

@@ -18,7 +18,7 @@ from encore.cli.main import run
 from encore.cli.text_arguments import files_and_texts
 from encore.featurestore import Store, UsageError
 from encore.pipelines.predict_job import PredictRequest
-from tests.pipelines.backfill.test_job import train
+from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 
 

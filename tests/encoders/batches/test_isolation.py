@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.encoders.batches.budget import Index
-from encore.encoders.batches.isolation import REASON_LENGTH, Done, Failed, run_batches
+from encore.encoders.batches.isolation import REASON_LENGTH, BatchResult, DocumentFailure, run_batches
 from encore.featurestore.common.panics import RustPanic
 
 LENGTHS = np.array([5, 1, 3, 5, 2])
@@ -19,7 +19,7 @@ LENGTHS = np.array([5, 1, 3, 5, 2])
 
 def test_results_come_with_their_documents_longest_first() -> None:
     outcomes = list(run_batches(LENGTHS, 10, lambda batch: batch.tolist()))
-    assert [outcome.result for outcome in outcomes if isinstance(outcome, Done)] == [[0, 3], [2, 4, 1]]
+    assert [outcome.result for outcome in outcomes if isinstance(outcome, BatchResult)] == [[0, 3], [2, 4, 1]]
 
 
 @given(
@@ -41,7 +41,7 @@ def test_every_document_is_done_or_failed_exactly_once(
 
     done, failed = [], []
     for outcome in run_batches(values, budget, run):
-        if isinstance(outcome, Done):
+        if isinstance(outcome, BatchResult):
             done += outcome.documents.tolist()
         else:
             failed.append(outcome.document)
@@ -54,7 +54,7 @@ def test_a_reason_is_one_line_of_bounded_length() -> None:
         raise ValueError("x" * 1000 + "\nsecond")
 
     (outcome,) = run_batches(np.array([1]), 1, run)
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, DocumentFailure)
     assert outcome.reason == ("ValueError: " + "x" * 1000)[:REASON_LENGTH]
 
 
@@ -63,7 +63,7 @@ def test_a_reason_quotes_no_text() -> None:
         raise RustPanic("byte index 5 is not a char boundary of `a secret text`")
 
     (failed,) = run_batches(np.array([1]), 8, run)
-    assert failed == Failed(0, "RustPanic: byte index 5 is not a char boundary of …")
+    assert failed == DocumentFailure(0, "RustPanic: byte index 5 is not a char boundary of …")
 
 
 def test_an_error_without_text_still_has_a_reason() -> None:
@@ -71,7 +71,7 @@ def test_an_error_without_text_still_has_a_reason() -> None:
         raise RuntimeError
 
     (outcome,) = run_batches(np.array([1]), 1, run)
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, DocumentFailure)
     assert outcome.reason == "RuntimeError"
 
 
@@ -92,5 +92,5 @@ def test_the_tensors_of_a_failed_batch_are_free_before_the_next_try() -> None:
         held.append(weakref.ref(activations))
         raise torch.OutOfMemoryError("no room") if len(batch) > 1 else RuntimeError("at fault")
 
-    assert len([o for o in run_batches(LENGTHS, 100, run) if isinstance(o, Failed)]) == len(LENGTHS)
+    assert len([o for o in run_batches(LENGTHS, 100, run) if isinstance(o, DocumentFailure)]) == len(LENGTHS)
     assert len(held) > len(LENGTHS)

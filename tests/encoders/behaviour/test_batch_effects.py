@@ -15,8 +15,8 @@ import torch
 
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
 from encore.encoders.batches.budget import EQUAL_LENGTHS
-from encore.encoders.behaviour.batch_effects import SHORT, padding_shows, settled
-from encore.encoders.transformer.memo import Memo
+from encore.encoders.behaviour.batch_effects import SHORT, padding_shows, with_safe_padding
+from encore.encoders.transformer.encoder import Memo
 from encore.featurestore.errors import UsageError
 from tests.encoders.architectures import named, save
 from tests.encoders.editing import edit_json
@@ -52,9 +52,9 @@ def beyond(length: int) -> Change:
 
 def test_an_encoder_that_masks_padding_is_left_alone(bert: Encoder) -> None:
     assert not padding_shows(bert, SHORT, layers=True)
-    assert settled(bert, 64) is bert
+    assert with_safe_padding(bert, 64) is bert
     same = with_change(bert, lambda states, _: states)
-    assert settled(same, 64) is same
+    assert with_safe_padding(same, 64) is same
 
 
 def test_padding_that_shows_asks_for_equal_lengths(bert: Encoder) -> None:
@@ -65,10 +65,10 @@ def test_padding_that_shows_asks_for_equal_lengths(bert: Encoder) -> None:
 def test_a_boundary_counts_where_documents_can_cross_it(bert: Encoder) -> None:
     encoder = with_change(bert, beyond(20))
     assert not padding_shows(encoder, SHORT)
-    assert settled(encoder, 19) is encoder
-    assert settled(encoder, 20) is encoder
-    assert settled(encoder, 21).padding == EQUAL_LENGTHS
-    assert settled(with_change(bert, beyond(19)), 20).padding == EQUAL_LENGTHS
+    assert with_safe_padding(encoder, 19) is encoder
+    assert with_safe_padding(encoder, 20) is encoder
+    assert with_safe_padding(encoder, 21).padding == EQUAL_LENGTHS
+    assert with_safe_padding(with_change(bert, beyond(19)), 20).padding == EQUAL_LENGTHS
 
 
 def test_documents_on_both_sides_of_a_boundary_have_what_they_have_alone(bert: Encoder) -> None:
@@ -123,9 +123,9 @@ def test_positions_that_long_texts_stretch_by_less_than_rounding_shows_are_refus
     rope = json.loads((path / "config.json").read_text())["rope_parameters"]
     edit_json(path / "config.json", rope_parameters={**rope, "long_factor": [1.02] * 4})
     encoder = load_encoder(str(path), device="cpu", dtype=dtype)
-    assert settled(encoder, 16) is encoder
+    assert with_safe_padding(encoder, 16) is encoder
     with pytest.raises(UsageError, match=r"changes rotary_emb.inv_freq .*; ask for a max length below 17$"):
-        settled(encoder, 40)
+        with_safe_padding(encoder, 40)
 
 
 def test_the_encoder_is_left_as_it_was_found(bert: Encoder) -> None:
@@ -150,9 +150,9 @@ def test_an_encoder_that_fails_beyond_a_boundary_is_refused_before_all_documents
         return states
 
     encoder = with_change(bert, fails)
-    assert settled(encoder, 20) is encoder
+    assert with_safe_padding(encoder, 20) is encoder
     with pytest.raises(UsageError, match=r"fails at texts of 19 or 20 or 21 tokens; .*: shape '\[-1, 4\]' is invalid$"):
-        settled(encoder, 21)
+        with_safe_padding(encoder, 21)
 
 
 def test_what_does_not_fit_into_memory_is_batched_by_equal_lengths(bert: Encoder) -> None:
@@ -161,7 +161,7 @@ def test_what_does_not_fit_into_memory_is_batched_by_equal_lengths(bert: Encoder
             raise torch.OutOfMemoryError("no room")
         return states
 
-    assert settled(with_change(bert, no_room), 30).padding == EQUAL_LENGTHS
+    assert with_safe_padding(with_change(bert, no_room), 30).padding == EQUAL_LENGTHS
 
 
 def test_an_encoder_of_few_positions_is_asked_about_shorter_texts(bert: Encoder) -> None:
@@ -189,8 +189,8 @@ def test_threads_ask_once(bert: Encoder) -> None:
 
     encoder = with_change(bert, counts, (10, 20))
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda _: settled(encoder, 15), range(8)))
+        list(threads.map(lambda _: with_safe_padding(encoder, 15), range(8)))
         asked = len(runs)
-        list(threads.map(lambda _: settled(encoder, 15), range(8)))
+        list(threads.map(lambda _: with_safe_padding(encoder, 15), range(8)))
     assert 0 < asked == len(runs)
     assert max(runs) == 11

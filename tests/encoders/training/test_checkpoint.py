@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from encore.encoders.training import JointTraining, StepDone, resume, save_checkpoint
+from encore.encoders.training import JointTraining, StepReport, resume, save_checkpoint
 from encore.featurestore.errors import StoreError, UsageError
 from tests.encoders.training.building import build, weights
 
@@ -18,7 +18,7 @@ class KilledError(Exception):
 def kill_after(number: int, training: JointTraining, path: Path) -> None:
     """Run with a checkpoint every two steps, until the progress callback raises in step ``number``."""
 
-    def on_step(step: StepDone) -> None:
+    def on_step(step: StepReport) -> None:
         if step.number % 2 == 0:
             save_checkpoint(training, path)
         if step.number == number:

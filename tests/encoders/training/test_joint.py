@@ -11,7 +11,14 @@ from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer
 
 from encore.encoders import load_encoder
-from encore.encoders.training import JointTraining, StepDone, TaskExamples, TrainingSettings, predict, task_weights
+from encore.encoders.training import (
+    JointTraining,
+    StepReport,
+    TaskExamples,
+    TrainingSettings,
+    predict_classes,
+    task_weights,
+)
 from encore.featurestore.errors import JobError, UsageError
 from tests.encoders.architectures import named, save
 from tests.encoders.plain import block
@@ -59,7 +66,7 @@ def taken_in(training: JointTraining, step: int) -> dict[str, list[int]]:
 def test_loss_and_gradients_are_those_of_documents_one_at_a_time(encoder_path: Path):
     training = build(encoder_path, dropout=False, temperature=1.0)
     loss, expected = plain_gradients(encoder_path, taken_in(training, 0), 1.0)
-    steps: list[StepDone] = []
+    steps: list[StepReport] = []
     training.run(1, steps.append)
     assert steps[0].loss == pytest.approx(loss, rel=1e-5)
     found = gradients(training)
@@ -100,7 +107,7 @@ def test_every_step_takes_as_many_samples_of_every_task(encoder_path: Path):
 
 def test_the_sum_of_losses_is_weighted_by_the_sizes(encoder_path: Path):
     training = build(encoder_path)
-    steps: list[StepDone] = []
+    steps: list[StepReport] = []
     training.run(on_step=steps.append)
     alpha = task_weights({"tone": 13, "kind": 7}, 0.1)
     for step in steps:
@@ -188,14 +195,14 @@ def test_a_training_learns_what_can_be_learned(encoder_path: Path):
     settings = TrainingSettings(steps=40, samples=16, learning_rate=1e-3)
     training = JointTraining(encoder, heads, [documents], settings)
     training.run()
-    assert (predict(encoder, heads["tone"], documents.tokens, "cls") == documents.codes).mean() > 0.95
+    assert (predict_classes(encoder, heads["tone"], documents.tokens, "cls") == documents.codes).mean() > 0.95
 
 
 def test_predicting_leaves_out_dropout_and_puts_the_modes_back(encoder_path: Path):
     training = build(encoder_path)
     training.run(1)
     head = training.heads["tone"]
-    answers = [predict(training.encoder, head, examples(training.encoder)[0].tokens, "cls") for _ in range(2)]
+    answers = [predict_classes(training.encoder, head, examples(training.encoder)[0].tokens, "cls") for _ in range(2)]
     assert np.array_equal(*answers)
     assert training.encoder.model.training
     assert head.training
@@ -248,7 +255,7 @@ def test_documents_to_predict_that_are_longer_than_those_trained_on_may_be_refus
     head = nn.Linear(16, 2)
     training = JointTraining(encoder, {"tone": head}, [short], TrainingSettings(steps=1, samples=2, position="mean"))
     training.run()
-    assert len(predict(encoder, head, short.tokens, "mean")) == 2
+    assert len(predict_classes(encoder, head, short.tokens, "mean")) == 2
     with pytest.raises(UsageError, match="ask for a max length below 17"):
-        predict(encoder, head, long.tokens, "mean")
+        predict_classes(encoder, head, long.tokens, "mean")
     assert encoder.model.training

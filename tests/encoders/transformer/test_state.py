@@ -11,7 +11,7 @@ from torch.nn import Linear, Module
 from encore.encoders.behaviour.shape import run_probe
 from encore.encoders.files.sources import find_files
 from encore.encoders.loading.components import load_tokenizer, unlimited
-from encore.encoders.transformer.state import changed, settings, unchanged
+from encore.encoders.transformer.state import changes, restored_after, state_of
 from tests.encoders.architectures import build, named, save
 
 
@@ -45,11 +45,11 @@ class Restless(Module):
 
 def test_what_a_run_changes_is_taken_back() -> None:
     model = Restless()
-    layer, before = model.layer, settings(model)
-    with unchanged(model):
+    layer, before = model.layer, state_of(model)
+    with restored_after(model):
         model()
-        assert changed(before, settings(model)) == [".training", ".mode", ".frequencies", "layer.training"]
-    assert changed(before, settings(model)) == []
+        assert changes(before, state_of(model)) == [".training", ".mode", ".frequencies", "layer.training"]
+    assert changes(before, state_of(model)) == []
     assert (model.layer, model.training, model.mode) == (layer, True, "sparse")
     assert (model.config.mode, model.config.nested) == ("sparse", {"length": 4})
     assert not hasattr(model, "cached")
@@ -63,14 +63,14 @@ def test_it_is_taken_back_when_the_run_fails() -> None:
         model()
         raise ValueError("of the run")
 
-    with pytest.raises(ValueError, match="of the run"), unchanged(model):
+    with pytest.raises(ValueError, match="of the run"), restored_after(model):
         fails()
     assert model.mode == "sparse"
 
 
 def test_hooks_that_a_run_adds_stay_with_the_flag_that_says_so() -> None:
     model = Restless()
-    with unchanged(model):
+    with restored_after(model):
         model.layer.register_forward_hook(lambda *_: None)
         model.hooks_installed = True
     assert len(model.layer._forward_hooks) == 1

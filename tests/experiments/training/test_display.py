@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from encore.encoders.training import StepDone
+from encore.encoders.training import StepReport
 from encore.experiments.training.display import RunningFigures, TrainingBar, TrainingLines, training_display_for
 
 
@@ -16,8 +16,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def step(number: int, seconds: float = 2.0, **losses: float) -> StepDone:
-    return StepDone(number, 10, losses, 0.0, 300, seconds)
+def step(number: int, seconds: float = 2.0, **losses: float) -> StepReport:
+    return StepReport(number, 10, losses, 0.0, 300, seconds)
 
 
 def test_losses_are_averaged_with_weights_that_fade():

@@ -13,7 +13,7 @@ import torch
 
 import encore.experiments.training.multitask
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
-from encore.encoders.training import JointTraining, StepDone, TrainingSettings
+from encore.encoders.training import JointTraining, StepReport, TrainingSettings
 from encore.encoders.training.forward import pooled_vectors
 from encore.experiments.bench.task_data import read_task
 from encore.experiments.training.display import SilentTraining
@@ -58,7 +58,7 @@ class KilledAfter(SilentTraining):
     def __init__(self, number: int) -> None:
         self.number = number
 
-    def show(self, step: StepDone) -> None:
+    def show(self, step: StepReport) -> None:
         if step.number == self.number:
             raise KilledError
 
@@ -72,7 +72,7 @@ class Recorded(SilentTraining):
     def begin(self, title: str, done: int, steps: int, tasks: Sequence[str]) -> None:
         self.seen.append((done, steps, tuple(tasks)))
 
-    def show(self, step: StepDone) -> None:
+    def show(self, step: StepReport) -> None:
         self.seen.append(step.number)
 
     def measure(self, task: str) -> None:

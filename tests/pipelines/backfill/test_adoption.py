@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pytest
 
 from encore.featurestore.storage.objects import Objects
-from encore.pipelines.backfill import job
 from encore.pipelines.predictions.files import new_path
-from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.removal.orphans import find_orphans, remove_orphans
+from encore.pipelines.runs import job_run
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
 from tests.templates import copied
 
@@ -143,18 +143,18 @@ def test_each_head_is_listed_once_for_all_of_its_segments(folder: Folder, monkey
 
     monkeypatch.setattr(Objects, "size", sizing)
     monkeypatch.setattr(Objects, "_entries", looking)
-    monkeypatch.setattr("encore.pipelines.backfill.job.run_to_end", lambda *_: None)
+    monkeypatch.setattr("encore.pipelines.runs.job_run.run_to_end", lambda *_: None)
     folder.backfill()
     assert sum(path.startswith("head=") for path in asked) == 1
 
 
 def test_what_a_vacuum_takes_after_the_plan_is_scored(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_to_end = job.run_to_end
+    run_to_end = job_run.run_to_end
 
     def late(*words: object) -> object:
-        sweep = unlisted(folder.predictions, datetime.now(UTC) + timedelta(days=1))
-        assert len(remove(folder.predictions, sweep, "vacuum")) == 2
+        sweep = find_orphans(folder.predictions, datetime.now(UTC) + timedelta(days=1))
+        assert len(remove_orphans(folder.predictions, sweep, "vacuum")) == 2
         return run_to_end(*words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(job, "run_to_end", late)
+    monkeypatch.setattr(job_run, "run_to_end", late)
     assert folder.counts() == {"scored": 13}

@@ -13,17 +13,17 @@ import torch
 
 from encore.featurestore import Change, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
 from encore.featurestore.storage.objects import Objects
-from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings
+from encore.heads import HeadModel, Labels, Scorer, TrainSettings
 from encore.heads.scoring import scorer
 from encore.heads.scoring.device import DeviceScoring
 from encore.heads.store_training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.corpus import CorpusColumns
-from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
 from tests.encoders.architectures import named, save
 from tests.models import tiny_bert
+from tests.pipelines.backfill.trained_heads import answers, run_backfill, train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.templates import copied
 
@@ -45,36 +45,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> Store:
     return Store.open(str(copied(template, tmp_path / "store")))
-
-
-def train(store: Store, folder: Path, task: str = "parity", **settings: object) -> Head:
-    ids = [f"d{i}" for i in range(40)]
-    labels = Labels.from_table(
-        pa.table({"doc_id": ids, "label": ["even" if i % 2 == 0 else "odd" for i in range(40)]}),
-        "doc_id",
-        "label",
-        "test",
-    )
-    request = TrainRequest(task, labels, dev_share=0, settings=TrainSettings(epochs=1, **settings))  # type: ignore[arg-type]
-    head = train_from_store(store, request).head
-    head.save(folder / task)
-    return head
-
-
-def run_backfill(
-    store: Store, folder: Path, *tasks: str, options: tuple[str, ...] = ONE_WORKER, **request: object
-) -> JobReport:
-    heads = tuple(str(folder / task) for task in tasks)
-    asked = BackfillRequest(store.uri, heads, str(folder / "out"), **{"device": "cpu", **request})  # type: ignore[arg-type]
-    return backfill(asked, beam_options=options)
-
-
-def answers(folder: Path, task: str) -> dict[str, tuple[str, float]]:
-    table = Predictions.open(str(folder / "out")).read(task)
-    assert len(set(table["doc_id"].to_pylist())) == table.num_rows
-    return {
-        row["doc_id"]: (row["label"], row["score"]) for row in table.select(["doc_id", "label", "score"]).to_pylist()
-    }
 
 
 def test_every_stored_document_gets_the_answer_that_the_head_gives(store: Store, tmp_path: Path) -> None:

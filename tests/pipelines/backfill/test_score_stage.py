@@ -16,7 +16,7 @@ from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer, Scores
 from encore.pipelines.flow import segment_blocks
 from encore.pipelines.predictions import Predictions
-from tests.pipelines.backfill.test_job import run_backfill, train
+from tests.pipelines.backfill.trained_heads import run_backfill, train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.templates import copied
 

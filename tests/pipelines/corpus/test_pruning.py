@@ -13,7 +13,7 @@ import pytest
 from encore.featurestore import Store, UsageError
 from encore.pipelines.corpus.pruning import PruneLimit
 from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.runs.report import JobReport
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.templates import copied
 

@@ -13,7 +13,7 @@ from encore.featurestore.errors import StoreError, UnreadableFile
 from encore.pipelines.corpus import CorpusColumns, group_by_split, plan
 from encore.pipelines.encoding import read_stage
 from encore.pipelines.encoding.job import readers_wanted
-from encore.pipelines.flow.unit_states import Failure
+from encore.pipelines.flow.failure import Failure
 from encore.pipelines.ingestion import stages
 from encore.pipelines.runs.runner import RunnerChoice
 from encore.tablefiles.columnar import batches
@@ -59,9 +59,9 @@ def test_each_unit_is_written_before_the_next_is_read(tmp_path: Path, monkeypatc
             events.append(f"read {unit.number}")
             yield found
 
-    def writing(store: Any, unit: Any, codec: str) -> Any:
-        events.append(f"write {unit.state.unit}")
-        return finish(store, unit, codec)
+    def writing(store: Any, made: Any, codec: str) -> Any:
+        events.append(f"write {made.unit.number}")
+        return finish(store, made, codec)
 
     monkeypatch.setattr(read_stage, "read_units", reading)
     monkeypatch.setattr(stages, "finish_unit", writing)

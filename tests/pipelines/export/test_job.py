@@ -18,7 +18,7 @@ from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
-from encore.pipelines.export import Exported, ExportRequest, export, row_groups
+from encore.pipelines.export import ExportRequest, ExportSummary, export, row_groups
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.predictions.probabilities import MAP, STRUCT_CLASSES
 from encore.pipelines.removal.vacuum import vacuum_folder
@@ -53,7 +53,7 @@ def head_of(folder: Folder, task: str, classes: Sequence[str], seed: int = 0) ->
     return f"{task}@{head.digest[:12]}"
 
 
-def exported(folder: Folder, **request: Any) -> tuple[Exported, pa.Table]:
+def exported(folder: Folder, **request: Any) -> tuple[ExportSummary, pa.Table]:
     out = str(folder.root / "out.parquet")
     done = export(ExportRequest(str(folder.root / "out"), folder.store.uri, out, **request))
     table = pq.read_table(out)
@@ -71,7 +71,7 @@ def answers(table: pa.Table, task: str) -> dict[str, tuple[str, float]]:
     return {doc_id: (label, score) for doc_id, label, score in rows if label is not None}
 
 
-def counts(done: Exported) -> dict[str, tuple[int, int, int]]:
+def counts(done: ExportSummary) -> dict[str, tuple[int, int, int]]:
     return {it.head.partition("@")[0]: (it.predicted, it.without, it.left_out) for it in done.heads}
 
 

@@ -8,7 +8,7 @@ import torch
 
 from encore.featurestore import SpecMismatch, Store, UsageError
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.ingestion.job import JobReport
+from encore.pipelines.runs.report import JobReport
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 from tests.templates import copied
 

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from encore.featurestore import Store
 from encore.heads import Head
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.ingestion.job import JobReport
-from encore.pipelines.predictions import PredictionFile, Predictions, Work
+from encore.pipelines.predictions import JobWork, PredictionFile, Predictions
+from encore.pipelines.runs.report import JobReport
 from tests.featurestore.building import put, spec_of
 from tests.heads.building import head_of
 from tests.pipelines.jobs import ONE_WORKER
@@ -117,6 +117,6 @@ def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
 
 def listing(
     predictions: Predictions, made: Collection[PredictionFile], live: Collection[str], *heads: str, snapshot: int = 1
-) -> Work:
+) -> JobWork:
     """What a job publishes that nobody met."""
-    return Work(heads, snapshot, live, list(made), predictions.files(), lambda: live)
+    return JobWork(heads, snapshot, live, list(made), predictions.files(), lambda: live)

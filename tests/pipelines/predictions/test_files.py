@@ -12,6 +12,7 @@ import pytest
 
 from encore.featurestore import Store, StoreError
 from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.storage import Objects
 from encore.pipelines.predictions import PredictionFile, Predictions, new_path
 from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem
 from encore.pipelines.removal.forgetting import forget
@@ -36,6 +37,16 @@ def test_no_name_is_used_twice() -> None:
 def test_names_say_head_segment_and_vector() -> None:
     assert is_right(row(new_path(HEAD, ENTRY)))
     assert is_right(row(new_path(HEAD, ENTRY.without(VECTOR, 2)), deletions=VECTOR))
+
+
+def test_what_is_written_is_there_as_its_row_says(tmp_path: Path) -> None:
+    folder = Predictions(Objects.open(str(tmp_path)), probabilities=False)
+    labels, scores = pa.array(["a"] * 5).dictionary_encode(), pa.array([0.5] * 5, pa.float32())
+    table = pa.table({"doc_id": list("vwxyz"), "label": labels, "score": scores})
+    file = folder.write(HEAD, ENTRY, table, snapshot=3, fingerprint="f")
+    assert is_right(file)
+    assert file == row(file.path, bytes=(tmp_path / file.path).stat().st_size, snapshot=3)
+    assert folder.read_file(file)["doc_id"].to_pylist() == list("vwxyz")
 
 
 FOREIGN: dict[str, PredictionFile] = {

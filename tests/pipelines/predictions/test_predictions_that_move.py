@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Store, StoreError, UsageError
-from encore.pipelines.predictions import PredictionFile, Predictions, Work
+from encore.pipelines.predictions import JobWork, PredictionFile, Predictions
 from encore.pipelines.predictions import folder as module
-from encore.pipelines.predictions.sources import SourceFile, carried
+from encore.pipelines.predictions.sources import SourceFile, carry_over
 from encore.pipelines.registry.head_predictions import read_predictions
-from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 from tests.featurestore.building import put, spec_of
 
 HEAD = "topic@0123456789ab"
@@ -41,13 +41,13 @@ def publish(predictions: Predictions, *segments: str, head: str = HEAD) -> None:
         size = predictions.write_file(path_of(segment, head), table)
         made.append(PredictionFile(head, segment * 32, None, path_of(segment, head), 1, size, 1, "fingerprint"))
     live = [segment * 32 for segment in segments]
-    predictions.publish(Work([head], 1, live, made, predictions.files(), lambda: live))
+    predictions.publish(JobWork([head], 1, live, made, predictions.files(), lambda: live))
 
 
 def replace_all(predictions: Predictions, *segments: str) -> None:
     """The next version, and a vacuum without an age limit."""
     publish(predictions, *segments)
-    remove(predictions, unlisted(predictions, datetime.now(UTC) + timedelta(days=1)), "vacuum")
+    remove_orphans(predictions, find_orphans(predictions, datetime.now(UTC) + timedelta(days=1)), "vacuum")
 
 
 def before_a_file_is_read(patch: pytest.MonkeyPatch, *events: Callable[[], object]) -> None:
@@ -146,6 +146,6 @@ def test_which_head_is_meant_is_asked_of_the_version_that_is_read(folder: Predic
 def test_what_a_vacuum_has_removed_is_scored_and_not_carried_over(folder: Predictions, tmp_path: Path) -> None:
     store = put(Store.open(str(tmp_path / "store")), {"a": "1"})
     gone = PredictionFile(HEAD, "9" * 32, None, path_of("9"), 1, 1, 1, "fingerprint")
-    assert carried(store, folder, store.entries[0], gone, ()) is None
+    assert carry_over(store, folder, store.entries[0], gone, ()) is None
     source = SourceFile(path_of("9"), 1, "9" * 32, None, None)
-    assert carried(store, folder, store.entries[0], None, (source,)) is None
+    assert carry_over(store, folder, store.entries[0], None, (source,)) is None

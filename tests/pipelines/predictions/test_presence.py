@@ -12,8 +12,8 @@ import pytest
 from encore.featurestore import Change, Store, StoreError, commit
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
-from encore.pipelines.predictions.presence import files_of, sound
-from encore.pipelines.predictions.sources import carried
+from encore.pipelines.predictions.presence import files_of, sound_files
+from encore.pipelines.predictions.sources import carry_over
 from tests.deep_parquet import deep_parquet
 from tests.limited import exit_code_of
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, zero
@@ -124,9 +124,9 @@ def test_rows_in_another_order_are_not_carried_over(folder: Folder) -> None:
     hide(folder)
     store, path = folder.store, lost(folder)
     [older] = [file for file in folder.files if folder.path(file) == path]
-    assert carried(store, folder.predictions, store.entries[1], older, ()) is not None
+    assert carry_over(store, folder.predictions, store.entries[1], older, ()) is not None
     rewrite(path, lambda table: table.take(list(range(table.num_rows))[::-1]))
-    assert carried(store, folder.predictions, store.entries[1], older, ()) is None
+    assert carry_over(store, folder.predictions, store.entries[1], older, ()) is None
 
 
 def test_a_footer_that_would_end_the_process_is_not_readable(folder: Folder) -> None:
@@ -136,6 +136,6 @@ def test_a_footer_that_would_end_the_process_is_not_readable(folder: Folder) -> 
     damaged = replace(listed, bytes=folder.path(listed).stat().st_size, documents=0)
 
     def look() -> None:
-        assert sound(objects, [damaged], files_of(objects, [listed.head])) == []
+        assert sound_files(objects, [damaged], files_of(objects, [listed.head])) == []
 
     assert exit_code_of(look) == 0

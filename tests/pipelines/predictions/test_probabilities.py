@@ -5,7 +5,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from encore.pipelines.predictions.probabilities import MAP, STRUCT_CLASSES, as_map, as_struct, named, named_type
+from encore.pipelines.predictions.probabilities import (
+    MAP,
+    STRUCT_CLASSES,
+    as_map,
+    as_struct,
+    with_classes,
+    with_classes_type,
+)
 
 ODD = ("sports", "a b", "it's", 'say "x"', "a.b", "ü", "a,b", " ", "doc_id")
 """Names of classes that no column would like to have."""
@@ -33,10 +40,10 @@ def test_documents_without_probabilities_have_null(form) -> None:
 
 
 def test_a_struct_has_every_class_unless_it_could_be_misread() -> None:
-    assert named_type(ODD) == pa.struct([(name, pa.float32()) for name in ODD])
+    assert with_classes_type(ODD) == pa.struct([(name, pa.float32()) for name in ODD])
     many = [f"class {number}" for number in range(STRUCT_CLASSES + 1)]
     for classes in (many, ("Sports", "sports"), ("STRASSE", "straße")):
-        assert named_type(classes) == MAP, "names that differ in case alone, or too many of them"
-        column = named(lists([0.5] * len(classes)), classes)
+        assert with_classes_type(classes) == MAP, "names that differ in case alone, or too many of them"
+        column = with_classes(lists([0.5] * len(classes)), classes)
         assert (column.type, len(column.to_pylist()[0])) == (MAP, len(classes))
-    assert named_type(many[:-1]) == named(lists(), many[:-1]).type
+    assert with_classes_type(many[:-1]) == with_classes(lists(), many[:-1]).type

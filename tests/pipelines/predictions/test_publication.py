@@ -13,10 +13,10 @@ import pytest
 from encore.featurestore import Change, Store, StoreError, commit
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
-from encore.pipelines.backfill import job
-from encore.pipelines.predictions import PredictionFile, Predictions, Work, presence
+from encore.pipelines.predictions import JobWork, PredictionFile, Predictions, presence
 from encore.pipelines.predictions.publication import changes
-from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.removal.orphans import find_orphans, remove_orphans
+from encore.pipelines.runs import job_run
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
 from tests.templates import copied
@@ -38,10 +38,10 @@ def folder(template: Path, tmp_path: Path) -> Folder:
 
 def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> None:
     """Have something happen once, between a backfill's plan and its graph (``run_to_end``) or behind that."""
-    real = job.run_to_end
+    real = job_run.run_to_end
 
     def running(*words: object) -> object:
-        patch.setattr(job, "run_to_end", real)
+        patch.setattr(job_run, "run_to_end", real)
         if where == "before the graph":
             event()
         done = real(*words)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> 
             event()
         return done
 
-    patch.setattr(job, "run_to_end", running)
+    patch.setattr(job_run, "run_to_end", running)
 
 
 def grow(folder: Folder) -> None:
@@ -63,7 +63,7 @@ def hide(folder: Folder) -> None:
 
 def sweep(folder: Folder) -> None:
     """A vacuum without an age limit: what is unlisted goes."""
-    remove(folder.predictions, unlisted(folder.predictions, SOON), "vacuum")
+    remove_orphans(folder.predictions, find_orphans(folder.predictions, SOON), "vacuum")
 
 
 def test_adopted_files_of_another_stay_when_an_older_backfill_publishes(
@@ -170,8 +170,8 @@ def test_what_is_published_before_a_vacuum_has_its_fence_is_put_back(
                 assert folder.there() == before
                 files, listed = list(made), folder.files
                 live = [entry.segment for entry in folder.store.entries]
-                monkeypatch.setattr("encore.pipelines.predictions.presence.gone", lambda *_: [])
-                work = Work([files[0].head], folder.store.version, live, files, listed, lambda: live)
+                monkeypatch.setattr("encore.pipelines.predictions.presence.lost_files", lambda *_: [])
+                work = JobWork([files[0].head], folder.store.version, live, files, listed, lambda: live)
                 published.append(folder.predictions.publish(work))
             return publish(self, *words)  # type: ignore[arg-type]
 
@@ -253,9 +253,9 @@ HEAD = "tone@0123456789ab"
 ROW = PredictionFile(HEAD, "a" * 32, None, f"head={HEAD}/{'a' * 32}-all-{'0' * 16}.parquet", 1, 1, 5, "f")
 
 
-def work(*made: PredictionFile, planned_on: tuple[PredictionFile, ...] = (), newest: str = "ab") -> Work:
+def work(*made: PredictionFile, planned_on: tuple[PredictionFile, ...] = (), newest: str = "ab") -> JobWork:
     """Of snapshot 5, which has the segments a and b."""
-    return Work([HEAD], 5, ["a" * 32, "b" * 32], made, planned_on, lambda: [letter * 32 for letter in newest])
+    return JobWork([HEAD], 5, ["a" * 32, "b" * 32], made, planned_on, lambda: [letter * 32 for letter in newest])
 
 
 def of(letter: str, snapshot: int = 5, name: str = "0") -> PredictionFile:

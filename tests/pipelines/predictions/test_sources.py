@@ -16,7 +16,7 @@ from encore.heads import Scorer
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.predictions.sources import SourceFile, compose
 from encore.pipelines.registry import head_copies
-from tests.pipelines.backfill.test_job import answers, run_backfill, train
+from tests.pipelines.backfill.trained_heads import answers, run_backfill, train
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.templates import copied
 

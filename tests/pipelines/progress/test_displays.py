@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from encore.pipelines.progress import Done, Steps, display_for
+from encore.pipelines.progress import ProgressState, Steps, display_for
 from encore.pipelines.progress.displays import LogLines, TerminalBar, pause_after
 
 
@@ -39,7 +39,7 @@ def test_a_terminal_gets_a_bar_that_stays_once_without_a_time_left() -> None:
     display = display_for(console(terminal))
     assert isinstance(display, TerminalBar)
     display.begin("encode", 3000)
-    display.show(Done(1000, 61.0, "5,000 tokens/s"))
+    display.show(ProgressState(1000, 61.0, "5,000 tokens/s"))
     display.end()
     assert last_line(terminal).endswith("1,000 of 3,000 documents 5,000 tokens/s")
     assert terminal.getvalue().count("\n") == 1
@@ -49,7 +49,7 @@ def test_a_bar_of_large_numbers_fits_80_columns() -> None:
     terminal = Terminal()
     display = display_for(console(terminal))
     display.begin("backfill", 123_456_789)
-    display.show(Done(99_999_999, None, "1,234,567 tokens/s"))
+    display.show(ProgressState(99_999_999, None, "1,234,567 tokens/s"))
     display.end()
     assert last_line(terminal).endswith(" 99,999,999 of 123,456,789 documents 1,234,567 tokens/s")
     assert len(last_line(terminal)) <= 80
@@ -66,7 +66,7 @@ def test_lines_come_rarely_and_the_last_one_once(capsys: pytest.CaptureFixture[s
     lines.begin("encode", 1000, detail="in 2 work units")
     for second in range(1001):
         clock.now = float(second)
-        lines.show(Done(second, 1000.0 - second or None, "7 tokens/s"))
+        lines.show(ProgressState(second, 1000.0 - second or None, "7 tokens/s"))
     lines.end()
     said = capsys.readouterr().err.splitlines()
     assert said[:2] == [
@@ -88,9 +88,9 @@ def test_that_all_has_passed_is_said_at_the_end_without_a_time_left(capsys: pyte
     lines = LogLines(clock)
     lines.begin("encode", 10)
     clock.now = 100.0
-    lines.show(Done(10, 3.0, "5 tokens/s"))
+    lines.show(ProgressState(10, 3.0, "5 tokens/s"))
     assert capsys.readouterr().err.splitlines() == ["encode: 10 documents"]
-    lines.show(Done(10, None, "7 tokens/s"))
+    lines.show(ProgressState(10, None, "7 tokens/s"))
     lines.end()
     assert capsys.readouterr().err.splitlines() == ["encode: 10 of 10 documents, 7 tokens/s"]
 
@@ -101,7 +101,7 @@ def test_no_line_is_said_where_nothing_has_passed_since_the_last(capsys: pytest.
     lines.begin("encode", 1)
     for second in range(0, 1000, 5):
         clock.now = float(second)
-        lines.show(Done(0))
+        lines.show(ProgressState(0))
     lines.end()
     assert capsys.readouterr().err.splitlines() == ["encode: 1 document"]
 

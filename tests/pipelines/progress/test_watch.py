@@ -9,10 +9,10 @@ from encore.featurestore import Store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.progress import Done, Passing, Silent
-from encore.pipelines.progress.counts import Counts, Passed
+from encore.pipelines.progress import ProgressState, SharedCounts, Silent
+from encore.pipelines.progress.counts import UnitCounts, UnitProgress
 from encore.pipelines.progress.watch import Tally
-from tests.pipelines.backfill.test_job import train
+from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 
@@ -31,7 +31,7 @@ class Seen(Silent):
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
         self.began.append((title, total, detail))
 
-    def show(self, done: Done) -> None:
+    def show(self, done: ProgressState) -> None:
         self.counts.append(done.count)
 
     def end(self) -> None:
@@ -42,13 +42,13 @@ class Seen(Silent):
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Documents that workers tell of, one entry a report."""
     found: list[int] = []
-    add = Counts.add
+    add = UnitCounts.add
 
-    def listening(self: Counts, unit: int, documents: int, work: float, tokens: int = 0) -> None:
+    def listening(self: UnitCounts, unit: int, documents: int, work: float, tokens: int = 0) -> None:
         found.append(documents)
         add(self, unit, documents, work, tokens)
 
-    monkeypatch.setattr(Counts, "add", listening)
+    monkeypatch.setattr(UnitCounts, "add", listening)
     return found
 
 
@@ -62,9 +62,9 @@ def test_workers_of_this_process_tell_of_batches_inside_of_units(
     workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One unit or several: what is seen while they are at work adds up, and is forgotten when they are finished."""
-    driver: list[Counts] = []
-    counts = Passing.counts
-    monkeypatch.setattr(Passing, "counts", lambda self: driver.append(counts(self)) or driver[-1])
+    driver: list[UnitCounts] = []
+    get = SharedCounts.get
+    monkeypatch.setattr(SharedCounts, "get", lambda self: driver.append(get(self)) or driver[-1])
     seen = Seen()
     report = encode(request(tmp_path), beam_options=[f"--direct_num_workers={workers}"], display=seen)
     assert seen.prepared == ["encode planning, 1 file"]
@@ -73,7 +73,7 @@ def test_workers_of_this_process_tell_of_batches_inside_of_units(
     assert len(driver) > 1
     assert seen.began[0][:2] == ("encode", 600)
     assert seen.counts[-1] == 600
-    assert driver[0].at_work(()) == Passed()
+    assert driver[0].at_work(()) == UnitProgress()
 
 
 def test_a_unit_tells_of_every_batch(tmp_path: Path, heard: list[int]) -> None:
@@ -102,22 +102,22 @@ def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeyp
 
 
 def test_what_is_elsewhere_counts_for_itself() -> None:
-    elsewhere, here = Passing(here=False), Passing(here=True)
-    assert elsewhere.counts() is not elsewhere.counts()
-    held = here.counts()
-    assert here.counts() is held
+    elsewhere, here = SharedCounts(here=False), SharedCounts(here=True)
+    assert elsewhere.get() is not elsewhere.get()
+    held = here.get()
+    assert here.get() is held
 
 
 def test_a_unit_that_is_begun_anew_starts_over_and_finished_ones_are_forgotten() -> None:
-    counts = Counts()
+    counts = UnitCounts()
     counts.begin(1, 10)
     counts.encoding(1, 40)(20, 300, 400)
     counts.begin(2)
     counts.add(2, 5, 5.0)
-    assert counts.at_work(()) == Passed(35, 35.0, 300)
+    assert counts.at_work(()) == UnitProgress(35, 35.0, 300)
     counts.begin(1, 10)
-    assert counts.at_work({2}) == Passed(10)
-    assert counts.at_work(()) == Passed(10)
+    assert counts.at_work({2}) == UnitProgress(10)
+    assert counts.at_work(()) == UnitProgress(10)
 
 
 def outcome(documents: int, **counts: int) -> dict[str, int]:
@@ -129,8 +129,8 @@ def test_of_a_night_the_time_left_is_that_of_the_new_documents() -> None:
     tally = Tally(1_001_000, expected=1000)
     for unit in range(100):
         tally.add(unit, outcome(10_000, encoded=0, skipped=10_000))
-        assert tally.done(0.1 * unit, Passed()).left is None
-    said = [tally.done(10.0 + n, Passed(10 * n, 10.0 * n)) for n in range(1, 100)]
+        assert tally.done(0.1 * unit, UnitProgress()).left is None
+    said = [tally.done(10.0 + n, UnitProgress(10 * n, 10.0 * n)) for n in range(1, 100)]
     assert said[-1].count == 1_000_990
     found = [(n, done.left) for n, done in enumerate(said, 1) if done.left is not None]
     assert len(found) > 80
@@ -141,7 +141,7 @@ def test_blocked_documents_are_not_taken_for_new_ones() -> None:
     tally = Tally(1000, expected=200)
     tally.add(0, outcome(500, encoded=0, skipped=400, blocked=100))
     for second in range(11):
-        done = tally.done(float(second), Passed(10 * second, 10.0 * second))
+        done = tally.done(float(second), UnitProgress(10 * second, 10.0 * second))
     assert done.left == pytest.approx(10.0)
 
 
@@ -149,7 +149,7 @@ def test_of_changed_texts_the_time_left_is_that_of_the_rest_like_those_so_far() 
     tally = Tally(1000, expected=0)
     for unit in range(9):
         tally.add(unit, outcome(100, encoded=50, skipped=50))
-        done = tally.done(10.0 * unit, Passed())
+        done = tally.done(10.0 * unit, UnitProgress())
     assert done.left == pytest.approx(10.0)
 
 
@@ -157,5 +157,5 @@ def test_of_a_backfill_all_documents_count() -> None:
     tally = Tally(1000, expected=1000)
     for unit in range(9):
         tally.add(unit, outcome(100, scored=300, adopted=100))
-        done = tally.done(10.0 * unit, Passed())
+        done = tally.done(10.0 * unit, UnitProgress())
     assert (done.count, done.left) == (900, pytest.approx(10.0))

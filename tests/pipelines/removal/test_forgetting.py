@@ -21,10 +21,10 @@ from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.flow import segment_blocks
-from encore.pipelines.ingestion.job import JobReport
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.removal.forgetting import Forgetting, forget
-from tests.pipelines.backfill.test_job import train
+from encore.pipelines.runs.report import JobReport
+from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces
 from tests.templates import copied
@@ -187,8 +187,7 @@ def test_every_job_says_that_it_is_at_work(local: Loop, monkeypatch: pytest.Monk
     def look(*_: object) -> None:
         found.append([sign.name for sign in forget(local.store, [local.predictions], dry_run=True).removal.at_work])
 
-    for module in ("encore.pipelines.ingestion.job", "encore.pipelines.backfill.job"):
-        monkeypatch.setattr(f"{module}.run_to_end", look)
+    monkeypatch.setattr("encore.pipelines.runs.job_run.run_to_end", look)
     run_encode(local.store.uri, write_corpus(local.folder / "more.parquet", texts(5, start=COUNT)))
     local.backfill()
     assert [[name.rpartition("/")[0] for name in names] for names in found] == [

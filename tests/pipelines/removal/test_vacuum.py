@@ -15,9 +15,9 @@ from encore.featurestore import Change, StoreError, UsageError, commit
 from encore.featurestore.history.versions import Manifest, VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
-from encore.pipelines.predictions import Predictions, Work
+from encore.pipelines.predictions import JobWork, Predictions
 from encore.pipelines.removal import orphans, vacuum
-from encore.pipelines.removal.orphans import remove, unlisted
+from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 from encore.pipelines.removal.vacuum import vacuum_folder
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, texts
@@ -154,11 +154,11 @@ def test_where_the_newest_version_cannot_be_read_nothing_goes(folder: Folder) ->
 def test_what_went_comes_back_where_it_cannot_be_told_who_needs_it(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doomed = unlisted(folder.predictions, datetime.now(UTC) + timedelta(days=1))
+    doomed = find_orphans(folder.predictions, datetime.now(UTC) + timedelta(days=1))
     before = everything(folder)
-    monkeypatch.setattr(orphans, "publish_nothing", lambda *_: 1 / 0)
+    monkeypatch.setattr(orphans, "publish_fence", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        remove(folder.predictions, doomed, "vacuum")
+        remove_orphans(folder.predictions, doomed, "vacuum")
     assert everything(folder) == before
 
 
@@ -172,7 +172,7 @@ def test_files_are_removed_a_batch_at_a_time(folder: Folder, monkeypatch: pytest
 
 
 def test_two_vacuums_at_once_remove_each_file_and_nothing_else(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, done = orphans.publish_nothing, []
+    real, done = orphans.publish_fence, []
 
     def meeting(predictions: Predictions, operation: str) -> None:
         if not done:
@@ -180,7 +180,7 @@ def test_two_vacuums_at_once_remove_each_file_and_nothing_else(folder: Folder, m
             vacuum_folder(folder.predictions, age_limit=NOW)
         real(predictions, operation)
 
-    monkeypatch.setattr(orphans, "publish_nothing", meeting)
+    monkeypatch.setattr(orphans, "publish_fence", meeting)
     answers = folder.answers()
     vacuum_folder(folder.predictions, age_limit=NOW)
     assert folder.there() == {file.path for file in folder.files}
@@ -192,7 +192,7 @@ def test_the_list_of_a_job_that_publishes_beside_a_vacuum_stays(
 ) -> None:
     """The job has written its list and not its manifest when the vacuum lists what is there."""
     vacuum_folder(folder.predictions, age_limit=NOW)
-    create, fence, created = VersionLog._create, orphans.publish_nothing, []
+    create, fence, created = VersionLog._create, orphans.publish_fence, []
 
     def slow(self: VersionLog, manifest: Manifest) -> bool:
         def faster(predictions: Predictions, operation: str) -> None:
@@ -200,13 +200,13 @@ def test_the_list_of_a_job_that_publishes_beside_a_vacuum_stays(
             fence(predictions, operation)
 
         monkeypatch.setattr(VersionLog, "_create", create)
-        monkeypatch.setattr(vacuum, "publish_nothing", faster)
+        monkeypatch.setattr(vacuum, "publish_fence", faster)
         vacuum_folder(folder.predictions, age_limit=NOW)
         return created[0]
 
     monkeypatch.setattr(VersionLog, "_create", slow)
     [file] = folder.files
-    done = folder.predictions.publish(Work([file.head], 9, [], [], [file], list))
+    done = folder.predictions.publish(JobWork([file.head], 9, [], [], [file], list))
     assert (created, done.manifest.counts["files"]) == ([True], 0)
     assert folder.files == []
 

@@ -23,8 +23,8 @@ from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.repair.job import RepairResult, repair
 from encore.pipelines.repair.predictions import repair_predictions
-from encore.pipelines.repair.preview import RepairLook, RepairRequest, look
-from tests.pipelines.backfill.test_job import train
+from encore.pipelines.repair.preview import RepairPreview, RepairRequest, preview_repair
+from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 
 COUNT = 60
@@ -70,8 +70,8 @@ def asked(site: Path, **request: object) -> RepairRequest:
     return RepairRequest(str(site / "store"), **{"inputs": inputs, "device": "cpu", **request})  # type: ignore[arg-type]
 
 
-def repaired(request: RepairRequest) -> tuple[RepairLook, RepairResult]:
-    found = look(request)
+def repaired(request: RepairRequest) -> tuple[RepairPreview, RepairResult]:
+    found = preview_repair(request)
     return found, repair(request, found, beam_options=ONE_WORKER)
 
 
@@ -86,7 +86,7 @@ def test_what_was_damaged_is_encoded_again_as_it_was(made: Path, site: Path) -> 
     after = Store.open(str(site / "store"))
     assert (after.digest(), after.spec) == (before.digest(), before.spec)
     assert verify(after.uri, deep=True).findings == ()
-    assert look(asked(site)).needed is False
+    assert preview_repair(asked(site)).needed is False
 
 
 def test_segments_that_a_lost_list_named_are_not_encoded_again(made: Path, site: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_look_changes_nothing(site: Path) -> None:
     cut(objects_of(site), shards(site)[0])
     cut(objects_of(site), "store.json")
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    found = look(asked(site, predictions=(str(site / "out"),)))
+    found = preview_repair(asked(site, predictions=(str(site / "out"),)))
     assert json.loads(json.dumps(found.to_dict()))["to_encode"] > 0
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
 
@@ -141,7 +141,7 @@ class TestPredictions:
 
     def test_their_store_id_is_taken_where_the_store_has_lost_its_own(self, made: Path, site: Path) -> None:
         objects_of(site).delete(["store.json"])
-        assert look(asked(site)).plan.new_id
+        assert preview_repair(asked(site)).plan.new_id
         repaired(asked(site, predictions=(str(site / "out"),)))
         assert Store.open(str(site / "store")).store_id == Store.open(str(made / "store")).store_id
 
@@ -149,7 +149,7 @@ class TestPredictions:
         path = site / "out/predictions.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"store_id": "0" * 32}))
         with pytest.raises(UsageError, match="another store"):
-            look(asked(site, predictions=(str(site / "out"),)))
+            preview_repair(asked(site, predictions=(str(site / "out"),)))
 
     @pytest.mark.parametrize("damage", ["manifest", "list", "file"])
     def test_what_is_damaged_is_scored_again(self, made: Path, site: Path, damage: str) -> None:
@@ -181,7 +181,7 @@ def test_no_encoder_is_fetched_that_the_store_alone_names(site: Path, monkeypatc
 
         monkeypatch.setattr(FeatureSpec, "from_dict", elsewhere)
         with pytest.raises(UsageError, match=f"{says}.*--encoder"):
-            look(asked(site))
+            preview_repair(asked(site))
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
 
 
@@ -246,7 +246,7 @@ def test_the_command_copies(site: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_corpus_of_any_type_has_the_pairs_of_its_documents(site: Path) -> None:
-    found = look(asked(site))
+    found = preview_repair(asked(site))
     assert found.corpus is not None
     assert found.corpus.num_rows == COUNT
     assert found.corpus.schema.types == [pa.binary(16), pa.binary(32)]

@@ -11,7 +11,7 @@ import pytest
 from encore.featurestore.errors import DataError, UnreadableFile, UsageError
 from encore.heads.labels.files import read_labels
 from encore.pipelines.corpus import CorpusColumns, plan, read_unit
-from encore.pipelines.flow.unit_states import Failure
+from encore.pipelines.flow.failure import Failure
 from tests.deep_parquet import deep_parquet
 from tests.limited import exit_code_of
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet

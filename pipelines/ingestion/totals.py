@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,9 +14,7 @@ import pyarrow.compute as pc
 from encore.featurestore.format import read_parquet
 from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.flow import Failure, UnitOutcome
-from encore.pipelines.runs.run_folder import RunFolder
-
-LOST = Failure("run", "the runner ended without an outcome for this unit")
+from encore.pipelines.runs import RunFolder, seconds_by_stage, sums
 
 
 @dataclass(frozen=True)
@@ -32,19 +30,6 @@ class Totals:
     planned: int
     outcomes: Sequence[UnitOutcome]
     failures: Mapping[int, Failure]
-
-    @classmethod
-    def collect(cls, run: RunFolder, units: Iterable[int]) -> Totals:
-        """Read the outcomes; what the runner claims is not asked."""
-        planned = list(units)
-        found = {unit: UnitOutcome.from_dict(document) for unit, document in run.outcomes().items()}
-        failures = {unit: found[unit].failure if unit in found else LOST for unit in planned}
-        finished = [found[unit] for unit in planned if unit in found]
-        return cls(len(planned), finished, {unit: f for unit, f in failures.items() if f is not None})
-
-    def sum(self, field_name: str) -> int:
-        """Sum of a counter over all units."""
-        return sum(getattr(outcome, field_name) for outcome in self.outcomes)
 
     @property
     def entries(self) -> list[SegmentEntry]:
@@ -65,41 +50,27 @@ class Totals:
                 positions.setdefault(segment, []).extend(here)
         return {segment: np.unique(np.array(here, np.int64)) for segment, here in positions.items()}
 
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Stage → seconds, added up over all workers."""
-        spent: Counter[str] = Counter()
-        for outcome in self.outcomes:
-            spent.update(outcome.seconds)
-        return {stage: round(seconds, 3) for stage, seconds in spent.items()}
-
     def to_dict(self) -> dict[str, Any]:
         """The part of a report that both encode and derive have."""
-        tokens, padded = self.sum("tokens"), self.sum("padded_tokens")
+        tokens, padded = sums(self.outcomes, "tokens", "padded_tokens").values()
         made = [o.entry for o in self.outcomes if o.entry is not None and o.encoded]
         payload, stored = sum(e.payload_bytes for e in made), sum(e.stored_bytes for e in made)
         return {
             "units": {"planned": self.planned, "failed": len(self.failures)},
             "documents": {
-                "in": self.sum("documents_in"),
-                "encoded": self.sum("encoded"),
-                "adopted": self.sum("adopted"),
-                "refreshed": self.sum("refreshed"),
-                "skipped": self.sum("skipped"),
-                "blocked": self.sum("blocked"),
-                "dead": self.sum("dead"),
+                "in": sum(outcome.documents_in for outcome in self.outcomes),
+                **sums(self.outcomes, "encoded", "adopted", "refreshed", "skipped", "blocked", "dead"),
                 "superseded": sum(len(here) for here in self.superseded.values()),
             },
             "tokens": tokens,
             "padding_share": round(1 - tokens / padded, 4) if padded else 0.0,
-            "truncated": self.sum("truncated"),
-            "saturated": self.sum("saturated"),
+            **sums(self.outcomes, "truncated", "saturated"),
             "bytes": {
                 "payload": payload,
                 "stored": stored,
                 "stored_per_payload": round(stored / payload, 4) if payload else None,
             },
-            "seconds": self.seconds,
+            "seconds": seconds_by_stage(self.outcomes),
             "failures": {str(unit): asdict(failure) for unit, failure in self.failures.items()},
         }
 

@@ -3,6 +3,7 @@
 from encore.experiments.bench.cells import CellStore
 from encore.experiments.bench.intervals import Estimate, half_width, sampling_half_width
 from encore.experiments.bench.registry import TaskRegistry, load_tasks
+from encore.experiments.bench.remarks import Say
 from encore.experiments.bench.settings import (
     FLOAT,
     FeatureSetting,
@@ -21,6 +22,7 @@ __all__ = [
     "CellStore",
     "Estimate",
     "FeatureSetting",
+    "Say",
     "TaskBench",
     "TaskData",
     "TaskExamples",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from encore.experiments.bench import Say
 from encore.experiments.demo.docstrings import write_corpus
-from encore.experiments.demo.tasks import LabelFiles, demo_tasks, write_labels
+from encore.experiments.demo.tasks import DemoLabels, demo_tasks, write_labels
 from encore.featurestore import JobError, Store
 from encore.featurestore.common import counted
 from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
@@ -24,8 +25,6 @@ LAYERS = "mean:6"
 QUANTIZER = "sign"
 TRAINED = "trained"
 """Folder of the heads; called `heads`, a Python that is started beside it could take it for the package."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class _Clock:
         self.seconds[step], self._mark = now - self._mark, now
 
 
-def _evaluate(predictions: Predictions, head: Head, files: LabelFiles) -> Evaluation:
+def _evaluate(predictions: Predictions, head: Head, files: DemoLabels) -> Evaluation:
     """The head on documents that it was neither trained nor chosen on."""
     table = predictions.read(head_name(head))
     return evaluate_predictions(read_labels(files.held_out), table["doc_id"], table["label"])

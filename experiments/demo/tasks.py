@@ -20,7 +20,7 @@ HELD_OUT = 5
 
 
 @dataclass(frozen=True)
-class LabelFiles:
+class DemoLabels:
     """A task's labels on disk: Parquet with ``doc_id`` and ``label``."""
 
     train: Path
@@ -42,12 +42,12 @@ def demo_tasks(corpus: pa.Table) -> dict[str, tuple[pa.Table, pa.Table]]:
     return {"package": _split(packages, "package"), "kind": _split(corpus, "kind")}
 
 
-def write_labels(tasks: dict[str, tuple[pa.Table, pa.Table]], directory: Path) -> dict[str, LabelFiles]:
+def write_labels(tasks: dict[str, tuple[pa.Table, pa.Table]], directory: Path) -> dict[str, DemoLabels]:
     """Write each task as ``<task>-train.parquet`` and ``<task>-held-out.parquet``."""
     directory.mkdir(parents=True, exist_ok=True)
     written = {}
     for task, (train, held_out) in tasks.items():
-        files = LabelFiles(directory / f"{task}-train.parquet", directory / f"{task}-held-out.parquet")
+        files = DemoLabels(directory / f"{task}-train.parquet", directory / f"{task}-held-out.parquet")
         pq.write_table(train, files.train)
         pq.write_table(held_out, files.held_out)
         written[task] = files

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from encore.encoders.training import TrainingSettings, settle_position
-from encore.experiments.bench import FeatureSetting, TaskData
+from encore.experiments.bench import FeatureSetting, Say, TaskData
 from encore.experiments.paper.joint_encoder import joint_encoder, settings_document
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
-from encore.experiments.paper.task_features import Say, accuracy_of, encode_documents
+from encore.experiments.paper.task_features import accuracy_of, encode_documents
 from encore.experiments.training import TrainingDisplay
 from encore.heads import Evaluation, Head, Scorer
 from encore.pipelines.progress import ProgressDisplay

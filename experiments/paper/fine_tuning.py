@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from encore.encoders.training import TrainingSettings, settle_position
-from encore.experiments.bench import FeatureSetting, TaskData
+from encore.experiments.bench import FeatureSetting, Say, TaskData
 from encore.experiments.paper.joint_encoder import joint_encoder, settings_document
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
-from encore.experiments.paper.task_features import Say, accuracy_of
-from encore.experiments.training import FinetunedEpoch, FinetuneSettings, TrainingDisplay, finetune
+from encore.experiments.paper.task_features import accuracy_of
+from encore.experiments.training import SingleTaskEpoch, SingleTaskSettings, TrainingDisplay, finetune
 from encore.featurestore import UsageError
 from encore.featurestore.common import settle_fields
 
@@ -36,7 +36,7 @@ class FinetunePlan:
         UsageError: an unknown start.
     """
 
-    settings: FinetuneSettings = field(default_factory=FinetuneSettings)
+    settings: SingleTaskSettings = field(default_factory=SingleTaskSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     starts: tuple[str, ...] = tuple(STARTS)
 
@@ -89,9 +89,9 @@ def run_finetune(
 
 
 def _fine_tuned(
-    experiment: Experiment, encoder: str, data: TaskData, seed: int, settings: FinetuneSettings, say: Say
+    experiment: Experiment, encoder: str, data: TaskData, seed: int, settings: SingleTaskSettings, say: Say
 ) -> dict[str, Any]:
-    def on_epoch(epoch: FinetunedEpoch) -> None:
+    def on_epoch(epoch: SingleTaskEpoch) -> None:
         say(f"{data.task.name}: epoch {epoch.number}, loss {epoch.loss:.4f}, dev accuracy {epoch.dev_accuracy:.4f}")
 
     tuned = finetune(encoder, data, seed, settings, device=experiment.request.device, on_epoch=on_epoch)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from encore.experiments.bench import FeatureSetting, pooling_settings
+from encore.experiments.bench import FeatureSetting, Say, pooling_settings
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
-from encore.experiments.paper.task_features import FrozenTask, Say
+from encore.experiments.paper.task_features import FrozenTask
 from encore.pipelines.progress import ProgressDisplay
 
 NAME = "frozen"

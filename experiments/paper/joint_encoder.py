@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from encore.encoders.training import TrainingSettings
+from encore.experiments.bench import Say
 from encore.experiments.paper.request import Experiment
-from encore.experiments.paper.task_features import Say
 from encore.experiments.training import MultitaskRequest, TrainingDisplay, train_multitask
 from encore.featurestore import UsageError
 from encore.featurestore.common import counted

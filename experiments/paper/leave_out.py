@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from encore.encoders.training import TrainingSettings
-from encore.experiments.bench import FeatureSetting, layer_average, quantized
+from encore.experiments.bench import FeatureSetting, Say, layer_average, quantized
 from encore.experiments.paper.frozen import poolings_of
 from encore.experiments.paper.joint_encoder import joint_encoder, settings_document
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
-from encore.experiments.paper.task_features import FrozenTask, Say
+from encore.experiments.paper.task_features import FrozenTask
 from encore.experiments.training import TrainingDisplay
 from encore.featurestore import parse_quantizer
 from encore.featurestore.common import settle_fields
@@ -62,7 +62,7 @@ def run_loo(
     average = layer_average(experiment.mean_layers)
     settings += tuple(quantized(average, quantizer) for quantizer in plan.quantizers)
     cells = experiment.cells(LOO, training=settings_document(plan.training))
-    measured = _Measured(experiment, plan, say, display, training)
+    measured = _Measurement(experiment, plan, say, display, training)
     for name in request.measured.names:
         measured.on_encoder_without([name], f"without-{name}", LOO, settings, [name])
     return Outcome.of(LOO, experiment, [cells], settings, paired=average.name)
@@ -85,7 +85,7 @@ def run_group_out(
     plan = replace(plan, training=plan.training.for_encoder(experiment.encoder))
     settings = (layer_average(experiment.mean_layers),)
     cells = experiment.cells(GROUP_OUT, training=settings_document(plan.training))
-    measured = _Measured(experiment, plan, say, display, training)
+    measured = _Measurement(experiment, plan, say, display, training)
     for group, names in left_out.items():
         wanted = [name for name in names if name in request.measured.names]
         # A group of one task is that task left out: the encoder is the same.
@@ -96,7 +96,7 @@ def run_group_out(
 
 
 @dataclass(frozen=True, eq=False)
-class _Measured:
+class _Measurement:
     """Trains encoders where cells are missing, and measures those."""
 
     experiment: Experiment

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from encore.experiments.bench import FLOAT, FeatureSetting, layer_average, quantized, quantized_before, recommended
+from encore.experiments.bench import FLOAT, FeatureSetting, Say, layer_average, quantized, quantized_before, recommended
 from encore.experiments.paper.frozen import PLAIN
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
-from encore.experiments.paper.task_features import FrozenTask, Say
+from encore.experiments.paper.task_features import FrozenTask
 from encore.featurestore import UsageError, parse_quantizer
 from encore.featurestore.common import settle_fields
 from encore.pipelines.progress import ProgressDisplay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.experiments.bench import CellStore, FeatureSetting, TaskBench, TaskData, TaskExamples, calibrated, richest
+from encore.experiments.bench import (
+    CellStore,
+    FeatureSetting,
+    Say,
+    TaskBench,
+    TaskData,
+    TaskExamples,
+    calibrated,
+    richest,
+)
 from encore.experiments.paper.request import Experiment
 from encore.featurestore import FeatureSpec, JobError, Store, parse_quantizer
 from encore.featurestore.common import counted
@@ -23,9 +32,6 @@ from encore.heads.model import kind_of
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.progress import ProgressDisplay
-
-Say = Callable[[str], None]
-"""Told what is about to be done, and what has been found."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,18 +11,18 @@ from importlib.metadata import version
 import numpy as np
 
 from encore.experiments.tradeoff.measurement import (
-    Bench,
     DocumentSizes,
-    HeadUnit,
-    LabelledTask,
     Setting,
+    TaskLabels,
+    TrialBatch,
+    Trials,
+    batches_of,
     build_grid,
     head_key,
     left_out,
     read_tasks,
     right_of,
-    run_units,
-    units_of,
+    run_in_processes,
 )
 from encore.experiments.tradeoff.request import TradeoffRequest
 from encore.experiments.tradeoff.summary import Point, Recommendation, SettingSize, overall, recommend, summarise
@@ -41,7 +41,7 @@ class TradeoffReport:
 
     Attributes:
         request: what was asked for.
-        bench: the store and the cells.
+        trials: the store and the cells.
         tasks: with their documents.
         grid: settings that were measured.
         sizes: lengths and index of the store's documents.
@@ -54,8 +54,8 @@ class TradeoffReport:
     """
 
     request: TradeoffRequest
-    bench: Bench
-    tasks: tuple[LabelledTask, ...]
+    trials: Trials
+    tasks: tuple[TaskLabels, ...]
     grid: tuple[Setting, ...]
     sizes: DocumentSizes
     points: tuple[Point, ...]
@@ -68,18 +68,18 @@ class TradeoffReport:
     @property
     def left_out(self) -> str | None:
         """Which positions were not measured though nobody chose others, and why; None where all were."""
-        return left_out(self.bench.source.spec, self.request.positions)
+        return left_out(self.trials.source.spec, self.request.positions)
 
     @property
     def versions(self) -> dict[str, str]:
         """Package → version."""
         return {name: version(name) for name in VERSIONS}
 
-    def poolings(self, task: LabelledTask) -> dict[str, str]:
+    def poolings(self, task: TaskLabels) -> dict[str, str]:
         """Stored positions → how the task's heads pool them: pairs are pooled text by text where both are known."""
         found = {}
         for setting in self.grid:
-            result = self.bench.heads.get(head_key(task, setting, 0))
+            result = self.trials.heads.get(head_key(task, setting, 0))
             if result is not None:
                 found[setting.positions] = str(result["pooling"])
         return found
@@ -88,7 +88,7 @@ class TradeoffReport:
     def still_rising(self) -> tuple[int, int]:
         """How many heads had a dev accuracy that still rose when their training ended, and of how many."""
         cells = [
-            self.bench.heads.get(head_key(task, setting, seed))
+            self.trials.heads.get(head_key(task, setting, seed))
             for task in self.tasks
             for setting in self.grid
             for seed in range(self.request.seeds)
@@ -112,21 +112,21 @@ def run_tradeoff(request: TradeoffRequest, progress: Progress) -> TradeoffReport
     if not len(store):
         raise UsageError(f"{store.uri}: snapshot {store.version} holds no documents")
     grid = build_grid(store.spec, request.layers, request.positions, request.quantizers)
-    bench = _bench(request, store)
+    trials = _trials(request, store)
     for setting in grid:
-        bench.train_settings(setting, 0)
+        trials.train_settings(setting, 0)
     tasks = read_tasks(request.labels, store, request.id_column, request.label_column, request.text)
     sizes = DocumentSizes.measure(store)
-    _ = bench.heads, bench.calibrations
-    _calibrate(bench, grid, request.workers, progress)
-    measured = _measure(bench, list(units_of(tasks, grid, request.seeds)), request.workers, progress)
+    _ = trials.heads, trials.calibrations
+    _calibrate(trials, grid, request.workers, progress)
+    measured = _measure(trials, list(batches_of(tasks, grid, request.seeds)), request.workers, progress)
     points = summarise(
-        {task.name: {setting: _right(bench, task, setting, request.seeds) for setting in grid} for task in tasks},
-        {setting: _size(bench, setting, sizes) for setting in grid},
+        {task.name: {setting: _right(trials, task, setting, request.seeds) for setting in grid} for task in tasks},
+        {setting: _size(trials, setting, sizes) for setting in grid},
     )
     return TradeoffReport(
         request=request,
-        bench=bench,
+        trials=trials,
         tasks=tasks,
         grid=grid,
         sizes=sizes,
@@ -139,7 +139,7 @@ def run_tradeoff(request: TradeoffRequest, progress: Progress) -> TradeoffReport
     )
 
 
-def _bench(request: TradeoffRequest, store: Store) -> Bench:
+def _trials(request: TradeoffRequest, store: Store) -> Trials:
     training = asdict(TrainSettings(queries=request.queries, epochs=request.epochs))
     settings = {
         "format": "encore-tradeoff",
@@ -148,47 +148,49 @@ def _bench(request: TradeoffRequest, store: Store) -> Bench:
         "fingerprint": store.spec.fingerprint,
         "training": {name: value for name, value in training.items() if name != "seeds"},
     }
-    return Bench(request.store, store.version, request.out / "cells", settings, request.queries, request.epochs)
+    return Trials(request.store, store.version, request.out / "cells", settings, request.queries, request.epochs)
 
 
-def _calibrate(bench: Bench, grid: tuple[Setting, ...], workers: int, progress: Progress) -> None:
-    wanted = [setting for setting in grid if bench.spec_of(setting) is None]
+def _calibrate(trials: Trials, grid: tuple[Setting, ...], workers: int, progress: Progress) -> None:
+    wanted = [setting for setting in grid if trials.spec_of(setting) is None]
 
     def watch() -> None:
-        progress("calibrating", sum(bench.spec_of(setting) is not None for setting in wanted), len(wanted))
+        progress("calibrating", sum(trials.spec_of(setting) is not None for setting in wanted), len(wanted))
 
     if wanted:
         watch()
-        run_units(
-            bench.calibrate, [wanted[start::workers] for start in range(min(workers, len(wanted)))], workers, watch
+        run_in_processes(
+            trials.calibrate, [wanted[start::workers] for start in range(min(workers, len(wanted)))], workers, watch
         )
 
 
-def _measure(bench: Bench, units: list[HeadUnit], workers: int, progress: Progress) -> int:
+def _measure(trials: Trials, batches: list[TrialBatch], workers: int, progress: Progress) -> int:
     """Train what is missing; how many heads that were."""
-    keys = [head_key(unit.task, setting, seed) for unit in units for setting in unit.settings for seed in unit.seeds]
-    missing = [key for key in keys if bench.heads.get(key) is None]
+    keys = [
+        head_key(batch.task, setting, seed) for batch in batches for setting in batch.settings for seed in batch.seeds
+    ]
+    missing = [key for key in keys if trials.heads.get(key) is None]
 
     def watch() -> None:
-        left = sum(bench.heads.get(key) is None for key in missing)
+        left = sum(trials.heads.get(key) is None for key in missing)
         progress("training heads", len(keys) - left, len(keys))
 
     if missing:
         watch()
-        pending = [unit for unit in map(bench.missing, units) if unit.settings]
-        run_units(bench.measure, pending, workers, watch)
+        pending = [batch for batch in map(trials.missing, batches) if batch.settings]
+        run_in_processes(trials.measure, pending, workers, watch)
     return len(missing)
 
 
 def _right(
-    bench: Bench, task: LabelledTask, setting: Setting, seeds: int
+    trials: Trials, task: TaskLabels, setting: Setting, seeds: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    found = [bench.heads.get(head_key(task, setting, seed)) for seed in range(seeds)]
+    found = [trials.heads.get(head_key(task, setting, seed)) for seed in range(seeds)]
     return np.stack([right_of(result) for result in found if result is not None])
 
 
-def _size(bench: Bench, setting: Setting, sizes: DocumentSizes) -> SettingSize:
-    spec = bench.spec_of(setting)
+def _size(trials: Trials, setting: Setting, sizes: DocumentSizes) -> SettingSize:
+    spec = trials.spec_of(setting)
     if spec is None:
         raise ValueError(f"{setting.name} has not been calibrated")
     return SettingSize(spec.fingerprint, spec.row_bytes, sizes.payload(spec), sizes.bytes_per_document(spec))

@@ -2,13 +2,13 @@
 
 from encore.experiments.training.display import TrainingDisplay, training_display_for
 from encore.experiments.training.multitask import MultitaskRequest, MultitaskResult, train_multitask
-from encore.experiments.training.single_task import FinetunedEpoch, FinetuneSettings, finetune
+from encore.experiments.training.single_task import SingleTaskEpoch, SingleTaskSettings, finetune
 
 __all__ = [
-    "FinetuneSettings",
-    "FinetunedEpoch",
     "MultitaskRequest",
     "MultitaskResult",
+    "SingleTaskEpoch",
+    "SingleTaskSettings",
     "TrainingDisplay",
     "finetune",
     "train_multitask",

@@ -15,7 +15,7 @@ from encore.heads import Evaluation
 
 
 @dataclass(frozen=True)
-class FinetuneSettings:
+class SingleTaskSettings:
     """Hyper-parameters of fine-tuning (paper, appendix A), with a learning rate for a small encoder.
 
     The paper tries 1e-5, 2e-5 and 3e-5, and batches of 16 and 32, for each task of RoBERTa-large, over 10 epochs.
@@ -64,7 +64,7 @@ class FinetuneSettings:
 
 
 @dataclass(frozen=True)
-class FinetunedEpoch:
+class SingleTaskEpoch:
     """One epoch, as it ended.
 
     Attributes:
@@ -81,7 +81,7 @@ class FinetunedEpoch:
 
 
 @dataclass(frozen=True)
-class Finetuned:
+class SingleTaskResult:
     """What fine-tuning found.
 
     Attributes:
@@ -92,8 +92,8 @@ class Finetuned:
         seconds: all of it, dev included.
     """
 
-    epochs: tuple[FinetunedEpoch, ...]
-    best: FinetunedEpoch
+    epochs: tuple[SingleTaskEpoch, ...]
+    best: SingleTaskEpoch
     evaluation: Evaluation
     tokens_per_document: float
     seconds: float
@@ -103,11 +103,11 @@ def finetune(
     encoder: str,
     data: TaskData,
     seed: int = 0,
-    settings: FinetuneSettings | None = None,
+    settings: SingleTaskSettings | None = None,
     *,
     device: str = "auto",
-    on_epoch: Callable[[FinetunedEpoch], None] | None = None,
-) -> Finetuned:
+    on_epoch: Callable[[SingleTaskEpoch], None] | None = None,
+) -> SingleTaskResult:
     """Fine-tune an encoder and a fresh head on one task, and measure every epoch on dev.
 
     Args:
@@ -123,7 +123,7 @@ def finetune(
         JobError: the training diverged.
     """
     started = time.monotonic()
-    settings = settings or FinetuneSettings()
+    settings = settings or SingleTaskSettings()
     loaded = load_encoder(encoder, device=device, trainable=True)
     name = data.task.name
     train, dev = (
@@ -133,8 +133,8 @@ def finetune(
     head = fresh_head(loaded, data, seed)
     training = JointTraining(loaded, {name: head}, [train], settings.training(len(train), seed))
     losses: list[float] = []
-    epochs: list[FinetunedEpoch] = []
-    best: tuple[FinetunedEpoch, Evaluation] | None = None
+    epochs: list[SingleTaskEpoch] = []
+    best: tuple[SingleTaskEpoch, Evaluation] | None = None
     for number in range(1, settings.epochs + 1):
         losses.clear()
         training.run(settings.last_step(number, len(train)), on_step=lambda step: losses.append(step.loss))
@@ -142,7 +142,7 @@ def finetune(
         accuracy = float((predicted == dev.codes).mean())
         # A training set smaller than a batch has epochs that end within the step of the one before.
         loss = sum(losses) / len(losses) if losses else epochs[-1].loss
-        epoch = FinetunedEpoch(number, loss, accuracy, time.monotonic() - started)
+        epoch = SingleTaskEpoch(number, loss, accuracy, time.monotonic() - started)
         epochs.append(epoch)
         if best is None or accuracy > best[0].dev_accuracy:
             best = epoch, Evaluation.of(dev.codes, predicted, data.classes)
@@ -151,4 +151,4 @@ def finetune(
     if best is None:
         raise ValueError("no epoch was run")
     tokens = sum(len(part.tokens.ids) for part in (train, dev)) / (len(train) + len(dev))
-    return Finetuned(tuple(epochs), *best, tokens, time.monotonic() - started)
+    return SingleTaskResult(tuple(epochs), *best, tokens, time.monotonic() - started)

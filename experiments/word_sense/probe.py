@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from encore.encoders import Encoder
 from encore.encoders.text import BlockTokenizer
+from encore.experiments.bench import Say
 from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
 from encore.experiments.word_sense.centroids import SenseCentroids, SenseInventory
 from encore.experiments.word_sense.first_senses import first_senses, read_first_senses
@@ -29,7 +29,6 @@ from encore.pipelines.progress import ProgressDisplay
 QUANTIZERS = (ORIGINAL, "uint8", "sign")
 """What is always measured: the original features, 8 bits and 1 bit (paper, table 4)."""
 
-Say = Callable[[str], None]
 Right = npt.NDArray[np.bool_]
 
 

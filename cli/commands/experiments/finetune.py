@@ -45,9 +45,9 @@ def finetune(
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import print_outcome, progress_line  # noqa: PLC0415
     from encore.experiments.paper import FinetunePlan, run_finetune  # noqa: PLC0415
-    from encore.experiments.training import FinetuneSettings, training_display_for  # noqa: PLC0415
+    from encore.experiments.training import SingleTaskSettings, training_display_for  # noqa: PLC0415
 
-    tuning = FinetuneSettings(
+    tuning = SingleTaskSettings(
         epochs=epochs, batch_size=batch_size, learning_rate=tune_lr, position=pooling, precision=precision
     )
     plan = FinetunePlan(tuning, training_settings(steps, lr, precision, pooling), comma_list(starts))

@@ -61,7 +61,7 @@ class LabelFiles:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledTask:
+class TaskLabels:
     """A task with its stored documents.
 
     Attributes:
@@ -100,7 +100,7 @@ def read_tasks(
     id_column: str = "doc_id",
     label_column: str = "label",
     options: TextOptions = PLAIN_TEXT,
-) -> tuple[LabelledTask, ...]:
+) -> tuple[TaskLabels, ...]:
     """Read and check the labels of every task.
 
     Raises:
@@ -124,7 +124,7 @@ def read_tasks(
     return tuple(_stored(each, train, dev, store) for each, train, dev in read)
 
 
-def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Store) -> LabelledTask:
+def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Store) -> TaskLabels:
     kept, missing = train.partition(store.contains(train.doc_ids))
     not_stored = len(missing)
     if dev is None:
@@ -136,4 +136,4 @@ def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Store) 
     if split.dev is None or len(split.dev) < 2:
         raise DataError(f"task {files.task}: one document to measure on; label more, for an interval takes two")
     split.warn_of_unmeasured()
-    return LabelledTask(files, split.train, split.dev, split.classes, not_stored)
+    return TaskLabels(files, split.train, split.dev, split.classes, not_stored)

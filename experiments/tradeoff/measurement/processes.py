@@ -18,7 +18,9 @@ POLL_SECONDS = 1.0
 Unit = TypeVar("Unit")
 
 
-def run_units(work: Callable[[Unit], None], units: Sequence[Unit], workers: int, watch: Callable[[], None]) -> None:
+def run_in_processes(
+    work: Callable[[Unit], None], units: Sequence[Unit], workers: int, watch: Callable[[], None]
+) -> None:
     """Run ``work`` on every unit; the first error stops all.
 
     A single worker works in this process.

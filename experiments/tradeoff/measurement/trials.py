@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from encore.experiments.bench import CellStore, TaskBench, calibrated
 from encore.experiments.tradeoff.measurement.grid import Setting
-from encore.experiments.tradeoff.measurement.labels import LabelledTask
+from encore.experiments.tradeoff.measurement.labels import TaskLabels
 from encore.featurestore import FeatureSpec, Store
 from encore.featurestore.quantizers import quantizer_from_dict
 from encore.heads import TrainedHead, TrainSettings
@@ -23,7 +23,7 @@ from encore.heads.model import kind_of
 
 
 @dataclass(frozen=True)
-class Bench:
+class Trials:
     """Where cells are measured; small, so that it can be sent to other processes.
 
     Attributes:
@@ -42,8 +42,8 @@ class Bench:
     epochs: int | None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What has been opened stays behind when a bench is sent to another process."""
-        return Bench, (self.store, self.snapshot, self.folder, self.settings, self.queries, self.epochs)
+        """What has been opened stays behind when trials are sent to another process."""
+        return Trials, (self.store, self.snapshot, self.folder, self.settings, self.queries, self.epochs)
 
     @cached_property
     def source(self) -> Store:
@@ -80,32 +80,32 @@ class Bench:
             found = calibrated(self.source, setting.derivation(self.source.spec))
             self.calibrations.put(asdict(setting), found.to_dict())
 
-    def measure(self, unit: HeadUnit) -> None:
-        """Train and measure every head of a unit that is not finished; features are read once and held meanwhile."""
-        bench = TaskBench(self.source, unit.task.train, unit.task.dev, unit.task.classes)
-        for setting in unit.settings:
+    def measure(self, batch: TrialBatch) -> None:
+        """Train and measure every head of a batch that is not finished; features are read once and held meanwhile."""
+        bench = TaskBench(self.source, batch.task.train, batch.task.dev, batch.task.classes)
+        for setting in batch.settings:
             spec = self.spec_of(setting)
             if spec is None:
                 raise ValueError(f"{setting.name} has not been calibrated")
             examples = bench.derive(spec)
-            for seed in unit.seeds:
-                key = head_key(unit.task, setting, seed)
+            for seed in batch.seeds:
+                key = head_key(batch.task, setting, seed)
                 if self.heads.get(key) is None:
                     trained = examples.train_head(self.train_settings(setting, seed))
                     self.heads.put(key, _result(trained, examples.dev))
 
-    def missing(self, unit: HeadUnit) -> HeadUnit:
-        """The settings of a unit that lack a head."""
+    def missing(self, batch: TrialBatch) -> TrialBatch:
+        """The settings of a batch that lack a head."""
         settings = tuple(
             setting
-            for setting in unit.settings
-            if any(self.heads.get(head_key(unit.task, setting, seed)) is None for seed in unit.seeds)
+            for setting in batch.settings
+            if any(self.heads.get(head_key(batch.task, setting, seed)) is None for seed in batch.seeds)
         )
-        return HeadUnit(unit.task, settings, unit.seeds)
+        return TrialBatch(batch.task, settings, batch.seeds)
 
 
 @dataclass(frozen=True, eq=False)
-class HeadUnit:
+class TrialBatch:
     """Heads of one task that a process trains one after the other.
 
     Attributes:
@@ -114,22 +114,22 @@ class HeadUnit:
         seeds: of the heads.
     """
 
-    task: LabelledTask
+    task: TaskLabels
     settings: tuple[Setting, ...]
     seeds: tuple[int, ...]
 
 
-def head_key(task: LabelledTask, setting: Setting, seed: int) -> dict[str, Any]:
+def head_key(task: TaskLabels, setting: Setting, seed: int) -> dict[str, Any]:
     """Key of a head's cell: other labels are other cells."""
     return {"task": task.name, "labels": task.digest, **asdict(setting), "seed": seed}
 
 
-def units_of(tasks: Sequence[LabelledTask], grid: Sequence[Setting], seeds: int) -> Iterator[HeadUnit]:
-    """Units of one task and one layer pooling, those that take longest first."""
+def batches_of(tasks: Sequence[TaskLabels], grid: Sequence[Setting], seeds: int) -> Iterator[TrialBatch]:
+    """Batches of one task and one layer pooling, those that take longest first."""
     for layers in reversed(dict.fromkeys(setting.layers for setting in grid)):
         settings = tuple(setting for setting in grid if setting.layers == layers)
         for task in tasks:
-            yield HeadUnit(task, settings, tuple(range(seeds)))
+            yield TrialBatch(task, settings, tuple(range(seeds)))
 
 
 def right_of(result: Mapping[str, Any]) -> npt.NDArray[np.bool_]:

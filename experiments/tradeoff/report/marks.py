@@ -64,7 +64,7 @@ def _mark(report: TradeoffReport, point: Point, number: int | None) -> Mark:
 
 def quantizer_names(report: TradeoffReport) -> list[str]:
     """Names of the quantizers of the grid, the most bits first."""
-    width = report.bench.source.spec.width
+    width = report.trials.source.spec.width
     names = {setting.quantizer_name: setting.quantizer for setting in report.grid}
     return sorted(names, key=lambda name: -parse_quantizer(names[name]).bytes_per_vector(width))
 

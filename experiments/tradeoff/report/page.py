@@ -14,7 +14,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from encore.experiments.tradeoff.measurement import LabelledTask
+from encore.experiments.tradeoff.measurement import TaskLabels
 from encore.experiments.tradeoff.report.page_panels import legend_of, panels_of
 from encore.experiments.tradeoff.report.page_table import head_of, rows_of
 from encore.experiments.tradeoff.report.parquet_tables import provenance
@@ -82,7 +82,7 @@ def _text(text: str) -> str:
 
 def subtitle(report: TradeoffReport) -> str:
     """When and what was measured, in one sentence."""
-    spec = report.bench.source.spec
+    spec = report.trials.source.spec
     return (
         f"Trade-off report of {report.finished_at[:10]}: {counted(len(report.grid), 'way')} to store the features of "
         f"{spec.encoder.name or spec.encoder.source}, {counted(len(report.tasks), 'task')}, "
@@ -149,7 +149,7 @@ POOLED = {"attention": "by attention", "pair": "by attention over each text of a
 """How a head pools tokens, in words; of stored ``cls`` and ``mean`` there is nothing left to pool."""
 
 
-def _labels(report: TradeoffReport, task: LabelledTask) -> str:
+def _labels(report: TradeoffReport, task: TaskLabels) -> str:
     missing = f"; {task.not_stored:,} labelled documents are not stored" if task.not_stored else ""
     documents = f"{len(task.train):,} documents to train on, {len(task.dev):,} to measure on"
     way = report.poolings(task).get("tokens")

@@ -81,7 +81,7 @@ def cell_table(report: TradeoffReport) -> pa.Table:
         for setting in report.grid:
             for seed in range(report.request.seeds):
                 key = head_key(task, setting, seed)
-                rows.append(key | (report.bench.heads.get(key) or {}))
+                rows.append(key | (report.trials.heads.get(key) or {}))
     return pa.Table.from_pylist([{name: row[name] for name in CELL_SCHEMA.names} for row in rows], schema=CELL_SCHEMA)
 
 
@@ -119,11 +119,11 @@ def point_row(report: TradeoffReport, point: Point) -> dict[str, object]:
 
 def provenance(report: TradeoffReport) -> dict[str, object]:
     """What a report came from: enough to run it again."""
-    spec = report.bench.source.spec
+    spec = report.trials.source.spec
     return {
         "command": report.request.command,
         "store": report.request.store,
-        "snapshot": report.bench.snapshot,
+        "snapshot": report.trials.snapshot,
         "fingerprint": spec.fingerprint,
         "encoder": spec.encoder.name or spec.encoder.source,
         "stored": f"{spec.layers} · {spec.positions} · {spec.quantizer.request}",

@@ -59,7 +59,7 @@ def commands(report: TradeoffReport) -> tuple[str, ...]:
     point = report.recommendation.chosen
     if point is None:
         return ()
-    request, setting, spec = report.request, point.setting, report.bench.source.spec
+    request, setting, spec = report.request, point.setting, report.trials.source.spec
     as_stored = (str(spec.layers), spec.positions, spec.quantizer.request)
     asked = ["--layers", setting.layers, "--positions", setting.positions, "--quantizer", setting.quantizer]
     lines, store = [], request.store
@@ -80,7 +80,7 @@ def commands(report: TradeoffReport) -> tuple[str, ...]:
     words += ["--max-length", str(spec.text.max_length), "--dtype", spec.encoder.compute_dtype]
     words += [] if spec.text.truncation_side == "right" else ["--truncation-side", spec.text.truncation_side]
     words += [] if spec.text.special_tokens else ["--no-special-tokens"]
-    words += ["--pair-column", "PAIR"] if _holds_pairs(report.bench.source) else []
+    words += ["--pair-column", "PAIR"] if _holds_pairs(report.trials.source) else []
     return tuple(shlex.join(line) for line in [*lines, words])
 
 

@@ -25,7 +25,7 @@ from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.quantization import QuantizationGrid, run_quantization
 from encore.experiments.paper.request import ExperimentRequest
 from encore.experiments.training.display import SilentTraining
-from encore.experiments.training.single_task import FinetuneSettings
+from encore.experiments.training.single_task import SingleTaskSettings
 from encore.featurestore import UsageError
 from encore.pipelines.progress import Silent
 from tests.experiments.tiny_tasks import registry
@@ -62,7 +62,7 @@ def all_tasks(asked: ExperimentRequest) -> Outcome:
 
 
 def finetune(asked: ExperimentRequest) -> Outcome:
-    plan = FinetunePlan(FinetuneSettings(epochs=2, learning_rate=1e-3), TRAINING)
+    plan = FinetunePlan(SingleTaskSettings(epochs=2, learning_rate=1e-3), TRAINING)
     return run_finetune(asked, plan, unheard, SilentTraining())
 
 

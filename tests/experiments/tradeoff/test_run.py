@@ -85,7 +85,7 @@ def test_a_cell_is_what_training_on_the_derived_features_gives(
     )
     found = run_tradeoff(asked, silent)
     store = Store.open(str(folder / "rich"))
-    spec = found.bench.spec_of(found.grid[0])
+    spec = found.trials.spec_of(found.grid[0])
     assert spec is not None
     train, dev = (read_labels(f"{folder}/three-{part}.csv") for part in ("train", "dev"))
     floats = {}
@@ -108,7 +108,7 @@ def test_a_cell_is_what_training_on_the_derived_features_gives(
         dev_codes=dev.codes(train.classes),
         settings=TrainSettings(epochs=1),
     )
-    cell = found.bench.heads.get(head_key(found.tasks[0], found.grid[0], 0))
+    cell = found.trials.heads.get(head_key(found.tasks[0], found.grid[0], 0))
     assert cell is not None
     assert head.evaluation is not None
     assert cell["accuracy"] == head.evaluation.accuracy == right_of(cell).mean()

@@ -79,7 +79,7 @@ def test_the_page_has_the_answer_the_figures_and_where_they_come_from(
     page.feed(text)
     assert page.elements.count("tr") == 1 + 8
     assert recommendation_text(report).replace(" %", "\u00a0%") in text
-    assert report.bench.source.spec.fingerprint in text
+    assert report.trials.source.spec.fingerprint in text
     assert "vegaEmbed(" in text
     panels = re.search(r" of (\[.*\])\.entries\(\)", text)
     assert panels is not None
@@ -123,7 +123,7 @@ def test_the_tables_have_their_schemas_and_say_where_they_come_from(
     assert (cells.num_rows, settings.num_rows) == (32, 24)
     origin = json.loads(settings.schema.metadata[b"encore"])
     assert origin["command"] == report.request.command
-    assert origin["fingerprint"] == report.bench.source.spec.fingerprint
+    assert origin["fingerprint"] == report.trials.source.spec.fingerprint
     assert settings["recommended"].to_pylist().count(True) == 3
 
 

@@ -189,9 +189,9 @@ def test_no_name_of_a_report_makes_an_element(
 @pytest.mark.usefixtures("small_library")
 def test_no_name_of_an_encoder_makes_an_element(report: TradeoffReport, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = built(report)
-    spec = report.bench.source.spec
-    source = replace(report.bench.source, spec=replace(spec, encoder=replace(spec.encoder, name=EVIL)))
-    monkeypatch.setitem(vars(report.bench), "source", source)
+    spec = report.trials.source.spec
+    source = replace(report.trials.source, spec=replace(spec, encoder=replace(spec.encoder, name=EVIL)))
+    monkeypatch.setitem(vars(report.trials), "source", source)
     seen = built(report)
     assert seen.shape == plain.shape
     assert seen.text.count(EVIL) == 2

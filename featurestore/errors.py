@@ -15,6 +15,7 @@ EncoreError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 RESTORE = "run encore repair, or restore it from a copy of the store"
 """What to do about a stored object that is missing or damaged: how those StoreErrors end."""
@@ -74,4 +75,13 @@ class CommitConflict(EncoreError):
 
 
 class JobError(EncoreError):
-    """A job ended without doing all that was asked of it."""
+    """A job ended without doing all that was asked of it.
+
+    Attributes:
+        report: of the job; empty where it failed as a whole and wrote none.
+    """
+
+    def __init__(self, message: str, report: Mapping[str, Any] | None = None) -> None:
+        """Say what is left undone."""
+        super().__init__(message)
+        self.report = dict(report or {})

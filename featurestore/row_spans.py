@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.featurestore.documents.ids import key_hashes
-from encore.featurestore.documents.keys import WantedKeys, words
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.documents import WantedKeys, key_hashes, words
+from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.featurestore.store import Store
 

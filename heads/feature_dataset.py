@@ -16,10 +16,10 @@ from torch.utils.data import Dataset
 
 from encore.featurestore.errors import UsageError
 from encore.featurestore.row_spans import RowSpans
-from encore.featurestore.segments.reader import SegmentReader
+from encore.featurestore.segments import SegmentReader
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.featurestore.store import Store
-from encore.heads.labels.table import Labels
+from encore.heads.labels import Labels
 from encore.heads.store_training import partition_stored
 
 Example = tuple[torch.Tensor, int]

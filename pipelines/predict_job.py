@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
 from encore.featurestore import FeatureSpec, UsageError
-from encore.featurestore.common.arguments import settle_fields
-from encore.heads import Scorer
+from encore.featurestore.common import settle_fields
+from encore.heads import Head, Scorer
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.registry import load_heads
+from encore.pipelines.registry import called, load_heads
 from encore.pipelines.registry.prediction_rows import prediction_rows, row_schema
 from encore.tablefiles import PLAIN_TEXT, TextOptions, find_files
 from encore.tablefiles.values import is_blank, is_empty
@@ -32,7 +32,7 @@ class PredictRequest:
 
     Attributes:
         inputs: corpus files, directories and globs; none where texts are given.
-        heads: directories of trained heads, all of the same features.
+        heads: trained heads, or the directories of saved ones, all of the same features.
         encoder: where to load the encoder from; None takes the source that the heads name. Its digests are checked.
         allow_download: fetch an encoder from the hub that the heads alone name.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -47,7 +47,7 @@ class PredictRequest:
     """
 
     inputs: tuple[str, ...]
-    heads: tuple[str, ...]
+    heads: tuple[str | Head, ...]
     encoder: str | None = None
     allow_download: bool = False
     device: str = "auto"
@@ -88,11 +88,11 @@ def predict(request: PredictRequest) -> NewPredictions:
     """
     heads = load_heads(request.heads)
     spec = heads[0].spec
-    for directory, head in zip(request.heads, heads, strict=True):
-        head.require(spec, f"head {directory}", f"head {request.heads[0]}")
+    for given, head in zip(request.heads, heads, strict=True):
+        head.require(spec, called(given), called(request.heads[0]))
         if head.model.of_pairs and (request.columns.pair is None or request.texts):
             raise UsageError(
-                f"head {directory} compares the two texts of pairs; give a file, and name the second's with "
+                f"{called(given)} compares the two texts of pairs; give a file, and name the second's with "
                 "--pair-column"
             )
     found = _given(request, spec)

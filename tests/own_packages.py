@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-NAMES = ("cli", "encoders", "experiments", "featurestore", "heads", "pipelines", "tablefiles", "tests", "benchmarks")
+NAMES = (
+    "api",
+    "cli",
+    "encoders",
+    "experiments",
+    "featurestore",
+    "heads",
+    "pipelines",
+    "tablefiles",
+    "tests",
+    "benchmarks",
+)
 
 
 def write_own_packages(folder: Path) -> None:

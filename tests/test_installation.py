@@ -39,7 +39,7 @@ def files_of_the_packages() -> set[str]:
         for file in (ROOT / name).rglob("*")
         if file.suffix in {".py", ".toml", ".html", ".js"}
     )
-    return {*found, "encore/__init__.py", "encore/py.typed"}
+    return {*found, *(f"encore/{file.name}" for file in (ROOT / "src" / "encore").iterdir() if file.is_file())}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = ("cli", "encoders", "experiments", "featurestore", "heads", "pipelines", "tablefiles")
+PACKAGES = ("api", "cli", "encoders", "experiments", "featurestore", "heads", "pipelines", "tablefiles")
 LOCKS = {file.stem: file.read_text().lower() for file in (ROOT / "requirements").glob("*.txt")}
 LOCKED = re.compile(
     r"^([\w.-]+)==([^\s;]+)(?: ; .*)? \\\n((?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?(?:\n|\Z))+)", re.MULTILINE

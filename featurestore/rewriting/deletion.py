@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,17 @@ class Deletion:
     def snapshot(self) -> int:
         """Number of the snapshot after the deletion."""
         return self.store.version
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for programs."""
+        return {
+            "store": self.store.uri,
+            "snapshot": self.snapshot,
+            "deleted": self.deleted,
+            "not_stored": self.not_stored,
+            "not_stored_ids": list(self.missing),
+            "blocked": self.blocked,
+        }
 
 
 def delete(

@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 import re
-import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -21,14 +20,17 @@ import torch
 from encore.featurestore.common import lazy
 from encore.featurestore.errors import EncoreError, StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
+from encore.featurestore.summary import Summary
 from encore.heads.artefact.document import FORMAT_VERSION, damaged, read_document, read_weights
 from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
 from encore.heads.labels import TrainingIds
 from encore.heads.metrics import Evaluation
 from encore.heads.model import AttentionPooling, HeadModel, PairPooling, kind_of
 from encore.heads.training import TrainedHead
+from encore.tablefiles.names import shown_name
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+CLASSES_SHOWN = 10
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
 
 
@@ -67,8 +69,28 @@ class Head:
         check_task(self.task)
 
     def __repr__(self) -> str:
-        classes = reprlib.repr(self.classes)
-        return f"Head({self.task!r}, classes={classes}, features='{self.spec}', snapshot={self.snapshot})"
+        return self._summary().line()
+
+    def _repr_html_(self) -> str:
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        classes = f"{len(self.classes):,} classes"
+        measured = "not measured" if self.evaluation is None else f"accuracy {self.evaluation.accuracy:.4f} on dev"
+        named = ", ".join(shown_name(name) for name in self.classes[:CLASSES_SHOWN])
+        more = ", …" if len(self.classes) > CLASSES_SHOWN else ""
+        rows: list[tuple[str, object]] = [
+            ("classes", f"{len(self.classes):,}: {named}{more}"),
+            ("features", self.spec),
+            ("pooling", kind_of(self.model.pooling)),
+            ("snapshot", "none" if self.snapshot is None else self.snapshot),
+            ("trained on", f"{self.training.get('documents', 'unknown')} documents"),
+        ]
+        if self.evaluation is not None:
+            low, high = self.evaluation.accuracy_interval
+            documents = f"{self.evaluation.documents:,} documents"
+            rows.append(("accuracy", f"{self.evaluation.accuracy:.4f} ({low:.4f} to {high:.4f}) on {documents} of dev"))
+        return Summary("Head", self.task, (classes, measured, f"{self.spec}"), rows)
 
     @classmethod
     def of(

@@ -11,10 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore.errors import DataError
+from encore.featurestore.summary import Summary
 from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
 from encore.heads.metrics.confusion import Confusion
+from encore.tablefiles.names import shown_name
 
 Interval = tuple[float, float]
+
+CLASSES_SHOWN = 50
+"""Classes that a page has a row for."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,42 @@ class Evaluation:
     def counts(self) -> ClassCounts:
         """Documents by class: right, of the class, predicted as the class."""
         return ClassCounts.of(self.confusion)
+
+    def __repr__(self) -> str:
+        return self._summary().line()
+
+    def __str__(self) -> str:
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        figures = {"accuracy": self.accuracy, "macro F1": self.macro_f1, "MCC": self.mcc}
+        values = {
+            name: _with_interval(value, self.intervals.get(name.lower().replace(" ", "_")))
+            for name, value in figures.items()
+        }
+        rows: list[tuple[str, object]] = [*values.items(), ("majority class", f"{self.majority:.4f}")]
+        rows.append(("documents", f"{self.documents:,} compared"))
+        if self.missing:
+            rows.append(("missing", f"{self.missing:,} labelled, not predicted"))
+        if self.trained_on:
+            rows.append(("trained on", f"{self.trained_on:,} of those compared"))
+        counts = self.counts
+        by_class = list(zip(self.classes, counts.truth, counts.predicted, counts.right, strict=True))
+        if len(by_class) > CLASSES_SHOWN:
+            rows.append(("classes", f"{len(by_class):,}; the first {CLASSES_SHOWN} are shown"))
+        return Summary(
+            kind="Evaluation",
+            name=f"of {self.documents:,} documents",
+            facts=[f"{name} {value}" for name, value in values.items()],
+            rows=rows,
+            columns=("class", "documents", "predicted", "right"),
+            table=[
+                (shown_name(name), *(f"{int(it):,}" for it in numbers)) for name, *numbers in by_class[:CLASSES_SHOWN]
+            ],
+        )
 
     @classmethod
     def of(
@@ -141,3 +182,10 @@ class Evaluation:
             unlabelled=document["unlabelled"],
             trained_on=document["trained_on"],
         )
+
+
+def _with_interval(value: float | None, interval: Interval | None) -> str:
+    """A figure with its interval, as far as they are defined."""
+    if value is None:
+        return "not defined"
+    return f"{value:.4f}" + ("" if interval is None else f" ({interval[0]:.4f} to {interval[1]:.4f})")

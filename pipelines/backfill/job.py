@@ -11,6 +11,7 @@ import apache_beam as beam
 from encore.featurestore import Store
 from encore.featurestore.common import settle_fields
 from encore.featurestore.history import require_records
+from encore.heads import Head
 from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
@@ -23,7 +24,7 @@ from encore.pipelines.predictions import (
     plan_segments,
 )
 from encore.pipelines.progress import ProgressDisplay, Silent
-from encore.pipelines.registry import copy_heads, load_heads
+from encore.pipelines.registry import called, copy_heads, load_heads
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
@@ -36,7 +37,7 @@ class BackfillRequest:
 
     Attributes:
         store: URI of the store.
-        heads: directories of trained heads.
+        heads: trained heads, or the directories of saved ones.
         out: URI of the predictions folder, made where there is none.
         snapshot: number or tag of the snapshot to score; None takes the newest.
         probabilities: keep every class's probability beside the label and its score.
@@ -46,7 +47,7 @@ class BackfillRequest:
     """
 
     store: str
-    heads: tuple[str, ...]
+    heads: tuple[str | Head, ...]
     out: str
     snapshot: int | str | None = None
     probabilities: bool = False
@@ -73,8 +74,8 @@ def backfill(
     device = _device_of(request, local=RunnerChoice.of(beam_options, units=1).workers is not None)
     store = Store.open(request.store, request.snapshot)
     heads = load_heads(request.heads)
-    for directory, head in zip(request.heads, heads, strict=True):
-        head.require(store.spec, f"head {directory}", f"store {store.uri}")
+    for given, head in zip(request.heads, heads, strict=True):
+        head.require(store.spec, called(given), f"store {store.uri}")
     names = [head_name(head) for head in heads]
     require_records(store.objects, store.manifest, store.listed)
     predictions = Predictions.create(request.out, store, probabilities=request.probabilities)

@@ -17,7 +17,7 @@ from encore.featurestore import Store
 from encore.featurestore.segments import BufferPool
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.backfill.device import scoring_on
-from encore.pipelines.flow import look_ahead
+from encore.pipelines.flow import Interruption, look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
 from encore.pipelines.predictions import (
     PredictionFile,
@@ -78,7 +78,8 @@ class ScoreSegments(beam.DoFn):
         """Score segments; whatever goes wrong with one becomes its failure, and the others go on."""
         if self._torch_threads is not None:
             torch.set_num_threads(self._torch_threads)
-        yield from look_ahead(units, self._read, self._score, self._write, ahead=self._ahead(units))
+        with suppress(Interruption):
+            yield from look_ahead(units, self._read, self._score, self._write, ahead=self._ahead(units))
 
     def _ahead(self, units: Sequence[SegmentUnit]) -> int:
         """How many segments are read ahead: from far away as many as hide the way, from a disk none.
@@ -91,6 +92,7 @@ class ScoreSegments(beam.DoFn):
 
     def _read(self, unit: SegmentUnit) -> SegmentWork:
         """Take what is finished, carry over what is still right, read what is to be scored."""
+        self._shared_counts.get().check()
         work = SegmentWork(unit)
         with work.failing("read"):
             work.finished = self._finished(unit)

@@ -19,6 +19,8 @@ from encore.featurestore import FeatureSpec, Quantizer
 from encore.featurestore.quantizers import quantizer_from_dict
 from encore.featurestore.storage import Objects
 from encore.pipelines.encoding.handler import ExtractorHandler
+from encore.pipelines.flow import Interruption
+from encore.pipelines.progress import SharedCounts
 from encore.pipelines.runs import RunFolder, RunnerChoice, run_to_end
 
 
@@ -35,13 +37,14 @@ def calibrate_with_encoder(
         run: folder that takes each pass's result.
         runner: which runner runs it.
     """
-    number = 0
+    shared_counts = SharedCounts(here=runner.workers is not None)
+    counts, number = shared_counts.get(), 0
     while spec.quantizer.calibration_pass() is not None:
         result = f"{run.path}/calibration-{number}.json"
 
         def build(current: FeatureSpec = spec, target: str = result) -> beam.Pipeline:
             pipeline = runner.pipeline()
-            handler = StatisticsHandler(encoder, device, current, runner.cores)
+            handler = StatisticsHandler(encoder, device, current, runner.cores, shared_counts)
             _ = (
                 pipeline
                 | "Sample" >> beam.Create(list(parts))
@@ -52,7 +55,7 @@ def calibrate_with_encoder(
             )
             return pipeline
 
-        run_to_end(build, _wait)
+        run_to_end(build, _wait, counts)
         spec = spec.with_quantizer(quantizer_from_dict(json.loads(run.root.get(result))))
         number += 1
     return spec.quantizer
@@ -69,8 +72,13 @@ class StatisticsHandler(ExtractorHandler):
         statistics = model.spec.quantizer.calibration_pass()
         if statistics is None:
             raise ValueError(f"{model.spec.quantizer.request}: nothing left to measure")
-        for values in model.activations(batch):
-            statistics.update(values)
+        counts = self._shared_counts.get()
+        try:
+            for values in model.activations(batch):
+                counts.check()
+                statistics.update(values)
+        except Interruption:
+            return []
         return [statistics]
 
 

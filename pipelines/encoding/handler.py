@@ -12,20 +12,24 @@ from encore.featurestore import FeatureSpec
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import EncodingCounts
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.flow import FailedUnit, Failure, UnitDocuments, UnitFeatures
+from encore.pipelines.flow import FailedUnit, Failure, Interruption, UnitDocuments, UnitFeatures
 from encore.pipelines.progress import SharedCounts, UnitCounts
 
 
 class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
     """Loads a feature extractor, one a process, shared by its threads; subclasses say what runs through it."""
 
-    def __init__(self, encoder: str, device: str, spec: FeatureSpec, cores: int | None) -> None:
+    def __init__(
+        self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, shared_counts: SharedCounts
+    ) -> None:
         """Name the encoder; nothing is loaded before `load_model` runs on a worker.
 
         ``cores`` are divided among the threads of a process that encode; None leaves torch's threads alone.
+        ``shared_counts`` is told of the documents of a unit while it is encoded, and tells of an interruption.
         """
         super().__init__()
         self._encoder, self._device, self._spec, self._cores = encoder, device, spec, cores
+        self._shared_counts = shared_counts
 
     def load_model(self) -> FeatureExtractor:
         """Load the encoder and see that it is the one that the spec means.
@@ -54,13 +58,6 @@ class EncoderHandler(ExtractorHandler):
     (`with_no_batching`).
     """
 
-    def __init__(
-        self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, shared_counts: SharedCounts
-    ) -> None:
-        """As `ExtractorHandler`; ``shared_counts`` is told of the documents of a unit while it is encoded."""
-        super().__init__(encoder, device, spec, cores)
-        self._shared_counts = shared_counts
-
     def run_inference(
         self,
         batch: UnitDocuments | FailedUnit,
@@ -76,6 +73,8 @@ class EncoderHandler(ExtractorHandler):
             return [UnitFeatures(unit)]
         try:
             return [encode_unit(batch, model, self._shared_counts.get())]
+        except Interruption:
+            return []
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             return [FailedUnit(unit.number, unit.documents_in, Failure.of("encode", error))]
 

@@ -138,7 +138,7 @@ def encode(
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
     expected = corpus.documents - min(len(store), len(corpus.keys))
     run = JobRun("encode", store, folder, corpus.units, corpus.documents, runner, shown, started)
-    read = ReadUnits(store.uri, store.version, request.columns)
+    read = ReadUnits(store.uri, store.version, request.columns, run.shared_counts)
     handler = EncoderHandler(request.encoder, request.device, store.spec, runner.cores, run.shared_counts)
 
     def to_features(groups: beam.PCollection) -> beam.PCollection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import apache_beam as beam
 import pyarrow as pa
@@ -12,15 +13,17 @@ from apache_beam.utils.shared import Shared
 from encore.encoders import DocumentBlock
 from encore.featurestore.common import panics_as_errors
 from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, read_units
-from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitDocuments
+from encore.pipelines.flow import FailedUnit, Failure, Interruption, PlannedUnit, UnitDocuments
 from encore.pipelines.ingestion import Snapshot, settle
+from encore.pipelines.progress import SharedCounts
 
 
 class ReadUnits(beam.DoFn):
     """Work units of one split → UnitDocuments, what the snapshot lacks of each unit, or FailedUnit."""
 
-    def __init__(self, uri: str, version: int, columns: CorpusColumns) -> None:
+    def __init__(self, uri: str, version: int, columns: CorpusColumns, shared_counts: SharedCounts) -> None:
         self._uri, self._version, self._columns = uri, version, columns
+        self._shared_counts = shared_counts
         self._handle = Shared()
 
     def open(self) -> Snapshot:
@@ -37,17 +40,19 @@ class ReadUnits(beam.DoFn):
         Whatever goes wrong with a unit becomes its failure; the rest are then read from anew.
         """
         done = 0
-        while done < len(units):
-            for unit in self._read(units[done:]):
-                done += 1
-                yield unit
-                # Not held while the next one is read.
-                del unit
+        with suppress(Interruption):
+            while done < len(units):
+                for unit in self._read(units[done:]):
+                    done += 1
+                    yield unit
+                    # Not held while the next one is read.
+                    del unit
 
     def _read(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments | FailedUnit]:
         """Up to the first that fails, and that one."""
         reads: Iterator[UnitRead] | None = None
         for unit in units:
+            self._shared_counts.get().check()
             started = time.perf_counter()
             try:
                 with panics_as_errors():

@@ -1,6 +1,7 @@
 """What flows through the graphs of jobs, one work unit at a time, and how the next ones are read ahead."""
 
 from encore.pipelines.flow.failure import LOST, Failure
+from encore.pipelines.flow.interruption import Interruption
 from encore.pipelines.flow.lookahead import look_ahead, read_ahead
 from encore.pipelines.flow.refresh import StoredColumns, refresh_of_segment
 from encore.pipelines.flow.unit_states import (
@@ -17,6 +18,7 @@ __all__ = [
     "LOST",
     "FailedUnit",
     "Failure",
+    "Interruption",
     "PlannedUnit",
     "SettledUnit",
     "StoredColumns",

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from encore.featurestore import FeatureBlock, Store
-from encore.featurestore.segments.buffer_pool import BufferPool
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.segments import BufferPool, SegmentEntry
 from encore.pipelines.flow.lookahead import read_ahead
 
 BLOCK_BYTES = 64 << 20

@@ -16,7 +16,7 @@ from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.quantizers import calibrate
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, check_codec
 from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.flow import FailedUnit, Failure, PlannedUnit, UnitFeatures
+from encore.pipelines.flow import FailedUnit, Failure, Interruption, PlannedUnit, UnitFeatures
 from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
@@ -131,6 +131,8 @@ class DeriveUnit(beam.DoFn):
         """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""
         try:
             yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._shared_counts.get())
+        except Interruption:
+            return
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             yield FailedUnit(unit.number, unit.entry.live, Failure.of("derive", error))
 
@@ -140,6 +142,7 @@ def derive_unit(
     unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: UnitCounts
 ) -> UnitFeatures:
     """The features of a source segment's documents that the snapshot lacks; ``counts`` hears of each block."""
+    counts.check()
     started = time.perf_counter()
     index = source.live_index(unit.entry)
     segment = source.reader(unit.entry).segment

@@ -14,7 +14,7 @@ import pyarrow as pa
 from encore.featurestore import FeatureBlock
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import SegmentEntry
-from encore.pipelines.flow import Failure
+from encore.pipelines.flow import Failure, Interruption
 from encore.pipelines.predictions.files import PredictionFile
 from encore.pipelines.predictions.sources import Sources
 
@@ -116,6 +116,8 @@ class SegmentWork:
         try:
             with panics_as_errors():
                 yield
+        except Interruption:
+            raise
         except Exception as error:  # noqa: BLE001 (becomes the unit's failure, which the job reports and exits 1 for)
             self.failure = Failure.of(stage, error)
 

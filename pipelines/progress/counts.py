@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from threading import Lock
 
-from apache_beam.utils.shared import Shared
+from encore.pipelines.flow import Interruption
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,34 @@ class UnitCounts:
     def __init__(self) -> None:
         self._lock = Lock()
         self._units: dict[int, UnitProgress] = {}
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Nobody waits for the job any more: workers end with the batch that they are at."""
+        self._interrupted = True
+
+    def check(self) -> None:
+        """Raise `Interruption` where nobody waits any more."""
+        if self._interrupted:
+            raise Interruption
 
     def begin(self, unit: int, documents: int = 0) -> None:
-        """A unit is begun, maybe anew, in which so many documents need no work."""
+        """A unit is begun, maybe anew, in which so many documents need no work.
+
+        Raises:
+            Interruption: nobody waits for it.
+        """
+        self.check()
         with self._lock:
             self._units[unit] = UnitProgress(documents)
 
     def add(self, unit: int, documents: int, work: float, tokens: int = 0) -> None:
-        """So much more has passed by in a unit that was begun."""
+        """So much more has passed by in a unit that was begun.
+
+        Raises:
+            Interruption: nobody waits for the rest of it.
+        """
+        self.check()
         with self._lock:
             self._units[unit] = self._units[unit].plus(documents, work, tokens)
 
@@ -71,6 +91,9 @@ class SharedCounts:
     """
 
     def __init__(self, *, here: bool) -> None:
+        # Imported late: bars need none of it, and Beam takes as long as a small training.
+        from apache_beam.utils.shared import Shared  # noqa: PLC0415
+
         self._shared = Shared() if here else None
 
     def get(self) -> UnitCounts:

@@ -21,18 +21,23 @@ COPY_AGAIN = "run encore backfill with this head again, which writes it anew"
 """What to do about a copy that is missing or damaged."""
 
 
-def load_heads(directories: Sequence[str]) -> list[Head]:
-    """Load heads; raises UsageError where none is named, or one twice."""
-    directories = several(directories, "heads")
-    if not directories:
+def load_heads(given: Sequence[str | Head]) -> list[Head]:
+    """Heads, those that are named loaded; raises UsageError where none is given, or one twice."""
+    given = several(given, "heads")
+    if not given:
         raise UsageError("no head is named; give --head HEAD_DIR")
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-        heads = list(pool.map(Head.load, directories))
+        heads = list(pool.map(lambda it: it if isinstance(it, Head) else Head.load(it), given))
     names = [head_name(head) for head in heads]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
     return heads
+
+
+def called(given: str | Head) -> str:
+    """What messages call a head: after its directory, or by its own name."""
+    return f"head {head_name(given) if isinstance(given, Head) else given}"
 
 
 def copy_heads(objects: Objects, heads: Iterable[Head]) -> None:

@@ -75,10 +75,24 @@ def _from_file(file: str, head: str | None) -> HeadPredictions:
         raise UsageError(
             f"{file}: no column {', '.join(sorted(lacking))}; columns there: {', '.join(table.column_names)}"
         )
+    return of_table(table, head, file)
+
+
+def of_table(table: pa.Table, head: str | None, source: str) -> HeadPredictions:
+    """The predictions of one head in a table of `predict`.
+
+    Args:
+        table: with at least ``doc_id``, ``head`` and ``label``.
+        head: as `read_predictions` has it, but no directory.
+        source: what to call the table in the message.
+
+    Raises:
+        UsageError: not exactly one head that is meant.
+    """
     there = sorted(pc.unique(table["head"].cast(pa.string())).to_pylist())
     matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
     if len(matches) != 1:
-        raise UsageError(f"{file}: name one head with --head; heads there: {', '.join(there) or 'none'}")
+        raise UsageError(f"{source}: name one head with --head; heads there: {', '.join(there) or 'none'}")
     rows = table.filter(pc.equal(table["head"].cast(pa.string()), matches[0]))
     # Several heads share a dictionary in a file.
     return HeadPredictions(matches[0], rows, _classes(rows) if len(there) == 1 else None, None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from encore.heads import Scores
-from encore.pipelines.predictions import head_name
-from encore.pipelines.predictions.contents import COLUMNS, PROBABILITIES, prediction_table
-from encore.pipelines.predictions.probabilities import MAP, as_map
+from encore.pipelines.predictions import MAP, PROBABILITIES, as_map, head_name, prediction_table
+from encore.pipelines.predictions.contents import COLUMNS
 
 
 def prediction_rows(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:

@@ -97,6 +97,7 @@ class JobRun:
         run_to_end(
             build,
             watch_units(self.folder, self.name, units, self.documents, self.display, expected=expected, counts=counts),
+            counts,
         )
 
     def outcomes(

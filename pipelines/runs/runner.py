@@ -18,6 +18,7 @@ from apache_beam.runners.runner import create_runner
 from encore.featurestore.common import several
 from encore.featurestore.errors import JobError, UsageError
 from encore.featurestore.storage import masked
+from encore.pipelines.progress import UnitCounts
 from encore.pipelines.runs.memory import share_heaps
 from encore.pipelines.runs.notebook_hook import without_notebook_hook
 
@@ -123,15 +124,19 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[float], bool]], None]) -> None:
+def run_to_end(
+    build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[float], bool]], None], counts: UnitCounts
+) -> None:
     """Build and run a pipeline in a thread of its own, while ``watch`` shows progress in this one.
 
-    Signals reach the main thread, which therefore only watches: Ctrl-C and SIGTERM end the job at once.
+    Signals reach the main thread, which therefore only watches. Ctrl-C and SIGTERM end it at once; what the workers of
+    this process have in hand ends with the batch that they are at, for whoever goes on afterwards, as a notebook does.
 
     Args:
         build: makes the pipeline.
         watch: called once with a function that waits for the job's end, so many seconds at most, and tells whether it
             still runs; returns when it does not.
+        counts: where workers of this process count, and hear of an interruption.
 
     Raises:
         JobError: the pipeline failed; the cause is chained.
@@ -139,7 +144,8 @@ def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[fl
     failures: list[BaseException] = []
     share_heaps()
 
-    def work() -> None:
+    def work(_counts: UnitCounts) -> None:
+        # Held here as well: workers find the interruption in it when nobody else holds it any more.
         try:
             with without_notebook_hook():
                 pipeline = build()
@@ -153,15 +159,19 @@ def run_to_end(build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[fl
         except BaseException as error:  # noqa: BLE001 (handed to the main thread, which raises it)
             failures.append(error)
 
-    thread = Thread(target=work, name="encore-job", daemon=True)
+    thread = Thread(target=work, args=(counts,), name="encore-job", daemon=True)
 
     def running(seconds: float) -> bool:
         thread.join(seconds)
         return thread.is_alive()
 
     thread.start()
-    watch(running)
-    thread.join()
+    try:
+        watch(running)
+        thread.join()
+    except BaseException:
+        counts.interrupt()
+        raise
     if failures:
         first = failures[0]
         if isinstance(first, JobError):

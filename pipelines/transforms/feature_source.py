@@ -9,11 +9,10 @@ from typing import Any
 import apache_beam as beam
 
 from encore.featurestore import FeatureBlock, FeatureSpec, Store
-from encore.featurestore.common.panics import panics_as_errors
-from encore.featurestore.segments.buffer_pool import BufferPool
-from encore.featurestore.segments.entries import SegmentEntry
+from encore.featurestore.common import panics_as_errors
+from encore.featurestore.segments import BufferPool, SegmentEntry
 from encore.pipelines.backfill.groups import groups_of
-from encore.pipelines.flow.lookahead import look_ahead
+from encore.pipelines.flow import look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
 
 

@@ -8,8 +8,8 @@ from os import PathLike
 from typing import Any
 
 from encore.featurestore import StoreError, UsageError
-from encore.featurestore.common.arguments import several
-from encore.featurestore.storage.objects import Objects
+from encore.featurestore.common import several
+from encore.featurestore.storage import Objects
 from encore.heads import Head
 from encore.pipelines.predictions import head_name
 

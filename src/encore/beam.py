@@ -5,7 +5,7 @@
     pipeline | ReadFeatures("features") | ScoreFeatures("trained/topic")
 """
 
-from encore.pipelines.transforms.feature_scores import ScoreFeatures
-from encore.pipelines.transforms.feature_source import ReadFeatures
+from encore.pipelines.transforms import ScoreFeatures
+from encore.pipelines.transforms import ReadFeatures
 
 __all__ = ["ReadFeatures", "ScoreFeatures"]

@@ -2,51 +2,47 @@
 
 # %%
 import apache_beam
+import pyarrow.parquet as pq
 
-from encore.featurestore import Store
-from encore.heads import evaluate_predictions, read_labels
-from encore.heads.store_training import TrainRequest, train_from_store
-from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.predict_job import PredictRequest, predict
-from encore.pipelines.predictions import Predictions
+import encore
 
 hook = apache_beam.pipeline.alter_label_if_ipython
 
 # %% Of several units, so that several threads work; the quantizer is calibrated by a Beam job of its own.
-corpus = ("articles.parquet",)
-encode(EncodeRequest(corpus, "calibrated", encoder="encoder", quantizer="uint8", unit_rows=10, device="cpu"))
+corpus = "articles.parquet"
+encore.encode(corpus, store="calibrated", encoder="encoder", quantizer="uint8", unit_rows=10, device="cpu")
 
 # %%
-encode(EncodeRequest(corpus, "richer", encoder="encoder", quantizer="float16", device="cpu"))
+encore.encode(pq.read_table(corpus), store="richer", encoder="encoder", quantizer="float16", device="cpu")
 
 # %%
-derive(DeriveRequest("richer", "features", quantizer="sign"))
+encore.derive("richer", store="features", quantizer="sign")
 
 # %%
-store = Store.open("features")
+store = encore.open_store("features")
 store
 
 # %%
-labels = read_labels("topics.parquet")
-trained = train_from_store(store, TrainRequest("topic", labels))
-trained.head.save("trained/topic")
-trained
+labels = pq.read_table("topics.parquet")
+head = encore.train(store, labels=labels.slice(0, 30), out="trained/topic")
+head
 
 # %%
-backfill(BackfillRequest("features", ("trained/topic",), "predictions", device="cpu"))
+head.evaluation
 
 # %%
-stored = Predictions.open("predictions").read("topic")
-evaluate_predictions(labels, stored["doc_id"], stored["label"])
+predictions = encore.backfill(store, heads=head, out="predictions", device="cpu")
+predictions
 
 # %%
-predicted = predict(PredictRequest(corpus, ("trained/topic",), device="cpu"))
+predictions.evaluate("topic", labels.slice(30))
+
+# %%
+predicted = encore.predict(inputs=corpus, heads="trained/topic", device="cpu")
 predicted
 
 # %%
-answers = dict(zip(stored["doc_id"].to_pylist(), stored["label"].to_pylist(), strict=True))
-assert dict(zip(predicted.table["doc_id"].to_pylist(), predicted.table["label"].to_pylist(), strict=True)) == answers
+answers = {row["doc_id"]: row["label"] for row in predictions.to_arrow("topic").to_pylist()}
+assert {row["doc_id"]: row["label"] for row in predicted.to_arrow("topic").to_pylist()} == answers
 # What somebody builds for Beam's own interactive runner in the same notebook is labelled as before.
 assert apache_beam.pipeline.alter_label_if_ipython is hook

@@ -22,7 +22,7 @@ from tests.pipelines.jobs import encoder, texts, write_corpus
 ROOT = Path(__file__).parents[2]
 LOOP = Path(__file__).with_name("notebook_loop.py")
 DOCUMENTS = 40
-SHOWN = [*["JobReport"] * 3, "Store", "StoreTraining", "JobReport", "Evaluation", "NewPredictions"]
+SHOWN = [*["Report"] * 3, "Store", "Head", "Evaluation", "Predictions", "Evaluation", "Predicted"]
 
 
 @pytest.fixture
@@ -65,12 +65,13 @@ def test_the_loop_runs_in_a_notebook_and_its_cells_read_well(folder: Path) -> No
     ).execute()
     require_done(folder)
     said = [output for cell in notebook.cells for output in cell.outputs]
-    # Importing Beam and torch is what libraries remark upon; a job says nothing unless it is asked to.
+    # Importing Beam and torch is what libraries remark upon; a job writes no lines, and draws a bar.
     assert not [output for cell in notebook.cells[1:] for output in cell.outputs if output.output_type == "stream"]
-    shown = [output.data["text/plain"] for output in said if output.output_type == "execute_result"]
-    assert [text.partition("(")[0] for text in shown] == SHOWN
-    assert all(len(text) < 1000 for text in shown)
-    assert (
-        shown[3]
-        == f"Store('{folder}/features', snapshot=1, documents={DOCUMENTS}, features='encoder mean:3 tokens sign')"
-    )
+    shown = [output.data for output in said if output.output_type == "execute_result"]
+    assert [data["text/plain"].removeprefix("<").partition(" ")[0] for data in shown] == SHOWN
+    assert all(len(data["text/plain"]) < 300 for data in shown)
+    assert shown[3]["text/plain"] == f"<Store features@1: {DOCUMENTS} documents, mean:3 · tokens · sign>"
+    assert all(data["text/html"].startswith("<div><strong>") for data in shown)
+    bars = [output.data["text/html"] for output in said if output.output_type == "display_data"]
+    assert f"{DOCUMENTS} of {DOCUMENTS} documents" in bars[0]
+    assert all("<progress " in bar for bar in bars)

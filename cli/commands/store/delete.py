@@ -71,16 +71,7 @@ def delete(
         raise UsageError("an id is empty; no document has one")
     done = deletion.delete(Store.open(store), named, block=block, strict=strict)
     if as_json:
-        print_json(
-            {
-                "store": done.store.uri,
-                "snapshot": done.snapshot,
-                "deleted": done.deleted,
-                "not_stored": done.not_stored,
-                "not_stored_ids": list(done.missing),
-                "blocked": done.blocked,
-            }
-        )
+        print_json(done.to_dict())
         return
     shown = ", ".join(done.missing[: deletion.EXAMPLES])
     more = "; --json lists all" if len(done.missing) > deletion.EXAMPLES else ""

@@ -1,0 +1,68 @@
+"""`encore.backfill`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+
+from encore.api.heads import Heads, given_heads
+from encore.api.predictions import Predictions
+from encore.api.progress import display_of
+from encore.api.report import job_report
+from encore.api.store import StoreOrUri, snapshot_of, uri_of
+from encore.featurestore.common import several
+from encore.pipelines.backfill import BackfillRequest
+from encore.pipelines.backfill import backfill as run_backfill
+from encore.pipelines.predictions import Predictions as Folder
+
+
+def backfill(
+    store: StoreOrUri,
+    *,
+    heads: Heads,
+    out: str | PathLike[str],
+    snapshot: int | str | None = None,
+    probabilities: bool = False,
+    device: str = "auto",
+    dtype: str = "float32",
+    check: bool = False,
+    beam_options: str | Sequence[str] = (),
+    progress: bool | None = None,
+) -> Predictions:
+    """Score every stored document with one head or many in one pass; what is scored already is left alone.
+
+    Args:
+        store: a handle, at the snapshot that it shows, or a URI.
+        heads: one head or several, as they are or as the folders that they were saved to.
+        out: folder of predictions, made or brought up to date.
+        snapshot: number or tag of the snapshot to score; the newest, or the one that a handle shows, unless given.
+        probabilities: keep every class's probability beside the label.
+        device: ``auto``, ``cpu`` or ``cuda``, which is an error where there is none.
+        dtype: what a GPU multiplies in: ``float32``, or ``float16``, which is faster and moves probabilities by some
+            0.001.
+        check: read every listed file of these heads as well, and score again what is damaged inside.
+        beam_options: Beam's own options.
+        progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
+
+    Returns:
+        The folder; its ``report`` says what this call did.
+
+    Raises:
+        SpecMismatch: a head was trained on other features than the store holds; nothing is scored.
+        UsageError: a head cannot be read, two are the same, the folder holds another store's predictions, or there is
+            no such device; nothing is scored.
+        JobError: the job failed, or segments of it did.
+    """
+    folder = several(out, "out")[0]
+    request = BackfillRequest(
+        store=uri_of(store),
+        heads=given_heads(heads),
+        out=folder,
+        snapshot=snapshot_of(store, snapshot),
+        probabilities=probabilities,
+        device=device,
+        dtype=dtype,
+        check=check,
+    )
+    done = run_backfill(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
+    return Predictions(Folder.open(folder), job_report("backfill", done.document))

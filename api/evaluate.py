@@ -1,0 +1,71 @@
+"""`encore.evaluate`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from typing import Protocol
+
+from encore.api.tables import Table, labels_of
+from encore.featurestore.common import several
+from encore.heads.artefact import Head
+from encore.heads.metrics import Evaluation, evaluate_predictions
+from encore.pipelines.predictions import head_name
+from encore.pipelines.registry import read_predictions
+from encore.pipelines.registry.head_predictions import HeadPredictions
+from encore.tablefiles import TextOptions
+
+
+class OfHeads(Protocol):
+    """Predictions of one head or several: `encore.Predictions` and `encore.Predicted`."""
+
+    def of_head(self, head: str | None) -> HeadPredictions:
+        """Those of one head, by its task, ``task@digest`` or folder; None where there is one alone."""
+        ...
+
+
+def evaluate(
+    predictions: OfHeads | str | PathLike[str],
+    labels: Table,
+    *,
+    head: str | PathLike[str] | Head | None = None,
+    id_column: str = "doc_id",
+    label_column: str = "label",
+    encoding: str = "utf-8",
+    csv_delimiter: str | None = None,
+    csv_escape: str | None = None,
+) -> Evaluation:
+    """Compare predictions with labels: accuracy, macro F1, MCC and confusion, with 95 % intervals.
+
+    Args:
+        predictions: what `encore.backfill` or `encore.predict` gave, a folder that backfill wrote, or a file that
+            ``encore predict`` wrote.
+        labels: ids and labels: a Parquet, Arrow, JSON or CSV file, or a table in memory.
+        head: which head, where there are several: its task, ``task@digest``, the head, or its folder.
+        id_column: column of the document ids.
+        label_column: column of the labels.
+        encoding: of JSON and CSV files, as Python names it.
+        csv_delimiter: between the cells of CSV; a comma, or in ``.tsv`` files a tab, unless given.
+        csv_escape: what makes a quote part of a quoted CSV cell, as in `encore.encode`.
+
+    Raises:
+        UsageError: no predictions, no such column, or not exactly one head that is meant.
+        DataError: none of the labelled documents is predicted, or a label is no class of the head.
+        StoreError: a file is missing or damaged.
+    """
+    text = TextOptions(encoding, csv_delimiter, csv_escape)
+    found = _found(predictions, head)
+    given = labels_of(labels, id_column, label_column, text, "labels")
+    return evaluate_predictions(
+        given, found.table["doc_id"], found.table["label"], classes=found.classes, trained_on=found.trained_on
+    )
+
+
+def _found(predictions: OfHeads | str | PathLike[str], head: str | PathLike[str] | Head | None) -> HeadPredictions:
+    """The predictions of the one head that is meant, with what is known of it."""
+    name = head_name(head) if isinstance(head, Head) else None if head is None else str(several(head, "head")[0])
+    if isinstance(predictions, (str, PathLike)):
+        found = read_predictions(several(predictions, "predictions")[0], name)
+    else:
+        found = predictions.of_head(name)
+    return replace(found, classes=head.classes, trained_on=head.trained_on) if isinstance(head, Head) else found

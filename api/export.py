@@ -1,0 +1,63 @@
+"""`encore.export`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from os import PathLike
+
+from encore.api.predictions import Predictions
+from encore.api.progress import display_of
+from encore.api.report import Report
+from encore.api.store import StoreOrUri, snapshot_of, uri_of
+from encore.featurestore.common import several
+from encore.heads.artefact import Head
+from encore.pipelines.export import ExportRequest
+from encore.pipelines.export import export as run_export
+from encore.pipelines.predictions import head_name
+from encore.pipelines.progress import Steps
+
+
+def export(
+    predictions: Predictions | str | PathLike[str],
+    *,
+    store: StoreOrUri,
+    out: str | PathLike[str],
+    heads: str | Head | Sequence[str | Head] = (),
+    columns: str | Sequence[str] | None = None,
+    snapshot: int | str | None = None,
+    progress: bool | None = None,
+) -> Report:
+    """Write one Parquet file of all documents with their kept columns, and each head's label, score and probabilities.
+
+    A row for each document of the snapshot, in its order; what a head has not scored yet is null.
+
+    Args:
+        predictions: what `encore.backfill` gave, or its folder.
+        store: the store that was scored: a handle, at the snapshot that it shows, or a URI.
+        out: the file, whose name ends in ``.parquet``, on a disk or in object storage.
+        heads: whose predictions, as tasks, ``task@digest`` or heads; all unless given.
+        columns: kept corpus columns; all unless given, ``()`` for none.
+        snapshot: number or tag of the snapshot; the newest, or the one that a handle shows, unless given.
+        progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
+
+    Returns:
+        What is in the file, and of each head what is not.
+
+    Raises:
+        UsageError: no such store, folder, head or column, the predictions are another store's, or ``out`` cannot be
+            written.
+        StoreError: something stored is missing or damaged.
+    """
+    file = several(out, "out")[0]
+    request = ExportRequest(
+        predictions=predictions.uri if isinstance(predictions, Predictions) else several(predictions, "predictions")[0],
+        store=uri_of(store),
+        out=file,
+        heads=tuple(head_name(it) if isinstance(it, Head) else it for it in several(heads, "heads")),
+        columns=None if columns is None else several(columns, "columns"),
+        snapshot=snapshot_of(store, snapshot),
+    )
+    with Steps(display_of(progress)) as steps:
+        done = run_export(request, lambda count, of: steps.show("export", count, of, "segment"))
+    return Report("export", {"out": file, **asdict(done)})

@@ -1,0 +1,171 @@
+"""`encore.predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from encore.api.evaluate import evaluate
+from encore.api.heads import Heads, given_heads
+from encore.api.tables import ArrowTable, Corpus, Table, corpus_files, is_table, parts_of
+from encore.featurestore.common import several
+from encore.featurestore.summary import Summary
+from encore.heads.artefact import Head
+from encore.heads.metrics import Evaluation
+from encore.pipelines.corpus import CorpusColumns
+from encore.pipelines.dead_letters import dead_letter_table
+from encore.pipelines.predict_job import PredictRequest
+from encore.pipelines.predict_job import predict as run_predict
+from encore.pipelines.predictions import head_name
+from encore.pipelines.registry import load_heads
+from encore.pipelines.registry.head_predictions import HeadPredictions, of_table
+from encore.tablefiles import TextOptions
+
+SHOWN = 10
+"""Predictions that a notebook shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What heads say about new texts.
+
+    Data frames take it as a table: ``polars.DataFrame(predicted)``, ``predicted.to_arrow().to_pandas()``.
+
+    Attributes:
+        table: a row for each text and head: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and
+            ``probabilities`` if asked for, a map from class to probability.
+        rejected: texts that could not be encoded: ``doc_id``, ``file``, ``row``, ``stage``, ``reason``.
+        heads: that predicted.
+    """
+
+    table: pa.Table
+    rejected: pa.Table
+    heads: tuple[Head, ...]
+
+    def __repr__(self) -> str:
+        return self._summary().line()
+
+    def __str__(self) -> str:
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        return self._summary().html()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The table, for whoever speaks Arrow's PyCapsule protocol."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self, head: str | Head | None = None) -> pa.Table:
+        """The table, or the rows of one head: its task, ``task@digest``, or the head.
+
+        Raises:
+            UsageError: no such head.
+        """
+        if head is None:
+            return self.table
+        return self.of_head(head_name(head) if isinstance(head, Head) else head).table
+
+    def evaluate(
+        self, head: str | Head | None, labels: Table, *, id_column: str = "doc_id", label_column: str = "label"
+    ) -> Evaluation:
+        """Compare the predictions of one head with labels, as `encore.evaluate` does.
+
+        Args:
+            head: its task, ``task@digest``, or the head; None where there is one alone.
+            labels: ids and labels: a file, or a table in memory.
+            id_column: column of the document ids.
+            label_column: column of the labels.
+
+        Raises:
+            UsageError: no such head or column.
+            DataError: labels and predictions do not go together.
+        """
+        return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
+
+    def of_head(self, head: str | None) -> HeadPredictions:
+        """The predictions of one head with its classes and training documents; `encore.evaluate` asks for them."""
+        found = of_table(self.table, head, "predictions")
+        known = {head_name(it): it for it in self.heads}[found.head]
+        return replace(found, classes=known.classes, trained_on=known.trained_on)
+
+    def _summary(self) -> Summary:
+        columns = ("doc_id", "head", "label", "score")
+        first = self.table.slice(0, SHOWN).select(columns).to_pylist()
+        rows: list[tuple[str, object]] = [("predictions", f"{self.table.num_rows:,}")]
+        if self.table.num_rows > SHOWN:
+            rows.append(("shown", f"the first {SHOWN}; to_arrow() has all"))
+        if self.rejected.num_rows:
+            reasons = pc.unique(self.rejected["reason"]).to_pylist()
+            rows.append(("rejected", f"{self.rejected.num_rows:,}: {', '.join(reasons[:SHOWN])}"))
+        return Summary(
+            kind="Predicted",
+            name=", ".join(head_name(head) for head in self.heads),
+            facts=[f"{name} {value}" for name, value in rows if name != "shown"],
+            rows=rows,
+            columns=columns,
+            table=[(it["doc_id"], it["head"], it["label"], f"{it['score']:.4f}") for it in first],
+        )
+
+
+def predict(
+    texts: str | Sequence[str] | ArrowTable = (),
+    *,
+    heads: Heads,
+    inputs: Corpus = (),
+    encoder: str | None = None,
+    allow_download: bool = False,
+    device: str = "auto",
+    id_column: str = "doc_id",
+    text_column: str = "text",
+    pair_column: str | None = None,
+    encoding: str = "utf-8",
+    csv_delimiter: str | None = None,
+    csv_escape: str | None = None,
+    probabilities: bool = False,
+) -> Predicted:
+    """Score new text that is in no store, with the encoder that the heads' features came from.
+
+    Args:
+        texts: one text or several, whose ids are their places from 1 on; or a table in memory of ids and texts.
+        heads: one head or several of the same features, as they are or as the folders that they were saved to.
+        inputs: files, folders, globs, URLs or tables in place of texts, as in `encore.encode`.
+        encoder: where the encoder is, if it has moved; its digests are checked.
+        allow_download: fetch the encoder from the hub if the heads name one there.
+        device: ``auto``, ``cpu`` or ``cuda``, which is an error where there is none.
+        id_column: column of the document ids.
+        text_column: column of the texts.
+        pair_column: column of the second texts of pairs.
+        encoding: of JSON and CSV files, as Python names it.
+        csv_delimiter: between the cells of CSV; a comma, or in ``.tsv`` files a tab, unless given.
+        csv_escape: what makes a quote part of a quoted CSV cell, as in `encore.encode`.
+        probabilities: keep every class's probability beside the label.
+
+    Raises:
+        UsageError: texts and files together, no such file or head, heads of different features (`SpecMismatch`), or
+            their encoder would have to be fetched and nobody said so.
+        SpecMismatch: the encoder found is not the one that the heads' features came from.
+        StoreError: a head is damaged.
+    """
+    corpus: Any = inputs
+    if is_table(texts):
+        corpus, texts = (texts, *parts_of(inputs)), ()
+    columns = CorpusColumns(id_column, text_column, pair_column)
+    loaded = tuple(load_heads(given_heads(heads)))
+    with corpus_files(corpus, columns.wanted, here=True) as files:
+        request = PredictRequest(
+            inputs=files,
+            heads=loaded,
+            encoder=encoder,
+            allow_download=allow_download,
+            device=device,
+            columns=columns,
+            probabilities=probabilities,
+            text=TextOptions(encoding, csv_delimiter, csv_escape),
+            texts=several(texts, "texts"),
+        )
+        done = run_predict(request)
+    return Predicted(done.table, dead_letter_table(done.dead), loaded)

@@ -1,0 +1,127 @@
+"""The handle of a folder of predictions."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+import pyarrow as pa
+
+from encore.api.evaluate import evaluate
+from encore.api.report import Report
+from encore.api.tables import Table
+from encore.featurestore.summary import Summary
+from encore.heads.artefact import Head
+from encore.heads.metrics import Evaluation
+from encore.pipelines.predictions import Predictions as Folder
+from encore.pipelines.predictions import head_name
+from encore.pipelines.registry import read_predictions
+from encore.pipelines.registry.head_predictions import HeadPredictions
+
+
+class Predictions:
+    """What heads have said about the documents of a store: a folder that `encore.backfill` keeps up to date.
+
+    It shows the newest version of the folder each time that it is asked.
+
+    Attributes:
+        report: what the backfill did that gave this handle; None where it was opened.
+    """
+
+    def __init__(self, folder: Folder, report: Report | None = None) -> None:
+        """A handle is made by `encore.backfill` and `encore.open_predictions`."""
+        self._folder = folder
+        self.report = report
+
+    @property
+    def uri(self) -> str:
+        """Where the folder lies."""
+        return self._folder.objects.uri
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that have predictions, as ``task@digest``."""
+        return tuple(self._folder.heads())
+
+    def __repr__(self) -> str:
+        return self._summary().line()
+
+    def _repr_html_(self) -> str:
+        return self._summary().html()
+
+    def to_arrow(self, head: str | Head | None = None) -> pa.Table:
+        """All predictions of one head.
+
+        Args:
+            head: its task, ``task@digest``, or the head; may be left out where there is one alone.
+
+        Returns:
+            A row a document: ``doc_id``, ``label``, ``score`` (the label's probability), and ``probabilities`` where
+            these were kept, a list in the order of the head's classes.
+
+        Raises:
+            UsageError: no such head, or several of that task.
+            StoreError: a file is missing or damaged.
+        """
+        return self._folder.read_one(_named(head))[1]
+
+    def addresses(self, head: str | Head | None = None) -> list[str]:
+        """The Parquet files that count, for SQL engines and data frames; of all heads unless one is named."""
+        return self._folder.addresses(_named(head))
+
+    def evaluate(
+        self,
+        head: str | Head | None,
+        labels: Table,
+        *,
+        id_column: str = "doc_id",
+        label_column: str = "label",
+    ) -> Evaluation:
+        """Compare the predictions of one head with labels, as `encore.evaluate` does.
+
+        Args:
+            head: its task, ``task@digest``, or the head; None where there is one alone.
+            labels: ids and labels: a file, or a table in memory.
+            id_column: column of the document ids.
+            label_column: column of the labels.
+
+        Raises:
+            UsageError: no such head or column.
+            DataError: labels and predictions do not go together.
+        """
+        return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
+
+    def of_head(self, head: str | None) -> HeadPredictions:
+        """The predictions of one head with its classes and training documents; `encore.evaluate` asks for them."""
+        return read_predictions(self.uri, head)
+
+    def _summary(self) -> Summary:
+        files = self._folder.files()
+        counts = {
+            name: sum(it.documents for it in files if it.head == name) for name in sorted({it.head for it in files})
+        }
+        probabilities = "of every class" if self._folder.probabilities else "of the label alone"
+        return Summary(
+            kind="Predictions",
+            name=self.uri.rstrip("/").rpartition("/")[2],
+            facts=[f"{name} of {count:,} documents" for name, count in counts.items()],
+            rows=[("predictions", self.uri), ("probabilities", probabilities)],
+            columns=("head", "documents"),
+            table=[(name, f"{count:,}") for name, count in counts.items()],
+        )
+
+
+def open_predictions(predictions: str | PathLike[str]) -> Predictions:
+    """Open a folder of predictions that `encore.backfill` or ``encore backfill`` wrote.
+
+    Args:
+        predictions: a folder, or an ``s3://``, ``gs://`` or ``az://`` URL.
+
+    Raises:
+        UsageError: there are no predictions.
+        StoreError: what the folder says of itself is damaged, or of a newer format.
+    """
+    return Predictions(Folder.open(predictions))
+
+
+def _named(head: str | Head | None) -> str | None:
+    return head_name(head) if isinstance(head, Head) else head

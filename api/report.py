@@ -1,0 +1,131 @@
+"""What a job or an upkeep did: the JSON that the command prints with ``--json``, shown as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from encore.featurestore.common import counted
+from encore.featurestore.errors import JobError
+from encore.featurestore.summary import Summary
+
+NOT_SHOWN = ("fingerprint", "spec", "versions", "seconds", "run", "finished_at", "exit_code", "wall_seconds", "job")
+"""Entries that are for programs."""
+LISTED = 5
+"""Values of a list that are shown."""
+
+
+class Report(Mapping[str, Any]):
+    """What a job did, as a mapping; the entries are those that the command prints with ``--json``.
+
+    ``report["documents"]["encoded"]`` is a number of it, `to_json` all of it; a notebook shows a table.
+
+    Attributes:
+        kind: what was done: ``encode``, ``derive``, ``export``, ``compact``, ``delete`` or ``verify``.
+    """
+
+    def __init__(self, kind: str, document: Mapping[str, Any]) -> None:
+        """Name the job; ``document`` is its JSON."""
+        self.kind = kind
+        self._document = dict(document)
+
+    def __getitem__(self, name: str) -> Any:
+        """An entry."""
+        return self._document[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the entries."""
+        return iter(self._document)
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        return len(self._document)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document."""
+        return dict(self._document)
+
+    def to_json(self) -> str:
+        """Indented JSON."""
+        return json.dumps(self._document, indent=1)
+
+    def __repr__(self) -> str:
+        return self._summary().line()
+
+    def __str__(self) -> str:
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        rows = [(_words(name), shown) for name, value in self.items() if (shown := _shown(name, value))]
+        counts = self.get("documents")
+        if isinstance(counts, Mapping):
+            facts = [f"{count:,} {_words(name)}" for name, count in counts.items() if count]
+        else:
+            facts = [f"{_words(name)} {_value(value)}" for name, value in self.items() if _is_count(value) and value]
+        return Summary("Report", self.kind, facts, rows)
+
+
+def job_report(kind: str, document: Mapping[str, Any]) -> Report:
+    """The report of a job that did all that was asked of it.
+
+    Raises:
+        JobError: it did not: units failed, more documents were refused than may be, or fewer were pruned.
+    """
+    if document["exit_code"]:
+        raise JobError(f"{kind}: {'; '.join(_problems(document))}; the report has the details", document)
+    return Report(kind, document)
+
+
+def _problems(document: Mapping[str, Any]) -> Iterator[str]:
+    """What a job left undone."""
+    failures = document["failures"]
+    if failures:
+        first = next(iter(failures.values()))
+        yield f"{counted(len(failures), 'unit')} failed, for example in {first['stage']}: {first['reason']}"
+    letters = document.get("dead_letters")
+    if letters is not None and not letters["within"]:
+        reasons = ", ".join(f"{count:,} × {reason}" for reason, count in list(letters["reasons"].items())[:LISTED])
+        yield (
+            f"{counted(letters['count'], 'document')} refused ({reasons}), over the limit of {letters['limit']}, "
+            "and nothing was committed: with a higher max_dead_letters the same call only commits"
+        )
+    pruning = document.get("pruning")
+    if pruning is not None and pruning["withheld"]:
+        obstacles = "; ".join(pruning["obstacles"][:LISTED]) or f"over the limit of {pruning['limit']}: see max_pruned"
+        yield f"{counted(pruning['left'], 'document')} not pruned that left the corpus: {obstacles}"
+    damaged = document.get("corpus", {}).get("damaged", 0)
+    if damaged:
+        yield f"{counted(damaged, 'file')} of the corpus cannot be read"
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _shown(name: str, value: object) -> str:
+    """What is shown of an entry; nothing of one that says nothing."""
+    if name in NOT_SHOWN or value is None or value == "" or value is False:
+        return ""
+    if isinstance(value, Mapping):
+        parts = [f"{_words(key)} {shown}" for key, inner in value.items() if inner and (shown := _shown(key, inner))]
+        return ", ".join(parts)
+    return _value(value)
+
+
+def _value(value: object) -> str:
+    if _is_count(value):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        shown = ", ".join(_shown("", it) for it in value[:LISTED])
+        return shown + (f" and {len(value) - LISTED:,} more" if len(value) > LISTED else "")
+    return "yes" if value is True else f"{value}"

@@ -1,0 +1,141 @@
+"""Tables in memory, of any library that speaks Arrow's PyCapsule protocol, as labels, ids and corpora.
+
+pandas, Polars, DuckDB and pyarrow do, and none of them but pyarrow is needed. A `datasets.Dataset` holds an Arrow
+table, and gives it when it is asked for this format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from encore.featurestore.common import several
+from encore.featurestore.errors import UsageError
+from encore.heads.labels import Labels, read_labels
+from encore.tablefiles import TextOptions, Wanted
+
+ROW_GROUP = 8192
+"""Rows of a table that a job reads without the ones before: as many as a work unit of short texts has, or fewer."""
+
+
+VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+
+
+class ArrowTable(Protocol):
+    """Anything with columns that offers itself as an Arrow stream."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+
+Table = str | PathLike[str] | ArrowTable
+"""A table: a file by its path or URL, or a table in memory."""
+Corpus = Table | Sequence[Table]
+"""One or several files, folders and globs, or tables in memory."""
+
+
+def is_table(given: object) -> bool:
+    """Whether something is a table, or a column, in memory."""
+    return hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__") or _is_dataset(given)
+
+
+def arrow_table(given: Any, what: str) -> pa.Table:
+    """A table in memory as an Arrow table.
+
+    Args:
+        given: a table that speaks the protocol.
+        what: what to call it in the message.
+
+    Raises:
+        UsageError: it has no columns.
+    """
+    try:
+        table = pa.table(given.with_format("arrow")[:] if _is_dataset(given) else given)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise UsageError(f"{what}: {type(given).__name__} cannot be read as a table with columns: {reason}") from error
+    return pa.Table.from_arrays([_plain(column) for column in table.columns], table.column_names)
+
+
+def _is_dataset(given: object) -> bool:
+    """Whether something is a `datasets.Dataset`; its rows may be a selection of those of its table."""
+    return all(hasattr(given, name) for name in ("with_format", "column_names", "__getitem__"))
+
+
+def labels_of(given: Table, id_column: str, label_column: str, options: TextOptions, what: str) -> Labels:
+    """Labels of a file or of a table in memory.
+
+    Raises:
+        UsageError, DataError: as `encore.heads.labels.files.read_labels` does.
+    """
+    if is_table(given):
+        return Labels.from_table(arrow_table(given, what), id_column, label_column, what)
+    if not isinstance(given, (str, PathLike)):
+        raise UsageError(f"{what}: a {type(given).__name__} is neither a file nor a table; give a path or a data frame")
+    return read_labels(given, id_column, label_column, options)
+
+
+def column_of(given: Any) -> Any:
+    """Ids as `encore.featurestore.documents.ids.id_array` takes them: a column of any library as an Arrow array."""
+    return pa.chunked_array(given) if hasattr(given, "__arrow_c_stream__") else given
+
+
+def parts_of(corpus: Any) -> tuple[Any, ...]:
+    """The files and tables of a corpus: one by itself, or each of several."""
+    return (corpus,) if is_table(corpus) else several(corpus, "inputs")
+
+
+@contextmanager
+def corpus_files(given: Any, wanted: Wanted, *, here: bool) -> Iterator[tuple[str, ...]]:
+    """The files of a corpus, for as long as a job reads them.
+
+    A table in memory becomes a Parquet file in a temporary folder, with the columns that are read and no others.
+
+    Args:
+        given: files, folders, globs and tables, one or several.
+        wanted: the columns that the job reads.
+        here: whether the job's workers are of this process.
+
+    Raises:
+        UsageError: a table lacks a column, or workers elsewhere could not read it.
+    """
+    parts = parts_of(given)
+    tables = [part for part in parts if is_table(part)]
+    if tables and not here:
+        raise UsageError(
+            "inputs: a table in memory is on this machine alone, and the runner's workers may be on others; "
+            "write it to a file that they can read, and name that"
+        )
+    with TemporaryDirectory(prefix="encore-table-") as folder:
+        numbers = iter(range(1, len(tables) + 1))
+        yield tuple(_written(part, wanted, Path(folder), next(numbers)) if is_table(part) else part for part in parts)
+
+
+def _written(given: Any, wanted: Wanted, folder: Path, number: int) -> str:
+    table = arrow_table(given, "inputs")
+    wanted.require("the table", table.column_names)
+    path = folder / f"table-{number}.parquet"
+    try:
+        pq.write_table(table.select(wanted.names), path, row_group_size=ROW_GROUP, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise UsageError(f"the table: a column is of a type that Parquet has not: {reason}; leave it out") from error
+    return str(path)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as those of files are: Polars has views of texts, also in categories; Arrow computes less with them."""
+    kind = column.type
+    if kind in VIEWS:
+        return column.cast(VIEWS[kind])
+    if pa.types.is_dictionary(kind) and kind.value_type in VIEWS:
+        values = VIEWS[kind.value_type]
+        parts = [pa.DictionaryArray.from_arrays(it.indices, it.dictionary.cast(values)) for it in column.chunks]
+        return pa.chunked_array(parts, pa.dictionary(kind.index_type, values))
+    return column

@@ -1,0 +1,154 @@
+"""`encore.train`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+
+from encore.api.progress import display_of
+from encore.api.store import Store, StoreOrUri, uri_of
+from encore.api.tables import Table, labels_of
+from encore.featurestore.common import counted, several
+from encore.featurestore.errors import UsageError
+from encore.featurestore.storage import Address
+from encore.featurestore.store import Store as Catalogue
+from encore.featurestore.store import read_store
+from encore.heads.artefact import Head, check_folder
+from encore.heads.store_training import LabelCounts, StoreTraining, TrainRequest, train_from_store
+from encore.heads.training import Epoch, Progress, TrainSettings
+from encore.pipelines.progress import Steps
+from encore.tablefiles import TextOptions
+
+logger = logging.getLogger("encore")
+
+
+def train(
+    store: StoreOrUri,
+    labels: Table,
+    *,
+    out: str | PathLike[str] | None = None,
+    task: str | None = None,
+    dev: Table | None = None,
+    dev_share: float = 0.1,
+    id_column: str = "doc_id",
+    label_column: str = "label",
+    encoding: str = "utf-8",
+    csv_delimiter: str | None = None,
+    csv_escape: str | None = None,
+    poolings: str | Sequence[str] = (),
+    attention_heads: int | None = None,
+    queries: int = 1,
+    layer_mix: str = "learned",
+    epochs: int | None = None,
+    learning_rates: float | Sequence[float] = (3e-4,),
+    batch_sizes: int | Sequence[int] = (32,),
+    patience: int | None = None,
+    seeds: int | Sequence[int] = (0,),
+    order_seed: int | None = None,
+    memory: int = 2 << 30,
+    snapshot: int | str | None = None,
+    progress: bool | None = None,
+) -> Head:
+    """Train a head on labelled documents of a store, without the encoder.
+
+    Args:
+        store: a handle, at the snapshot that it shows, or a URI.
+        labels: ids and labels: a Parquet, Arrow, JSON or CSV file, or a table in memory of pandas, Polars, DuckDB,
+            `datasets` or pyarrow. Labelled documents that are not stored are counted in a warning.
+        out: folder that the head is saved to; `encore.Head.save` does it later, and jobs take heads that are not saved.
+        task: name of the task, which predictions bear; the name of ``out`` unless given.
+        dev: labels to measure on, as ``labels``; a share of these is set aside unless given.
+        dev_share: the share; 0 for none.
+        id_column: column of the document ids: text or integers.
+        label_column: column of the labels: text, integers or booleans.
+        encoding: of JSON and CSV files, as Python names it.
+        csv_delimiter: between the cells of CSV; a comma, or in ``.tsv`` files a tab, unless given.
+        csv_escape: what makes a quote part of a quoted CSV cell, as in `encore.encode`.
+        poolings: ``attention``, ``pair``, ``cls`` or ``mean``; attention, over each text where all are pairs, or what
+            suits the stored positions, unless given. Several are tried.
+        attention_heads: the hidden size / 64 unless given.
+        queries: learned queries of attention over all tokens.
+        layer_mix: ``learned`` or ``uniform``: how the layers of ``stack:m`` features are weighed.
+        epochs: passes over the training documents; 8, or more where labels are few, unless given.
+        learning_rates: one, or several to try.
+        batch_sizes: documents a step; one, or several to try.
+        patience: stop after so many epochs that are no better on dev.
+        seeds: the same seed gives the same head; one, or several to try.
+        order_seed: of the order of documents; the first of ``seeds`` unless given.
+        memory: bytes of features to hold in memory; more go to a temporary file.
+        snapshot: number or tag of the snapshot to read; the newest, or the one that a handle shows, unless given.
+        progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
+
+    Returns:
+        The head that did best on dev, with its ``evaluation`` there.
+
+    Raises:
+        UsageError: settings that do not suit the stored features, no such column, or neither ``task`` nor ``out``.
+        DataError: nothing sensible can be trained, such as a document with two labels, or one class alone.
+    """
+    folder = None if out is None else several(out, "out")[0]
+    if task is None and folder is None:
+        raise UsageError("train: the task has no name; give task, or out, whose last folder it is then called after")
+    text = TextOptions(encoding, csv_delimiter, csv_escape)
+    settings = TrainSettings(
+        poolings=several(poolings, "poolings"),
+        attention_heads=attention_heads,
+        queries=queries,
+        layer_mix=layer_mix,
+        epochs=epochs,
+        learning_rates=several(learning_rates, "learning rates"),
+        batch_sizes=several(batch_sizes, "batch sizes"),
+        seeds=several(seeds, "seeds"),
+        order_seed=order_seed,
+        patience=patience,
+    )
+    request = TrainRequest(
+        task=task or Address.parse(str(folder)).name,
+        labels=labels_of(labels, id_column, label_column, text, "labels"),
+        dev=None if dev is None else labels_of(dev, id_column, label_column, text, "dev"),
+        dev_share=dev_share,
+        settings=settings,
+        memory=memory,
+    )
+    if folder is not None:
+        check_folder(folder)
+    with _epochs_shown(progress) as told:
+        result = _trained(store, snapshot, request, told)
+    _remark("labels", result.train)
+    if result.dev is not None:
+        _remark("dev", result.dev)
+    if folder is not None:
+        result.head.save(folder)
+    return result.head
+
+
+def _trained(store: StoreOrUri, snapshot: int | str | None, request: TrainRequest, progress: Progress) -> StoreTraining:
+    """From the snapshot that a handle shows, or from the one that is named."""
+
+    def read(catalogue: Catalogue) -> StoreTraining:
+        return train_from_store(catalogue, request, progress)
+
+    if isinstance(store, Store) and snapshot is None:
+        return read(store.catalogue)
+    return read_store(uri_of(store), snapshot, read)
+
+
+@contextmanager
+def _epochs_shown(progress: bool | None) -> Iterator[Progress]:
+    with Steps(display_of(progress)) as steps:
+
+        def told(epoch: Epoch) -> None:
+            steps.show("train", epoch.number, epoch.epochs, "epoch")
+
+        yield told
+
+
+def _remark(name: str, counts: LabelCounts) -> None:
+    """Warn of labels that were of no use: whoever gave them thinks that they are learned from."""
+    if counts.not_stored:
+        labelled = counted(counts.not_stored, "labelled document")
+        logger.warning("%s: %s without a stored one: %s", name, labelled, counts.examples)
+    if counts.blank:
+        logger.warning("%s: %s without an id or a label", name, counted(counts.blank, "row"))

@@ -25,7 +25,7 @@ from encore.heads.artefact.document import FORMAT_VERSION, damaged, read_documen
 from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
 from encore.heads.labels import TrainingIds
 from encore.heads.metrics import Evaluation
-from encore.heads.model import AttentionPooling, HeadModel, PairPooling, kind_of
+from encore.heads.model import HeadModel, kind_of
 from encore.heads.training import TrainedHead
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -213,15 +213,10 @@ def check_task(task: str) -> None:
 
 def _design(model: HeadModel) -> dict[str, Any]:
     """The shape of a head beyond what its spec and classes say."""
-    pooling = model.pooling
-    attention = pooling.attention if isinstance(pooling, PairPooling) else pooling
-    attention_heads = attention.heads if isinstance(attention, AttentionPooling) else None
     mix = None if model.mix is None else model.mix.kind
-    design = {"pooling": kind_of(pooling), "attention_heads": attention_heads, "layer_mix": mix}
-    # One query goes without saying: heads keep the digest that they had before there could be more.
-    if isinstance(pooling, AttentionPooling) and pooling.queries > 1:
-        design["queries"] = pooling.queries
-    return design
+    design = {"pooling": kind_of(model.pooling), "attention_heads": None, "layer_mix": mix, **model.pooling.design()}
+    # What goes without saying is not said: heads keep the digest that they had before others could be otherwise.
+    return design if model.standard is None else {**design, "standardised": True}
 
 
 def _digest(

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from encore.heads.model import Tensors
 from encore.heads.products import large
-
-Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ import torch
 
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches import DecodingTable, budget_batches
+from encore.heads.batches import Batch, DecodingTable, budget_batches
 from encore.heads.model import HeadModel
 from encore.heads.scoring.device_heads import heads_on
 from encore.heads.scoring.streams import DeviceStreams
-from encore.heads.scoring.vectors import Batch
 
 Positions = npt.NDArray[np.int64]
 

@@ -7,13 +7,13 @@ while one set of heads after the other pools them; the weighted sums of a set ar
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import torch
 
-from encore.heads.model import AttentionPooling, HeadModel, MeanPooling, PairPooling, text_masks
+from encore.heads.batches import Batch
+from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling, Pooling
 from encore.heads.products import ROWS, laid_out, multiply, product, weighted_sums
 
 Mix = tuple[float, ...] | None
@@ -40,31 +40,13 @@ class Scratch(threading.local):
         return self._buffers[name][:size].view(shape)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Decoded features of some documents, padded to the longest.
+FAST = frozenset({AttentionPooling, PairPooling, ClsPooling, MeanPooling})
+"""Poolings that `PooledHeads` knows, each itself and none derived from it."""
 
-    Attributes:
-        rows: (at least documents · tokens, [m,] d) floats, all finite; document i begins at row i · tokens. The rows
-            past the last document are there for products to have few shapes.
-        tokens: of the longest document.
-        lengths: (documents,) tokens of each.
-        first_lengths: (documents,) those before the second text's own; None where no head asks for them.
-    """
 
-    rows: torch.Tensor
-    tokens: int
-    lengths: torch.Tensor
-    first_lengths: torch.Tensor | None
-
-    def __len__(self) -> int:
-        """Number of documents."""
-        return self.lengths.shape[0]
-
-    @property
-    def values(self) -> torch.Tensor:
-        """(documents, tokens, [m,] d)."""
-        return self.rows[: len(self) * self.tokens].view(len(self), self.tokens, *self.rows.shape[1:])
+def can_share(model: HeadModel) -> bool:
+    """Whether `PooledHeads` takes a head."""
+    return type(model.pooling) in FAST and model.standard is None
 
 
 class Pool(Protocol):
@@ -95,17 +77,18 @@ class PooledHeads:
         passes: how often the batches are looked at.
     """
 
-    def __init__(self, models: Sequence[HeadModel], width: int) -> None:
+    def __init__(self, models: Mapping[int, HeadModel], width: int) -> None:
+        """Take heads that `can_share`, each by its place."""
         self._width = width
         self._pools: list[tuple[Mix, list[Pool]]] = []
-        for mix in dict.fromkeys(map(_mix_of, models)):
-            members = [place for place, model in enumerate(models) if _mix_of(model) == mix]
+        for mix in dict.fromkeys(map(_mix_of, models.values())):
+            members = [place for place, model in models.items() if _mix_of(model) == mix]
             pools: list[Pool] = []
             for kind in dict.fromkeys(_kind_of(models[place]) for place in members):
                 alike = {place: models[place] for place in members if _kind_of(models[place]) == kind}
                 pools += _attention_pools(alike) if kind[1] else [_SharedVector(alike)]
             self._pools.append((mix, pools))
-        self.vectors = max(pool.vectors for _, pools in self._pools for pool in pools)
+        self.vectors = max((pool.vectors for _, pools in self._pools for pool in pools), default=1)
         self.passes = sum(len(pools) for _, pools in self._pools)
 
     def __call__(
@@ -120,7 +103,7 @@ class PooledHeads:
         """
         rounded = -(-documents // ROWS) * ROWS
         for mix, pools in self._pools:
-            mixed = batches if mix is None else _mixed(batches, mix)
+            mixed = batches if mix is None else (batch.mixed(batch.rows.new_tensor(mix)) for batch in batches)
             if len(pools) > 1:
                 mixed = list(mixed)
             for pool in pools:
@@ -143,7 +126,7 @@ class _SharedVector:
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
         """Pool a batch into ``out`` (1, documents, d)."""
-        out[0] = self._pooling(batch.values, batch.lengths)
+        out[0] = self._pooling(batch)
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(place of a head, (documents, d)) from pooled (1, documents, d)."""
@@ -175,15 +158,12 @@ class _StackedAttention:
         if self._of_pairs:
             weights = self._of_texts(scores.view(-1, self._heads, 1, len(batch), batch.tokens), batch)
         else:
-            left_out = torch.arange(batch.tokens) >= batch.lengths[:, None]
-            weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), left_out).softmax(dim=-1)
+            weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), batch.padding).softmax(dim=-1)
         weighted_sums(weights, batch.values, out)
 
     def _of_texts(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """(vectors, documents, tokens) weights, text by text, from scores (queries, H, 1, documents, tokens)."""
-        if batch.first_lengths is None:
-            raise ValueError("heads of pairs need the lengths of the first texts")
-        left_out = ~text_masks(batch.tokens, batch.lengths, batch.first_lengths).transpose(0, 1)
+        left_out = ~batch.texts.transpose(0, 1)
         weights = _plus_infinities(scores, left_out).softmax(dim=-1)
         # A document without a second text: the softmax of -inf alone is NaN.
         weights.masked_fill_(left_out, 0.0)
@@ -223,12 +203,6 @@ def _projections_of(pooling: AttentionPooling) -> torch.Tensor:
     return laid_out(pooling.value_weight.detach().view(pooling.heads, -1, pooling.width))
 
 
-def _mixed(batches: Iterable[Batch], mix: tuple[float, ...]) -> Iterator[Batch]:
-    """Batches with one vector of a token's layers."""
-    for batch in batches:
-        yield replace(batch, rows=torch.matmul(batch.rows.new_tensor(mix), batch.rows))
-
-
 def _attention_of(model: HeadModel) -> AttentionPooling | None:
     pooling = model.pooling.attention if isinstance(model.pooling, PairPooling) else model.pooling
     return pooling if isinstance(pooling, AttentionPooling) else None
@@ -238,9 +212,7 @@ def _mix_of(model: HeadModel) -> Mix:
     return None if model.mix is None else tuple(model.mix.weights.tolist())
 
 
-def _kind_of(model: HeadModel) -> tuple[str, int]:
-    """What heads must have in common to be pooled together, and how many attention heads each has."""
+def _kind_of(model: HeadModel) -> tuple[type[Pooling], int]:
+    """What heads must have in common to be pooled together: how they pool, and how many attention heads each has."""
     attention = _attention_of(model)
-    if attention is not None:
-        return "pair" if model.of_pairs else "attention", attention.heads
-    return ("mean" if isinstance(model.pooling, MeanPooling) else "cls"), 0
+    return type(model.pooling), 0 if attention is None else attention.heads

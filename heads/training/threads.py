@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import torch
 
-from encore.heads.batches import Codes, DecodedBatch
+from encore.heads.batches import Batch
+from encore.heads.training.examples import Codes
 
 Reader = TypeVar("Reader")
 Thing = TypeVar("Thing")
@@ -62,9 +63,9 @@ class SharedPasses:
     def run(
         self,
         parts: Sequence[Sequence[Codes]],
-        decode: Callable[[Codes], DecodedBatch],
+        decode: Callable[[Codes], Batch],
         readers: Sequence[Reader],
-        read: Callable[[Reader, DecodedBatch], None],
+        read: Callable[[Reader, Codes, Batch], None],
     ) -> None:
         """Have every reader read every batch, in order.
 
@@ -72,19 +73,19 @@ class SharedPasses:
             parts: batches that are decoded together, each given as the positions of its documents.
             decode: makes a batch of positions.
             readers: who reads.
-            read: what one does with a batch; never called twice at a time for one reader.
+            read: what one does with the positions and the batch; never called twice at a time for one reader.
         """
 
-        def decoded(part: Sequence[Codes]) -> list[DecodedBatch]:
-            with torch.inference_mode():
-                return [decode(documents) for documents in part]
+        def decoded(part: Sequence[Codes]) -> list[tuple[Codes, Batch]]:
+            # Not in inference mode: autograd has no part in what comes of that.
+            with torch.no_grad():
+                return [(documents, decode(documents)) for documents in part]
 
-        def read_all(reader: Reader, part: Sequence[DecodedBatch], before: Future[None] | None = None) -> None:
+        def read_all(reader: Reader, part: Sequence[tuple[Codes, Batch]], before: Future[None] | None = None) -> None:
             if before is not None:
                 before.result()
-            with torch.inference_mode():
-                for batch in part:
-                    read(reader, batch)
+            for documents, batch in part:
+                read(reader, documents, batch)
 
         if self.pool is None:
             for part in parts:

@@ -11,10 +11,10 @@ import numpy as np
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import DataError, UsageError
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches import Codes, Examples
 from encore.heads.metrics import Evaluation
-from encore.heads.model import HeadModel, default_pooling
+from encore.heads.model import POOLINGS, HeadModel, default_pooling
 from encore.heads.training.epochs import Epoch, Progress, still_rising
+from encore.heads.training.examples import Codes, Examples
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
 
@@ -96,8 +96,9 @@ def train_head(
         raise UsageError("a grid of settings needs dev documents to choose by; give --dev")
     if held_out is None and settings.patience is not None:
         raise UsageError("patience needs dev documents to judge an epoch by; give --dev")
-    if any(point.pooling == "pair" for point in points) and spec.positions == "tokens" and not examples.paired.any():
-        raise UsageError("pooling pair: none of the training documents is a pair of texts; pool by attention")
+    paired = [point.pooling for point in points if POOLINGS[point.pooling].of_pairs]
+    if paired and spec.positions == "tokens" and not examples.paired.any():
+        raise UsageError(f"pooling {paired[0]}: none of the training documents is a pair of texts; pool by attention")
     runs = train_grid(examples, held_out, points, settings, progress)
     # The first of equals stays, so that adding points to a grid never changes a tie.
     best = max(runs, key=lambda run: run.best_accuracy)

@@ -20,8 +20,8 @@ from encore.featurestore.calibration_sample import sample_activations
 from encore.featurestore.derivation import Derivation
 from encore.featurestore.quantizers import calibrate, quantizer_from_dict
 from encore.heads import Labels, TrainedHead, TrainSettings, train_head
-from encore.heads.batches import Examples
 from encore.heads.model import kind_of
+from encore.heads.training import Examples
 
 PART_BYTES = 16 << 20
 """Packed bytes that are derived at a time: as floats they may take sixteen times as many."""

@@ -16,7 +16,7 @@ from encore.heads.scoring import device as device_scoring
 from encore.heads.scoring import device_heads
 from encore.heads.scoring import scorer as scoring
 from encore.heads.scoring.device import DeviceScoring
-from encore.heads.scoring.device_heads import PlainHead, StackedHeads, heads_on
+from encore.heads.scoring.device_heads import SingleHead, StackedHeads, heads_on
 from encore.heads.scoring.streams import DeviceStreams
 from tests.heads.building import CLASSES, QUANTIZERS, block_of, by_module, family, head_of, require_of_blocks, spec_of
 
@@ -121,10 +121,10 @@ def test_attention_heads_are_stacked_and_each_other_head_is_by_itself() -> None:
     spec = spec_of()
     heads = [head.model for head in family(spec)]
     made = list(heads_on(dict(enumerate(heads)), CPU, torch.float32))
-    assert sorted(type(one).__name__ for one in made) == ["PlainHead"] * 4 + ["StackedHeads"] * 3
+    assert sorted(type(one).__name__ for one in made) == ["SingleHead"] * 4 + ["StackedHeads"] * 3
     places = [place for one in made for answer in one.answers for place in answer.places]
     assert sorted(places) == list(range(len(heads)))
-    assert [one.answers[0].places for one in made if isinstance(one, PlainHead)] == [(3,), (4,), (5,), (7,)]
+    assert [one.answers[0].places for one in made if isinstance(one, SingleHead)] == [(3,), (4,), (5,), (7,)]
     assert [one.vectors for one in made if isinstance(one, StackedHeads)] == [2, 3, 2]
 
 

@@ -120,7 +120,7 @@ def test_workers_share_heads_that_are_prepared_on_a_device(
         prepared.append(torch.device("cpu"))
         return DeviceScoring(models, spec, prepared[-1])
 
-    monkeypatch.setattr(scorer, "_ProcessorScoring", elsewhere)
+    monkeypatch.setattr(scorer, "ProcessorScoring", elsewhere)
     (tmp_path / "out").rename(tmp_path / "usual")
     report = run_backfill(store, tmp_path, "one", "two", "three", options=("--direct_num_workers=3",))
     assert (report.document["device"], report.document["dtype"]) == ("cpu", "float32")

@@ -15,7 +15,7 @@ from encore.featurestore.common import counted
 from encore.heads import Epoch, Evaluation
 from encore.heads.labels import named
 from encore.heads.model import kind_of
-from encore.heads.store_training import LabelCounts, StoreTraining
+from encore.heads.training import LabelCounts, StoreTraining
 from encore.tablefiles.names import shown_name
 
 POINT = ("pooling", "learning_rate", "batch_size", "seed")

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-import pyarrow as pa
 import safetensors.torch
 import torch
 
@@ -26,10 +22,8 @@ from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, r
 from encore.heads.labels import TrainingIds
 from encore.heads.metrics import Evaluation
 from encore.heads.model import HeadModel, kind_of
-from encore.heads.training import TrainedHead
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,43 +63,6 @@ class Head:
     def __repr__(self) -> str:
         classes = reprlib.repr(self.classes)
         return f"Head({self.task!r}, classes={classes}, features='{self.spec}', snapshot={self.snapshot})"
-
-    @classmethod
-    def of(
-        cls,
-        trained: TrainedHead,
-        task: str,
-        snapshot: int | None = None,
-        doc_ids: pa.Array | pa.ChunkedArray | None = None,
-    ) -> Head:
-        """The artefact of a training.
-
-        Args:
-            trained: what `train_head` gave.
-            task: letters, digits, ``.``, ``_`` and ``-``.
-            snapshot: version of the store that the features came from.
-            doc_ids: of the training documents; None where they are not to be known again.
-        """
-        training = {
-            "settings": trained.settings.to_dict(),
-            "documents": trained.documents,
-            "best": asdict(trained.best),
-            "still_rising": trained.still_rising,
-            "history": [asdict(epoch) for epoch in trained.history],
-            "seconds": round(trained.seconds, 3),
-        }
-        head = cls(
-            task=task,
-            classes=trained.classes,
-            spec=trained.spec,
-            model=trained.model.eval(),
-            snapshot=snapshot,
-            training=training,
-            evaluation=trained.evaluation,
-            versions=_versions(),
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        return head if doc_ids is None else replace(head, trained_on=TrainingIds.of(doc_ids, head.digest))
 
     @lazy
     def digest(self) -> str:
@@ -247,14 +204,3 @@ def _read_model(document: Mapping[str, Any], data: bytes, name: str) -> HeadMode
     except RuntimeError as error:
         raise damaged(name, error) from error
     return model.eval()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            # A checkout that runs without being installed.
-            found[package] = "not installed"
-    return found

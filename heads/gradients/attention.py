@@ -12,13 +12,13 @@ import math
 import torch
 
 from encore.heads.batches import Batch
-from encore.heads.gradients.layer_mix import StackedMix
-from encore.heads.gradients.parameters import StackedLinear, StackedWeights
+from encore.heads.gradients.layer_mix import MixGradients
+from encore.heads.gradients.parameters import LinearGradients, StackParameters
 from encore.heads.model import AttentionPooling, Standardisation
 from encore.heads.products import batched, large, product
 
 
-class StackedAttention:
+class AttentionGradients:
     """`AttentionPooling` for G heads.
 
     Args:
@@ -33,12 +33,12 @@ class StackedAttention:
 
     def __init__(
         self,
-        weights: StackedWeights,
+        weights: StackParameters,
         prefix: str,
         design: AttentionPooling,
         *,
         of_pairs: bool,
-        mix: StackedMix | None,
+        mix: MixGradients | None,
         standard: Standardisation | None,
     ) -> None:
         self._stack, self._prefix = weights, prefix
@@ -52,8 +52,8 @@ class StackedAttention:
         self._query = values["query"].view(len(weights), self._queries, self._width)
         self._keys, self._values = (values[name].view(-1, each, self._width) for name in ("key_weight", "value_weight"))
         self._bias = values["value_bias"][:, None]
-        self._project_query = StackedLinear(weights, prefix + "query_weight", prefix + "query_bias")
-        self._project_output = StackedLinear(weights, prefix + "output_weight", prefix + "output_bias")
+        self._project_query = LinearGradients(weights, prefix + "query_weight", prefix + "query_bias")
+        self._project_output = LinearGradients(weights, prefix + "output_weight", prefix + "output_bias")
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """(G, documents, N · U, d); what `backward` needs is kept."""
@@ -143,6 +143,6 @@ class StackedAttention:
         gradients = turned * right if right.shape[1] == 1 else batched(turned, right)
         self._stack.take_all(self._prefix + name, gradients.view(-1, self._width, self._width))
 
-    def _columns(self, mix: StackedMix, texts: int) -> torch.Tensor:
+    def _columns(self, mix: MixGradients, texts: int) -> torch.Tensor:
         """(m, J · texts): each layer's weight in each column."""
         return mix.columns(self._heads * self._queries * texts)

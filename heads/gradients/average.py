@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 
 from encore.heads.batches import Batch
-from encore.heads.gradients.layer_mix import StackedMix
+from encore.heads.gradients.layer_mix import MixGradients
 from encore.heads.model import ClsPooling, MeanPooling, Standardisation
 
 
-class StackedAverage:
+class AverageGradients:
     """`ClsPooling` or `MeanPooling` for G heads: one pooled vector for all of them, but for the mix of the layers.
 
     Args:
@@ -22,7 +22,7 @@ class StackedAverage:
     """
 
     def __init__(
-        self, stack: int, pooling: ClsPooling | MeanPooling, mix: StackedMix | None, standard: Standardisation | None
+        self, stack: int, pooling: ClsPooling | MeanPooling, mix: MixGradients | None, standard: Standardisation | None
     ) -> None:
         self._stack = stack
         self._pooling = pooling

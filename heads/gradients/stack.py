@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from encore.heads.batches import Batch
-from encore.heads.gradients.attention import StackedAttention
-from encore.heads.gradients.average import StackedAverage
-from encore.heads.gradients.classifier import StackedClassifier
-from encore.heads.gradients.layer_mix import LOGITS, StackedMix
-from encore.heads.gradients.parameters import StackedWeights
+from encore.heads.gradients.attention import AttentionGradients
+from encore.heads.gradients.average import AverageGradients
+from encore.heads.gradients.classifier import ClassifierGradients
+from encore.heads.gradients.layer_mix import LOGITS, MixGradients
+from encore.heads.gradients.parameters import StackParameters
 from encore.heads.model import (
     AttentionPooling,
     ClsPooling,
@@ -38,15 +38,15 @@ class HeadStack:
 
     def __init__(
         self,
-        weights: StackedWeights,
+        weights: StackParameters,
         design: HeadModel,
         generators: Sequence[torch.Generator],
         standard: Standardisation | None = None,
     ) -> None:
-        self._mix = StackedMix(weights) if LOGITS in weights.values else None
+        self._mix = MixGradients(weights) if LOGITS in weights.values else None
         self._pooling = STACKED[type(design.pooling)](weights, design.pooling, self._mix, standard)
         self._of_pairs = design.of_pairs
-        self._classifier = StackedClassifier(weights, design.classifier.dropout, generators)
+        self._classifier = ClassifierGradients(weights, design.classifier.dropout, generators)
 
     def learn(self, batch: Batch, targets: torch.Tensor) -> torch.Tensor:
         """The mean loss (G,) of each head over a batch, dropout included; their gradients are handed on.
@@ -86,28 +86,30 @@ class HeadStack:
         return torch.stack([of_u + of_distance + of_product * v, of_v - of_distance + of_product * u], dim=2)
 
 
-Stacked = StackedAttention | StackedAverage
+Stacked = AttentionGradients | AverageGradients
 
 
 def _attention(
-    weights: StackedWeights, pooling: AttentionPooling, mix: StackedMix | None, standard: Standardisation | None
+    weights: StackParameters, pooling: AttentionPooling, mix: MixGradients | None, standard: Standardisation | None
 ) -> Stacked:
-    return StackedAttention(weights, "pooling.", pooling, of_pairs=False, mix=mix, standard=standard)
+    return AttentionGradients(weights, "pooling.", pooling, of_pairs=False, mix=mix, standard=standard)
 
 
 def _pair(
-    weights: StackedWeights, pooling: PairPooling, mix: StackedMix | None, standard: Standardisation | None
+    weights: StackParameters, pooling: PairPooling, mix: MixGradients | None, standard: Standardisation | None
 ) -> Stacked:
-    return StackedAttention(weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix, standard=standard)
+    return AttentionGradients(
+        weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix, standard=standard
+    )
 
 
 def _average(
-    weights: StackedWeights,
+    weights: StackParameters,
     pooling: ClsPooling | MeanPooling,
-    mix: StackedMix | None,
+    mix: MixGradients | None,
     standard: Standardisation | None,
 ) -> Stacked:
-    return StackedAverage(len(weights), pooling, mix, standard)
+    return AverageGradients(len(weights), pooling, mix, standard)
 
 
 STACKED: Mapping[type[Pooling], Callable[..., Stacked]] = {

@@ -56,7 +56,7 @@ class Pooling(nn.Module):
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pool a batch of one vector a token to (documents, vectors · d).
 
-        Positions from a document's length on may hold any finite number and change nothing.
+        Positions from a document's length on may hold any finite number and change nothing; others read the same batch.
         """
         raise NotImplementedError
 

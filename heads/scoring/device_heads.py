@@ -13,7 +13,7 @@ from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, HeadModel
 from encore.heads.scoring.plain import PlainHead
 
-TOGETHER = 2048
+DEVICE_ROWS = 2048
 """Attention heads, over all queries, whose products are one, unless a single head has more: a hundred heads of 16."""
 
 
@@ -44,7 +44,7 @@ class DeviceHeads(Protocol):
         """For each of `answers` float32 (heads, documents, classes) probabilities of a batch."""
 
 
-class StackedHeads:
+class AttentionSet:
     """Attention heads of one number of attention heads H and of queries N: G heads, with V = G·N·H vectors together.
 
     The folded queries are one product with the tokens, the weighted sums a batch of one for each document, the value
@@ -128,10 +128,10 @@ def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch
             yield SingleHead(place, model, device)
     for (heads, queries), alike in shapes.items():
         places = list(alike)
-        sets = -(-len(places) // max(1, TOGETHER // (heads * queries)))
+        sets = -(-len(places) // max(1, DEVICE_ROWS // (heads * queries)))
         # As even as can be: how many documents are scored at a time depends on the largest.
         for start, stop in pairwise(len(places) * number // sets for number in range(sets + 1)):
-            yield StackedHeads({place: alike[place] for place in places[start:stop]}, device, dtype)
+            yield AttentionSet({place: alike[place] for place in places[start:stop]}, device, dtype)
 
 
 def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

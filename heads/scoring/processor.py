@@ -20,8 +20,9 @@ from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import BATCH_FLOATS, Batch, budget_batches, decode, rows_of_budget
 from encore.heads.model import AttentionPooling, HeadModel, PairPooling, compare_texts
 from encore.heads.products import laid_out, multiply
+from encore.heads.scoring.buffers import Scratch
+from encore.heads.scoring.head_groups import HeadGroups, can_share
 from encore.heads.scoring.plain import PlainHead
-from encore.heads.scoring.vectors import PooledHeads, Scratch, can_share
 
 Positions = npt.NDArray[np.int64]
 
@@ -47,7 +48,7 @@ class ProcessorScoring:
         self._spec = spec
         fast = {place: model for place, model in enumerate(models) if can_share(model)}
         with torch.inference_mode():
-            self._pooled = PooledHeads(fast, spec.width)
+            self._pooled = HeadGroups(fast, spec.width)
             self._classifiers = {place: _FoldedClassifier.of(model) for place, model in fast.items()}
             self._plain = {
                 place: PlainHead(model, torch.device("cpu")) for place, model in enumerate(models) if place not in fast

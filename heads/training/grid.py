@@ -22,7 +22,7 @@ from encore.heads.training.plain import PlainTrial
 from encore.heads.training.settings import Point, TrainSettings
 from encore.heads.training.stacks import StackedTrial
 from encore.heads.training.standardisation import standardisation_of
-from encore.heads.training.threads import TOGETHER, SharedPasses, in_parts
+from encore.heads.training.threads import BATCHES_A_TURN, ThreadedPasses, in_parts
 from encore.heads.training.trial import Trial
 
 ORDER = 0x6F72646572
@@ -47,7 +47,7 @@ def train_grid(
     Raises:
         UsageError: one of them diverged, or cannot be built over these features.
     """
-    with SharedPasses.on_threads(len(points)) as passes:
+    with ThreadedPasses.on_threads(len(points)) as passes:
         designs = passes.for_each(points, lambda point: _design(train, point, settings))
         pooled = {point.pooling: design for point, (design, _) in zip(points, designs, strict=True)}
         standards = {
@@ -100,7 +100,7 @@ class _Training:
 
     train: Examples
     dev: Examples | None
-    passes: SharedPasses
+    passes: ThreadedPasses
     settings: TrainSettings
     progress: Progress | None
 
@@ -153,7 +153,7 @@ class _Training:
     ) -> None:
         mix = learners[0].trials[0].design.mix
         of_pairs = any(learner.trials[0].design.of_pairs for learner in learners)
-        parts = in_parts(batches, examples.decoded_floats, TOGETHER if len(learners) > 1 else 1)
+        parts = in_parts(batches, examples.decoded_floats, BATCHES_A_TURN if len(learners) > 1 else 1)
         self.passes.run(parts, lambda documents: examples.batch(documents, mix, of_pairs=of_pairs), learners, read)
 
     def _end_epoch(self, trial: Trial, number: int, epochs: int, predicted: Codes | None, seconds: float) -> None:

@@ -28,7 +28,7 @@ def share_of_rate(step: int, steps: int, warmup: float) -> float:
     return (step + 1) / rising if step < rising else (steps - step) / max(1, steps - rising)
 
 
-class HeadOptimizer:
+class FusedAdamW:
     """AdamW with a linear warm-up to a learning rate and a linear decay to zero.
 
     `torch.optim.AdamW` takes all gradients at the end of a step. This one takes each as soon as it is there, by the

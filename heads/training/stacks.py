@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from encore.heads.batches import Batch
-from encore.heads.gradients import HeadStack, StackedWeights
+from encore.heads.gradients import HeadStack, StackParameters
 from encore.heads.model import HeadModel, Standardisation
-from encore.heads.training.optimizer import HeadOptimizer
+from encore.heads.training.optimizer import FusedAdamW
 from encore.heads.training.settings import Point, TrainSettings
 from encore.heads.training.trial import Trial
 
@@ -34,7 +34,7 @@ class StackedTrial(Trial):
         steps: int,
     ) -> None:
         super().__init__(point, design, standard, generator, settings)
-        self.optimizer = HeadOptimizer(self.values, settings, point.learning_rate, steps)
+        self.optimizer = FusedAdamW(self.values, settings, point.learning_rate, steps)
 
 
 class TrialStack:
@@ -63,13 +63,13 @@ class TrialStack:
         return self._stack.logits(batch)
 
 
-def side_by_side(trials: Sequence[StackedTrial]) -> StackedWeights:
+def side_by_side(trials: Sequence[StackedTrial]) -> StackParameters:
     """The parameters of trials of one design as a stack; the trials' own become a part of it."""
     values = {name: torch.stack([trial.values[name] for trial in trials]) for name in trials[0].values}
     for place, trial in enumerate(trials):
         for name, value in values.items():
             trial.values[name] = value[place]
-    return StackedWeights(values, [trial.optimizer.take for trial in trials])
+    return StackParameters(values, [trial.optimizer.take for trial in trials])
 
 
 def in_stacks(trials: Sequence[StackedTrial]) -> list[Sequence[StackedTrial]]:

@@ -20,7 +20,7 @@ from encore.heads.training.examples import Examples
 SAMPLE = 4096
 """Documents that mean and deviation are taken from, at most: every k-th one."""
 
-LEAST = 0.5
+LEAST_DEVIATION = 0.5
 """The least deviation, in the median of all. A sign bit that is nearly always set has next to none, and would outweigh
 all others in the few tokens where it is not: with 1e-9, SST-2 at ``sign`` fell from 78 to 64 % (500 labels)."""
 
@@ -45,7 +45,7 @@ def standardisation_of(examples: Examples, design: HeadModel) -> Standardisation
     moving = deviation[deviation > ROUNDING * (squares / count).sqrt()]
     # Were most of them still, the median of all would be none, and rounding would be blown up to a feature.
     usual = deviation if 2 * len(moving) > len(deviation) else moving
-    least = LEAST * float(usual.median()) if len(moving) else math.inf
+    least = LEAST_DEVIATION * float(usual.median()) if len(moving) else math.inf
     return Standardisation(mean.float(), (1 / deviation.clamp(min=least)).float())
 
 

@@ -14,10 +14,10 @@ from encore.heads.batches import Batch
 from encore.heads.training.examples import Codes
 
 Reader = TypeVar("Reader")
-Thing = TypeVar("Thing")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-TOGETHER = 8
+BATCHES_A_TURN = 8
 """Batches that a reader has before the next one has its turn, where there are several: what a reader works with stays
 in the processor's caches meanwhile."""
 
@@ -26,7 +26,7 @@ PART_FLOATS = 1 << 23
 
 
 @dataclass(frozen=True)
-class SharedPasses:
+class ThreadedPasses:
     """Passes of readers over batches; which thread does what changes nothing in what they read, or in which order.
 
     Attributes:
@@ -37,7 +37,7 @@ class SharedPasses:
 
     @classmethod
     @contextmanager
-    def on_threads(cls, readers: int) -> Iterator[SharedPasses]:
+    def on_threads(cls, readers: int) -> Iterator[ThreadedPasses]:
         """As many threads as torch may use, but no more than there are readers.
 
         Each keeps to itself: a step is a millisecond of small products. Two threads of one product gain nothing on an
@@ -56,7 +56,7 @@ class SharedPasses:
         finally:
             torch.set_num_threads(before)
 
-    def for_each(self, things: Sequence[Thing], make: Callable[[Thing], Made]) -> list[Made]:
+    def for_each(self, things: Sequence[Item], make: Callable[[Item], Result]) -> list[Result]:
         """What is made of each thing, in order."""
         return [make(thing) for thing in things] if self.pool is None else list(self.pool.map(make, things))
 

@@ -59,7 +59,7 @@ def test_it_trains_and_is_the_same_head_when_it_is_read_back(pooling: str, layer
     dev, dev_codes = told_by_every_token(found.spec, 60, seed=1)
     predicted = Examples(dev, dev_codes, found.spec, len(CLASSES)).predict(found.model)
     assert float((predicted == dev_codes).mean()) == found.evaluation.accuracy
-    head = Head.of(found, "task")
+    head = found.head("task")
     head.save(tmp_path / "head")
     loaded = Head.load(tmp_path / "head")
     assert loaded.digest == head.digest
@@ -74,11 +74,11 @@ def test_it_trains_and_is_the_same_head_when_it_is_read_back(pooling: str, layer
     ("pooling", "kept"), [("max", False), ("gate", True), ("ends", True), ("text-means", False), ("negative", False)]
 )
 def test_a_head_standardises_its_tokens_ever_after_where_that_cannot_be_folded_away(pooling: str, kept: bool) -> None:
-    head = Head.of(trained(pooling), "task")
+    head = trained(pooling).head("task")
     files = head.to_files()
     assert json.loads(files["head.json"])["design"].get("standardised", False) is kept
     assert (b"standard.mean" in files["weights.safetensors"]) is kept
-    plain = Head.of(trained(pooling, standardise=False), "task")
+    plain = trained(pooling, standardise=False).head("task")
     assert "standardised" not in json.loads(plain.to_files()["head.json"])["design"]
     assert plain.digest != head.digest
 
@@ -86,7 +86,7 @@ def test_a_head_standardises_its_tokens_ever_after_where_that_cannot_be_folded_a
 @pytest.mark.parametrize("pooling", TOYS)
 def test_the_same_seed_gives_the_same_head_and_torchs_generator_stays_where_it_is(pooling: str) -> None:
     before = torch.random.get_rng_state()
-    first, second = (Head.of(trained(pooling), "task") for _ in range(2))
+    first, second = (trained(pooling).head("task") for _ in range(2))
     assert first.digest == second.digest
     assert torch.equal(before, torch.random.get_rng_state())
 

@@ -5,7 +5,7 @@ import apache_beam
 
 from encore.featurestore import Store
 from encore.heads import evaluate_predictions, read_labels
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive

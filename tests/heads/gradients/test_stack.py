@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from encore.heads.batches.batch import Batch
-from encore.heads.gradients.parameters import StackedWeights
+from encore.heads.gradients.parameters import StackParameters
 from encore.heads.gradients.stack import HeadStack
 from encore.heads.model.network import HeadModel
 from encore.heads.model.standardisation import Standardisation
@@ -75,7 +75,7 @@ def stack_of(models: Sequence[HeadModel], standard: Standardisation | None = Non
     values = {name: torch.stack([own[name].detach() for own in parameters]) for name in parameters[0]}
     gradients = [Gradients() for _ in models]
     generators = [torch.Generator().manual_seed(seed) for seed in range(len(models))]
-    return HeadStack(StackedWeights(values, gradients), models[0], generators, standard), gradients
+    return HeadStack(StackParameters(values, gradients), models[0], generators, standard), gradients
 
 
 @pytest.fixture(params=[False, True], ids=["by torch", "by NumPy"])

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from encore.featurestore import StoreError, UsageError
 from encore.heads import TrainedHead, TrainSettings, train_head
-from encore.heads.artefact.head import Head
 from encore.heads.batches.batch import Batch
 from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.pair import PairPooling
@@ -119,4 +118,4 @@ class TestTraining:
 
 
 def design(trained: TrainedHead) -> str:
-    return str(Head.of(trained, "task").to_files()["head.json"].decode().split('"pooling": "')[1].split('"')[0])
+    return str(trained.head("task").to_files()["head.json"].decode().split('"pooling": "')[1].split('"')[0])

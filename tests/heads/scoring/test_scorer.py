@@ -17,7 +17,7 @@ from encore.heads import Head, HeadModel, Scorer
 from encore.heads.batches import decoding, sampler
 from encore.heads.batches.decoding import pad
 from encore.heads.products import openblas
-from encore.heads.scoring import processor, vectors
+from encore.heads.scoring import head_groups, processor
 from tests.heads.building import (
     CLASSES,
     LENGTHS,
@@ -53,7 +53,7 @@ def test_every_head_of_one_pass_says_what_its_module_says(quantizer: str, layers
             patch.setattr(processor, "GROUP_DOCUMENTS", 7)
             patch.setattr(processor, "KEPT_FLOATS", 2 * 16 * 40)
             # Attention heads are pooled a few at a time, and one of them alone.
-            patch.setattr(vectors, "TOGETHER", 2)
+            patch.setattr(head_groups, "ATTENTION_ROWS", 2)
             results = Scorer(heads, spec).score(block)
         assert [scores.head for scores in results] == heads
         for head, scores in zip(heads, results, strict=True):

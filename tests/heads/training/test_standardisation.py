@@ -14,7 +14,7 @@ from encore.heads.model.standardisation import Standardisation
 from encore.heads.training.examples import Examples
 from encore.heads.training.grid import train_grid
 from encore.heads.training.learners import learners_of
-from encore.heads.training.standardisation import LEAST, SAMPLE, standardisation_of
+from encore.heads.training.standardisation import LEAST_DEVIATION, SAMPLE, standardisation_of
 from tests.heads.building import block_of, learnable, spec_of
 
 
@@ -27,7 +27,7 @@ def standard_of(block: FeatureBlock, spec: FeatureSpec, pooling: str) -> Standar
 def require(standard: Standardisation, vectors: np.ndarray) -> None:
     """That mean and scale are those of vectors (vectors, d)."""
     deviation = vectors.std(axis=0)
-    least = LEAST * np.sort(deviation)[(len(deviation) - 1) // 2]
+    least = LEAST_DEVIATION * np.sort(deviation)[(len(deviation) - 1) // 2]
     np.testing.assert_allclose(standard.mean.numpy(), vectors.mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(standard.scale.numpy(), 1 / np.maximum(deviation, least), rtol=1e-4)
 
@@ -82,7 +82,7 @@ def test_where_most_dimensions_never_move_rounding_is_not_blown_up(still: float,
     block.packed[:, 4:] = still
     scale = standard_of(block, spec, pooling).scale
     deviations = (1 / scale[:4]).sort().values
-    torch.testing.assert_close(1 / scale[4:], (LEAST * deviations[1]).expand(spec.width - 4))
+    torch.testing.assert_close(1 / scale[4:], (LEAST_DEVIATION * deviations[1]).expand(spec.width - 4))
     block.packed[:] = still
     assert torch.equal(standard_of(block, spec, pooling).scale, torch.zeros(spec.width))
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from encore.heads.batches.batch import Batch
 from encore.heads.training.examples import Codes
-from encore.heads.training.threads import PART_FLOATS, SharedPasses, in_parts
+from encore.heads.training.threads import PART_FLOATS, ThreadedPasses, in_parts
 
 
 class Reader:
@@ -42,11 +42,11 @@ def batches_of(count: int) -> list[Codes]:
 
 
 @contextmanager
-def passes_on(threads: int, readers: int) -> Iterator[SharedPasses]:
+def passes_on(threads: int, readers: int) -> Iterator[ThreadedPasses]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with SharedPasses.on_threads(readers) as passes:
+        with ThreadedPasses.on_threads(readers) as passes:
             yield passes
     finally:
         torch.set_num_threads(before)

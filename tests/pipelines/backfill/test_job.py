@@ -17,7 +17,7 @@ from encore.featurestore.storage.objects import Objects
 from encore.heads import Head, HeadModel, Labels, Scorer, TrainSettings
 from encore.heads.scoring import scorer
 from encore.heads.scoring.device import DeviceScoring
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.ingestion.job import JobReport

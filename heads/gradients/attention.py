@@ -14,18 +14,16 @@ import torch
 from encore.heads.batches import Batch
 from encore.heads.gradients.layer_mix import MixGradients
 from encore.heads.gradients.parameters import LinearGradients, StackParameters
-from encore.heads.model import AttentionPooling, Standardisation
+from encore.heads.model import AttentionPooling, PairPooling, Standardisation
 from encore.heads.products import batched, large, product
 
 
 class AttentionGradients:
-    """`AttentionPooling` for G heads.
+    """`AttentionPooling` or `PairPooling` for G heads.
 
     Args:
         weights: of the heads.
-        prefix: of the names of the pooling's parameters.
         design: one of the poolings, for its shape.
-        of_pairs: whether each text is pooled for itself.
         mix: of the layers; None where there is one.
         standard: what the tokens become, of which neither scores nor weighted sums need more than this; None for as
             they are.
@@ -34,16 +32,15 @@ class AttentionGradients:
     def __init__(
         self,
         weights: StackParameters,
-        prefix: str,
-        design: AttentionPooling,
-        *,
-        of_pairs: bool,
+        design: AttentionPooling | PairPooling,
         mix: MixGradients | None,
         standard: Standardisation | None,
     ) -> None:
-        self._stack, self._prefix = weights, prefix
-        self._heads, self._queries, self._width = design.heads, design.queries, design.width
-        self._texts = 2 if of_pairs else 1
+        self._stack = weights
+        self._prefix = prefix = "pooling.attention." if isinstance(design, PairPooling) else "pooling."
+        self._texts = 2 if isinstance(design, PairPooling) else 1
+        attention = design.attention if isinstance(design, PairPooling) else design
+        self._heads, self._queries, self._width = attention.heads, attention.queries, attention.width
         self._mix = mix
         self._standard = standard
         values = {name.removeprefix(prefix): value for name, value in weights.values.items()}

@@ -8,6 +8,7 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.gradients.layer_mix import MixGradients
+from encore.heads.gradients.parameters import StackParameters
 from encore.heads.model import ClsPooling, MeanPooling, Standardisation
 
 
@@ -15,16 +16,20 @@ class AverageGradients:
     """`ClsPooling` or `MeanPooling` for G heads: one pooled vector for all of them, but for the mix of the layers.
 
     Args:
-        stack: G.
+        weights: of the heads.
         pooling: what the heads pool by.
         mix: of the layers; None where there is one.
         standard: what the pooled vectors become; None for as they are.
     """
 
     def __init__(
-        self, stack: int, pooling: ClsPooling | MeanPooling, mix: MixGradients | None, standard: Standardisation | None
+        self,
+        weights: StackParameters,
+        pooling: ClsPooling | MeanPooling,
+        mix: MixGradients | None,
+        standard: Standardisation | None,
     ) -> None:
-        self._stack = stack
+        self._stack = len(weights)
         self._pooling = pooling
         self._mix = mix
         self._standard = standard

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -86,37 +86,11 @@ class HeadStack:
         return torch.stack([of_u + of_distance + of_product * v, of_v - of_distance + of_product * u], dim=2)
 
 
-Stacked = AttentionGradients | AverageGradients
-
-
-def _attention(
-    weights: StackParameters, pooling: AttentionPooling, mix: MixGradients | None, standard: Standardisation | None
-) -> Stacked:
-    return AttentionGradients(weights, "pooling.", pooling, of_pairs=False, mix=mix, standard=standard)
-
-
-def _pair(
-    weights: StackParameters, pooling: PairPooling, mix: MixGradients | None, standard: Standardisation | None
-) -> Stacked:
-    return AttentionGradients(
-        weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix, standard=standard
-    )
-
-
-def _average(
-    weights: StackParameters,
-    pooling: ClsPooling | MeanPooling,
-    mix: MixGradients | None,
-    standard: Standardisation | None,
-) -> Stacked:
-    return AverageGradients(len(weights), pooling, mix, standard)
-
-
-STACKED: Mapping[type[Pooling], Callable[..., Stacked]] = {
-    AttentionPooling: _attention,
-    PairPooling: _pair,
-    ClsPooling: _average,
-    MeanPooling: _average,
+STACKED: Mapping[type[Pooling], type[AttentionGradients | AverageGradients]] = {
+    AttentionPooling: AttentionGradients,
+    PairPooling: AttentionGradients,
+    ClsPooling: AverageGradients,
+    MeanPooling: AverageGradients,
 }
 """Poolings whose gradients are written out, each itself and none derived from it; the others learn by autograd."""
 

@@ -9,7 +9,7 @@ gradients of `torch.nn.MultiheadAttention` at 2·N·H·d multiply-adds a token f
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
@@ -68,18 +68,6 @@ class AttentionPooling(Pooling):
         nn.init.normal_(self.query, std=QUERY_STD, generator=generator)
         for weight in (self.query_weight, self.key_weight, self.value_weight, self.output_weight):
             nn.init.xavier_uniform_(weight, generator=generator)
-
-    @classmethod
-    def build(
-        cls,
-        width: int,
-        generator: torch.Generator | None = None,
-        *,
-        attention_heads: int | None = None,
-        queries: int = 1,
-    ) -> Self:
-        """A pooling with fresh weights; None takes d / 64 attention heads."""
-        return cls(width, attention_heads, generator, queries=queries)
 
     def design(self) -> dict[str, Any]:
         """Its attention heads, and its queries where there are several."""

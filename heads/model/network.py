@@ -24,8 +24,8 @@ class HeadModel(nn.Module):
         mix: makes one vector of the m layers of ``stack:m`` features; None where there is one already.
         pooling: makes one vector of a document's tokens, or several side by side.
         classifier: makes logits of them.
-        standard: what becomes of tokens before they are pooled, where the pooling learned from such tokens and cannot
-            fold that into its weights; else None.
+        standard: what becomes of tokens before they are pooled, or of the pooled vectors where pooling learns nothing;
+            None for as they are. A trained head has one only where it cannot be folded into the weights.
     """
 
     def __init__(
@@ -90,6 +90,10 @@ class HeadModel(nn.Module):
     def forward(self, batch: Batch) -> torch.Tensor:
         """Logits (documents, classes) of a batch."""
         mixed = batch if self.mix is None else self.mix(batch)
-        if self.standard is not None:
-            mixed = replace(mixed, rows=self.standard(mixed.rows))
-        return self.classifier(self.pooling(mixed))  # type: ignore[no-any-return]
+        if self.standard is None:
+            pooled = self.pooling(mixed)
+        elif self.pooling.learns:
+            pooled = self.pooling(replace(mixed, rows=self.standard(mixed.rows)))
+        else:
+            pooled = self.standard(self.pooling(mixed))
+        return self.classifier(pooled)  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import torch
 
@@ -34,21 +34,11 @@ class PairPooling(Pooling):
     most_queries = 1
     vectors = 4
 
-    def __init__(self, width: int, heads: int | None = None, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, width: int, heads: int | None = None, generator: torch.Generator | None = None, *, queries: int = 1
+    ) -> None:
         super().__init__(width)
-        self.attention = AttentionPooling(width, heads, generator)
-
-    @classmethod
-    def build(
-        cls,
-        width: int,
-        generator: torch.Generator | None = None,
-        *,
-        attention_heads: int | None = None,
-        queries: int = 1,  # noqa: ARG003 - it has one
-    ) -> Self:
-        """A pooling with fresh weights; None takes d / 64 attention heads."""
-        return cls(width, attention_heads, generator)
+        self.attention = AttentionPooling(width, heads, generator, queries=queries)
 
     def design(self) -> dict[str, Any]:
         """Its attention heads."""

@@ -6,7 +6,7 @@ scores, by its own `forward` and by autograd.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -32,22 +32,13 @@ class Pooling(nn.Module):
     most_queries: ClassVar[int] = 0
     vectors: int = 1
 
-    def __init__(self, width: int, generator: torch.Generator | None = None) -> None:  # noqa: ARG002 - most have no weights
-        """Make a pooling with fresh weights, drawn from ``generator``; None takes torch's own."""
+    def __init__(self, width: int, generator: torch.Generator | None = None, **options: Any) -> None:  # noqa: ARG002
+        """Make a pooling with fresh weights, drawn from ``generator``; None takes torch's own.
+
+        One that has queries is given ``heads`` and ``queries`` besides, as options.
+        """
         super().__init__()
         self.width = width
-
-    @classmethod
-    def build(
-        cls,
-        width: int,
-        generator: torch.Generator | None = None,
-        *,
-        attention_heads: int | None = None,  # noqa: ARG003 - of attention alone
-        queries: int = 1,  # noqa: ARG003 - of attention alone
-    ) -> Self:
-        """A pooling with fresh weights and these options, those it cannot have being left out (`build_pooling`)."""
-        return cls(width, generator)
 
     @classmethod
     def check(cls, spec: FeatureSpec) -> None:
@@ -61,7 +52,7 @@ class Pooling(nn.Module):
         raise NotImplementedError
 
     def design(self) -> dict[str, Any]:
-        """What an artefact has to say of its shape besides its kind, as `build` takes it."""
+        """What an artefact has to say of its shape besides its kind, as `HeadModel.build` takes it."""
         return {}
 
     @property

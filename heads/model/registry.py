@@ -52,11 +52,13 @@ def build_pooling(
     check_kind(kind)
     check_queries_of(kind, queries)
     pooling = POOLINGS[kind]
-    if attention_heads is not None and not pooling.most_queries:
+    if pooling.most_queries:
+        return pooling(width, generator=generator, heads=attention_heads, queries=queries)
+    if attention_heads is not None:
         raise UsageError(
             f"attention heads {attention_heads}: pooling {kind} has none; leave them out or pool by attention"
         )
-    return pooling.build(width, generator, attention_heads=attention_heads, queries=queries)
+    return pooling(width, generator)
 
 
 def check_kind(kind: str) -> None:

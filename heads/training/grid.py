@@ -17,7 +17,7 @@ from encore.heads.batches import Batch, budget_batches, rows_of_budget, training
 from encore.heads.model import HeadModel
 from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.training.examples import Codes, Examples
-from encore.heads.training.learners import Learner, learners_of, trial_of
+from encore.heads.training.learners import Learner, learners_of, way_of
 from encore.heads.training.plain import PlainTrial
 from encore.heads.training.settings import Point, TrainSettings
 from encore.heads.training.stacks import StackedTrial
@@ -54,7 +54,9 @@ def train_grid(
             pooling: standardisation_of(train, design) for pooling, design in pooled.items() if settings.standardise
         }
         trials = [
-            trial_of(point, design, standards.get(point.pooling), generator, settings, _steps(train, point, settings))
+            way_of(design)(
+                point, design, standards.get(point.pooling), generator, settings, _steps(train, point, settings)
+            )
             for point, (design, generator) in zip(points, designs, strict=True)
         ]
         training = _Training(train, dev, passes, settings, progress)

@@ -9,9 +9,8 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.gradients import can_stack
-from encore.heads.model import HeadModel, Standardisation
+from encore.heads.model import HeadModel
 from encore.heads.training.plain import PlainTrial
-from encore.heads.training.settings import Point, TrainSettings
 from encore.heads.training.stacks import StackedTrial, TrialStack, in_stacks
 from encore.heads.training.trial import Trial
 
@@ -30,26 +29,9 @@ class Learner(Protocol):
         """(heads, documents, classes), without dropout."""
 
 
-def trial_of(
-    point: Point,
-    design: HeadModel,
-    standard: Standardisation | None,
-    generator: torch.Generator,
-    settings: TrainSettings,
-    steps: int,
-) -> StackedTrial | PlainTrial:
-    """A head about to learn, in a stack where its pooling can, else plainly.
-
-    Args:
-        point: of the grid.
-        design: the fresh head.
-        standard: what its inputs become; None for as they are.
-        generator: of its dropout.
-        settings: what it is trained by.
-        steps: length of its schedule.
-    """
-    way = StackedTrial if can_stack(design) else PlainTrial
-    return way(point, design, standard, generator, settings, steps)
+def way_of(design: HeadModel) -> type[StackedTrial | PlainTrial]:
+    """How heads of this design learn: in a stack where their pooling can, else plainly."""
+    return StackedTrial if can_stack(design) else PlainTrial
 
 
 def learners_of(trials: Sequence[StackedTrial | PlainTrial]) -> list[Learner]:

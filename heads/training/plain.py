@@ -11,9 +11,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from encore.heads.batches import Batch
 from encore.heads.gradients import LOGITS
-from encore.heads.model import HeadModel, Standardisation
 from encore.heads.training.optimizer import MIX_RATE, share_of_rate
-from encore.heads.training.settings import Point, TrainSettings
+from encore.heads.training.settings import TrainSettings
 from encore.heads.training.trial import Trial
 
 
@@ -23,30 +22,24 @@ class PlainTrial(Trial):
     Faster ways are held against this one: the same function, gradients and steps, but for rounding.
     """
 
-    def __init__(
-        self,
-        point: Point,
-        design: HeadModel,
-        standard: Standardisation | None,
-        generator: torch.Generator,
-        settings: TrainSettings,
-        steps: int,
-    ) -> None:
-        super().__init__(point, design, standard, generator, settings)
+    def _begin(self, settings: TrainSettings, steps: int) -> None:
+        if not self.design.pooling.learns:
+            # The classifier's dropout comes after what is standardised, so that it cannot take that in while it learns.
+            self.design.standard = self.standard
         for value in self.values.values():
             value.requires_grad_()
         groups: list[dict[str, Any]] = [
             {"params": [value for name, value in self.values.items() if name != LOGITS]},
             {
                 "params": [value for name, value in self.values.items() if name == LOGITS],
-                "lr": point.learning_rate * MIX_RATE,
+                "lr": self.point.learning_rate * MIX_RATE,
                 # Decay at so high a rate would pull the mix back to uniform.
                 "weight_decay": 0.0,
             },
         ]
         self._optimizer = torch.optim.AdamW(
             groups,
-            lr=point.learning_rate,
+            lr=self.point.learning_rate,
             betas=(settings.beta1, settings.beta2),
             eps=settings.epsilon,
             weight_decay=settings.weight_decay,
@@ -76,4 +69,5 @@ class PlainTrial(Trial):
         return self._forward(batch)[None]
 
     def _forward(self, batch: Batch) -> torch.Tensor:
-        return functional_call(self.design, self.folded(self.values), (batch,))  # type: ignore[no-any-return]
+        weights = self.folded(self.values) if self.design.standard is None else self.values
+        return functional_call(self.design, weights, (batch,))  # type: ignore[no-any-return]

@@ -8,9 +8,8 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.gradients import HeadStack, StackParameters
-from encore.heads.model import HeadModel, Standardisation
 from encore.heads.training.optimizer import FusedAdamW
-from encore.heads.training.settings import Point, TrainSettings
+from encore.heads.training.settings import TrainSettings
 from encore.heads.training.trial import Trial
 
 STACK = 4
@@ -18,23 +17,10 @@ STACK = 4
 
 
 class StackedTrial(Trial):
-    """A head that can learn in a stack.
+    """A head that can learn in a stack."""
 
-    Attributes:
-        optimizer: of its parameters.
-    """
-
-    def __init__(
-        self,
-        point: Point,
-        design: HeadModel,
-        standard: Standardisation | None,
-        generator: torch.Generator,
-        settings: TrainSettings,
-        steps: int,
-    ) -> None:
-        super().__init__(point, design, standard, generator, settings)
-        self.optimizer = FusedAdamW(self.values, settings, point.learning_rate, steps)
+    def _begin(self, settings: TrainSettings, steps: int) -> None:
+        self.optimizer = FusedAdamW(self.values, settings, self.point.learning_rate, steps)
 
 
 class TrialStack:

@@ -34,6 +34,7 @@ class Trial:
         standard: Standardisation | None,
         generator: torch.Generator,
         settings: TrainSettings,
+        steps: int,
     ) -> None:
         self.point = point
         self.design = design
@@ -48,6 +49,11 @@ class Trial:
         self.predicted: Codes | None = None
         self._kept: Tensors = {}
         self._patience = settings.patience
+        self._begin(settings, steps)
+
+    def _begin(self, settings: TrainSettings, steps: int) -> None:
+        """Make ready to learn, by a schedule of so many steps."""
+        raise NotImplementedError
 
     @property
     def stopped(self) -> bool:
@@ -101,5 +107,7 @@ class Trial:
 
     def best_model(self) -> HeadModel:
         """The head at its best epoch, for features as they are stored, in evaluation mode."""
+        if self.standard is not None:
+            self.design.standard = None
         self.design.load_state_dict(self.design.state_dict() | self.folded(self._kept))
         return self.design.eval()

@@ -121,7 +121,7 @@ def test_attention_heads_are_stacked_and_each_other_head_is_by_itself() -> None:
     spec = spec_of()
     heads = [head.model for head in family(spec)]
     made = list(heads_on(dict(enumerate(heads)), CPU, torch.float32))
-    assert sorted(type(one).__name__ for one in made) == ["SingleHead"] * 4 + ["AttentionSet"] * 3
+    assert sorted(type(one).__name__ for one in made) == ["AttentionSet"] * 3 + ["SingleHead"] * 4
     places = [place for one in made for answer in one.answers for place in answer.places]
     assert sorted(places) == list(range(len(heads)))
     assert [one.answers[0].places for one in made if isinstance(one, SingleHead)] == [(3,), (4,), (5,), (7,)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -86,7 +86,7 @@ class HeadStack:
         return torch.stack([of_u + of_distance + of_product * v, of_v - of_distance + of_product * u], dim=2)
 
 
-STACKED: Mapping[type[Pooling], type[AttentionGradients | AverageGradients]] = {
+STACKED: Mapping[type[Pooling], Callable[..., AttentionGradients | AverageGradients]] = {
     AttentionPooling: AttentionGradients,
     PairPooling: AttentionGradients,
     ClsPooling: AverageGradients,

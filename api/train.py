@@ -16,8 +16,15 @@ from encore.featurestore.storage import Address
 from encore.featurestore.store import Store as Catalogue
 from encore.featurestore.store import read_store
 from encore.heads.artefact import Head, check_folder
-from encore.heads.store_training import LabelCounts, StoreTraining, TrainRequest, train_from_store
-from encore.heads.training import Epoch, Progress, TrainSettings
+from encore.heads.training import (
+    Epoch,
+    LabelCounts,
+    Progress,
+    StoreTraining,
+    TrainRequest,
+    TrainSettings,
+    train_from_store,
+)
 from encore.pipelines.progress import Steps
 from encore.tablefiles import TextOptions
 

@@ -50,7 +50,7 @@ from benchmarks.synthetic import MAX_TOKENS, news_lengths
 from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.heads import Head, Scorer
-from encore.heads.scoring import AT_ONCE
+from encore.heads.scoring import TURNS
 from encore.pipelines.backfill import BackfillRequest, backfill, scoring_on
 from encore.pipelines.runs import available_cores
 from tests.documents import document_index
@@ -207,7 +207,7 @@ class Bench:
 
     def _in_memory(self, heads: int, dtype: str) -> Callable[[], float]:
         scorer = self._scorer(self._heads[:heads], dtype)
-        threads = 1 if self._options.device == "cpu" else AT_ONCE
+        threads = 1 if self._options.device == "cpu" else TURNS
 
         def run() -> float:
             with ThreadPoolExecutor(threads) as pool:

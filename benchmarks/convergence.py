@@ -37,9 +37,8 @@ from benchmarks.report import RESULTS
 from encore.experiments.bench import CellStore, TaskData, half_width, load_tasks, read_task, sampling_half_width
 from encore.featurestore import FeatureBlock, Store
 from encore.heads import Labels, TrainSettings
-from encore.heads.batches import Codes, Examples
 from encore.heads.model import default_pooling
-from encore.heads.training import train_grid
+from encore.heads.training import Codes, Examples, train_grid
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.ingestion import DeriveRequest, derive

@@ -25,7 +25,8 @@ from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from encore.heads import HeadModel, TrainedHead, TrainSettings, train_head
-from encore.heads.batches import Codes, Examples, training_batches
+from encore.heads.batches import Batch, training_batches
+from encore.heads.training import Codes, Examples
 
 PLAIN = "plain loop, one head"
 MULTIHEAD = "MultiheadAttention, one head"
@@ -184,11 +185,12 @@ class MultiheadModel(nn.Module):
             nn.Dropout(0.1), nn.Linear(width, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, len(CLASSES))
         )
 
-    def forward(self, values: torch.Tensor, lengths: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
-        """(documents, classes) logits of values (documents, tokens, d)."""
-        padding = torch.arange(values.shape[1]) >= lengths[:, None]
-        query = self.query.expand(len(values), 1, -1)
-        pooled, _weights = self.attention(query, values, values, key_padding_mask=padding, need_weights=False)
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """(documents, classes) logits of a batch."""
+        query = self.query.expand(len(batch), 1, -1)
+        pooled, _weights = self.attention(
+            query, batch.values, batch.values, key_padding_mask=batch.padding, need_weights=False
+        )
         return self.classifier(pooled[:, 0])  # type: ignore[no-any-return]
 
 

@@ -20,7 +20,7 @@ from encore.featurestore.segments import SegmentReader
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.featurestore.store import Store
 from encore.heads.labels import Labels
-from encore.heads.store_training import partition_stored
+from encore.heads.training.store import partition_stored
 
 Example = tuple[torch.Tensor, int]
 """Features of a document, and the position of its class."""

@@ -102,7 +102,7 @@ def train(
     from encore.featurestore.store import read_store  # noqa: PLC0415
     from encore.heads import TrainSettings, read_labels  # noqa: PLC0415
     from encore.heads.artefact import check_folder  # noqa: PLC0415
-    from encore.heads.store_training import TrainRequest, train_from_store  # noqa: PLC0415
+    from encore.heads.training import TrainRequest, train_from_store  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)

@@ -18,21 +18,13 @@ from encore.tablefiles.names import shown_name
 
 if TYPE_CHECKING:
     from encore.heads import Epoch, Evaluation
-    from encore.heads.store_training import LabelCounts, StoreTraining
+    from encore.heads.training import LabelCounts, StoreTraining
 
 POINT = ("pooling", "learning_rate", "batch_size", "seed")
 """What tells the heads of a grid apart."""
 
 RARE = 10
 """Times that a class has fewer documents than an equal share, from which on it is called rare."""
-
-POOLING_WORDS = {
-    "attention": "attention",
-    "pair": "attention over each text of a pair",
-    "cls": "the first position",
-    "mean": "the mean of all positions",
-}
-
 
 EPOCH_LINES = 10
 """Lines that a head's epochs get, however many there are; the first gets one of its own."""
@@ -74,7 +66,7 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
     lines: list[tuple[str, object]] = [
         ("head", out),
         ("task", f"{head.task}: {len(head.classes)} classes"),
-        ("pooling", POOLING_WORDS[kind_of(head.model.pooling)]),
+        ("pooling", head.model.pooling.label),
         ("trained on", f"{head.training['documents']:,} documents of snapshot {head.snapshot}"),
         *_remarks("labels", result.train),
         *([] if result.dev is None else _remarks("dev labels", result.dev)),

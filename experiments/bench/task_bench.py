@@ -12,7 +12,7 @@ from encore.featurestore import FeatureBlock, FeatureSpec, Store
 from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.quantizers import Quantizer, calibrate
 from encore.heads import Labels, TrainedHead, TrainSettings, train_head
-from encore.heads.batches import Examples
+from encore.heads.training import Examples
 
 PART_BYTES = 16 << 20
 """Packed bytes that are derived at a time: as floats they may take sixteen times as many."""

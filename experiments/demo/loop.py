@@ -15,7 +15,7 @@ from encore.experiments.demo.tasks import DemoLabels, demo_tasks, write_labels
 from encore.featurestore import JobError, Store
 from encore.featurestore.common import counted
 from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training import TrainRequest, train_from_store
 from encore.pipelines.backfill import BackfillRequest, backfill
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.predictions import Predictions, head_name

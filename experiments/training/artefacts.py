@@ -15,7 +15,7 @@ from encore.featurestore import FeatureSpec, TextSpec
 from encore.featurestore.spec import EncoderSpec
 from encore.heads import Evaluation, Head
 from encore.heads.labels import TrainingIds
-from encore.heads.model import Classifier, ClsPooling, HeadModel, MeanPooling
+from encore.heads.model import POOLINGS, Classifier, HeadModel
 
 PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
 
@@ -91,7 +91,7 @@ def joint_head(
     classifier = training.heads[data.task.name]
     if not isinstance(classifier, Classifier):
         raise TypeError(f"{type(classifier).__name__} is no classifier of a head")
-    pooling = ClsPooling() if training.position == "cls" else MeanPooling()
+    pooling = POOLINGS[training.position](encoder.hidden_size)
     head = Head(
         task=data.task.name,
         classes=data.classes,

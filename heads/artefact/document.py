@@ -15,7 +15,7 @@ from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError
 
 FORMAT_VERSION = 1
-DESIGN = {"pooling": str, "attention_heads": int, "layer_mix": str, "queries": int}
+DESIGN = {"pooling": str, "attention_heads": int, "layer_mix": str, "queries": int, "standardised": bool}
 """What a design may say, each of this type or null."""
 
 MESSAGE_LENGTH = 300

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-import pyarrow as pa
 import safetensors.torch
 import torch
 
@@ -25,13 +21,11 @@ from encore.heads.artefact.document import FORMAT_VERSION, damaged, read_documen
 from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
 from encore.heads.labels import TrainingIds
 from encore.heads.metrics import Evaluation
-from encore.heads.model import AttentionPooling, HeadModel, PairPooling, kind_of
-from encore.heads.training import TrainedHead
+from encore.heads.model import HeadModel, kind_of
 from encore.tablefiles.names import shown_name
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CLASSES_SHOWN = 10
-PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,43 +85,6 @@ class Head:
             documents = f"{self.evaluation.documents:,} documents"
             rows.append(("accuracy", f"{self.evaluation.accuracy:.4f} ({low:.4f} to {high:.4f}) on {documents} of dev"))
         return Summary("Head", self.task, (classes, measured, f"{self.spec}"), rows)
-
-    @classmethod
-    def of(
-        cls,
-        trained: TrainedHead,
-        task: str,
-        snapshot: int | None = None,
-        doc_ids: pa.Array | pa.ChunkedArray | None = None,
-    ) -> Head:
-        """The artefact of a training.
-
-        Args:
-            trained: what `train_head` gave.
-            task: letters, digits, ``.``, ``_`` and ``-``.
-            snapshot: version of the store that the features came from.
-            doc_ids: of the training documents; None where they are not to be known again.
-        """
-        training = {
-            "settings": trained.settings.to_dict(),
-            "documents": trained.documents,
-            "best": asdict(trained.best),
-            "still_rising": trained.still_rising,
-            "history": [asdict(epoch) for epoch in trained.history],
-            "seconds": round(trained.seconds, 3),
-        }
-        head = cls(
-            task=task,
-            classes=trained.classes,
-            spec=trained.spec,
-            model=trained.model.eval(),
-            snapshot=snapshot,
-            training=training,
-            evaluation=trained.evaluation,
-            versions=_versions(),
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        return head if doc_ids is None else replace(head, trained_on=TrainingIds.of(doc_ids, head.digest))
 
     @lazy
     def digest(self) -> str:
@@ -235,15 +192,10 @@ def check_task(task: str) -> None:
 
 def _design(model: HeadModel) -> dict[str, Any]:
     """The shape of a head beyond what its spec and classes say."""
-    pooling = model.pooling
-    attention = pooling.attention if isinstance(pooling, PairPooling) else pooling
-    attention_heads = attention.heads if isinstance(attention, AttentionPooling) else None
     mix = None if model.mix is None else model.mix.kind
-    design = {"pooling": kind_of(pooling), "attention_heads": attention_heads, "layer_mix": mix}
-    # One query goes without saying.
-    if isinstance(pooling, AttentionPooling) and pooling.queries > 1:
-        design["queries"] = pooling.queries
-    return design
+    design = {"pooling": kind_of(model.pooling), "attention_heads": None, "layer_mix": mix, **model.pooling.design()}
+    # What goes without saying is not said: heads keep the digest that they had before others could be otherwise.
+    return design if model.standard is None else {**design, "standardised": True}
 
 
 def _digest(
@@ -274,14 +226,3 @@ def _read_model(document: Mapping[str, Any], data: bytes, name: str) -> HeadMode
     except RuntimeError as error:
         raise damaged(name, error) from error
     return model.eval()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            # A checkout that runs without being installed.
-            found[package] = "not installed"
-    return found

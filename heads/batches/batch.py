@@ -1,60 +1,72 @@
-"""A batch of decoded features, as several heads read it."""
+"""A batch of decoded features: what poolings, fast paths, training and scoring read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
 import torch
-
-from encore.heads.model import LayerMix
 
 
 @dataclass(frozen=True)
-class DecodedBatch:
-    """Padded features of some documents.
+class Batch:
+    """Decoded features of some documents, padded to the longest.
 
     Attributes:
-        documents: (documents,) their positions.
-        values: (documents, tokens · m, d) floats, the m layers of a token side by side; from a document's length on any
-            finite number.
-        layers: m; 1 where the layers are pooled.
-        lengths: (documents,) tokens of each document, at least 1.
+        rows: (at least documents · tokens, [m,] d) floats, all finite, with an axis for the m layers of ``stack:m``
+            features; document i begins at row i · tokens. The rows past the last document are there for products to
+            have few shapes.
+        tokens: of the longest document.
+        lengths: (documents,) tokens of each, at least 1; from there on its rows are padding.
         first_lengths: (documents,) those before the second text's own; None where no head asks for them.
-        targets: (documents,) class of each.
     """
 
-    documents: npt.NDArray[np.int64]
-    values: torch.Tensor
-    layers: int
+    rows: torch.Tensor
+    tokens: int
     lengths: torch.Tensor
-    first_lengths: torch.Tensor | None
-    targets: torch.Tensor
+    first_lengths: torch.Tensor | None = None
 
     @classmethod
-    def of(
-        cls,
-        documents: npt.NDArray[np.int64],
-        values: torch.Tensor,
-        lengths: torch.Tensor,
-        first_lengths: torch.Tensor | None,
-        targets: torch.Tensor,
-        mix: LayerMix | None,
-    ) -> DecodedBatch:
-        """A batch of values (documents, tokens, [m,] d), where ``mix`` is that of the heads that will read them.
-
-        A uniform mix is the same for all heads, and is made here.
-        """
-        if mix is None or mix.kind == "uniform":
-            return cls(documents, values if mix is None else mix(values), 1, lengths, first_lengths, targets)
-        return cls(documents, values.flatten(1, 2), mix.count, lengths, first_lengths, targets)
-
-    @property
-    def tokens(self) -> int:
-        """Of the longest document."""
-        return self.values.shape[1] // self.layers
+    def of(cls, values: torch.Tensor, lengths: torch.Tensor, first_lengths: torch.Tensor | None = None) -> Batch:
+        """A batch of values (documents, tokens, [m,] d)."""
+        return cls(values.flatten(0, 1), values.shape[1], lengths, first_lengths)
 
     def __len__(self) -> int:
         """Number of documents."""
-        return len(self.values)
+        return self.lengths.shape[0]
+
+    @property
+    def values(self) -> torch.Tensor:
+        """(documents, tokens, [m,] d)."""
+        return self.rows[: len(self) * self.tokens].view(len(self), self.tokens, *self.rows.shape[1:])
+
+    @property
+    def layers(self) -> int:
+        """Vectors of a token: m, or 1 where they are one already."""
+        return self.rows.shape[1] if self.rows.dim() > 2 else 1
+
+    @property
+    def by_layer(self) -> torch.Tensor:
+        """(documents, tokens · m, d), the m layers of a token side by side."""
+        return self.values.flatten(1, -2)
+
+    @property
+    def padding(self) -> torch.Tensor:
+        """(documents, tokens) bool: which positions lie past the end of their document."""
+        return torch.arange(self.tokens, device=self.lengths.device) >= self.lengths[:, None]
+
+    @property
+    def texts(self) -> torch.Tensor:
+        """(documents, 2, tokens) bool: which positions are of the first text, and which of the second.
+
+        Raises:
+            ValueError: nobody gave the lengths of the first texts.
+        """
+        if self.first_lengths is None:
+            raise ValueError("heads of pairs need the lengths of the first texts")
+        places = torch.arange(self.tokens, device=self.lengths.device)
+        first = places < self.first_lengths[:, None]
+        return torch.stack([first, (places < self.lengths[:, None]) & ~first], dim=1)
+
+    def mixed(self, weights: torch.Tensor) -> Batch:
+        """One vector a token, its layers weighed by ``weights`` (m,); a batch of one vector a token stays as it is."""
+        return replace(self, rows=torch.matmul(weights, self.rows)) if self.rows.dim() > 2 else self

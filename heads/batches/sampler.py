@@ -1,4 +1,4 @@
-"""Ragged packed features as padded batches: which documents go together, and their rows side by side."""
+"""Which documents go together in a batch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.featurestore.documents import FeatureBlock
-from encore.featurestore.errors import StoreError
 from encore.featurestore.spec import FeatureSpec
 
 POOL_BATCHES = 32
@@ -18,42 +16,9 @@ BATCH_FLOATS = 1 << 20
 times as many, and for batches of a fixed number of documents, scoring was slower."""
 
 
-def check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
-    """Raise StoreError unless a block holds features of this spec, at least one vector a document."""
-    if block.packed.shape[1:] != spec.packed_shape or block.packed.dtype != np.dtype(spec.quantizer.dtype):
-        raise StoreError(
-            f"features of type {block.packed.dtype} and shape {block.packed.shape[1:]} are not of the spec, which has "
-            f"{spec.quantizer.dtype} and {spec.packed_shape}"
-        )
-    if not block.lengths.all():
-        doc_id = block.doc_ids[int(block.lengths.argmin())]
-        raise StoreError(f"document {doc_id} has no stored vector; restore it from a copy of the store")
-
-
 def rows_of_budget(spec: FeatureSpec) -> int:
     """Padded rows that have `BATCH_FLOATS` once they are decoded."""
     return max(1, BATCH_FLOATS // (spec.width * (spec.layers.stacked or 1)))
-
-
-def pad(
-    packed: npt.NDArray[np.generic], offsets: npt.NDArray[np.int64], documents: npt.NDArray[np.int64]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Packed rows of some documents, side by side.
-
-    Args:
-        packed: (rows, ...) packed features of all documents.
-        offsets: (all documents + 1,) where each document starts and ends.
-        documents: (documents,) positions of those wanted.
-
-    Returns:
-        (documents, longest, ...) packed rows and (documents,) lengths. Past a document's length lies a row of another
-        one: finite numbers, for a mask to ignore.
-    """
-    starts = offsets[documents]
-    lengths = offsets[documents + 1] - starts
-    rows = starts[:, None] + np.arange(lengths.max(initial=0))
-    np.minimum(rows, len(packed) - 1, out=rows)
-    return torch.from_numpy(packed.take(rows, axis=0)), torch.from_numpy(lengths)
 
 
 def training_batches(

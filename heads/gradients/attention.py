@@ -11,22 +11,19 @@ import math
 
 import torch
 
-from encore.heads.batches import DecodedBatch
-from encore.heads.gradients.layer_mix import StackedMix
-from encore.heads.gradients.parameters import StackedLinear, StackedWeights
-from encore.heads.gradients.standard import Standard
-from encore.heads.model import AttentionPooling, text_masks
+from encore.heads.batches import Batch
+from encore.heads.gradients.layer_mix import MixGradients
+from encore.heads.gradients.parameters import LinearGradients, StackParameters
+from encore.heads.model import AttentionPooling, PairPooling, Standardisation
 from encore.heads.products import batched, large, product
 
 
-class StackedAttention:
-    """`AttentionPooling` for G heads.
+class AttentionGradients:
+    """`AttentionPooling` or `PairPooling` for G heads.
 
     Args:
         weights: of the heads.
-        prefix: of the names of the pooling's parameters.
         design: one of the poolings, for its shape.
-        of_pairs: whether each text is pooled for itself.
         mix: of the layers; None where there is one.
         standard: what the tokens become, of which neither scores nor weighted sums need more than this; None for as
             they are.
@@ -34,17 +31,16 @@ class StackedAttention:
 
     def __init__(
         self,
-        weights: StackedWeights,
-        prefix: str,
-        design: AttentionPooling,
-        *,
-        of_pairs: bool,
-        mix: StackedMix | None,
-        standard: Standard | None,
+        weights: StackParameters,
+        design: AttentionPooling | PairPooling,
+        mix: MixGradients | None,
+        standard: Standardisation | None,
     ) -> None:
-        self._stack, self._prefix = weights, prefix
-        self._heads, self._queries, self._width = design.heads, design.queries, design.width
-        self._texts = 2 if of_pairs else 1
+        self._stack = weights
+        self._prefix = prefix = "pooling.attention." if isinstance(design, PairPooling) else "pooling."
+        self._texts = 2 if isinstance(design, PairPooling) else 1
+        attention = design.attention if isinstance(design, PairPooling) else design
+        self._heads, self._queries, self._width = attention.heads, attention.queries, attention.width
         self._mix = mix
         self._standard = standard
         values = {name.removeprefix(prefix): value for name, value in weights.values.items()}
@@ -53,13 +49,13 @@ class StackedAttention:
         self._query = values["query"].view(len(weights), self._queries, self._width)
         self._keys, self._values = (values[name].view(-1, each, self._width) for name in ("key_weight", "value_weight"))
         self._bias = values["value_bias"][:, None]
-        self._project_query = StackedLinear(weights, prefix + "query_weight", prefix + "query_bias")
-        self._project_output = StackedLinear(weights, prefix + "output_weight", prefix + "output_bias")
+        self._project_query = LinearGradients(weights, prefix + "query_weight", prefix + "query_bias")
+        self._project_output = LinearGradients(weights, prefix + "output_weight", prefix + "output_bias")
 
-    def forward(self, batch: DecodedBatch) -> torch.Tensor:
+    def forward(self, batch: Batch) -> torch.Tensor:
         """(G, documents, N · U, d); what `backward` needs is kept."""
         self._batch = batch
-        scores = large(batch.values.flatten(0, 1)[None], self._fold().t()[None]).view(len(batch), batch.tokens, -1)
+        scores = large(batch.by_layer.flatten(0, 1)[None], self._fold().t()[None]).view(len(batch), batch.tokens, -1)
         if self._mix is not None:
             self._layer_scores = scores.view(len(batch), batch.tokens, batch.layers, -1)
             scores = (self._layer_scores * self._columns(self._mix, 1)).sum(dim=2)
@@ -68,13 +64,13 @@ class StackedAttention:
         if self._mix is not None:
             rows = (rows[:, :, None] * self._columns(self._mix, self._texts)).flatten(1, 2)
         summed = rows.new_empty(rows.shape[2], len(batch), self._width)
-        batched(rows.transpose(1, 2), batch.values, out=summed.transpose(0, 1))
+        batched(rows.transpose(1, 2), batch.by_layer, out=summed.transpose(0, 1))
         return self._project(summed)
 
     def backward(self, gradient: torch.Tensor) -> None:
         """Hand on the gradients of all parameters, from that of the result."""
         batch, attended = self._batch, self._attended
-        weights = batched(batch.values, self._project_back(gradient).permute(1, 2, 0))
+        weights = batched(batch.by_layer, self._project_back(gradient).permute(1, 2, 0))
         if self._mix is not None:
             layered = weights.view(len(batch), batch.tokens, batch.layers, -1)
             self._mix.learn((layered * attended[:, :, None]).sum(dim=(0, 1)))
@@ -85,16 +81,13 @@ class StackedAttention:
         if self._mix is not None:
             self._mix.learn((self._layer_scores * scores[:, :, None]).sum(dim=(0, 1)))
             scores = scores[:, :, None] * self._columns(self._mix, 1)
-        self._fold_back(product(scores.flatten(0, -2).t(), batch.values.flatten(0, 1).t()))
+        self._fold_back(product(scores.flatten(0, -2).t(), batch.by_layer.flatten(0, 1).t()))
 
-    def _attend(self, scores: torch.Tensor, batch: DecodedBatch) -> torch.Tensor:
+    def _attend(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """(documents, tokens, J · U) weights that sum to 1 over the tokens of each text, from scores (..., J)."""
         if self._texts == 1:
-            padding = torch.arange(batch.tokens) >= batch.lengths[:, None]
-            return scores.masked_fill_(padding[:, :, None], -torch.inf).softmax(dim=1)
-        if batch.first_lengths is None:
-            raise ValueError("heads of pairs need the lengths of the first texts")
-        texts = text_masks(batch.tokens, batch.lengths, batch.first_lengths).permute(0, 2, 1)[:, :, None]
+            return scores.masked_fill_(batch.padding[:, :, None], -torch.inf).softmax(dim=1)
+        texts = batch.texts.permute(0, 2, 1)[:, :, None]
         # A finite fill: the weights of a text without tokens are zero, not NaN.
         filled = scores[..., None].masked_fill(~texts, torch.finfo(scores.dtype).min)
         return filled.softmax(dim=1).mul_(texts).flatten(2)
@@ -119,7 +112,7 @@ class StackedAttention:
         if self._standard is not None:
             # The sum of the standardised tokens, whose weights sum to 1. Those of a text without tokens do not: its sum
             # is that of a token of zeros, as for the head that takes the features as they are.
-            summed = self._standard.apply(summed)
+            summed = self._standard(summed)
         # One row for each document, query and text: all of them share the projections.
         self._rows = summed.view(stack * self._heads, -1, self._width)
         values = batched(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
@@ -147,6 +140,6 @@ class StackedAttention:
         gradients = turned * right if right.shape[1] == 1 else batched(turned, right)
         self._stack.take_all(self._prefix + name, gradients.view(-1, self._width, self._width))
 
-    def _columns(self, mix: StackedMix, texts: int) -> torch.Tensor:
+    def _columns(self, mix: MixGradients, texts: int) -> torch.Tensor:
         """(m, J · texts): each layer's weight in each column."""
         return mix.columns(self._heads * self._queries * texts)

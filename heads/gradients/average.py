@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from encore.heads.batches import DecodedBatch
-from encore.heads.gradients.layer_mix import StackedMix
-from encore.heads.gradients.standard import Standard
-from encore.heads.model import ClsPooling, MeanPooling
+from encore.heads.batches import Batch
+from encore.heads.gradients.layer_mix import MixGradients
+from encore.heads.gradients.parameters import StackParameters
+from encore.heads.model import ClsPooling, MeanPooling, Standardisation
 
 
-class StackedAverage:
+class AverageGradients:
     """`ClsPooling` or `MeanPooling` for G heads: one pooled vector for all of them, but for the mix of the layers.
 
     Args:
-        stack: G.
+        weights: of the heads.
         pooling: what the heads pool by.
         mix: of the layers; None where there is one.
         standard: what the pooled vectors become; None for as they are.
     """
 
     def __init__(
-        self, stack: int, pooling: ClsPooling | MeanPooling, mix: StackedMix | None, standard: Standard | None
+        self,
+        weights: StackParameters,
+        pooling: ClsPooling | MeanPooling,
+        mix: MixGradients | None,
+        standard: Standardisation | None,
     ) -> None:
-        self._stack = stack
+        self._stack = len(weights)
         self._pooling = pooling
         self._mix = mix
         self._standard = standard
 
-    def forward(self, batch: DecodedBatch) -> torch.Tensor:
+    def forward(self, batch: Batch) -> torch.Tensor:
         """(G, documents, 1, d); what `backward` needs is kept."""
-        by_token = batch.values.unflatten(1, (batch.tokens, batch.layers)).flatten(2)  # type: ignore[no-untyped-call]
-        pooled = self._pooling(by_token, batch.lengths).unflatten(1, (batch.layers, -1))
+        # The layers of a token side by side, as one wide vector.
+        pooled = self._pooling(replace(batch, rows=batch.rows.flatten(1))).unflatten(1, (batch.layers, -1))
         if self._standard is not None:
             # Each layer, before they are mixed: the weights of a mix sum to 1.
-            pooled = self._standard.apply(pooled)
+            pooled = self._standard(pooled)
         if self._mix is None:
             return pooled[None].expand(self._stack, -1, -1, -1)  # type: ignore[no-any-return]
         self._pooled = pooled

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from encore.heads.gradients.parameters import StackedLinear, StackedWeights
+from encore.heads.gradients.parameters import LinearGradients, StackParameters
 from encore.heads.model import draw_bits, kept_from
 
 
-class StackedClassifier:
+class ClassifierGradients:
     """`Classifier` for each of G heads: dropout, linear, tanh, dropout, linear.
 
     Args:
@@ -20,9 +20,9 @@ class StackedClassifier:
         generators: of each head's dropout.
     """
 
-    def __init__(self, weights: StackedWeights, dropout: float, generators: Sequence[torch.Generator]) -> None:
-        self._hidden = StackedLinear(weights, "classifier.hidden.weight", "classifier.hidden.bias")
-        self._output = StackedLinear(weights, "classifier.output.weight", "classifier.output.bias")
+    def __init__(self, weights: StackParameters, dropout: float, generators: Sequence[torch.Generator]) -> None:
+        self._hidden = LinearGradients(weights, "classifier.hidden.weight", "classifier.hidden.bias")
+        self._output = LinearGradients(weights, "classifier.output.weight", "classifier.output.bias")
         self._dropout = dropout
         self._generators = generators
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import torch
 
-from encore.heads.gradients.parameters import StackedWeights
+from encore.heads.gradients.parameters import StackParameters
 
 LOGITS = "mix.logits"
 
 
-class StackedMix:
+class MixGradients:
     """The weights of m layers, learned by each of G heads: softmax of its logits.
 
     Args:
         weights: parameters of the heads.
     """
 
-    def __init__(self, weights: StackedWeights) -> None:
+    def __init__(self, weights: StackParameters) -> None:
         self._stack = weights
 
     def forward(self) -> None:

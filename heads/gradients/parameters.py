@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from encore.heads.model import Tensors
 from encore.heads.products import large
-
-Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class StackedWeights:
+class StackParameters:
     """Parameters of G heads of one design, and what becomes of their gradients.
 
     Attributes:
@@ -36,7 +35,7 @@ class StackedWeights:
             take(name, gradient)
 
 
-class StackedLinear:
+class LinearGradients:
     """x ↦ x Wᵀ + b for each of G heads.
 
     Args:
@@ -45,7 +44,7 @@ class StackedLinear:
         bias: name of b, (outputs,).
     """
 
-    def __init__(self, weights: StackedWeights, weight: str, bias: str) -> None:
+    def __init__(self, weights: StackParameters, weight: str, bias: str) -> None:
         self._stack = weights
         self._names = weight, bias
         self._weights, self._biases = weights.values[weight], weights.values[bias][:, None]

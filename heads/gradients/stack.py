@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from encore.heads.batches import DecodedBatch
-from encore.heads.gradients.attention import StackedAttention
-from encore.heads.gradients.average import StackedAverage
-from encore.heads.gradients.classifier import StackedClassifier
-from encore.heads.gradients.layer_mix import LOGITS, StackedMix
-from encore.heads.gradients.parameters import StackedWeights
-from encore.heads.gradients.standard import Standard
-from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling
+from encore.heads.batches import Batch
+from encore.heads.gradients.attention import AttentionGradients
+from encore.heads.gradients.average import AverageGradients
+from encore.heads.gradients.classifier import ClassifierGradients
+from encore.heads.gradients.layer_mix import LOGITS, MixGradients
+from encore.heads.gradients.parameters import StackParameters
+from encore.heads.model import (
+    AttentionPooling,
+    ClsPooling,
+    HeadModel,
+    MeanPooling,
+    PairPooling,
+    Pooling,
+    Standardisation,
+    compare_texts,
+)
 
 
 class HeadStack:
@@ -30,30 +38,35 @@ class HeadStack:
 
     def __init__(
         self,
-        weights: StackedWeights,
+        weights: StackParameters,
         design: HeadModel,
         generators: Sequence[torch.Generator],
-        standard: Standard | None = None,
+        standard: Standardisation | None = None,
     ) -> None:
-        self._mix = StackedMix(weights) if LOGITS in weights.values else None
-        self._pooling = _stacked_pooling(weights, design, self._mix, standard)
+        self._mix = MixGradients(weights) if LOGITS in weights.values else None
+        self._pooling = STACKED[type(design.pooling)](weights, design.pooling, self._mix, standard)
         self._of_pairs = design.of_pairs
-        self._classifier = StackedClassifier(weights, design.classifier.dropout, generators)
+        self._classifier = ClassifierGradients(weights, design.classifier.dropout, generators)
 
-    def learn(self, batch: DecodedBatch) -> torch.Tensor:
-        """The mean loss (G,) of each head over a batch, dropout included; their gradients are handed on."""
+    def learn(self, batch: Batch, targets: torch.Tensor) -> torch.Tensor:
+        """The mean loss (G,) of each head over a batch, dropout included; their gradients are handed on.
+
+        Args:
+            batch: of documents.
+            targets: (documents,) class of each.
+        """
         vectors = self._pool(batch)
-        losses, gradient = self._classifier.learn(self._enter(vectors), batch.targets)
+        losses, gradient = self._classifier.learn(self._enter(vectors), targets)
         self._pooling.backward(self._enter_back(gradient, vectors))
         if self._mix is not None:
             self._mix.backward()
         return losses
 
-    def logits(self, batch: DecodedBatch) -> torch.Tensor:
+    def logits(self, batch: Batch) -> torch.Tensor:
         """(G, documents, classes), without dropout."""
         return self._classifier.logits(self._enter(self._pool(batch)))
 
-    def _pool(self, batch: DecodedBatch) -> torch.Tensor:
+    def _pool(self, batch: Batch) -> torch.Tensor:
         """(G, documents, vectors, d)."""
         if self._mix is not None:
             self._mix.forward()
@@ -61,10 +74,7 @@ class HeadStack:
 
     def _enter(self, vectors: torch.Tensor) -> torch.Tensor:
         """(G, documents, inputs) of the classifiers: the vectors side by side, the texts of a pair compared."""
-        if not self._of_pairs:
-            return vectors.flatten(2)
-        u, v = vectors.unbind(dim=2)
-        return torch.cat([u, v, (u - v).abs(), u * v], dim=2)
+        return compare_texts(vectors) if self._of_pairs else vectors.flatten(2)
 
     def _enter_back(self, gradient: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
         """The gradient of the vectors, from that of what the classifiers took."""
@@ -76,16 +86,15 @@ class HeadStack:
         return torch.stack([of_u + of_distance + of_product * v, of_v - of_distance + of_product * u], dim=2)
 
 
-def _stacked_pooling(
-    weights: StackedWeights, design: HeadModel, mix: StackedMix | None, standard: Standard | None
-) -> StackedAttention | StackedAverage:
-    pooling = design.pooling
-    if isinstance(pooling, PairPooling):
-        return StackedAttention(
-            weights, "pooling.attention.", pooling.attention, of_pairs=True, mix=mix, standard=standard
-        )
-    if isinstance(pooling, AttentionPooling):
-        return StackedAttention(weights, "pooling.", pooling, of_pairs=False, mix=mix, standard=standard)
-    if isinstance(pooling, ClsPooling | MeanPooling):
-        return StackedAverage(len(weights), pooling, mix, standard)
-    raise TypeError(f"no stacked form of {type(pooling).__name__}")
+STACKED: Mapping[type[Pooling], Callable[..., AttentionGradients | AverageGradients]] = {
+    AttentionPooling: AttentionGradients,
+    PairPooling: AttentionGradients,
+    ClsPooling: AverageGradients,
+    MeanPooling: AverageGradients,
+}
+"""Poolings whose gradients are written out, each itself and none derived from it; the others learn by autograd."""
+
+
+def can_stack(design: HeadModel) -> bool:
+    """Whether heads of this design can learn in a `HeadStack`."""
+    return type(design.pooling) in STACKED

@@ -2,19 +2,21 @@
 
 from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.classifier import Classifier, draw_bits, kept_from
+from encore.heads.model.cls import ClsPooling
 from encore.heads.model.layer_mix import LAYER_MIXES, LayerMix
+from encore.heads.model.mean import MeanPooling
 from encore.heads.model.network import HeadModel
-from encore.heads.model.pair import PairPooling, compare_texts, text_masks
-from encore.heads.model.poolings import (
+from encore.heads.model.pair import PairPooling, compare_texts
+from encore.heads.model.pooling import Pooling
+from encore.heads.model.registry import (
     POOLINGS,
-    ClsPooling,
-    MeanPooling,
     check_kind,
     check_pooling,
     check_queries_of,
     default_pooling,
     kind_of,
 )
+from encore.heads.model.standardisation import Standardisation, Tensors
 
 __all__ = [
     "LAYER_MIXES",
@@ -26,6 +28,9 @@ __all__ = [
     "LayerMix",
     "MeanPooling",
     "PairPooling",
+    "Pooling",
+    "Standardisation",
+    "Tensors",
     "check_kind",
     "check_pooling",
     "check_queries_of",
@@ -34,5 +39,4 @@ __all__ = [
     "draw_bits",
     "kept_from",
     "kind_of",
-    "text_masks",
 ]

@@ -9,18 +9,22 @@ gradients of `torch.nn.MultiheadAttention` at 2·N·H·d multiply-adds a token f
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
 
 from encore.featurestore.errors import UsageError
-from encore.heads.attention_sizes import check_queries, default_heads
+from encore.heads.attention_sizes import MAX_QUERIES, check_queries, default_heads
+from encore.heads.batches import Batch
+from encore.heads.model.pooling import Pooling
+from encore.heads.model.standardisation import Standardisation, Tensors
 
 QUERY_STD = 0.02
 """A small first query starts attention near the plain mean; with 1.0, SST-2 dev accuracy fell by 1 to 3 points."""
 
 
-class AttentionPooling(nn.Module):
+class AttentionPooling(Pooling):
     """Pool tokens by multi-head attention with N learned task queries; no dropout on the attention weights.
 
     All queries share the projections; their results lie side by side. There is no key bias: it would cancel in the
@@ -40,16 +44,18 @@ class AttentionPooling(nn.Module):
         UsageError: heads that do not divide the width, or an impossible number of queries.
     """
 
+    label = "attention"
+    most_queries = MAX_QUERIES
+
     def __init__(
         self, width: int, heads: int | None = None, generator: torch.Generator | None = None, *, queries: int = 1
     ) -> None:
-        super().__init__()
-        self.width = width
+        super().__init__(width)
         self.heads = default_heads(width) if heads is None else heads
         if self.heads < 1 or width % self.heads:
             raise UsageError(f"attention heads {self.heads}: they must divide the hidden size {width}")
         check_queries(queries)
-        self.queries = queries
+        self.queries = self.vectors = queries
         # The paper's one query is a vector in a saved head, several are a matrix.
         self.query = nn.Parameter(torch.empty(width) if queries == 1 else torch.empty(queries, width))
         self.query_weight = nn.Parameter(torch.empty(width, width))
@@ -63,6 +69,11 @@ class AttentionPooling(nn.Module):
         for weight in (self.query_weight, self.key_weight, self.value_weight, self.output_weight):
             nn.init.xavier_uniform_(weight, generator=generator)
 
+    def design(self) -> dict[str, Any]:
+        """Its attention heads, and its queries where there are several."""
+        # One query goes without saying: heads keep the digest that they had before there could be more.
+        return {"attention_heads": self.heads, **({"queries": self.queries} if self.queries > 1 else {})}
+
     def folded_queries(self) -> torch.Tensor:
         """(N·H, d), query by query: the vectors whose dot products with a token are its scores."""
         projected = (self.query_weight @ self.query.t()).t() + self.query_bias
@@ -75,12 +86,28 @@ class AttentionPooling(nn.Module):
         values = self.value_weight.view(self.heads, -1, self.width)
         return torch.einsum("bhd,hkd->bhk", pooled, values).flatten(1) + self.value_bias
 
-    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Pool values (documents, tokens, d) to (documents, N·d)."""
-        scores = values @ self.folded_queries().T
-        padding = torch.arange(values.shape[1], device=values.device) >= lengths[:, None]
-        weights = scores.masked_fill(padding[:, :, None], -torch.inf).softmax(dim=1)
-        pooled = torch.bmm(weights.transpose(1, 2), values)
+    def folded_output(self, hidden: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
+        """A classifier's first linear map as one of projected values without their bias: weight (d, N·d), bias (d,).
+
+        hidden(output(v + b_v)) is one affine map of v; so it is of the values of N queries side by side.
+        """
+        shift = self.output_weight @ self.value_bias + self.output_bias
+        bias = hidden.bias + hidden.weight @ shift.repeat(self.queries)
+        weight = (hidden.weight.view(len(hidden.weight), self.queries, -1) @ self.output_weight).flatten(1)
+        return weight, bias
+
+    def folded(self, weights: Tensors, standard: Standardisation, prefix: str = "pooling.") -> Tensors:
+        """The weights of a head over features as they are; the pooling's names begin with ``prefix``."""
+        keys = prefix + "key_weight"
+        values = standard.into(weights, prefix + "value_weight", prefix + "value_bias")
+        # What the mean adds to a score it adds to that of every token, and the softmax takes it out again.
+        return {**weights, **values, keys: weights[keys] * standard.scale}
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Pool a batch to (documents, N·d)."""
+        scores = batch.values @ self.folded_queries().T
+        weights = scores.masked_fill(batch.padding[:, :, None], -torch.inf).softmax(dim=1)
+        pooled = torch.bmm(weights.transpose(1, 2), batch.values)
         # One row for each query of a document: all of them share the projections.
         rows = self.project_values(pooled.view(-1, self.heads, self.width))
-        return (rows @ self.output_weight.T + self.output_bias).view(len(values), self.queries * self.width)
+        return (rows @ self.output_weight.T + self.output_bias).view(len(batch), self.queries * self.width)

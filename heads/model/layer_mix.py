@@ -6,13 +6,14 @@ import torch
 from torch import nn
 
 from encore.featurestore.errors import UsageError
+from encore.heads.batches import Batch
 
 LAYER_MIXES = ("uniform", "learned")
 """How the layers of stacked features are weighed: all alike, or by weights that the task learns."""
 
 
 class LayerMix(nn.Module):
-    """A convex combination of layers: (..., m, d) → (..., d).
+    """A convex combination of the m layers of a token.
 
     Learned weights are the softmax of m logits that start at zero, that is, at the uniform mix (Peters et al., 2019).
 
@@ -43,6 +44,6 @@ class LayerMix(nn.Module):
         """(m,) weights of the layers, lowest first; they sum to 1."""
         return self.logits.softmax(dim=0)
 
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Mix the layers of values (..., m, d) to (..., d)."""
-        return torch.matmul(self.weights, values)
+    def forward(self, batch: Batch) -> Batch:
+        """A batch of one vector a token."""
+        return batch.mixed(self.weights)

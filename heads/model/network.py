@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches import Batch
 from encore.heads.model.classifier import Classifier
 from encore.heads.model.layer_mix import LayerMix
-from encore.heads.model.pair import VECTORS, PairPooling
-from encore.heads.model.poolings import Pooling, build_pooling, check_pooling
+from encore.heads.model.pooling import Pooling
+from encore.heads.model.registry import build_pooling, check_pooling
+from encore.heads.model.standardisation import Standardisation
 
 
 class HeadModel(nn.Module):
-    """Padded features of documents to logits.
+    """Batches of features to logits.
 
     Attributes:
         mix: makes one vector of the m layers of ``stack:m`` features; None where there is one already.
         pooling: makes one vector of a document's tokens, or several side by side.
-        of_pairs: whether it needs to know where the second text of a document begins.
         classifier: makes logits of them.
+        standard: what becomes of tokens before they are pooled, or of the pooled vectors where pooling learns nothing;
+            None for as they are. A trained head has one only where it cannot be folded into the weights.
     """
 
-    def __init__(self, mix: LayerMix | None, pooling: Pooling, classifier: Classifier) -> None:
+    def __init__(
+        self,
+        mix: LayerMix | None,
+        pooling: Pooling,
+        classifier: Classifier,
+        standard: Standardisation | None = None,
+    ) -> None:
         super().__init__()
         self.mix = mix
         self.pooling = pooling
         self.classifier = classifier
-        self.of_pairs = isinstance(pooling, PairPooling)
+        self.standard = standard
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it has to know where the second text of a document begins."""
+        return self.pooling.of_pairs
 
     @classmethod
     def build(
@@ -40,6 +56,7 @@ class HeadModel(nn.Module):
         attention_heads: int | None = None,
         queries: int = 1,
         layer_mix: str | None = None,
+        standardised: bool = False,
         dropout: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> HeadModel:
@@ -52,6 +69,7 @@ class HeadModel(nn.Module):
             attention_heads: of attention pooling; None takes d / 64.
             queries: of attention pooling; the paper's head has one.
             layer_mix: ``uniform`` or ``learned``, for ``stack:m`` features and for them alone.
+            standardised: whether it standardises tokens before it pools them, by numbers that are still to be given.
             dropout: in training.
             generator: source of the initial weights and of the dropout; None takes torch's own.
 
@@ -65,19 +83,17 @@ class HeadModel(nn.Module):
             raise UsageError(f"layer mix {layer_mix}: the store holds layers {spec.layers}; expected {expected}")
         mix = None if stacked is None or layer_mix is None else LayerMix(layer_mix, stacked)
         pooled = build_pooling(pooling, spec.width, attention_heads, generator, queries=queries)
-        vectors = VECTORS if isinstance(pooled, PairPooling) else queries
-        return cls(mix, pooled, Classifier(spec.width, classes, dropout, generator, vectors=vectors))
+        classifier = Classifier(spec.width, classes, dropout, generator, vectors=pooled.vectors)
+        standard = Standardisation(torch.zeros(spec.width), torch.ones(spec.width)) if standardised else None
+        return cls(mix, pooled, classifier, standard)
 
-    def forward(
-        self, values: torch.Tensor, lengths: torch.Tensor, first_lengths: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Logits (documents, classes) of values (documents, tokens, d) or (documents, tokens, m, d).
-
-        Args:
-            values: float features; from a document's length on they may hold any finite number.
-            lengths: (documents,) tokens of each document, at least 1.
-            first_lengths: (documents,) tokens before the second text's own; needed where the head is `of_pairs`.
-        """
-        mixed = values if self.mix is None else self.mix(values)
-        own = (first_lengths,) if self.of_pairs else ()
-        return self.classifier(self.pooling(mixed, lengths, *own))  # type: ignore[no-any-return]
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Logits (documents, classes) of a batch."""
+        mixed = batch if self.mix is None else self.mix(batch)
+        if self.standard is None:
+            pooled = self.pooling(mixed)
+        elif self.pooling.learns:
+            pooled = self.pooling(replace(mixed, rows=self.standard(mixed.rows)))
+        else:
+            pooled = self.standard(self.pooling(mixed))
+        return self.classifier(pooled)  # type: ignore[no-any-return]

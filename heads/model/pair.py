@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import nn
 
+from encore.heads.batches import Batch
 from encore.heads.model.attention import AttentionPooling
+from encore.heads.model.pooling import Pooling
+from encore.heads.model.standardisation import Standardisation, Tensors
 
-VECTORS = 4
-"""Vectors of a pooled pair: u, v, |u - v| and u · v."""
 
-
-class PairPooling(nn.Module):
+class PairPooling(Pooling):
     """Pool each text of a pair by the same learned query, to u and v; the result is u, v, |u - v|, u · v side by side.
 
     The difference and the product by elements are those of Conneau et al. (Supervised Learning of Universal Sentence
@@ -28,20 +29,28 @@ class PairPooling(nn.Module):
         UsageError: attention heads that do not divide the width.
     """
 
-    def __init__(self, width: int, heads: int | None = None, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.attention = AttentionPooling(width, heads, generator)
+    label = "attention over each text of a pair"
+    of_pairs = True
+    most_queries = 1
+    vectors = 4
 
-    def forward(self, values: torch.Tensor, lengths: torch.Tensor, first_lengths: torch.Tensor) -> torch.Tensor:
-        """Pool values (documents, tokens, d) to (documents, 4·d).
+    def __init__(
+        self, width: int, heads: int | None = None, generator: torch.Generator | None = None, *, queries: int = 1
+    ) -> None:
+        super().__init__(width)
+        self.attention = AttentionPooling(width, heads, generator, queries=queries)
 
-        Args:
-            values: from a document's length on they may hold any finite number.
-            lengths: (documents,) tokens of each document.
-            first_lengths: (documents,) how many of them come before the second text's own.
-        """
-        attention = self.attention
-        texts = text_masks(values.shape[1], lengths, first_lengths)[..., None]
+    def design(self) -> dict[str, Any]:
+        """Its attention heads."""
+        return self.attention.design()
+
+    def folded(self, weights: Tensors, standard: Standardisation) -> Tensors:
+        """The weights of a head over features as they are."""
+        return self.attention.folded(weights, standard, "pooling.attention.")
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Pool a batch to (documents, 4·d)."""
+        attention, values, texts = self.attention, batch.values, batch.texts[..., None]
         scores = (values @ attention.folded_queries().T)[:, None].expand(-1, 2, -1, -1)
         # A finite fill: where a text has no tokens, the softmax of -inf alone would be NaN, and so would its gradient.
         weights = scores.masked_fill(~texts, torch.finfo(scores.dtype).min).softmax(dim=2) * texts
@@ -50,14 +59,7 @@ class PairPooling(nn.Module):
         return compare_texts((projected @ attention.output_weight.T + attention.output_bias).view(len(values), 2, -1))
 
 
-def text_masks(tokens: int, lengths: torch.Tensor, first_lengths: torch.Tensor) -> torch.Tensor:
-    """(documents, 2, tokens) bool: which positions are of the first text, and which of the second."""
-    places = torch.arange(tokens, device=lengths.device)
-    first = places < first_lengths[:, None]
-    return torch.stack([first, (places < lengths[:, None]) & ~first], dim=1)
-
-
 def compare_texts(texts: torch.Tensor) -> torch.Tensor:
-    """(documents, 4·d): u, v, |u - v|, u · v, from u and v (documents, 2, d)."""
-    u, v = texts.unbind(dim=1)
-    return torch.cat([u, v, (u - v).abs(), u * v], dim=1)
+    """(..., 4·d): u, v, |u - v|, u · v, from u and v (..., 2, d)."""
+    u, v = texts.unbind(dim=-2)
+    return torch.cat([u, v, (u - v).abs(), u * v], dim=-1)

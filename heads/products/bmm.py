@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.heads.products.linear import LEAST, product
+from encore.heads.products.linear import LEAST_MULTIPLICATIONS, product
 from encore.heads.products.openblas import SMALL, openblas_is_wide
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -48,7 +48,7 @@ def batched(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = 
 
 def large(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """The product of each of a few pairs of matrices (n, rows, inner) and (n, inner, columns) that may be large."""
-    if left[0].numel() * right.shape[2] < LEAST:
+    if left[0].numel() * right.shape[2] < LEAST_MULTIPLICATIONS:
         return torch.bmm(left, right)
     if right[0].numel() <= CACHED and _part(left.numpy(), right.numpy()) is not None:
         return batched(left, right)
@@ -59,7 +59,7 @@ def large(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 def _part(left: Floats, right: Floats) -> tuple[int, int] | None:
     """Rows and columns of the small products that a batch is made of; None where it is left to torch."""
-    if not openblas_is_wide() or left.size * right.shape[2] < LEAST:
+    if not openblas_is_wide() or left.size * right.shape[2] < LEAST_MULTIPLICATIONS:
         return None
     by_rows, turned = left.strides[2] == left.itemsize, right.strides[1] == right.itemsize
     # What is neither as it lies in memory nor transposed would be multiplied by NumPy itself, without BLAS.

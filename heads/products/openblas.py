@@ -51,7 +51,7 @@ def weighted_sums(weights: torch.Tensor, values: torch.Tensor, out: torch.Tensor
         out: (vectors, documents, d), takes the result.
     """
     vectors, documents, tokens = weights.shape
-    together = _largest_part(vectors, SMALL // (tokens * values.shape[2]))
+    together = _largest_divisor(vectors, SMALL // (tokens * values.shape[2]))
     # One row alone would be a product of OpenBLAS with a vector, for which it starts threads.
     if together < 2 or not openblas_is_wide():
         torch.bmm(weights.transpose(0, 1), values, out=out.transpose(0, 1))
@@ -82,7 +82,7 @@ def multiply(vectors: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor | 
     """
     count, documents, inputs = vectors.shape
     matrices, _, outputs = weights.shape
-    together = _largest_part(ROWS, SMALL // (inputs * outputs))
+    together = _largest_divisor(ROWS, SMALL // (inputs * outputs))
     if together < 2 or not openblas_is_wide():
         parts = None if bias is None else bias.chunk(count)
         products = [
@@ -100,6 +100,6 @@ def multiply(vectors: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor | 
 
 
 @lru_cache(maxsize=4096)
-def _largest_part(whole: int, at_most: int) -> int:
+def _largest_divisor(whole: int, at_most: int) -> int:
     """The largest number up to ``at_most`` that divides ``whole``; 0 where even 1 is more."""
     return next((part for part in range(min(whole, at_most), 0, -1) if whole % part == 0), 0)

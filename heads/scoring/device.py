@@ -15,15 +15,14 @@ import torch
 
 from encore.featurestore.documents import FeatureBlock, parts_of
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches import DecodingTable, budget_batches
+from encore.heads.batches import Batch, DecodingTable, budget_batches
 from encore.heads.model import HeadModel
 from encore.heads.scoring.device_heads import heads_on
 from encore.heads.scoring.streams import DeviceStreams
-from encore.heads.scoring.vectors import Batch
 
 Positions = npt.NDArray[np.int64]
 
-BATCH_FLOATS = 1 << 24
+DEVICE_BATCH_FLOATS = 1 << 24
 """Decoded floats of a batch, padding included, unless a document is longer: 16,384 tokens of 1,024. Twice as many pad a
 third more."""
 
@@ -94,7 +93,7 @@ class DeviceScoring:
     def _batches(self, block: FeatureBlock, first_lengths: Positions | None) -> Iterator[tuple[torch.Tensor, Batch]]:
         """(documents,) their places in the block, and their decoded features; every document once."""
         offsets, padded = block.offsets, -(-block.lengths // TOKEN_STEP) * TOKEN_STEP
-        budget = max(1, BATCH_FLOATS // self._row_floats)
+        budget = max(1, DEVICE_BATCH_FLOATS // self._row_floats)
         # A short document counts as more, so that no batch has too many.
         counted = np.maximum(padded, -(-budget // self._most_documents))
         for start, stop in parts_of(offsets, max(1, PART_BYTES // block.packed[:1].nbytes) if len(block) else 1):

@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, HeadModel
-from encore.heads.scoring.folding import folded_hidden
-from encore.heads.scoring.vectors import Batch
+from encore.heads.scoring.plain import PlainHead
 
-TOGETHER = 2048
+DEVICE_ROWS = 2048
 """Attention heads, over all queries, whose products are one, unless a single head has more: a hundred heads of 16."""
 
 
@@ -44,7 +44,7 @@ class DeviceHeads(Protocol):
         """For each of `answers` float32 (heads, documents, classes) probabilities of a batch."""
 
 
-class StackedHeads:
+class AttentionSet:
     """Attention heads of one number of attention heads H and of queries N: G heads, with V = G·N·H vectors together.
 
     The folded queries are one product with the tokens, the weighted sums a batch of one for each document, the value
@@ -67,7 +67,7 @@ class StackedHeads:
             # (N·H, d, d / H): every query's sums are projected by the same H matrices.
             projections = pooling.value_weight.view(pooling.heads, -1, pooling.width).transpose(1, 2).to(dtype)
             values.append(projections.repeat(pooling.queries, 1, 1))
-            weight, bias = folded_hidden(pooling, classifier.hidden)
+            weight, bias = pooling.folded_output(classifier.hidden)
             hidden.append((weight.t().to(dtype), bias))
             outputs.append((classifier.output.weight.t(), classifier.output.bias))
         self._keys, self._values = torch.cat(keys), torch.cat(values)
@@ -86,8 +86,7 @@ class StackedHeads:
         """For each of `answers` float32 (heads, documents, classes) probabilities of a batch."""
         documents = len(batch)
         scores = product(self._keys, batch.rows.t()).view(self.vectors, documents, batch.tokens)
-        left_out = torch.arange(batch.tokens, device=scores.device) >= batch.lengths[:, None]
-        weights = scores.masked_fill_(left_out, -torch.inf).softmax(dim=-1).to(batch.rows.dtype)
+        weights = scores.masked_fill_(batch.padding, -torch.inf).softmax(dim=-1).to(batch.rows.dtype)
         # (documents, V, d), and from here on (V, documents, d).
         sums = torch.bmm(weights.transpose(0, 1), batch.values).transpose(0, 1)
         projected = torch.bmm(sums, self._values)
@@ -99,19 +98,17 @@ class StackedHeads:
         ]
 
 
-class PlainHead:
-    """A head that scores by itself, as its module says: of another pooling, or with layers still to be mixed."""
+class SingleHead:
+    """A head that scores by itself: of another pooling, or with layers still to be mixed."""
 
     def __init__(self, place: int, model: HeadModel, device: torch.device) -> None:
-        self._model = deepcopy(model).to(device)
-        self.answers: tuple[Answers, ...] = (Answers((place,), model.classifier.output.out_features),)
-        pooling = model.pooling
-        self.vectors = pooling.queries * pooling.heads if isinstance(pooling, AttentionPooling) else 1
+        self._head = PlainHead(model, device)
+        self.answers: tuple[Answers, ...] = (Answers((place,), self._head.classes),)
+        self.vectors = self._head.vectors
 
     def score(self, batch: Batch) -> list[torch.Tensor]:
         """Float32 (1, documents, classes) probabilities of a batch."""
-        logits = self._model(batch.values.float(), batch.lengths, batch.first_lengths)
-        return [logits.softmax(dim=-1)[None]]
+        return [self._head(batch)[None]]
 
 
 def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch.dtype) -> Iterator[DeviceHeads]:
@@ -124,16 +121,17 @@ def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch
     """
     shapes: dict[tuple[int, int], dict[int, HeadModel]] = {}
     for place, model in models.items():
-        if isinstance(model.pooling, AttentionPooling) and model.mix is None:
-            shapes.setdefault((model.pooling.heads, model.pooling.queries), {})[place] = model
+        pooling = model.pooling
+        if type(pooling) is AttentionPooling and model.mix is None and model.standard is None:
+            shapes.setdefault((pooling.heads, pooling.queries), {})[place] = model
         else:
-            yield PlainHead(place, model, device)
+            yield SingleHead(place, model, device)
     for (heads, queries), alike in shapes.items():
         places = list(alike)
-        sets = -(-len(places) // max(1, TOGETHER // (heads * queries)))
+        sets = -(-len(places) // max(1, DEVICE_ROWS // (heads * queries)))
         # As even as can be: how many documents are scored at a time depends on the largest.
         for start, stop in pairwise(len(places) * number // sets for number in range(sets + 1)):
-            yield StackedHeads({place: alike[place] for place in places[start:stop]}, device, dtype)
+            yield AttentionSet({place: alike[place] for place in places[start:stop]}, device, dtype)
 
 
 def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-AT_ONCE = 2
+TURNS = 2
 """Threads whose work a CUDA device has at a time: it computes for one while the other's features are copied. More would
 each hold the memory of a batch."""
 
@@ -28,7 +28,7 @@ class DeviceStreams:
         self._on_cuda = device.type == "cuda"
         self._turns: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
         if self._on_cuda:
-            for _ in range(AT_ONCE):
+            for _ in range(TURNS):
                 self._turns.put(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
             self._copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 

@@ -1,9 +1,27 @@
 """Training a head, or a grid of heads, from packed features."""
 
 from encore.heads.training.epochs import Epoch, Progress
+from encore.heads.training.examples import Codes, Examples
 from encore.heads.training.features import MEMORY, gather
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
+from encore.heads.training.store import DEV_SHARE, LabelCounts, StoreTraining, TrainRequest, train_from_store
 from encore.heads.training.trainer import TrainedHead, train_head
 
-__all__ = ["MEMORY", "Epoch", "Progress", "TrainSettings", "TrainedHead", "gather", "train_grid", "train_head"]
+__all__ = [
+    "DEV_SHARE",
+    "MEMORY",
+    "Codes",
+    "Epoch",
+    "Examples",
+    "LabelCounts",
+    "Progress",
+    "StoreTraining",
+    "TrainRequest",
+    "TrainSettings",
+    "TrainedHead",
+    "gather",
+    "train_from_store",
+    "train_grid",
+    "train_head",
+]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from encore.heads.gradients import LOGITS, Tensors
+from encore.heads.gradients import LOGITS
+from encore.heads.model import Tensors
 from encore.heads.training.settings import TrainSettings
 
 MIX_RATE = 100
@@ -15,7 +16,19 @@ FEW = 1 << 14
 """Numbers of a parameter that is small: calling AdamW's operator takes longer than what it does."""
 
 
-class HeadOptimizer:
+def share_of_rate(step: int, steps: int, warmup: float) -> float:
+    """The share of its peak that the learning rate has at a step, from 0: a linear warm-up, then a linear decay to 0.
+
+    Args:
+        step: number of the step, from 0.
+        steps: all of them.
+        warmup: share of the steps over which the rate rises, one step at least.
+    """
+    rising = max(1, round(warmup * steps))
+    return (step + 1) / rising if step < rising else (steps - step) / max(1, steps - rising)
+
+
+class FusedAdamW:
     """AdamW with a linear warm-up to a learning rate and a linear decay to zero.
 
     `torch.optim.AdamW` takes all gradients at the end of a step. This one takes each as soon as it is there, by the
@@ -32,7 +45,6 @@ class HeadOptimizer:
         self._values = values
         self._settings = settings
         self._rate, self._steps = rate, steps
-        self._rising = max(1, round(settings.warmup * steps))
         self._means = {name: torch.zeros_like(value) for name, value in values.items()}
         self._squares = {name: torch.zeros_like(value) for name, value in values.items()}
         self._few = {name for name, value in values.items() if value.numel() <= FEW and name != LOGITS}
@@ -42,9 +54,7 @@ class HeadOptimizer:
 
     def begin_step(self) -> None:
         """Of the schedule; every parameter is to be taken once in each."""
-        step, rising = self._done, self._rising
-        share = (step + 1) / rising if step < rising else (self._steps - step) / max(1, self._steps - rising)
-        self._now = self._rate * share
+        self._now = self._rate * share_of_rate(self._done, self._steps, self._settings.warmup)
         self._done += 1
         self._count += 1
 

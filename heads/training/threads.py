@@ -10,13 +10,14 @@ from typing import TypeVar
 
 import torch
 
-from encore.heads.batches import Codes, DecodedBatch
+from encore.heads.batches import Batch
+from encore.heads.training.examples import Codes
 
 Reader = TypeVar("Reader")
-Thing = TypeVar("Thing")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-TOGETHER = 8
+BATCHES_A_TURN = 8
 """Batches that a reader has before the next one has its turn, where there are several: what a reader works with stays
 in the processor's caches meanwhile."""
 
@@ -25,7 +26,7 @@ PART_FLOATS = 1 << 23
 
 
 @dataclass(frozen=True)
-class SharedPasses:
+class ThreadedPasses:
     """Passes of readers over batches; which thread does what changes nothing in what they read, or in which order.
 
     Attributes:
@@ -36,7 +37,7 @@ class SharedPasses:
 
     @classmethod
     @contextmanager
-    def on_threads(cls, readers: int) -> Iterator[SharedPasses]:
+    def on_threads(cls, readers: int) -> Iterator[ThreadedPasses]:
         """As many threads as torch may use, but no more than there are readers.
 
         Each keeps to itself: a step is a millisecond of small products. Two threads of one product gain nothing on an
@@ -55,16 +56,16 @@ class SharedPasses:
         finally:
             torch.set_num_threads(before)
 
-    def for_each(self, things: Sequence[Thing], make: Callable[[Thing], Made]) -> list[Made]:
+    def for_each(self, things: Sequence[Item], make: Callable[[Item], Result]) -> list[Result]:
         """What is made of each thing, in order."""
         return [make(thing) for thing in things] if self.pool is None else list(self.pool.map(make, things))
 
     def run(
         self,
         parts: Sequence[Sequence[Codes]],
-        decode: Callable[[Codes], DecodedBatch],
+        decode: Callable[[Codes], Batch],
         readers: Sequence[Reader],
-        read: Callable[[Reader, DecodedBatch], None],
+        read: Callable[[Reader, Codes, Batch], None],
     ) -> None:
         """Have every reader read every batch, in order.
 
@@ -72,19 +73,19 @@ class SharedPasses:
             parts: batches that are decoded together, each given as the positions of its documents.
             decode: makes a batch of positions.
             readers: who reads.
-            read: what one does with a batch; never called twice at a time for one reader.
+            read: what one does with the positions and the batch; never called twice at a time for one reader.
         """
 
-        def decoded(part: Sequence[Codes]) -> list[DecodedBatch]:
-            with torch.inference_mode():
-                return [decode(documents) for documents in part]
+        def decoded(part: Sequence[Codes]) -> list[tuple[Codes, Batch]]:
+            # Not in inference mode: autograd has no part in what comes of that.
+            with torch.no_grad():
+                return [(documents, decode(documents)) for documents in part]
 
-        def read_all(reader: Reader, part: Sequence[DecodedBatch], before: Future[None] | None = None) -> None:
+        def read_all(reader: Reader, part: Sequence[tuple[Codes, Batch]], before: Future[None] | None = None) -> None:
             if before is not None:
                 before.result()
-            with torch.inference_mode():
-                for batch in part:
-                    read(reader, batch)
+            for documents, batch in part:
+                read(reader, documents, batch)
 
         if self.pool is None:
             for part in parts:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+import pyarrow as pa
 
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import DataError, UsageError
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches import Codes, Examples
+from encore.heads.artefact import Head
+from encore.heads.labels import TrainingIds
 from encore.heads.metrics import Evaluation
-from encore.heads.model import HeadModel, default_pooling
+from encore.heads.model import POOLINGS, HeadModel, default_pooling
 from encore.heads.training.epochs import Epoch, Progress, still_rising
+from encore.heads.training.examples import Codes, Examples
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
+
+PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
+"""Packages whose versions a head records."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,35 @@ class TrainedHead:
         best = self.best
         own = [epoch for epoch in self.history if epoch.point == best.point]
         return self.evaluation is not None and still_rising(own, self.evaluation.documents)
+
+    def head(self, task: str, snapshot: int | None = None, doc_ids: pa.Array | pa.ChunkedArray | None = None) -> Head:
+        """The artefact of the training.
+
+        Args:
+            task: letters, digits, ``.``, ``_`` and ``-``.
+            snapshot: version of the store that the features came from.
+            doc_ids: of the training documents; None where they are not to be known again.
+        """
+        training = {
+            "settings": self.settings.to_dict(),
+            "documents": self.documents,
+            "best": asdict(self.best),
+            "still_rising": self.still_rising,
+            "history": [asdict(epoch) for epoch in self.history],
+            "seconds": round(self.seconds, 3),
+        }
+        head = Head(
+            task=task,
+            classes=self.classes,
+            spec=self.spec,
+            model=self.model.eval(),
+            snapshot=snapshot,
+            training=training,
+            evaluation=self.evaluation,
+            versions=_versions(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        return head if doc_ids is None else replace(head, trained_on=TrainingIds.of(doc_ids, head.digest))
 
 
 def train_head(
@@ -96,11 +134,12 @@ def train_head(
         raise UsageError("a grid of settings needs dev documents to choose by; give --dev")
     if held_out is None and settings.patience is not None:
         raise UsageError("patience needs dev documents to judge an epoch by; give --dev")
-    if any(point.pooling == "pair" for point in points) and spec.positions == "tokens" and not examples.paired.any():
-        raise UsageError("pooling pair: none of the training documents is a pair of texts; pool by attention")
-    runs = train_grid(examples, held_out, points, settings, progress)
+    paired = [point.pooling for point in points if POOLINGS[point.pooling].of_pairs]
+    if paired and spec.positions == "tokens" and not examples.paired.any():
+        raise UsageError(f"pooling {paired[0]}: none of the training documents is a pair of texts; pool by attention")
+    trials = train_grid(examples, held_out, points, settings, progress)
     # The first of equals stays, so that adding points to a grid never changes a tie.
-    best = max(runs, key=lambda run: run.best_accuracy)
+    best = max(trials, key=lambda trial: trial.best_accuracy)
     evaluation = None
     if held_out is not None and best.predicted is not None:
         evaluation = Evaluation.of(held_out.codes, best.predicted, classes)
@@ -110,7 +149,7 @@ def train_head(
         classes=tuple(classes),
         settings=settings,
         best=best.best_epoch,
-        history=tuple(epoch for run in runs for epoch in run.history),
+        history=tuple(epoch for trial in trials for epoch in trial.history),
         documents=len(examples),
         evaluation=evaluation,
         seconds=time.monotonic() - started,
@@ -130,3 +169,14 @@ def _require_every_class(codes: Codes, classes: Sequence[str]) -> None:
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     if empty:
         raise DataError(f"classes {', '.join(empty[:5])} have no document to train on; label some, or leave them out")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            # A checkout that runs without being installed.
+            found[package] = "not installed"
+    return found

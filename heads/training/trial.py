@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 
 from encore.featurestore.errors import UsageError
-from encore.heads.batches import Codes
-from encore.heads.gradients import StackedWeights, Standard, Tensors
-from encore.heads.model import HeadModel
+from encore.heads.model import HeadModel, Standardisation, Tensors
 from encore.heads.training.epochs import Epoch
-from encore.heads.training.optimizer import HeadOptimizer
+from encore.heads.training.examples import Codes
 from encore.heads.training.settings import Point, TrainSettings
 
 
-class GridRun:
+class Trial:
     """A head that learns, and what is kept of it.
 
     Attributes:
         point: of the grid.
         design: the head as it began; `best_model` gives it the weights of its best epoch.
-        standard: what its inputs become while it learns; None for as they are.
+        standard: what its inputs become while it learns, which is folded into the weights that are kept; None for as
+            they are, or where ``design`` standardises them itself.
         generator: of its dropout.
         values: name → parameter, as it learns.
-        optimizer: of these parameters.
         history: the epochs that ended.
         predicted: (dev documents,) classes predicted at the best epoch; None without dev.
     """
@@ -34,23 +31,29 @@ class GridRun:
         self,
         point: Point,
         design: HeadModel,
-        standard: Standard | None,
+        standard: Standardisation | None,
         generator: torch.Generator,
         settings: TrainSettings,
         steps: int,
     ) -> None:
         self.point = point
         self.design = design
-        self.standard = standard
         self.generator = generator
         self.values: Tensors = {name: parameter.detach().clone() for name, parameter in design.named_parameters()}
-        self.optimizer = HeadOptimizer(self.values, settings, point.learning_rate, steps)
+        if standard is not None and design.pooling.folded(self.values, standard) is None:
+            design.standard, standard = standard, None
+        self.standard = standard
         self._loss = 0.0
         self.history: list[Epoch] = []
         self._best: Epoch | None = None
         self.predicted: Codes | None = None
         self._kept: Tensors = {}
         self._patience = settings.patience
+        self._begin(settings, steps)
+
+    def _begin(self, settings: TrainSettings, steps: int) -> None:
+        """Make ready to learn, by a schedule of so many steps."""
+        raise NotImplementedError
 
     @property
     def stopped(self) -> bool:
@@ -95,32 +98,16 @@ class GridRun:
             self._best, self.predicted = epoch, predicted
             for name, value in self.values.items():
                 # Into the memory of the last time: to be given fresh memory takes longer than to copy.
-                self._kept[name] = self._kept[name].copy_(value) if name in self._kept else value.clone()
+                self._kept[name] = self._kept[name].copy_(value) if name in self._kept else value.detach().clone()
+
+    def folded(self, values: Tensors) -> Tensors:
+        """The weights of ``design`` for features as they are stored, from those that learn."""
+        folded = None if self.standard is None else self.design.pooling.folded(values, self.standard)
+        return values if folded is None else folded
 
     def best_model(self) -> HeadModel:
         """The head at its best epoch, for features as they are stored, in evaluation mode."""
-        kept = self._kept if self.standard is None else self.standard.folded(self._kept, self.design)
-        self.design.load_state_dict(kept)
+        if self.standard is not None:
+            self.design.standard = None
+        self.design.load_state_dict(self.design.state_dict() | self.folded(self._kept))
         return self.design.eval()
-
-
-def side_by_side(runs: Sequence[GridRun]) -> StackedWeights:
-    """The parameters of runs of one design as a stack; the runs' own become a part of it."""
-    values = {name: torch.stack([run.values[name] for run in runs]) for name in runs[0].values}
-    for place, run in enumerate(runs):
-        for name, value in values.items():
-            run.values[name] = value[place]
-    return StackedWeights(values, [run.optimizer.take for run in runs])
-
-
-def in_stacks(runs: Sequence[GridRun]) -> list[list[GridRun]]:
-    """Runs of one design in stacks of `STACK` at most, and two of them wherever there are two runs.
-
-    The number of threads has no say in it: sums of a stack round by how many heads it has.
-    """
-    count = max(min(2, len(runs)), -(-len(runs) // STACK))
-    return [list(runs[place * len(runs) // count : (place + 1) * len(runs) // count]) for place in range(count)]
-
-
-STACK = 4
-"""Heads of a stack: enough to share what is done with the tokens, few enough to keep several cores busy."""

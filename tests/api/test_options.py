@@ -12,7 +12,7 @@ import pytest
 import encore
 from encore.cli.options.byte_sizes import parse_bytes
 from encore.heads import TrainSettings
-from encore.heads.store_training import TrainRequest
+from encore.heads.training.store import TrainRequest
 from encore.pipelines.backfill.job import BackfillRequest
 from encore.pipelines.encoding.job import EncodeRequest
 from encore.pipelines.export import ExportRequest

@@ -163,7 +163,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_any_work(
 ) -> None:
     copytree(stored, work, dirs_exist_ok=True)
     before = sorted(path.name for path in work.iterdir())
-    for name in ("encore.featurestore.Store.create", "encore.heads.store_training.train_from_store"):
+    for name in ("encore.featurestore.Store.create", "encore.heads.training.store.train_from_store"):
         monkeypatch.setattr(name, None)
     for url, says in ((f"{s3_bucket}-other", "no such bucket"), ("dbfs:/x", "/dbfs/x"), ("s3:/x", "two slashes")):
         capsys.readouterr()

@@ -24,7 +24,7 @@ from encore.featurestore import Store
 from encore.featurestore.format.seal import seal
 from encore.featurestore.history.tags import add_tag
 from encore.heads import Labels, TrainSettings
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from tests.cli.loading import load_commands
 from tests.pipelines.jobs import ONE_WORKER, encoder, run_encode, texts, write_corpus

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
 from encore.featurestore.quantizers import calibrate
 from encore.heads import Head, HeadModel, Labels
-from encore.heads.batches.sampler import pad
+from encore.heads.batches.decoding import decode
 from tests.documents import document_index, packed_numbers
 
 CLASSES = ("no", "perhaps", "yes")
@@ -81,11 +81,9 @@ def head_of(
 
 def by_module(head: Head, spec: FeatureSpec, block: FeatureBlock) -> np.ndarray:
     """The module's own forward pass, all documents in one padded batch."""
-    packed, lengths = pad(block.packed, block.offsets, np.arange(len(block)))
     with torch.inference_mode():
-        first_lengths = torch.from_numpy(block.first_lengths)
-        logits = head.model(spec.quantizer.dequantize(packed, spec.width), lengths, first_lengths)
-        return logits.softmax(dim=1).numpy()
+        batch = decode(block, np.arange(len(block)), spec, block.first_lengths)
+        return head.model(batch).softmax(dim=1).numpy()
 
 
 def family(spec: FeatureSpec) -> list[Head]:

@@ -26,7 +26,7 @@ IMPORTED = (
     "encore.featurestore.rewriting.compaction",
     "encore.featurestore.rewriting.deletion",
     "encore.featurestore.removal.vacuum",
-    "encore.heads.store_training",
+    "encore.heads.training.store",
     "encore.pipelines.backfill.job",
     "encore.pipelines.encoding.job",
 )

@@ -25,7 +25,7 @@ from encore.featurestore.segments.records import SegmentRecord
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
 from encore.heads import Head, Labels, TrainSettings
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus

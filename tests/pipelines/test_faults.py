@@ -18,7 +18,7 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
 from encore.heads import Labels, TrainSettings
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.predictions import Predictions

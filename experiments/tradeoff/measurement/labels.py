@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from encore.featurestore import DataError, Store, UsageError
 from encore.featurestore.storage import without_credentials
 from encore.heads import Labels, Split, check_task, read_labels
-from encore.heads.store_training import DEV_SHARE
+from encore.heads.training import DEV_SHARE
 from encore.tablefiles import PLAIN_TEXT, TextOptions
 from encore.tablefiles.formats import format_of_name
 

@@ -18,8 +18,8 @@ from encore.experiments.tradeoff.measurement.labels import TaskLabels
 from encore.featurestore import FeatureSpec, Store
 from encore.featurestore.quantizers import quantizer_from_dict
 from encore.heads import TrainedHead, TrainSettings
-from encore.heads.batches import Examples
 from encore.heads.model import kind_of
+from encore.heads.training import Examples
 
 
 @dataclass(frozen=True)

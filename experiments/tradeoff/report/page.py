@@ -21,6 +21,7 @@ from encore.experiments.tradeoff.report.parquet_tables import provenance
 from encore.experiments.tradeoff.report.wording import commands, percent, recommendation_text, rising_text
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.featurestore.common import counted, human_bytes
+from encore.heads import POOLINGS
 
 if TYPE_CHECKING:
     import altair as alt
@@ -145,15 +146,11 @@ def _lengths(report: TradeoffReport) -> str:
     )
 
 
-POOLED = {"attention": "by attention", "pair": "by attention over each text of a pair"}
-"""How a head pools tokens, in words; of stored ``cls`` and ``mean`` there is nothing left to pool."""
-
-
 def _labels(report: TradeoffReport, task: TaskLabels) -> str:
     missing = f"; {task.not_stored:,} labelled documents are not stored" if task.not_stored else ""
     documents = f"{len(task.train):,} documents to train on, {len(task.dev):,} to measure on"
     way = report.poolings(task).get("tokens")
-    pooled = "" if way is None else f"; tokens pooled {POOLED[way]}"
+    pooled = "" if way is None else f"; tokens pooled by {POOLINGS[way].label}"
     return f"{len(task.classes)} classes, {documents}{pooled}{missing}"
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from encore.cli.main import run
 from encore.cli.printing.train import print_epoch
+from encore.heads import POOLINGS
 from encore.heads.training.epochs import Epoch
+from tests.heads.toy_poolings import TOYS
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 
@@ -35,6 +37,33 @@ def test_a_head_of_several_queries_is_trained_backfilled_and_predicts_the_same(
     assert run(["train", labels, "--store", store, "--out", head, "--epochs", "1", "--queries", "3"]) == 0
     document = json.loads((tmp_path / "parity" / "head.json").read_text())
     assert document["design"]["queries"] == document["training"]["settings"]["queries"] == 3
+    assert run(["backfill", "--store", store, "--head", head, "--out", out]) == 0
+    assert run(["predict", corpus, "--head", head, "--device", "cpu", "--out", answers]) == 0
+    found = []
+    for predictions in (out, answers):
+        capsys.readouterr()
+        assert run(["evaluate", predictions, labels, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0]["documents"] == 40
+    assert found[0]["confusion"] == found[1]["confusion"]
+
+
+@pytest.mark.parametrize("pooling", ["max", "gate", "ends"])
+def test_a_pooling_that_only_the_registry_knows_is_trained_backfilled_and_predicts_the_same(
+    tmp_path: Path,
+    corpus: str,
+    labels: str,
+    pooling: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(POOLINGS, pooling, TOYS[pooling])  # type: ignore[arg-type]
+    store, head, out, answers = (str(tmp_path / name) for name in ("store", "parity", "out", "answers.parquet"))
+    assert run(["encode", corpus, "--store", store, "--encoder", encoder(), "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert run(["train", labels, "--store", store, "--out", head, "--epochs", "1", "--pooling", pooling]) == 0
+    assert f"pooling {TOYS[pooling].label}" in " ".join(capsys.readouterr().out.split())
+    assert json.loads((tmp_path / "parity" / "head.json").read_text())["design"]["pooling"] == pooling
     assert run(["backfill", "--store", store, "--head", head, "--out", out]) == 0
     assert run(["predict", corpus, "--head", head, "--device", "cpu", "--out", answers]) == 0
     found = []

@@ -15,6 +15,7 @@ from encore.experiments.cost import (
     reference,
 )
 from encore.experiments.cost.compute import first_cheaper, round_up
+from encore.heads.batches.batch import Batch
 from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.classifier import Classifier
 from encore.heads.model.pair import PairPooling
@@ -93,9 +94,9 @@ def test_a_break_even_is_rounded_up_and_the_next_whole_task_is_cheaper(tasks: fl
     assert (round_up(tasks), first_cheaper(tasks)) == (text, first)
 
 
-def counted(module: torch.nn.Module, *inputs: torch.Tensor) -> int:
+def counted(module: torch.nn.Module, inputs: torch.Tensor | Batch) -> int:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        module(*inputs)
+        module(inputs)
     return counter.get_total_flops()
 
 
@@ -105,7 +106,7 @@ def test_the_folded_count_is_that_of_the_head_that_runs(queries: int) -> None:
     pooling = AttentionPooling(width, queries=queries)
     with FlopCounterMode(display=False) as folding, torch.inference_mode():
         pooling.folded_queries()
-    flops = counted(pooling, torch.randn(1, tokens, width), torch.tensor([tokens]))
+    flops = counted(pooling, Batch.of(torch.randn(1, tokens, width), torch.tensor([tokens])))
     assert flops - folding.get_total_flops() == folded_attention_flops(width, tokens, queries)
 
 
@@ -114,7 +115,7 @@ def test_the_count_for_pairs_is_that_of_the_head_that_runs() -> None:
     pooling = PairPooling(width)
     with FlopCounterMode(display=False) as folding, torch.inference_mode():
         pooling.attention.folded_queries()
-    flops = counted(pooling, torch.randn(1, tokens, width), torch.tensor([tokens]), torch.tensor([4]))
+    flops = counted(pooling, Batch.of(torch.randn(1, tokens, width), torch.tensor([tokens]), torch.tensor([4])))
     assert flops - folding.get_total_flops() == pair_attention_flops(width, tokens)
 
 

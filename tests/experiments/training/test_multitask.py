@@ -20,7 +20,7 @@ from encore.experiments.training.display import SilentTraining
 from encore.experiments.training.multitask import MultitaskRequest, train_multitask
 from encore.featurestore import Store, StoreError, UsageError
 from encore.heads import Head, Scorer
-from encore.heads.model.poolings import kind_of
+from encore.heads.model.registry import kind_of
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.predict_job import PredictRequest, predict
 from tests.experiments.tiny_tasks import registry

@@ -51,7 +51,7 @@ def test_a_trained_head_records_where_it_comes_from(tmp_path: Path) -> None:
     block, codes = learnable(spec, 30, 2)
     settings = TrainSettings(epochs=2, seeds=(11,))
     trained = train_head(block, codes, spec, ("x", "y"), dev=block, dev_codes=codes, settings=settings)
-    Head.of(trained, "topic-2", snapshot=7).save(tmp_path / "h")
+    trained.head("topic-2", snapshot=7).save(tmp_path / "h")
     document = json.loads((tmp_path / "h" / "head.json").read_text())
     assert document["format_version"] == 1
     assert document["task"] == "topic-2"
@@ -85,7 +85,7 @@ def test_a_head_knows_the_documents_that_trained_it_and_its_digest_does_not(tmp_
     spec = spec_of()
     block, codes = learnable(spec, 30, 2)
     trained = train_head(block, codes, spec, ("x", "y"), settings=TrainSettings(epochs=1))
-    unknown, known = Head.of(trained, "t"), Head.of(trained, "t", 7, block.doc_ids)
+    unknown, known = trained.head("t"), trained.head("t", 7, block.doc_ids)
     assert unknown.trained_on is None
     assert known.digest == unknown.digest
     known.save(tmp_path / "h")

@@ -5,21 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.featurestore import StoreError
-from encore.heads.batches.sampler import (
-    POOL_BATCHES,
-    budget_batches,
-    check_block,
-    pad,
-    rows_of_budget,
-    training_batches,
-)
-from tests.heads.building import block_of, spec_of
+from encore.heads.batches.sampler import POOL_BATCHES, budget_batches, rows_of_budget, training_batches
+from tests.heads.building import spec_of
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=80).map(lambda lengths: np.array(lengths, np.int64))
 
@@ -59,30 +50,6 @@ def test_training_batches_are_random_and_of_like_lengths() -> None:
     assert {frozenset(b.tolist()) for b in batches}.isdisjoint({frozenset(b.tolist()) for b in other})
     means = np.array([lengths[documents].mean() for documents in batches])
     assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.2
-
-
-@given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=8), data=st.data())
-def test_padding_puts_each_documents_rows_first(lengths: list[int], data: st.DataObject) -> None:
-    block = block_of(spec_of("uint8"), lengths)
-    places = st.integers(0, len(lengths) - 1)
-    documents = np.array(data.draw(st.lists(places, min_size=1, max_size=5)), np.int64)
-    packed, counts = pad(block.packed, block.offsets, documents)
-    assert packed.shape == (len(documents), max(lengths[d] for d in documents), 16)
-    assert counts.tolist() == [lengths[document] for document in documents]
-    for row, document in enumerate(documents):
-        start, stop = block.offsets[document], block.offsets[document + 1]
-        assert np.array_equal(packed[row, : stop - start].numpy(), block.packed[start:stop])
-
-
-def test_a_block_of_other_features_is_refused() -> None:
-    block = block_of(spec_of("float16"), [2, 3])
-    with pytest.raises(StoreError, match=r"float16 and shape \(16,\) are not of the spec, which has uint8 and \(2,\)"):
-        check_block(block, spec_of("sign"))
-
-
-def test_a_document_without_vectors_is_refused_by_name() -> None:
-    with pytest.raises(StoreError, match="document d1 has no stored vector"):
-        check_block(block_of(spec_of(), [2, 0, 3]), spec_of())
 
 
 def test_the_budget_counts_stacked_layers() -> None:

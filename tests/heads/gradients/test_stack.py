@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch.func import functional_call
 from torch.nn import functional
 
-from encore.heads.batches.batch import DecodedBatch
-from encore.heads.gradients.parameters import StackedWeights
+from encore.heads.batches.batch import Batch
+from encore.heads.gradients.parameters import StackParameters
 from encore.heads.gradients.stack import HeadStack
-from encore.heads.gradients.standard import Standard
 from encore.heads.model.network import HeadModel
+from encore.heads.model.standardisation import Standardisation
 from encore.heads.products.bmm import _largest_part
 from tests.heads.building import model_of, spec_of
 from tests.heads.products.test_bmm import in_parts
@@ -34,6 +33,7 @@ CASES = {
     "cls over mixed layers": ("cls", "stack:3", 1, "learned"),
 }
 DOCUMENTS, TOKENS, CLASSES, WIDTH = 5, 7, 3, 16
+TARGETS = torch.tensor([0, 2, 1, 1, 0])
 
 
 def models_of(case: str, count: int, dropout: float = 0.0) -> list[HeadModel]:
@@ -45,7 +45,7 @@ def models_of(case: str, count: int, dropout: float = 0.0) -> list[HeadModel]:
     return models
 
 
-def batch_of(models: Sequence[HeadModel], seed: int = 0) -> tuple[DecodedBatch, tuple[torch.Tensor, ...]]:
+def batch_of(models: Sequence[HeadModel], seed: int = 0) -> Batch:
     """A batch as the stack takes it, and as a head does; one document has a single text, and one a single token."""
     random = torch.Generator().manual_seed(seed)
     layers = 1 if models[0].mix is None else models[0].mix.count
@@ -53,9 +53,9 @@ def batch_of(models: Sequence[HeadModel], seed: int = 0) -> tuple[DecodedBatch, 
     values = torch.randn(shape, generator=random, dtype=torch.float64)
     lengths = torch.tensor([7, 1, 4, 5, 2])
     first = torch.tensor([3, 1, 4, 2, 1])
-    targets = torch.tensor([0, 2, 1, 1, 0])
-    decoded = DecodedBatch.of(np.arange(DOCUMENTS), values, lengths, first, targets, models[0].mix)
-    return decoded, (values, lengths, *([first] if models[0].of_pairs else []))
+    batch = Batch.of(values, lengths, first)
+    mix = models[0].mix
+    return batch if mix is None or mix.kind == "learned" else mix(batch)
 
 
 class Gradients:
@@ -69,13 +69,13 @@ class Gradients:
         self.found[name] = gradient.clone()
 
 
-def stack_of(models: Sequence[HeadModel], standard: Standard | None = None) -> tuple[HeadStack, list[Gradients]]:
+def stack_of(models: Sequence[HeadModel], standard: Standardisation | None = None) -> tuple[HeadStack, list[Gradients]]:
     """The stack, and what its heads hand on."""
     parameters = [dict(model.named_parameters()) for model in models]
     values = {name: torch.stack([own[name].detach() for own in parameters]) for name in parameters[0]}
     gradients = [Gradients() for _ in models]
     generators = [torch.Generator().manual_seed(seed) for seed in range(len(models))]
-    return HeadStack(StackedWeights(values, gradients), models[0], generators, standard), gradients
+    return HeadStack(StackParameters(values, gradients), models[0], generators, standard), gradients
 
 
 @pytest.fixture(params=[False, True], ids=["by torch", "by NumPy"])
@@ -92,13 +92,13 @@ def products(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: float) -> None:
     models = models_of(case, 3, dropout)
-    batch, arguments = batch_of(models)
+    batch = batch_of(models)
     stack, handed_on = stack_of(models)
-    losses = stack.learn(batch)
+    losses = stack.learn(batch, TARGETS)
     for place, model in enumerate(models):
         model.train()
         model.classifier._generator = torch.Generator().manual_seed(place)
-        loss = functional.cross_entropy(model(*arguments), batch.targets)
+        loss = functional.cross_entropy(model(batch), TARGETS)
         torch.autograd.backward(loss)
         assert float(losses[place]) == pytest.approx(float(loss.detach()), rel=1e-12)
         gradients = handed_on[place].found
@@ -111,10 +111,10 @@ def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: f
 @pytest.mark.parametrize("case", CASES)
 def test_single_precision_differs_by_rounding_alone(case: str) -> None:
     double, single = models_of(case, 2), [model.float() for model in models_of(case, 2)]
-    batch, _ = batch_of(double)
+    batch = batch_of(double)
     (reference, exact), (stack, rounded) = stack_of(double), stack_of(single)
-    reference.learn(batch)
-    stack.learn(replace(batch, values=batch.values.float()))
+    reference.learn(batch, TARGETS)
+    stack.learn(replace(batch, rows=batch.rows.float()), TARGETS)
     for place in range(2):
         for name, gradient in exact[place].found.items():
             distance = float((rounded[place].found[name].double() - gradient).norm())
@@ -125,28 +125,28 @@ def test_single_precision_differs_by_rounding_alone(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_logits_are_those_of_each_head_alone(case: str) -> None:
     models = models_of(case, 2, dropout=0.3)
-    batch, arguments = batch_of(models)
+    batch = batch_of(models)
     logits = stack_of(models)[0].logits(batch)
     for place, model in enumerate(models):
-        torch.testing.assert_close(logits[place], model(*arguments).detach(), rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(logits[place], model(batch).detach(), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_heads_of_standardised_inputs_are_the_folded_heads_of_the_features_as_they_are(case: str) -> None:
     models = models_of(case, 3)
-    batch, arguments = batch_of(models)
+    batch = batch_of(models)
     random = torch.Generator().manual_seed(4)
     mean = torch.randn(WIDTH, generator=random, dtype=torch.float64)
     scale = torch.rand(WIDTH, generator=random, dtype=torch.float64) * 5
-    standard = Standard(mean, scale)
+    standard = Standardisation(mean, scale)
     stack, handed_on = stack_of(models, standard)
-    logits, losses = stack.logits(batch), stack.learn(batch)
+    logits, losses = stack.logits(batch), stack.learn(batch, TARGETS)
     for place, model in enumerate(models):
         weights = dict(model.named_parameters())
-        folded = {**dict(model.named_buffers()), **standard.folded(weights, model)}
-        plain = functional_call(model, folded, arguments)
+        folded = {**dict(model.named_buffers()), **(model.pooling.folded(weights, standard) or {})}
+        plain = functional_call(model, folded, (batch,))
         torch.testing.assert_close(logits[place], plain.detach(), rtol=1e-9, atol=1e-12)
-        loss = functional.cross_entropy(plain, batch.targets)
+        loss = functional.cross_entropy(plain, TARGETS)
         torch.autograd.backward(loss)
         assert float(losses[place]) == pytest.approx(float(loss.detach()), rel=1e-12)
         expected = {name: parameter.grad for name, parameter in weights.items()}
@@ -157,11 +157,11 @@ def test_heads_of_standardised_inputs_are_the_folded_heads_of_the_features_as_th
 def test_a_second_batch_leaves_nothing_of_the_first(case: str) -> None:
     models = models_of(case, 2)
     (twice, found), (once, expected) = stack_of(models), stack_of(models)
-    twice.learn(batch_of(models, 1)[0])
+    twice.learn(batch_of(models, 1), TARGETS)
     for gradients in found:
         gradients.found.clear()
-    batch, _ = batch_of(models, 2)
-    assert torch.equal(twice.learn(batch), once.learn(batch))
+    batch = batch_of(models, 2)
+    assert torch.equal(twice.learn(batch, TARGETS), once.learn(batch, TARGETS))
     for mine, other in zip(found, expected, strict=True):
         assert set(mine.found) == set(other.found)
         assert all(torch.equal(gradient, other.found[name]) for name, gradient in mine.found.items())

@@ -11,6 +11,7 @@ from torch import nn
 from encore.featurestore import UsageError
 from encore.heads import AttentionPooling
 from encore.heads.attention_sizes import default_heads
+from encore.heads.batches.batch import Batch
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -65,7 +66,7 @@ def test_folded_attention_is_torch_attention_with_the_same_queries(
     padding = torch.arange(max(lengths)) >= counts[:, None]
 
     values_ours = values.clone().requires_grad_()
-    pooled = ours(values_ours, counts)
+    pooled = ours(Batch.of(values_ours, counts))
     (pooled * weighing).sum().backward()
 
     values_theirs = values.clone().requires_grad_()
@@ -105,8 +106,9 @@ def test_padding_changes_nothing() -> None:
     lengths = torch.tensor([2, 5])
     elsewhere = values.clone()
     elsewhere[0, 2:] = 1e6
-    assert torch.equal(pooling(values, lengths), pooling(elsewhere, lengths))
-    assert torch.allclose(pooling(values, lengths)[:1], pooling(values[:1, :2], lengths[:1]), rtol=1e-12)
+    pooled = pooling(Batch.of(values, lengths))
+    assert torch.equal(pooled, pooling(Batch.of(elsewhere, lengths)))
+    assert torch.allclose(pooled[:1], pooling(Batch.of(values[:1, :2], lengths[:1])), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from encore.featurestore import StoreError, UsageError
 from encore.heads import TrainedHead, TrainSettings, train_head
-from encore.heads.artefact.head import Head
+from encore.heads.batches.batch import Batch
 from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.pair import VECTORS, PairPooling
-from encore.heads.model.poolings import build_pooling
+from encore.heads.model.pair import PairPooling
+from encore.heads.model.registry import build_pooling
 from tests.heads.building import block_of, pairs_alike_or_not, spec_of
 
 WIDTH = 8
@@ -30,12 +30,16 @@ def test_a_pair_is_each_text_pooled_alone_their_difference_and_their_product(
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
     first, second = (torch.tensor(lengths) for lengths in zip(*texts, strict=True))
     values = torch.randn(len(texts), int((first + second).max()) + 2, WIDTH, generator=generator)
-    pooled = pooling(values, first + second, first)
-    assert pooled.shape == (len(texts), VECTORS * WIDTH)
-    for row, (a, b), vectors in zip(values, texts, pooled.view(-1, VECTORS, WIDTH), strict=True):
-        u = pooling.attention(row[None, :a], torch.tensor([a]))[0]
-        v = pooling.attention(row[None, a : a + b], torch.tensor([b]))[0] if b else of_no_tokens(pooling.attention)
+    pooled = pooling(Batch.of(values, first + second, first))
+    assert pooled.shape == (len(texts), 4 * WIDTH)
+    for row, (a, b), vectors in zip(values, texts, pooled.view(-1, 4, WIDTH), strict=True):
+        u = alone(pooling.attention, row[:a])
+        v = alone(pooling.attention, row[a : a + b]) if b else of_no_tokens(pooling.attention)
         torch.testing.assert_close(vectors, torch.stack([u, v, (u - v).abs(), u * v]), atol=1e-4, rtol=1e-4)
+
+
+def alone(attention: AttentionPooling, values: torch.Tensor) -> torch.Tensor:
+    return attention(Batch.of(values[None], torch.tensor([len(values)])))[0]
 
 
 def of_no_tokens(attention: AttentionPooling) -> torch.Tensor:
@@ -45,7 +49,7 @@ def of_no_tokens(attention: AttentionPooling) -> torch.Tensor:
 def test_a_document_of_one_text_gives_finite_numbers_and_gradients() -> None:
     pooling = PairPooling(WIDTH)
     values = torch.randn(2, 3, WIDTH, requires_grad=True)
-    pooling(values, torch.tensor([3, 2]), torch.tensor([3, 1])).sum().backward()
+    pooling(Batch.of(values, torch.tensor([3, 2]), torch.tensor([3, 1]))).sum().backward()
     assert values.grad is not None
     assert values.grad.isfinite().all()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in pooling.parameters())
@@ -56,7 +60,7 @@ def test_padding_changes_nothing() -> None:
     values = torch.randn(1, 5, WIDTH)
     padded = torch.cat([values, torch.full((1, 3, WIDTH), 1e6)], dim=1)
     lengths, first = torch.tensor([5]), torch.tensor([2])
-    torch.testing.assert_close(pooling(padded, lengths, first), pooling(values, lengths, first))
+    torch.testing.assert_close(pooling(Batch.of(padded, lengths, first)), pooling(Batch.of(values, lengths, first)))
 
 
 def test_a_pair_has_one_query() -> None:
@@ -114,4 +118,4 @@ class TestTraining:
 
 
 def design(trained: TrainedHead) -> str:
-    return str(Head.of(trained, "task").to_files()["head.json"].decode().split('"pooling": "')[1].split('"')[0])
+    return str(trained.head("task").to_files()["head.json"].decode().split('"pooling": "')[1].split('"')[0])

@@ -18,8 +18,8 @@ DIMENSIONS = st.integers(1, 9)
 def in_parts(patch: pytest.MonkeyPatch, *, wide: bool = True, small: int = SMALL, turned: int = TURNED_RESULTS) -> None:
     """Have products of any size made by NumPy, and those that are left by oneDNN."""
     patch.setattr(bmm, "openblas_is_wide", lambda: wide)
-    patch.setattr(bmm, "LEAST", 0)
-    patch.setattr(linear, "LEAST", 0)
+    patch.setattr(bmm, "LEAST_MULTIPLICATIONS", 0)
+    patch.setattr(linear, "LEAST_MULTIPLICATIONS", 0)
     patch.setattr(bmm, "TURNED_INNER", 1)
     patch.setattr(bmm, "SMALL", small)
     patch.setattr(bmm, "TURNED_RESULTS", turned)
@@ -97,7 +97,7 @@ def test_a_few_large_products_are_the_products(
     right = laid_out((count, inner, columns), layouts[1], generator)
     with pytest.MonkeyPatch.context() as patch:
         in_parts(patch, wide=wide)
-        patch.setattr(bmm, "LEAST", least)
+        patch.setattr(bmm, "LEAST_MULTIPLICATIONS", least)
         patch.setattr(bmm, "CACHED", cached)
         multiplied = large(left, right)
     expected = torch.stack([one.double() @ other.double() for one, other in zip(left, right, strict=True)])

@@ -28,7 +28,7 @@ def test_a_product_is_one_of_matrices_and_a_sum(
     bias = torch.randn(outputs, generator=generator) if biased else None
     with pytest.MonkeyPatch.context() as patch:
         # Products of any size go to oneDNN.
-        patch.setattr(linear, "LEAST", 0)
+        patch.setattr(linear, "LEAST_MULTIPLICATIONS", 0)
         if not onednn:
             patch.setattr(linear, "_ONEDNN", None)
         multiplied = product(values if strided else values.contiguous(), weight, bias)

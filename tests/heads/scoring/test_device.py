@@ -16,7 +16,7 @@ from encore.heads.scoring import device as device_scoring
 from encore.heads.scoring import device_heads
 from encore.heads.scoring import scorer as scoring
 from encore.heads.scoring.device import DeviceScoring
-from encore.heads.scoring.device_heads import PlainHead, StackedHeads, heads_on
+from encore.heads.scoring.device_heads import AttentionSet, SingleHead, heads_on
 from encore.heads.scoring.streams import DeviceStreams
 from tests.heads.building import CLASSES, QUANTIZERS, block_of, by_module, family, head_of, require_of_blocks, spec_of
 
@@ -51,10 +51,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_small(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(device_scoring, "BATCH_FLOATS", 16 * 40)
+    patch.setattr(device_scoring, "DEVICE_BATCH_FLOATS", 16 * 40)
     patch.setattr(device_scoring, "SUM_FLOATS", 16 * 7)
     patch.setattr(device_scoring, "PART_BYTES", 90)
-    patch.setattr(device_heads, "TOGETHER", 2)
+    patch.setattr(device_heads, "DEVICE_ROWS", 2)
 
 
 @pytest.mark.parametrize("examples", [25, pytest.param(400, marks=pytest.mark.soak)])
@@ -121,11 +121,11 @@ def test_attention_heads_are_stacked_and_each_other_head_is_by_itself() -> None:
     spec = spec_of()
     heads = [head.model for head in family(spec)]
     made = list(heads_on(dict(enumerate(heads)), CPU, torch.float32))
-    assert sorted(type(one).__name__ for one in made) == ["PlainHead"] * 4 + ["StackedHeads"] * 3
+    assert sorted(type(one).__name__ for one in made) == ["AttentionSet"] * 3 + ["SingleHead"] * 4
     places = [place for one in made for answer in one.answers for place in answer.places]
     assert sorted(places) == list(range(len(heads)))
-    assert [one.answers[0].places for one in made if isinstance(one, PlainHead)] == [(3,), (4,), (5,), (7,)]
-    assert [one.vectors for one in made if isinstance(one, StackedHeads)] == [2, 3, 2]
+    assert [one.answers[0].places for one in made if isinstance(one, SingleHead)] == [(3,), (4,), (5,), (7,)]
+    assert [one.vectors for one in made if isinstance(one, AttentionSet)] == [2, 3, 2]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_attention_heads_are_stacked_and_each_other_head_is_by_itself() -> None:
 def test_no_more_attention_heads_are_together_than_may_be(
     together: int, attention_heads: int, queries: int, sets: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_heads, "TOGETHER", together)
+    monkeypatch.setattr(device_heads, "DEVICE_ROWS", together)
     spec = spec_of()
     models = {place: with_shape(spec, place, 3, attention_heads, queries).model for place in range(5)}
     assert [heads.vectors for heads in heads_on(models, CPU, torch.float32)] == sets
@@ -157,7 +157,7 @@ def test_features_are_decoded_once_and_in_bounded_pieces(small: None, monkeypatc
     block = block_of(spec, np.random.default_rng(0).integers(1, 30, 200).tolist())
     seen: list[tuple[int, int]] = []
     uploaded: list[int] = []
-    score, upload = StackedHeads.score, DeviceStreams.upload
+    score, upload = AttentionSet.score, DeviceStreams.upload
 
     def watched(self: Any, batch: Any) -> list[torch.Tensor]:
         seen.append((len(batch), batch.tokens))
@@ -167,9 +167,9 @@ def test_features_are_decoded_once_and_in_bounded_pieces(small: None, monkeypatc
         uploaded.append(values.nbytes if values.dtype == np.float16 else 0)
         return upload(self, values)
 
-    monkeypatch.setattr(StackedHeads, "score", watched)
+    monkeypatch.setattr(AttentionSet, "score", watched)
     monkeypatch.setattr(DeviceStreams, "upload", noted)
-    monkeypatch.setattr(device_scoring, "BATCH_FLOATS", 16 * 64)
+    monkeypatch.setattr(device_scoring, "DEVICE_BATCH_FLOATS", 16 * 64)
     monkeypatch.setattr(device_scoring, "PART_BYTES", 32 * 500)
     on_device([head_of(spec)], spec, block)
     # Documents are padded to a multiple of eight tokens, and a batch is up to seven of them.
@@ -182,13 +182,13 @@ def test_features_are_decoded_once_and_in_bounded_pieces(small: None, monkeypatc
 
 def test_documents_of_like_length_go_together_even_where_few_may(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of()
-    monkeypatch.setattr(device_scoring, "BATCH_FLOATS", 16 * 640)
+    monkeypatch.setattr(device_scoring, "DEVICE_BATCH_FLOATS", 16 * 640)
     # Ten documents at most, which count as 64 tokens each.
     monkeypatch.setattr(device_scoring, "SUM_FLOATS", 16 * 10)
     seen: list[int] = []
-    score = StackedHeads.score
+    score = AttentionSet.score
     monkeypatch.setattr(
-        StackedHeads, "score", lambda self, batch: (seen.append(len(batch.rows)), score(self, batch))[1]
+        AttentionSet, "score", lambda self, batch: (seen.append(len(batch.rows)), score(self, batch))[1]
     )
     block = block_of(spec, [8, 64, 16, 8, 40] * 20)
     on_device([head_of(spec)], spec, block)

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from encore.featurestore import FeatureBlock, SpecMismatch, StoreError, UsageError
 from encore.heads import Head, HeadModel, Scorer
-from encore.heads.batches import sampler
-from encore.heads.batches.sampler import pad
+from encore.heads.batches import decoding, sampler
+from encore.heads.batches.decoding import pad
 from encore.heads.products import openblas
-from encore.heads.scoring import scorer as scoring
-from encore.heads.scoring import vectors
+from encore.heads.scoring import head_groups, processor
 from tests.heads.building import (
     CLASSES,
     LENGTHS,
@@ -51,10 +50,10 @@ def test_every_head_of_one_pass_says_what_its_module_says(quantizer: str, layers
         with pytest.MonkeyPatch.context() as patch:
             # Budgets so small that every block is many batches and groups.
             patch.setattr(sampler, "BATCH_FLOATS", 16 * 40)
-            patch.setattr(scoring, "GROUP_DOCUMENTS", 7)
-            patch.setattr(scoring, "KEPT_FLOATS", 2 * 16 * 40)
+            patch.setattr(processor, "GROUP_DOCUMENTS", 7)
+            patch.setattr(processor, "KEPT_FLOATS", 2 * 16 * 40)
             # Attention heads are pooled a few at a time, and one of them alone.
-            patch.setattr(vectors, "TOGETHER", 2)
+            patch.setattr(head_groups, "ATTENTION_ROWS", 2)
             results = Scorer(heads, spec).score(block)
         assert [scores.head for scores in results] == heads
         for head, scores in zip(heads, results, strict=True):
@@ -145,9 +144,9 @@ def test_many_queries_over_short_documents_take_few_documents_at_once(monkeypatc
         seen.append(len(documents))
         return pad(rows, offsets, documents)
 
-    monkeypatch.setattr(scoring, "pad", counting)
+    monkeypatch.setattr(decoding, "pad", counting)
     # 5 queries of one attention head of 16 floats: eight documents.
-    monkeypatch.setattr(scoring, "POOLED_FLOATS", 8 * 5 * 16)
+    monkeypatch.setattr(processor, "POOLED_FLOATS", 8 * 5 * 16)
     results = Scorer(heads, spec).score(block)
     assert max(seen) == 8
     assert sum(seen) == 200

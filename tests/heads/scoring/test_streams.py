@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from encore.heads.scoring.streams import AT_ONCE, DeviceStreams
+from encore.heads.scoring.streams import TURNS, DeviceStreams
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.cuda, CUDA])]
@@ -36,14 +36,14 @@ def test_an_array_arrives_as_it_is_and_in_memory_of_its_own(name: str, dtype: st
 
 
 def test_on_the_processor_nobody_waits_for_a_turn() -> None:
-    streams, together = DeviceStreams(torch.device("cpu")), Barrier(3 * AT_ONCE)
+    streams, together = DeviceStreams(torch.device("cpu")), Barrier(3 * TURNS)
 
     def work(_: int) -> int:
         with streams.turn():
             return together.wait(10)
 
-    with ThreadPoolExecutor(3 * AT_ONCE) as pool:
-        assert sorted(pool.map(work, range(3 * AT_ONCE))) == list(range(3 * AT_ONCE))
+    with ThreadPoolExecutor(3 * TURNS) as pool:
+        assert sorted(pool.map(work, range(3 * TURNS))) == list(range(3 * TURNS))
 
 
 def fail(number: int, seen: set[int]) -> None:
@@ -58,9 +58,9 @@ def test_a_turn_is_given_back_and_has_a_stream_of_its_own() -> None:
     streams = DeviceStreams(torch.device("cuda"))
     usual = torch.cuda.current_stream()
     seen: set[int] = set()
-    for number in range(3 * AT_ONCE):
+    for number in range(3 * TURNS):
         with pytest.raises(OSError, match=f"number {number}"), streams.turn():
             fail(number, seen)
     assert torch.cuda.current_stream() == usual
-    assert len(seen) == AT_ONCE
+    assert len(seen) == TURNS
     assert usual.cuda_stream not in seen

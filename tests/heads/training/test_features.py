@@ -13,8 +13,8 @@ import torch
 
 from encore.featurestore import DataError, Store, StoreError
 from encore.heads import TrainSettings
-from encore.heads.store_training import TrainRequest, train_from_store
 from encore.heads.training.features import gather
+from encore.heads.training.store import TrainRequest, train_from_store
 from tests.featurestore.building import put, spec_of
 from tests.heads.building import labels_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,11 +13,14 @@ from torch.nn import functional
 
 from encore.featurestore import FeatureBlock, FeatureSpec
 from encore.heads import HeadModel, TrainSettings
-from encore.heads.batches.examples import Codes, Examples
 from encore.heads.batches.sampler import training_batches
-from encore.heads.gradients.standard import Standard
+from encore.heads.training import learners
+from encore.heads.training.examples import Codes, Examples
 from encore.heads.training.grid import ORDER, train_grid
-from encore.heads.training.trial import STACK, GridRun, in_stacks
+from encore.heads.training.plain import PlainTrial
+from encore.heads.training.stacks import STACK, in_stacks
+from encore.heads.training.standardisation import standardisation_of
+from encore.heads.training.trial import Trial
 from tests.heads.building import block_of, learnable, pairs_alike_or_not, spec_of
 
 CLASSES = ("x", "y", "z")
@@ -55,8 +58,8 @@ def trained_plainly(settings: TrainSettings, spec: FeatureSpec, pooling: str) ->
     )
     model.classifier.set_class_prior(np.bincount(codes, minlength=3).tolist())
     examples, held_out = Examples(block, codes, spec, 3), Examples(dev, dev_codes, spec, 3)
-    standard, pool = Standard.of(examples, model), model.pooling.forward
-    model.pooling.forward = lambda values, lengths: pool(standard.apply(values), lengths)  # type: ignore[method-assign]
+    standard, pool = standardisation_of(examples, model), model.pooling.forward
+    model.pooling.forward = lambda batch: pool(replace(batch, rows=standard(batch.rows)))  # type: ignore[method-assign]
     steps = settings.epochs * -(-len(codes) // size)
     mixing = [parameter for name, parameter in model.named_parameters() if name == "mix.logits"]
     others = [parameter for name, parameter in model.named_parameters() if name != "mix.logits"]
@@ -80,13 +83,13 @@ def trained_plainly(settings: TrainSettings, spec: FeatureSpec, pooling: str) ->
     return model, accuracies
 
 
-def trained_together(settings: TrainSettings, spec: FeatureSpec, recommended: str = "attention") -> list[GridRun]:
+def trained_together(settings: TrainSettings, spec: FeatureSpec, recommended: str = "attention") -> Sequence[Trial]:
     block, codes, dev, dev_codes = data_of(spec)
     examples, held_out = Examples(block, codes, spec, 3), Examples(dev, dev_codes, spec, 3)
     return train_grid(examples, held_out, settings.grid(recommended), settings, None)
 
 
-def accuracies_of(run: GridRun) -> list[float | None]:
+def accuracies_of(run: Trial) -> list[float | None]:
     return [epoch.dev_accuracy for epoch in run.history]
 
 
@@ -113,6 +116,30 @@ def test_each_head_of_a_grid_is_that_of_a_plain_training(design: str, quantizer:
         model, accuracies = trained_plainly(alone, spec, point.pooling)
         assert accuracies_of(run) == accuracies
         torch.testing.assert_close(run.values, dict(model.named_parameters()), rtol=1e-3, atol=2e-5, check_device=False)
+
+
+@pytest.mark.parametrize("pooling", ["attention", "pair", "mean", "cls"])
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_plain_way_gives_the_heads_of_the_fast_one(
+    design: str, pooling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers, mix, queries = DESIGNS[design]
+    if queries > 1 and pooling != "attention":
+        pytest.skip("one query")
+    spec = spec_of("float16", layers)
+    # Pairs, and single texts among them, which have no second text.
+    block = block_of(spec, [2, 5, 3, 9] * 10, first_lengths=[1, 5, 2, 4] * 10)
+    examples = Examples(block, np.arange(40) % 3, spec, 3)
+    settings = replace(SETTINGS, layer_mix=mix, queries=queries, poolings=(pooling,), seeds=(5, 2))
+    fast = train_grid(examples, examples, settings.grid(""), settings, None)
+    monkeypatch.setattr(learners, "can_stack", lambda design: False)
+    plain = train_grid(examples, examples, settings.grid(""), settings, None)
+    for one, other in zip(fast, plain, strict=True):
+        assert isinstance(other, PlainTrial)
+        assert not isinstance(one, PlainTrial)
+        torch.testing.assert_close(dict(one.values), dict(other.values), rtol=1e-3, atol=2e-5)
+        assert accuracies_of(one) == accuracies_of(other)
+        torch.testing.assert_close(one.best_model().state_dict(), other.best_model().state_dict(), rtol=1e-3, atol=2e-4)
 
 
 def test_each_head_of_a_grid_is_that_trained_alone() -> None:

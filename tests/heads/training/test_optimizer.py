@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from encore.heads import TrainSettings
-from encore.heads.training.optimizer import HeadOptimizer
+from encore.heads.training.optimizer import FusedAdamW
 
 SHAPES = {
     "pooling.key_weight": (150, 120),
@@ -25,7 +25,7 @@ def values_of(seed: int = 0) -> dict[str, torch.Tensor]:
 def test_it_is_torchs_adamw_with_a_faster_layer_mix_that_is_not_pulled_back() -> None:
     settings, steps, rate = TrainSettings(), 50, 1e-3
     values = values_of()
-    optimizer = HeadOptimizer(values, settings, rate, steps)
+    optimizer = FusedAdamW(values, settings, rate, steps)
     plain = {name: torch.nn.Parameter(value) for name, value in values_of().items()}
     mix = plain["mix.logits"]
     reference = torch.optim.AdamW(
@@ -58,7 +58,7 @@ def test_it_is_torchs_adamw_with_a_faster_layer_mix_that_is_not_pulled_back() ->
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     # Without decay and with a constant gradient, AdamW moves a parameter by the learning rate.
     values = {"bias": torch.zeros((), dtype=torch.float64)}
-    optimizer = HeadOptimizer(values, TrainSettings(weight_decay=0.0), 1e-3, 100)
+    optimizer = FusedAdamW(values, TrainSettings(weight_decay=0.0), 1e-3, 100)
     places = [0.0]
     for _ in range(100):
         optimizer.begin_step()

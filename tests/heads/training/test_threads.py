@@ -13,9 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.heads.batches.batch import DecodedBatch
-from encore.heads.batches.examples import Codes
-from encore.heads.training.threads import PART_FLOATS, SharedPasses, in_parts
+from encore.heads.batches.batch import Batch
+from encore.heads.training.examples import Codes
+from encore.heads.training.threads import PART_FLOATS, ThreadedPasses, in_parts
 
 
 class Reader:
@@ -25,16 +25,16 @@ class Reader:
         self.read: list[list[int]] = []
         self._alone = threading.Lock()
 
-    def __call__(self, batch: DecodedBatch) -> None:
+    def __call__(self, documents: Codes, batch: Batch) -> None:
         assert self._alone.acquire(blocking=False)
-        self.read.append(batch.documents.tolist())
+        assert batch.values.flatten().tolist() == documents.tolist()
+        self.read.append(documents.tolist())
         self._alone.release()
 
 
-def decode(documents: Codes) -> DecodedBatch:
+def decode(documents: Codes) -> Batch:
     values = torch.from_numpy(documents).view(-1, 1, 1).float()
-    ones = torch.ones(len(documents), dtype=torch.int64)
-    return DecodedBatch(documents, values, 1, ones, None, ones)
+    return Batch.of(values, torch.ones(len(documents), dtype=torch.int64))
 
 
 def batches_of(count: int) -> list[Codes]:
@@ -42,11 +42,11 @@ def batches_of(count: int) -> list[Codes]:
 
 
 @contextmanager
-def passes_on(threads: int, readers: int) -> Iterator[SharedPasses]:
+def passes_on(threads: int, readers: int) -> Iterator[ThreadedPasses]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with SharedPasses.on_threads(readers) as passes:
+        with ThreadedPasses.on_threads(readers) as passes:
             yield passes
     finally:
         torch.set_num_threads(before)
@@ -67,8 +67,8 @@ def test_a_reader_does_not_wait_for_the_end_of_a_part() -> None:
     ahead = threading.Event()
     read: list[tuple[str, int]] = []
 
-    def held_up(name: str, batch: DecodedBatch) -> None:
-        number = int(batch.documents[0]) // 3
+    def held_up(name: str, documents: Codes, batch: Batch) -> None:
+        number = int(documents[0]) // 3
         if name == "held up" and number == 0:
             assert ahead.wait(timeout=60)
         read.append((name, number))
@@ -84,13 +84,13 @@ def test_no_reader_reads_two_parts_at_a_time() -> None:
     # The first reader stays in its first part for as long as a thread that does not wait for it needs for the second.
     alone, at_once = threading.Lock(), threading.Event()
 
-    def slow(name: str, batch: DecodedBatch) -> None:
+    def slow(name: str, documents: Codes, batch: Batch) -> None:
         if name != "slow":
             return
         if not alone.acquire(blocking=False):
             at_once.set()
             return
-        if batch.documents[0] == 0:
+        if documents[0] == 0:
             at_once.wait(timeout=0.3)
         alone.release()
 
@@ -100,8 +100,8 @@ def test_no_reader_reads_two_parts_at_a_time() -> None:
 
 
 def test_an_error_of_one_reader_ends_the_pass() -> None:
-    def fail(name: str, batch: DecodedBatch) -> None:
-        if name == "second" and batch.documents[0] == 3:
+    def fail(name: str, documents: Codes, batch: Batch) -> None:
+        if name == "second" and documents[0] == 3:
             raise ValueError("no number")
 
     for threads in (1, 2):

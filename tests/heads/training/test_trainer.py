@@ -157,7 +157,7 @@ def test_the_number_of_threads_does_not_change_the_head_and_is_given_back() -> N
 
 def test_heads_learn_from_features_as_they_are_where_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     standardised = train()
-    monkeypatch.delattr("encore.heads.training.grid.Standard.of")
+    monkeypatch.delattr("encore.heads.training.grid.standardisation_of")
     plain = train(replace(QUICK, standardise=False))
     assert not all(torch.equal(a, b) for a, b in zip(weights(standardised), weights(plain), strict=True))
 

@@ -16,7 +16,7 @@ from encore.featurestore.storage.objects import Objects
 from encore.heads import HeadModel, Labels, Scorer, TrainSettings
 from encore.heads.scoring import scorer
 from encore.heads.scoring.device import DeviceScoring
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.predict_job import PredictRequest, predict
@@ -89,7 +89,7 @@ def test_workers_share_heads_that_are_prepared_on_a_device(
         prepared.append(torch.device("cpu"))
         return DeviceScoring(models, spec, prepared[-1])
 
-    monkeypatch.setattr(scorer, "_ProcessorScoring", elsewhere)
+    monkeypatch.setattr(scorer, "ProcessorScoring", elsewhere)
     (tmp_path / "out").rename(tmp_path / "usual")
     report = run_backfill(store, tmp_path, "one", "two", "three", options=("--direct_num_workers=3",))
     assert (report.document["device"], report.document["dtype"]) == ("cpu", "float32")

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from encore.featurestore import Store
 from encore.heads import Head, Labels, TrainSettings
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.runs.report import JobReport

@@ -11,8 +11,7 @@ import torch
 
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches.batch import DecodedBatch
-from encore.heads.batches.sampler import budget_batches, check_block, pad, rows_of_budget
+from encore.heads.batches import Batch, budget_batches, check_block, decode, rows_of_budget
 from encore.heads.model import HeadModel, LayerMix
 
 Codes = npt.NDArray[np.int64]
@@ -69,25 +68,23 @@ class Examples:
         return self._first_lengths < self.block.lengths
 
     def decoded_floats(self, documents: Codes) -> int:
-        """How many `decoded` makes of the documents at these positions, padding included."""
+        """How many floats `batch` makes of the documents at these positions, padding included."""
         lengths = self.block.offsets[documents + 1] - self.block.offsets[documents]
         return len(documents) * int(lengths.max()) * self.spec.width * (self.spec.layers.stacked or 1)
 
-    def decoded(self, documents: Codes, mix: LayerMix | None, *, of_pairs: bool) -> DecodedBatch:
-        """The documents at these positions, as a stack of heads reads them.
+    def batch(self, documents: Codes, mix: LayerMix | None = None, *, of_pairs: bool) -> Batch:
+        """The documents at these positions, decoded.
 
         Args:
             documents: their positions.
-            mix: that of the heads, if they have one.
+            mix: that of the heads that will read them, if they have one; a uniform one, the same for all, is made here.
             of_pairs: whether a head asks where second texts begin.
 
         Raises:
             StoreError: one does, and it is not known.
         """
-        packed, lengths = pad(self.block.packed, self.block.offsets, documents)
-        first = torch.from_numpy(self._first_lengths[documents]) if of_pairs else None
-        values = self.spec.quantizer.dequantize(packed, self.spec.width)
-        return DecodedBatch.of(documents, values, lengths, first, torch.from_numpy(self.codes[documents]), mix)
+        batch = decode(self.block, documents, self.spec, self._first_lengths if of_pairs else None)
+        return mix(batch) if mix is not None and mix.kind == "uniform" else batch
 
     def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
         """(documents, classes) of the documents at these positions.
@@ -95,9 +92,7 @@ class Examples:
         Raises:
             StoreError: a head of pairs, and where a second text begins is not known.
         """
-        packed, lengths = pad(self.block.packed, self.block.offsets, documents)
-        first = torch.from_numpy(self._first_lengths[documents]) if model.of_pairs else None
-        return model(self.spec.quantizer.dequantize(packed, self.spec.width), lengths, first)  # type: ignore[no-any-return]
+        return model(self.batch(documents, of_pairs=model.of_pairs))  # type: ignore[no-any-return]
 
     def predict(self, model: HeadModel) -> Codes:
         """(documents,) the most likely class of each; leaves the model in evaluation mode."""

@@ -1,46 +1,21 @@
-"""Position pooling: one vector from the token vectors of a document (paper, section 4).
-
-Every pooling is a module that takes padded values (documents, tokens, d) and their lengths (documents,), and gives
-(documents, d), (documents, N·d) from attention with N queries, or (documents, 4·d) from both texts of a pair, which
-takes the lengths of the first texts besides. Positions from a document's length on are padding: they may hold any
-finite number and change nothing.
-"""
+"""The position poolings that a head can have, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import torch
-from torch import nn
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.spec import FeatureSpec, require_summary
+from encore.featurestore.spec import FeatureSpec
 from encore.heads.attention_sizes import check_queries
 from encore.heads.model.attention import AttentionPooling
+from encore.heads.model.cls import ClsPooling
+from encore.heads.model.mean import MeanPooling
 from encore.heads.model.pair import PairPooling
+from encore.heads.model.pooling import Pooling
 
-
-class ClsPooling(nn.Module):
-    """The vector of the first position."""
-
-    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 - one signature for all
-        """Pool values (documents, tokens, d) to (documents, d)."""
-        return values[:, 0]
-
-
-class MeanPooling(nn.Module):
-    """The mean over all positions that are not padding, special tokens included."""
-
-    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Pool values (documents, tokens, d) to (documents, d)."""
-        real = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
-        shares = real.to(values.dtype) / lengths[:, None].to(values.dtype)
-        return torch.bmm(shares[:, None, :], values)[:, 0]
-
-
-Pooling = ClsPooling | MeanPooling | AttentionPooling | PairPooling
-
-KINDS: Mapping[str, type[Pooling]] = {
+POOLINGS: Mapping[str, type[Pooling]] = {
     "attention": AttentionPooling,
     "pair": PairPooling,
     "cls": ClsPooling,
@@ -48,12 +23,10 @@ KINDS: Mapping[str, type[Pooling]] = {
 }
 """Position poolings that a head can have."""
 
-POOLINGS = tuple(KINDS)
 
-
-def kind_of(pooling: nn.Module) -> str:
+def kind_of(pooling: Pooling) -> str:
     """Which of `POOLINGS` a module is."""
-    return next(name for name, kind in KINDS.items() if isinstance(pooling, kind))
+    return next(name for name, kind in POOLINGS.items() if type(pooling) is kind)
 
 
 def build_pooling(
@@ -78,15 +51,14 @@ def build_pooling(
     """
     check_kind(kind)
     check_queries_of(kind, queries)
-    if kind == "attention":
-        return AttentionPooling(width, attention_heads, generator, queries=queries)
-    if kind == "pair":
-        return PairPooling(width, attention_heads, generator)
+    pooling = POOLINGS[kind]
+    if pooling.most_queries:
+        return pooling(width, generator=generator, heads=attention_heads, queries=queries)
     if attention_heads is not None:
         raise UsageError(
             f"attention heads {attention_heads}: pooling {kind} has none; leave them out or pool by attention"
         )
-    return ClsPooling() if kind == "cls" else MeanPooling()
+    return pooling(width, generator)
 
 
 def check_kind(kind: str) -> None:
@@ -98,8 +70,9 @@ def check_kind(kind: str) -> None:
 def check_queries_of(kind: str, queries: int) -> None:
     """Raise UsageError unless a pooling of this kind can have so many queries."""
     check_queries(queries)
-    if kind != "attention" and queries > 1:
-        own = "one" if kind == "pair" else "none"
+    most = POOLINGS[kind].most_queries
+    if queries > max(1, most):
+        own = "one" if most else "none"
         raise UsageError(f"queries {queries}: pooling {kind} has {own}; leave them out or pool by attention")
 
 
@@ -118,5 +91,4 @@ def check_pooling(kind: str, spec: FeatureSpec) -> None:
             f"pooling {kind}: the store holds one vector a document (positions {spec.positions}); "
             f"use pooling {spec.positions}, or encode with positions tokens"
         )
-    if kind == "cls":
-        require_summary(spec.encoder, "pooling", special_tokens=spec.text.special_tokens)
+    POOLINGS[kind].check(spec)

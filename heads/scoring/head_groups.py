@@ -1,73 +1,39 @@
-"""The pooled vectors that a set of heads needs, few heads at a time, each vector computed once.
+"""Heads that are pooled together on a CPU, few at a time, each pooled vector computed once.
 
-How it is cut decides its speed. The values of a group of documents are decoded once and stay in the processor's caches
-while one set of heads after the other pools them; the weighted sums of a set are projected for the whole group at once.
+How they are cut decides the speed. The values of a group of documents are decoded once and stay in the processor's
+caches while one set of heads after the other pools them; the weighted sums of a set are projected for the whole group
+at once.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import torch
 
-from encore.heads.model import AttentionPooling, HeadModel, MeanPooling, PairPooling, text_masks
+from encore.heads.batches import Batch
+from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling, Pooling
 from encore.heads.products import ROWS, laid_out, multiply, product, weighted_sums
+from encore.heads.scoring.buffers import Scratch
 
 Mix = tuple[float, ...] | None
 
-TOGETHER = 96
+ATTENTION_ROWS = 96
 """Attention heads, over all queries, that are pooled together, unless a single head has more: with a fourth of them the
 products are small, and with twice as many their weighted sums leave the caches."""
 
 
-class Scratch(threading.local):
-    """Memory that is used again and again, each thread its own.
-
-    Pages that are new to a process cost more than the numbers that are written to them.
-    """
-
-    def __init__(self) -> None:
-        self._buffers: dict[str, torch.Tensor] = {}
-
-    def take(self, name: str, *shape: int) -> torch.Tensor:
-        """Floats of this shape, finite and otherwise of any value, valid until the name is taken again."""
-        size = torch.Size(shape).numel()
-        if name not in self._buffers or self._buffers[name].numel() < size:
-            self._buffers[name] = torch.zeros(size)
-        return self._buffers[name][:size].view(shape)
+FAST = frozenset({AttentionPooling, PairPooling, ClsPooling, MeanPooling})
+"""Poolings that `HeadGroups` knows, each itself and none derived from it."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Decoded features of some documents, padded to the longest.
-
-    Attributes:
-        rows: (at least documents · tokens, [m,] d) floats, all finite; document i begins at row i · tokens. The rows
-            past the last document are there for products to have few shapes.
-        tokens: of the longest document.
-        lengths: (documents,) tokens of each.
-        first_lengths: (documents,) those before the second text's own; None where no head asks for them.
-    """
-
-    rows: torch.Tensor
-    tokens: int
-    lengths: torch.Tensor
-    first_lengths: torch.Tensor | None
-
-    def __len__(self) -> int:
-        """Number of documents."""
-        return self.lengths.shape[0]
-
-    @property
-    def values(self) -> torch.Tensor:
-        """(documents, tokens, [m,] d)."""
-        return self.rows[: len(self) * self.tokens].view(len(self), self.tokens, *self.rows.shape[1:])
+def can_share(model: HeadModel) -> bool:
+    """Whether `HeadGroups` takes a head."""
+    return type(model.pooling) in FAST and model.standard is None
 
 
-class Pool(Protocol):
+class HeadGroup(Protocol):
     """Pools batches for some heads.
 
     Attributes:
@@ -77,35 +43,36 @@ class Pool(Protocol):
     vectors: int
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """Pool a batch into ``out`` (vectors, documents, d)."""
+        """HeadGroup a batch into ``out`` (vectors, documents, d)."""
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(place of a head, (documents, n · d) what it needs of them) from pooled (vectors, documents, d)."""
 
 
-class PooledHeads:
+class HeadGroups:
     """Batches of documents to the pooled vectors of each head, side by side.
 
     Heads are brought together first by layer mix, since that decides which values they pool, then by how they pool:
-    attention heads of as many heads are one matrix product, some `TOGETHER` at a time; all that pool by cls, or by
-    mean, share one vector.
+    attention heads of as many heads are one matrix product, some `ATTENTION_ROWS` at a time; all that pool by cls, or
+    by mean, share one vector.
 
     Attributes:
         vectors: of a document, at most, that wait to be projected.
         passes: how often the batches are looked at.
     """
 
-    def __init__(self, models: Sequence[HeadModel], width: int) -> None:
+    def __init__(self, models: Mapping[int, HeadModel], width: int) -> None:
+        """Take heads that `can_share`, each by its place."""
         self._width = width
-        self._pools: list[tuple[Mix, list[Pool]]] = []
-        for mix in dict.fromkeys(map(_mix_of, models)):
-            members = [place for place, model in enumerate(models) if _mix_of(model) == mix]
-            pools: list[Pool] = []
+        self._pools: list[tuple[Mix, list[HeadGroup]]] = []
+        for mix in dict.fromkeys(map(_mix_of, models.values())):
+            members = [place for place, model in models.items() if _mix_of(model) == mix]
+            pools: list[HeadGroup] = []
             for kind in dict.fromkeys(_kind_of(models[place]) for place in members):
                 alike = {place: models[place] for place in members if _kind_of(models[place]) == kind}
-                pools += _attention_pools(alike) if kind[1] else [_SharedVector(alike)]
+                pools += _attention_groups(alike) if kind[1] else [SharedVectorGroup(alike)]
             self._pools.append((mix, pools))
-        self.vectors = max(pool.vectors for _, pools in self._pools for pool in pools)
+        self.vectors = max((pool.vectors for _, pools in self._pools for pool in pools), default=1)
         self.passes = sum(len(pools) for _, pools in self._pools)
 
     def __call__(
@@ -120,7 +87,7 @@ class PooledHeads:
         """
         rounded = -(-documents // ROWS) * ROWS
         for mix, pools in self._pools:
-            mixed = batches if mix is None else _mixed(batches, mix)
+            mixed = batches if mix is None else (batch.mixed(batch.rows.new_tensor(mix)) for batch in batches)
             if len(pools) > 1:
                 mixed = list(mixed)
             for pool in pools:
@@ -132,7 +99,7 @@ class PooledHeads:
                 yield from pool.heads(pooled)
 
 
-class _SharedVector:
+class SharedVectorGroup:
     """The one vector of a pooling without parameters, the same for all heads that pool so."""
 
     vectors = 1
@@ -142,8 +109,8 @@ class _SharedVector:
         self._pooling = next(iter(models.values())).pooling
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """Pool a batch into ``out`` (1, documents, d)."""
-        out[0] = self._pooling(batch.values, batch.lengths)
+        """HeadGroup a batch into ``out`` (1, documents, d)."""
+        out[0] = self._pooling(batch)
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(place of a head, (documents, d)) from pooled (1, documents, d)."""
@@ -151,7 +118,7 @@ class _SharedVector:
             yield place, pooled[0]
 
 
-class _StackedAttention:
+class AttentionGroup:
     """Attention poolings of H attention heads each, up to and without the bias of the value projection.
 
     A document has a vector for each attention head of each query; for heads of pairs, of each text in its place.
@@ -175,15 +142,12 @@ class _StackedAttention:
         if self._of_pairs:
             weights = self._of_texts(scores.view(-1, self._heads, 1, len(batch), batch.tokens), batch)
         else:
-            left_out = torch.arange(batch.tokens) >= batch.lengths[:, None]
-            weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), left_out).softmax(dim=-1)
+            weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), batch.padding).softmax(dim=-1)
         weighted_sums(weights, batch.values, out)
 
     def _of_texts(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """(vectors, documents, tokens) weights, text by text, from scores (queries, H, 1, documents, tokens)."""
-        if batch.first_lengths is None:
-            raise ValueError("heads of pairs need the lengths of the first texts")
-        left_out = ~text_masks(batch.tokens, batch.lengths, batch.first_lengths).transpose(0, 1)
+        left_out = ~batch.texts.transpose(0, 1)
         weights = _plus_infinities(scores, left_out).softmax(dim=-1)
         # A document without a second text: the softmax of -inf alone is NaN.
         weights.masked_fill_(left_out, 0.0)
@@ -202,8 +166,8 @@ def _plus_infinities(scores: torch.Tensor, left_out: torch.Tensor) -> torch.Tens
     return scores + torch.zeros(left_out.shape).masked_fill_(left_out, -torch.inf)
 
 
-def _attention_pools(models: Mapping[int, HeadModel]) -> Iterator[_StackedAttention]:
-    """Heads that can be pooled together, as many at a time as have `TOGETHER` attention heads."""
+def _attention_groups(models: Mapping[int, HeadModel]) -> Iterator[AttentionGroup]:
+    """Heads that can be pooled together, as many at a time as have `ATTENTION_ROWS` attention heads."""
     together: dict[int, AttentionPooling] = {}
     of_pairs = next(iter(models.values())).of_pairs
     for place, model in models.items():
@@ -211,22 +175,16 @@ def _attention_pools(models: Mapping[int, HeadModel]) -> Iterator[_StackedAttent
         if pooling is None:
             raise TypeError(f"{model.pooling!r} is no attention")
         rows = sum(member.queries * member.heads for member in (*together.values(), pooling))
-        if together and rows > TOGETHER:
-            yield _StackedAttention(together, of_pairs=of_pairs)
+        if together and rows > ATTENTION_ROWS:
+            yield AttentionGroup(together, of_pairs=of_pairs)
             together = {}
         together[place] = pooling
-    yield _StackedAttention(together, of_pairs=of_pairs)
+    yield AttentionGroup(together, of_pairs=of_pairs)
 
 
 def _projections_of(pooling: AttentionPooling) -> torch.Tensor:
     """(H, d, d / H): what each of H attention heads multiplies its weighted sums with."""
     return laid_out(pooling.value_weight.detach().view(pooling.heads, -1, pooling.width))
-
-
-def _mixed(batches: Iterable[Batch], mix: tuple[float, ...]) -> Iterator[Batch]:
-    """Batches with one vector of a token's layers."""
-    for batch in batches:
-        yield replace(batch, rows=torch.matmul(batch.rows.new_tensor(mix), batch.rows))
 
 
 def _attention_of(model: HeadModel) -> AttentionPooling | None:
@@ -238,9 +196,7 @@ def _mix_of(model: HeadModel) -> Mix:
     return None if model.mix is None else tuple(model.mix.weights.tolist())
 
 
-def _kind_of(model: HeadModel) -> tuple[str, int]:
-    """What heads must have in common to be pooled together, and how many attention heads each has."""
+def _kind_of(model: HeadModel) -> tuple[type[Pooling], int]:
+    """What heads must have in common to be pooled together: how they pool, and how many attention heads each has."""
     attention = _attention_of(model)
-    if attention is not None:
-        return "pair" if model.of_pairs else "attention", attention.heads
-    return ("mean" if isinstance(model.pooling, MeanPooling) else "cls"), 0
+    return type(model.pooling), 0 if attention is None else attention.heads

@@ -1,30 +1,16 @@
-"""Position pooling without parameters, and which pooling suits which store."""
+"""The poolings by name, and which of them suits which store."""
 
 from __future__ import annotations
 
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from encore.featurestore import EncoderSpec, FeatureSpec, TextSpec, UsageError
 from encore.heads import default_pooling
 from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.poolings import ClsPooling, MeanPooling, build_pooling, check_pooling
+from encore.heads.model.cls import ClsPooling
+from encore.heads.model.mean import MeanPooling
+from encore.heads.model.registry import build_pooling, check_pooling
 from tests.heads.building import spec_of
-
-
-@given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=6), seed=st.integers(0, 99))
-def test_mean_pooling_is_the_mean_of_each_documents_own_tokens(lengths: list[int], seed: int) -> None:
-    values = torch.randn(len(lengths), max(lengths), 5, generator=torch.Generator().manual_seed(seed))
-    pooled = MeanPooling()(values, torch.tensor(lengths))
-    for document, length in enumerate(lengths):
-        torch.testing.assert_close(pooled[document], values[document, :length].mean(dim=0))
-
-
-def test_cls_pooling_is_the_first_position() -> None:
-    values = torch.randn(3, 4, 5)
-    assert torch.equal(ClsPooling()(values, torch.tensor([1, 4, 2])), values[:, 0])
 
 
 def test_each_kind_builds_its_module() -> None:

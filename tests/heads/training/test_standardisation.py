@@ -10,24 +10,24 @@ import torch
 
 from encore.featurestore import FeatureBlock, FeatureSpec
 from encore.heads import HeadModel, TrainSettings, train_head
-from encore.heads.batches.examples import Examples
-from encore.heads.gradients.stack import HeadStack
-from encore.heads.gradients.standard import LEAST, SAMPLE, Standard
+from encore.heads.model.standardisation import Standardisation
+from encore.heads.training.examples import Examples
 from encore.heads.training.grid import train_grid
-from encore.heads.training.trial import side_by_side
+from encore.heads.training.learners import learners_of
+from encore.heads.training.standardisation import LEAST_DEVIATION, SAMPLE, standardisation_of
 from tests.heads.building import block_of, learnable, spec_of
 
 
-def standard_of(block: FeatureBlock, spec: FeatureSpec, pooling: str) -> Standard:
+def standard_of(block: FeatureBlock, spec: FeatureSpec, pooling: str) -> Standardisation:
     mix = "learned" if spec.layers.stacked else None
     design = HeadModel.build(spec, 2, pooling, layer_mix=mix)
-    return Standard.of(Examples(block, np.zeros(len(block), np.int64), spec, 2), design)
+    return standardisation_of(Examples(block, np.zeros(len(block), np.int64), spec, 2), design)
 
 
-def require(standard: Standard, vectors: np.ndarray) -> None:
+def require(standard: Standardisation, vectors: np.ndarray) -> None:
     """That mean and scale are those of vectors (vectors, d)."""
     deviation = vectors.std(axis=0)
-    least = LEAST * np.sort(deviation)[(len(deviation) - 1) // 2]
+    least = LEAST_DEVIATION * np.sort(deviation)[(len(deviation) - 1) // 2]
     np.testing.assert_allclose(standard.mean.numpy(), vectors.mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(standard.scale.numpy(), 1 / np.maximum(deviation, least), rtol=1e-4)
 
@@ -82,7 +82,7 @@ def test_where_most_dimensions_never_move_rounding_is_not_blown_up(still: float,
     block.packed[:, 4:] = still
     scale = standard_of(block, spec, pooling).scale
     deviations = (1 / scale[:4]).sort().values
-    torch.testing.assert_close(1 / scale[4:], (LEAST * deviations[1]).expand(spec.width - 4))
+    torch.testing.assert_close(1 / scale[4:], (LEAST_DEVIATION * deviations[1]).expand(spec.width - 4))
     block.packed[:] = still
     assert torch.equal(standard_of(block, spec, pooling).scale, torch.zeros(spec.width))
 
@@ -110,8 +110,8 @@ def test_a_folded_head_gives_the_logits_that_it_gave_before(pooling: str, layers
     settings = TrainSettings(poolings=(pooling,), epochs=2, learning_rates=(1e-2,))
     (run,) = train_grid(examples, None, settings.grid(pooling), settings, None)
     documents = np.arange(20)
-    batch = examples.decoded(documents, run.design.mix, of_pairs=run.design.of_pairs)
-    (before,) = HeadStack(side_by_side([run]), run.design, [run.generator], run.standard).logits(batch)
+    batch = examples.batch(documents, run.design.mix, of_pairs=run.design.of_pairs)
+    (before,) = learners_of([run])[0].logits(batch)
     torch.testing.assert_close(examples.logits(run.best_model(), documents), before, rtol=1e-4, atol=1e-4)
 
 

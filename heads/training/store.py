@@ -11,7 +11,10 @@ from encore.featurestore import DataError, Store, UsageError
 from encore.heads.artefact import Head, check_task
 from encore.heads.labels import Labels, Split, blanks_around, named
 from encore.heads.model import check_pooling
-from encore.heads.training import MEMORY, Progress, TrainSettings, gather, train_head
+from encore.heads.training.epochs import Progress
+from encore.heads.training.features import MEMORY, gather
+from encore.heads.training.settings import TrainSettings
+from encore.heads.training.trainer import train_head
 
 DEV_SHARE = 0.1
 """Share of the labels that is set aside for dev unless dev labels are given (0 for none)."""
@@ -115,7 +118,7 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
         settings=request.settings,
         progress=progress,
     )
-    head = Head.of(trained, request.task, store.version, split.train.doc_ids)
+    head = trained.head(request.task, store.version, split.train.doc_ids)
     return StoreTraining(head, train_counts, dev_counts, tuple(split.train.counts(split.classes).tolist()))
 
 

@@ -12,7 +12,7 @@ from encore.featurestore import INDEX_SCHEMA, Change, DataError, Store, UsageErr
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.reader import IndexFile
 from encore.heads import Split, TrainSettings
-from encore.heads.store_training import TrainRequest, train_from_store
+from encore.heads.training.store import TrainRequest, train_from_store
 from tests.featurestore.building import put, spec_of, write
 from tests.heads.building import labels_of
 

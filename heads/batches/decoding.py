@@ -1,0 +1,71 @@
+"""Packed features of a block to batches of floats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.errors import StoreError
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches.batch import Batch
+
+Positions = npt.NDArray[np.int64]
+
+
+def check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
+    """Raise StoreError unless a block holds features of this spec, at least one vector a document."""
+    if block.packed.shape[1:] != spec.packed_shape or block.packed.dtype != np.dtype(spec.quantizer.dtype):
+        raise StoreError(
+            f"features of type {block.packed.dtype} and shape {block.packed.shape[1:]} are not of the spec, which has "
+            f"{spec.quantizer.dtype} and {spec.packed_shape}"
+        )
+    if not block.lengths.all():
+        doc_id = block.doc_ids[int(block.lengths.argmin())]
+        raise StoreError(f"document {doc_id} has no stored vector; restore it from a copy of the store")
+
+
+def decode(
+    block: FeatureBlock,
+    documents: Positions,
+    spec: FeatureSpec,
+    first_lengths: Positions | None = None,
+    memory: Callable[[int], torch.Tensor] | None = None,
+) -> Batch:
+    """Some documents of a block as a batch.
+
+    Args:
+        block: packed features of the spec.
+        documents: (documents,) positions of those wanted.
+        spec: of the features.
+        first_lengths: (all documents,) tokens before the second text's own, where a head asks for them.
+        memory: takes the rows: given a number of rows, it gives (at least so many, [m,] d) finite floats.
+    """
+    packed, lengths = pad(block.packed, block.offsets, documents)
+    flat = packed.flatten(0, 1)
+    rows = None if memory is None else memory(len(flat))
+    used = spec.quantizer.dequantize(flat, spec.width, out=None if rows is None else rows[: len(flat)])
+    first = None if first_lengths is None else torch.from_numpy(first_lengths[documents])
+    return Batch(used if rows is None else rows, packed.shape[1], lengths, first)
+
+
+def pad(packed: npt.NDArray[np.generic], offsets: Positions, documents: Positions) -> tuple[torch.Tensor, torch.Tensor]:
+    """Packed rows of some documents, side by side.
+
+    Args:
+        packed: (rows, ...) packed features of all documents.
+        offsets: (all documents + 1,) where each document starts and ends.
+        documents: (documents,) positions of those wanted.
+
+    Returns:
+        (documents, longest, ...) packed rows and (documents,) lengths. Past a document's length lies a row of another
+        one: finite numbers, for a mask to ignore.
+    """
+    starts = offsets[documents]
+    lengths = offsets[documents + 1] - starts
+    rows = starts[:, None] + np.arange(lengths.max(initial=0))
+    np.minimum(rows, len(packed) - 1, out=rows)
+    return torch.from_numpy(packed.take(rows, axis=0)), torch.from_numpy(lengths)

@@ -1,0 +1,149 @@
+"""Many heads over one block of features on a CPU: what they have in common is done once.
+
+The features are decoded once, a group of documents at a time. The folded queries of many attention heads are one
+matrix, so that their scores are one matrix product and their weighted sums another; heads that pool by cls or mean
+share the pooled vectors. What is left for each head is the value projection and the classifier, with the output
+projection folded into its first linear map. A head of another pooling scores by its own module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from encore.featurestore.documents import FeatureBlock
+from encore.featurestore.spec import FeatureSpec
+from encore.heads.batches import BATCH_FLOATS, Batch, budget_batches, decode, rows_of_budget
+from encore.heads.model import AttentionPooling, HeadModel, PairPooling, compare_texts
+from encore.heads.products import laid_out, multiply
+from encore.heads.scoring.buffers import Scratch
+from encore.heads.scoring.head_groups import HeadGroups, can_share
+from encore.heads.scoring.plain import PlainHead
+
+Positions = npt.NDArray[np.int64]
+
+ROW_STEPS = 8
+"""Decoded batches have one of so many numbers of rows, unless a document is longer than a batch: the product that makes
+their scores is made anew for every shape that it meets."""
+
+GROUP_DOCUMENTS = 1024
+"""Documents whose vectors are projected and classified together."""
+
+KEPT_FLOATS = 6 * BATCH_FLOATS
+"""Decoded floats of a group, padding included, where they are kept for several sets of heads."""
+
+POOLED_FLOATS = 16 * BATCH_FLOATS
+"""Weighted sums of a group, one vector for each attention head of each query of the heads that are pooled together:
+with many queries over short documents they are far more than the features themselves."""
+
+
+class ProcessorScoring:
+    """Heads prepared on the CPU."""
+
+    def __init__(self, models: Sequence[HeadModel], spec: FeatureSpec) -> None:
+        self._spec = spec
+        fast = {place: model for place, model in enumerate(models) if can_share(model)}
+        with torch.inference_mode():
+            self._pooled = HeadGroups(fast, spec.width)
+            self._classifiers = {place: _FoldedClassifier.of(model) for place, model in fast.items()}
+            self._plain = {
+                place: PlainHead(model, torch.device("cpu")) for place, model in enumerate(models) if place not in fast
+            }
+        self._classes = [model.classifier.output.out_features for model in models]
+        self._passes = self._pooled.passes + len(self._plain)
+        vectors = max([self._pooled.vectors, *(head.vectors for head in self._plain.values())])
+        self._group_documents = max(1, min(GROUP_DOCUMENTS, POOLED_FLOATS // (vectors * spec.width)))
+        self._scratch = Scratch()
+
+    def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
+        """(documents, classes) of each head, in the order of the heads."""
+        results = [np.empty((len(block), classes), np.float32) for classes in self._classes]
+        budget = rows_of_budget(self._spec)
+        # A document of few vectors counts as more, so that no batch is more than a group.
+        lengths = np.maximum(block.lengths, -(-budget // self._group_documents))
+        with torch.inference_mode():
+            for group in self._groups(budget_batches(lengths, budget), lengths):
+                positions = np.concatenate(group)
+                batches: Iterable[Batch] = self._decoded(block, first_lengths, group)
+                if self._passes > 1:
+                    batches = list(batches)
+                for place, pooled in self._pooled(batches, len(positions), self._scratch):
+                    results[place][positions] = self._classifiers[place](pooled)[: len(positions)].numpy()
+                for place, head in self._plain.items():
+                    results[place][positions] = torch.cat([head(batch) for batch in batches]).numpy()
+        return results
+
+    def _groups(self, batches: Sequence[Positions], lengths: Positions) -> Iterator[list[Positions]]:
+        """Batches in a row that are as many documents together as a group may have, and as many floats."""
+        row = self._spec.width * (self._spec.layers.stacked or 1)
+        group: list[Positions] = []
+        many = floats = 0
+        for documents in batches:
+            more = len(documents) * int(lengths[documents[-1]]) * row
+            kept = floats + more if self._passes > 1 else 0
+            if group and (many + len(documents) > self._group_documents or kept > KEPT_FLOATS):
+                yield group
+                group, many, floats = [], 0, 0
+            group.append(documents)
+            many, floats = many + len(documents), floats + more
+        if group:
+            yield group
+
+    def _decoded(
+        self, block: FeatureBlock, first_lengths: Positions | None, group: Sequence[Positions]
+    ) -> Iterator[Batch]:
+        """The features of each batch; where they are looked at once, valid until the next one is asked for."""
+        layers = [self._spec.layers.stacked] if self._spec.layers.stacked else []
+        step = max(1, rows_of_budget(self._spec) // ROW_STEPS)
+
+        def rows(number: int, used: int) -> torch.Tensor:
+            name = f"decoded {number if self._passes > 1 else 0}"
+            return self._scratch.take(name, -(-used // step) * step, *layers, self._spec.width)
+
+        for number, documents in enumerate(group):
+            yield decode(block, documents, self._spec, first_lengths, partial(rows, number))
+
+
+class _FoldedClassifier:
+    """Pooled vectors to probabilities: output projection, two-layer perceptron, softmax."""
+
+    def __init__(self, model: HeadModel) -> None:
+        pooling, classifier = model.pooling, model.classifier
+        weight: torch.Tensor = classifier.hidden.weight
+        bias: torch.Tensor = classifier.hidden.bias
+        if isinstance(pooling, AttentionPooling):
+            weight, bias = pooling.folded_output(classifier.hidden)
+        # tanh x = 2 σ(2x) - 1, and torch's σ takes a tenth of the time of its tanh.
+        self._hidden = laid_out(2 * weight[None]), 2 * bias
+        output: torch.Tensor = classifier.output.weight
+        self._output = laid_out(2 * output[None]), classifier.output.bias - output.sum(dim=1)
+
+    @staticmethod
+    def of(model: HeadModel) -> _FoldedClassifier:
+        """The classifier of a head."""
+        pooling = model.pooling
+        return _PairClassifier(model, pooling) if isinstance(pooling, PairPooling) else _FoldedClassifier(model)
+
+    def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
+        """(documents, classes) probabilities from the pooled vectors of the head, side by side (documents, n · d)."""
+        return multiply(multiply(pooled[None], *self._hidden).sigmoid_()[None], *self._output).softmax(dim=1)
+
+
+class _PairClassifier(_FoldedClassifier):
+    """The same for pairs, whose output projection comes before the comparison of the texts and cannot be folded in."""
+
+    def __init__(self, model: HeadModel, pooling: PairPooling) -> None:
+        super().__init__(model)
+        attention = pooling.attention
+        shift = attention.output_weight @ attention.value_bias + attention.output_bias
+        self._texts = laid_out(attention.output_weight.detach()[None]), shift
+
+    def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
+        """(documents, classes) probabilities from both texts side by side (documents, 2 · d)."""
+        documents, width = pooled.shape[0], pooled.shape[1] // 2
+        texts = multiply(pooled.view(1, 2 * documents, width), *self._texts).view(documents, 2, width)
+        return super().__call__(compare_texts(texts))

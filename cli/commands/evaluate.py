@@ -20,7 +20,10 @@ from encore.cli.options.common import (
 def evaluate(
     context: typer.Context,
     predictions: Annotated[
-        str, typer.Argument(metavar="PREDICTIONS", help="A folder that backfill wrote, or a file that predict wrote.")
+        str,
+        typer.Argument(
+            metavar="PREDICTIONS", help="A folder that backfill wrote, or a Parquet file that predict wrote."
+        ),
     ],
     labels: Annotated[str, typer.Argument(metavar="LABELS", help="Parquet, Arrow, JSON or CSV with ids and labels.")],
     head: Annotated[
@@ -54,6 +57,6 @@ def evaluate(
         given, found.table["doc_id"], found.table["label"], classes=found.classes, trained_on=found.trained_on
     )
     if as_json:
-        print_json({"head": found.head, **evaluation.to_dict()})
+        print_json({"head": found.head, **evaluation.to_dict(), "blank": given.blank})
     else:
-        print_evaluation(found.head, evaluation)
+        print_evaluation(found.head, evaluation, given.blank)

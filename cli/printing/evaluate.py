@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from encore.cli.printing.classes import print_confusion
 from encore.cli.printing.tables import print_pairs, print_table
+from encore.featurestore.common import counted
 
 if TYPE_CHECKING:
     from encore.heads import Evaluation
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
 UNDEFINED = "not defined"
 
 
-def print_evaluation(name: str, evaluation: Evaluation) -> None:
-    """Figures with their intervals, and which classes are confused."""
+def print_evaluation(name: str, evaluation: Evaluation, blank: int = 0) -> None:
+    """Figures with their intervals, and which classes are confused.
+
+    Args:
+        name: of the head.
+        evaluation: of its predictions.
+        blank: rows of the label file that have no id or no label.
+    """
     print_table(
         f"{name} on documents that it was trained on" if evaluation.measures_training else name,
         ["", "value", "95 % interval"],
@@ -24,6 +31,8 @@ def print_evaluation(name: str, evaluation: Evaluation) -> None:
     lines = [("documents", f"{evaluation.documents:,} compared")]
     if evaluation.missing:
         lines.append(("missing", f"{evaluation.missing:,} labelled, not predicted"))
+    if blank:
+        lines.append(("labels", f"{counted(blank, 'row')} without an id or a label"))
     if evaluation.trained_on is None:
         lines.append(("trained on", "not known which of them: name the head's own folder, --head HEAD_DIR"))
     elif evaluation.trained_on:
@@ -44,10 +53,12 @@ def figures(evaluation: Evaluation) -> list[tuple[str, str, str]]:
 
 
 def remarks(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Why a figure or its interval is not defined."""
+    """Why a figure or its interval is not defined, or says little."""
     lines = []
     if evaluation.mcc is None:
         lines.append(("mcc", f"{UNDEFINED}: the documents are all of one class"))
+    elif len({*evaluation.confusion.predicted}) == 1:
+        lines.append(("mcc", "0: the head gives every document the same class"))
     if evaluation.intervals["macro_f1"] is None:
         alike = evaluation.accuracy in (0, 1)
         reason = "all documents are right, or all wrong" if alike else "classes have too few documents to draw from"

@@ -35,5 +35,10 @@ def _of_head(head: HeadExport) -> list[tuple[str, object]]:
         there = counted(head.without, "document")
         lines.append(("", f"  {there} without one yet; encore backfill with this head scores them"))
     if head.left_out:
-        lines.append(("", f"  {head.left_out:,} left out: the document is gone, or has another text by now"))
+        lines.append(
+            (
+                "",
+                f"  {head.left_out:,} left out: the document is gone, or was stored anew since then",
+            )
+        )
     return lines

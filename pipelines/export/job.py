@@ -55,7 +55,8 @@ class HeadExport:
         columns: of the file.
         predicted: documents that have its prediction.
         without: documents that have none yet; its columns are null for them.
-        left_out: predictions for documents that the snapshot does not hold, or holds with another text.
+        left_out: predictions for documents that the snapshot does not hold, or that were stored anew since then
+            (another text, other kept columns).
     """
 
     head: str

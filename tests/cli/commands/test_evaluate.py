@@ -213,3 +213,20 @@ def test_of_many_classes_the_ten_that_are_found_least_are_listed(capsys: pytest.
     assert [line.split()[1] for line in out.splitlines() if line.startswith("│")] == [
         f"c{at:02}" for at in range(0, 39, 4)
     ]
+
+
+def test_rows_without_a_label_are_told(loop: Loop, capsys: pytest.CaptureFixture[str]) -> None:
+    some = loop.labels(range(30, 40), [True, None, False, None, True, False, True, False, True, False], "some.parquet")
+    assert run(["evaluate", loop.predictions, some, "--head", loop.head]) == 0
+    assert "labels     2 rows without an id or a label" in capsys.readouterr().out
+    assert run(["evaluate", loop.predictions, some, "--head", loop.head, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["blank"], found["missing"], found["documents"]) == (2, 0, 8)
+
+
+def test_a_head_that_answers_one_class_alone_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    truth, one = np.array([0, 1, 1, 0]), np.array([1, 1, 1, 1])
+    print_evaluation("tone", Evaluation.of(truth, one, ["a", "b"], missing=0, unlabelled=0, trained_on=0))
+    assert "mcc        0: the head gives every document the same class" in capsys.readouterr().out
+    print_evaluation("tone", Evaluation.of(truth, truth, ["a", "b"], missing=0, unlabelled=0, trained_on=0))
+    assert "mcc        0" not in capsys.readouterr().out

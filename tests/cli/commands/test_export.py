@@ -35,7 +35,7 @@ def test_what_is_in_the_file_is_said_and_what_is_not(tmp_path: Path, capsys: pyt
         "columns  doc_id",
         f"head     tone@{head.digest[:12]}: 11 predictions in tone_label, tone_score",
         "           2 documents without one yet; encore backfill with this head scores them",
-        "           2 left out: the document is gone, or has another text by now",
+        "           2 left out: the document is gone, or was stored anew since then",
     ]
     assert pq.read_metadata(out).num_rows == 13
     document = json.loads(said([*words, "--json", "--head", "tone", "--columns", ""], capsys))

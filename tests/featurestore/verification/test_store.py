@@ -95,7 +95,7 @@ class TestBesideARemoval:
             looks.append(len(listing.spans))
             return listing
 
-        monkeypatch.setattr(module, "read_listing", vacuumed)
+        monkeypatch.setattr(module, "read_spans", vacuumed)
         found = verify(store.uri, deep=True)
         assert looks == [3, 1]
         assert (found.findings, found.snapshots, found.unreferenced) == ((), (3, 4), 0)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.featurestore import StoreError, UsageError
+from encore.featurestore import UsageError
 from encore.heads import TrainedHead, TrainSettings, train_head
 from encore.heads.batches.batch import Batch
 from encore.heads.model.attention import AttentionPooling
@@ -92,14 +92,6 @@ class TestTraining:
         assert design(self.train(block, codes, epochs=1, queries=2)) == "attention"
         assert design(self.train(block, codes, epochs=1, poolings=("attention",))) == "attention"
 
-    def test_dev_documents_of_which_nobody_counted_the_first_texts_keep_the_papers_head(self) -> None:
-        block, codes = pairs_alike_or_not(self.SPEC, 4)
-        dev = block_of(self.SPEC, [3] * 2, first_lengths=[1, None])  # type: ignore[list-item]
-        trained = train_head(
-            block, codes, self.SPEC, ("x", "y"), dev=dev, dev_codes=codes[:2], settings=TrainSettings(epochs=1)
-        )
-        assert design(trained) == "attention"
-
     def test_a_head_of_pairs_needs_a_pair(self) -> None:
         block = block_of(self.SPEC, [3] * 4)
         with pytest.raises(UsageError, match="pooling pair: none of the training documents is a pair of texts"):
@@ -108,13 +100,6 @@ class TestTraining:
     def test_one_single_text_among_pairs_makes_them_documents(self) -> None:
         block = block_of(self.SPEC, [3] * 4, first_lengths=[1, 2, 3, 1])
         assert design(self.train(block, np.array([0, 1, 0, 1]), epochs=1)) == "attention"
-
-    def test_where_nobody_counted_the_first_texts_there_are_no_pairs(self) -> None:
-        block = block_of(self.SPEC, [3] * 4, first_lengths=[1, 2, None, 1])  # type: ignore[list-item]
-        codes = np.array([0, 1, 0, 1])
-        assert design(self.train(block, codes, epochs=1)) == "attention"
-        with pytest.raises(StoreError, match="document d2: where its second text begins was not stored; encode it"):
-            self.train(block, codes, epochs=1, poolings=("pair",))
 
 
 def design(trained: TrainedHead) -> str:

@@ -171,14 +171,6 @@ def test_a_block_of_another_spec_is_refused() -> None:
         Scorer([head_of(spec)], spec).score(block_of(spec_of("float16"), [1]))
 
 
-def test_documents_of_which_nobody_counted_the_first_text_are_refused_by_a_head_of_pairs_alone() -> None:
-    spec = spec_of()
-    block = block_of(spec, [2, 3], first_lengths=[1, None])  # type: ignore[list-item]
-    with pytest.raises(StoreError, match="document d1: where its second text begins was not stored"):
-        Scorer([head_of(spec), head_of(spec, "pair")], spec).score(block)
-    assert len(Scorer([head_of(spec)], spec).score(block)[0].probabilities) == 2
-
-
 def test_no_heads_are_refused() -> None:
     with pytest.raises(UsageError, match="no head to score with"):
         Scorer([], spec_of())

@@ -61,7 +61,10 @@ class Derivation:
     def build(
         cls, source: FeatureSpec, layers: str | None, positions: str | None, quantizer: Quantizer | None
     ) -> Derivation:
-        """From what is asked for; None keeps what the source has, and so does its quantizer when asked for again."""
+        """The derivation that is asked for.
+
+        None keeps the source's value. Asking for the source's own quantizer keeps its calibration.
+        """
         if quantizer is None or (quantizer.request == source.quantizer.request and not quantizer.calibrated):
             quantizer = source.quantizer
         target = replace(
@@ -75,7 +78,7 @@ class Derivation:
 
     @property
     def _selects(self) -> bool:
-        """Whether stored numbers are only picked, so that the result is exact whatever the quantizer."""
+        """Whether stored numbers are only selected, so that the result is exact with any quantizer."""
         return (
             self.source.quantizer == self.target.quantizer
             and (self.target.layers == self.source.layers or self.target.layers.kind != "mean")
@@ -93,7 +96,7 @@ class Derivation:
         return values
 
     def apply(self, block: FeatureBlock) -> tuple[FeatureBlock, int]:
-        """The block as the target has it, and how many floats its quantizer saturated."""
+        """The block under the target's spec, and how many floats its quantizer saturated."""
         if self._selects:
             packed, lengths = self._picked(block)
             return FeatureBlock(block.index, packed, offsets_of(lengths)), 0
@@ -104,7 +107,7 @@ class Derivation:
         return features, int(quantizer.saturated(values))
 
     def _picked(self, block: FeatureBlock) -> tuple[Array, Array]:
-        """The stored numbers that take part, and rows a document: layers and the first position are picked here."""
+        """The stored numbers of the wanted layers and positions, and (documents,) the rows of each document."""
         packed, lengths = block.packed, block.lengths
         if self.target.positions == "cls" and self.source.positions == "tokens":
             packed, lengths = packed[block.offsets[:-1]], np.ones(len(block), np.int64)
@@ -132,7 +135,7 @@ def sample_activations(source: Store, derivation: Derivation) -> Iterator[torch.
     """Float features (rows, [m,] width) of a store's sample, as a derivation's quantizer is to see them, in parts.
 
     Args:
-        source: the richer store; its key index is sorted by hash, so that the sample is what comes first.
+        source: the richer store. Its key index is sorted by hash, so that its first documents are a random sample.
         derivation: which layers and positions.
     """
     documents = min(SAMPLE_DOCUMENTS, len(source.keys))

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from typing import Any
 
 RESTORE = "run encore repair, or restore it from a copy of the store"
-"""What to do about a stored object that is missing or damaged: how those StoreErrors end."""
+"""The advice at the end of a StoreError about a missing or damaged object."""
 UPGRADE = "upgrade Encore"
-"""What to do about an object of a newer format: how those StoreErrors end."""
+"""The advice at the end of a StoreError about an object of a newer format."""
 
 
 class EncoreError(Exception):
@@ -55,7 +55,7 @@ class DataError(EncoreError):
 
 
 class UnreadableFile(DataError):
-    """A corpus file is damaged or holds what cannot be read, and will tomorrow: the file has to be mended."""
+    """A corpus file is damaged, or holds something that cannot be read: running again does not help."""
 
 
 class StoreError(EncoreError):
@@ -67,7 +67,7 @@ class NewerFormat(StoreError):
 
 
 class SnapshotGone(StoreError):
-    """A vacuum has removed the snapshot that is read since it was opened."""
+    """A vacuum has removed the snapshot since the store was opened."""
 
 
 class CommitConflict(EncoreError):
@@ -78,7 +78,7 @@ class JobError(EncoreError):
     """A job ended without doing all that was asked of it.
 
     Attributes:
-        report: of the job; empty where it failed as a whole and wrote none.
+        report: the job's report; empty if the job failed as a whole and wrote none.
     """
 
     def __init__(self, message: str, report: Mapping[str, Any] | None = None) -> None:

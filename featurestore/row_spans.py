@@ -1,4 +1,4 @@
-"""Where the rows of documents lie, for who reads the same documents again and again."""
+"""Where the rows of documents lie, for callers that read the same documents again and again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RowSpans:
         segments: (documents,) int64: position of each one's segment among the snapshot's entries; −1 for a document
             that is not stored.
         starts: (documents,) int64: its first row there.
-        stops: (documents,) int64: the row behind its last one.
+        stops: (documents,) int64: the row after its last one.
     """
 
     segments: Positions

@@ -21,7 +21,7 @@ POSITIONS = ("tokens", "cls", "mean")
 """Which positions are stored: every token, the first one, or their mean."""
 
 MOST_LAYERS, MOST_FLOATS = 10_000, 1_000_000
-"""Layers, and floats of a vector, that an encoder may have: a hundred times those of the largest."""
+"""Maximum number of layers of an encoder, and of floats of a vector: a hundred times those of the largest one."""
 
 PER_DIMENSION = ("scale", "zero_point", "mean", "deviation", "median")
 """What a quantizer measures: one number, or one for each dimension."""
@@ -43,8 +43,7 @@ class EncoderSpec:
         name: name for people; provenance.
         source: ``package:…``, ``hf:…`` or a path, as one would load it again; provenance.
         revision: hub revision or package version; provenance.
-        first_token: `SUMMARY`, `CONSTANT` or `TEXT`; None where nobody has looked. It follows from weights and
-            tokenizer.
+        first_token: `SUMMARY`, `CONSTANT` or `TEXT`; None if unknown. It follows from weights and tokenizer.
 
     Raises:
         UsageError: sizes that no encoder has.
@@ -63,7 +62,7 @@ class EncoderSpec:
     NO_IDENTITY = ("name", "source", "revision", "first_token")
 
     def __post_init__(self) -> None:
-        # A spec comes from a file too: what is made by these numbers must not be larger than any encoder.
+        # A spec may come from a file, and these numbers decide how much memory is taken: no encoder needs more.
         for what, size, most in (
             ("hidden size", self.hidden_size, MOST_FLOATS),
             ("number of layers", self.num_layers, MOST_LAYERS),
@@ -78,7 +77,7 @@ class EncoderSpec:
 
     @property
     def no_summary(self) -> str | None:
-        """Why the first vector sums no text up; None where it does, and where nobody has looked."""
+        """Why the first vector does not sum up the text; None if it does, or if that is unknown."""
         name = self.name or "the encoder"
         reasons = {
             TEXT: f"{name} puts no special token first",
@@ -150,7 +149,7 @@ class FeatureSpec:
             require_summary(self.encoder, "positions", special_tokens=self.text.special_tokens)
 
     def __str__(self) -> str:
-        """In short, for people: two that read alike may differ."""
+        """A short form for people; two specs with the same short form may differ."""
         return f"{self.encoder.name} {self.layers} {self.positions} {self.quantizer.request}"
 
     @classmethod
@@ -241,12 +240,12 @@ class FeatureSpec:
 
 
 def require_summary(encoder: EncoderSpec, what: str, *, special_tokens: bool = True) -> None:
-    """Raise UsageError unless the first vector of a document sums up its text: whoever is asked for ``cls`` asks here.
+    """Raise UsageError unless the first vector of a document sums up its text, which ``cls`` needs.
 
     Args:
-        encoder: whose vectors they are.
-        what: was to be ``cls``: ``positions`` or ``pooling``.
-        special_tokens: whether those of special tokens are kept.
+        encoder: the encoder of the vectors.
+        what: what was asked to be ``cls``, for the error: ``positions`` or ``pooling``.
+        special_tokens: whether the vectors of special tokens are stored.
     """
     reason = encoder.no_summary or (None if special_tokens else "special tokens are not stored")
     if reason is not None:

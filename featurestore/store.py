@@ -90,8 +90,9 @@ class Store:
 
         Raises:
             UsageError: there is no store at ``uri``, or no such snapshot or tag.
-            StoreError: its ``store.json`` is damaged, gone or of a newer format; or of the newest snapshot the manifest
-                or a list is, as far as a look at sizes tells (`encore.featurestore.history.torn_writes`).
+            StoreError: its ``store.json`` is damaged, gone or of a newer format; or the manifest or a list of the
+                newest snapshot is damaged or gone, as far as a look at sizes tells
+                (`encore.featurestore.history.torn_writes`).
         """
         objects = Objects.open(uri)
         spec = read_spec(objects)
@@ -102,7 +103,7 @@ class Store:
         if snapshot is None:
             return cls(objects, spec, _newest(log))
         number = snapshot_number(objects, snapshot)
-        # Of a tagged one, what an interrupted removal had begun to take is all there.
+        # If an interrupted removal had begun to take a tagged snapshot, all of its objects are still there.
         by_tag = isinstance(snapshot, str) and not snapshot.isdigit()
         return cls(objects, spec, log.at(number, taken=by_tag))
 
@@ -110,11 +111,11 @@ class Store:
     def create(cls, uri: str, spec: FeatureSpec) -> Store:
         """Make a store, or open the one that is there if it asks for the same features.
 
-        Where another writer made it meanwhile, its calibration is in force.
+        If another writer made the store meanwhile, that writer's calibration is in force.
 
         Raises:
             SpecMismatch: a store with another request is there.
-            StoreError: it is damaged, a link lies in it, or its ``store.json`` is gone from beside its snapshots.
+            StoreError: it is damaged, a link lies in it, or it has snapshots but no ``store.json``.
         """
         objects = Objects.open(uri, make=True)
         objects.require_no_links()
@@ -151,10 +152,10 @@ class Store:
         return {entry.segment: entry for entry in self.entries}
 
     def segment_for(self, index: pa.Table) -> str:
-        """Name of the segment that a job which works from this snapshot makes of documents that it lacks.
+        """Name of the segment that a job on this snapshot makes of documents that the snapshot lacks.
 
-        A document whose text changed and changed back asks for a segment that is listed with the document deleted. Its
-        name is taken, so the deletion vector in force is added to what the new one is named after.
+        If a text changed and changed back, the usual name may be that of a listed segment in which the document is
+        deleted. The new segment is then named after that name and its deletion vector in force.
 
         Args:
             index: key hashes and text digests of the documents, in the segment's order.
@@ -180,7 +181,7 @@ class Store:
         return sum(entry.live for entry in self.entries)
 
     def __bool__(self) -> bool:
-        """A store is a store, empty or not."""
+        """True, for an empty store too."""
         return True
 
     def __repr__(self) -> str:
@@ -247,10 +248,11 @@ class Store:
     def scan(self, max_bytes: int = SCAN_BYTES) -> Iterator[FeatureBlock]:
         """Every live document once, in the snapshot's order, as blocks of some ``max_bytes`` of packed features.
 
-        Kept corpus columns are left alone: `documents` has them, in the same order.
+        Kept corpus columns are not read: `documents` has them, in the same order.
 
-        While a block is worked on, the indexes of the next segments are read, so that many small segments cost hardly
-        more than the storage that they fill. From a disk there is nothing to wait for but other threads.
+        From object storage, the indexes of the next segments are read while the caller works on a block: many small
+        segments then cost hardly more than their bytes. A disk is read without this: other threads would only cause
+        waiting.
         """
         buffers = BufferPool()
         if self.objects.on_disk:
@@ -275,7 +277,7 @@ class Store:
     ) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features.
 
-        Whoever goes through several segments gives the memory that all of them are to use.
+        A caller that scans several segments gives one pool of memory for all of them.
 
         Args:
             entry: the segment.
@@ -289,9 +291,9 @@ class Store:
     def gather(self, doc_ids: str | Sequence[str] | pa.Array) -> FeatureBlock:
         """These documents, in the order asked for; an id may come twice.
 
-        Looks at the key hashes of every segment, and reads only the chunks that hold the documents. Memory is that of
-        their packed features, twice while they are put in order. Kept corpus columns are left alone: `documents` has
-        them.
+        Reads the key hashes of every segment, and only those chunks that hold the documents. Takes memory for their
+        packed features, and twice as much while they are put in order. Kept corpus columns are not read: `documents`
+        has them.
 
         Raises:
             DataError: ids that are not stored: how many, and the first of them.
@@ -436,12 +438,12 @@ class Store:
         reader: SegmentReader | None = None,
         columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> OpenSegment:
-        """All of a segment but its features, with some or all columns of its index, seen to be what its entry says."""
+        """All of a segment but its features, with some or all columns of its index, checked against its entry."""
         return OpenSegment.open(reader or self.reader(entry), self.deletions(entry), columns)
 
 
 def _newest(log: VersionLog) -> Manifest:
-    """The newest snapshot, its lists seen to be there; a vacuum may take one that has followers by now."""
+    """The newest snapshot, whose lists are checked to be there; a vacuum may remove one that has followers by now."""
     for _ in range(LOOKS):
         manifest = log.latest()
         try:
@@ -453,11 +455,11 @@ def _newest(log: VersionLog) -> Manifest:
 
 
 def read_store(uri: str, snapshot: int | str | None, read: Callable[[Store], T]) -> T:
-    """What ``read`` makes of a snapshot; of the newest, by default, once more where a vacuum removes it meanwhile.
+    """Run ``read`` on a snapshot, by default the newest; once more if a vacuum removes the newest meanwhile.
 
     Args:
         uri: of the store.
-        snapshot: number or tag; whoever names one wants that one and no other.
+        snapshot: number or tag; a snapshot that is named is never replaced by another.
         read: reads the store from the start; it may be called twice.
 
     Raises:

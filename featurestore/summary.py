@@ -1,4 +1,4 @@
-"""What is shown of a result: one line where it is printed, a table in a notebook.
+"""How a result is shown: one line in print, a table in a notebook.
 
 All that comes from data, such as ids, classes and addresses, is escaped.
 """
@@ -75,5 +75,5 @@ def _cell(value: object) -> str:
 
 
 def _printable(text: str) -> str:
-    """A text without control characters: what a terminal or a page would obey."""
+    """A text with its control characters escaped: a terminal or a page would obey them."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

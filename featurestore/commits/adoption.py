@@ -1,4 +1,4 @@
-"""Segments that are finished: the completion record is there, with every object that it names."""
+"""Adoption: take over a finished segment, whose completion record and all objects are in storage."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from encore.featurestore.store import Store
 def find_adoptable(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
     """The name under which a segment is to be stored, and its record where an earlier attempt has finished it.
 
-    What an earlier attempt left is not trusted: every byte of it is compared with its checksum. A name is used up where
-    a removal has retired it, where its record or an object of it is damaged or gone, and where the snapshot lists it.
-    The name that is had instead follows from it, so that all who want these documents and see the same arrive at it.
-    Two who see different things store the documents twice, as two do whose units begin elsewhere, and their commits
-    settle which is listed.
+    What an earlier attempt left is not trusted: every byte of it is compared with its checksum. A name cannot be used
+    if a removal has retired it, if its record or one of its objects is damaged or missing, or if the snapshot lists it.
+    The next name to try is a hash of the last one, so that all jobs that want these documents and see the same store
+    arrive at the same name. Two jobs that see different states store the documents twice; so do two jobs whose work
+    units begin at different documents. Their commits settle which segment is listed.
 
     Args:
         store: the snapshot that a job works from.
@@ -40,13 +40,14 @@ def find_adoptable(store: Store, segment: str) -> tuple[str, SegmentRecord | Non
 
 
 def _parsed(objects: Objects, segment: str) -> SegmentRecord | None:
-    """A segment's record; None where it is retired, or damaged, as one that lost its bytes with the power."""
+    """A segment's record; None if it is retired or damaged, for example by a power cut."""
     path = record_path(segment)
     data = objects.get(path)
     try:
         record = SegmentRecord.from_bytes(data, objects.name(path))
     except StoreError:
-        # A tombstone is of another format, too; a damaged digit does not make one.
+        # A tombstone, too, claims another format version: it is no error here. Nor is a record whose version is only
+        # damaged.
         if is_of_another_format(data, FORMAT_VERSION) and not data.startswith(START):
             raise
         return None

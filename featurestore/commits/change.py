@@ -25,15 +25,18 @@ class Change:
         operation: ``encode``, ``derive``, …: shown in the history.
         added: finished segments; none of their documents is live in the base with the same text.
         dropped: segment of the base → positions of the documents to take away: superseded or pruned ones.
-        deleted: (n, 2) key hashes, as `keys.words` gives them, of documents to take away wherever the head has them:
-            one that was superseded since the base goes too.
-        replaced: segment → the entry that was compacted: these leave the list, and ``added`` holds what they held.
-        blocks: the block list has grown: a snapshot that does not know all of it yet is followed by one that does,
-            even where nothing else changes, so that a job which is about to commit looks at the list again.
-        hidden: segment of ``added`` → positions of documents that are not to live: a repair lists some segments again.
+        deleted: (n, 2) key hashes, as `keys.words` gives them. Their documents are taken away wherever they lie in the
+            head, also those that another writer superseded since the base.
+        replaced: segment → its entry. These segments were compacted: they leave the list, and ``added`` holds their
+            documents.
+        blocks: whether the block list has grown. If the head does not count all of it yet, a new snapshot is published
+            even if nothing else changes. A job that is about to commit then meets that snapshot and reads the list
+            again.
+        hidden: segment of ``added`` → positions of documents that stay deleted. A repair needs this when it lists
+            segments again.
         refreshed: finished segments whose documents live in the base with the same text and other kept columns. They
-            take the place of the rows that hold that text now, wherever these are; a document whose row is gone is not
-            brought back.
+            replace the rows that hold this text now, in whichever segment these lie. A document whose row is gone is
+            not brought back.
     """
 
     base: int

@@ -1,4 +1,4 @@
-"""A commit lists only what is there: vacuum may have met a segment before the job that is about to list it."""
+"""A commit lists only segments that are in storage: a vacuum may have removed one before its job could list it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 
 def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
-    """See that segments which are about to be listed are still there: the record, and every object of it.
+    """Check that segments are still in storage before they are listed: the record, and every object that it names.
 
     Raises:
         CommitConflict: a segment is gone; the job's next run makes it again.
@@ -42,14 +42,14 @@ def _is_listed_record(objects: Objects, entry: SegmentEntry) -> bool:
 
 
 def is_there(objects: Objects, record: SegmentRecord) -> bool:
-    """Whether a segment has every object that its record names, as far as their sizes tell."""
+    """Whether storage has every object that a segment's record names, in the recorded size."""
     folder = attempt_path(record.segment, record.attempt)
     there = dict(objects.walk(folder))
     return all(there.get(f"{folder}/{stored.path}") == stored.size for stored in record.objects)
 
 
 def is_whole(objects: Objects, record: SegmentRecord) -> bool:
-    """Whether every object that a segment's record names is there, and holds what was written."""
+    """Whether storage has every object that a segment's record names, with the recorded checksum."""
     folder = attempt_path(record.segment, record.attempt)
 
     def is_sound(stored: StoredObject) -> bool:

@@ -22,16 +22,17 @@ from encore.featurestore.store import Store
 ATTEMPTS = 200
 """Times a commit is tried again after another writer was first."""
 LONGEST_WAIT = 2.0
-"""Seconds: the longest pause between two tries; it is no longer than the try before it took."""
+"""Seconds: the longest pause between two tries. A pause is never longer than the try before it took."""
 
 
 def commit(store: Store, change: Change) -> Store:
     """Publish a change and return the store at the snapshot that holds it.
 
-    A segment that was listed meanwhile is dropped from the change. A document that was committed meanwhile with the
-    same text is dropped from the change; with another text, this later commit supersedes it. A document that is on the
-    block list is dropped from the change. Documents to take away from a segment that was compacted meanwhile are looked
-    up in the segments that hold them now. A change of nothing publishes nothing.
+    If another writer has listed a segment of the change meanwhile, the segment is dropped from the change. If another
+    writer has committed a document meanwhile with the same text, the document is dropped from the change; if with
+    another text, this later commit supersedes it. A document that is on the block list is dropped from the change.
+    Documents to take away from a segment that was compacted meanwhile are looked up in the segments that hold them now.
+    An empty change publishes nothing.
 
     Raises:
         CommitConflict: other writers were first `ATTEMPTS` times in a row; a segment that the change takes documents
@@ -41,17 +42,18 @@ def commit(store: Store, change: Change) -> Store:
 
 
 def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
-    """`commit`, as the snapshots before and after the change; they are one where nothing was published."""
+    """As `commit`; returns the snapshots before and after the change, one snapshot twice if nothing was published."""
     log = version_log(store.objects)
     base = store if store.version == change.base else _at(store, log.at(change.base))
-    # What the base says of a segment stays true of it, so that a later try looks only at segments listed since.
+    # What was read of the base's segments stays true. A later try reads only segments that were listed since.
     lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
     since = Upstream(base)
     block_list = NOTHING
     for attempt in range(ATTEMPTS):
         began = time.monotonic()
         head = _at(base, log.latest())
-        # After the head: a list that is written later comes with a later snapshot, which this commit then runs into.
+        # Read the block list after the head. A list that is written later comes with a later snapshot, against which
+        # this commit fails and is tried again.
         block_list = blocked(store.objects, block_list)
         incoming = [*change.added, *change.refreshed]
         require_present(store.objects, [e for e in incoming if e.documents and e.segment not in head.listed])
@@ -72,14 +74,14 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
             remembered = CachedObjects(store.objects)
             log, base = version_log(remembered), _of(remembered, base)
             since = Upstream(base)
-        # Writers that met once would meet again if they all waited as long. One that has lost often waits no longer
-        # than others: it would lose again to those that do not wait yet.
+        # The pause is random: writers that met once would meet again if all waited equally long. A writer that has lost
+        # often waits no longer than others: otherwise it would lose again to writers that do not wait yet.
         time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311
     raise CommitConflict(f"{store.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
 
 
 def _at(store: Store, manifest: Manifest) -> Store:
-    """The store at a snapshot; itself where it is there already, since it may have read the segment list."""
+    """The store at a snapshot; the same object if it is there already, since it may have read the segment list."""
     return store if store.manifest == manifest else Store(store.objects, store.spec, manifest)
 
 

@@ -1,4 +1,4 @@
-"""A change rebased: what it makes of the head, which others may have moved on since the change was worked out."""
+"""Rebase: apply a change to the head, although other writers may have committed since the change was worked out."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ NO_POSITIONS: Positions = np.empty(0, np.int64)
 def rebase(
     head: Store, since: Upstream, change: Change, lived: Mapping[str, Positions], block_list: BlockList
 ) -> list[SegmentEntry]:
-    """The entries that ``change`` makes of the head: new ones, and old ones under another deletion vector.
+    """The entries that a commit of ``change`` writes: new ones, and old ones with another deletion vector.
 
-    A deletion vector only grows: what was taken away from a segment never comes back in it, so that positions worked
-    out on the base stay true of every later snapshot.
+    A deletion vector only grows: a row that was taken away from a segment never comes back in it. Positions that were
+    worked out on the base therefore stay right in every later snapshot.
     """
     base = since.base
     _require_unchanged(head, change)
     added = [entry for entry in change.added if entry.documents and _is_news(entry.segment, head, base)]
-    # By each try anew: a vacuum may be taking a vector that was written before its fence.
+    # Each try writes new vectors: a vacuum may be removing those that were written before its fence.
     added = [drop_documents(head.objects, entry, [change.hidden.get(entry.segment, NO_POSITIONS)]) for entry in added]
     refreshed = [entry for entry in change.refreshed if entry.segment not in head.listed]
     dropped = _dropped(head, base, change)
     gone = {segment: [positions] for segment, positions in dropped.items() if segment in head.listed}
     moved = {segment: positions for segment, positions in dropped.items() if segment not in head.listed}
-    # What is compacted lived in segments that are still listed unchanged: nobody else can have committed it.
+    # Compacted documents lived in segments that are still listed unchanged: no other writer can have committed them.
     contested = bool(added) and head is not base and not change.replaced
     for segment, positions in chain(
         _meanwhile(head, since, added) if contested else (),
         _moved(head, since, moved) if moved else (),
         _deleted(head, since, change.deleted, lived) if change.deleted is not None else (),
-        # What is compacted lives already: to take it away is for the deletion that blocked it.
+        # Compacted documents are live already: the deletion that blocked them takes them away.
         _blocked(head, [*added, *refreshed], block_list) if len(block_list) and not change.replaced else (),
         _refreshed(head, since, refreshed) if refreshed else (),
     ):
@@ -87,10 +87,10 @@ def _require_unchanged(head: Store, change: Change) -> None:
 
 
 def _dropped(head: Store, base: Store, change: Change) -> Mapping[str, Positions]:
-    """What the change takes away, but for documents of its segments that others listed meanwhile.
+    """What the change takes away, without documents whose new segment another writer has listed meanwhile.
 
-    Those have superseded the rows. A row that is there again is one whose text changed back later, and whose place was
-    free for it since a compaction.
+    That writer has superseded these rows already. A row can only be live again if its text changed back later, and a
+    compaction had taken its segment off the list before.
     """
     listed = [entry.segment for entry in change.added if entry.documents and entry.segment in head.listed]
     if not listed or not change.dropped:
@@ -105,9 +105,9 @@ def _dropped(head: Store, base: Store, change: Change) -> Mapping[str, Positions
 
 
 def _moved(head: Store, since: Upstream, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
-    """Where the documents at these positions of the base's segments lie since those were compacted.
+    """Where documents at these positions of the base's segments lie now that those segments were compacted.
 
-    A row is known again by id and text: one that was deleted or superseded meanwhile is not found, and need not be.
+    A row is recognised by id and text. A row that was deleted or superseded meanwhile is not found, and need not be.
     """
     theirs, base = since.keys(head), since.base
     for segment, positions in moved.items():
@@ -121,7 +121,7 @@ def _moved(head: Store, since: Upstream, moved: Mapping[str, Positions]) -> Iter
 
 
 def _meanwhile(head: Store, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
-    """What is taken away from whom, between our segments and those that others committed since the base."""
+    """Rows to take away where an added segment and one that was committed since the base hold the same document."""
     theirs = since.keys(head)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         indexes = pool.map(lambda entry: head.live_index(entry, ["key_hash", "text_digest"]), added)
@@ -134,7 +134,7 @@ def _meanwhile(head: Store, since: Upstream, added: Sequence[SegmentEntry]) -> I
 
 
 def _refreshed(head: Store, since: Upstream, refreshed: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
-    """The rows whose place refreshed documents take, and those documents that find none."""
+    """Rows that refreshed documents replace, and refreshed documents that have no row to replace."""
     base, theirs = since.base, since.keys(head)
     for entry in refreshed:
         index = head.reader(entry).index(["key_hash", "text_digest"])
@@ -166,14 +166,14 @@ def _live(head: Store, base: Store, found: Positions) -> npt.NDArray[np.bool_]:
 def _deleted(
     head: Store, since: Upstream, deleted: KeyArray, lived: Mapping[str, Positions]
 ) -> Iterator[tuple[str, Positions]]:
-    """Where the documents of these key hashes lie in the head; ``lived`` is where they do in the base."""
+    """Where the documents of these key hashes lie in the head; ``lived`` is where they lived in the base."""
     for segment, positions in chain(lived.items(), since.positions(head, deleted).items()):
         if segment in head.listed:
             yield segment, positions
 
 
 def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:
-    """Documents of ours that were blocked since we read the corpus."""
+    """Added documents that were put on the block list since the job read the corpus."""
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         indexes = pool.map(lambda entry: head.reader(entry).index(["doc_id"]), added)
         for entry, index in zip(added, indexes, strict=True):

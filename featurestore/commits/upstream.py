@@ -18,8 +18,8 @@ from encore.featurestore.store import Store
 class Upstream:
     """The segments that a head lists and a base does not.
 
-    A writer that was beaten has more to look at with each try. Did it look at all of it each time, it would take longer
-    than those that start anew, and lose to them for ever.
+    A writer that loses has more new segments to read with each try. If it read all of them each time, a try would take
+    longer than a try of a writer that starts afresh, and it would lose for ever.
 
     Attributes:
         base: the snapshot that the change was worked out on.
@@ -41,7 +41,7 @@ class Upstream:
         return KeyIndex.build([replace(part, segment=np.full(len(part), i, np.uint32)) for i, part in parts])
 
     def positions(self, head: Store, wanted: KeyArray) -> Mapping[str, Positions]:
-        """Segment → where documents of these key hashes, the same at each try, live in it."""
+        """Segment → positions of its live documents with these key hashes, which must be the same at each try."""
         entries = [entry for entry in head.entries if self._is_new(entry)]
         unread = [entry for entry in entries if entry not in self._positions]
         found = head.positions_of(wanted, unread)
@@ -52,7 +52,7 @@ class Upstream:
     def _is_new(self, entry: SegmentEntry) -> bool:
         """Whether the base cannot say which documents live in a segment.
 
-        One that lost documents in the base may have left the list since, and come back with all of them.
+        A segment that had lost documents in the base may have left the list since and come back with all of them.
         """
         known = self.base.listed.get(entry.segment)
         return known is None or (known.deletions is not None and known.deletions != entry.deletions)

@@ -1,4 +1,4 @@
-"""What is given in Python where texts are asked for: paths, lists, and one value by itself."""
+"""Python arguments in one form: a path becomes text, and a single value becomes a tuple of one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from encore.featurestore.errors import UsageError
 
 
 def several(given: Any, what: str) -> tuple[Any, ...]:
-    """The values that are given: those of a sequence, or a single one, as a tuple; paths as their texts.
+    """The given values as a tuple; a single value becomes a tuple of one, a path its text.
 
-    A text is one value, not its letters.
+    A text is one value, not a sequence of letters.
 
     Args:
         given: one value, or any number of them.
         what: what to call it in the message.
 
     Raises:
-        UsageError: nothing is given at all, or bytes.
+        UsageError: the value is None or bytes.
     """
     if given is None or isinstance(given, (bytes, bytearray)):
         raise UsageError(f"{what}: {given!r} is no value; give one, or a list of them")
@@ -35,12 +35,12 @@ def as_text(given: Any) -> Any:
 
 
 def settle_fields(request: Any) -> None:
-    """Give the fields of a frozen dataclass the types that they are annotated with, as far as `several` can.
+    """Convert the fields of a frozen dataclass to their annotated types: tuples (`several`), paths and texts.
 
     Called in ``__post_init__``, before any check.
 
     Raises:
-        UsageError: a field of several values has none to take, or one of texts something else.
+        UsageError: a tuple field is given None or bytes, or a field of texts holds something else.
     """
     for field in fields(request):
         given, kind, what = getattr(request, field.name), str(field.type), field.name.replace("_", " ")

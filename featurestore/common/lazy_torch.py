@@ -1,4 +1,4 @@
-"""torch, imported when something of it is first used: it takes two seconds of a processor, and most commands none."""
+"""torch, imported on first use: the import takes two seconds of processor time, and most commands need no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error says, for a message of ours: in one line, and without what it quotes."""
+"""The text of an error, for use in a message: its first line, or all of it without quoted parts."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def class_and_line(error: BaseException, text: str | None = None) -> str:
 
 
 def without_quotes(error: BaseException) -> str:
-    """What a library's error says, without what it quotes: that may be a cell, or a document's text."""
+    """A library's error text without its quoted parts, which may be a cell or a document's text."""
     return QUOTED.sub("…", str(error))

@@ -1,7 +1,7 @@
-"""A Rust library that gives up on something: as an error like any other, so that it costs what it concerns alone.
+"""Panics of Rust libraries as ordinary errors, so that a panic costs only the row or unit that it concerns.
 
-Python learns of a panic by a ``PanicException`` that is no `Exception`: whatever keeps one row or one unit from ending
-a job would let it through. Each library has a class of its own under that name, and none exports it.
+Python sees a panic as a ``PanicException``, which is not an `Exception`. The handlers that keep one row or unit from
+ending a job would not catch it. Each library has its own class of that name, and none exports it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class RustPanic(RuntimeError):
 
 @contextmanager
 def panics_as_errors() -> Iterator[None]:
-    """Raise `RustPanic` for a panic; all else passes, an interrupt too. Also a decorator."""
+    """Turn a panic into `RustPanic`; every other exception passes, an interrupt too. Also a decorator."""
     try:
         yield
     except BaseException as error:

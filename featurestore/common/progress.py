@@ -1,11 +1,11 @@
-"""How far a long operation is, told to whoever waits for it."""
+"""Progress of a long operation, reported to the caller."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 ProgressCallback = Callable[[int, int], None]
-"""Told how many parts of how many are done."""
+"""Called with the number of parts that are done and the number of all parts."""
 
 
 def silent(_done: int, _of: int) -> None:

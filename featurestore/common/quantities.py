@@ -1,4 +1,4 @@
-"""Numbers as people read them: of things in words, of bytes in units."""
+"""Numbers for people: counts with their noun, bytes with their unit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """``1 document``, ``2,000 documents``; ``many`` where it is not ``one`` with an s."""
+    """``1 document``, ``2,000 documents``; ``many`` is the plural, unless it is ``one`` with an s."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 

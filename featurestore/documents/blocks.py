@@ -1,4 +1,4 @@
-"""Features in motion: one block of documents with their packed vectors."""
+"""Feature blocks: some documents with their packed vectors, in memory."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ INDEX_SCHEMA = pa.schema(
         pa.field("n_first_tokens", pa.int32(), nullable=False),
     ]
 )
-"""Columns of every document index; the corpus columns asked for follow them. `n_first_tokens` are those of the
-``n_tokens`` that come before the second text's own: all of them where there is one text."""
+"""Columns of every document index; corpus columns that were asked for follow them. ``n_first_tokens`` counts the
+tokens before the second text of a pair. Without a second text it equals ``n_tokens``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +129,10 @@ def _from_pickle(index: pa.Buffer, packed: npt.NDArray[np.generic], offsets: npt
 
 
 def concatenate_indexes(indexes: Sequence[pa.Table]) -> pa.Table:
-    """One document index of several, whose kept columns need not agree.
+    """One document index made of several, whose kept columns may differ.
 
-    A column that one of them lacks is null there. Types are those of `encore.featurestore.documents.columns.promoted`.
+    A column that an index lacks is null in its rows. Types are those of
+    `encore.featurestore.documents.columns.promoted`.
     """
     schema = joined_schema(index.schema for index in indexes)
     return pa.concat_tables([of_schema(index, schema) for index in indexes])
@@ -154,7 +155,7 @@ def joined_schema(schemas: Iterable[pa.Schema]) -> pa.Schema:
 
 
 def of_schema(index: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The columns of a schema that was joined of this index's and others': null where the index lacks one."""
+    """The index with the columns of a schema from `joined_schema`; a column that it lacks is null."""
     held = index.column_names
     columns = [
         promote(index[field.name], field.type) if field.name in held else pa.nulls(index.num_rows, field.type)

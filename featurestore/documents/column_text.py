@@ -1,7 +1,7 @@
-"""Arrow values of any type as text: what stands for values that have no type in common.
+"""Arrow values of any type as text, for columns that have no type in common.
 
 A number is its decimal digits, a date or time ISO 8601, bytes are hex digits, a list, struct or map is JSON. No value
-is made a Python date or time on the way: those hold no nanoseconds, and no year beyond 9999.
+becomes a Python date or time on the way: these hold no nanoseconds, and no year beyond 9999.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ Cells = list[str | None]
 def texts(array: pa.Array) -> pa.Array:
     """Each value as text, null where it is null.
 
-    Text stays itself. Numbers are written in the digits of their own type: decimals with all of their scale, floats
-    with as many as tell them from their neighbours, ``NaN``, ``Infinity``. Timestamps with a zone are told in UTC, with
-    a ``Z``.
+    Text stays as it is. Numbers have the digits of their own type: decimals their full scale, floats as many digits as
+    tell them from the next float, or ``NaN``, ``Infinity``. Timestamps with a zone are given in UTC, with a ``Z``.
     """
     array = plain_values(array)
     if kinds.is_nested(array.type):
@@ -38,7 +37,7 @@ def texts(array: pa.Array) -> pa.Array:
 
 
 def plain_values(array: pa.Array) -> pa.Array:
-    """The array without what only says how its values lie: extension types, dictionaries, run ends, views."""
+    """The array in a plain layout: no extension types, dictionaries, run ends or views."""
     while True:
         if isinstance(array, pa.ExtensionArray):
             array = array.storage
@@ -47,26 +46,26 @@ def plain_values(array: pa.Array) -> pa.Array:
         elif isinstance(array, pa.RunEndEncodedArray):
             array = pc.run_end_decode(array)
         elif kinds.is_string_view(array.type) or kinds.is_binary_view(array.type):
-            # Most of pyarrow's kernels know no views.
+            # Most of pyarrow's kernels do not support views.
             array = array.cast(pa.large_string() if kinds.is_string_view(array.type) else pa.large_binary())
         else:
             return array
 
 
 def _wide(values: pa.Array) -> pa.Array:
-    """Text and bytes whose offsets have 64 bits: those of 32 overflow where values are repeated, and nobody looks."""
+    """Text and bytes with 64-bit offsets: repeated values overflow 32-bit offsets, and pyarrow does not check."""
     wide = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}.get(values.type)
     return values if wide is None else values.cast(wide)
 
 
 def is_list(value: pa.DataType) -> bool:
-    """Whether values of a type are lists, however they lie; maps are none."""
+    """Whether a type is a list, in any layout. A map is not a list."""
     lists = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list, kinds.is_list_view, kinds.is_large_list_view)
     return any(is_kind(value) for is_kind in lists)
 
 
 def list_parts(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
-    """(n + 1,) int64: where each list, null ones being empty, begins and ends; and the values in all of them."""
+    """(n + 1,) int64 offsets of the lists, where a null list is empty; and the values of all lists."""
     if kinds.is_map(array.type):
         entries = pa.StructArray.from_arrays(
             [array.keys, array.items], fields=[array.type.key_field, array.type.item_field]
@@ -80,7 +79,7 @@ def list_parts(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
 
 
 def _spread(array: pa.Array, form: Callable[[pa.Array], list[str]]) -> Cells:
-    """What ``form`` makes of the values that are not null, and None for those that are."""
+    """``form`` applied to the values that are not null; None for nulls."""
     found = iter(form(array.drop_null()))
     return [next(found) if valid else None for valid in array.is_valid().to_pylist()]
 
@@ -117,7 +116,7 @@ def _json_of_scalar(scalar: pa.Scalar | None) -> str | None:
 def _lists(array: pa.Array) -> list[str]:
     ends, values = list_parts(array)
     if kinds.is_map(array.type):
-        # Pairs: a key need be no string, and may come twice.
+        # A map is written as pairs: a key need not be a string, and may come twice.
         cells = [f"[{key}, {_or_null(item)}]" for key, item in zip(*map(_json, values.flatten()), strict=True)]
     else:
         cells = [_or_null(cell) for cell in _json(values)]
@@ -151,7 +150,7 @@ def _cast(array: pa.Array) -> list[str]:
 
 
 def _strings(array: pa.Array) -> list[str]:
-    # Inside lists of old stores nobody looked whether text is UTF-8.
+    # Old stores did not check that text inside lists is UTF-8.
     return [value.decode(errors="backslashreplace") for value in array.cast(pa.large_binary()).to_pylist()]
 
 

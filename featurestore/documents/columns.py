@@ -1,7 +1,7 @@
-"""One rule for kept columns whose types differ: a type that holds every value of all of them, or text.
+"""The common type of kept columns whose types differ: one that holds every value of all of them, or text.
 
-Types decide, never values, so that a column does not change its type for one night's outlier; and the order does not
-matter, so that compacting some segments changes nothing.
+Types decide, never values: an outlier of one night does not change the type of a column. The order of the types does
+not matter: compacting some segments changes nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from encore.featurestore.documents.column_text import is_list, list_parts, plain
 
 TEXT = pa.string()
 MAX_DIGITS = 76
-"""Of a decimal, in Arrow."""
+"""Maximum number of digits of a decimal in Arrow."""
 DIGITS_128 = 38
-"""Of a decimal of 128 bits."""
+"""Maximum number of digits of a decimal of 128 bits."""
 
 _LAYOUTS = {
     pa.large_string(): TEXT,
@@ -40,16 +40,16 @@ _WIDER = {
     **{value: {*_INTS[place:], *_FLOATS[place:]} for place, value in enumerate(_INTS)},
     **{value: {*_FLOATS[place:]} for place, value in enumerate(_FLOATS)},
 }
-"""Number type → the types that hold all its values, itself among them. Unsigned numbers pass through the signed ones
-that hold them: were uint8 a float16, the order would matter."""
+"""Number type → the types that hold all its values, itself among them. An unsigned type becomes a float only by way
+of the signed type that holds it. If uint8 became float16 directly, the order of joining would matter."""
 
 
 def promoted(types: Iterable[pa.DataType]) -> pa.DataType:
     """The smallest type that holds every value of these types, or text where there is none.
 
-    It is one that Parquet keeps: text, bytes and lists have one layout, dictionaries are their values. Null types give
-    way to any other. Lists, maps, and structs of the same fields agree on what they hold, unless that would turn a
-    value of theirs into text: then the whole becomes JSON.
+    Parquet can store it: text, bytes and lists have one layout each, and a dictionary is replaced by its values. A null
+    type gives way to any other. Lists, maps, and structs with the same fields are joined by their inner types. If an
+    inner value would become text, the whole column becomes JSON.
     """
     return reduce(_joined, map(_stored, types), pa.null())
 
@@ -62,20 +62,20 @@ def promote(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Array
 
 
 def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """A column as the type that stands for its own in a store."""
+    """A column in the type in which a store keeps it."""
     return promote(column, promoted([column.type]))
 
 
 def differ(one: pa.ChunkedArray, other: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """(n,) bool: whether two columns hold different values, as the type that `promoted` finds for both.
 
-    A null is like a null alone, and NaN like NaN.
+    Null equals only null, and NaN equals NaN.
     """
     wanted = promoted([one.type, other.type])
     one, other = promote(one, wanted), promote(other, wanted)
     if one.equals(other):
         return np.zeros(len(one), bool)
-    # pyarrow compares no lists, structs and NaN; their texts it does.
+    # pyarrow cannot compare lists, structs and NaN, so their texts are compared.
     mine, its = (pa.chunked_array(map(texts, column.chunks), TEXT) for column in (one, other))
     unequal = pc.fill_null(pc.not_equal(mine, its), False)
     found: npt.NDArray[np.bool_] = pc.or_(unequal, pc.xor(mine.is_null(), its.is_null())).to_numpy()
@@ -97,7 +97,7 @@ def _plain(value: pa.DataType) -> pa.DataType | None:
 
 
 def _plain_leaf(value: pa.DataType) -> pa.DataType | None:
-    # Parquet has no seconds, and a count of them need not fit as milliseconds.
+    # Parquet has no unit of seconds, and a number of seconds may be too large in milliseconds.
     in_seconds = (kinds.is_timestamp(value) or kinds.is_time(value)) and value.unit == "s"
     if in_seconds or kinds.is_interval(value):
         return None
@@ -120,8 +120,8 @@ def _plain_nested(value: pa.DataType) -> pa.DataType | None:
 
 
 def _decimal(whole: int, scale: int) -> pa.DataType | None:
-    """Decimals with so many digits before the point, and ``scale`` behind it; None where that is too many."""
-    # Parquet knows no negative scale: those digits are zeros.
+    """The decimal type with ``whole`` digits before the point and ``scale`` after it; None if that is too many."""
+    # Parquet has no negative scale, which stands for zeros before the point.
     scale = max(scale, 0)
     digits = max(whole + scale, 1)
     if digits > MAX_DIGITS:
@@ -157,7 +157,7 @@ def _joined_decimals(one: pa.DataType, other: pa.DataType) -> pa.DataType | None
 def _digits(value: pa.DataType) -> tuple[int, int]:
     """Digits before and behind the point.
 
-    Integers count as the longest there are: what they were joined with before must not matter.
+    An integer counts as the longest integer type, so that the order of joining does not matter.
     """
     if kinds.is_decimal(value):
         return value.precision - value.scale, value.scale
@@ -178,7 +178,7 @@ def _joined_nested(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
 
 
 def _joined_inside(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
-    """As `_joined`; None where a value that is no text would become one, which JSON tells apart."""
+    """As `_joined`; None if a value that is not text would become text: JSON keeps the two apart."""
     found = _joined(one, other)
     made_text = found == TEXT and not {one, other} <= {TEXT, pa.null()}
     return None if made_text else found
@@ -201,7 +201,7 @@ def _promote(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     if kinds.is_struct(wanted):
         parts = [_promote(part, field.type) for part, field in zip(array.flatten(), wanted, strict=True)]
         return pa.StructArray.from_arrays(parts, fields=list(wanted), mask=array.is_null())
-    # Of a timestamp the zone alone changes, which asks no table of zones.
+    # Only the zone of a timestamp changes, and a view needs no time zone database.
     return array.view(wanted) if kinds.is_timestamp(wanted) else array.cast(wanted)
 
 

@@ -1,4 +1,4 @@
-"""A digest of stored documents that does not depend on how segments lie."""
+"""A digest of stored documents that does not depend on how they are spread over segments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def document_digest_sum(block: FeatureBlock) -> int:
     """Sum of sha256 over (length-prefixed doc_id, packed bytes) of each document, modulo 2²⁵⁶.
 
     A sum does not depend on order and needs no memory for the documents seen. It tells equal stores from unequal ones;
-    it is no seal against somebody who looks for two stores of one digest.
+    it does not protect against an attacker who searches for two stores with one digest.
     """
     total = 0
     # One sha256 a document: it hashes some kilobytes, which outweighs the loop.

@@ -15,7 +15,7 @@ DIGEST_BYTES = 32
 
 
 def id_array(doc_ids: str | int | Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Ids as one array of strings; integers are taken as their decimal text, and one id by itself is one.
+    """Ids as one array of strings; integers become their decimal text, and a single id an array of one.
 
     Raises:
         DataError: some are null.
@@ -31,7 +31,7 @@ def id_array(doc_ids: str | int | Sequence[str] | pa.Array | pa.ChunkedArray) ->
 def key_hashes(doc_ids: pa.Array | pa.ChunkedArray) -> pa.Array:
     """BLAKE2b-128 of each id's UTF-8 bytes, as fixed-size binary (16).
 
-    128 bits, so that among 10⁹ documents equal hashes can be taken for equal ids.
+    128 bits are enough to treat equal hashes as equal ids among 10⁹ documents.
     """
     # One hash call a document is the price of a cryptographic digest: about 1 µs, where encoding takes milliseconds.
     hashes = [
@@ -50,7 +50,7 @@ def text_digests(texts: pa.Array | pa.ChunkedArray, pairs: pa.Array | pa.Chunked
 
 
 def _bytes(values: pa.Array | pa.ChunkedArray) -> Iterator[memoryview | None]:
-    """Each value where it lies, None for a null: copies of all of them would take up as much again."""
+    """A view of each value, None for a null; copies would take as much memory again."""
     for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
         array = chunk.cast(pa.large_binary())
         _, places, data = array.buffers()

@@ -52,7 +52,7 @@ class KeyIndex:
 
     @classmethod
     def of_segment(cls, index: pa.Table, ordinal: int, positions: npt.NDArray[np.int64] | None = None) -> KeyIndex:
-        """The unsorted part of one segment: its index's key hashes and text digests, at these positions or at all."""
+        """The unsorted part of one segment: key hashes and text digests of its index, at ``positions`` or at all."""
         halves = words(index["key_hash"])
         text = words(index["text_digest"])[:, 0]
         document = np.arange(len(halves), dtype=np.uint32)
@@ -71,13 +71,13 @@ class KeyIndex:
 
     def find_words(self, wanted: KeyArray) -> npt.NDArray[np.int64]:
         """(n,) int64: position of each key (n, 2), as `words` gives it, −1 where it is not there."""
-        # Neighbouring questions touch neighbouring memory: at 10⁷ documents, sorting first is ten times as fast.
+        # Sorted lookups touch neighbouring memory: at 10⁷ documents, sorting first is ten times as fast.
         order = np.argsort(wanted[:, 0])
         high, low = wanted[order, 0], wanted[order, 1]
         at = np.searchsorted(self.high, high)
         pending = np.arange(len(wanted))
         found = np.full(len(wanted), -1, np.int64)
-        # Two ids share their first 64 bits once in 10⁵ stores of 10⁷ documents: mostly there is one step.
+        # Two ids share their first 64 bits once in 10⁵ stores of 10⁷ documents: nearly always one step is enough.
         while len(pending):
             pending = pending[at[pending] < len(self)]
             pending = pending[self.high[at[pending]] == high[pending]]
@@ -112,14 +112,14 @@ class KeyIndex:
 
 @dataclass(frozen=True, eq=False)
 class WantedKeys:
-    """Keys to be found in one segment after another, by a look at each of its key hashes and no index of them.
+    """Keys to find in one segment after another. A lookup goes through all key hashes of a segment without an index.
 
     Attributes:
         asked: (n, 2) uint64: the keys, as `words` gives them; one may come twice.
-        unique: an index of them, of which ``document`` numbers the different ones.
+        unique: an index of the distinct keys; its ``document`` numbers them.
         places: (n,) int64: position of each key in ``unique``.
-        leading: (65,536,) bool: whether some key begins with these 16 bits. Of 1,000 keys, 985 documents in 1,000 are
-            told by them alone.
+        leading: (65,536,) bool: whether some key begins with these 16 bits. With 1,000 keys, these bits alone rule out
+            985 of 1,000 documents.
     """
 
     asked: KeyArray

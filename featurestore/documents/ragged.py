@@ -24,10 +24,10 @@ def rows_of(starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer]) -
 
 
 def parts_of(offsets: Int64s, rows: int) -> Iterator[tuple[int, int]]:
-    """From which run to which: neighbours that have at most ``rows`` rows together; a longer run is a part of its own.
+    """(start, stop) runs of each part: neighbours with at most ``rows`` rows together; a longer run is its own part.
 
     Args:
-        offsets: (n + 1,) int64, as of `offsets_of`.
+        offsets: (n + 1,) int64, as from `offsets_of`.
         rows: one or more.
     """
     start = 0

@@ -1,7 +1,7 @@
-"""What names that are read out of stored files may look like, and numbers: paths are made of them, and memory is taken.
+"""Checks of names and numbers in stored files: names become paths, and numbers decide how much memory is taken.
 
-A store may come from anybody. A name that is not of its pattern is damage, whoever sealed it, before anything is done
-with it.
+A store may come from anybody. A name that does not match its pattern is damage, whoever sealed it. It is checked before
+anything is done with it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 SHORT = "[0-9a-f]{32}"
-"""Segments, attempts and deletion vectors."""
+"""Names of segments, attempts and deletion vectors."""
 LONG = "[0-9a-f]{64}"
-"""Segment lists, completion records, block lists; checksums."""
+"""Names of segment lists, completion records and block lists; checksums."""
 BELOW_ATTEMPT = r"zarr\.json|documents\.parquet|(?:features|offsets)/(?:zarr\.json|c(?:/[0-9]+)+)"
-"""Objects of a segment, below its attempt."""
+"""Paths of a segment's objects, below its attempt."""
 
 WRITE_ID = b"write_id"
-"""Metadata of segment lists and deletion vectors: it makes the bytes of every write, and so its name, its own."""
+"""Metadata of segment lists and deletion vectors: it makes the bytes of every write unique, and so the name."""
 
 _SHORT, _LONG, _BELOW = re.compile(SHORT), re.compile(LONG), re.compile(BELOW_ATTEMPT)
 
 COUNT_LIMIT = 1 << 62
-"""Counts and bytes are below it, so that the sum of two is a number that 64 bits hold."""
+"""Counts and bytes must be below it, so that the sum of two fits into 64 bits."""
 
 
 def new_run_id() -> str:
-    """Name of a run: when it began (UTC), so that runs sort by it, and a random word, so that two never meet."""
+    """Name of a new run: its start (UTC), so that runs sort by it, and a random word, so that no two are equal."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 

@@ -1,8 +1,9 @@
-"""Reading Parquet that anybody may have written: bounded by what is known of it before anything is decoded.
+"""Safe reading of Parquet that anybody may have written: limits are checked before anything is decoded.
 
-A page of some kilobytes may decode to gigabytes, a dictionary repeat a long text for every row, a schema lie deeper
-than the C++ reader's stack, and pyarrow ends the process over a damaged description of a column. So footer and page
-headers are read here first, and what they say is compared with what is known: the rows, and the size of the file.
+A page of some kilobytes may decode to gigabytes. A dictionary may repeat a long text for every row. A schema may be
+nested deeper than the C++ reader's stack. A damaged description of a column makes pyarrow end the process. So the
+footer and the page headers are read here first, and compared with what is known: the number of rows and the size of the
+file.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from encore.featurestore.format.thrift import read_struct
 
 MAGIC = b"PAR1"
 TAIL = 8
-"""Bytes behind the footer: its length, and the magic ones."""
+"""Bytes after the footer: its length, and the magic bytes."""
 DEEPEST = 100
-"""Levels of a nested type: Parquet's own reader, and what is made of types here, go down by recursion."""
+"""Maximum number of levels of a nested type: Parquet's own reader and the functions on types here are recursive."""
 
 LEAST_LIMIT = 256 << 20
 """Bytes that any file may decode to."""
 GROWTH = 1000
-"""Times its size that a larger file may decode to."""
+"""A larger file may decode to this many times its size."""
 COLUMN_LIMIT = (1 << 31) - 1
-"""Bytes of a column: beyond them pyarrow takes rows out of bounds, since its offsets have 32 bits."""
+"""Maximum bytes of a column: beyond them pyarrow takes rows out of bounds, since its offsets have 32 bits."""
 DIGEST_BYTES = 16
-"""The least that a row with a digest takes up in a file: those cannot be compressed."""
+"""Minimum bytes of a row with a digest in a file: a digest cannot be compressed."""
 
 # Field numbers of parquet.thrift, of each struct in turn.
 SCHEMA, ROWS, GROUPS = 2, 3, 4
@@ -53,7 +54,7 @@ Fields = Mapping[int, Any]
 
 
 class DamagedParquet(Exception):
-    """Bytes that are no Parquet file which may be decoded; the text says why."""
+    """The bytes are no Parquet file, or one that must not be decoded; the text says why."""
 
 
 def read_parquet(
@@ -66,19 +67,19 @@ def read_parquet(
     threads: bool = True,
     advice: str = RESTORE,
 ) -> pa.Table:
-    """The table in a stored file, or some columns of it; one that it does not have is left out.
+    """The table in a stored file, or some columns of it; a column that the file lacks is left out.
 
     Args:
         data: the file.
         name: of the object, for errors.
         columns: their names; all unless given.
-        rows: how many it is known to have.
-        row_bytes: the least that a row takes up in the file.
+        rows: number of rows that the file must have, if that is known.
+        row_bytes: minimum bytes that a row takes in the file.
         threads: whether columns are decoded at the same time.
-        advice: what to do where it is damaged.
+        advice: end of the error about damage: what to do.
 
     Raises:
-        StoreError: it is damaged, has other rows, or would decode to more than such a file may.
+        StoreError: the file is damaged, has another number of rows, or would decode to more than its size allows.
     """
     try:
         return decoded(data, columns=columns, rows=rows, row_bytes=row_bytes, threads=threads)
@@ -94,10 +95,10 @@ def decoded(
     row_bytes: int = 0,
     threads: bool = True,
 ) -> pa.Table:
-    """`read_parquet` of what has no name.
+    """As `read_parquet`, for bytes without a name.
 
     Raises:
-        DamagedParquet: it is damaged, has other rows, or would decode to more than such a file may.
+        DamagedParquet: as the StoreError of `read_parquet`.
     """
     try:
         footer = parse_footer(footer_of(data))
@@ -117,7 +118,7 @@ def decoded(
 
 
 def read_schema(data: bytes, name: str, *, advice: str = RESTORE) -> pa.Schema:
-    """The columns of a stored file and their types, of which no value is decoded.
+    """The columns of a stored file and their types; no value is decoded.
 
     Raises:
         StoreError: it is damaged.
@@ -130,7 +131,7 @@ def read_schema(data: bytes, name: str, *, advice: str = RESTORE) -> pa.Schema:
 
 
 def end_of(stream: BinaryIO, size: int) -> bytes:
-    """The footer of a file of ``size`` bytes, and what is behind it; of what is no such file, its last bytes."""
+    """The end of a file of ``size`` bytes, from its footer on; just the last bytes if the file is not Parquet."""
     stream.seek(max(0, size - TAIL))
     length = int.from_bytes(stream.read(TAIL)[: -len(MAGIC)], "little")
     stream.seek(size - TAIL - length if length <= size - TAIL else max(0, size - TAIL))
@@ -151,11 +152,11 @@ def footer_of(data: bytes) -> bytes:
 
 
 def parse_footer(footer: bytes) -> Fields:
-    """Field number → value of a footer that pyarrow may look at.
+    """Field number → value of a footer, which is then safe for pyarrow.
 
     Raises:
-        ArrowInvalid: it cannot be read; its types lie more than `DEEPEST` levels deep; or a column is described that is
-            none of the schema's, or of no kind that there is, over which pyarrow ends the process.
+        ArrowInvalid: the footer cannot be read; its types are nested more than `DEEPEST` levels deep; or it describes a
+            column that the schema lacks, or of an unknown type, over which pyarrow ends the process.
     """
     try:
         fields = read_struct(footer)[0]
@@ -169,7 +170,7 @@ def parse_footer(footer: bytes) -> Fields:
 
 
 def leaf_paths(footer: Fields) -> list[list[bytes]]:
-    """Names on the way to each column that has values; raises ValueError where they lie too deep."""
+    """The path of names to each column that has values; raises ValueError if one is too deep."""
     found: list[list[bytes]] = []
     path: list[bytes] = []
     left: list[int] = []
@@ -221,14 +222,14 @@ def _require_bounded(footer: Fields, data: bytes, wanted: Sequence[str]) -> None
 
 
 def _chunk_bytes(data: bytes, path: str, chunk: Fields, limit: int) -> int:
-    """What a column chunk decodes to at most, or as much as shows that it is too much."""
-    # Offsets, or levels of what is nested.
+    """The bytes that a column chunk decodes to at most, or a smaller number that is over the limit already."""
+    # Offsets, or levels of nested values.
     decoded: int = 4 * chunk[VALUES]
     longest = 0
     for kind, size in _pages(data, chunk):
         decoded += size
         longest = max(longest, size) if kind == DICTIONARY else longest
-    # Every value may be all that the dictionary holds, which mostly is little even so.
+    # At worst every value is as long as the whole dictionary. Mostly even that is little.
     most = decoded + longest * chunk[VALUES]
     if not longest or chunk[TYPE] not in TEXTS or most <= LEAST_LIMIT or decoded > min(limit, COLUMN_LIMIT):
         return decoded
@@ -256,7 +257,7 @@ def _pages(data: bytes, chunk: Fields) -> Iterator[tuple[int, int]]:
 
 
 def _repeated_bytes(data: bytes, path: str) -> int:
-    """What the values of a text column decode to, those that a dictionary repeats being held once."""
+    """Bytes that the values of a text column decode to; values that a dictionary repeats are in memory once."""
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=[path])
     column = file.read([path]).column(0)
     return sum(map(_text_bytes, column.chunks))

@@ -1,4 +1,4 @@
-"""Objects that a snapshot names and that are not there: taken by a removal, vacuumed with the snapshot, or lost."""
+"""Objects that a snapshot names, and why one may be missing: a removal at work, a vacuum of the snapshot, or loss."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from encore.featurestore.storage import Objects
 def read_reference(objects: Objects, path: str, manifest: str | None = None, sha256: str | None = None) -> bytes:
     """An object that a snapshot names: a completion record, a segment list or a deletion vector.
 
-    A removal puts a tombstone over a record that a commit lists at the same moment. The tombstone holds it until the
-    removal has seen that; after a removal that was interrupted just then, for good.
+    A removal may put a tombstone over a record at the moment when a commit lists it. The tombstone holds the record
+    until the removal notices that and puts it back. If the removal was interrupted just then, the tombstone holds it
+    for good.
 
     Args:
         objects: of the store.
@@ -39,7 +40,7 @@ def read_reference(objects: Objects, path: str, manifest: str | None = None, sha
 
 
 def missing_reference(objects: Objects, path: str, manifest: str | None = None) -> StoreError:
-    """What to raise for an object that is not there; a vacuum removes a snapshot's manifest before anything else."""
+    """The error for a missing object. A vacuum removes the snapshot's manifest first, so the manifest tells why."""
     if not _is_kept(objects, manifest):
         return SnapshotGone(
             f"{objects.name(path)}: gone with its snapshot, which a vacuum has removed since it was opened\n"
@@ -49,7 +50,7 @@ def missing_reference(objects: Objects, path: str, manifest: str | None = None) 
 
 
 def _is_kept(objects: Objects, manifest: str | None) -> bool:
-    """Whether a snapshot's manifest is there, and no tombstone."""
+    """Whether a snapshot's manifest is there and is not a tombstone."""
     if manifest is None:
         return True
     found = object_state(objects, manifest)

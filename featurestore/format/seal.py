@@ -11,7 +11,7 @@ from encore.featurestore.errors import RESTORE, StoreError
 
 
 def parse_json(data: bytes) -> Any:
-    """What JSON says; raises ValueError where it is none, or lies too deep in itself to be read."""
+    """The value of some JSON; raises ValueError if the bytes are not JSON, or are nested too deeply to be read."""
     try:
         return json.loads(data)
     except RecursionError as error:
@@ -28,7 +28,7 @@ def unseal(document: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any
     """The document without its checksum.
 
     Args:
-        document: what ``data`` says.
+        document: the JSON value of ``data``.
         data: the bytes that were read.
         name: the object's, for the error.
 
@@ -45,12 +45,12 @@ def _is_sealed(opened: Mapping[str, Any], data: bytes) -> bool:
     try:
         return seal(opened) == data
     except RecursionError:
-        # Reading goes as deep as the stack allows, and writing less.
+        # JSON that can just be read may be nested too deeply to be written.
         return False
 
 
 def is_of_another_format(data: bytes, version: int) -> bool:
-    """Whether a JSON document is of another format than ``version`` and as it was written, and not just damaged."""
+    """Whether a JSON document is of another format version than ``version``, and not just damaged."""
     try:
         document = parse_json(data)
         opened = {key: value for key, value in document.items() if key != "checksum"}

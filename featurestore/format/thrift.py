@@ -1,6 +1,6 @@
-"""Thrift's compact protocol, as far as reading it goes: what Parquet's footers and page headers are written in.
+"""A reader of Thrift's compact protocol, in which Parquet's footers and page headers are written.
 
-Without classes and with one look at most bytes, since a footer is read for every segment that is.
+It has no classes and looks at most bytes once, since each read of a segment reads a footer.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 
 DEEPEST = 32
-"""Structs and lists within each other; those of Parquet are 7 deep at most."""
+"""Maximum number of levels of structs and lists within each other; Parquet's have 7 at most."""
 MOST_BITS = 70
-"""Of a number: ten digits of seven bits."""
+"""Maximum bits of a number: ten digits of seven bits."""
 
 
 def read_struct(data: bytes, at: int = 0) -> tuple[dict[int, Any], int]:

@@ -1,7 +1,8 @@
 """Tombstones: a manifest or a completion record that was removed leaves one, so that its name is never used again.
 
-While a removal is at work, a tombstone holds what it took: whoever needs that after all reads through it, and it can be
-put back. Only an emptied tombstone says that what the name led to may be gone (docs/design/0025).
+While a removal is at work, a tombstone holds the bytes of the removed object: a reader that still needs them takes them
+from the tombstone, and the removal can put them back. Only an emptied tombstone means that the objects to which the
+name led may be gone (docs/design/0025).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def is_emptied(path: str, size: int) -> bool:
 
 
 def opened(data: bytes, name: str) -> ObjectState:
-    """What an object's bytes say; ``name`` is the object's, for the StoreError that a damaged tombstone raises."""
+    """The state that an object's bytes show; ``name`` is the object's, for the StoreError about a damaged tombstone."""
     if not data.startswith(START):
         return ObjectState(data, retired=False)
     try:
@@ -68,9 +69,9 @@ def object_state(objects: Objects, path: str) -> ObjectState | None:
 
 
 def retire(objects: Objects, path: str) -> None:
-    """Put a tombstone over an object, which holds it; what another removal has retired is left as it is.
+    """Put a tombstone that holds an object in its place; an object that is retired already is left as it is.
 
-    Where there is no object, or one that is no text, which nobody can need, an emptied tombstone takes the name.
+    If there is no object, or one that is not text and so of no use, an emptied tombstone takes the name.
     """
     try:
         data = objects.get(path)

@@ -1,7 +1,8 @@
 """The block list: ids that encode must not bring back, kept as salted hashes only.
 
 ``blocked/salt`` holds 32 random bytes; ``blocked/<digest>.parquet`` are immutable lists of keyed BLAKE2b-256 hashes of
-ids, with the salt as the key. Who has the store can ask whether an id is on the list, and cannot read the list.
+ids, with the salt as the key. Somebody who has the store can test whether an id is on the list, but cannot read the
+ids.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SALT_BYTES = 32
 HASH_BYTES = 32
 LIST_PATH = re.compile(r"blocked/([0-9a-f]{64})\.parquet")
 SALT_CHECK = b"salt_sha256"
-"""Metadata of a list: without it, a damaged salt would let every blocked document in."""
+"""Metadata of a list: the checksum of its salt. Without it, a damaged salt would let every blocked document in."""
 
 HASH_TYPE = pa.binary(HASH_BYTES)
 
@@ -72,7 +73,7 @@ def blocked(objects: Objects, known: BlockList = NOTHING) -> BlockList:
 
     Args:
         objects: of the store.
-        known: what was read before; it comes back where no list was added since, for the price of a listing.
+        known: what was read before. It is returned if no list was added since, which costs one listing.
 
     Raises:
         StoreError: a list or the salt is missing or damaged.

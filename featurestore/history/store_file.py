@@ -15,7 +15,7 @@ STORE_FILE = "store.json"
 
 
 def require_no_snapshots(objects: Objects) -> None:
-    """See that a folder without ``store.json`` is no store that lost it: an encode would make it another store.
+    """Check that a folder without ``store.json`` is not a store that lost it: encode would make another store of it.
 
     Raises:
         StoreError: it has snapshots.

@@ -28,7 +28,7 @@ def tags(objects: Objects) -> dict[str, int]:
     names = tag_names(objects)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         found = dict(zip(names, pool.map(lambda name: _read(objects, name), names), strict=True))
-    # One that was removed since the listing is no tag any more.
+    # A tag that was removed since the listing is left out.
     return {name: snapshot for name, snapshot in found.items() if snapshot is not None}
 
 
@@ -60,8 +60,9 @@ def add_tag(objects: Objects, name: str, snapshot: int) -> None:
                 f"remove it first (encore tag {name} --remove), or take another name"
             )
     try:
-        # A vacuum that had looked at the tags before this one was there may have taken the snapshot. Whoever finds the
-        # same tag there looks as well: its first owner may be about to find that out.
+        # A vacuum that read the tags before this one was written may have removed the snapshot, so it is looked for
+        # again. A writer that finds the same tag there looks as well: the tag's first writer may be about to find the
+        # snapshot gone.
         _require(objects, snapshot)
     except UsageError:
         objects.delete([tag_path(name)])
@@ -115,7 +116,7 @@ def _read(objects: Objects, name: str) -> int | None:
 
 
 def _require(objects: Objects, snapshot: int) -> None:
-    """See that a snapshot is there; UsageError where it is not."""
+    """Check that a snapshot is there; UsageError where it is not."""
     VersionLog(objects, pa.schema([]), ()).at(snapshot)
 
 

@@ -1,6 +1,7 @@
-"""A store that lost power, or a part of it, says so before a job builds on it: a look at sizes, where a look is cheap.
+"""A cheap check for damage by a power cut, before a job builds on a store: only sizes are looked at.
 
-On a disk it takes microseconds. In object storage it is a request, and nothing there is half written: reading tells.
+On a disk that takes microseconds. In object storage it would be a request, so it is left out: no object there is half
+written, and reading shows which one is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from encore.featurestore.storage import Objects
 
 
 def require_lists(objects: Objects, manifest: Manifest) -> None:
-    """See that a snapshot's lists are there and not empty.
+    """Check that a snapshot's lists are there and not empty.
 
     Raises:
         StoreError: one is not; `SnapshotGone` where a vacuum has taken the snapshot.
@@ -25,7 +26,7 @@ def require_lists(objects: Objects, manifest: Manifest) -> None:
 
 
 def require_records(objects: Objects, manifest: Manifest, segments: Iterable[str]) -> None:
-    """See that the completion records of the segments that a snapshot lists are there and not empty.
+    """Check that the completion records of the segments that a snapshot lists are there and not empty.
 
     Raises:
         StoreError: one is not; `SnapshotGone` where a vacuum has taken the snapshot.

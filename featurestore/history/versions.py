@@ -42,9 +42,9 @@ from encore.featurestore.format.seal import seal
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")
-"""Paths of manifests; other objects beside them are none of ours."""
+"""Paths of manifests; other objects beside them are ignored."""
 LOOKS = 100
-"""Times that the newest version is looked for: a vacuum may take it once it has followers."""
+"""Tries to read the newest version: a vacuum may remove it once it has followers."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Manifest:
         committed_at: UTC, ISO 8601.
         operation: what made it: ``encode``, ``backfill``, …
         lists: what it consists of, oldest first.
-        counts: totals of the version, for people and for a look that reads no list.
+        counts: totals of the version, for people and for code that reads no list.
     """
 
     version: int
@@ -103,7 +103,7 @@ class Manifest:
         return manifest
 
     def _require_sound(self) -> None:
-        """Raise ValueError where a value is none that a manifest has."""
+        """Raise ValueError if a value cannot be one of a manifest."""
         texts = (self.write_id, self.committed_at, self.operation)
         numbers = (self.version, self.parent, *self.counts.values())
         if not all(isinstance(text, str) for text in texts) or not all(map(is_count, numbers)):
@@ -113,7 +113,7 @@ class Manifest:
 
 
 def _no_problem(table: pa.Table) -> None:
-    """Rows of which nothing is asked."""
+    """Accept any rows."""
     del table
 
 
@@ -128,7 +128,7 @@ class VersionLog:
         objects: where ``manifests/`` and ``lists/`` lie.
         schema: columns of an entry, without the ``removed`` flag that a list adds.
         key: columns that name an entry.
-        problem: what is wrong with the rows of a list that was read, or None.
+        problem: tells what is wrong with the rows of a list; None if nothing is.
     """
 
     objects: Objects
@@ -139,7 +139,7 @@ class VersionLog:
     def latest(self) -> Manifest:
         """The newest version; `EMPTY` before the first commit."""
         for _ in range(LOOKS):
-            # A folder is not listed in one go: that it is empty is believed when it is so twice.
+            # A listing is made of several steps and may miss what is new: an empty folder is looked at twice.
             newest = max(self.published(), default=0) or max(self.published(), default=0)
             found = EMPTY if newest == 0 else self.find(newest)
             if found is not None:
@@ -147,7 +147,7 @@ class VersionLog:
         raise StoreError(f"{self.objects.name(manifest_path(newest))}: listed and not there; {RESTORE}")
 
     def at(self, version: int, *, taken: bool = False) -> Manifest:
-        """A version by number; raises UsageError where there is none; ``taken`` as `find` has it."""
+        """A version by number; raises UsageError where there is none; ``taken`` as in `find`."""
         found = EMPTY if version == 0 else self.find(version, taken=taken)
         if found is None:
             raise UsageError(f"{self.objects.uri}: no snapshot {version}; the newest is {self.latest().version}")
@@ -158,7 +158,7 @@ class VersionLog:
 
         Args:
             version: its number, from 1.
-            taken: also one that a removal is taking away, since it is put back if it has a tag.
+            taken: also return one that a removal is taking away: if it has a tag, it is put back.
         """
         path = manifest_path(version)
         found = object_state(self.objects, path)
@@ -175,7 +175,7 @@ class VersionLog:
         return self.those(self.published())
 
     def those(self, versions: Iterable[int], *, taken: bool = False) -> list[Manifest]:
-        """Versions by number, oldest first, but for those that are not there; ``taken`` as `find` has it."""
+        """Versions by number, oldest first; missing ones are left out; ``taken`` as in `find`."""
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             found = pool.map(lambda version: self.find(version, taken=taken), sorted(versions))
             return [manifest for manifest in found if manifest is not None]
@@ -204,7 +204,8 @@ class VersionLog:
             counts: totals of the new version.
             changed: entries that are new or replace others.
             removed: entries (of the schema) whose keys are gone.
-            also: paths of what the new entries name, which other processes may have written.
+            also: paths of objects that the new entries name and other processes may have written: they are synced
+                first.
 
         Returns:
             The manifest in force under the new number if it is this call's; None where another writer was first.
@@ -229,9 +230,9 @@ class VersionLog:
         return manifest if self._create(manifest) else None
 
     def _create(self, manifest: Manifest) -> bool:
-        """Whether the manifest is in force; a write whose answer was lost is known by its write id.
+        """Whether this manifest is in force; if the answer to the write was lost, the write id tells.
 
-        A number is never free again once it was taken, so that whoever slept over others' commits is too late.
+        A number that was taken is never free again: a writer that was asleep while others committed is too late.
         """
         path = manifest_path(manifest.version)
         try:
@@ -240,18 +241,19 @@ class VersionLog:
         except StoreError:
             if self.objects.size(path) is None:
                 raise
-            # Says so where it is there and may not last.
+            # Raises if the manifest is written but may not survive a power cut.
             self.objects.barrier()
         there = self.find(manifest.version, taken=True)
         return there is not None and there.write_id == manifest.write_id
 
     def taken(self) -> dict[int, bool]:
-        """Every number that is taken → whether nothing but an emptied tombstone has it."""
+        """Every number that is taken → whether only an emptied tombstone has it."""
         found = ((MANIFEST.fullmatch(path), is_emptied(path, size)) for path, size in self.objects.walk("manifests"))
         numbers = {int(match[1]): emptied for match, emptied in found if match}
         newest = max(numbers, default=0)
         if numbers.get(newest):
-            # No removal takes the newest: as long as a tombstone, it may be a manifest that was cut.
+            # No removal takes the newest manifest. One with the size of an emptied tombstone may be a manifest that was
+            # cut short, so its bytes are compared.
             with suppress(FileNotFoundError):
                 numbers[newest] = self.objects.get(manifest_path(newest)) == EMPTIED
         return numbers
@@ -278,7 +280,7 @@ class VersionLog:
         return (*kept, EntryList(digest, merged.num_rows))
 
     def _merge(self, lists: list[pa.Table]) -> pa.Table:
-        """One table of the last entry for each key, ordered by the first."""
+        """One table with the last entry of each key, in the order of their first entries."""
         table = pa.concat_tables([self._flagged_schema.empty_table(), *lists])
         place = pa.array(np.arange(table.num_rows))
         grouped = table.select(self.key).append_column("place", place).group_by(list(self.key))
@@ -297,10 +299,11 @@ class VersionLog:
             data: its bytes.
             digest: that names it.
             name: of the object, for errors.
-            entries: how many a manifest says that it has; None where another number is to be told apart from damage.
+            entries: the number of rows that a manifest gives; None if the caller checks it, to tell it apart from
+                damage.
 
         Raises:
-            StoreError: they are not those that its name says, or no list of such entries.
+            StoreError: the bytes do not match the digest, or are no list of such entries.
         """
         if hashlib.sha256(data).hexdigest() != digest:
             raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")

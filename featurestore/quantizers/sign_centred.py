@@ -13,9 +13,9 @@ from encore.featurestore.quantizers.base import Histogram, LearnedQuantizer, pac
 class SignCentred(LearnedQuantizer):
     """x ≥ median → 1, else 0; packed and decoded as `Sign` does.
 
-    A dimension that is seldom near zero spends its bit of `Sign` on saying the same of nearly every token; at the
-    median both halves are equally large. The median is interpolated inside its bin of the histogram, because exact
-    medians of parts do not merge into that of the whole.
+    Under `Sign`, a dimension that is seldom near zero has the same bit for nearly every token. At the median both
+    halves are equally large. The median is interpolated inside its bin of the histogram, because exact medians of parts
+    do not merge into that of the whole.
 
     Attributes:
         median: of each dimension over the calibration sample.

@@ -22,7 +22,7 @@ SMALLEST_SCALE = float(np.finfo(np.float32).eps)
 """The floor of PyTorch's observers; without it a dimension that is always zero has scale 0, and 0 / 0 is NaN."""
 
 LARGEST = float(np.finfo(np.float32).max) / 2
-"""A range that reached beyond it could have a width, or decode to a number, that float32 does not hold."""
+"""The largest bound of a range. Beyond it, the width of a range or a decoded number could overflow float32."""
 
 
 @dataclass(frozen=True)

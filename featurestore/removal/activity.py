@@ -20,12 +20,12 @@ from encore.featurestore.storage import Listed, Objects
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
 RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
 STAGED = re.compile(r".+#\d+")
-"""What obstore calls a local file until it is written; no listing shows one that a killed process left."""
+"""The name that obstore gives a local file while it writes it. If the process is killed, no listing shows the file."""
 
 
 @dataclass(frozen=True)
 class ActiveJob:
-    """A sign of a job that may be at work: until it has ended, what it began to write is not removed.
+    """A sign that a job may be at work: until it has ended, nothing that it began to write is removed.
 
     Attributes:
         name: full name of the object that says so.
@@ -37,7 +37,7 @@ class ActiveJob:
 
 
 def active_jobs(objects: Objects, cutoff: datetime) -> list[ActiveJob]:
-    """What says that a job may be at work on a store or a predictions folder: it began after ``cutoff``."""
+    """Signs that a job which began after ``cutoff`` may be at work on a store or a predictions folder."""
     signs = list(active_runs(objects, run_folders(objects), cutoff).values())
     return signs + [
         ActiveJob(str(path), written) for path, written in temporary_files(objects).items() if written >= cutoff
@@ -45,7 +45,7 @@ def active_jobs(objects: Objects, cutoff: datetime) -> list[ActiveJob]:
 
 
 def run_folders(objects: Objects) -> dict[str, list[Listed]]:
-    """Run → its objects, the report last: removed in this order, a run is seen to have ended until it is gone."""
+    """Run → its objects, the report last: until all of them are removed, the report shows that the run has ended."""
     folders: dict[str, list[Listed]] = {}
     for stored in objects.listing("runs"):
         if match := RUN.fullmatch(stored.path):
@@ -56,13 +56,13 @@ def run_folders(objects: Objects) -> dict[str, list[Listed]]:
 def active_runs(objects: Objects, folders: Mapping[str, list[Listed]], limit: datetime) -> dict[str, ActiveJob]:
     """Runs that began after ``limit`` and may still commit: they have no report, or had too many dead letters.
 
-    Segments of the latter wait for a rerun with a higher limit.
+    Segments of a run with too many dead letters wait for a rerun with a higher limit.
     """
     signs = {}
     for run, found in folders.items():
         since = min(stored.written_at for stored in found)
         if match := RUN_START.fullmatch(run):
-            # A name of no time is none that a run has.
+            # If the name holds no valid time, the times of the objects alone count.
             with suppress(ValueError):
                 since = min(since, datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC))
         if since >= limit and _may_commit(objects, run):
@@ -76,7 +76,7 @@ def _may_commit(objects: Objects, run: str) -> bool:
     except FileNotFoundError:
         return True
     except ValueError:
-        # Reports are put last, so the run has ended.
+        # A report is written last, so even a damaged one shows that the run has ended.
         return False
     letters = report.get("dead_letters") if isinstance(report, dict) else None
     return isinstance(letters, dict) and letters.get("within") is False
@@ -85,13 +85,13 @@ def _may_commit(objects: Objects, run: str) -> bool:
 def active_attempts(
     objects: Objects, folders: Mapping[str, SegmentFolder], listed: Collection[str], limit: datetime
 ) -> list[ActiveJob]:
-    """Attempts at segments that nobody has finished, or that several write, of which an object is younger than a limit.
+    """Attempts at unfinished segments, or at segments with several writers, that have an object younger than ``limit``.
 
     Args:
         objects: of the store.
         folders: segment → what lies there of it.
-        listed: segments of which it is known what needs them.
-        limit: when what may still be written was begun at the earliest.
+        listed: segments whose needed attempts are known.
+        limit: the earliest start of an attempt that may still be written.
     """
     return [
         ActiveJob(objects.name(f"segments/{segment}"), min(stored.written_at for stored in folder.objects))
@@ -104,7 +104,7 @@ def active_attempts(
 
 
 def temporary_files(objects: Objects) -> dict[Path, datetime]:
-    """Files of a local folder that somebody is writing, or was when he was killed → when they were last written."""
+    """Unfinished files of a local folder, of running and killed writers → when they were last written."""
     if not isinstance(objects.raw, LocalStore):
         return {}
     staged = {}
@@ -118,6 +118,6 @@ def temporary_files(objects: Objects) -> dict[Path, datetime]:
 
 
 def _gone_or_refused(error: OSError) -> None:
-    """A folder may go while it is walked; one that cannot be read may hold anything."""
+    """Ignore a folder that was removed meanwhile; refuse one that cannot be read, since it may hold anything."""
     if not isinstance(error, FileNotFoundError):
         raise StoreError(f"{error.filename}: cannot be read: {error.strerror}") from error

@@ -38,11 +38,11 @@ FAR = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class ForgetReport:
-    """What went, or would go, and what still holds documents that are not live.
+    """What was removed, or would be, and what still holds documents that are not live.
 
     Attributes:
         kept: numbers of the snapshots that stay, ascending.
-        at_work: jobs that may be at work, the first to begin first; what they began to write stays.
+        at_work: jobs that may be at work, the earliest first; what they began to write stays.
         removed: kind → objects of that kind.
         staged: files of which a write was never finished.
         tags: tag → rows that it holds and that are gone from the newest snapshot.
@@ -68,12 +68,12 @@ def newest(store: Store) -> Store:
 
 
 def rewrite(store: Store, *, dry_run: bool = False) -> Compaction:
-    """Write segments of the newest snapshot that have deleted rows anew without them, and leave all others alone."""
+    """Rewrite the segments of the newest snapshot that have deleted rows, without these rows; leave others alone."""
     return compact(store, target_bytes=1, dry_run=dry_run)
 
 
 def age_cutoff(age_limit: timedelta) -> datetime:
-    """What began before this has ended.
+    """A job that began before this time has ended.
 
     Raises:
         UsageError: the limit is negative.
@@ -143,7 +143,7 @@ def remove_forgotten(
 
 
 def _as_if_rewritten(head: Store, live: LiveSet) -> None:
-    """What the newest snapshot needs once its segments with deleted rows are written anew."""
+    """Make ``live`` what the newest snapshot will need after its segments with deleted rows are rewritten."""
     if head.version:
         live.add(head.objects, [head.version])
     for entry in head.entries:

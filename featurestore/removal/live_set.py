@@ -1,4 +1,4 @@
-"""What the snapshots that are kept need: which ones those are, and the objects that their manifests lead to."""
+"""The live set: which snapshots are kept, and the objects that their manifests lead to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class KeepRule:
     """Which snapshots stay besides the newest and the tagged ones.
 
     Attributes:
-        newest: so many of the newest.
+        newest: how many of the newest snapshots stay.
         since: every one that was the newest at this time or later.
     """
 
@@ -30,8 +30,8 @@ class KeepRule:
     def kept(self, written: Mapping[int, datetime], tagged: Collection[int]) -> set[int]:
         """Numbers of the snapshots to keep.
 
-        A snapshot counts by when it was followed, not by when it was made: a job that began an hour ago may be working
-        from one that had been the newest for a month.
+        The age of a snapshot counts from its follower's commit, not from its own: a job that began an hour ago may work
+        from a snapshot that had been the newest for a month.
 
         Args:
             written: number → when the manifest was written, of every snapshot that there is.
@@ -39,19 +39,19 @@ class KeepRule:
         """
         numbers = sorted(written)
         last = numbers[-max(1, self.newest) :]
-        # What followed a snapshot before a gap went with an earlier vacuum, whatever comes behind the gap.
+        # The follower of a snapshot before a gap was removed by an earlier vacuum, whatever comes after the gap.
         recent = [
             number
             for number, follower in pairwise(numbers)
             if written[number if follower > number + 1 else follower] >= self.since
         ]
-        # All from the first of them: the clocks of those who wrote them need not agree.
+        # All from the first of them on are kept: the clocks of their writers need not agree.
         first = min((*last, *recent), default=0)
         return {number for number in numbers if number >= first} | (set(tagged) & set(numbers))
 
 
 def spanning(objects: Objects, numbers: Collection[int], states: int) -> int:
-    """How many of the newest snapshots it takes for so many states of the store: removals publish equal ones.
+    """How many of the newest snapshots cover ``states`` states of the store: removals publish equal snapshots.
 
     Args:
         objects: of the store.
@@ -85,12 +85,12 @@ class LiveSet:
     attempts: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, objects: Objects, snapshots: Iterable[int]) -> None:
-        """What these snapshots need as well.
+        """Add what these snapshots need.
 
-        One that another removal has taken since it was listed needs nothing.
+        A snapshot that another removal has taken since the listing needs nothing.
 
         Raises:
-            StoreError: a manifest or a list of them is damaged, or a list missing, so that nobody knows what they need.
+            StoreError: a manifest or list of theirs is damaged, or a list is missing, so that their needs are unknown.
         """
         log = version_log(objects)
         for manifest in log.those(set(snapshots), taken=True):
@@ -110,5 +110,5 @@ class LiveSet:
                     self.attempts.setdefault(segment, set()).add(attempt)
 
     def add_published_since(self, objects: Objects) -> None:
-        """What snapshots need that were published since the last look."""
+        """Add what snapshots need that were published since the last look."""
         self.add(objects, [number for number in version_log(objects).published() if number > self.newest])

@@ -20,12 +20,12 @@ ATTEMPT = re.compile(rf"segments/({SHORT})/([^/]+)/.+")
 
 @dataclass
 class SegmentFolder:
-    """What lies in storage of one segment.
+    """The stored objects of one segment.
 
     Attributes:
         record: its completion record, if it has one; it may be a tombstone that holds one.
         attempts: attempt → its objects.
-        retired: an emptied tombstone has its name: nobody can finish it any more.
+        retired: whether an emptied tombstone has its name: no job can finish it any more.
     """
 
     record: Listed | None = None
@@ -39,14 +39,14 @@ class SegmentFolder:
         return [*own, *(stored for attempt in self.attempts.values() for stored in attempt)]
 
     def removable(self, needed: Collection[str], before: datetime) -> SegmentFolder:
-        """What may go of it.
+        """The objects of it that may be removed.
 
-        Of a listed one, old attempts that lost. One that is not listed goes as a whole, when all of it is old: a job
-        may be writing an attempt, or have found the record of one that finished.
+        Of a listed segment, these are old attempts that lost. A segment that is not listed is removed as a whole, once
+        all of it is old: before that, a job may be writing an attempt, or may have found the record of a finished one.
 
         Args:
             needed: attempts that a snapshot lists.
-            before: what is to be old was written before.
+            before: an object is old if it was written before this time.
         """
         if not needed:
             old = self.retired or all(stored.written_at < before for stored in self.objects)
@@ -75,7 +75,7 @@ class Inventory:
 
     @classmethod
     def of(cls, objects: Objects) -> Inventory:
-        """List a store; the manifests last, so that what is committed meanwhile is seen to be listed."""
+        """List a store. Manifests come last, so that what is committed meanwhile counts as listed."""
         segments = _segment_folders(objects)
         lists, vectors = _named(objects, "lists", LIST), _named(objects, "deletions", VECTOR)
         numbered = {int(number): stored for number, stored in sorted(_named(objects, "manifests", MANIFEST).items())}
@@ -84,13 +84,13 @@ class Inventory:
         return cls(segments, lists, vectors, manifests, {n: it for n, it in numbered.items() if n not in there})
 
     def orphans(self, kept: Collection[int], live: LiveSet, before: datetime, lists_before: datetime) -> Orphans:
-        """What may go.
+        """The objects that may be removed.
 
         Args:
             kept: numbers of the snapshots that stay.
             live: what these need.
             before: segments and attempts of which anything was written at this time or later stay.
-            lists_before: and so do lists and deletion vectors, which name no document, at this one.
+            lists_before: the same limit for lists and deletion vectors, which name no document.
         """
         segments = {
             segment: left
@@ -98,7 +98,7 @@ class Inventory:
             if (left := folder.removable(live.attempts.get(segment, ()), before)).objects
         }
         manifests = {number: it for number, it in self.manifests.items() if number not in kept}
-        # A younger one is in the hands of the removal that took it.
+        # A younger one belongs to the removal that took it.
         taken = {number: it for number, it in self.taken.items() if it.written_at < before}
         return Orphans(
             manifests | taken,
@@ -110,11 +110,11 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Orphans:
-    """What is to go.
+    """The objects to remove.
 
     Attributes:
         manifests: number → manifest.
-        segments: segment → what is to go of it.
+        segments: segment → its objects to remove.
         lists: digest → segment list.
         vectors: digest → deletion vector.
     """
@@ -125,7 +125,7 @@ class Orphans:
     vectors: Mapping[str, Listed]
 
     def without(self, live: LiveSet, claimed: Collection[str] = ()) -> Orphans:
-        """The rest, where snapshots need some of it after all, and others have finished the ``claimed`` segments."""
+        """The orphans without what snapshots need after all, and without ``claimed`` segments, now finished by jobs."""
         segments = {
             segment: folder.removable(live.attempts.get(segment, ()), datetime.max.replace(tzinfo=UTC))
             for segment, folder in self.segments.items()
@@ -154,7 +154,7 @@ def _unneeded(there: Mapping[str, Listed], needed: Collection[str], before: date
 
 
 def _named(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, Listed]:
-    """Name → object, of those below a folder that are called as ours are and no emptied tombstones; others stay."""
+    """Name → object below a folder, for paths that match the pattern and are no emptied tombstones; others stay."""
     return {
         match[1]: stored
         for stored in objects.listing(prefix)
@@ -163,7 +163,7 @@ def _named(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str,
 
 
 def _segment_folders(objects: Objects) -> dict[str, SegmentFolder]:
-    """Segment → what lies in storage of it."""
+    """Segment → its stored objects."""
     folders: dict[str, SegmentFolder] = {}
     for stored in objects.listing("segments"):
         if match := RECORD.fullmatch(stored.path):

@@ -1,13 +1,18 @@
 """Removing what no kept snapshot needs, so that no commit, tag or removal at the same time loses anything.
 
-What can be found by its name and taken up again (manifests, by tags; completion records, by jobs that want the same
-documents) is retired first: a tombstone takes its place and holds it. Then comes the fence, a snapshot that changes
-nothing: a commit that had seen a name before runs into it, looks again, and finds the tombstone. One that was faster is
-seen, and what it names is put back. Only then are the tombstones emptied, and the objects go that they led to. Segment
-lists and deletion vectors have a name of their own for every write: nobody takes up one that he has not written, and
-the fence is enough.
+First, objects that others can find by name and use again are retired: a tombstone takes the place of the object and
+holds its bytes. Tags lead to manifests, and jobs that want the same documents find completion records.
 
-Stopped anywhere, a removal leaves what is needed where it is, or held by a tombstone through which it is read.
+Next comes the fence, a snapshot that changes nothing. A commit that had seen a name before fails against the fence,
+looks again, and finds the tombstone. A commit that was faster than the fence is seen by the removal, which puts back
+what it names.
+
+Last, the tombstones are emptied, and the objects to which they led are removed.
+
+Segment lists and deletion vectors have a new name for every write. No job uses one that it has not written, so the
+fence is enough for them.
+
+A removal that is stopped at any point leaves every needed object in its place, or in a tombstone from which it is read.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
 
 
 def remove(objects: Objects, orphans: Orphans, live: LiveSet, operation: str) -> Orphans:
-    """Remove what is doomed, and say what went.
+    """Remove orphans, and return those that were removed.
 
     Args:
         objects: of the store.
@@ -50,7 +55,8 @@ def remove(objects: Objects, orphans: Orphans, live: LiveSet, operation: str) ->
         orphans = _without_tagged(objects, orphans, live)
         _put_back(objects, [record_path(segment) for segment in orphans.segments if segment in live.attempts])
         orphans = orphans.without(live, claimed)
-    # First, after a power cut too: a tombstone that holds something says that all is there which that leads to.
+    # Empty the tombstones first, on the disk too: one that still holds bytes promises that the objects behind them are
+    # there.
     emptied = [it.path for it in (*orphans.manifests.values(), *orphans.records)]
     gone = [it.path for it in (*orphans.attempts, *orphans.lists.values(), *orphans.vectors.values())]
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
@@ -61,9 +67,9 @@ def remove(objects: Objects, orphans: Orphans, live: LiveSet, operation: str) ->
 
 
 def _without_tagged(objects: Objects, orphans: Orphans, live: LiveSet) -> Orphans:
-    """The rest, where tags name some of the manifests: these are put back, and what they need stays.
+    """The orphans without tagged manifests: these are put back, and what they need stays.
 
-    Whoever tags a snapshot looks for it again afterwards, so that one of the two sees the other.
+    The writer of a tag looks for the snapshot again afterwards, so that one of the two sees the other.
     """
     tagged = set(tags(objects).values())
     _put_back(objects, [it.path for number, it in orphans.manifests.items() if number in tagged])
@@ -77,7 +83,7 @@ def _retire(objects: Objects, listed: Iterable[Listed]) -> None:
 
 
 def _put_back(objects: Objects, paths: Iterable[str]) -> None:
-    """What tombstones hold takes their places again."""
+    """Replace tombstones by the bytes that they hold."""
     for path in paths:
         found = object_state(objects, path)
         if found is not None and found.retired and found.content is not None:
@@ -85,7 +91,7 @@ def _put_back(objects: Objects, paths: Iterable[str]) -> None:
 
 
 def _claimed(objects: Objects, orphans: Orphans, live: LiveSet) -> set[str]:
-    """Unfinished segments that somebody has finished since they were listed; the names of the others are taken."""
+    """Segments that a job has finished since the listing; an emptied tombstone takes the names of unfinished ones."""
     unfinished = [
         segment
         for segment, it in orphans.segments.items()

@@ -14,7 +14,7 @@ from encore.featurestore.store import Store
 
 
 def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:
-    """Tag → stored rows, of those that hold some, which are not live in the newest snapshot with the same text.
+    """Tag → how many of its stored rows are not live in the newest snapshot with the same text, if any.
 
     Rows that the tagged snapshot hides count as well: their bytes lie in the segments that it needs.
     """

@@ -19,7 +19,7 @@ from encore.featurestore.removal.sweep import remove
 from encore.featurestore.storage import Listed, Objects
 
 AGE_LIMIT = timedelta(days=7)
-"""Nothing younger is removed. It is to be longer than the longest job, which commits at its end what it wrote first."""
+"""Nothing younger is removed. The limit must exceed the longest job, which commits at its end what it wrote first."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,15 @@ def vacuum(
     """Remove old snapshots, and then the objects that no snapshot needs any more.
 
     The newest snapshot, tagged ones, and those that were the newest within the age limit stay in any case; so do
-    `store.json`, tags, the block list and the reports below ``runs/``. Wherever it stops, what is kept is whole, and
-    the next vacuum removes the rest. Where more than manifests goes, a snapshot that changes nothing keeps commits at
-    the same time from listing what is gone (`encore.featurestore.removal.sweep`).
+    `store.json`, tags, the block list and the reports below ``runs/``. If a vacuum is stopped at any point, what is
+    kept is whole, and the next vacuum removes the rest. If it removes more than manifests, it publishes a snapshot that
+    changes nothing, which keeps simultaneous commits from listing what is gone (`encore.featurestore.removal.sweep`).
 
     Args:
         objects: where the store lies.
-        keep_snapshots: so many of the newest stay; one that a removal added counts with that before it.
-        keep_days: those stay that were the newest within so many days.
+        keep_snapshots: how many of the newest snapshots stay; one that a removal added counts together with the one
+            before it.
+        keep_days: snapshots stay that were the newest within this many days.
         age_limit: nothing that was written within this time is removed.
         dry_run: only say what would be removed.
 
@@ -93,7 +94,7 @@ def vacuum(
             removed.
         CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
     """
-    # Read, not only looked for: what a newer format needs is not for this release to say.
+    # The file is read, not only looked for: this release does not know what a newer format needs.
     if read_spec(objects) is None:
         raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE})")
     if keep_snapshots < 1 or keep_days < 0 or age_limit < timedelta(0):
@@ -128,7 +129,7 @@ def vacuum(
 
 
 def _staged(objects: Objects, cutoff: datetime) -> dict[Path, Listed]:
-    """Local files, younger ones aside, that a killed process had begun to write."""
+    """Old local files that a killed process had begun to write."""
     found = {}
     for path, written in temporary_files(objects).items():
         with suppress(FileNotFoundError):

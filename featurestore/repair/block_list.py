@@ -1,4 +1,4 @@
-"""A damaged block list: its hashes cannot be had back, so somebody has to give the ids again, or do without."""
+"""A damaged block list: its hashes cannot be recovered, so the user gives the ids again or does without it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from encore.featurestore.repair.quarantine import Quarantine
 
 
 def rebuild_block_list(aside: Quarantine, damage: Damage, ids: Sequence[str] | pa.Array) -> list[str]:
-    """Put a list of these ids in the place of what is damaged; lists that are sound stay, unless the salt is not.
+    """Replace damaged lists by a list of these ids. Sound lists stay, unless the salt is damaged.
 
     At every moment either the ids are blocked, or jobs refuse the list as damaged. Returns what was set aside.
 
@@ -30,19 +30,19 @@ def rebuild_block_list(aside: Quarantine, damage: Damage, ids: Sequence[str] | p
         objects.create(SALT_PATH, secrets.token_bytes(SALT_BYTES))
     path, data = list_of(pc.unique(id_array(ids)), read_salt(objects))
     objects.replace(path, data)
-    # Before what it stands for goes.
+    # The new list must be on the disk before the lists that it replaces go.
     objects.barrier()
     objects.delete(old for old in unusable if old != path)
     return kept
 
 
 def drop_block_list(aside: Quarantine, damage: Damage) -> list[str]:
-    """Do without what is damaged; where the salt is, nothing is blocked any more. Returns what was set aside."""
+    """Set damaged lists aside; without a sound salt, nothing is blocked any more. Returns what was set aside."""
     kept = aside.move(_unusable(aside, damage))
     return kept + aside.move([SALT_PATH] if damage.salt else [])
 
 
 def _unusable(aside: Quarantine, damage: Damage) -> list[str]:
-    """Lists that cannot be asked: damaged ones, or all of them without their salt."""
+    """Lists that cannot be used: damaged ones, or all of them if the salt is damaged."""
     there = [path for path, _ in aside.objects.walk("blocked") if LIST_PATH.fullmatch(path)]
     return sorted(there if damage.salt else set(there) & set(damage.block_lists))

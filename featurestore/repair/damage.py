@@ -1,4 +1,4 @@
-"""What a verification's findings come to: which manifests, lists, segments, deletion vectors and tags are damaged."""
+"""The damage that a verification found, as manifests, lists, segments, deletion vectors and tags."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VECTOR = re.compile(r"deletions/([^/]+)")
 SEGMENT = re.compile(r"segments/([^/.]+)(?:\.json|/.+)")
 TAG = re.compile(r"tags/([^/]+)\.json")
 BLOCKED = "blocked"
-"""What a finding names where a block list has gone: no object knows its name."""
+"""The path in a finding about a block list that is gone: no object knows the list's name."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Damage:
 
     @classmethod
     def of(cls, objects: Objects, findings: Sequence[Finding]) -> Damage:
-        """What these findings come to.
+        """The damage that these findings describe.
 
         Raises:
-            StoreError: an object is of a newer format, or storage does not let it be read: nobody knows whether it is
-                damaged.
+            StoreError: an object is of a newer format, or storage does not let it be read, so that it is unknown
+                whether it is damaged.
         """
         prefix = f"{objects.uri}/"
         paths = {finding.object.removeprefix(prefix): finding for finding in findings}
@@ -79,12 +79,12 @@ class Damage:
 
     @property
     def store_file(self) -> bool:
-        """Whether `store.json` is."""
+        """Whether `store.json` is damaged or missing."""
         return STORE_FILE in self.paths
 
     @property
     def salt(self) -> bool:
-        """Whether the salt of the block list is, without which no list can be asked."""
+        """Whether the salt of the block list, without which no list can be used, is damaged or missing."""
         return SALT_PATH in self.paths
 
     @cached_property
@@ -94,7 +94,7 @@ class Damage:
 
     @property
     def block_list(self) -> bool:
-        """Whether it cannot be told which ids are blocked."""
+        """Whether it is unknown which ids are blocked."""
         return bool(self.salt or self.block_lists or BLOCKED in self.paths)
 
     @property

@@ -27,11 +27,11 @@ from encore.featurestore.store import Store
 
 @dataclass(frozen=True)
 class BlockListChoice:
-    """What to do about a damaged block list; nothing, unless somebody says so.
+    """What to do about a damaged block list; by default nothing.
 
     Attributes:
         ids: the ids that are to be blocked.
-        drop: let everything in that was blocked by what is damaged.
+        drop: whether to let in all documents that the damaged lists blocked.
     """
 
     ids: Sequence[str] | pa.Array | None = None
@@ -48,11 +48,11 @@ class Repaired:
     """What a repair did.
 
     Attributes:
-        repair: its id: of its report below ``runs/``, and of its folder below ``aside/``; empty where it did nothing.
+        repair: its id, which names its report below ``runs/`` and its folder below ``aside/``; empty if it did nothing.
         snapshot: number of the snapshot that it published, or of the newest.
-        state: the snapshots as it found them.
+        survey: the snapshots as it found them.
         aside: paths of what it set aside.
-        left: what it could not mend, and what to do about it.
+        left: what it could not repair, and what to do about it.
     """
 
     repair: str
@@ -72,9 +72,9 @@ class Repaired:
 
 
 def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | None = None) -> Repaired:
-    """Mend a store as far as that goes without its documents.
+    """Repair a store as far as that is possible without its documents.
 
-    Whatever it is interrupted at, another repair goes on: until something is set aside it is found again.
+    After an interruption, another repair continues: damage that was not set aside yet is found again.
 
     Args:
         objects: of the store.
@@ -86,7 +86,7 @@ def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | 
     """
     choice = block_list or BlockListChoice()
     left = () if choice.made or not plan.damage.block_list else (BLOCK_LIST_LEFT,)
-    # What an older snapshot holds may be blocked since.
+    # Documents of an older snapshot may have been blocked since.
     if left and (not plan.damage.elsewhere or plan.survey.is_older):
         return Repaired("", plan.survey.newest, plan.survey, (), left)
     objects.require_no_links()
@@ -118,7 +118,7 @@ BLOCK_LIST_LEFT = (
 
 
 def _publish(plan: RepairPlan, objects: Objects) -> tuple[SnapshotSurvey, Manifest]:
-    """Publish what is whole, over whatever was published meanwhile: what a verification did not see was just made."""
+    """Publish what is whole, after whatever was published meanwhile: what the verification did not see is new."""
     for _ in range(ATTEMPTS):
         survey = survey_snapshots(objects, plan.damage)
         kept = _without_blocked(Store(objects, plan.spec, survey.base), survey) if survey.is_older else survey.kept
@@ -132,7 +132,7 @@ def _publish(plan: RepairPlan, objects: Objects) -> tuple[SnapshotSurvey, Manife
 
 
 def _blocked(objects: Objects, survey: SnapshotSurvey) -> dict[str, int]:
-    """How many ids are blocked; what was counted before, where the list is damaged and stays so."""
+    """The number of blocked ids; the last known number if the list is damaged and stays so."""
     try:
         count = len(blocked(objects))
     except StoreError:
@@ -141,7 +141,7 @@ def _blocked(objects: Objects, survey: SnapshotSurvey) -> dict[str, int]:
 
 
 def _without_blocked(store: Store, survey: SnapshotSurvey) -> list[SegmentEntry]:
-    """The kept segments without documents that were blocked since the snapshot whose content is in force again."""
+    """The kept segments, without documents that were blocked after the snapshot that is restored."""
     block_list = blocked(store.objects)
 
     def hidden(entry: SegmentEntry) -> SegmentEntry:
@@ -153,7 +153,7 @@ def _without_blocked(store: Store, survey: SnapshotSurvey) -> list[SegmentEntry]
 
 
 def _set_aside(aside: Quarantine, damage: Damage, survey: SnapshotSurvey) -> list[str]:
-    """Everything that is damaged, from the top down, so that what is named is there for as long as it is named."""
+    """Set aside everything that is damaged, from tags downwards: an object stays for as long as another names it."""
     tags = aside.move(tag_path(name) for name in survey.tags)
     manifests = aside.retire(manifest_path(number) for number in survey.retired)
     records = aside.retire(record_path(segment) for segment in sorted(damage.segments))

@@ -23,9 +23,9 @@ class RepairPlan:
     """What is damaged in a store, and what a repair makes of it.
 
     Attributes:
-        objects: of the store, `store.json` as it will be.
+        objects: of the store, with `store.json` as it will be.
         damage: what a deep verification found.
-        state: what is whole of the snapshots.
+        survey: what is whole of the snapshots.
         store_file: a new `store.json`, where it is damaged or gone.
         new_id: whether the store gets a new id with it: predictions of it are then another store's.
     """
@@ -52,12 +52,12 @@ class RepairPlan:
     def store_after(self) -> Store:
         """The store as it will be before anything comes back, for a look that changes nothing."""
         store = Store(self.objects, self.spec, self.survey.base)
-        # What it would read out of lists.
+        # Otherwise the store would read its entries from lists.
         vars(store)["entries"] = list(self.survey.kept)
         return store
 
     def remedy(self, finding: Finding) -> str:
-        """What becomes of what a finding names."""
+        """What the repair does with the object that a finding names."""
         path = finding.object.removeprefix(f"{self.objects.uri}/")
         remedies = {
             STORE_FILE: f"made anew from a segment, with {'a new' if self.new_id else 'the same'} store id",
@@ -98,7 +98,7 @@ def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Prog
 
     Args:
         objects: of the store.
-        store_id: what the store is to its predictions, where these say so; needed where `store.json` is damaged.
+        store_id: the store's id as its predictions folders give it; needed if `store.json` is damaged.
         progress: told about each segment that is checked.
 
     Raises:
@@ -116,7 +116,7 @@ def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Prog
         new_id = known is None
         file = file if known is None else rebuilt(objects, known)
         findings.append(Finding(objects.name(STORE_FILE), "missing or damaged", "it is made anew from a segment"))
-        # What else is checked is compared with the spec that will be there.
+        # All other checks compare with the spec that the repaired store will have.
         view = ReadOnce(objects)
         view.held[STORE_FILE] = file
     found = verify_objects(view, deep=True, progress=progress)

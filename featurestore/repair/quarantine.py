@@ -1,4 +1,4 @@
-"""Damaged objects are kept: below ``aside/<repair id>/``, under their own paths."""
+"""Quarantine: damaged objects are kept below ``aside/<repair id>/``, under their own paths."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Quarantine:
         return self.objects.name(f"aside/{self.repair}")
 
     def keep(self, path: str) -> bool:
-        """Copy an object; whether there was one."""
+        """Copy an object to the quarantine; returns whether there was one."""
         # A finding may name an array, which is no object.
         if self.objects.size(path) is None:
             return False
@@ -38,15 +38,16 @@ class Quarantine:
         return True
 
     def keep_all(self, paths: Iterable[str]) -> list[str]:
-        """Copy objects; those that were there."""
+        """Copy objects to the quarantine; returns the paths of those that were there."""
         wanted = list(paths)
         with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             return [path for path, there in zip(wanted, pool.map(self.keep, wanted), strict=True) if there]
 
     def move(self, paths: Iterable[str]) -> list[str]:
-        """Keep objects and remove them; those that were there. Names of single writes: nobody takes them again.
+        """Move objects to the quarantine; returns the paths of those that were there.
 
-        The copies are there before an object goes, so that a repair that is interrupted loses none.
+        This is for names that one write alone has: no other write takes them again. All copies are written before an
+        object goes, so that an interrupted repair loses none.
         """
         kept = self.keep_all(paths)
         self.objects.barrier()
@@ -54,7 +55,7 @@ class Quarantine:
         return kept
 
     def retire(self, paths: Iterable[str]) -> list[str]:
-        """Keep manifests or completion records, and put tombstones in their place; those that were there."""
+        """Move manifests or completion records to the quarantine, under tombstones; returns those that were there."""
         wanted = [path for path in paths if not self._is_retired(path)]
         kept = self.keep_all(wanted)
         self.objects.barrier()

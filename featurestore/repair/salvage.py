@@ -1,7 +1,7 @@
-"""Listing whole segments again that no list names any more, for the documents of a corpus that the store lacks.
+"""Salvage: list whole segments again that no list names any more, for corpus documents that the store lacks.
 
-Where a list is lost, its segments are not: they lie in storage with their records and checksums. Which of their rows
-were live nobody knows; a corpus does. Encoding these documents again would give the same features.
+Where a list is lost, its segments are not: they lie in storage with their records and checksums. The store does not
+know any more which of their rows were live; a corpus does. Encoding these documents again would give the same features.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from encore.featurestore.verification import Audit, Span, check_segment
 
 Positions = npt.NDArray[np.int64]
 BATCH = 64
-"""Segments that are looked at together: so many indexes are held."""
+"""Segments that are looked at together: this many indexes are in memory."""
 
 
 @dataclass(frozen=True)

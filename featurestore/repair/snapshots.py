@@ -1,4 +1,4 @@
-"""What is whole of a store's snapshots, and which of them cannot stay."""
+"""A survey of a damaged store's snapshots: what is whole, and which of them cannot stay."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ class SnapshotSurvey:
 
     Attributes:
         newest: the highest number that is taken.
-        base: the newest snapshot whose manifest and lists can be read: what is in force again; `EMPTY` where none can.
-        counted: what the newest readable manifest counts, whatever its lists are; empty where none can be read.
+        base: the newest snapshot whose manifest and lists can be read, which a repair restores; `EMPTY` if there is
+            none.
+        counted: counts of the newest readable manifest, even if its lists are damaged; empty if none can be read.
         kept: the segments of the base that are whole.
         unlisted: its other segments, and why they cannot be listed.
-        retired: numbers of snapshots that are damaged, need what is, or are missing.
-        tags: names of tags that are damaged or name one of these.
+        retired: numbers of snapshots that are damaged, need a damaged object, or are missing.
+        tags: names of tags that are damaged or name a retired snapshot.
     """
 
     newest: int
@@ -40,17 +41,17 @@ class SnapshotSurvey:
 
     @property
     def is_older(self) -> bool:
-        """Whether an older snapshot's content is in force again: what was deleted since is back in it."""
+        """Whether an older snapshot is restored: documents that were deleted since are back in it."""
         return self.base.version < self.newest
 
     @property
     def parent(self) -> Manifest:
-        """What a repair's snapshot follows: no lists of it are taken over, since some may be damaged."""
+        """The parent of a repair's snapshot, without its lists, since some may be damaged."""
         return replace(self.base, version=self.newest, parent=max(0, self.newest - 1), lists=())
 
     @property
     def lost(self) -> int | None:
-        """Documents of the newest snapshot that the kept segments lack; None where nobody knows."""
+        """Documents of the newest snapshot that the kept segments lack; None if unknown."""
         if "documents" not in self.counted:
             return None
         return max(0, self.counted["documents"] - sum(entry.live for entry in self.kept))
@@ -110,7 +111,7 @@ def _is_harmed(table: pa.Table, damage: Damage) -> bool:
 
 
 def _missing(first: Iterable[int], taken: Mapping[int, bool]) -> Iterable[int]:
-    """Numbers of manifests that are not there: from each of these on, those of a gap that it begins."""
+    """Numbers of missing manifests: for each number of ``first``, those of the gap that begins there."""
     for number in first:
         while number not in taken and number < max(taken, default=0):
             yield number
@@ -121,7 +122,7 @@ def _tagged(objects: Objects, damage: Damage) -> dict[str, int]:
     """Sound tag → the number of its snapshot."""
     found = {}
     for name in tag_names(objects):
-        # One may be removed meanwhile.
+        # A tag may be removed meanwhile.
         with suppress(UsageError):
             if name not in damage.tags:
                 found[name] = snapshot_number(objects, name)

@@ -31,14 +31,14 @@ def sound_spec(objects: Objects) -> FeatureSpec | None:
 
 
 def rebuilt(objects: Objects, store_id: str) -> bytes:
-    """A `store.json` of what the store's segments say.
+    """A new `store.json`, made from what the store's segments say.
 
     Args:
         objects: of the store.
         store_id: name of the store to its predictions.
 
     Raises:
-        StoreError: no segment is left whose spec is that of its record.
+        StoreError: no segment has a spec that matches its record.
     """
     for record in records(objects):
         spec = _spec_of(objects, record)
@@ -51,9 +51,9 @@ def rebuilt(objects: Objects, store_id: str) -> bytes:
 
 
 def old_store_id(objects: Objects, rebuilt_file: bytes) -> str | None:
-    """The store's id out of a damaged `store.json`, where its checksum vouches for it; None where nothing does.
+    """The store's id from a damaged `store.json`, if the checksum in it confirms the id; None otherwise.
 
-    The checksum covers the id beside what was made anew: if it is right for all of that, the damage lies elsewhere.
+    The checksum covers the id and the fields that were rebuilt. If it fits these together, the damage lies elsewhere.
     """
     new: dict[str, Any] = {key: value for key, value in parse_json(rebuilt_file).items() if key != "checksum"}
     try:
@@ -65,7 +65,7 @@ def old_store_id(objects: Objects, rebuilt_file: bytes) -> str | None:
 
 
 def records(objects: Objects, without: Container[str] = ()) -> Iterator[SegmentRecord]:
-    """Completion records that are sound in themselves, newest first, but for those of some segments."""
+    """Completion records that are sound in themselves, newest first; those of the segments ``without`` are left out."""
     for stored in sorted(objects.listing("segments"), key=lambda it: (it.written_at, it.path), reverse=True):
         match = RECORD.fullmatch(stored.path)
         if match is None or match[1] in without or is_emptied(stored.path, stored.size):

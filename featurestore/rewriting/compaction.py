@@ -15,20 +15,21 @@ from encore.featurestore.store import Store
 
 TARGET_BYTES = 64 << 20
 COMMIT_GROUPS = 64
-"""Groups of one commit. Each commit reads the newest snapshot: one a group would cost more than copying small ones."""
+"""Groups of one commit. Each commit reads the newest snapshot: a commit for each group would cost more than copying
+small groups."""
 GROUP_SEGMENTS = 4096
-"""Segments that become one at a time: all but their features is held meanwhile, some 26 KB each. Of smaller ones still,
-the next pass makes larger ones."""
+"""Maximum number of segments that are merged into one: all of them but their features is in memory, some 26 KB each.
+The next pass merges the results if these are still small."""
 PASSES = 10
-"""Times that the newest snapshot is looked at again for what is left to do."""
+"""Maximum number of passes; each looks at the newest snapshot for what is left to do."""
 PATIENT_PASSES = 2
-"""From then on, segments that others have changed meanwhile are left for next time: one that is changed again and again
-would keep all its neighbours from ever merging."""
+"""From this pass on, segments that others have changed meanwhile are left for the next compaction: a segment that is
+changed again and again would keep its neighbours from ever merging."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Neighbouring segments that become one; none where no document of them is live.
+    """Neighbouring segments that become one, or no segment if none of their documents is live.
 
     Attributes:
         sources: their entries, in the snapshot's order.
@@ -71,7 +72,7 @@ class Compaction:
         return {**vars(self), "segments": {"before": self.segments[0], "after": self.segments[1]}}
 
     def with_group(self, group: Group, payload_bytes: int) -> Compaction:
-        """The same, this group done too."""
+        """The totals with this group added."""
         return replace(
             self,
             replaced=self.replaced + len(group.sources),
@@ -85,12 +86,12 @@ class Compaction:
 def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Compaction:
     """Merge small segments that are neighbours, and write those with deleted documents anew without them.
 
-    One output segment is in memory at a time. Finished ones are found by name after a crash. A group that somebody
-    changes while it is copied is looked at again, at most `PASSES` times; segments that they keep changing are left for
-    next time.
+    One output segment is in memory at a time. After a crash, finished output segments are found by name. If another
+    writer changes a group while it is copied, the group is tried again, at most `PASSES` times. Segments that keep
+    changing are left for the next compaction.
 
     Args:
-        store: the store; its newest snapshot is compacted, whichever is open.
+        store: the store; its newest snapshot is compacted, whichever snapshot is open.
         target_bytes: packed bytes of a merged segment: larger segments are left alone, unless documents were deleted.
         dry_run: only say what would be done.
 
@@ -134,10 +135,10 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
 
 
 def plan_groups(entries: Sequence[SegmentEntry], target_bytes: int) -> list[Group]:
-    """What there is to do, in the snapshot's order.
+    """The groups to rewrite, in the snapshot's order.
 
-    A merged segment is listed behind all that stay, so neighbours may have one between them that stays. Those of which
-    nothing is live leave together.
+    A merged segment is listed after all segments that stay, so a segment that stays may lie between two neighbours.
+    Segments without a live document leave together, as one group.
     """
     dead = tuple(entry for entry in entries if not entry.live)
     runs = _neighbours([entry for entry in entries if entry.live], target_bytes)
@@ -172,9 +173,9 @@ Written = tuple[Group, SegmentRecord | None]
 
 
 def _commit(base: Store, written: Sequence[Written]) -> tuple[Store, list[Written]]:
-    """List what was written, but for the groups that others changed meanwhile; the snapshot after, and what is in it.
+    """Commit what was written, without groups that others changed; returns the snapshot after and what it took.
 
-    Where a change comes between the look and the commit, it looks again.
+    If another change comes between the check and the commit, it checks again.
     """
     for _ in range(PASSES):
         head = Store(base.objects, base.spec, version_log(base.objects).latest())
@@ -191,6 +192,6 @@ def _commit(base: Store, written: Sequence[Written]) -> tuple[Store, list[Writte
 
 
 def _still_right(head: Store, group: Group, record: SegmentRecord | None) -> bool:
-    """Whether the sources are listed as they were, and the name of what they become is free."""
+    """Whether the sources are listed as they were, and the name of the merged segment is free."""
     free = record is None or record.segment not in head.listed
     return free and all(head.listed.get(entry.segment) == entry for entry in group.sources)

@@ -1,7 +1,7 @@
 """A consistent copy of a store that others are writing to: its newest snapshot, the tagged ones, and what they need.
 
-Objects are copied before what names them, and the newest manifest last. A copy that was interrupted is no store yet, or
-the older copy; another call goes on with it.
+Objects are copied before what names them, and the newest manifest last. An interrupted copy is not a store yet, or is
+still the older copy; another call continues it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from encore.featurestore.storage import Objects
 from encore.featurestore.store import Store
 
 LOOKS = 5
-"""Times that a copy begins, where a vacuum takes what it is copying."""
+"""Maximum number of tries of a copy: a vacuum may remove what is being copied."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def _copy(store: Store, destination: str, progress: ProgressCallback) -> Copied:
     objects, newest = store.objects, store.version
     tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
     found = {number: object_state(objects, manifest_path(number)) for number in sorted({newest, *tagged} - {0})}
-    # A snapshot whose tag was removed meanwhile may be gone; of one with a tag, what a tombstone holds is all there.
+    # A snapshot whose tag was removed meanwhile may be gone. A tagged one that a tombstone holds still has all its
+    # objects.
     manifests = {n: it.content for n, it in found.items() if it and it.content and (n in tagged or not it.retired)}
     if newest and newest not in manifests:
         raise SnapshotGone(f"{objects.uri}: snapshot {newest} was removed by a vacuum; run the command again")
@@ -100,10 +101,10 @@ def _copy(store: Store, destination: str, progress: ProgressCallback) -> Copied:
 
 
 def _tags(objects: Objects) -> dict[int, dict[str, bytes]]:
-    """Snapshot → its tags → their bytes; what is copied of a tag is what it said when the snapshots were chosen."""
+    """Snapshot → its tags → their bytes at this moment: tags are copied as they are when snapshots are chosen."""
     found: dict[int, dict[str, bytes]] = {}
     for name, number in tags(objects).items():
-        # One that was removed or moved since is left to the next copy.
+        # A tag that was removed or moved since is left to the next copy.
         with suppress(FileNotFoundError):
             data = objects.get(tag_path(name))
             if json.loads(data)["snapshot"] == number:
@@ -112,7 +113,7 @@ def _tags(objects: Objects) -> dict[int, dict[str, bytes]]:
 
 
 def _require_same_store(store: Store, target: Target) -> None:
-    """See that the destination is empty, or an older copy.
+    """Check that the destination is empty, or an older copy.
 
     Raises:
         UsageError: it is not.

@@ -17,17 +17,17 @@ from encore.featurestore.history import block as put_on_block_list
 from encore.featurestore.store import Store
 
 EXAMPLES = 5
-"""Ids that are not stored, of which a message names so many."""
+"""How many of the ids that are not stored a message names."""
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """What came of a deletion.
+    """The result of a deletion.
 
     Attributes:
         store: the store after it.
         deleted: documents that it took away.
-        not_stored: ids of no document, which includes those that somebody else deleted meanwhile.
+        not_stored: number of ids without a document, also those that another writer deleted meanwhile.
         missing: the ids that were not stored when it began.
         blocked: ids that were put on the block list; those that were on it already are not counted.
     """
@@ -64,7 +64,7 @@ def delete(
 ) -> Deletion:
     """Take documents out of the newest snapshot, as one commit; older snapshots and the bytes stay until a vacuum.
 
-    A document goes wherever it lies when the commit lands: in the segment of another writer, too.
+    A document is deleted wherever it lies at the moment of the commit, also in a segment of another writer.
 
     Args:
         store: the store, at the snapshot to look the ids up in first.
@@ -87,7 +87,7 @@ def delete(
             f"{store.uri}: {len(missing)} of {len(ids)} ids are not stored, for example "
             f"{', '.join(unknown[:EXAMPLES])}; nothing was changed. Without --strict the others are deleted"
         )
-    # The list first: whatever happens in between, a document is not let in again once it is gone.
+    # The block list is written first: whatever happens in between, a deleted document cannot come back.
     blocked = put_on_block_list(store.objects, ids) if block else 0
     change = Change(store.version, "delete", deleted=keys, blocks=block and len(ids) > 0)
     before, after = commit_on_head(store, change)

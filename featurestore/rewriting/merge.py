@@ -20,7 +20,7 @@ from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.featurestore.store import Store
 
 COPY_BYTES = 4 << 20
-"""Packed bytes of a source with deleted rows that are read at a time, beside the segment that is put together."""
+"""Packed bytes that are read at a time from a source with deleted rows, beside the new segment in memory."""
 COPY_THREADS = 4
 """Sources whose features are copied at a time."""
 
@@ -28,17 +28,17 @@ COPY_THREADS = 4
 def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
     """Name of the segment that these become: sha256 over what is copied, 32 hex digits.
 
-    It follows from the completion records of the sources and their deletion vectors, so that whoever compacts the same
-    segments arrives at the same name. An encode's name is a digest of other words (it begins with a fingerprint, this
-    one with ``compaction``), even where both hold the same documents: a rerun of the encode must not find a segment
-    here whose rejected documents and counts are not its own.
+    It follows from the completion records of the sources and their deletion vectors, so that all compactions of the
+    same segments arrive at the same name. Encode names a segment of the same documents otherwise (its digest begins
+    with a fingerprint, this one with ``compaction``): a rerun of the encode must not find this segment, whose rejected
+    documents and counts are not its own.
     """
     words = ["compaction", store.spec.fingerprint, *([entry.record, entry.deletions] for entry in sources)]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
 
 
 def merge(store: Store, entries: Sequence[SegmentEntry]) -> SegmentRecord:
-    """Write the segment that these become, or take the one that is finished; some document of them is live."""
+    """Write the segment that these become, or take a finished one; at least one document must be live."""
     name, finished = find_adoptable(store, compacted_id(store, entries))
     if finished is not None:
         return finished
@@ -79,7 +79,7 @@ class Source:
 
     @classmethod
     def open(cls, store: Store, entry: SegmentEntry) -> Source:
-        """Read what there is beside the features."""
+        """Read all of a segment but its features."""
         segment = store.open_segment(entry, columns=None)
         alive = np.ones(entry.documents, bool)
         alive[segment.deleted] = False

@@ -1,4 +1,4 @@
-"""Copying what snapshots need, each object once: what is named before what names it, and never what is damaged."""
+"""Copying the objects that snapshots need, each once, before those that name it, and no damaged one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAMAGED = "damaged: its bytes are not those that were written; run encore repair
 
 @dataclass(eq=False)
 class Target:
-    """The destination: what is there with the right size is not written again."""
+    """The destination of a copy; an object that is there with the right size is not written again."""
 
     objects: Objects
     sizes: dict[str, int]
@@ -51,14 +51,14 @@ class Target:
             self.sizes[path] = len(data)
 
     def put_small(self, path: str, data: bytes) -> None:
-        """Write an object whose bytes decide, not its size."""
+        """Write a small object, unless the same bytes are there: equal size is not enough."""
         same = self.sizes.get(path) == len(data) and self.objects.get(path) == data
         self.put(path, len(data) if same else -1, lambda: data)
 
 
 def copy_block_list(objects: Objects, target: Target) -> None:
-    """The block list, before any document: what was blocked when a snapshot was committed is in it."""
-    # Seen to be sound.
+    """Copy the block list, before any document: it holds all that was blocked when a snapshot was committed."""
+    # This raises if a list is damaged.
     blocked(objects)
     lists = [path for path, _ in objects.walk("blocked") if LIST_PATH.fullmatch(path)]
     if objects.size(SALT_PATH) is None:
@@ -73,7 +73,7 @@ def copy_block_list(objects: Objects, target: Target) -> None:
 
 
 def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest], progress: ProgressCallback) -> None:
-    """Lists, deletion vectors and segments of these snapshots, each of them once."""
+    """Copy the lists, deletion vectors and segments of these snapshots, each of them once."""
     log = version_log(objects)
     lists: dict[str, str] = {}
     vectors: dict[str, str] = {}
@@ -89,19 +89,19 @@ def copy_objects(objects: Objects, target: Target, snapshots: Sequence[Manifest]
         segments = pool.map(lambda found: _copy_segment(objects, target, *found), entries.values())
         for done, _ in enumerate(segments, 1):
             progress(done, len(entries))
-        # Lists were read, and so compared, just now.
+        # The lists were read, and so verified, just now.
         list(pool.map(lambda path: target.put_small(path, read_reference(objects, path, lists[path])), lists))
         list(pool.map(lambda digest: _copy_vector(objects, target, digest, vectors[digest]), vectors))
 
 
 def _copy_vector(objects: Objects, target: Target, digest: str, manifest: str) -> None:
-    """A deletion vector; reading it compares it with its name."""
+    """Copy a deletion vector; reading it compares it with its name."""
     read_deletions(objects, digest, manifest)
     target.put_small(vector_path(digest), read_reference(objects, vector_path(digest), manifest))
 
 
 def _copy_segment(objects: Objects, target: Target, entry: SegmentEntry, manifest: str) -> None:
-    """A segment's objects, and then the record that names them."""
+    """Copy a segment's objects, and then the record that names them."""
     record = SegmentReader(objects, entry, manifest).record
     folder = attempt_path(entry.segment, entry.attempt)
 

@@ -1,7 +1,7 @@
-"""Memory that is used again once nobody looks at it any more.
+"""Memory that is used again once no array refers to it any more.
 
 The kernel clears fresh memory page by page before it hands it out, which takes longer than a read from the page cache
-that fills it. Whoever reads block after block, each dropped before the next but one, needs no fresh memory.
+that fills it. A reader that drops each block before it reads the next but one needs no fresh memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 STEP = 1 << 20
-"""Bytes that a piece of memory is a multiple of, so that one serves blocks of hardly different sizes."""
+"""The size of a piece is a multiple of these bytes, so that a piece serves blocks of similar sizes."""
 SPARE = 2
 """Pieces that are kept for the next blocks."""
 
@@ -39,13 +39,13 @@ class BufferPool:
                 piece = self._spare.pop()
             except IndexError:
                 return np.empty(-(-size // STEP) * STEP, np.uint8)
-            # One that is too small is dropped: what comes next is more likely as large as this.
+            # A piece that is too small is dropped: the next block is more likely as large as this one.
             if size <= len(piece):
                 return piece
 
 
 class _Buffer:
-    """Owner of a piece as arrays see it: every view of a view holds it, and nothing else does."""
+    """The owner of a piece: arrays and all their views refer to it, and nothing else does."""
 
     def __init__(self, piece: Piece, spare: list[Piece]) -> None:
         self.__array_interface__ = piece.__array_interface__

@@ -15,14 +15,14 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Decoder(Protocol):
-    """What `decoder` gives."""
+    """The function that `decoder` returns."""
 
     def __call__(self, data: Bytes, size: int, out: Bytes | None = None) -> Bytes:
         """The ``size`` decoded bytes of one chunk, in ``out`` where it is given."""
 
 
 ZSTD, BLOSC = Zstd(), Blosc()
-"""For decoding, which none of their settings matters to."""
+"""Codecs for decoding, for which none of their settings matters."""
 
 ZSTD_MAGIC = bytes.fromhex("28b52ffd")
 """What a Zstandard frame begins with."""
@@ -39,7 +39,7 @@ def codec_chain(name: str, itemsize: int) -> list[Any]:
     check_codec(name)
     match name:
         case "zstd":
-            # Quantized numbers hold few repetitions, which higher levels look for: they cost time and save nothing.
+            # Higher levels search for repetitions. Quantized numbers have few: it costs time and saves nothing.
             return [ZstdCodec(level=1), Crc32cCodec()]
         case "blosc":
             # The shuffle brings the bytes of signs and exponents together. From level 4 on Blosc compresses them apart
@@ -50,11 +50,10 @@ def codec_chain(name: str, itemsize: int) -> list[Any]:
 
 
 def decoder(name: str) -> Decoder:
-    """What takes the bytes of a chunk, without their crc32c, back to those that the codec was given.
+    """The function that decodes the bytes of a chunk, which come without their crc32c.
 
-    It raises ValueError or RuntimeError where there are more or fewer bytes than it is told: what compressed bytes say
-    that they decode to is never taken for memory. They say themselves at which level and with which shuffle they were
-    made.
+    It raises ValueError or RuntimeError if the bytes decode to more or fewer than ``size``: the size that compressed
+    bytes claim never decides how much memory is taken. Level and shuffle are read from the compressed bytes.
 
     Raises:
         ValueError: not one of `CODECS`.
@@ -82,8 +81,8 @@ def _as_they_are(data: Bytes, size: int, out: Bytes | None = None) -> Bytes:
 def _decode_zstd(data: Bytes, size: int, out: Bytes | None = None) -> Bytes:
     out = np.empty(size, np.uint8) if out is None else out
     found = np.frombuffer(ZSTD.decode(data, out), np.uint8)
-    # Decoding into an array does not tell how much of it was filled. The frame does, and is held to it; of several
-    # frames, and of one that tells no size, what was not filled is still what the array held before.
+    # Decoding into an array does not tell how much of it was filled. A frame tells its size. If it does not tell this
+    # size, or there are several frames, decode once more into inverted bytes: what is not filled then differs.
     if _zstd_size(data) != size:
         first = out.copy()
         np.invert(out, out=out)

@@ -20,7 +20,7 @@ from encore.featurestore.storage import Objects
 def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
     """Store the positions of deleted documents (sorted, unique) and return the digest that names the vector.
 
-    No two writes have the same name: a vacuum may be taking the one of an earlier write of the same positions.
+    Each write has a name of its own: a vacuum may be removing an earlier vector of the same positions.
     """
     sink = pa.BufferOutputStream()
     table = pa.table({"document": documents.astype(np.int64, copy=False)})
@@ -35,13 +35,13 @@ def write_deletions(objects: Objects, documents: npt.NDArray[np.int64]) -> str:
 def read_deletions(
     objects: Objects, digest: str | None, manifest: str | None = None, *, documents: int | None = None
 ) -> npt.NDArray[np.int64]:
-    """Positions of deleted documents, sorted; none for None.
+    """Positions of deleted documents, sorted; empty if ``digest`` is None.
 
     Args:
         objects: of the store.
         digest: names the vector.
         manifest: path of the manifest of the snapshot that names it, to tell whether that is gone too.
-        documents: of the segment, where the positions are to be its own.
+        documents: number of the segment's documents, if positions are to be checked against it.
 
     Raises:
         StoreError: the vector is missing, damaged, or not the one that its name says.
@@ -83,7 +83,7 @@ def vector_path(digest: str) -> str:
 
 
 def drop_documents(objects: Objects, entry: SegmentEntry, gone: Sequence[npt.NDArray[np.int64]]) -> SegmentEntry:
-    """The entry without the documents at these positions as well; writes the deletion vector."""
+    """The entry with these positions taken away as well; writes the new deletion vector."""
     old = read_deletions(objects, entry.deletions, documents=entry.documents)
     new = np.unique(np.concatenate([old, *gone]))
     if len(new) == len(old):

@@ -53,8 +53,8 @@ class IndexFile:
     documents: int
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Every column, or some; a corpus column that it does not have is left out, others have plain types."""
-        # Threads are put to many segments, not to the columns of one.
+        """All columns, or some; a corpus column that the index lacks is left out, and others get plain types."""
+        # Threads work on many segments, not on the columns of one.
         table = read_parquet(
             self.data, self.name, columns=columns, rows=self.documents, row_bytes=DIGEST_BYTES, threads=False
         )
@@ -79,7 +79,7 @@ class IndexFile:
         )
 
     def _require_own(self, field: pa.Field, table: pa.Table) -> None:
-        """Raise StoreError where a column of the store's own is not as it is written."""
+        """Raise StoreError if one of the store's own columns is not as Encore writes it."""
         if field.name not in table.column_names:
             raise self._damaged(f"no column {field.name}")
         column = table[field.name]
@@ -100,10 +100,10 @@ class IndexFile:
 
 @dataclass(frozen=True)
 class SegmentReader:
-    """Reads one listed segment; each method raises StoreError that names the object where one is damaged.
+    """Reads one listed segment; each method raises a StoreError that names the object if one is damaged.
 
-    The list holds the checksum of the completion record, and the record those of the objects. Small objects are
-    compared with them whole; the chunks of features and offsets carry their own crc32c.
+    The segment list holds the checksum of the completion record, and the record the checksums of the objects. Small
+    objects are compared with theirs as a whole; chunks of features and offsets carry a crc32c each.
 
     Attributes:
         objects: where the store lies.
@@ -177,7 +177,7 @@ class SegmentReader:
 
     @lazy
     def _index_file(self) -> IndexFile:
-        """Kept, so that who looks at key hashes first and takes documents then reads it once."""
+        """The document index. It is kept: a caller that reads key hashes first and documents later fetches it once."""
         return IndexFile(self._name(INDEX_FILE), self._verified(INDEX_FILE), self.entry.documents)
 
     @lazy
@@ -198,14 +198,14 @@ class SegmentReader:
         known = self._recorded.get(path)
         whole = f"{self._folder}/{path}"
         try:
-            # Of known length it is one call into storage, where any length takes two.
+            # With a known length this is one call into storage; without, it is two.
             data = self.objects.get(whole) if known is None else self.objects.get_range(whole, 0, known.size)
         except FileNotFoundError as error:
             raise missing_reference(self.objects, whole, self.manifest) from error
         except StoreError:
             if self.objects.size(whole) != 0:
                 raise
-            # Storage refuses any range of an object that has been emptied.
+            # Storage refuses every range of an empty object.
             data = b""
         if known is None or hashlib.sha256(data).hexdigest() != known.sha256:
             raise StoreError(f"{self._name(path)}: damaged: its bytes are not those that its record says; {RESTORE}")
@@ -225,7 +225,7 @@ class SegmentReader:
         return Shard(self.objects, f"{self._folder}/{shard.path}", shard.size, layout, self.manifest)
 
     def _require_listed(self, name: str, layout: Layout, size: int) -> None:
-        """Raise ValueError unless an array is as large as the list says: memory is taken by its layout."""
+        """Raise ValueError unless an array is as large as the list says: its layout decides the memory to take."""
         rows, bytes_ = layout.shape[0], math.prod(layout.shape) * layout.dtype.itemsize
         expected = (self.entry.rows, self.entry.payload_bytes)
         if name == "offsets":

@@ -125,7 +125,7 @@ class SegmentRecord:
         return record
 
     def _require_sound(self) -> None:
-        """Raise ValueError where a name or a number is none that a record has."""
+        """Raise ValueError if a name or a number cannot be one of a record."""
         names = (self.segment, self.attempt, *(segment for segment, _ in self.sources))
         vectors = (vector for _, vector in self.sources if vector is not None)
         if not all(map(is_short, (*names, *vectors))) or not is_long(self.spec):
@@ -163,8 +163,8 @@ def segment_id(
 ) -> str:
     """Name of the segment of these ordered documents under this spec: sha256, 32 hex digits.
 
-    Whoever plans the same documents arrives at the same name, so a retry, a second worker and a second run find what
-    the first to finish has stored.
+    All jobs that plan the same documents arrive at the same name. A retry, a second worker and a second run therefore
+    find what the first one to finish has stored.
     """
     digest = hashlib.sha256(fingerprint.encode())
     digest.update(len(key_hashes).to_bytes(8, "big"))

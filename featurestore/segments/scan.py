@@ -56,13 +56,13 @@ class OpenSegment:
 
     @lazy
     def doc_ids(self) -> pa.ChunkedArray:
-        """Ids of its documents, for which the rest of the index is not decoded."""
+        """Ids of its documents; the rest of the index is not decoded for them."""
         ids = self.reader.index(["doc_id"])["doc_id"]
         self.require_length(len(ids))
         return ids
 
     def require_length(self, documents: int) -> None:
-        """Raise StoreError unless so many documents, and all rows of the offsets, are what the list says."""
+        """Raise StoreError unless the list gives this number of documents, and the number of rows in the offsets."""
         entry, rows = self.reader.entry, self.offsets[-1]
         if documents != entry.documents or rows != entry.rows:
             raise StoreError(
@@ -77,11 +77,11 @@ class OpenSegment:
         for start, stop in parts_of(self.offsets, block_rows):
             here = deleted[(deleted >= start) & (deleted < stop)] - start
             if len(here) < stop - start:
-                # Not kept here: memory that the caller drops is that of the next block.
+                # No reference is kept here: once the caller drops a block, its memory serves the next one.
                 yield self._block(start, stop, here, buffers)
 
     def _block(self, start: int, stop: int, deleted: npt.NDArray[np.int64], buffers: BufferPool) -> FeatureBlock:
-        """Documents start to stop, but for those at the ``deleted`` positions among them."""
+        """Documents start to stop, without those at the ``deleted`` positions among them."""
         first, last = int(self.offsets[start]), int(self.offsets[stop])
         layout = self.reader.layout
         packed = self.reader.packed(first, last, buffers.empty((last - first, *layout.shape[1:]), layout.dtype))
@@ -90,10 +90,10 @@ class OpenSegment:
 
 
 class ScannedBlock(FeatureBlock):
-    """A block whose document index is decoded when it is first asked for, and of it the ids alone where they do.
+    """A block that decodes its document index on first use, and only the ids if no more is used.
 
-    Decoding the Parquet of a thousand documents takes as long as reading a megabyte of their features, which not
-    everybody needs who needs these.
+    Decoding the Parquet of a thousand documents takes as long as reading a megabyte of their features, and not every
+    caller needs the index.
     """
 
     _segment: OpenSegment

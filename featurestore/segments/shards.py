@@ -1,7 +1,7 @@
 """One array of a segment: chunks of equal numbers of rows in one shard, each with a crc32c, found by its index.
 
-Zarr writes these arrays and any Zarr reader reads them. Here they are read without it: it takes most of a millisecond
-to open an array and read it, several times as long as the few hundred kilobytes of a small segment themselves.
+Zarr writes these arrays and any Zarr reader reads them. Encore reads them without Zarr, which takes most of a
+millisecond to open and read an array: several times as long as reading the few hundred kilobytes of a small segment.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from encore.featurestore.segments.codecs import decoder
 from encore.featurestore.storage import Objects
 
 PIECE_BYTES = 4 << 20
-"""Stored bytes that one request asks for: a shard no larger comes whole, its index included."""
+"""Maximum stored bytes of one request; a shard that is not larger is read as a whole, with its index."""
 CRC_BYTES = 4
 """Bytes of the crc32c behind each chunk and behind the index."""
 TYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float16": np.dtype("<f2"), "int64": np.dtype("<i8")}
-"""Of numbers in a store, by Zarr's names."""
+"""Types of numbers in a store, by Zarr's names."""
 THREADS = 4
 """Pieces of one array that are read at a time."""
 
@@ -74,7 +74,7 @@ class Layout:
             )
             lengths = (rows, *rest, shard_rows, chunk_rows)
             regular = regular and all(type(length) is int and length >= 0 for length in lengths)
-            # One chunk more than its rows take up is one that nobody has written.
+            # A shard has no chunk after the one with the last row.
             regular = regular and shard_rows - rows < chunk_rows
             dtype = TYPES[metadata["data_type"]]
             names = tuple(codec["name"] for codec in chain)
@@ -88,7 +88,7 @@ class Layout:
 
     @property
     def chunk_bytes(self) -> int:
-        """Bytes of a chunk that no codec has made smaller, without its crc32c."""
+        """Bytes of an uncompressed chunk, without its crc32c."""
         return self.chunk_rows * math.prod(self.shape[1:]) * self.dtype.itemsize
 
     @property
@@ -104,8 +104,8 @@ class Shard:
     Attributes:
         objects: where the store lies.
         path: the shard.
-        size: its bytes, as the completion record says. Its index is looked for where it was written: at the end of a
-            shard that was cut short, the bytes of a chunk may pass for one.
+        size: its bytes, as the completion record says. It tells where the index lies: at the end of a shard that was
+            cut short, bytes of a chunk could pass for an index.
         layout: how the array lies in it.
         manifest: path of the manifest of the snapshot that is read, to tell whether the shard is gone with it.
     """
@@ -122,13 +122,13 @@ class Shard:
         return self.size <= PIECE_BYTES
 
     def read(self, start: int, stop: int, out: Rows | None = None) -> Rows:
-        """Rows start to stop, into ``out`` where it is given: each chunk once, from afar several pieces at a time."""
+        """Rows start to stop, into ``out`` if given: each chunk once, several pieces at a time from object storage."""
         if out is None:
             out = np.empty((stop - start, *self.layout.shape[1:]), self.layout.dtype)
         if start == stop:
             return out
         first, last = start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)
-        # From a disk in this thread: whoever reads in pieces waits for other threads to get a core.
+        # From a disk, read in this thread: to read pieces in other threads means to wait until these get a core.
         if self._read_in_place(first, last, start, out):
             return out
         if self.comes_whole:
@@ -160,7 +160,7 @@ class Shard:
 
     def _spans(self, index: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """(chunks, 2) int64: where each chunk begins and ends in the shard."""
-        # Begin and length of each chunk; of one that was not written both are the largest number, here −1.
+        # Begin and length of each chunk; both are the largest number, here −1, if the chunk was not written.
         spans = self._checked(index).view("<i8").reshape(-1, 2).astype(np.int64)
         limit = self.size - self.layout.index_bytes
         possible = len(spans) == self.layout.chunks and bool(((spans >= 0) & (spans <= limit)).all())
@@ -176,13 +176,14 @@ class Shard:
         return self.layout.codec == "none" and bool(spans.tolist() == in_order)
 
     def _read_in_place(self, first: int, last: int, start: int, out: Rows) -> bool:
-        """Read plain chunks to where they belong, without a copy of them elsewhere; False where that cannot be.
+        """Read uncompressed chunks straight into ``out``, without another copy; False if that is not possible.
 
         Args:
             first: number of the first chunk.
             last: number behind the last chunk.
             start: row of the array that ``out`` begins with.
-            out: must take all their rows, but for those that fill up the array's last chunk.
+            out: takes the rows; it must have room for all of them, except those that only fill up the array's last
+                chunk.
         """
         layout = self.layout
         rows, size = layout.chunk_rows, layout.chunk_bytes
@@ -190,7 +191,8 @@ class Shard:
         fits = start <= first * rows and stop <= start + len(out) and out.flags.c_contiguous
         if not fits or layout.codec != "none" or not self.objects.on_disk:
             return False
-        # The index of a small shard is read with its chunks, and those of few chunks are no reason to read it before.
+        # The index of a small shard is read together with its chunks. For some of the chunks alone, a read of the index
+        # before them is not worth it.
         with_index = self.comes_whole
         if with_index and last - first < layout.chunks:
             return False
@@ -212,10 +214,10 @@ class Shard:
         return True
 
     def _decode_from_disk(self, first: int, last: int, start: int, out: Rows) -> None:
-        """Chunks that all their rows are wanted of are read to where they belong, others and encoded ones one by one.
+        """Read uncompressed chunks straight into ``out`` if all their rows are wanted, and other chunks one by one.
 
-        All of these into the same memory, so that they are decoded out of the caches. Memory that is fresh for every
-        request is cleared by the kernel, which takes as long as reading into it.
+        The chunks that are read one by one share the same memory, so that they are decoded from the processor's caches.
+        The kernel clears fresh memory, which takes as long as reading into it.
         """
         rows, stop = self.layout.chunk_rows, start + len(out)
         inner = -(-start // rows), last if stop == self.layout.shape[0] else stop // rows
@@ -258,7 +260,7 @@ class Shard:
             rows[:] = values[low - chunk * size : high - chunk * size]
 
     def _checked(self, data: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The bytes without the crc32c at their end, which is theirs."""
+        """The bytes without the crc32c at their end, which must match them."""
         values = np.frombuffer(data, np.uint8)
         self._check([values[:-CRC_BYTES]], int.from_bytes(values[-CRC_BYTES:].tobytes(), "little"))
         return values[:-CRC_BYTES]
@@ -289,14 +291,14 @@ class Shard:
 
 
 def _read_only(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A view that nothing is written through, which is all that checksums are computed of."""
+    """A read-only view: checksums are computed of no other arrays."""
     view = values.view()
     view.flags.writeable = False
     return view
 
 
 def _pieces(spans: npt.NDArray[np.int64], first: int, last: int) -> Iterator[tuple[int, int]]:
-    """(first, last) of the runs of chunks that lie behind each other in at most `PIECE_BYTES`, or of single ones."""
+    """(first, last) of runs of chunks that follow each other within `PIECE_BYTES`, or of single larger chunks."""
     start = first
     for chunk in range(first + 1, last):
         if spans[chunk, 0] != spans[chunk - 1, 1] or spans[chunk, 1] - spans[start, 0] > PIECE_BYTES:

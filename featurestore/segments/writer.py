@@ -31,7 +31,7 @@ from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
 
 CHUNK_BYTES = 1 << 20
-"""Packed features of one Zarr chunk: what a random read costs, and what one crc32c covers."""
+"""Packed bytes of one Zarr chunk: a random read fetches this much, and one crc32c covers it."""
 
 GROUP_FILE = "zarr.json"
 """Describes the Zarr group of a segment."""
@@ -64,8 +64,8 @@ def write_segment(
 ) -> SegmentRecord:
     """Store a block under a segment's name, or adopt what another attempt has stored there first.
 
-    The objects go to a folder of this attempt; the completion record is put last, create-if-absent. Whoever comes
-    second removes its own objects, which nobody refers to, and takes the other's record.
+    The objects go to a folder of this attempt; the completion record is put last, create-if-absent. An attempt that
+    comes second removes its own objects, to which nothing refers, and takes the record of the first.
 
     Returns:
         The record in force.
@@ -121,7 +121,7 @@ def read_record(objects: Objects, segment: str) -> SegmentRecord | None:
 
 
 def _check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
-    """Refuse what could be stored but never read as what it is: a segment is written once and for ever."""
+    """Refuse a block that could be stored but not read back as it is: a segment is never written again."""
     shape, dtype = block.packed.shape[1:], block.packed.dtype
     if shape != spec.packed_shape or dtype != spec.quantizer.dtype:
         raise ValueError(
@@ -158,11 +158,11 @@ def _segment_objects(block: FeatureBlock, spec: FeatureSpec, codec: str) -> Mapp
         {"quantizer": spec.quantizer.to_dict(), "width": spec.width, "layers": str(spec.layers)},
     )
     _write_array(group, "offsets", block.offsets, "zstd", {"rows_of_document_i": "offsets[i]:offsets[i + 1]"})
-    # Views, since a copy of the features is as large as they are.
+    # Views: a copy would take as much memory again.
     written = {path: memoryview(buffer.as_numpy_array()) for path, buffer in memory.items()}
     sink = pa.BufferOutputStream()
     repeating = [name for name in block.index.column_names if name not in UNIQUE_COLUMNS]
-    # Plain types: dictionaries would be stored with values that no row has, and there are types that Parquet has not.
+    # Plain types: a dictionary would be stored with values that no row has, and Parquet lacks some types.
     index = concatenate_indexes([block.index])
     pq.write_table(index, sink, compression="zstd", write_page_checksum=True, use_dictionary=repeating)
     return written | {INDEX_FILE: memoryview(sink.getvalue()).cast("B")}

@@ -1,4 +1,4 @@
-"""Addresses: local paths and URLs of object storage, read in one place and alike for whatever a user names.
+"""Addresses: local paths and URLs of object storage, read in one place for everything that a user names.
 
 Paths are taken character by character: ``#``, ``?``, ``%20``, brackets and spaces are part of a name, in URLs as well.
 """
@@ -25,7 +25,7 @@ ALIASES = {
     "az": "az", "azure": "az", "adl": "az", "abfs": "az", "abfss": "az", "wasb": "az", "wasbs": "az",
     "http": "http", "https": "https",
 }  # fmt: skip
-"""Scheme → the one that it is another name of."""
+"""Scheme → the canonical scheme for which it is another name."""
 
 USER = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*:/*)?.*(?:@|%40)", re.DOTALL | re.IGNORECASE)
 SECRET = re.compile(
@@ -67,8 +67,8 @@ class Address:
         """Read a local path, a ``file:///`` URL or a URL of object storage.
 
         Raises:
-            UsageError: nothing, a scheme that is not known or lacks a slash, no bucket, credentials in the URL, or a
-                key that is not UTF-8. The text repeats no credentials.
+            UsageError: the text is empty, its scheme is unknown or lacks a slash, it names no bucket or holds
+                credentials, or its key is not UTF-8. The error repeats no credentials.
         """
         text: str = as_text(named)
         if not text:
@@ -111,7 +111,7 @@ class Address:
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash, of a folder too."""
+        """The part after the last slash; a slash at the end is left out."""
         return self.path.rstrip("/").rpartition("/")[2]
 
     @property
@@ -137,21 +137,21 @@ class Address:
         return key
 
     def __str__(self) -> str:
-        """The path as given, or the URL under its first name, so that two spellings of a place become one."""
+        """The path as given, or the URL with its canonical scheme, so that two spellings of a place become one."""
         if not self.scheme:
             return self.path
         return f"{self.scheme}://{self.bucket}" + (f"/{self.path}" if self.path else "")
 
 
 def without_credentials(word: str) -> str:
-    """A user's word as a message may repeat it: nothing in front of an ``@``, and no signature behind a ``?``."""
+    """A user's word, safe for a message: nothing in front of an ``@``, and no signature after a ``?``."""
     if secret := SECRET.search(unquote(word)):
         word = f"{unquote(word)[: secret.start() + 1]}…"
     return USER.sub(r"\1…@", word)
 
 
 def masked(text: str) -> str:
-    """A library's words without the credentials in the URLs among them."""
+    """A library's message without the credentials in its URLs."""
     return SECRET.sub(r"\1…", re.sub(r"(?<=://)[^\s/@]+@", "…@", text))
 
 

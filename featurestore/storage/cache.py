@@ -14,8 +14,9 @@ CACHE_BYTES = 64 << 20
 class CachedObjects(Objects):
     """The same objects, those of segments, lists and deletion vectors held in memory once they were read.
 
-    A commit that was beaten looks at everything that was committed since its base. Were that read anew at each try,
-    each try would take longer than the last, and a writer that is behind would never win against those that start anew.
+    A commit that lost against another one looks at everything that was committed since its base. If it read all of that
+    at each try, each try would take longer than the last. A writer that is behind would then never win against writers
+    that start afresh.
     """
 
     def __init__(self, objects: Objects, limit: int = CACHE_BYTES) -> None:

@@ -16,7 +16,7 @@ LINK_ADVICE = "nothing is written or removed through links; remove it, or make t
 
 
 def require_no_link(root: str, path: str) -> None:
-    """See that nothing on the way to an object, and not the object itself, is a link.
+    """Check that nothing on the way to an object, and not the object itself, is a link.
 
     Args:
         root: a local folder.
@@ -40,7 +40,7 @@ def find_links(root: str) -> Iterator[str]:
     """Full names of all links below a local folder, none of them followed.
 
     Raises:
-        StoreError: a folder cannot be read, so that nobody knows.
+        StoreError: a folder cannot be read, so that links in it stay unknown.
     """
     pending = [root]
     while pending:
@@ -53,7 +53,7 @@ def find_links(root: str) -> Iterator[str]:
                     elif entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
         except FileNotFoundError:
-            # It went meanwhile.
+            # It was removed meanwhile.
             continue
         except OSError as error:
             raise StoreError(f"{folder}: cannot be read: {error.strerror}") from error

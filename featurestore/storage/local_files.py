@@ -1,9 +1,10 @@
-"""Writing local files whole: over what was there, or unless there is one, also where there are no hard links.
+"""Writing local files whole: over an old file, or only if there is none; also where there are no hard links.
 
-The bytes are written under another name first. A rename gives them theirs over whatever has it. To create a file, a
-hard link does, which fails where something has the name.
-Some file systems have no links (FAT; many that FUSE or SMB bring). There a rename that replaces nothing does the same,
-and where that is missing too, an empty file takes the name and is replaced (docs/design/0037).
+The bytes are written under another name first. A rename then gives the file its name, and replaces whatever has that.
+To create a file, a hard link gives it the name: a link fails if the name is taken.
+
+Some file systems have no links (FAT, and many under FUSE or SMB). There a rename that replaces nothing does the same.
+If that is missing too, an empty file takes the name and is then replaced (docs/design/0037).
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from encore.featurestore.storage.sync import sync_descriptor, syncing
 NO_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK, errno.EXDEV}
 )
-"""What file systems say that have no hard links; one that allows no writing says so again at the next step."""
+"""Error numbers of file systems without hard links; one that allows no writing fails again at the next step."""
 AT_FDCWD = -100
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
 LOOKS, PAUSE = 100, 0.01
-"""An empty file may be a name that another process takes just now: so often it is looked at again, and after so many
-seconds."""
+"""How often an empty file is looked at again, and after how many seconds: another process may be taking its name
+just now."""
 LEFT_EMPTY = "empty: its writer was stopped, or is at work; if no job is, remove this file and run again"
-"""What an empty file means where a name is taken by one."""
+"""The error about a name that an empty file has taken."""
 
 
 def put_file(path: Path, data: bytes | memoryview, *, synced: bool = False) -> None:
@@ -56,7 +57,7 @@ def put_file(path: Path, data: bytes | memoryview, *, synced: bool = False) -> N
 
 
 def create_file(path: Path, data: bytes, *, synced: bool = False) -> bool:
-    """Write a file unless there is one, with the folders above it; whether this call wrote it.
+    """Write a file, and the folders above it, unless there is one; returns whether this call wrote it.
 
     Nobody ever reads a part of it: it is there whole, or (without links and such renames) empty for a moment.
 
@@ -78,7 +79,7 @@ def create_file(path: Path, data: bytes, *, synced: bool = False) -> bool:
 
 
 def filled(path: Path, read: Callable[[], bytes | None]) -> bytes | None:
-    """What ``read`` gives of a file that was empty, once it is not, or after all `LOOKS`."""
+    """The result of ``read`` on a file that was empty, once it is not, or after `LOOKS` tries."""
     found: bytes | None = b""
     for _ in range(LOOKS):
         if found or not path.exists():
@@ -96,7 +97,7 @@ def exchange(path: Path, other: Path) -> bool:
 
 
 def _staged(path: Path, data: bytes | memoryview, *, synced: bool) -> Path:
-    """Name of a new file of these bytes beside ``path``; a vacuum knows such names and removes what a kill left."""
+    """Write the bytes to a new file beside ``path`` and return its name; a vacuum removes files of killed writers."""
     staged = path.with_name(f"{path.name}#{secrets.randbelow(1 << 62)}")
     for look in range(LOOKS):
         try:
@@ -107,7 +108,7 @@ def _staged(path: Path, data: bytes | memoryview, *, synced: bool) -> Path:
                     sync_descriptor(file.fileno())
             break
         except FileNotFoundError:
-            # A folder goes with the last object in it, even between these two steps.
+            # Others remove a folder with the last object in it, even between these two steps.
             if look == LOOKS - 1:
                 raise
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +135,7 @@ def _named(staged: Path, path: Path) -> bool:
 def _renamed(staged: Path, path: Path) -> bool | None:
     """Whether a rename that replaces nothing gave the file its name; None where there is no such rename."""
     rename = _renameat2()
-    # A FUSE server that knows no flags may replace all the same: most of these meetings are seen before.
+    # A FUSE server that ignores flags may replace a file all the same: this look sees most such files before.
     if rename is None or os.path.lexists(path):
         return None
     if rename(AT_FDCWD, os.fsencode(staged), AT_FDCWD, os.fsencode(path), RENAME_NOREPLACE) == 0:
@@ -144,7 +145,7 @@ def _renamed(staged: Path, path: Path) -> bool | None:
 
 @cache
 def _renameat2() -> Callable[..., int] | None:
-    """Linux's call, which Python does not have; None on other systems."""
+    """Linux's ``renameat2``, which Python does not offer; None on other systems."""
     return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 

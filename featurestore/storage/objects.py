@@ -1,7 +1,7 @@
-"""Objects under one URI: a thin layer over obstore that names what it could not do.
+"""Objects under one URI: a thin layer over obstore, whose errors name the object.
 
 Local paths, ``s3://``, ``gs://`` and ``az://`` behave alike; credentials and endpoints come from the environment.
-Requests that storage fails in passing are made again (`encore.featurestore.storage.retries`).
+Requests that fail for a moment are made again (`encore.featurestore.storage.retries`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from encore.featurestore.storage.retries import PATIENCE, again
 from encore.featurestore.storage.sync import Unsynced, make_folder
 
 ONE_PUT_BYTES = 100 << 20
-"""Up to here an object is written by one request: parts of an upload that breaks off stay in the bucket, unlisted."""
+"""An object of up to this size is written by one request: parts of a broken upload stay in the bucket, unlisted."""
 
 REQUESTS_AT_ONCE = 16
 """Requests that a process makes at a time: it waits for storage meanwhile, not for its processor."""
@@ -44,15 +44,15 @@ OBJECTS_AT_ONCE = 8
 """Objects that a process reads at a time where it holds them whole in memory."""
 
 PART_BYTES = 8 << 20
-"""Bytes of each part of a larger one, unless it has more than `MOST_PARTS` of them."""
+"""Bytes of each part of a larger object, unless that gives more than `MOST_PARTS` parts."""
 MOST_PARTS = 5000
-"""Parts of an upload: S3 takes twice as many."""
+"""Maximum number of parts of an upload: S3 takes twice as many."""
 
 PIECE = 8 << 20
-"""Bytes of a large object that are held at a time where it is only compared."""
+"""Bytes of a large object that are in memory at a time while it is only compared."""
 
 NO_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
-"""Paths that the client does not take on a disk: control characters, and the ends of names that are at work."""
+"""Paths that the client does not take on a disk: with control characters, or with the ending of its temporary files."""
 
 OWN_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 """Paths that are file names as they stand: storage escapes other characters, and no part leads out of the root."""
@@ -74,8 +74,8 @@ class Listed:
 class Objects:
     """Objects under one root.
 
-    On a disk what was written lasts through a power cut from the next `barrier` on, and what was created from the
-    start. Object storage has written what it says it has.
+    On a disk, what was written survives a power cut after the next `barrier`; what was created survives it at once. In
+    object storage, what was confirmed survives.
 
     Attributes:
         uri: where the root is: an absolute local path, or a URL as `Address` writes it.
@@ -150,7 +150,7 @@ class Objects:
         return self._folder is not None
 
     def fill(self, path: str, start: int, buffers: Sequence[Bytes]) -> bool:
-        """Read an object from ``start`` straight into these buffers, one behind the other; False where that cannot be.
+        """Read an object from ``start`` straight into these buffers, in order; False if that is not possible.
 
         Only files are read so. What the buffers hold after False means nothing; `get_range` gives the bytes, or says
         why there are none.
@@ -191,7 +191,7 @@ class Objects:
     def barrier(self, also: Iterable[str] = ()) -> None:
         """Return when everything that was written and removed here so far outlasts a power cut.
 
-        A name that a commit writes next never refers to what is lost (docs/design/0044).
+        What a commit writes next then never refers to a lost object (docs/design/0044).
 
         Args:
             also: paths that others may have written; one that is not there is no error.
@@ -205,11 +205,11 @@ class Objects:
     def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
         """Write an object unless there is one: atomic among any number of writers.
 
-        It outlasts a power cut, unless it is not ``lasting``; what it refers to is for a `barrier` before.
+        If ``lasting``, the object outlasts a power cut. What it refers to needs a `barrier` before.
 
         Returns:
-            Whether this call wrote it. When the answer to a successful write is lost and the client tries again, False
-            comes back for one's own bytes: whoever must know compares what is there.
+            Whether this call wrote it. If the answer to a successful write is lost and the client tries again, the
+            result is False although the bytes are this call's: a caller that must know compares what is there.
         """
         self._require_inside(path)
         with _naming(self.name(path)), self._writing():
@@ -217,7 +217,7 @@ class Objects:
                 return self._again(lambda: self._create(path, data))
             created = create_file(self._file(path), data, synced=lasting)
             if lasting:
-                # Another writer's name too, who may have been stopped before this.
+                # Also the name of another writer's file: that writer may have been stopped before this.
                 self.unsynced.sync_names(self._file(path))
             return created
 
@@ -255,7 +255,7 @@ class Objects:
         return iter(()) if self._folder is None else find_links(self._folder)
 
     def require_no_links(self) -> None:
-        """Look at every folder below a local root, so that a removal ends before it begins where one is a link.
+        """Check that no link lies below a local root; a removal calls this before it removes anything.
 
         Raises:
             StoreError: names the first link that is found.
@@ -281,8 +281,8 @@ class Objects:
     def _from_file(self, path: str, start: int, read: Callable[[FileIO], T]) -> T | None:
         """What ``read`` makes of the file of an object, from ``start``; None where there is no such file.
 
-        obstore hands a request to another thread, which takes longer than a small file does, and many times as long
-        where all cores are busy. Where the file cannot be read it is asked all the same, to say why.
+        obstore hands a request to another thread. That takes longer than reading a small file, and many times as long
+        while all cores are busy. If the file cannot be read, obstore is asked all the same, so that its error says why.
         """
         if self._folder is None or not OWN_NAME.fullmatch(path):
             return None
@@ -344,7 +344,7 @@ class Objects:
             return None
 
     def _entries(self, prefix: str, after: str | None = None) -> Iterator[Any]:
-        """A listing, page by page; one that breaks off goes on behind the last page that came whole."""
+        """A listing, page by page; if it breaks off, it continues after the last complete page."""
         pages: Iterator[Any] | None = None
 
         def following() -> Any:
@@ -362,12 +362,12 @@ class Objects:
                 yield from page
 
     def _again(self, request: Callable[[], T]) -> T:
-        """What a request gives; a disk does not fail in passing, so that nothing is asked of it twice."""
+        """The result of a request. Object storage is asked again if it fails for a moment; a disk does not."""
         return request() if isinstance(self.raw, LocalStore) else again(request)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """What a write finds missing is the root itself, since folders below it are made on the way."""
+        """Name the root in the error of a write: only the root can be missing, since folders below it are made."""
         try:
             yield
         except FileNotFoundError as error:
@@ -399,7 +399,7 @@ def _open_waiting_for_nobody(path: str, flags: int) -> int:
 
 
 def _read_there(file: FileIO, start: int, length: int) -> bytes:
-    """Bytes of a file from where it stands; none where it is shorter: memory is taken before it is read."""
+    """The next bytes of a file; none if it is shorter, which is checked first since a read takes its memory first."""
     return file.read(length) if start + length <= os.fstat(file.fileno()).st_size else b""
 
 

@@ -1,4 +1,4 @@
-"""What a storage client's error means to whoever runs a command; its own words stay in the exception's cause."""
+"""What an error of the storage client means to the user; its own text stays in the exception's cause."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 CREDENTIALS = "see that the environment holds credentials which may read and write there"
 
 NO_BUCKET = "NoSuchBucket"
-"""S3's code for a bucket that is not there; of a listing, the client gives it behind the first line."""
+"""S3's code for a bucket that is not there; for a listing, the client gives it after the first line."""
 
 MEANINGS = {
     "redirect without LOCATION": "the bucket is in another region; set AWS_REGION to that one",
@@ -38,7 +38,7 @@ MEANINGS = {
 
 
 def require_plain_endpoint(environment: Mapping[str, str]) -> None:
-    """See that no endpoint of the environment holds credentials: the client's messages would repeat them.
+    """Check that no endpoint of the environment holds credentials: the client's messages would repeat them.
 
     Raises:
         UsageError: one does; the text names the variable alone.

@@ -19,18 +19,18 @@ from encore.featurestore.storage.sync import sync_file, sync_folder
 LINKS = 40
 """Links in a row that are followed, as on Linux."""
 OPEN_FILES = ("/proc", "/dev/fd")
-"""Where names of open files lie, behind which there may be a file: ``/dev/stdout`` leads there."""
+"""Folders with the names of open files: ``/dev/stdout`` leads there, and a file may lie behind it."""
 NOT_REPLACED = frozenset({errno.EBUSY, errno.EPERM, errno.EACCES, errno.EXDEV})
-"""What is said of a file that may be written to and not replaced: a mount of its own, or another user's in /tmp."""
+"""Error numbers for a file that can be written but not replaced: a mount of its own, or another user's in /tmp."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, over whatever was there, whose mode it takes.
+    """A file to write to, which replaces what was there and takes its mode.
 
-    It has another name beside until it is written. After an error, Ctrl-C or a power cut what was there is there, or
-    nothing. A link stays, and what it leads to is replaced. Devices, pipes and open files (``/dev/stdout``), and a file
-    in a folder that takes no new ones, are written to as they are.
+    Until it is written, it has another name in the same folder. After an error, Ctrl-C or a power cut, the old file is
+    there, or none if there was none. A link stays, and its target is replaced. Devices, pipes and open files
+    (``/dev/stdout``), and a file in a folder that takes no new ones, are written to in place.
 
     Raises:
         StoreError: it cannot be written.

@@ -1,8 +1,9 @@
-"""Requests to storage that are made again where they failed in passing.
+"""Requests to storage that are made again after they failed for a moment.
 
 The storage client (object_store's) makes most requests again by itself: after a connection that broke, a 5xx, a GET
-whose body came in part. It does not where the answer to a create was lost, since it cannot know whether the object that
-it then finds is its own; nor where the body of any other answer came in part: a listing, or the end of an upload.
+whose body came in part. It does not repeat a create whose answer was lost: it cannot know whether the object that it
+then finds is its own. Nor does it repeat any other request whose answer came in part: a listing, or the end of an
+upload.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from typing import TypeVar
 from obstore.exceptions import GenericError
 
 PATIENCE = timedelta(seconds=60)
-"""For so long a request is made again; the client's own three minutes are long where an endpoint is misspelt."""
+"""The time for which a request is made again; the client's own three minutes are long where an endpoint is misspelt."""
 TRIES = 5
-"""Times that a request is made which the client does not make again by itself."""
+"""Maximum number of tries of a request that the client does not make again by itself."""
 GAVE_UP = re.compile(r"after (\d+) retries, max_retries: \1\b|status code: 404")
-"""What the client says where it has tried as often as it does, and where there is nothing to list."""
+"""The client's words after its own last try, and if there is nothing to list."""
 
 T = TypeVar("T")
 
 
 def again(request: Callable[[], T]) -> T:
-    """What a request gives; where storage says neither yes nor no, it is made again, at most `TRIES` times in all.
+    """The result of a request; if storage says neither yes nor no, it is made again, at most `TRIES` times in all.
 
     Args:
         request: may be made more than once.

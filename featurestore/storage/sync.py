@@ -18,13 +18,14 @@ from encore.featurestore.errors import StoreError
 from encore.featurestore.storage.refusals import disk_refusal
 
 NO_SYNC = "ENCORE_NO_SYNC"
-"""Environment variable that leaves all of it to the system, in the workers of a job too: for scratch and for tests."""
+"""Environment variable that turns all syncing off, also in the workers of a job: for scratch data and tests."""
 THREADS = 16
 """Files that are synced at a time: the disk then writes many in one go."""
 NO_FOLDER_SYNC = frozenset(
     {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
 )
-"""What is said of a folder that cannot be synced: by the file system, or since it may be written to and not read."""
+"""Error numbers for a folder that cannot be synced: by the file system, or because it may be written to but not
+read."""
 
 
 def syncing() -> bool:
@@ -33,7 +34,7 @@ def syncing() -> bool:
 
 
 def sync_descriptor(descriptor: int) -> None:
-    """See that an open file or folder is on the disk, not only on its way there."""
+    """Make sure that an open file or folder is on the disk, not only on its way there."""
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is not None:
         # On macOS fsync leaves the data in the disk's own cache.
@@ -46,17 +47,17 @@ def sync_descriptor(descriptor: int) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """See that the content of a file is on the disk, whoever wrote it; one that is gone needs nothing.
+    """Make sure that the content of a file is on the disk, whoever wrote it; a file that is gone is no error.
 
     Raises:
-        OSError: it may be lost; asked again, the system may say that all is well.
+        OSError: the content may be lost; a second call may nevertheless succeed.
     """
     if syncing():
         _sync(path)
 
 
 def sync_folder(path: Path) -> None:
-    """See that the names in a folder are on the disk, as far as the file system can; one that is gone needs nothing.
+    """Make sure that the names in a folder are on the disk, if the file system can; a folder that is gone is no error.
 
     Raises:
         OSError: they may be lost.
@@ -71,7 +72,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """See that all that lies in a folder is on the disk, with its names; not the folder's own name."""
+    """Make sure that all that lies in a folder is on the disk, with its names; not the folder's own name."""
     for path, _, files in os.walk(folder):
         for name in files:
             sync_file(Path(path, name))
@@ -105,23 +106,24 @@ class Unsynced:
         self._lost: str | None = None
 
     def written(self, file: Path) -> None:
-        """A file has just been given this name."""
+        """Note that a file has just been given this name."""
         if syncing():
             self._files.add(file)
 
     def removed(self, file: Path) -> None:
-        """A file has just lost this name."""
+        """Note that a file has just lost this name."""
         if syncing():
             self._folders.add(file.parent)
 
     def sync(self, also: Iterable[Path] = ()) -> None:
-        """Return when all of it is on the disk, files and names, what another thread has begun to sync too.
+        """Return when all files and names are on the disk, also those that another thread has begun to sync.
 
         Args:
             also: files that somebody else wrote.
 
         Raises:
-            StoreError: some of it may be lost. It stays so: a system that failed to write forgets that it did.
+            StoreError: some of it may be lost. Later calls raise this again: a system that failed to write forgets that
+                it did.
         """
         with self._at_work:
             if self._lost is not None:

@@ -1,4 +1,4 @@
-"""Files and folders that a user names: one door for every option, local or in object storage."""
+"""Files and folders that a user names: one place for all options, local or in object storage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from encore.featurestore.storage.objects import Objects
 from encore.featurestore.storage.replacement import whole_file
 
 IN_MEMORY = 64 << 20
-"""Bytes of a file for object storage up to which no disk is needed."""
+"""A file for object storage stays in memory up to this size; a larger one goes to a disk first."""
 
 
 def read_file(text: str) -> bytes:
@@ -40,10 +40,11 @@ def read_file(text: str) -> bytes:
 
 
 def check_file(text: str, option: str) -> None:
-    """See that a file can be written, before the work whose result it is to hold; a local folder for it is made.
+    """Check that a file can be written, before the work for it begins; a local folder for it is made.
 
     Raises:
-        UsageError: it cannot. In object storage its folder is listed: a bucket is there and answers, or not.
+        UsageError: it cannot. In object storage its folder is listed, which shows whether the bucket is there and
+            answers.
     """
     try:
         address = Address.parse(text)
@@ -80,7 +81,7 @@ def new_file(text: str) -> Iterator[BinaryIO]:
             yield file
         return
     with SpooledTemporaryFile(IN_MEMORY) as staged:
-        # It has all that a file has, but for the name of its type.
+        # It has all methods of a file; only its type has another name.
         yield cast("BinaryIO", staged)
         _folder(address).put_file(address.name, staged)
 
@@ -98,7 +99,7 @@ def local_folder(text: str, option: str) -> Path:
 
 
 def check_folder(folder: Objects) -> None:
-    """See that a folder takes what is written to it, as far as can be seen without writing.
+    """Check that a folder takes what is written to it, as far as can be seen without writing.
 
     Raises:
         UsageError: it does not, or there is no such bucket.
@@ -108,7 +109,7 @@ def check_folder(folder: Objects) -> None:
         try:
             next(folder.walk(), None)
         except StoreError as error:
-            # A key in it that is no path (``a//b``): it answers, and takes other keys all the same.
+            # The folder holds a key that is no path (``a//b``). It answers, and takes other keys all the same.
             if not isinstance(error.__cause__, InvalidPathError):
                 raise
     elif not os.access(folder.uri, os.W_OK):

@@ -1,4 +1,4 @@
-"""Everything that kept snapshots need is there, is what was written, and agrees with itself."""
+"""Verification: everything that the kept snapshots need is there, is what was written, and is consistent."""
 
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding
 from encore.featurestore.verification.lists import Span

@@ -14,11 +14,12 @@ from encore.featurestore.verification.findings import Audit
 
 
 def check_block_list(audit: Audit, counted: int) -> None:
-    """Check every list, and the salt, without which no list can be asked.
+    """Check every list, and the salt, without which no list can be used.
 
     Args:
         audit: takes the findings.
-        counted: ids that were blocked by what the checked snapshots count; ids are never taken off the list.
+        counted: number of blocked ids that the checked snapshots give; the list must hold as many, since ids are never
+            taken off it.
     """
     found = {path for path, _ in audit.objects.walk("blocked")}
     paths = sorted(path for path in found if LIST_PATH.fullmatch(path))

@@ -54,7 +54,7 @@ def lives_of_segment(segment: int, keys: KeyArray, spans: Sequence[tuple[int, in
         live = np.ones(len(keys), bool)
         live[deleted] = False
         if first != end:
-            # It was not listed for a while.
+            # The segment was not listed for a while.
             yield _lives(segment, keys, born, np.flatnonzero(born != none), end)
             born[:] = none
         yield _lives(segment, keys, born, np.flatnonzero((born != none) & ~live), first)
@@ -73,7 +73,7 @@ def _lives(segment: int, keys: KeyArray, born: Positions, documents: Positions, 
 
 
 class LifeFiles:
-    """The lives of a store's documents, in temporary files by key hash, so that memory holds a part of them.
+    """The lives of a store's documents, in temporary files by key hash, so that memory holds only some of them.
 
     Threads may add at the same time.
     """
@@ -107,7 +107,7 @@ class LifeFiles:
 
 
 def _duplicates(lives: Lives) -> Iterator[Duplicate]:
-    """Neighbours in the order of (key, born) tell: of any two lives that overlap, the first overlaps with its next."""
+    """Neighbours in the order of (key, born) suffice: if two lives overlap, the first overlaps with its neighbour."""
     lives = lives[lives["born"] < lives["died"]]
     lives = lives[np.lexsort((lives["born"], lives["low"], lives["high"]))]
     one, other = lives[:-1], lives[1:]

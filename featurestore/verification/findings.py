@@ -60,9 +60,9 @@ class Audit:
         return sum(self._sizes.values())
 
     def unreferenced(self) -> int:
-        """Objects of the store that were not looked at: nothing that was checked needs them.
+        """Number of objects that were not looked at: nothing that was checked needs them.
 
-        Those of runs and what a repair set aside are left out, and emptied tombstones: they are there to stay.
+        Objects of runs, quarantined objects and emptied tombstones are not counted: they are meant to stay.
         """
         return sum(
             path not in self._sizes and not path.startswith(("runs/", "aside/")) and not is_emptied(path, size)
@@ -128,7 +128,7 @@ class Audit:
         return digest
 
     def refused(self, path: str, error: StoreError, action: str = RESTORE) -> None:
-        """Note what reading an object raised; one of a newer format is as it should be, for a newer Encore."""
+        """Note the error of reading an object; one of a newer format is not damaged, and the advice is to upgrade."""
         problem = _unnamed(error, self.objects.name(path)).removesuffix(f"; {action}")
         newer = f": {UPGRADE}"
         self.report(path, problem.removesuffix(newer), UPGRADE if problem.endswith(newer) else action)

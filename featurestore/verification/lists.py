@@ -1,4 +1,4 @@
-"""Which segments the checked snapshots list, and for how long each of them lists one alike."""
+"""Which segments the checked snapshots list, and over which snapshots the entry of a segment stays the same."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EntryRows = Sequence[tuple[SegmentEntry, bool]]
 
 @dataclass(frozen=True)
 class Span:
-    """Neighbouring checked snapshots that list a segment alike.
+    """Neighbouring checked snapshots that have the same entry for a segment.
 
     Attributes:
         entry: how they list it.
         first: ordinal of the first of them among the checked snapshots.
-        stop: ordinal behind the last; equal to ``first`` where none of them can be read in full.
+        stop: ordinal after the last; equal to ``first`` where none of them can be read in full.
     """
 
     entry: SegmentEntry
@@ -47,8 +47,8 @@ class SegmentSpans:
 def read_spans(audit: Audit, manifests: Sequence[Manifest]) -> SegmentSpans:
     """What the manifests list, their lists checked, each of them once.
 
-    A snapshot with a list that cannot be read is none that ids are compared in, but what its other lists name is
-    checked.
+    If a list of a snapshot cannot be read, ids are not compared in that snapshot, but the segments of its other lists
+    are checked.
     """
     listing = SegmentSpans()
     loaded: dict[str, EntryRows | None] = {}
@@ -56,7 +56,7 @@ def read_spans(audit: Audit, manifests: Sequence[Manifest]) -> SegmentSpans:
     partial: dict[str, SegmentEntry] = {}
     for manifest in manifests:
         named = {part.digest for part in manifest.lists}
-        # Snapshots share most of their lists with the one before; what this one does not name can be forgotten.
+        # Snapshots share most of their lists with the one before; lists that this one does not name are dropped.
         loaded = {digest: loaded[digest] if digest in loaded else _read_list(audit, digest) for digest in named}
         listing.lists |= named
         entries = _merged(audit, manifest, loaded)
@@ -97,7 +97,7 @@ def _merged(audit: Audit, manifest: Manifest, loaded: Mapping[str, EntryRows | N
 def _extend(
     listing: SegmentSpans, current: dict[str, tuple[SegmentEntry, int]], entries: Mapping[str, SegmentEntry]
 ) -> None:
-    """Take in the next snapshot: end the spans that it does not go on with, and begin those of what is new in it."""
+    """Take in the next snapshot: end the spans that it does not continue, and begin spans for its new entries."""
     here = len(listing.versions)
     for segment in [segment for segment, (entry, _) in current.items() if entries.get(segment) != entry]:
         entry, first = current.pop(segment)

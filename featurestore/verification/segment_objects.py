@@ -74,7 +74,7 @@ class SegmentObjects:
         return f"{attempt_path(self.entry.segment, self.entry.attempt)}/{below}"
 
     def json(self, below: str) -> dict[str, Any]:
-        """One of `READ_WHOLE` that is not bad, as JSON; an empty object where it is none."""
+        """One of `READ_WHOLE` that is not bad, as JSON; an empty dictionary if it is not a JSON object."""
         try:
             document = parse_json(self.objects.get(self.path(below)))
         except ValueError:
@@ -86,7 +86,7 @@ class SegmentObjects:
         return [stored.path for stored in self.record.objects if stored.path.startswith(f"{array}/c/")]
 
     def wrong(self, below: str, problem: str) -> None:
-        """Note bytes that are as they were written, and say what cannot be."""
+        """Note a problem in bytes that are as they were written, but whose content cannot be right."""
         self.audit.report(self.path(below), problem, WRITTEN_SO)
 
 
@@ -125,7 +125,7 @@ def check_objects(audit: Audit, spec: FeatureSpec | None, entry: SegmentEntry) -
 
 
 def _held(audit: Audit, path: str, data: bytes) -> bytes | None:
-    """What a tombstone holds: a removal that was interrupted has not looked whether it is needed."""
+    """What a tombstone holds: an interrupted removal has not checked whether it is needed."""
     try:
         return opened(data, audit.objects.name(path)).content
     except StoreError:

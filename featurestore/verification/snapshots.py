@@ -23,7 +23,7 @@ from encore.featurestore.verification.findings import Audit
 
 
 def check_store_file(audit: Audit) -> FeatureSpec | None:
-    """The store's spec; None, and a finding, where it cannot be had.
+    """The store's spec; None, and a finding, if it cannot be read.
 
     Raises:
         UsageError: there is no store here.
@@ -92,7 +92,8 @@ def _read_manifest(audit: Audit, version: int, tagged: bool) -> Manifest | None:
     try:
         found = opened(data, audit.objects.name(path))
         if found.content is None or (found.retired and not tagged):
-            # Taken by a removal that is at work, or was interrupted; one with a tag is read by it, and put back.
+            # A removal that is at work, or was interrupted, has taken it. One with a tag is still read, and is put
+            # back.
             return None
         manifest = Manifest.from_bytes(found.content, audit.objects.name(path))
     except StoreError as error:
@@ -116,7 +117,7 @@ def _check_tags(audit: Audit, there: set[int], only: int | None) -> set[int]:
         try:
             snapshot = snapshot_number(audit.objects, name)
         except UsageError:
-            # It was removed since the listing.
+            # The tag was removed since the listing.
             continue
         except StoreError as error:
             audit.compared(path, size)

@@ -1,4 +1,4 @@
-"""Verification: everything that the kept snapshots need is there, is what was written, and agrees with itself."""
+"""Verification of a store: everything that the kept snapshots need is there, is what was written, and is consistent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from encore.featurestore.verification.segment import check_segment
 from encore.featurestore.verification.snapshots import check_manifests, check_store_file
 
 LOOKS = 5
-"""Times that a store is looked at whose snapshots are removed meanwhile."""
+"""Maximum number of looks at a store whose snapshots are removed meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def verify(
 ) -> Verification:
     """Check a store: every snapshot that is there, or one alone.
 
-    Where a removal has taken snapshots meanwhile, problems are looked at again: they may be gone too.
+    If there are problems and a removal has taken snapshots meanwhile, the store is looked at again: the problems may be
+    gone too.
 
     Args:
         uri: of the store.
@@ -96,7 +97,7 @@ def _look(objects: Objects, snapshot: int | str | None, deep: bool, progress: Pr
     manifests = check_manifests(audit, only)
     listing = read_spans(audit, manifests)
     _check_segments(audit, spec, listing, progress)
-    # Ids are never taken off the list but by a repair, whose snapshot counts anew.
+    # Only a repair takes ids off the list, and its snapshot counts them anew.
     check_block_list(audit, manifests[-1].counts.get("blocked", 0) if manifests else 0)
     return Verification(
         store=objects.uri,
@@ -128,7 +129,7 @@ def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: SegmentSpan
                 for part in check_segment(audit, spec, ordinal, listing.spans[segments[ordinal]]):
                     lives.add(part)
             except StoreError as error:
-                # Storage refused; the other segments may be had.
+                # Storage refused this segment; others may be readable.
                 audit.refused(record_path(segments[ordinal]), error, UNREAD)
 
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
@@ -139,7 +140,7 @@ def _check_segments(audit: Audit, spec: FeatureSpec | None, listing: SegmentSpan
 
 
 def _first_of_each_pair(lives: LifeFiles) -> Sequence[Duplicate]:
-    """One duplicate for each two segments: what went wrong with one document of theirs did with all."""
+    """One duplicate for each pair of segments: the others of that pair have the same cause."""
     firsts: dict[tuple[int, int], Duplicate] = {}
     for duplicate in lives.duplicates():
         firsts.setdefault((duplicate.first[0], duplicate.second[0]), duplicate)

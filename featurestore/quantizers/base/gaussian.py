@@ -21,8 +21,8 @@ class GaussianQuantizer(LearnedQuantizer):
     minimum distortion, 1960; Lloyd's condition: each level is the mean of what is mapped to it). Codes count them from
     the lowest; they are packed with the first dimension in the highest bits, and zeros fill the last byte.
 
-    Decoded is the level itself, not mapped back to mean and deviation, as `Sign` decodes to ±1: a head weighs
-    dimensions for itself, and dimensions of equal scale are what it learns best from.
+    A code decodes to the level itself, not mapped back by mean and deviation, just as `Sign` decodes to ±1: a head
+    weighs dimensions for itself, and learns best from dimensions of equal scale.
 
     A dimension that never varied in the sample is taken to have the deviation 1, so that nothing is divided by 0.
 
@@ -68,7 +68,7 @@ class GaussianQuantizer(LearnedQuantizer):
         distance = values.to(torch.float32) - mean.float()
         upper = (distance >= 0).view(torch.uint8)
         distance.abs_()
-        # The levels are symmetric: half as many comparisons tell how far from the mean, and one on which side.
+        # The levels are symmetric: half the comparisons give the distance from the mean, and one more the side.
         codes = torch.zeros_like(upper)
         for low, high in zip(self.upper_levels, self.upper_levels[1:], strict=False):
             codes += (distance >= (deviation * ((low + high) / 2)).float()).view(torch.uint8)
@@ -89,7 +89,7 @@ class GaussianQuantizer(LearnedQuantizer):
         """Inverse of `to_dict`.
 
         Raises:
-            StoreError: its codes stand for other levels.
+            StoreError: the document was written with other levels.
         """
         if tuple(document["levels"]) != cls.levels():
             raise StoreError(f"{cls.kind}: stored with other levels than this version's; read it with its own version")

@@ -8,7 +8,7 @@ from encore.featurestore.common import torch
 from encore.featurestore.quantizers.base.ranges import finite_vectors
 
 BINS = 2048
-"""As many as PyTorch's HistogramObserver has."""
+"""Bins of a histogram: as many as PyTorch's HistogramObserver has."""
 
 VALUES_AT_ONCE = 2**22
 """Bins of so many values are held at a time: 64 MiB, however large the batch."""
@@ -18,7 +18,7 @@ class Histogram:
     """Counts of values in equal bins between fixed bounds; integers, so that merging is exact.
 
     PyTorch's observer widens its bins as it goes, so its result depends on the order of batches; here a `Range`
-    pass fixes the bounds first. Vectors with NaN or inf are left out, as they are there.
+    pass fixes the bounds first. Vectors with NaN or inf are left out, as in `Range`.
 
     Attributes:
         minimum: (groups,) float64: the bounds; one group for the whole tensor, or one for each dimension.

@@ -19,10 +19,9 @@ from encore.featurestore.quantizers.base.ranges import Range
 class LearnedQuantizer(PlainRequest, ABC):
     """Two passes: the range of every dimension, then its histogram over that range.
 
-    The histogram's integers make the parameters the same for every order and split of the sample, which a running sum
-    of floats would not, and a median does not merge in any other way. What it costs is that they are known to
-    within a fraction of a bin, a 2,048th of the range. Parameters are float64, which JSON's shortest form gives back
-    exactly.
+    The histogram holds integers, so the parameters are the same for every order and split of the sample. A running sum
+    of floats would not be, and medians of parts cannot be merged at all. The price: a parameter is known to a fraction
+    of a bin only, a 2,048th of the range. Parameters are float64, which JSON's shortest form gives back exactly.
 
     A subclass adds one field for each parameter, a tuple of a number for each dimension and None before
     calibration, and says in `learned` how they come from the histogram.
@@ -86,7 +85,7 @@ class LearnedQuantizer(PlainRequest, ABC):
         return replace(self, bounds=(tuple(minimum.tolist()), tuple(maximum.tolist())))
 
     def saturated(self, values: torch.Tensor) -> torch.Tensor:
-        """0: the outermost numbers stand for all that lies beyond them."""
+        """0: the outermost levels stand for all values beyond them."""
         return torch.zeros((), dtype=torch.int64, device=values.device)
 
     def to_dict(self) -> dict[str, Any]:

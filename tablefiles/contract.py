@@ -85,8 +85,8 @@ class KeyBlock:
         starts: (n,) int64: byte offset of each row; None in a format whose parts are row ranges.
         text_bytes: bytes of the wanted values of these rows; a block of more than 256 MiB has one row, or is of a
             format with ``starts``.
-        seen: what was found that puts other rows of the file in doubt: `TableFile.seen` of the file that is read has to
-            hold what the blocks of the whole scan name.
+        seen: findings that put other rows of the file in doubt. Before rows are read, `TableFile.seen` has to hold the
+            findings of all blocks of a whole scan.
     """
 
     keys: pa.Array
@@ -143,10 +143,10 @@ class Rows:
 
 
 class TableFormat(Protocol):
-    """A frozen strategy."""
+    """How files of one format are checked, scanned and read: a frozen strategy."""
 
     def check(self, file: TableFile, wanted: Wanted) -> None:
-        """Look whether a file is what its ending says and has the columns, at the cost of its first block.
+        """Check that a file is what its ending says and has the columns, at the cost of reading its first block.
 
         Raises:
             UsageError: it is another kind of file, or lacks a column: the text lists the columns there are.
@@ -165,7 +165,7 @@ class TableFormat(Protocol):
         ...
 
     def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
-        """The rows of these parts, one after another, as they are; parts rise and do not overlap.
+        """The rows of these parts, one after another, as they are; parts are ascending and do not overlap.
 
         Raises:
             DataError: the file is gone, damaged, or not what was planned over.
@@ -174,7 +174,7 @@ class TableFormat(Protocol):
 
 
 class NamedFormat(TableFormat, Protocol):
-    """A format of files that are told by their endings; one file each, registered in `encore.tablefiles.formats`."""
+    """A format whose files are known by their endings; one module each, registered in `encore.tablefiles.formats`."""
 
     name: ClassVar[str]
     endings: ClassVar[tuple[str, ...]]

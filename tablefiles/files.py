@@ -19,7 +19,7 @@ from encore.tablefiles.text_options import PLAIN_TEXT, UTF_8, TextOptions
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 """Ending → codec, as pyarrow names it; members and frames that follow one another are one stream."""
 ARCHIVES = (".zip", ".xz", ".7z", ".tar", ".tgz", ".rar", ".z", ".br", ".snappy", ".lzma")
-"""Endings of what is not unpacked."""
+"""Endings of archives and compressions that are not supported."""
 READ_BYTES = 1 << 20
 """Bytes of a local file held and parsed at once: small beside a model, and no slower than more."""
 
@@ -33,10 +33,10 @@ class TableFile:
 
     Attributes:
         uri: absolute local path, or URL of an object.
-        format: ``parquet``, ``jsonl`` or ``csv``.
+        format: ``parquet``, ``arrow``, ``jsonl`` or ``csv``.
         bytes: size when it was listed.
         partitions: columns in the names of its folders: (name, value); see `encore.tablefiles.partitions`.
-        options: what is said of its text.
+        options: what the user says about its text.
         seen: what a scan found in the whole file that the reading of each part has to know (`KeyBlock.seen`).
     """
 
@@ -96,7 +96,7 @@ def open_input(file: TableFile) -> pa.NativeFile:
 
 
 def version_of(file: TableFile) -> str:
-    """What changes when a file of the same name and size is another one."""
+    """A text that changes when another file takes the place of one with the same name and size."""
     if is_url(file.uri):
         folder, _, name = file.uri.rpartition("/")
         found = obstore.head(Objects.open(folder).raw, name)

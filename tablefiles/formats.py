@@ -19,7 +19,7 @@ ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() fo
 """File name ending → format name."""
 
 _SELF_COMPRESSED = frozenset({"parquet", "arrow"})
-"""Formats that compress by themselves, inside; the readers of text unpack nothing else."""
+"""Formats with compression of their own; only text formats are decompressed as whole files."""
 
 
 def format_of(file: TableFile) -> TableFormat:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 NAMES_LISTED = 20
 NAME_LENGTH, NAME_WORDS = 40, 4
-"""What is longer reads like a text: the first row of a file without a header, or labels from a column of texts."""
+"""A longer name is probably a text: the first row of a file without a header, or labels from a column of texts."""
 
 
 def shown_name(name: str) -> str:

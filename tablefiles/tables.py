@@ -20,7 +20,7 @@ PART_ROWS = 1 << 16
 def read_table(file: TableFile, wanted: Wanted) -> Iterator[dict[str, pa.Array]]:
     """The wanted key, texts and labels of a file as large strings, some ten thousands of rows at a time.
 
-    It passes over the file twice, as encoding does, so that the same rows are read of it, or doubted.
+    It reads the file twice, as encoding does, so that it accepts and doubts the same rows.
 
     Raises:
         UsageError: the file is not what its ending says, or lacks a column.

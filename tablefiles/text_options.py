@@ -16,13 +16,13 @@ _NOT_TEXT = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_esc
 
 @dataclass(frozen=True)
 class TextOptions:
-    """What is said of JSON Lines and CSV files; Parquet and Arrow files need none of it.
+    """What the user says about JSON Lines and CSV files; Parquet and Arrow files need none of it.
 
     Attributes:
         encoding: a text codec of Python, by its canonical name.
         delimiter: what separates the cells of CSV: one ASCII character; None goes by the ending (comma, or tab).
-        escape: what makes a quote inside a quoted CSV cell part of it: ``"`` is RFC 4180's doubling alone, and
-            backslashes are data; another ASCII character escapes quotes and itself. None is doubling too, but a
+        escape: what makes a quote inside a quoted CSV cell part of it. ``"`` is RFC 4180's doubling alone, and
+            backslashes are data. Another ASCII character escapes quotes and itself. None is doubling too, but a
             backslash before a quote puts the row in doubt.
 
     Raises:
@@ -67,4 +67,4 @@ def _character(text: str, what: str, never: str) -> str:
 
 
 PLAIN_TEXT = TextOptions()
-"""Nothing is said."""
+"""The defaults: the user says nothing."""

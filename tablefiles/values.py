@@ -55,14 +55,14 @@ def byte_lengths(values: pa.Array) -> npt.NDArray[np.int64]:
         return byte_lengths(values.storage)
     if pa.types.is_dictionary(kind):
         places = values.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-        # A null has no place in the dictionary: −1, the last, stands for it.
+        # A null has no place in the dictionary: it gets −1, the last place, which holds the length 0.
         return np.asarray(np.append(byte_lengths(values.dictionary), 0)[places])
     if pa.types.is_run_end_encoded(kind):
         return byte_lengths(values.values)[_run_of_each(values)]
     if pa.types.is_null(kind):
         return np.zeros(len(values), np.int64)
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        # No kernel knows them; a view is 16 bytes, of which the first four are the length.
+        # No kernel supports views. A view is 16 bytes, of which the first four are the length.
         views = np.frombuffer(values.buffers()[1], np.int32).reshape(-1, 4)[values.offset :][: len(values)]
         return np.where(is_null(values), 0, views[:, 0]).astype(np.int64)
     return np.asarray(pc.binary_length(values).fill_null(0).to_numpy(zero_copy_only=False), np.int64)
@@ -122,7 +122,7 @@ def invalid_inside(column: pa.Array | pa.ChunkedArray) -> Mask:
 
 def _is_sound(values: pa.Array) -> bool:
     try:
-        # Of a slice, pyarrow looks at what lies beside it too.
+        # A copy, since pyarrow also checks what lies beside a slice.
         values.take(pa.array(np.arange(len(values)))).validate(full=True)
     except pa.ArrowInvalid:
         return False
@@ -130,7 +130,7 @@ def _is_sound(values: pa.Array) -> bool:
 
 
 def _invalid_rows(values: pa.Array, valid: Callable[[pa.Array], bool]) -> list[int]:
-    """Halves what is known to hold an invalid row until it is found: a few looks a row at fault, none at others."""
+    """Positions of invalid rows, found by halving: a few checks for each of them, none in parts that are sound."""
     found, pending = [], [(0, len(values))]
     while pending:
         start, stop = pending.pop()

@@ -23,14 +23,14 @@ from encore.tablefiles.values import as_bytes, byte_lengths
 FILE_MAGIC = b"ARROW1"
 FEATHER_1_MAGIC = b"FEA1"
 FILES_KEPT = 64
-"""Of a process: how many rows the record batches of so many files have."""
+"""Number of files whose batch lengths a process keeps in memory."""
 
 
 @dataclass(frozen=True)
 class ArrowFiles:
-    """Arrow IPC: types as in Parquet; a record batch is read as a whole, of the wanted columns.
+    """Arrow IPC: types as in Parquet. The wanted columns of a record batch are read as a whole.
 
-    The format has no checksums. What is read is seen to lie within its buffers, and that is all.
+    The format has no checksums. A read checks only that values lie within their buffers.
     """
 
     name: ClassVar[str] = "arrow"
@@ -50,7 +50,7 @@ class ArrowFiles:
         check_schema(file.uri, schema, wanted)
 
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
-        """See `TableFormat.scan`; reads the wanted columns, whose sizes no header tells."""
+        """See `TableFormat.scan`; reads the wanted columns, since no header tells their sizes."""
         for row, batch in _batches(file, wanted.names):
             sizes = np.cumsum(_value_bytes(batch, wanted.names))
             ends = np.append(np.flatnonzero(np.diff(sizes // FINE_BYTES)), batch.num_rows - 1) + 1
@@ -75,7 +75,7 @@ class ArrowFiles:
 
 
 def _batches(file: TableFile, names: tuple[str, ...], start: int = 0) -> NumberedBatches:
-    """Record batches, seen to be sound, from the one that holds a row; a stream's from its first."""
+    """Record batches, checked to be sound, from the one that holds row ``start``; a stream's from its first."""
     with damage_named(file), open_input(file) as stream:
         schema = _open(stream, None).schema
         stream.seek(0)
@@ -94,14 +94,14 @@ def _batches(file: TableFile, names: tuple[str, ...], start: int = 0) -> Numbere
 
 
 def _batch_rows(file: TableFile) -> tuple[int, ...]:
-    """Rows of each record batch; from memory where this process has seen the file before, as each unit of it asks."""
+    """Rows of each record batch; kept in memory, since each work unit of the file asks for them."""
     with damage_named(file):
         return _count_rows(file, version_of(file))
 
 
 @lru_cache(FILES_KEPT)
 def _count_rows(file: TableFile, version: str) -> tuple[int, ...]:
-    """Read off the column that is the least to read."""
+    """Read the batches of one column: a primitive one if there is one, since it is cheap to read."""
     del version
     with damage_named(file), open_input(file) as stream:
         fields = list(_open(stream, None).schema)
@@ -130,7 +130,7 @@ def _require_sound(batch: pa.RecordBatch) -> None:
 
 
 def _as_binary(column: pa.Array) -> pa.Array:
-    """Text as the bytes that it lies in: invalid UTF-8 is the fault of a row, not of the file."""
+    """Text as bytes: invalid UTF-8 is a fault of a row, not of the file."""
     if isinstance(column.type, pa.BaseExtensionType):
         return _as_binary(column.storage)
     if pa.types.is_dictionary(column.type):
@@ -141,7 +141,7 @@ def _as_binary(column: pa.Array) -> pa.Array:
 
 
 def _value_bytes(batch: pa.RecordBatch, names: Sequence[str]) -> Int64s:
-    """(n,) int64: bytes of the wanted values of each row; of nested ones the mean."""
+    """(n,) int64: bytes of the wanted values of each row; for nested values their mean."""
     total = np.zeros(batch.num_rows, np.int64)
     for name in names:
         column = batch[name]

@@ -19,7 +19,7 @@ from encore.tablefiles.files import TableFile
 from encore.tablefiles.values import MAX_VALUE_BYTES, as_bytes, byte_lengths
 
 NumberedBatches = Iterator[tuple[int, pa.RecordBatch]]
-"""Batches with the row number in the file of their first row, rising."""
+"""(row number of its first row in the file, batch) of each batch, in ascending order."""
 
 
 def read_parts(file: TableFile, batches: NumberedBatches, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
@@ -27,8 +27,8 @@ def read_parts(file: TableFile, batches: NumberedBatches, parts: Sequence[Part],
 
     Args:
         file: where they come from, for errors.
-        batches: those that hold the parts; no more are asked for than that takes.
-        parts: rising and apart.
+        batches: the file's batches; only as many are read as hold the parts.
+        parts: ascending, without overlap.
         wanted: the columns.
 
     Raises:
@@ -40,14 +40,14 @@ def read_parts(file: TableFile, batches: NumberedBatches, parts: Sequence[Part],
 
 
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
-"""What pyarrow raises over a damaged file; the last over names of columns."""
+"""What pyarrow raises for a damaged file; the last one for damaged names of columns."""
 
 NULLS_IN_FIXED_LISTS = "Expected all lists to be of size="
 
 
 @contextmanager
 def damage_named(file: TableFile) -> Iterator[None]:
-    """Make what pyarrow raises over a file an error that names it.
+    """Turn an exception of pyarrow into an error that names the file.
 
     Raises:
         UnreadableFile: the file is damaged.
@@ -95,7 +95,7 @@ class _Cursor:
 
 
 def as_rows(batch: pa.RecordBatch, first_row: int, wanted: Wanted) -> Rows:
-    """The rows of one batch; of a value that is too long, the row is a fault."""
+    """The rows of one batch; a row with a value that is too long is a fault."""
     rows = Rows(
         rows=np.arange(first_row, first_row + batch.num_rows),
         values={name: as_bytes(batch[name]) for name in wanted.plain},
@@ -136,7 +136,7 @@ def _others(batch: pa.RecordBatch, wanted: Wanted) -> pa.Table:
     others = {}
     for name in wanted.others:
         if pa.types.is_string(plain(batch.schema.field(name).type)):
-            # A cast to string would refuse the whole column for one invalid value: those are for validation to find.
+            # A cast to string would refuse the whole column for one invalid value. Validation finds such values later.
             others[name] = as_bytes(batch[name]).view(pa.large_string())
         else:
             others[name] = columns.plain(batch[name])

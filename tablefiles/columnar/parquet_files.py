@@ -63,7 +63,7 @@ class ParquetFiles:
 
 
 def _key_blocks(parquet: pq.ParquetFile, footer: Footer, group: int, key: str, sizes: GroupSizes) -> Iterator[KeyBlock]:
-    """Keys of a row group, cut where its sizes are told apart; rows are counted within the group."""
+    """Keys of a row group, one block for each stretch of ``sizes``; rows are counted within the group."""
     row = 0
     for batch in _batches(parquet, footer, group, (key,)):
         cuts = sizes.ends[(sizes.ends > row) & (sizes.ends < row + batch.num_rows)]
@@ -79,7 +79,7 @@ def _batches_of(
     parquet: pq.ParquetFile, footer: Footer, parts: Sequence[Part], names: tuple[str, ...]
 ) -> NumberedBatches:
     """Batches of the row groups that parts touch."""
-    # The plan makes units small where texts are large: a batch is not to hold more rows than the smallest.
+    # The plan makes units small where texts are large: no batch is to hold more rows than the smallest part.
     most = min(part.stop - part.start for part in parts)
     ends = np.cumsum(_group_rows(parquet))
     touched = {

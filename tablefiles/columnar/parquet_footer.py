@@ -1,4 +1,4 @@
-"""Parquet footers, read once a file; and what they say that pyarrow does not hand on."""
+"""Parquet footers, read once for each file, with facts that pyarrow does not hand on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from encore.featurestore.format import MAGIC, end_of, footer_of, parse_footer
 from encore.tablefiles.files import TableFile, open_input, version_of
 
 FOOTERS_KEPT = 64
-"""Of a process; most take up some kilobytes, those of many columns and row groups megabytes."""
+"""Number of footers that a process keeps. Most take up some kilobytes; those of many columns and row groups
+megabytes."""
 
 # Field numbers of parquet.thrift.
 ROW_GROUPS, COLUMNS, META_DATA, SIZE_STATISTICS, UNENCODED_BYTES = 4, 1, 3, 16, 1
@@ -35,7 +36,7 @@ class Footer:
 
 
 def read_footer(file: TableFile) -> Footer:
-    """The footer of a file that is there; from memory where this process has seen it before."""
+    """The footer of a file; from memory if this process has read it before."""
     return _footer(file, version_of(file))
 
 
@@ -48,7 +49,7 @@ def _footer(file: TableFile, version: str) -> Footer:
 
 def _parse(stream: pa.NativeFile) -> Footer:
     end = end_of(stream, stream.size())
-    # Before pyarrow looks at it: types that lie too deep in each other end the process.
+    # Check the footer before pyarrow does: types that are nested too deeply end the process.
     footer = parse_footer(footer_of(end))
     decoded = [[_decoded_bytes(chunk[META_DATA]) for chunk in group[COLUMNS]] for group in footer[ROW_GROUPS]]
     return Footer(pq.read_metadata(pa.BufferReader(MAGIC + end)), decoded)

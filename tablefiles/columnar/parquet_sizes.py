@@ -1,6 +1,6 @@
 """How many bytes the values of a Parquet row group take up once they are decoded.
 
-Encoded sizes do not tell: a dictionary repeats a text of 200 KB at two bits a row.
+Encoded sizes do not tell: a dictionary can repeat a text of 200 KB for two bits a row.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from encore.tablefiles.files import READ_BYTES
 from encore.tablefiles.values import byte_lengths
 
 COARSE_BYTES = 256 << 20
-"""Of a row group that decodes to less, it does not matter where in it the long values are: any part of it is small."""
+"""In a row group that decodes to less, it does not matter where the long values are: any part of it is small."""
 
 FINE_BYTES = 1 << 20
-"""Within a larger one, how many bytes are told apart."""
+"""Bytes of one stretch within a larger row group."""
 
 DICTIONARY_BYTES = 16 << 20
-"""Encoded bytes of a column chunk that may be read as a dictionary."""
+"""Maximum encoded bytes of a column chunk that is read as a dictionary."""
 
 FEW_ROWS = 64
-"""Rows that are decoded together where some may be large, and nothing tells which."""
+"""Rows that are decoded together if some may be large and nothing tells which."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class GroupSizes:
 
     @classmethod
     def even(cls, rows: int, size: int) -> GroupSizes:
-        """One stretch."""
+        """The sizes of a row group that is one stretch."""
         return cls(np.array([rows]), np.array([size]))
 
 
 def text_columns(footer: Footer, names: Sequence[str]) -> list[str]:
     """Columns of text that are read as dictionaries, so that no repeated value is decoded before it is needed.
 
-    Only where their chunks are small: pyarrow keeps the values of pages that are encoded as they are in one dictionary
-    that grows to the end of the chunk.
+    Only where their chunks are small: pyarrow collects the values of plainly encoded pages in one dictionary, which
+    grows until the end of the chunk.
     """
     groups = range(footer.metadata.num_row_groups)
     chunks = [(c, footer.decoded[group][at]) for group in groups for c, at in _chunks(footer.metadata, group, names)]
@@ -84,8 +84,8 @@ def group_sizes(
 ) -> GroupSizes:
     """Decoded bytes of these columns of a row group, all together.
 
-    The footer tells, where the group is not too large and its texts are encoded as they are or their size was noted.
-    Elsewhere the columns are read; ``dictionaries`` are those that ``parquet`` reads as such.
+    The footer tells, if the group is not too large, and if its texts are plainly encoded or their size was noted.
+    Otherwise the columns are read. ``dictionaries`` are the columns that ``parquet`` reads as dictionaries.
     """
     decoded = footer.decoded[group]
     rows = parquet.metadata.row_group(group).num_rows
@@ -103,12 +103,12 @@ def group_sizes(
     try:
         return _measured(parquet, group, texts, at_once, -(-rest // rows))
     except (pa.ArrowException, OSError):
-        # A damaged page: for the unit that meets it to report. Other units, and the plan, can do without.
+        # A page is damaged. The work unit that reads it reports it; other units and the plan do not need it.
         return GroupSizes.even(rows, known)
 
 
 def _measured(parquet: pq.ParquetFile, group: int, names: list[str], at_once: int, more: int) -> GroupSizes:
-    """Read the columns; every row has ``more`` bytes than they hold."""
+    """Sizes that are found by reading the columns; ``more`` bytes are added to every row."""
     ends: list[Int64s] = []
     sizes: list[Int64s] = []
     row = 0

@@ -16,7 +16,7 @@ LAYOUTS = {
 
 
 def check_schema(uri: str, schema: pa.Schema, wanted: Wanted) -> None:
-    """See that a file has the wanted columns, and that ids and texts are such.
+    """Check that a file has the wanted columns, and that ids, texts and labels have fitting types.
 
     Raises:
         UsageError: a column is missing, or holds something else.
@@ -49,6 +49,6 @@ def _require(uri: str, field: pa.Field, *, integers: bool, booleans: bool = Fals
     taken = is_text(kind) or (integers and pa.types.is_integer(kind)) or (booleans and pa.types.is_boolean(kind))
     if not taken:
         expected = "text or integers" if integers else "text"
-        # A pandas column of integers that lacks a value.
+        # pandas makes floats of a column of integers that lacks a value.
         expected += "; cast whole numbers to integers" if integers and pa.types.is_floating(kind) else ""
         raise UsageError(f"{uri}: column {field.name} holds {field.type}, expected {expected}")

@@ -1,4 +1,4 @@
-"""Cells of CSV records: by pyarrow, and one by one in the records that hold an escape, or what may be one."""
+"""Cells of CSV records: read by pyarrow, and one by one in records that hold an escape or a possible one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Cells:
         positions: (n,) int64: the records of the block that could be read.
         values: column name → (n,) large binary.
         faults: position and reason of each other record.
-        seen: what the block shows of the file's writer; see `csv_dialect`.
+        seen: what the block shows of the file's writer; see `encore.tablefiles.csv.dialect`.
     """
 
     positions: Int64s
@@ -93,7 +93,7 @@ def _reason(block: ByteBlock, position: int, header: Header) -> str:
 
 
 def _marked(block: ByteBlock, header: Header) -> Mask:
-    """(n,) bool: the records that hold an escape, or in a file of which nobody has said so, a backslash."""
+    """(n,) bool: the records that hold an escape; if the user has named none, those that hold a backslash."""
     found = np.zeros(len(block.spans.starts), bool)
     mark = header.dialect.mark
     if mark is None or bytes([mark]) not in block.data:
@@ -111,7 +111,8 @@ def _parse(block: ByteBlock, whole: Mask, header: Header, names: Sequence[str]) 
     data = block.data
     if not whole.all() or not block.spans.plain:
         data = b"\n".join(block.row_bytes(position) for position in np.flatnonzero(whole).tolist())
-    # Positions stand for names: other columns may share one. pyarrow skips a byte order mark, which here is data.
+    # Positions take the place of names: several columns may have one name. pyarrow skips a byte order mark, which here
+    # is data.
     labels = [str(position) for position in range(len(header.names))]
     wanted = [str(header.names.index(name)) for name in names]
     table = pacsv.read_csv(

@@ -41,7 +41,7 @@ class Dialect:
     Attributes:
         delimiter: one byte.
         escape: the byte that escapes quotes and itself inside quoted cells; None where quotes are only doubled.
-        strict: whether a backslash before a quote puts a record in doubt: nobody has said what escapes.
+        strict: whether a backslash before a quote puts a record in doubt, because the user has named no escape.
     """
 
     delimiter: int
@@ -58,7 +58,7 @@ class Dialect:
 
     @property
     def mark(self) -> int | None:
-        """The byte that records have to be looked at for: what escapes, or may."""
+        """The byte for which records are searched: the escape, or a possible one."""
         return BACKSLASH if self.strict else self.escape
 
     @cached_property

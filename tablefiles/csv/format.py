@@ -73,7 +73,7 @@ class CsvFiles:
 
 
 def ends_in_line_end(file: TableFile) -> bool:
-    """Whether the last record is ended: RFC 4180 does not ask for it, but a file that was cut need not show it else."""
+    """Whether the last record has a line end: RFC 4180 asks for none, but a file that was cut may show it only so."""
     last = b""
     with open_text(file) as stream:
         if not file.is_stream:
@@ -96,7 +96,7 @@ def _read_block(block: ByteBlock, header: Header, wanted: Wanted, seen: frozense
 
 
 def _refuse_other_dialect(file: TableFile, names: list[str]) -> None:
-    """Name what a header shows that lacks a column: another delimiter, or line ends that are none here."""
+    """Raise UsageError if a header that lacks a column shows another delimiter, or unknown line ends."""
     whole = names[0]
     for end, name in LINE_ENDS.items():
         if any(end in each for each in names):

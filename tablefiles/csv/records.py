@@ -1,11 +1,13 @@
 r"""Records of CSV, found in blocks of bytes: quotes and line ends after RFC 4180, or with an escape.
 
-pyarrow's CSV reader takes a cell such as ``"a"b``, and the lines between one quote too many and the next, for data.
-Here such a record is broken, and what may belong to it is in doubt: the lines up to the next quote that shows, by
-opening a cell or closing one, whether they lie inside quotes. Where they may, all of them are one fault, none is a row.
+pyarrow's CSV reader takes a cell such as ``"a"b`` for data, and also the lines between one quote too many and the next
+quote. Here such a record is broken, and the lines that may belong to it are in doubt. These are the lines up to the
+next quote that clearly opens or closes a cell, which shows whether they lie inside quotes. If they may, all of them are
+one fault, and none is a row.
 
-So it is with a record that can be read with ``\"`` for a quote inside a cell, as Spark writes it, where nobody has said
-what escapes. Where only RFC 4180's reading is well-formed, as after a path that ends in a backslash, that one holds.
+A record is also in doubt if it can be read with ``\"`` as a quote inside a cell, as Spark writes it, and the user has
+named no escape. If only RFC 4180's reading is well-formed, as after a path that ends in a backslash, that reading
+holds.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from encore.tablefiles.text import BYTE_ORDER_MARK, MAX_ROW_BYTES, RowSpans, Ski
 LF, CR = b"\n\r"
 
 BROKEN, ESCAPED = 0, -1
-"""In place of a number of cells: broken quotes; a backslash before a quote."""
+"""In place of a record's number of cells: its quotes are broken; a backslash stands before a quote."""
 
 _LINE_END = re.compile(rb"[\r\n]")
 _QUOTES = re.compile(rb'"+')
@@ -32,8 +34,8 @@ _MARKED = re.compile(rb"(?:\A|[\r\n])" + BYTE_ORDER_MARK)
 _MARKS = re.compile(b"(?:" + BYTE_ORDER_MARK + b")*")
 
 FEW_LINES, SOME_LINES, SHARE_OF_ROWS = 3, 10, 0.9
-"""So many lines with as many cells as the header are no text by chance: where nothing else is known, and against a
-quote that seems to close one."""
+"""This many lines with as many cells as the header are not text by chance. `FEW_LINES` is enough if nothing else is
+known, `SOME_LINES` is needed against what quotes say. The share of such lines must be `SHARE_OF_ROWS`."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class CsvRecords:
         quotes = self._unescaped(buffer, np.flatnonzero(buffer == QUOTE))
         if quotes is None or not self._regular(buffer, quotes, final):
             return self._split_slowly(data, final)
-        # A CR LF is two line ends with an empty record between them, which is none.
+        # A CR LF counts as two line ends, with an empty record between them that is dropped.
         ends = _outside(np.flatnonzero((buffer == LF) | (buffer == CR)), quotes)
         commas = _outside(np.flatnonzero(buffer == self.dialect.delimiter), quotes)
         if self.dialect.escape is not None and (buffer[ends[ends > 0] - 1] == self.dialect.escape).any():
@@ -167,7 +169,7 @@ class CsvRecords:
             at, cells = stop + 1, cells + 1
 
     def _reads_escaped(self, data: bytes, at: int, final: bool) -> bool | None:
-        """Whether a record is well-formed, too, if a backslash escapes the quotes in it."""
+        """Whether a record is also well-formed if a backslash escapes quotes in it; None if more has to be seen."""
         stop, cells, ended = self._readings[-1]._record(data, at)  # noqa: SLF001 (of its own class)
         if not ended and not final and len(data) - at <= MAX_ROW_BYTES:
             return None
@@ -181,7 +183,7 @@ class CsvRecords:
         return (stop - at - len(data[at:stop].rstrip(bytes([escape])))) % 2 == 1
 
     def _continues(self, data: bytes, cells: int, stop: int, final: bool) -> bool | None:
-        """Whether a record may go on behind that escape: with its next line it would have the cells it should have."""
+        """Whether a record may continue after an escaped line end: with its next line its number of cells is right."""
         following = next(iter(_lines(data, stop, len(data))), None)
         if following is None:
             return None if not final else False
@@ -191,7 +193,7 @@ class CsvRecords:
         return cells != self.columns or more == 1
 
     def _stays_open(self, data: bytes, at: int) -> bool:
-        """Whether so many rows follow a quote that nothing closes that nothing will."""
+        """Whether an open quote will never be closed, because so many lines after it are rows."""
         return len(data) - at > MAX_ROW_BYTES and self._are_rows(data, _after_line(data, at), None, SOME_LINES)
 
     def _resume(self, data: bytes, at: int, stop: int | None, final: bool) -> int | None:
@@ -213,7 +215,7 @@ class CsvRecords:
         return min(behind, len(data)) if closed or self._are_rows(data, behind, None, FEW_LINES) else len(data)
 
     def _least(self, data: bytes, at: int, stop: int | None, final: bool) -> int | None:
-        """Behind the line that a broken record begins in, and behind what it may be by either reading."""
+        """The end of the line in which a broken record begins, or of what it may be by either reading."""
         behind = _after_line(data, at) if stop is None else stop + 1
         for reading in self._readings[1:]:
             other, cells, ended = reading._record(data, at)  # noqa: SLF001 (of its own class)
@@ -301,7 +303,7 @@ class _SkipRecord:
             if closes and not self._quoted._is_escaped(data, run.start()) and self._quoted._is_end(data, run.end()):  # noqa: SLF001
                 behind = self._quoted._behind_cell(data, run.end(), final)  # noqa: SLF001
                 return (run.start(), False) if behind is None else (behind, True)
-        # A byte is left, for a quote that follows to be seen beside it.
+        # One byte is left: a quote that follows has to be seen together with it.
         return (len(data), True) if final else (max(len(data) - 1, 0), False)
 
 

@@ -110,7 +110,7 @@ def _read_block(block: ByteBlock, wanted: Wanted) -> Rows:
 
 
 def _refuse_other_lines(file: TableFile, head: bytes) -> None:
-    """Objects that another line end than LF parts, where the first two show it."""
+    """Raise UsageError if another line end than LF separates the first two objects."""
     text = head.decode(errors="replace").lstrip("\ufeff \t\r\n")
     try:
         behind = text[json.JSONDecoder().raw_decode(text)[1] :]

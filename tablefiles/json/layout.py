@@ -116,7 +116,7 @@ class ObjectRows:
         return _spans(rows, line), min(at, len(data))
 
     def _object(self, data: bytes, text: str, start: int, end: int, final: bool) -> int | None:
-        """Where an object that its line does not end stops: 0 if with that line, None if more has to be seen."""
+        """The stop of an object that goes beyond its line; 0 if it ends with the line, None if more has to be seen."""
         complete, stop = _scan(text, start)
         if complete:
             return stop if stop > end else 0
@@ -206,7 +206,7 @@ class _SkipLines:
         match = self._following.search(data)
         used = len(data) if match is None else match.end()
         if match is None and not final:
-            # What is looked for may have begun.
+            # The pattern may begin in the last bytes.
             last = data.rfind(b"\n", max(0, len(data) - _INDENT_BYTES))
             used = last if last >= 0 else used
         self._lines += data.count(b"\n", 0, used)

@@ -19,7 +19,7 @@ from encore.tablefiles.values import as_bytes
 
 LF, CR, OPEN, CLOSE, BRACKET, END_BRACKET = b"\n\r{}[]"
 MAX_DEPTH = 1000
-"""Objects and arrays within one another; pyarrow's parser overruns its stack where there are some ten thousands."""
+"""Maximum depth of objects and arrays: pyarrow's parser overruns its stack at some ten thousand levels."""
 JSON_SPACE = b" \t\r\n"
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -89,7 +89,7 @@ def parse_rows(
 ) -> JsonRows:
     """Read some columns of a block.
 
-    Of a key that an object repeats the last value counts.
+    If an object repeats a key, the last value counts.
 
     Args:
         block: whole rows.
@@ -126,7 +126,7 @@ def parse_line(line: bytes, key: str, names: tuple[str, ...]) -> dict[str, Any] 
 
 
 def _all_objects(block: ByteBlock) -> bool:
-    """Whether every row has an object's braces: pyarrow would take two halves of one for one."""
+    """Whether every row has an object's braces: pyarrow would join two halves into one object."""
     buffer = np.frombuffer(block.data, np.uint8)
     opened, closed = buffer[block.spans.starts] == OPEN, buffer[block.spans.stops - 1] == CLOSE
     return bool(opened.all() and closed.all())

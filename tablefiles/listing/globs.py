@@ -1,4 +1,4 @@
-"""What a glob matches: it passes over what a folder that is named would, unless the pattern names that itself."""
+"""What a glob matches: it skips what the listing of a folder skips, unless the pattern names that itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PathPart(NamedTuple):
 
     Attributes:
         name: its name.
-        passed_over: whether a folder that is named leaves it out: it is bookkeeping, or something that Encore wrote.
+        passed_over: whether the listing of a folder skips it: it is bookkeeping, or something that Encore wrote.
     """
 
     name: str
@@ -28,8 +28,8 @@ class PathPart(NamedTuple):
 def matches(parts: Sequence[PathPart], pattern: Sequence[str]) -> bool:
     """Whether the parts of a path match those of a glob; ``**`` stands for any number of parts.
 
-    As in a shell with its leading dots, a part that is passed over is matched by its own name, or by one that begins
-    with the same sign (``.*``, ``_tmp-*``), and never by ``**``.
+    A part that is passed over is matched only by its own name, or by a pattern that begins with the same character
+    (``.*``, ``_tmp-*``), and never by ``**``. A shell treats leading dots in the same way.
     """
     if not pattern:
         return not parts
@@ -50,5 +50,5 @@ def absolute(pattern: str) -> Path:
 
 
 def hint(pattern: str) -> str:
-    """What a message adds about a glob that matches nothing: how a name is written that is none."""
+    """The advice about a glob that matches nothing: how to write a name that is not a glob."""
     return "; where a name holds a [, write [[] for it" if "[" in pattern else ""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from encore.tablefiles.files import TableFile
 
 HIDDEN = (".", "_")
-"""What begins so in a folder is bookkeeping (``_SUCCESS``, ``.crc``), as in Arrow's and Spark's data sets."""
+"""A name in a folder that begins like this is bookkeeping (``_SUCCESS``, ``.crc``), as in Arrow's and Spark's data
+sets."""
 
 BOOKKEEPING = frozenset({"dataset_info.json", "dataset_dict.json"})
 """What the Hugging Face ``datasets`` library writes beside its files: it describes rows and holds none."""
 STATE = "state.json"
-"""The same, where it lies beside these; elsewhere it may be anybody's."""
+"""Another such file, but only beside one of those; elsewhere it may be a user's."""
 
 OWN_FOLDERS: dict[frozenset[str], str] = {
     frozenset({"store.json", "manifests"}): "a feature store",
@@ -45,8 +46,8 @@ class Listing:
 
     Attributes:
         files: what is read, sorted by uri.
-        unread: what is not, and may hold rows all the same, sorted by uri. Bookkeeping and what Encore wrote itself
-            (`OWN_FOLDERS`) is neither here nor there.
+        unread: what is not read but may hold rows, sorted by uri. Bookkeeping and what Encore wrote itself
+            (`OWN_FOLDERS`) are in neither list.
     """
 
     files: tuple[TableFile, ...]
@@ -60,7 +61,7 @@ class FoundFile:
     Attributes:
         uri: absolute path or URL.
         bytes: its size.
-        folder: path of its folder below the input, or as it was named: where partitions are looked for.
+        folder: path of its folder below the input, or as the user named it; partitions are looked for in it.
     """
 
     uri: str

@@ -28,7 +28,7 @@ def list_local(text: str) -> list[FoundFile | Unread]:
     """What a file name, a folder or a glob stands for; paths are absolute, and links are followed but not resolved.
 
     Raises:
-        UsageError: there is no such file, or it is none that can be read; the text lists what is there.
+        UsageError: there is no such file, or it cannot be read; the error lists what is there.
     """
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111  resolve() would follow links
     if _printable(str(path)) != str(path):
@@ -132,7 +132,7 @@ def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Fo
 
 
 def _kind(mode: int) -> str | None:
-    """What else than a file or a folder something is."""
+    """What something is that is neither a file nor a folder; None for a file or a folder."""
     return next((name for test, name in KINDS if test(mode)), None)
 
 

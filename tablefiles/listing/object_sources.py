@@ -60,7 +60,7 @@ def _in_folder(folder: str, below: list[Size]) -> Iterator[FoundFile | Unread]:
         if format_of_name(path) is None:
             yield Unread(uri, UNKNOWN_ENDING)
         elif not size:
-            # Among them the markers that some tools put for folders, whatever their name ends in.
+            # These include the markers that some tools write for folders, whatever their names end in.
             yield Unread(uri, EMPTY)
         else:
             yield FoundFile(uri, size, parent)
@@ -140,7 +140,7 @@ def _below(folder: str) -> tuple[list[Size], list[Unread]]:
 
 
 def _by_folders(raw: Any, prefix: str, uri: str) -> Iterator[Size | Unread]:
-    """The same folder by folder: one key that is no path (``a//b``, ``a/./b``) makes a whole listing fail."""
+    """As `_below`, folder by folder: one key that is no path (``a//b``, ``a/./b``) makes a whole listing fail."""
     try:
         level = obstore.list_with_delimiter(raw, prefix or None)
     except InvalidPathError as error:

@@ -42,15 +42,16 @@ def _parts(address: Address, *, links: bool) -> list[str]:
 def refuse_outputs_among_inputs(
     inputs: Sequence[str], outputs: Mapping[str, str | None], store: str | None = None
 ) -> None:
-    """See that no output is, or lies below, an input.
+    """Check that no output is, or lies below, an input.
 
     Args:
         inputs: files, folders and globs.
         outputs: option → file or folder that it names; None where it is not given.
-        store: a store may lie below an input, since listing leaves stores out; it may be none, or lie above one.
+        store: a store may lie below an input, since listing leaves stores out. It must not be an input or lie above
+            one.
 
     Raises:
-        UsageError: an output lies among the inputs.
+        UsageError: an output lies among the inputs, or an input in the store.
     """
     for option, output in outputs.items():
         for text in inputs:

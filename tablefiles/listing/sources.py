@@ -35,15 +35,15 @@ def find_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> tupl
 def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> Listing:
     """What files, folders and globs stand for.
 
-    Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). Of a folder the files with a
-    known ending count, at any depth; a file that is named, or matched by a glob, must have one. A glob passes over what
-    a folder passes over (`encore.tablefiles.listing.globs`). A file named twice, or by a link, counts once. Columns
-    may stand in the names of folders (``section=sport/``): below a folder that is named, or in the path of a file that
-    is. Empty files hold no rows; a night that brings nothing is no error.
+    Inputs are local paths or URLs of object storage (``s3://``, ``gs://``, ``az://``). A folder stands for its files
+    with a known ending, at any depth. A file that is named, or matched by a glob, must have a known ending. A glob
+    skips what the listing of a folder skips (`encore.tablefiles.listing.globs`). A file that is named twice, or by a
+    link, counts once. Columns may stand in the names of folders (``section=sport/``): below a folder that is named, or
+    in the path of a file that is named. Empty files hold no rows and are no error.
 
     Args:
-        inputs: names, or one.
-        options: what is said of the text in them.
+        inputs: names, or a single one.
+        options: what the user says about the text in them.
 
     Raises:
         UsageError: nothing is there, or an ending is unknown; the text lists what is there.
@@ -55,7 +55,8 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
         raise UsageError("an input is an empty name, as of a shell variable that is not set; name a file or directory")
     files: dict[str, TableFile] = {}
     unread: dict[str, Unread] = {}
-    # The longest path of folders first: a file that is named with its folders and found below one keeps its columns.
+    # The longest path of folders comes first: a file that is both named with its folders and found below one keeps its
+    # columns.
     found = [it for text in inputs for it in _list(text)]
     for it in sorted(found, key=lambda it: (it.uri, -len(it.folder) if isinstance(it, FoundFile) else 0)):
         if isinstance(it, Unread):

@@ -14,7 +14,7 @@ from encore.tablefiles.files import TableFile, bytes_at_once
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK, TextStream
 
 MAX_ROW_BYTES = 64 << 20
-"""A longer row is not read: it is one fault, and reading goes on behind it."""
+"""A longer row is not read: it is one fault, and reading continues after it."""
 
 TOO_LONG = f"row over {MAX_ROW_BYTES >> 20} MiB"
 
@@ -123,7 +123,7 @@ def read_blocks(
         splitter: finds the rows of the format.
         at_once: bytes read at once; `bytes_at_once` unless given.
 
-    A row that begins before the stop is read to its end, and what shows where that is as well.
+    A row that begins before the stop is read to its end, with the bytes that show where it ends.
 
     Raises:
         DataError: the file cannot be read, or has changed.
@@ -134,8 +134,8 @@ def read_blocks(
     skip: Skip | None = None
     stream.seek(start)
     while not final and (at < stop or (rest and at - len(rest) < stop)):
-        # Twice as much of a long row each time: it is looked through from its beginning. Behind the stop as much is
-        # read as it takes to find where the last row ends, just as when all of the file was read.
+        # Each read doubles what is held of a long row, since the row is searched from its beginning each time. After
+        # the stop, as much is read as is needed to find the end of the last row, just as if the whole file were read.
         wanted = min(max(size, len(rest)), (min(stop, stream.size) if at < stop else stream.size) - at)
         piece = stream.read(wanted)
         at += len(piece)
@@ -183,7 +183,7 @@ def data_start(head: bytes) -> int:
 
 
 def _without_long_rows(block: ByteBlock) -> Iterator[ByteBlock]:
-    """A block, its rows over the limit by themselves: whether a row is one must not depend on how the bytes arrived."""
+    """A block, with each row over the limit by itself: whether a row is one must not depend on how bytes arrive."""
     spans = block.spans
     long = np.flatnonzero(spans.stops - spans.starts > MAX_ROW_BYTES).tolist()
     if not long:

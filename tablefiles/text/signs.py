@@ -9,7 +9,7 @@ from encore.tablefiles.text.streams import open_text
 HEAD_BYTES = 64 << 10
 """How much of a file is looked at before any of it is parsed."""
 LINE_ENDS = {"\u2028": "U+2028", "\u2029": "U+2029", "\x85": "NEL (U+0085)"}
-"""What ends lines elsewhere, and is text here → its name."""
+"""Line ends of other systems, which are text here → their names."""
 
 _PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2", b"\x04\x22\x4d\x18": ".lz4"}
 _SKIPPABLE_ZSTD = b"\x2a\x4d\x18"
@@ -51,7 +51,7 @@ def read_head(file: TableFile) -> bytes:
 
 
 def first_bytes(file: TableFile) -> bytes:
-    """The same without a look at what they are."""
+    """As `read_head`, without a check of what the bytes are."""
     with open_text(file, HEAD_BYTES) as stream:
         return stream.read(HEAD_BYTES)
 
@@ -79,7 +79,7 @@ def _ending(file: TableFile, packed: str) -> str:
 
 
 def _refuse_encoding(file: TableFile, head: bytes) -> None:
-    """UTF-16 and UTF-32 by their byte order marks, or by the zeros that ASCII in them has."""
+    """Raise UsageError for UTF-16 and UTF-32, known by their byte order marks, or by the zeros beside ASCII."""
     found = next((name for sign, name in _MARKS.items() if head.startswith(sign)), None)
     if found is None and b"\0" in head[:4]:
         found = _ZEROS.get(bytes(head[:4]).translate(_NONZERO))

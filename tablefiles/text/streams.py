@@ -20,7 +20,7 @@ _INVALID = "tablefiles.invalid"
 
 
 def _as_invalid_utf8(error: UnicodeError) -> tuple[str, int]:
-    """One byte that is no UTF-8 stands for bytes that are no text: validation then finds the rows they are in."""
+    """Replace bytes that are not text by one byte of invalid UTF-8: validation then finds the rows they are in."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "\udcff", error.end
@@ -65,7 +65,7 @@ class TextStream:
         self._at -= len(data)
 
     def seek(self, offset: int) -> None:
-        """Go to an offset; of a stream to a later one only."""
+        """Go to an offset; in a stream, only to a later one."""
         if not self._file.is_stream:
             self._raw.seek(offset)
             self._at, self._unread = offset, b""
@@ -108,7 +108,7 @@ class TextStream:
 
 
 def _unpacking(file: TableFile, raw: pa.NativeFile, at_once: int) -> pa.NativeFile:
-    """Large pieces: of 64 KiB, which is what pyarrow asks for, each would be a request to object storage."""
+    """Read large pieces: pyarrow asks for 64 KiB at a time, and each would be a request to object storage."""
     return pa.CompressedInputStream(pa.BufferedInputStream(raw, at_once), file.codec)
 
 

@@ -30,7 +30,7 @@ def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
 
 
 def _is_listed_record(objects: Objects, entry: SegmentEntry) -> bool:
-    """Whether the record is the one that is to be listed, not a removal's tombstone, and its objects are there."""
+    """Whether the stored record is the one to list and not a tombstone, and its objects are there."""
     path = record_path(entry.segment)
     try:
         data = objects.get(path)

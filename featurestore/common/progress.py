@@ -9,4 +9,4 @@ ProgressCallback = Callable[[int, int], None]
 
 
 def silent(_done: int, _of: int) -> None:
-    """A `ProgressCallback` for when nobody watches."""
+    """A `ProgressCallback` that does nothing."""

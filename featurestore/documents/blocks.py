@@ -98,7 +98,7 @@ class FeatureBlock:
     def interleave(blocks: Sequence[FeatureBlock], places: Sequence[npt.NDArray[np.int64]]) -> FeatureBlock:
         """One block with document i of ``blocks[k]`` at ``places[k][i]``; the places are 0, 1, … in some order.
 
-        Beside the blocks it needs memory for the result, and no more. Raises ValueError for an empty list.
+        It needs memory for the blocks and the result only. Raises ValueError for an empty list.
         """
         if not blocks:
             raise ValueError("nothing to interleave: an empty block has no width")

@@ -155,7 +155,7 @@ def _joined_decimals(one: pa.DataType, other: pa.DataType) -> pa.DataType | None
 
 
 def _digits(value: pa.DataType) -> tuple[int, int]:
-    """Digits before and behind the point.
+    """Digits before and after the point.
 
     An integer counts as the longest integer type, so that the order of joining does not matter.
     """

@@ -1,8 +1,8 @@
 """Forgetting: after it, no object of a store holds a document that its newest snapshot does not.
 
 First `rewrite` leaves deleted rows out of the newest snapshot's segments, then `remove_forgotten` removes older
-snapshots and everything that only they needed, with attempts, dead letters and reports. Between the two, what follows
-the store, such as predictions, can still be told what became of which segment.
+snapshots and everything that only they needed, with attempts, dead letters and reports. Between the two steps, a caller
+can still update what depends on the store, such as predictions: it knows which segment became which.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ForgetReport:
         kept: numbers of the snapshots that stay, ascending.
         at_work: jobs that may be at work, the earliest first; what they began to write stays.
         removed: kind → objects of that kind.
-        staged: files of which a write was never finished.
+        staged: local files whose write was never finished.
         tags: tag → rows that it holds and that are gone from the newest snapshot.
         deleted_meanwhile: rows of the newest snapshot that were deleted since it was rewritten.
     """
@@ -171,7 +171,7 @@ def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
 
 
 def remove_temporary_files(objects: Objects, since: datetime, *, dry_run: bool) -> list[Path]:
-    """Remove local files that somebody began to write before any job that may be at work."""
+    """Remove unfinished local files that are older than every job that may be at work."""
     old = sorted(path for path, written in temporary_files(objects).items() if written < since)
     if not dry_run:
         for path in old:

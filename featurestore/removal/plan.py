@@ -89,7 +89,7 @@ class Inventory:
         Args:
             kept: numbers of the snapshots that stay.
             live: what these need.
-            before: segments and attempts of which anything was written at this time or later stay.
+            before: segments and attempts stay if any of their objects was written at this time or later.
             lists_before: the same limit for lists and deletion vectors, which name no document.
         """
         segments = {

@@ -26,7 +26,7 @@ def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:
 
 def _rows_gone(newest: Store, snapshot: Store) -> int:
     """Rows of a snapshot's segments that are not live in the newest one."""
-    # A segment that both list, and of which nothing was deleted, needs no look.
+    # A segment that both snapshots list, without deleted rows, needs no look.
     whole = {(entry.segment, entry.attempt) for entry in newest.entries if not entry.deleted}
     others = [entry for entry in snapshot.entries if (entry.segment, entry.attempt) not in whole]
 

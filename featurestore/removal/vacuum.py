@@ -92,7 +92,7 @@ def vacuum(
         UsageError: there is no store, or a limit is negative.
         StoreError: a kept snapshot's manifest or list is missing or damaged, or a link lies in the store; nothing is
             removed.
-        CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
+        CommitConflict: other writers were first too many times in a row; the next vacuum continues.
     """
     # The file is read, not only looked for: this release does not know what a newer format needs.
     if read_spec(objects) is None:

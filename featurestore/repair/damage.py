@@ -69,7 +69,7 @@ class Damage:
 
     @cached_property
     def segments(self) -> frozenset[str]:
-        """Ids of segments of which some object is damaged."""
+        """Ids of segments with a damaged object."""
         return frozenset(self._named(SEGMENT))
 
     @cached_property

@@ -99,7 +99,7 @@ def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Prog
     Args:
         objects: of the store.
         store_id: the store's id as its predictions folders give it; needed if `store.json` is damaged.
-        progress: told about each segment that is checked.
+        progress: called after each segment that is checked.
 
     Raises:
         UsageError: there is no store here.

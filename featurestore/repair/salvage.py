@@ -59,7 +59,7 @@ def find_salvage(store: Store, wanted: pa.Table) -> Salvage:
         wanted: ``key_hash`` and ``text_digest`` of the corpus's documents; no key comes twice.
 
     Raises:
-        StoreError: storage does not let a segment be read, so that nobody knows whether it is damaged.
+        StoreError: storage does not let a segment be read, so that it is unknown whether it is damaged.
     """
     spec = store.spec.fingerprint
     places = store.keys.find(wanted["key_hash"])

@@ -17,7 +17,7 @@ from encore.featurestore.storage import Objects
 
 
 def sound_spec(objects: Objects) -> FeatureSpec | None:
-    """The spec in `store.json`; None where it is damaged, or gone from beside manifests.
+    """The spec in `store.json`; None if it is damaged, or missing although there are manifests.
 
     Raises:
         StoreError: it is of a newer format.

@@ -49,9 +49,9 @@ def copy_store(
 
     Args:
         source: URI of the store.
-        destination: URI of the copy; nobody else may be writing to it.
+        destination: URI of the copy; no other process may write to it meanwhile.
         snapshot: number or tag of the newest snapshot that the copy is to have; the store's own unless given.
-        progress: told about each segment that is there.
+        progress: called after each segment that is copied or was there.
 
     Raises:
         UsageError: no store, no such snapshot, or the destination holds something else.

@@ -1,4 +1,4 @@
-"""One segment out of several: packed rows are copied as they are, those of deleted documents left out."""
+"""One segment out of several: packed rows are copied as they are; rows of deleted documents are left out."""
 
 from __future__ import annotations
 

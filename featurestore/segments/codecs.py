@@ -98,7 +98,7 @@ def _zstd_size(data: Bytes) -> int | None:
         return None
     descriptor = int(data[4])
     single_segment = bool(descriptor & 0x20)
-    # Behind the descriptor: window (1 byte, unless the segment is single), dictionary (0, 1, 2 or 4), content size.
+    # After the descriptor: window (1 byte, unless the segment is single), dictionary (0, 1, 2 or 4), content size.
     start = 5 + (not single_segment) + (0, 1, 2, 4)[descriptor & 3]
     length = (int(single_segment), 2, 4, 8)[descriptor >> 6]
     if not length or len(data) < start + length:

@@ -44,7 +44,7 @@ def read_deletions(
         documents: number of the segment's documents, if positions are to be checked against it.
 
     Raises:
-        StoreError: the vector is missing, damaged, or not the one that its name says.
+        StoreError: the vector is missing or damaged, or its bytes do not match its name.
     """
     if digest is None:
         return np.empty(0, np.int64)

@@ -61,7 +61,7 @@ class IndexFile:
         for field in INDEX_SCHEMA:
             if columns is None or field.name in columns:
                 self._require_own(field, table)
-        # A store may come from anybody, and there are types of which pyarrow cannot even take rows.
+        # A store may come from anybody, and pyarrow cannot even take rows of some types.
         for place, name in enumerate(table.column_names):
             if name not in INDEX_SCHEMA.names:
                 table = table.set_column(place, name, self._plain(table[name]))
@@ -194,7 +194,7 @@ class SegmentReader:
         return {stored.path: stored for stored in self.record.objects}
 
     def _verified(self, path: str) -> bytes:
-        """An object of the segment whose bytes are those that its record vouches for."""
+        """An object of the segment, compared with the checksum in the completion record."""
         known = self._recorded.get(path)
         whole = f"{self._folder}/{path}"
         try:

@@ -27,7 +27,7 @@ class OpenSegment:
         reader: reads them.
         offsets: (documents + 1,) int64: where each document's rows begin and end.
         deleted: positions of deleted documents, sorted.
-        columns: those that its index is read with; None for all, kept corpus columns among them.
+        columns: columns of the index to read; None for all, kept corpus columns among them.
     """
 
     reader: SegmentReader

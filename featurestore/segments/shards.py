@@ -25,7 +25,7 @@ from encore.featurestore.storage import Objects
 PIECE_BYTES = 4 << 20
 """Maximum stored bytes of one request; a shard that is not larger is read as a whole, with its index."""
 CRC_BYTES = 4
-"""Bytes of the crc32c behind each chunk and behind the index."""
+"""Bytes of the crc32c after each chunk and after the index."""
 TYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float16": np.dtype("<f2"), "int64": np.dtype("<i8")}
 """Types of numbers in a store, by Zarr's names."""
 THREADS = 4
@@ -170,7 +170,7 @@ class Shard:
         return spans
 
     def _in_order(self, spans: npt.NDArray[np.int64]) -> bool:
-        """Whether plain chunks lie one behind the other, with nothing but the crc32c of each between them."""
+        """Whether the chunks are uncompressed and follow each other, with only the crc32c of each between them."""
         size = self.layout.chunk_bytes + CRC_BYTES
         in_order = [[at, at + size] for at in range(0, len(spans) * size, size)]
         return self.layout.codec == "none" and bool(spans.tolist() == in_order)
@@ -180,7 +180,7 @@ class Shard:
 
         Args:
             first: number of the first chunk.
-            last: number behind the last chunk.
+            last: number after the last chunk.
             start: row of the array that ``out`` begins with.
             out: takes the rows; it must have room for all of them, except those that only fill up the array's last
                 chunk.
@@ -266,7 +266,7 @@ class Shard:
         return values[:-CRC_BYTES]
 
     def _check(self, parts: Sequence[npt.NDArray[np.uint8]], stored: int) -> None:
-        """Raise StoreError unless this is the crc32c of the parts, one behind the other."""
+        """Raise StoreError unless this is the crc32c of the parts, one after the other."""
         computed = 0
         for part in parts:
             computed = CRC32C.checksum(_read_only(part), computed)

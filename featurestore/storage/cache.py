@@ -12,7 +12,7 @@ CACHE_BYTES = 64 << 20
 
 
 class CachedObjects(Objects):
-    """The same objects, those of segments, lists and deletion vectors held in memory once they were read.
+    """The same objects; those of segments, lists and deletion vectors stay in memory after the first read.
 
     A commit that lost against another one looks at everything that was committed since its base. If it read all of that
     at each try, each try would take longer than the last. A writer that is behind would then never win against writers

@@ -37,7 +37,7 @@ LEFT_EMPTY = "empty: its writer was stopped, or is at work; if no job is, remove
 
 
 def put_file(path: Path, data: bytes | memoryview, *, synced: bool = False) -> None:
-    """Write a file over whatever was there, with the folders above it; nobody ever reads a part of it.
+    """Write a file over whatever was there, with the folders above it; a reader never sees a part of it.
 
     Args:
         path: of the file.
@@ -59,7 +59,7 @@ def put_file(path: Path, data: bytes | memoryview, *, synced: bool = False) -> N
 def create_file(path: Path, data: bytes, *, synced: bool = False) -> bool:
     """Write a file, and the folders above it, unless there is one; returns whether this call wrote it.
 
-    Nobody ever reads a part of it: it is there whole, or (without links and such renames) empty for a moment.
+    A reader never sees a part of it: it is there whole, or (without links and such renames) empty for a moment.
 
     Args:
         path: of the file.

@@ -165,7 +165,7 @@ class Objects:
         Args:
             path: of the object.
             data: its content.
-            lasting: whether a barrier is to wait for it; what nobody reads after a power cut need not last.
+            lasting: whether a barrier is to wait for it; an object that is not read after a power cut need not last.
         """
         self._require_inside(path)
         with _naming(self.name(path)), self._writing():
@@ -179,7 +179,7 @@ class Objects:
             self._again(lambda: self._put(path, file))
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write an object over one that is needed: a power cut before the next `barrier` leaves one of the two."""
+        """Replace an object that is needed: a power cut before the next `barrier` leaves one of the two."""
         if self.unsynced is None:
             self.put(path, data)
             return
@@ -237,7 +237,7 @@ class Objects:
             yield Listed(entry["path"], entry["size"], entry["last_modified"])
 
     def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
-        """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort behind it."""
+        """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort after it."""
         for entry in self._entries(prefix, after):
             yield entry["path"], entry["size"]
 

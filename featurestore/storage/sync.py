@@ -119,7 +119,7 @@ class Unsynced:
         """Return when all files and names are on the disk, also those that another thread has begun to sync.
 
         Args:
-            also: files that somebody else wrote.
+            also: files that another process may have written.
 
         Raises:
             StoreError: some of it may be lost. Later calls raise this again: a system that failed to write forgets that

@@ -10,7 +10,7 @@ from encore.featurestore.format import is_emptied
 from encore.featurestore.storage import LINK_ADVICE, Objects
 
 UNREAD = "see that storage lets it be read"
-"""What to do about an object that storage refuses: nobody knows whether it is damaged."""
+"""What to do about an object that storage refuses: it is unknown whether it is damaged."""
 
 
 @dataclass(frozen=True)
@@ -135,5 +135,5 @@ class Audit:
 
 
 def _unnamed(error: StoreError, name: str) -> str:
-    """The message without what a finding says elsewhere: the object before it, and the action behind it."""
+    """The message without what a finding says elsewhere: the object before it, and the action after it."""
     return str(error).removeprefix(f"{name}: ").removesuffix(f"; {RESTORE}").splitlines()[0]

@@ -68,7 +68,7 @@ def _index_problem(index: pa.Table) -> str | None:
 
 
 def _check_deletions(audit: Audit, entry: SegmentEntry) -> npt.NDArray[np.int64] | None:
-    """Positions that a deletion vector takes away; None, and a finding, where it cannot be told."""
+    """Positions that a deletion vector takes away; None, and a finding, if they are unknown."""
     if entry.deletions is None:
         if entry.deleted:
             listed = f"is listed with {entry.deleted} documents deleted and no deletion vector"

@@ -36,8 +36,8 @@ class Verification:
         objects: objects looked at.
         bytes: bytes of these.
         read_bytes: bytes that were read and compared.
-        unreferenced: objects that no kept snapshot needs, runs left out; None where that cannot be told: of
-            one snapshot alone, or of a damaged store.
+        unreferenced: objects that no kept snapshot needs, runs left out; None where that is unknown: of one snapshot
+            alone, or of a damaged store.
         findings: what is wrong, sorted by object.
     """
 
@@ -64,7 +64,7 @@ def verify(
         uri: of the store.
         snapshot: number or tag of the one to check; all of them unless given.
         deep: read every object in full, compare it with its checksum, and decode every chunk.
-        progress: told about each segment that is done.
+        progress: called after each segment that is checked.
 
     Raises:
         UsageError: there is no store, or no such snapshot.

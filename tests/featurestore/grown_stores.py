@@ -31,12 +31,12 @@ def grown(store: Store) -> Store:
 
 
 def paths(store: Store) -> set[str]:
-    """Objects of a store, but for emptied tombstones."""
+    """Objects of a store, without emptied tombstones."""
     return {path for path, size in store.objects.walk() if not is_emptied(path, size)}
 
 
 def age(store: Store, hours: float, *prefixes: str) -> None:
-    """Make the objects below some folders, or all, so many hours old."""
+    """Make the objects below some folders, or all objects, this many hours old."""
     then = time.time() - hours * 3600
     for path in paths(store):
         if path.startswith(prefixes or ("",)):

@@ -33,7 +33,7 @@ class SimulatedStorage(Objects):
 
     @contextmanager
     def stopping(self, writes: int | None) -> Iterator[None]:
-        """Let so many writes and removals through, of all threads together, and stop the job at the next; None never.
+        """Let this many writes and removals of all threads through, and stop the job at the next one; None: never.
 
         To stop before a read would be the same to the store as to stop before the write that follows it.
         """

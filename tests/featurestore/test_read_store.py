@@ -1,4 +1,4 @@
-"""Whoever asks for the newest snapshot gets it, though a vacuum removes the one that was the newest."""
+"""A reader of the newest snapshot gets the newest, even if a vacuum removes the one that was the newest before."""
 
 from __future__ import annotations
 

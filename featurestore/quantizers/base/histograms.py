@@ -11,7 +11,7 @@ BINS = 2048
 """Bins of a histogram: as many as PyTorch's HistogramObserver has."""
 
 VALUES_AT_ONCE = 2**22
-"""Bins of so many values are held at a time: 64 MiB, however large the batch."""
+"""Number of values whose bins are in memory at a time: 64 MiB, however large the batch."""
 
 
 class Histogram:

@@ -50,7 +50,7 @@ def unpack(
         return numbers if out is None else out.copy_(numbers)
     if out is None:
         out = torch.empty(*packed.shape[:-1], width)
-    # NumPy's look-up takes half the time of torch's. It would check every index if it were not told to clip them.
+    # NumPy's look-up takes half the time of torch's. With ``mode="clip"`` it does not check every index.
     table.take(codes, axis=0, mode="clip", out=out.numpy().reshape(*codes.shape, table.shape[1]))
     return out
 

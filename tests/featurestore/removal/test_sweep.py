@@ -72,7 +72,7 @@ def sound(store: Store, texts: dict[str, str], snapshot: int | str | None = None
 
 
 def vacuumed_and_made_again(store: Store) -> None:
-    """A vacuum takes a segment that nobody has listed, and a second copy of its job makes and lists it."""
+    """A vacuum takes a segment that is not listed, and a second copy of its job makes and lists it."""
     vacuum(store.objects)
     put(Store.open(store.uri), {"a": "1"})
 
@@ -218,7 +218,7 @@ def test_so_many_snapshots_are_kept_behind_a_gap_too(store: Store) -> None:
 
 
 def tag_late(store: Store, number: int) -> None:
-    """Tag a snapshot as somebody does who looked for it before it was taken, and is about to look again."""
+    """Tag a snapshot as a writer that looked for it before the removal took it, and is about to look again."""
     store.objects.create(tag_path("late"), seal({"format_version": 1, "snapshot": number, "created_at": "2026-01-01"}))
 
 

@@ -182,7 +182,7 @@ class TestAge:
         assert Store.open(busy.uri).digest() == digest
 
     def test_attempts_at_a_name_that_was_retired_go_however_young(self, store: Store) -> None:
-        """Nobody can finish them any more."""
+        """No job can finish these segments any more."""
         record = write(store, {"a": "1"})
         store.objects.replace(record_path(record.segment), EMPTIED)
         assert len(vacuum(store.objects).attempts) == len(record.objects)

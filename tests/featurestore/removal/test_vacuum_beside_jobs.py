@@ -27,7 +27,7 @@ from tests.featurestore.grown_stores import NOW, age, digests, needed, paths
 
 
 def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], object], times: int = 1) -> None:
-    """Let somebody act right before a step of a removal, which is told the path that it is about."""
+    """Run a function right before a step of a removal, with the path of that step."""
     go_on, left = getattr(sweep, step), [None] * times
 
     def raced(objects: Objects, path: str, *arguments: Any) -> Any:
@@ -47,7 +47,7 @@ def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> Non
 
 
 def add_tag_late(store: Store) -> None:
-    """Tag snapshot 2 as somebody does who looked for it before it was taken, and is about to look again."""
+    """Tag snapshot 2 as a writer that looked for it before the removal took it, and is about to look again."""
     store.objects.create("tags/late.json", seal({"format_version": 1, "snapshot": 2, "created_at": "2026-01-01"}))
 
 

@@ -1,4 +1,4 @@
-"""A block list that cannot be read is nobody's to guess."""
+"""Repair of a block list that cannot be read: its ids are never guessed."""
 
 from __future__ import annotations
 

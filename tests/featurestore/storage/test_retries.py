@@ -38,7 +38,7 @@ class Failing:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The longest that each pause may be; nobody waits."""
+    """The longest that each pause may be; the tests do not wait."""
     taken: list[float] = []
     monkeypatch.setattr("random.uniform", lambda _, longest: longest)
     monkeypatch.setattr(time, "sleep", taken.append)
@@ -104,7 +104,7 @@ class TestCreate:
     def test_one_writer_wins_whatever_is_lost(
         self, s3_bucket: str, s3_endpoint: str, through: pytest.MonkeyPatch
     ) -> None:
-        """A writer whose answer was lost finds its own bytes; nobody else's are under the name."""
+        """A writer whose answer was lost finds its own bytes under the name, and no other writer's."""
         with faulty_proxy(s3_endpoint, ["drops", "errors"], every=4, seed=1) as proxy:
             through.setenv("AWS_ENDPOINT", proxy.endpoint)
             objects = Objects.open(f"{s3_bucket}/store")

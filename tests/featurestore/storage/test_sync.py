@@ -170,7 +170,7 @@ def test_a_publish_syncs_all_that_was_written_before_the_manifest_has_its_name(
 
 
 def test_a_commit_syncs_the_records_of_other_processes_once(tmp_path: Path, events: list[str]) -> None:
-    """Whoever wrote one may have been stopped between its name and the sync of its folder."""
+    """The writer may have been stopped after it gave the file its name and before the sync of its folder."""
     spec = spec_of()
     record = write(Store.create(str(tmp_path / "root"), spec), {"a": "text", "b": "another"})
     path, manifest = f"sync root/segments/{record.segment}.json", "link root/manifests/{:020d}.json"

@@ -89,7 +89,7 @@ CASES = [(kind, change) for kind in KINDS for change in DAMAGES if (kind, change
 
 @pytest.fixture(autouse=True)
 def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty file is damage here, and not a name that somebody takes just now."""
+    """An empty file is damage here: no writer is taking the name at the same time."""
     monkeypatch.setattr(local_files, "PAUSE", 0)
 
 

@@ -10,7 +10,7 @@ NAME_LENGTH, NAME_WORDS = 40, 4
 
 
 def shown_name(name: str) -> str:
-    """The name of a column or a class for a message; of what is rather a text, which no message repeats, its length."""
+    """The name of a column or a class, for a message; only its length if it is probably a text."""
     short = len(name) <= NAME_LENGTH and len(name.split()) <= NAME_WORDS
     return name if short else f"({len(name):,} characters)"
 

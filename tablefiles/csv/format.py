@@ -30,7 +30,7 @@ class CsvFiles:
     endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
 
     def check(self, file: TableFile, wanted: Wanted) -> None:
-        """See `TableFormat.check`; a file without a line has no rows, and no columns to miss."""
+        """See `TableFormat.check`; an empty file has no rows, and no column of it can be missing."""
         read_head(file)
         header = read_header(file)
         if header is None:

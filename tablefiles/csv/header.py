@@ -23,7 +23,7 @@ class Header:
     Attributes:
         dialect: how the file is written.
         names: names of the columns.
-        stop: byte offset behind the header.
+        stop: byte offset after the header.
     """
 
     dialect: Dialect

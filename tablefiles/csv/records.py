@@ -51,7 +51,7 @@ class CsvRecords:
     columns: int = 0
 
     def split(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
-        """Whole records of a block; blank lines are none and take no number.
+        """Whole records of a block; blank lines are not records and take no number.
 
         Files that were joined have a byte order mark where one of them begins; it is no part of the record.
         """
@@ -164,7 +164,7 @@ class CsvRecords:
             if data[stop] in (LF, CR):
                 return stop, cells, True
             if data[stop] != delimiter:
-                # A quote that nothing closes yet, or something other than a delimiter behind a closing quote.
+                # A quote that nothing closes yet, or something other than a delimiter after a closing quote.
                 return len(data), 0, stop > at
             at, cells = stop + 1, cells + 1
 
@@ -197,7 +197,7 @@ class CsvRecords:
         return len(data) - at > MAX_ROW_BYTES and self._are_rows(data, _after_line(data, at), None, SOME_LINES)
 
     def _resume(self, data: bytes, at: int, stop: int | None, final: bool) -> int | None:
-        """Where a record can begin again behind a broken or doubtful one; None if more has to be seen."""
+        """Where a record can begin again after a broken or doubtful one; None if more has to be seen."""
         behind = self._least(data, at, stop, final)
         if behind is None:
             return None
@@ -236,7 +236,7 @@ class CsvRecords:
         return False, ends
 
     def _behind_cell(self, data: bytes, at: int, final: bool) -> int | None:
-        """Where a record can begin behind one whose cell ends here."""
+        """Where a record can begin after one whose cell ends here."""
         if at >= len(data) or data[at] != self.dialect.delimiter:
             return min(at + 1, len(data))
         stop, cells, ended = self._record(data, at + 1)

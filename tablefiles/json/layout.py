@@ -105,7 +105,7 @@ class ObjectRows:
                 rest = data.find(b"\n", stop)
                 rest = len(data) if rest < 0 else rest
                 following, lines = stop, data.count(b"\n", at, stop)
-                # Behind an object that ends within a line, the next one may begin.
+                # After an object that ends within a line, the next one may begin.
                 if not data[stop:rest].strip(JSON_SPACE):
                     if rest == len(data) and not final:
                         break
@@ -169,7 +169,7 @@ class ElementRows:
 
     def _element(self, data: bytes, text: str, start: int, final: bool) -> int | None:
         complete, stop = _scan(text, start)
-        # A number, or a word, may go on in the next bytes.
+        # A number, or a word, may continue in the next bytes.
         if complete and (data[stop - 1] in b'}"' or stop + _LITERAL_BYTES < len(data) or final):
             return stop
         if not final and (complete or _needs_more(text, stop)):

@@ -21,14 +21,14 @@ TOO_LONG = f"row over {MAX_ROW_BYTES >> 20} MiB"
 
 @dataclass(frozen=True)
 class RowSpans:
-    """Where the rows lie in a block of bytes; blank lines are none.
+    """Where the rows lie in a block of bytes; blank lines are not rows.
 
     Attributes:
         starts: (n,) int64.
         stops: (n,) int64: exclusive, without the line end.
         numbers: (n,) int64: row numbers, counted from the block's first.
         span: row numbers that the block uses up.
-        cells: (n,) int64: cells of each row, 0 or less where they cannot be told; None where rows have no cells.
+        cells: (n,) int64: cells of each row, 0 or less where the number is unknown; None where rows have no cells.
         plain: whether each row lies in one line, with nothing but white space around it.
     """
 
@@ -88,7 +88,7 @@ class Skip(Protocol):
     """What finds the end of a row that is too long to be held."""
 
     def find(self, data: bytes, final: bool) -> tuple[int, bool]:
-        """Look on in the bytes that follow: (how many are done with, whether a row can begin behind them)."""
+        """Look on in the bytes that follow: (how many are passed over, whether a row can begin after them)."""
         ...
 
     @property
@@ -105,7 +105,7 @@ class Splitter(Protocol):
         ...
 
     def skip(self, head: bytes) -> Skip:
-        """How to go on behind a row that begins with ``head`` and has no end within `MAX_ROW_BYTES`."""
+        """How to continue after a row that begins with ``head`` and has no end within `MAX_ROW_BYTES`."""
         ...
 
 
@@ -118,7 +118,7 @@ def read_blocks(
         stream: the file's text; it is left where the blocks end.
         file: the file.
         start: byte offset of the first row.
-        stop: byte offset behind the last row, or `TO_THE_END`.
+        stop: byte offset after the last row, or `TO_THE_END`.
         first_row: number of the first row.
         splitter: finds the rows of the format.
         at_once: bytes read at once; `bytes_at_once` unless given.
@@ -178,7 +178,7 @@ def _before(block: ByteBlock, stop: int) -> ByteBlock:
 
 
 def data_start(head: bytes) -> int:
-    """Byte offset behind a UTF-8 byte order mark, in a file that begins so."""
+    """Byte offset after a UTF-8 byte order mark, if a file begins with one; otherwise 0."""
     return len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
 
 

@@ -215,7 +215,10 @@ class CsvRecords:
         return min(behind, len(data)) if closed or self._are_rows(data, behind, None, FEW_LINES) else len(data)
 
     def _least(self, data: bytes, at: int, stop: int | None, final: bool) -> int | None:
-        """The end of the line in which a broken record begins, or of what it may be by either reading."""
+        """The end of a broken record's first line, or of the record by another reading if that is later.
+
+        None if more bytes have to be seen.
+        """
         behind = _after_line(data, at) if stop is None else stop + 1
         for reading in self._readings[1:]:
             other, cells, ended = reading._record(data, at)  # noqa: SLF001 (of its own class)

@@ -1,1 +1,1 @@
-"""Encore from Python: what `import encore` offers; the names are in `encore.__all__`."""
+"""Encore's Python interface: the names in `encore.__all__`."""

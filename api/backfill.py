@@ -33,25 +33,25 @@ def backfill(
 
     Args:
         store: a handle, at the snapshot that it shows, or a URI.
-        heads: one head or several, as they are or as the folders that they were saved to.
-        out: folder of predictions, made or brought up to date.
-        snapshot: number or tag of the snapshot to score; the newest, or the one that a handle shows, unless given.
+        heads: one head or several: `Head` objects, or the folders that they were saved to.
+        out: folder of predictions. It is made, or brought up to date.
+        snapshot: number or tag of the snapshot to score. If None, the one that a handle shows, or the newest.
         probabilities: keep every class's probability beside the label.
-        device: ``auto``, ``cpu`` or ``cuda``, which is an error where there is none.
-        dtype: what a GPU multiplies in: ``float32``, or ``float16``, which is faster and moves probabilities by some
-            0.001.
-        check: read every listed file of these heads as well, and score again what is damaged inside.
+        device: ``auto``, ``cpu`` or ``cuda``. ``cuda`` without a GPU is an error.
+        dtype: what a GPU multiplies in: ``float32`` or ``float16``. ``float16`` is faster, and changes probabilities
+            by some 0.001.
+        check: also read every listed file of these heads, and score again where one is damaged.
         beam_options: Beam's own options.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
     Returns:
-        The folder; its ``report`` says what this call did.
+        A handle of the folder. Its ``report`` says what this call did.
 
     Raises:
         SpecMismatch: a head was trained on other features than the store holds; nothing is scored.
-        UsageError: a head cannot be read, two are the same, the folder holds another store's predictions, or there is
-            no such device; nothing is scored.
-        JobError: the job failed, or segments of it did.
+        UsageError: a head cannot be read, two heads are the same, the folder holds another store's predictions, or
+            there is no such device; nothing is scored.
+        JobError: the job failed, or some of its segments did.
     """
     folder = several(out, "out")[0]
     request = BackfillRequest(

@@ -34,18 +34,18 @@ def derive(
         positions: ``tokens``, ``cls`` or ``mean``; as stored unless given.
         quantizer: ``float16``, ``uint8``, ``int4``, ``int2``, ``sign`` or ``sign-centred``; as stored unless given.
         codec: ``none``, ``zstd`` or ``blosc``: lossless codec under the quantizer; its own default unless given.
-        snapshot: number or tag of the snapshot of the source; the newest, or the one that a handle shows, unless given.
-        like: a store whose calibration is taken over, so that heads fit both.
+        snapshot: number or tag of the source's snapshot. If None, the one that a handle shows, or the newest.
+        like: a store whose calibration is used, so that the same heads fit both stores.
         beam_options: Beam's own options.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
     Returns:
-        The report: documents by what became of them, and bytes.
+        The report: numbers of documents (encoded, skipped and so on), and bytes.
 
     Raises:
         UsageError: the source does not hold what is asked for.
         SpecMismatch: the store is there and holds other features.
-        JobError: the job failed, or units of it did.
+        JobError: the job failed, or some of its units did.
     """
     request = DeriveRequest(
         source=uri_of(source),

@@ -51,49 +51,49 @@ def encode(
     """Encode a corpus into a store: what is stored already is skipped, and an interrupted run resumes.
 
     Args:
-        inputs: Parquet, Arrow, JSON or CSV: files, folders, globs or URLs; or tables in memory of pandas, Polars,
-            DuckDB, `datasets` or pyarrow. One, or a list of them. A table in memory is written to a temporary file for
-            as long as the job runs.
-        store: a folder or an ``s3://``, ``gs://`` or ``az://`` URL, made where there is none; or a handle, which then
-            shows what was encoded.
+        inputs: one input, or a list. An input is a file, folder, glob or URL of Parquet, Arrow, JSON or CSV, or a table
+            in memory of pandas, Polars, DuckDB, `datasets` or pyarrow. While the job runs, a table in memory lies in a
+            temporary file.
+        store: a folder or an ``s3://``, ``gs://`` or ``az://`` URL, which is made if it does not exist; or a handle,
+            which then shows the encoded documents.
         encoder: ``minilm``, a hub id, or a folder with safetensors.
-        layers: ``last``, ``layer:k``, ``mean:m`` or ``stack:m``; ``mean:16``, or of every layer where there are fewer,
-            unless given.
+        layers: ``last``, ``layer:k``, ``mean:m`` or ``stack:m``. If None, ``mean:16``, or the mean of all layers of an
+            encoder with fewer than 16.
         positions: ``tokens``, ``cls`` or ``mean``.
         quantizer: ``float16``, ``uint8``, ``int4``, ``int2``, ``sign`` or ``sign-centred``; ``uint8`` takes
             ``:per-tensor`` or ``:per-dimension``, and ``:min-max`` or ``:histogram``.
         max_length: tokens of a document; the encoder's own limit unless given.
         truncation_side: which end of a long text is cut, ``right`` or ``left``; the tokenizer's own unless given.
         special_tokens: whether the vectors of special tokens are stored.
-        device: ``auto``, ``cpu`` or ``cuda``, which is an error where there is none.
+        device: ``auto``, ``cpu`` or ``cuda``. ``cuda`` without a GPU is an error.
         dtype: ``float32``, ``bfloat16`` or ``float16``: what the encoder computes in.
         id_column: column of the document ids.
         text_column: column of the texts.
         pair_column: column of the second texts of pairs; null for a single text.
         encoding: of JSON and CSV files, as Python names it.
-        csv_delimiter: between the cells of CSV; a comma, or in ``.tsv`` files a tab, unless given.
-        csv_escape: what makes a quote part of a quoted CSV cell: a backslash, or a quote where quotes are doubled and
-            backslashes are data. Unless given, rows where it matters are rejected.
+        csv_delimiter: the character between CSV cells. If None, a comma, or a tab in ``.tsv`` files.
+        csv_escape: the character before a quote inside a quoted CSV cell: a backslash; or a quote, if quotes are
+            doubled and backslashes are data. If None, rows where this makes a difference are rejected.
         keep_columns: corpus columns to keep in the document index.
         codec: ``none``, ``zstd`` or ``blosc``: lossless codec under the quantizer; its own default unless given.
         unit_rows: rows of a work unit; by the size of the corpus unless given.
-        max_dead_letters: rejected documents that are tolerated, as a count (``25``) or a share (``0.01``); 0.01, or 10
-            where that is more, unless given.
+        max_dead_letters: the most rejected documents with which the job still commits, as a count (``25``) or a share
+            (``0.01``). If None, 0.01 of the documents or 10, whichever is more.
         dead_letters: folder that gets a copy of the dead letters (Parquet).
-        like: a store whose calibration is taken over, so that heads fit both.
+        like: a store whose calibration is used, so that the same heads fit both stores.
         prune: delete documents that have left the corpus.
-        max_pruned: documents that ``prune`` may delete, as a count or a share; 0.1 of those stored unless given. Over
-            it nothing is pruned.
+        max_pruned: the most documents that ``prune`` may delete, as a count or a share. If None, 0.1 of those stored.
+            If more have left, nothing is pruned.
         beam_options: Beam's own options, for example ``("--runner=FlinkRunner", "--flink_master=host:8081")``.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
     Returns:
-        The report: documents by what became of them, tokens, bytes, dead letters.
+        The report: numbers of documents (encoded, skipped and so on), tokens, bytes, dead letters.
 
     Raises:
         UsageError: the request cannot be carried out; no store has been made.
         SpecMismatch: the store is there and holds other features.
-        JobError: the job failed, or did not do all: units failed, or more documents were refused than may be.
+        JobError: the job failed or is incomplete: units failed, or there are more dead letters than allowed.
     """
     columns = CorpusColumns(id_column, text_column, pair_column, several(keep_columns, "keep columns"))
     here = RunnerChoice.of(beam_options, units=1).workers is not None

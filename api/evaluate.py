@@ -17,10 +17,10 @@ from encore.tablefiles import TextOptions
 
 
 class OfHeads(Protocol):
-    """Predictions of one head or several: `encore.Predictions` and `encore.Predicted`."""
+    """A protocol for predictions of one head or several: `encore.Predictions` and `encore.Predicted`."""
 
     def of_head(self, head: str | None) -> HeadPredictions:
-        """Those of one head, by its task, ``task@digest`` or folder; None where there is one alone."""
+        """The predictions of one head, by its task, ``task@digest`` or folder. None takes the only head."""
         ...
 
 
@@ -38,19 +38,19 @@ def evaluate(
     """Compare predictions with labels: accuracy, macro F1, MCC and confusion, with 95 % intervals.
 
     Args:
-        predictions: what `encore.backfill` or `encore.predict` gave, a folder that backfill wrote, or a file that
+        predictions: the result of `encore.backfill` or `encore.predict`, a folder that backfill wrote, or a file that
             ``encore predict`` wrote.
         labels: ids and labels: a Parquet, Arrow, JSON or CSV file, or a table in memory.
-        head: which head, where there are several: its task, ``task@digest``, the head, or its folder.
+        head: task, ``task@digest``, `Head` or folder of the head. Needed only if there are several heads.
         id_column: column of the document ids.
         label_column: column of the labels.
         encoding: of JSON and CSV files, as Python names it.
-        csv_delimiter: between the cells of CSV; a comma, or in ``.tsv`` files a tab, unless given.
-        csv_escape: what makes a quote part of a quoted CSV cell, as in `encore.encode`.
+        csv_delimiter: the character between CSV cells. If None, a comma, or a tab in ``.tsv`` files.
+        csv_escape: the character before a quote inside a quoted CSV cell, as in `encore.encode`.
 
     Raises:
-        UsageError: no predictions, no such column, or not exactly one head that is meant.
-        DataError: none of the labelled documents is predicted, or a label is no class of the head.
+        UsageError: no predictions, no such column, or not exactly one head matches.
+        DataError: none of the labelled documents has a prediction, or a label is not a class of the head.
         StoreError: a file is missing or damaged.
     """
     text = TextOptions(encoding, csv_delimiter, csv_escape)
@@ -62,7 +62,7 @@ def evaluate(
 
 
 def _found(predictions: OfHeads | str | PathLike[str], head: str | PathLike[str] | Head | None) -> HeadPredictions:
-    """The predictions of the one head that is meant, with what is known of it."""
+    """The predictions of the head that matches, with its classes and training documents."""
     name = head_name(head) if isinstance(head, Head) else None if head is None else str(several(head, "head")[0])
     if isinstance(predictions, (str, PathLike)):
         found = read_predictions(several(predictions, "predictions")[0], name)

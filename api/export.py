@@ -30,22 +30,22 @@ def export(
 ) -> Report:
     """Write one Parquet file of all documents with their kept columns, and each head's label, score and probabilities.
 
-    A row for each document of the snapshot, in its order; what a head has not scored yet is null.
+    There is a row for each document of the snapshot, in its order. A document that a head has not scored yet has null.
 
     Args:
-        predictions: what `encore.backfill` gave, or its folder.
+        predictions: the result of `encore.backfill`, or its folder.
         store: the store that was scored: a handle, at the snapshot that it shows, or a URI.
-        out: the file, whose name ends in ``.parquet``, on a disk or in object storage.
-        heads: whose predictions, as tasks, ``task@digest`` or heads; all unless given.
-        columns: kept corpus columns; all unless given, ``()`` for none.
-        snapshot: number or tag of the snapshot; the newest, or the one that a handle shows, unless given.
+        out: the file, on a disk or in object storage. Its name ends in ``.parquet``.
+        heads: the heads to export, as tasks, ``task@digest`` or `Head` objects. If empty, all.
+        columns: kept columns to export. If None, all; ``()`` for none.
+        snapshot: number or tag of the snapshot. If None, the one that a handle shows, or the newest.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
     Returns:
-        What is in the file, and of each head what is not.
+        A summary of the file, and for each head the documents without a prediction.
 
     Raises:
-        UsageError: no such store, folder, head or column, the predictions are another store's, or ``out`` cannot be
+        UsageError: no such store, folder, head or column; the predictions are another store's; or ``out`` cannot be
             written.
         StoreError: something stored is missing or damaged.
     """

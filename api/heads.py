@@ -1,4 +1,4 @@
-"""Heads as they are given to a job: trained ones, saved or not, and where saved ones lie."""
+"""Heads as arguments of a job: `Head` objects, or the folders of saved heads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from encore.featurestore.common import several
 from encore.heads.artefact import Head
 
 Heads = Head | str | PathLike[str] | Sequence[Head | str | PathLike[str]]
-"""One head or several, each as it is or as the folder that it was saved to."""
+"""One head or several: `Head` objects, or the folders that they were saved to."""
 
 
 def load_head(directory: str | PathLike[str]) -> Head:
@@ -19,12 +19,12 @@ def load_head(directory: str | PathLike[str]) -> Head:
         directory: its folder, on a disk or in object storage.
 
     Raises:
-        UsageError: no such folder, or one that is not a head.
+        UsageError: no such folder, or the folder is not a head.
         StoreError: a file is missing or damaged.
     """
     return Head.load(directory)
 
 
 def given_heads(heads: Heads) -> tuple[Head | str, ...]:
-    """One or several heads as a tuple, paths as their texts."""
+    """One or several heads as a tuple, with paths as strings."""
     return several(heads, "heads")

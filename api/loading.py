@@ -1,4 +1,4 @@
-"""Loads what a name of `encore` needs, without what a library remarks upon at its import."""
+"""Imports the module behind a name of `encore`, without the log messages of libraries at their import."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from importlib import import_module
 from types import ModuleType
 
 REMARKS = ("apitools not found", "Make sure that locally built Python SDK")
-"""Beam's remarks about what it does not find, which nobody asked it for."""
+"""Starts of Beam's remarks about optional packages that it did not find. They do not concern the user."""
 
 
 def load(module: str) -> ModuleType:
     """Import a module.
 
-    Beam logs its remarks to the root logger, and Python then sets up logging for a program that has not done so; tqdm,
-    which transformers brings, misses widgets in a notebook. All of it is kept from the user's output.
+    Beam logs remarks to the root logger. If a program has not set up logging, Python sets it up at that moment. tqdm,
+    which transformers imports, warns in a notebook without widgets. None of this appears in the user's output.
     """
     root, nothing = logging.getLogger(), logging.NullHandler()
     root.addHandler(nothing)

@@ -26,14 +26,14 @@ from encore.pipelines.registry.head_predictions import HeadPredictions, of_table
 from encore.tablefiles import TextOptions
 
 SHOWN = 10
-"""Predictions that a notebook shows."""
+"""The most predictions that a notebook shows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What heads say about new texts.
+    """Predictions of heads for new texts.
 
-    Data frames take it as a table: ``polars.DataFrame(predicted)``, ``predicted.to_arrow().to_pandas()``.
+    It converts to a data frame: ``polars.DataFrame(predicted)``, ``predicted.to_arrow().to_pandas()``.
 
     Attributes:
         table: a row for each text and head: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and
@@ -56,11 +56,11 @@ class Predicted:
         return self._summary().html()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The table, for whoever speaks Arrow's PyCapsule protocol."""
+        """The table, by Arrow's PyCapsule protocol."""
         return self.table.__arrow_c_stream__(requested_schema)
 
     def to_arrow(self, head: str | Head | None = None) -> pa.Table:
-        """The table, or the rows of one head: its task, ``task@digest``, or the head.
+        """The table, or the rows of one head, given by its task, ``task@digest``, or the `Head`.
 
         Raises:
             UsageError: no such head.
@@ -75,19 +75,19 @@ class Predicted:
         """Compare the predictions of one head with labels, as `encore.evaluate` does.
 
         Args:
-            head: its task, ``task@digest``, or the head; None where there is one alone.
+            head: its task, ``task@digest``, or the `Head`. None takes the only head.
             labels: ids and labels: a file, or a table in memory.
             id_column: column of the document ids.
             label_column: column of the labels.
 
         Raises:
             UsageError: no such head or column.
-            DataError: labels and predictions do not go together.
+            DataError: none of the labelled documents has a prediction, or a label is not a class of the head.
         """
         return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
 
     def of_head(self, head: str | None) -> HeadPredictions:
-        """The predictions of one head with its classes and training documents; `encore.evaluate` asks for them."""
+        """The predictions of one head, with its classes and training documents. `encore.evaluate` calls this."""
         found = of_table(self.table, head, "predictions")
         known = {head_name(it): it for it in self.heads}[found.head]
         return replace(found, classes=known.classes, trained_on=known.trained_on)
@@ -130,23 +130,23 @@ def predict(
     """Score new text that is in no store, with the encoder that the heads' features came from.
 
     Args:
-        texts: one text or several, whose ids are their places from 1 on; or a table in memory of ids and texts.
-        heads: one head or several of the same features, as they are or as the folders that they were saved to.
+        texts: one text or several; their ids are their positions, from 1 on. Or a table in memory of ids and texts.
+        heads: one head or several of the same features: `Head` objects, or the folders that they were saved to.
         inputs: files, folders, globs, URLs or tables in place of texts, as in `encore.encode`.
-        encoder: where the encoder is, if it has moved; its digests are checked.
+        encoder: where the encoder is, if it has moved. Its digests are checked.
         allow_download: fetch the encoder from the hub if the heads name one there.
-        device: ``auto``, ``cpu`` or ``cuda``, which is an error where there is none.
+        device: ``auto``, ``cpu`` or ``cuda``. ``cuda`` without a GPU is an error.
         id_column: column of the document ids.
         text_column: column of the texts.
         pair_column: column of the second texts of pairs.
         encoding: of JSON and CSV files, as Python names it.
-        csv_delimiter: between the cells of CSV; a comma, or in ``.tsv`` files a tab, unless given.
-        csv_escape: what makes a quote part of a quoted CSV cell, as in `encore.encode`.
+        csv_delimiter: the character between CSV cells. If None, a comma, or a tab in ``.tsv`` files.
+        csv_escape: the character before a quote inside a quoted CSV cell, as in `encore.encode`.
         probabilities: keep every class's probability beside the label.
 
     Raises:
-        UsageError: texts and files together, no such file or head, heads of different features (`SpecMismatch`), or
-            their encoder would have to be fetched and nobody said so.
+        UsageError: texts and files together; no such file or head; heads of different features (`SpecMismatch`); or
+            their encoder would have to be fetched without ``allow_download``.
         SpecMismatch: the encoder found is not the one that the heads' features came from.
         StoreError: a head is damaged.
     """

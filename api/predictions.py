@@ -19,27 +19,27 @@ from encore.pipelines.registry.head_predictions import HeadPredictions
 
 
 class Predictions:
-    """What heads have said about the documents of a store: a folder that `encore.backfill` keeps up to date.
+    """Predictions of heads for the documents of a store, in a folder that `encore.backfill` keeps up to date.
 
-    It shows the newest version of the folder each time that it is asked.
+    Each call reads the newest version of the folder.
 
     Attributes:
-        report: what the backfill did that gave this handle; None where it was opened.
+        report: report of the backfill that returned this handle; None if it was opened.
     """
 
     def __init__(self, folder: Folder, report: Report | None = None) -> None:
-        """A handle is made by `encore.backfill` and `encore.open_predictions`."""
+        """Made by `encore.backfill` and `encore.open_predictions`, not by a user."""
         self._folder = folder
         self.report = report
 
     @property
     def uri(self) -> str:
-        """Where the folder lies."""
+        """URI of the folder."""
         return self._folder.objects.uri
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The heads that have predictions, as ``task@digest``."""
+        """The heads with predictions, as ``task@digest``."""
         return tuple(self._folder.heads())
 
     def __repr__(self) -> str:
@@ -52,11 +52,11 @@ class Predictions:
         """All predictions of one head.
 
         Args:
-            head: its task, ``task@digest``, or the head; may be left out where there is one alone.
+            head: its task, ``task@digest``, or the `Head`. None takes the only head.
 
         Returns:
-            A row a document: ``doc_id``, ``label``, ``score`` (the label's probability), and ``probabilities`` where
-            these were kept, a list in the order of the head's classes.
+            One row a document: ``doc_id``, ``label``, ``score`` (the label's probability), and, if backfill kept them,
+            ``probabilities``, a list in the order of the head's classes.
 
         Raises:
             UsageError: no such head, or several of that task.
@@ -65,7 +65,7 @@ class Predictions:
         return self._folder.read_one(_named(head))[1]
 
     def addresses(self, head: str | Head | None = None) -> list[str]:
-        """The Parquet files that count, for SQL engines and data frames; of all heads unless one is named."""
+        """The Parquet files of the newest version, for SQL engines and data frames. ``head`` None means all heads."""
         return self._folder.addresses(_named(head))
 
     def evaluate(
@@ -79,19 +79,19 @@ class Predictions:
         """Compare the predictions of one head with labels, as `encore.evaluate` does.
 
         Args:
-            head: its task, ``task@digest``, or the head; None where there is one alone.
+            head: its task, ``task@digest``, or the `Head`. None takes the only head.
             labels: ids and labels: a file, or a table in memory.
             id_column: column of the document ids.
             label_column: column of the labels.
 
         Raises:
             UsageError: no such head or column.
-            DataError: labels and predictions do not go together.
+            DataError: none of the labelled documents has a prediction, or a label is not a class of the head.
         """
         return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
 
     def of_head(self, head: str | None) -> HeadPredictions:
-        """The predictions of one head with its classes and training documents; `encore.evaluate` asks for them."""
+        """The predictions of one head, with its classes and training documents. `encore.evaluate` calls this."""
         return read_predictions(self.uri, head)
 
     def _summary(self) -> Summary:
@@ -118,7 +118,7 @@ def open_predictions(predictions: str | PathLike[str]) -> Predictions:
 
     Raises:
         UsageError: there are no predictions.
-        StoreError: what the folder says of itself is damaged, or of a newer format.
+        StoreError: the folder's own document is damaged, or of a newer format.
     """
     return Predictions(Folder.open(predictions))
 

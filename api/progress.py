@@ -1,4 +1,4 @@
-"""How far a job is, for who called it: a bar in a notebook or on a terminal, and nothing where nobody watches."""
+"""The progress display of a job: a bar in a notebook or on a terminal, and nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from encore.pipelines.progress.notebook_bar import NotebookBar
 
 
 def display_of(progress: bool | None) -> ProgressDisplay:
-    """The display that suits.
+    """The display for an argument ``progress``.
 
     Args:
         progress: None shows a bar in a notebook and on a terminal, and nothing elsewhere; True writes lines to standard
@@ -30,8 +30,8 @@ def display_of(progress: bool | None) -> ProgressDisplay:
 
 
 def in_notebook() -> bool:
-    """Whether this is the kernel of a notebook."""
-    # Whoever is in one has IPython loaded; it need not be installed elsewhere.
+    """Whether this process is the kernel of a notebook."""
+    # A kernel has IPython loaded. Elsewhere it need not be installed, so it is not imported here.
     module: Any = sys.modules.get("IPython")
     shell = None if module is None else module.get_ipython()
     return getattr(shell, "kernel", None) is not None

@@ -1,4 +1,4 @@
-"""What a job or an upkeep did: the JSON that the command prints with ``--json``, shown as a table."""
+"""The report of a job, or of compact, delete or verify: the JSON of ``--json``, which a notebook shows as a table."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from encore.featurestore.errors import JobError
 from encore.featurestore.summary import Summary
 
 NOT_SHOWN = ("fingerprint", "spec", "versions", "seconds", "run", "finished_at", "exit_code", "wall_seconds", "job")
-"""Entries that are for programs."""
+"""Entries for programs, which the table leaves out."""
 LISTED = 5
-"""Values of a list that are shown."""
+"""The most values of a list that are shown."""
 
 
 class Report(Mapping[str, Any]):
-    """What a job did, as a mapping; the entries are those that the command prints with ``--json``.
+    """The report of a job, as a mapping. Its entries are those that the command prints with ``--json``.
 
-    ``report["documents"]["encoded"]`` is a number of it, `to_json` all of it; a notebook shows a table.
+    For example, ``report["documents"]["encoded"]`` is a number. `to_json` gives everything. A notebook shows a table.
 
     Attributes:
         kind: what was done: ``encode``, ``derive``, ``export``, ``compact``, ``delete`` or ``verify``.
     """
 
     def __init__(self, kind: str, document: Mapping[str, Any]) -> None:
-        """Name the job; ``document`` is its JSON."""
+        """``kind`` is the name of the job, and ``document`` its JSON."""
         self.kind = kind
         self._document = dict(document)
 
@@ -70,10 +70,10 @@ class Report(Mapping[str, Any]):
 
 
 def job_report(kind: str, document: Mapping[str, Any]) -> Report:
-    """The report of a job that did all that was asked of it.
+    """The report of a complete job.
 
     Raises:
-        JobError: it did not: units failed, more documents were refused than may be, or fewer were pruned.
+        JobError: the job is incomplete: units failed, there are too many dead letters, or pruning was withheld.
     """
     if document["exit_code"]:
         raise JobError(f"{kind}: {'; '.join(_problems(document))}; the report has the details", document)
@@ -81,7 +81,7 @@ def job_report(kind: str, document: Mapping[str, Any]) -> Report:
 
 
 def _problems(document: Mapping[str, Any]) -> Iterator[str]:
-    """What a job left undone."""
+    """What the job did not do."""
     failures = document["failures"]
     if failures:
         first = next(iter(failures.values()))
@@ -111,7 +111,7 @@ def _words(name: str) -> str:
 
 
 def _shown(name: str, value: object) -> str:
-    """What is shown of an entry; nothing of one that says nothing."""
+    """The text of an entry; empty for an entry without information."""
     if name in NOT_SHOWN or value is None or value == "" or value is False:
         return ""
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The handle of a store: one snapshot to read, and the upkeep of the store behind it."""
+"""The handle of a store: reading one snapshot, and maintenance of the store."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ if TYPE_CHECKING:
     from encore.heads.feature_dataset import FeatureDataset
 
 INTERNAL = ("key_hash", "text_digest")
-"""Columns of the document index that are for the store itself."""
+"""Columns of the document index for internal use, which users do not get."""
 TARGET_BYTES = 64 << 20
 DATASET_MEMORY = 256 << 20
 
 DocIds = str | int | Sequence[str] | ArrowTable
-"""One id or several: texts, a list or array of them, or a column of any library that speaks Arrow."""
+"""One id or several: a value, a list or array of texts, or a column of a library with Arrow's PyCapsule protocol."""
 
 
 class Store:
-    """A feature store, as one of its snapshots has it; `encore.open_store` opens one.
+    """A feature store at one snapshot. `encore.open_store` opens one.
 
-    A snapshot never changes, so what is read here agrees with itself whatever others do meanwhile. What is done through
-    the handle moves it to the newest snapshot: `delete`, `compact`, and a job that is given the handle to write to.
-    What comes otherwise, such as the documents of a nightly run, it shows after `refresh`. A handle that was opened at
-    a snapshot by its number or tag stays there for good.
+    A snapshot never changes. So all reads of a handle are consistent, whatever other jobs do meanwhile.
+
+    `delete`, `compact` and a job that writes to the handle move it to the newest snapshot. Changes by others, such as
+    a nightly run, appear after `refresh`. A handle opened at a number or tag always stays at that snapshot.
     """
 
     def __init__(self, catalogue: Catalogue, *, fixed: bool = False) -> None:
-        """A handle is made by `encore.open_store`."""
+        """Made by `encore.open_store`, not by a user."""
         self.catalogue = catalogue
         self._fixed = fixed
 
     @property
     def uri(self) -> str:
-        """Where the store lies."""
+        """URI of the store."""
         return self.catalogue.uri
 
     @property
     def snapshot(self) -> int:
-        """Number of the snapshot that is shown; 0 is the empty store, before anything was encoded."""
+        """Number of the snapshot that the handle shows. 0 is the empty store, before its first commit."""
         return self.catalogue.version
 
     @property
     def spec(self) -> FeatureSpec:
-        """What the features are: encoder, text handling, layers, positions and quantizer."""
+        """The feature spec: encoder, text handling, layers, positions and quantizer."""
         return self.catalogue.spec
 
     @property
     def tags(self) -> dict[str, int]:
-        """Every tag of the store and the number of its snapshot."""
+        """Tag → number of its snapshot, for all tags of the store."""
         return tags(self.catalogue.objects)
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class Store:
         return len(self.catalogue)
 
     def __bool__(self) -> bool:
-        """A store is a store, empty or not."""
+        """Always True, even for an empty store."""
         return True
 
     def __contains__(self, doc_id: str) -> bool:
@@ -85,19 +85,19 @@ class Store:
         return self._summary().html()
 
     def refresh(self) -> Store:
-        """Show the newest snapshot, and return the handle; one that was opened at a snapshot stays there."""
+        """Move to the newest snapshot, and return the handle. A handle opened at a number or tag does not move."""
         if not self._fixed:
             self.catalogue = Catalogue.open(self.uri)
         return self
 
     def documents(self, columns: str | Sequence[str] | None = None) -> pa.Table:
-        """The documents, a row each: id, tokens, whether the text was cut, and the corpus columns that were kept.
+        """The documents, one row each: id, number of tokens, whether the text was truncated, and the kept columns.
 
         Args:
-            columns: names of columns; all of them unless given.
+            columns: names of columns. If None, all.
 
         Returns:
-            An Arrow table, in the order of the snapshot; ``.to_pandas()`` makes a data frame of it.
+            An Arrow table, in the order of the snapshot. ``.to_pandas()`` makes a data frame of it.
 
         Raises:
             UsageError: no such column.
@@ -113,20 +113,20 @@ class Store:
     def vectors(self, doc_ids: DocIds, *, pooled: Literal["mean", "cls"]) -> Vectors: ...
 
     def vectors(self, doc_ids: DocIds, *, pooled: Literal["mean", "cls"] | None = None) -> list[Vectors] | Vectors:
-        """Features of documents as floats, in the order asked for; an id may come twice.
+        """Features of documents as floats, in the order of ``doc_ids``. An id may come twice.
 
         Args:
             doc_ids: ids of stored documents.
-            pooled: ``mean`` or ``cls`` gives one vector a document, of the stored tokens' mean or the first of them.
+            pooled: ``mean`` or ``cls`` gives one vector a document: the mean of the stored tokens, or the first one.
 
         Returns:
-            A float32 array (tokens, d) for each document, (1, d) where a store keeps one vector a document. With
-            ``pooled`` one array (documents, d). Of a ``stack:m`` store there are m vectors where there else is one:
-            (tokens, m, d) and (documents, m, d).
+            A list with a float32 array (tokens, d) for each document; (1, d) if the store keeps one vector a document.
+            With ``pooled``, one array (documents, d). For a ``stack:m`` store the shapes are (tokens, m, d) and
+            (documents, m, d).
 
         Raises:
-            DataError: ids that are not stored: how many, and the first of them.
-            UsageError: the store does not hold what ``pooled`` asks for.
+            DataError: some ids are not stored. It gives their number and the first of them.
+            UsageError: the store does not hold what ``pooled`` needs.
         """
         from encore.api.vectors import document_vectors, pooled_vectors  # noqa: PLC0415 (torch comes with it)
 
@@ -143,19 +143,19 @@ class Store:
         classes: Sequence[str] | None = None,
         memory: int = DATASET_MEMORY,
     ) -> FeatureDataset:
-        """Features of labelled documents as a torch ``Dataset``, for a model of one's own.
+        """Features of labelled documents as a torch ``Dataset``, for your own model.
 
         An item is (features, class): float32 features (tokens, d), or (d,) with ``pooled``, and the position of the
-        label in the dataset's ``classes``. Features are read when they are asked for.
+        label in the dataset's ``classes``. Features are read when an item is accessed.
 
         Args:
-            labels: ids and labels: a file, or a table in memory. Documents that are not stored are left out; the
-                dataset's ``missing`` has them.
+            labels: ids and labels: a file, or a table in memory. Documents that are not stored are left out, and are in
+                the dataset's ``missing``.
             id_column: column of the document ids.
             label_column: column of the labels.
             pooled: ``mean`` for the mean over a document's tokens.
-            classes: their order; that of the labels unless given. Give what one was trained on to measure on another.
-            memory: bytes of packed features that each process keeps once it has read them; 0 for none.
+            classes: the order of the classes. If None, that of the labels. For a test set, give the training set's.
+            memory: the most bytes of packed features that each process keeps in memory after reading; 0 for none.
 
         Raises:
             UsageError: no such file, column or pooling.
@@ -167,11 +167,11 @@ class Store:
         return FeatureDataset(self.catalogue, given, pooled=pooled, classes=classes, memory=memory)
 
     def snapshots(self) -> pa.Table:
-        """The snapshots that are kept, oldest first.
+        """The kept snapshots, oldest first.
 
         Returns:
-            A row each: ``snapshot``, ``committed_at`` (UTC, ISO 8601), ``operation``, ``documents``, ``segments``, and
-            ``tags``, a list.
+            One row each: ``snapshot``, ``committed_at`` (UTC, ISO 8601), ``operation``, ``documents``, ``segments``,
+            and ``tags``, a list.
         """
         named: dict[int, list[str]] = {}
         for name, number in self.tags.items():
@@ -192,15 +192,15 @@ class Store:
         return pa.Table.from_pylist(rows, schema=pa.schema({**types, "tags": pa.list_(pa.string())}))
 
     def tag(self, name: str, *, snapshot: int | str | None = None, remove: bool = False) -> None:
-        """Name a snapshot: ``snapshot=`` takes the name wherever it takes a number, and vacuum keeps what is tagged.
+        """Give a snapshot a name. Every ``snapshot=`` takes the name or the number. Vacuum keeps tagged snapshots.
 
         Args:
-            name: letters, digits, ``.``, ``_`` and ``-``; not a number alone.
-            snapshot: the one to name; the one that is shown unless given.
-            remove: take the tag away; its snapshot stays.
+            name: letters, digits, ``.``, ``_`` and ``-``; not only digits.
+            snapshot: number or tag of the snapshot to name. If None, the one that the handle shows.
+            remove: remove the tag. Its snapshot stays.
 
         Raises:
-            UsageError: no name for a tag, another snapshot's name, or no such snapshot or tag.
+            UsageError: the name is invalid, or is another snapshot's; or no such snapshot or tag.
         """
         objects = self.catalogue.objects
         if remove:
@@ -211,18 +211,18 @@ class Store:
     def delete(self, ids: DocIds, *, block: bool = False, strict: bool = False) -> Report:
         """Delete documents from the newest snapshot.
 
-        Older snapshots still hold them, and their bytes stay; ``encore vacuum --forget`` leaves nothing of them.
+        Older snapshots still hold them, and their bytes stay. ``encore vacuum --forget`` removes every byte of them.
 
         Args:
-            ids: of the documents; one that comes twice counts once.
-            block: keep a salted hash of each id, so that encode skips it and it never comes back.
-            strict: change nothing where an id is not stored.
+            ids: ids of the documents. An id that comes twice counts once.
+            block: put a salted hash of each id on the block list, so that encode skips the document in future.
+            strict: change nothing if an id is not stored.
 
         Returns:
-            ``deleted``, ``not_stored``, ``not_stored_ids``, ``blocked`` and the ``snapshot`` after it.
+            A report with ``deleted``, ``not_stored``, ``not_stored_ids``, ``blocked`` and the new ``snapshot``.
 
         Raises:
-            DataError: an id is null; or, under ``strict``, an id is not stored.
+            DataError: an id is null; or, with ``strict``, an id is not stored.
             CommitConflict: other writers were first too many times in a row.
         """
         from encore.featurestore.rewriting.deletion import delete  # noqa: PLC0415 (reading takes none of it)
@@ -232,17 +232,17 @@ class Store:
         return Report("delete", done.to_dict())
 
     def compact(self, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Report:
-        """Merge small segments, and write those with deleted documents anew without them; no feature changes.
+        """Merge small segments, and rewrite segments with deleted documents without these. No feature changes.
 
         Args:
-            target_bytes: features of a merged segment, before lossless codecs; one is held in memory.
-            dry_run: only say what would be done.
+            target_bytes: bytes of features of a merged segment, before lossless codecs. One segment is in memory.
+            dry_run: change nothing, and report what would be done.
 
         Returns:
-            ``segments`` before and after, and what was copied.
+            A report with ``segments`` before and after, and what was copied.
 
         Raises:
-            CommitConflict: others changed all that was copied, every time.
+            CommitConflict: at every attempt, other writers had changed all segments that were copied.
         """
         from encore.featurestore.rewriting import compact  # noqa: PLC0415 (reading takes none of it)
 
@@ -251,15 +251,15 @@ class Store:
         return Report("compact", {"store": self.uri, "dry_run": dry_run, **done.to_dict()})
 
     def verify(self, *, snapshot: int | str | None = None, deep: bool = False) -> Report:
-        """Check that everything the store needs is there, is what was written, and agrees with itself.
+        """Check that all objects of the store exist, are as they were written, and are consistent.
 
         Args:
-            snapshot: number or tag of the one to check; every one that is kept unless given.
-            deep: read every object in full, compare its checksum, and decode every chunk; without it, features are
-                checked by their size alone.
+            snapshot: number or tag of the snapshot to check. If None, all kept snapshots.
+            deep: read every object in full, compare its checksum, and decode every chunk. Without it, only the size of
+                features is checked.
 
         Returns:
-            What was looked at, and ``findings``, a list that is empty where nothing is wrong.
+            A report of what was checked. Its ``findings`` is a list of problems; empty without any.
 
         Raises:
             UsageError: no such snapshot.
@@ -288,7 +288,7 @@ class Store:
 
 
 StoreOrUri = Store | str | PathLike[str]
-"""A handle, or where a store lies."""
+"""A handle of a store, or its URI."""
 
 
 def open_store(store: StoreOrUri, *, snapshot: int | str | None = None) -> Store:
@@ -296,26 +296,26 @@ def open_store(store: StoreOrUri, *, snapshot: int | str | None = None) -> Store
 
     Args:
         store: a folder, or an ``s3://``, ``gs://`` or ``az://`` URL.
-        snapshot: number or tag of a snapshot, at which the handle then stays; the newest unless given.
+        snapshot: number or tag of a snapshot; the handle then stays there. If None, the newest.
 
     Raises:
         UsageError: there is no store, or no such snapshot or tag.
-        StoreError: what the store says of itself is damaged, gone, or of a newer format.
+        StoreError: the store's own documents are missing, damaged, or of a newer format.
     """
     return Store(Catalogue.open(uri_of(store), snapshot), fixed=snapshot is not None)
 
 
 def uri_of(store: StoreOrUri) -> str:
-    """Where a store lies that is given as a handle or by its URI."""
+    """The URI of a store, given as a handle or as a URI."""
     return store.uri if isinstance(store, Store) else several(store, "store")[0]
 
 
 def snapshot_of(store: StoreOrUri, snapshot: int | str | None) -> int | str | None:
-    """The snapshot that a job is to read: the one asked for, or else the one that a handle shows."""
+    """The snapshot that a job should read: the given one, else the one that a handle shows, else None."""
     return store.snapshot if snapshot is None and isinstance(store, Store) else snapshot
 
 
 def written(store: StoreOrUri) -> None:
-    """A job has written to a store: a handle that it was given shows what came of it."""
+    """Refresh a handle after a job has written to its store. For a URI nothing is done."""
     if isinstance(store, Store):
         store.refresh()

@@ -1,7 +1,7 @@
-"""Tables in memory, of any library that speaks Arrow's PyCapsule protocol, as labels, ids and corpora.
+"""Tables in memory as labels, ids and corpora, from any library with Arrow's PyCapsule protocol.
 
-pandas, Polars, DuckDB and pyarrow do, and none of them but pyarrow is needed. A `datasets.Dataset` holds an Arrow
-table, and gives it when it is asked for this format.
+pandas, Polars, DuckDB and pyarrow have it; of these, only pyarrow must be installed. A `datasets.Dataset` has not, but
+it gives its rows as an Arrow table.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from encore.heads.labels import Labels, read_labels
 from encore.tablefiles import TextOptions, Wanted
 
 ROW_GROUP = 8192
-"""Rows of a table that a job reads without the ones before: as many as a work unit of short texts has, or fewer."""
+"""Rows of a row group of the temporary Parquet file. A job can begin to read at each row group."""
 
 
 VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 
 
 class ArrowTable(Protocol):
-    """Anything with columns that offers itself as an Arrow stream."""
+    """Any table with Arrow's PyCapsule protocol for streams."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
@@ -50,7 +50,7 @@ def arrow_table(given: Any, what: str) -> pa.Table:
 
     Args:
         given: a table that speaks the protocol.
-        what: what to call it in the message.
+        what: its name in the message.
 
     Raises:
         UsageError: it has no columns.
@@ -64,7 +64,7 @@ def arrow_table(given: Any, what: str) -> pa.Table:
 
 
 def _is_dataset(given: object) -> bool:
-    """Whether something is a `datasets.Dataset`; its rows may be a selection of those of its table."""
+    """Whether something is a `datasets.Dataset`. Its rows may be a selection of the rows of its table."""
     return all(hasattr(given, name) for name in ("with_format", "column_names", "__getitem__"))
 
 
@@ -82,28 +82,28 @@ def labels_of(given: Table, id_column: str, label_column: str, options: TextOpti
 
 
 def column_of(given: Any) -> Any:
-    """Ids as `encore.featurestore.documents.ids.id_array` takes them: a column of any library as an Arrow array."""
+    """Ids for `encore.featurestore.documents.ids.id_array`: a column of any library becomes an Arrow array."""
     return pa.chunked_array(given) if hasattr(given, "__arrow_c_stream__") else given
 
 
 def parts_of(corpus: Any) -> tuple[Any, ...]:
-    """The files and tables of a corpus: one by itself, or each of several."""
+    """The files and tables of a corpus as a tuple."""
     return (corpus,) if is_table(corpus) else several(corpus, "inputs")
 
 
 @contextmanager
 def corpus_files(given: Any, wanted: Wanted, *, here: bool) -> Iterator[tuple[str, ...]]:
-    """The files of a corpus, for as long as a job reads them.
+    """A context with the files of a corpus, while a job reads them.
 
-    A table in memory becomes a Parquet file in a temporary folder, with the columns that are read and no others.
+    A table in memory becomes a Parquet file in a temporary folder. The file has only the columns that the job reads.
 
     Args:
         given: files, folders, globs and tables, one or several.
         wanted: the columns that the job reads.
-        here: whether the job's workers are of this process.
+        here: whether the job's workers are in this process.
 
     Raises:
-        UsageError: a table lacks a column, or workers elsewhere could not read it.
+        UsageError: a table lacks a column, or the workers are elsewhere and could not read the temporary file.
     """
     parts = parts_of(given)
     tables = [part for part in parts if is_table(part)]
@@ -130,7 +130,7 @@ def _written(given: Any, wanted: Wanted, folder: Path, number: int) -> str:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as those of files are: Polars has views of texts, also in categories; Arrow computes less with them."""
+    """Convert a column to the types of columns in files. Polars has string views, which Arrow supports less."""
     kind = column.type
     if kind in VIEWS:
         return column.cast(VIEWS[kind])

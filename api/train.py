@@ -63,37 +63,38 @@ def train(
     Args:
         store: a handle, at the snapshot that it shows, or a URI.
         labels: ids and labels: a Parquet, Arrow, JSON or CSV file, or a table in memory of pandas, Polars, DuckDB,
-            `datasets` or pyarrow. Labelled documents that are not stored are counted in a warning.
-        out: folder that the head is saved to; `encore.Head.save` does it later, and jobs take heads that are not saved.
-        task: name of the task, which predictions bear; the name of ``out`` unless given.
-        dev: labels to measure on, as ``labels``; a share of these is set aside unless given.
-        dev_share: the share; 0 for none.
+            `datasets` or pyarrow. A warning counts labelled documents that are not stored.
+        out: folder that the head is saved to. It is optional: `encore.Head.save` can save the head later, and jobs also
+            take heads that are not saved.
+        task: name of the task, which is also in predictions. If None, the name of ``out``.
+        dev: labels to measure on, in the form of ``labels``. If None, a share of ``labels`` is set aside.
+        dev_share: the share that is set aside for dev; 0 for none.
         id_column: column of the document ids: text or integers.
         label_column: column of the labels: text, integers or booleans.
         encoding: of JSON and CSV files, as Python names it.
-        csv_delimiter: between the cells of CSV; a comma, or in ``.tsv`` files a tab, unless given.
-        csv_escape: what makes a quote part of a quoted CSV cell, as in `encore.encode`.
-        poolings: ``attention``, ``pair``, ``cls`` or ``mean``; attention, over each text where all are pairs, or what
-            suits the stored positions, unless given. Several are tried.
+        csv_delimiter: the character between CSV cells. If None, a comma, or a tab in ``.tsv`` files.
+        csv_escape: the character before a quote inside a quoted CSV cell, as in `encore.encode`.
+        poolings: ``attention``, ``pair``, ``cls`` or ``mean``; one, or several to try. If empty, the stored position.
+            For token features that is ``attention``, or ``pair`` if all documents are pairs and ``queries`` is 1.
         attention_heads: the hidden size / 64 unless given.
-        queries: learned queries of attention over all tokens.
-        layer_mix: ``learned`` or ``uniform``: how the layers of ``stack:m`` features are weighed.
-        epochs: passes over the training documents; 8, or more where labels are few, unless given.
+        queries: number of learned queries of attention over all tokens.
+        layer_mix: ``learned`` or ``uniform``: how the layers of ``stack:m`` features are weighted.
+        epochs: passes over the training documents. If None, 8, or more with few labels.
         learning_rates: one, or several to try.
         batch_sizes: documents a step; one, or several to try.
-        patience: stop after so many epochs that are no better on dev.
-        seeds: the same seed gives the same head; one, or several to try.
-        order_seed: of the order of documents; the first of ``seeds`` unless given.
-        memory: bytes of features to hold in memory; more go to a temporary file.
-        snapshot: number or tag of the snapshot to read; the newest, or the one that a handle shows, unless given.
+        patience: stop after this many epochs without improvement on dev.
+        seeds: random seeds; one, or several to try. The same seed gives the same head.
+        order_seed: random seed of the order of documents. If None, the first of ``seeds``.
+        memory: the most bytes of features to hold in memory. More go to a temporary file.
+        snapshot: number or tag of the snapshot to read. If None, the one that a handle shows, or the newest.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
     Returns:
-        The head that did best on dev, with its ``evaluation`` there.
+        The head that is best on dev, with its ``evaluation`` on dev.
 
     Raises:
-        UsageError: settings that do not suit the stored features, no such column, or neither ``task`` nor ``out``.
-        DataError: nothing sensible can be trained, such as a document with two labels, or one class alone.
+        UsageError: settings do not fit the stored features, no such column, or neither ``task`` nor ``out`` is given.
+        DataError: the labels cannot be trained on: for example a document has two labels, or there is only one class.
     """
     folder = None if out is None else several(out, "out")[0]
     if task is None and folder is None:
@@ -132,7 +133,7 @@ def train(
 
 
 def _trained(store: StoreOrUri, snapshot: int | str | None, request: TrainRequest, progress: Progress) -> StoreTraining:
-    """From the snapshot that a handle shows, or from the one that is named."""
+    """Train at the snapshot that a handle shows, or at the given one."""
 
     def read(catalogue: Catalogue) -> StoreTraining:
         return train_from_store(catalogue, request, progress)
@@ -153,7 +154,7 @@ def _epochs_shown(progress: bool | None) -> Iterator[Progress]:
 
 
 def _remark(name: str, counts: LabelCounts) -> None:
-    """Warn of labels that were of no use: whoever gave them thinks that they are learned from."""
+    """Warn of labels that were not used, since the user expects that all are."""
     if counts.not_stored:
         labelled = counted(counts.not_stored, "labelled document")
         logger.warning("%s: %s without a stored one: %s", name, labelled, counts.examples)

@@ -12,7 +12,7 @@ from encore.featurestore.spec import FeatureSpec
 from encore.heads.model import check_pooling
 
 POOLINGS = ("mean", "cls")
-"""Ways to one vector a document that have nothing to learn."""
+"""Poolings without learned parameters: one vector a document."""
 
 Vectors = npt.NDArray[np.float32]
 
@@ -27,7 +27,7 @@ def pooled_vectors(block: FeatureBlock, spec: FeatureSpec, pooled: str) -> Vecto
     """(documents, d) of a block, or (documents, m, d) of a ``stack:m`` store.
 
     Raises:
-        UsageError: no such pooling, or the store does not hold what it takes.
+        UsageError: no such pooling, or the store does not hold what it needs.
     """
     if pooled not in POOLINGS:
         raise UsageError(f"pooled {pooled!r}: expected {' or '.join(POOLINGS)}")

@@ -1,1 +1,1 @@
-"""The command line: one thin Typer command per job, no logic."""
+"""The command line: one thin Typer command for each job, without logic of its own."""

@@ -18,13 +18,13 @@ from encore.cli.console.panels import lay_out
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a command before it is imported.
+    """A command of the table. It describes the command without importing it.
 
     Attributes:
         summary: first paragraph of its help.
-        module: the command's file in `encore.cli.commands`, with its folder; a group of commands has none.
-        resumes: whether the command finds what an interrupted run has finished.
-        commands: those of a group.
+        module: the command's file in `encore.cli.commands`, with its folder; empty for a group of commands.
+        resumes: whether the command, run again, goes on from what an interrupted run finished.
+        commands: the commands of a group.
     """
 
     summary: str
@@ -149,7 +149,7 @@ COMMANDS: Mapping[str, Entry] = {
 
 
 class LazyGroup(TyperGroup):
-    """Commands of a table: their list takes the table alone, and a command that is called is imported."""
+    """A group with the commands of a table. The list needs the table alone; a command is imported when it is called."""
 
     def __init__(self, *, table: Mapping[str, Entry] = COMMANDS, **settings: Any) -> None:
         listed = {name: TyperCommand(name, help=entry.summary) for name, entry in table.items()}
@@ -157,12 +157,12 @@ class LazyGroup(TyperGroup):
         self.table = table
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The name of the command that is called, the command, and the words that are left for it."""
+        """Returns the name of the called command, the command, and its remaining words."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, None if name is None else self.load(name), rest
 
     def load(self, name: str) -> Any:
-        """Import a command, its options in panels."""
+        """Import a command, and put its options into panels."""
         entry = self.table[name]
         if entry.commands:
             return LazyGroup(table=entry.commands, name=name, help=entry.summary, no_args_is_help=True)

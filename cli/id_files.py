@@ -16,12 +16,12 @@ LINES = ".txt"
 
 
 def read_ids(name: str, column: str, options: TextOptions = PLAIN_TEXT) -> pa.Array:
-    """The ids of a file, in its order; rows and lines without one are left out.
+    """The ids of a file, in its order. Rows and lines without an id are left out.
 
     Args:
-        name: path or URL; its ending says what it is. Folders and globs stand for the tables in them.
-        column: name of the column of ids; not for a .txt, which has an id a line.
-        options: what is said of the text.
+        name: path or URL. Its ending gives the format. A folder or a glob means the tables in it.
+        column: name of the column of ids. A .txt has none: it has an id a line.
+        options: encoding and CSV dialect.
 
     Raises:
         UsageError: no such file, an unknown ending, a file that is not what its ending says, or no such column.

@@ -1,4 +1,4 @@
-"""The command `encore`: assembles the commands, and turns errors into one or two lines and an exit code."""
+"""The command `encore`. It assembles the commands, and turns errors into one or two lines and an exit code."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from encore.cli.options.beam import BeamOptions
 
 INTERRUPTED = 130
 COMPLETION = "_ENCORE_COMPLETE"
-"""Set by the script that `encore --show-completion` prints."""
+"""Environment variable, set by the script that `encore --show-completion` prints."""
 
 NO_TEMPORARY_FOLDER = "No usable temporary directory found"
-"""What Python's tempfile says; torch asks for one as soon as it is loaded."""
+"""Message of Python's tempfile. torch asks for a temporary folder when it is imported."""
 
 app = typer.Typer(
     name="encore",
@@ -58,7 +58,7 @@ def main() -> NoReturn:
     Words after ``--`` are Beam's options. ``--debug``, anywhere before them, shows the traceback of an error.
     """
     if COMPLETION in os.environ:
-        # A shell asks what may follow; this answers and exits.
+        # A shell asks for completions. This prints them and exits.
         command()(prog_name="encore")
     words = sys.argv[1:]
     split = words.index("--") if "--" in words else len(words)
@@ -70,12 +70,12 @@ def main() -> NoReturn:
     code = run([word for word in own if word != "--debug"], tuple(beam_options), debug=debug)
     if refused := flush_streams():
         code = _fail(f"standard output: {refused.strerror}; what was to be done is done, and not all of it is shown", 1)
-    # A runner's worker threads may still be at work on an interrupted unit; nobody waits for what is not wanted.
+    # Worker threads may still be at work on an interrupted unit. The exit does not wait for them.
     os._exit(code)
 
 
 def command() -> Any:
-    """All commands, their options in panels."""
+    """The command with all subcommands, with options in panels."""
     found = typer.main.get_command(app)
     lay_out(found)
     return found
@@ -93,7 +93,7 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
         kept = "; finished units are kept: the same command resumes" if entry and entry.resumes else ""
         return _fail(f"interrupted{kept}", INTERRUPTED)
     except BaseException as error:  # whoever runs a command gets a line and an exit code, whatever it was
-        # As encore.featurestore.common.panics tells them, which would be slow to import before --help.
+        # The same test as in encore.featurestore.common.panics, which would be slow to import before --help.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         return _report(error, (*words, *beam_options), debug=debug)
@@ -101,11 +101,11 @@ def run(words: list[str], beam_options: tuple[str, ...] = (), *, debug: bool = F
 
 
 def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
-    """Say in a line or two what ended the command; its exit code."""
+    """Print in a line or two why the command ended. Returns its exit code."""
     if isinstance(error, TyperException):
-        # Help that nobody asked for is printed by now.
+        # Called without words: typer has printed the help already.
         return error.exit_code if type(error).__name__ == "NoArgsIsHelpError" else _fail(_usage(error), 2, words)
-    # Imported late: torch comes with it, and --help answers at once.
+    # Imported late: it imports torch, and --help should answer at once.
     from encore.featurestore.common import class_and_line  # noqa: PLC0415
     from encore.featurestore.errors import EncoreError  # noqa: PLC0415
 
@@ -122,20 +122,20 @@ def _report(error: BaseException, words: Sequence[str], *, debug: bool) -> int:
 
 def _invoke(words: list[str], beam_options: tuple[str, ...]) -> None:
     """Run the command that these words name."""
-    # Typer's own way to run it would turn any broken connection into a silent exit, and print words as they are.
+    # Not run by typer itself, which exits silently at any broken pipe or connection, and prints words unescaped.
     with command().make_context("encore", words, obj=BeamOptions(beam_options)) as context:
         context.command.invoke(context)
 
 
 def _usage(error: TyperException) -> str:
-    """What is wrong with the words, and where to read what is taken."""
+    """The message for wrong usage, with a pointer to --help."""
     context = getattr(error, "ctx", None)
     command = "encore" if context is None else context.command_path
     return f"{error.format_message().strip().removesuffix('.')}; {command} --help tells what it takes"
 
 
 def _require_text(words: list[str]) -> None:
-    """See that every word could be decoded: Python keeps other bytes as lone surrogates, which nothing can write."""
+    """Check that every word is text. Python keeps undecodable bytes as lone surrogates, which cannot be written."""
     for word in words:
         if any("\ud800" <= character <= "\udfff" for character in word):
             from encore.featurestore.errors import UsageError  # noqa: PLC0415
@@ -150,7 +150,7 @@ def _fail(message: str, code: int, words: Sequence[str] = ()) -> int:
 
 
 def _harmless(text: str, words: Sequence[str] = ()) -> str:
-    """What a terminal may show of a text, without the credentials in these words and in URLs."""
+    """A text that is safe for a terminal, without credentials in URLs or in these words."""
     urls = [part for word in words for part in (word, word.partition("=")[2]) if ":/" in part]
     return printable(without_secrets(text, urls) if words else text, keep="\n")
 

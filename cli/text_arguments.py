@@ -1,4 +1,4 @@
-"""Which of the words that predict is given are texts, and which name files."""
+"""Tells which of predict's words are texts, and which are names of files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def files_and_texts(words: Sequence[str], encoding: str) -> tuple[list[str], list[str]]:
-    """Part files, folders, globs and URLs from texts; the lines of standard input are texts.
+    """Separate names (files, folders, globs, URLs) from texts. Lines of standard input are texts.
 
     Raises:
-        UsageError: nothing is called so that may be a misspelt name, or standard input is no text.
+        UsageError: a word that may be a misspelt name matches no file, or standard input is not text.
     """
     if list(words).count(STANDARD_INPUT) > 1:
         raise UsageError(f"{STANDARD_INPUT} is given twice; standard input can be read once")
@@ -39,10 +39,10 @@ def files_and_texts(words: Sequence[str], encoding: str) -> tuple[list[str], lis
 
 
 def _may_be_name(word: str) -> bool:
-    """Whether this may be the name of a file: that is there, or that is misspelt.
+    """Whether a word may be the name of a file, which exists or is misspelt.
 
-    A name has no blanks, or ends as files of tables do, or begins as a URL or with a folder that is there, other than
-    the root.
+    It may be one if it has no blanks, has the ending of a table file, is a URL, or begins with an existing folder other
+    than the root.
     """
     if not any(character.isspace() for character in word) or _is_name(word) or _is_there(word):
         return True
@@ -55,13 +55,13 @@ def _is_name(word: str) -> bool:
 
 
 def _is_there(word: str) -> bool:
-    # Path would refuse what is too long for a name.
+    # Not pathlib: it raises an error for a word that is too long for a name.
     local = os.path.expanduser(word)  # noqa: PTH111
     return os.path.exists(local) or bool(glob.glob(local, recursive=True))  # noqa: PTH110, PTH207
 
 
 def _lines(encoding: str) -> list[str]:
-    """Lines of standard input, without what ends them."""
+    """Lines of standard input, without line ends."""
     try:
         text = sys.stdin.buffer.read().decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:

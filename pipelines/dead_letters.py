@@ -1,4 +1,4 @@
-"""Dead letters: rejected inputs, kept with stage and reason, and the limit on how many a job may have."""
+"""Dead letters: rejected rows with stage and reason. Also the limit on how many a job may have."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DeadLetter:
     Attributes:
         doc_id: the document's id; None where it is missing, or is what was wrong.
         file: uri of the corpus file.
-        row: row of the file, counted from 0: its row (Parquet), line (JSON Lines) or record after the header (CSV).
+        row: number of the row (Parquet), the line (JSON Lines) or the record after the header (CSV), from 0.
         stage: ``read``, ``validate``, ``tokenize`` or ``encode``.
         reason: what was wrong, as ``kind`` or ``kind: detail``; never the text.
         text_digest: sha256 of the text and pair, as the store would have kept it; None where there is no text.
@@ -66,7 +66,7 @@ def dead_letters_to_parquet(letters: Iterable[DeadLetter]) -> bytes:
 
 
 def dead_letters_from_parquet(data: bytes, name: str = "dead letters") -> tuple[DeadLetter, ...]:
-    """Inverse of `dead_letters_to_parquet`; ``name`` is the object's, for the StoreError that a damaged one raises."""
+    """Inverse of `dead_letters_to_parquet`. Damaged data raise a StoreError that calls them ``name``."""
     return tuple(DeadLetter(**row) for row in read_parquet(data, name).to_pylist())
 
 

@@ -12,7 +12,7 @@ from encore.featurestore.errors import UsageError
 
 @dataclass(frozen=True)
 class Limit:
-    """How many of some documents a job may touch and still go on.
+    """The most documents, of a given number, that a job may touch and still go on.
 
     Attributes:
         count: this many.
@@ -26,9 +26,9 @@ class Limit:
     share: Decimal | None = None
 
     NAME: ClassVar[str]
-    """What messages call it."""
+    """The name of the limit in messages."""
     OF: ClassVar[str]
-    """What it is a share of."""
+    """What the share is a share of, in messages."""
     DEFAULT: ClassVar[tuple[int | None, Decimal]]
     """Count and share where none is given."""
 
@@ -51,12 +51,12 @@ class Limit:
         raise UsageError(f"{cls.NAME} {text!r}: expected a count such as 25, or a share such as 0.01")
 
     def most(self, documents: int) -> int:
-        """The largest number that is allowed of so many documents."""
+        """The largest number that is allowed, of this many documents."""
         by_share = 0 if self.share is None else int(self.share * documents)
         return max(self.count or 0, by_share)
 
     def allows(self, number: int, documents: int) -> bool:
-        """Whether so many of so many documents are allowed."""
+        """Whether ``number`` of this many documents is within the limit."""
         return number <= self.most(documents)
 
     def __str__(self) -> str:

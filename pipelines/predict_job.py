@@ -21,26 +21,26 @@ from encore.tablefiles import PLAIN_TEXT, TextOptions, find_files
 from encore.tablefiles.values import is_blank, is_empty
 
 GIVEN_TEXTS = "given texts"
-"""Where dead letters of texts that no file holds say that they come from."""
+"""The file name in dead letters of texts that come from no file."""
 PART_TEXTS = 1024
-"""Texts that are worked on at a time."""
+"""Texts that are scored at a time."""
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """What `predict` is asked for.
+    """The request of `predict`.
 
     Attributes:
         inputs: corpus files, directories and globs; none where texts are given.
         heads: trained heads, or the directories of saved ones, all of the same features.
         encoder: where to load the encoder from; None takes the source that the heads name. Its digests are checked.
-        allow_download: fetch an encoder from the hub that the heads alone name.
+        allow_download: whether an encoder that only the heads name may be fetched from the hub.
         device: ``auto``, ``cpu`` or ``cuda``.
         columns: names of the corpus columns.
-        unit_rows: documents that are worked on at a time; None chooses.
+        unit_rows: documents that are scored at a time; None chooses.
         probabilities: keep every class's probability beside the label and its score.
-        text: what is said of the text of the files.
-        texts: documents in place of files; their ids are their places, from 1 on.
+        text: encoding and CSV dialect of the files.
+        texts: documents in place of files. Their ids are their positions, from 1 on.
 
     Raises:
         UsageError: both files and texts.
@@ -65,7 +65,7 @@ class PredictRequest:
 
 @dataclass(frozen=True)
 class NewPredictions:
-    """What `predict` gives.
+    """The result of `predict`.
 
     Attributes:
         table: ``doc_id``, ``head`` (``task@digest``), ``label``, ``score``, and ``probabilities`` if asked for, a map
@@ -78,11 +78,11 @@ class NewPredictions:
 
 
 def predict(request: PredictRequest) -> NewPredictions:
-    """Answer for new text what backfill would have answered, had the text been stored.
+    """Score new text. The predictions are those that backfill would give if the text were stored.
 
     Raises:
-        UsageError: no such input or head, or heads of different features (`SpecMismatch`), or their encoder would have
-            to be fetched and nobody said so.
+        UsageError: no such input or head; heads of different features (`SpecMismatch`); or their encoder would have
+            to be fetched without ``allow_download``.
         StoreError: a head is damaged, or cannot score.
         SpecMismatch: the encoder found is not the one that the heads' features came from.
     """
@@ -124,7 +124,7 @@ def predict(request: PredictRequest) -> NewPredictions:
 
 
 def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, UnitRead]]:
-    """The documents in parts, each with where it comes from; files are looked at now, and read part by part.
+    """The documents in parts, each with its source. Files are checked now, and read part by part.
 
     Raises:
         UsageError: no such file.
@@ -138,7 +138,7 @@ def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, Un
 
 
 def _read_texts(texts: Sequence[str]) -> Iterator[UnitRead]:
-    """The texts as documents that are called after their place, from 1 on; blank ones are rejected."""
+    """The texts as documents, whose ids are their positions from 1 on. Blank texts are rejected."""
     for start in range(0, len(texts), PART_TEXTS):
         part = pa.array(texts[start : start + PART_TEXTS], pa.string())
         ids = pa.array([str(start + row + 1) for row in range(len(part))])

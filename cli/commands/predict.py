@@ -72,7 +72,7 @@ def predict(
     files, texts = files_and_texts(inputs, options.encoding)
     refuse_outputs_among_inputs(files, {"--out": out})
     prepare_out(out)
-    # What is misspelt is told before transformers is loaded.
+    # Imported after the words are checked, so that errors in them come before transformers is loaded.
     from encore.pipelines.predict_job import PredictRequest  # noqa: PLC0415
     from encore.pipelines.predict_job import predict as run_predict  # noqa: PLC0415
 

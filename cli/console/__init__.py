@@ -1,1 +1,1 @@
-"""The terminal: what may stand on it, streams that never end a command, logging, the layout of help."""
+"""The terminal: making text safe to print, streams whose errors never end a command, logging, the layout of help."""

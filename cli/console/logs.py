@@ -9,13 +9,13 @@ from typing import TextIO
 from encore.cli.console.terminal import error_console, folded, printable, without_secrets
 
 IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK")
-"""Remarks of Beam's about what an import did not find, which say nothing to somebody who did not ask for it."""
+"""Starts of Beam's remarks about optional packages that it did not find. They do not concern the user."""
 
 
 class OneLine(logging.Formatter):
-    """A record in one line, folded where a terminal shows it.
+    """Formats a record as one line, folded on a terminal.
 
-    Of a traceback, which Beam also puts into messages, it is the error at its end.
+    Of a traceback it shows only the error at the end. Beam puts tracebacks into messages too.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -32,15 +32,15 @@ class OneLine(logging.Formatter):
 
 
 class Whole(logging.Formatter):
-    """A record with its traceback."""
+    """Formats a record as one line or more, with its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """All of its lines."""
+        """All lines of the record."""
         return printable(without_secrets(super().format(record)), keep="\n")
 
 
 class StandardError(logging.StreamHandler[TextIO]):
-    """Writes to what standard error is at the time: a bar that is drawn meanwhile puts it above itself."""
+    """Writes to the standard error of the moment. A live bar replaces that stream, to print log lines above itself."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -52,7 +52,7 @@ class StandardError(logging.StreamHandler[TextIO]):
 
 
 def set_up_logging(*, debug: bool) -> None:
-    """Send warnings to standard error, but for remarks that concern nobody here; ``debug`` adds all details.
+    """Send warnings to standard error, without the `IMPORT_REMARKS`. ``debug`` adds all details.
 
     Python's own warnings are among them.
     """

@@ -1,11 +1,11 @@
-"""How the help of commands is laid out: options in groups where they are many, paragraphs as wide as the terminal."""
+"""The layout of a command's help: many options are put into panels, and paragraphs are as wide as the terminal."""
 
 from __future__ import annotations
 
 from typing import Any
 
 MANY = 10
-"""Options that a command may have without groups."""
+"""The most options of a command without panels."""
 
 PANELS = {
     "Columns and text files": (
@@ -29,11 +29,11 @@ PANELS = {
         *("--report", "--json", "--limit", "--no-sync", "--help"),
     ),
 }
-"""Panel → options, whichever command has them; others stay under Options."""
+"""Panel → options, for all commands. Other options stay under Options."""
 
 
 def lay_out(command: Any) -> None:
-    """Do so with a command."""
+    """Lay out the help of a command."""
     if command.help:
         # Typer keeps the line breaks of all paragraphs but the first.
         command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in command.help.split("\n\n"))

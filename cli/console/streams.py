@@ -1,4 +1,4 @@
-"""Standard output and error that never end a command: closed, broken or in any encoding."""
+"""Standard output and error whose errors never end a command: closed, broken, or in any encoding."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TextIO
 
 LINE_START = re.compile(r"^(?=.)", re.MULTILINE)
-"""Where a line that is not empty begins."""
+"""Matches the start of each line that is not empty."""
 
 
 class Outlet(FileIO):
-    """A standard stream whose reader may go: what is written from then on goes nowhere, and the work to its end.
+    """A standard stream that survives errors. After a failed write all further text is discarded, and the job goes on.
 
     Attributes:
-        refused: what the system said of a write that failed, but for a reader's going, which is no failure.
+        refused: the error of a failed write; None without one. A reader that has gone (a broken pipe) is no error.
     """
 
     refused: OSError | None = None
 
     def write(self, data: object) -> int:
-        """Write, or begin to discard."""
+        """Write, or after an error begin to discard."""
         try:
             return super().write(data)  # type: ignore[arg-type]
         except OSError as error:
@@ -34,12 +34,12 @@ class Outlet(FileIO):
 
 
 class DatedLines(TextIOWrapper):
-    """A log: each line behind the local date and time, ISO 8601 to the second with its offset from UTC."""
+    """A log. Each line starts with the local date and time, in ISO 8601 to the second with the offset from UTC."""
 
     _fresh = True
 
     def write(self, text: str) -> int:
-        """Write, each line that begins with its date."""
+        """Write, with the date before each new line."""
         stamp = datetime.now().astimezone().isoformat(timespec="seconds")
         rest_of_line = "" if self._fresh else text[: text.find("\n") + 1] or text
         super().write(rest_of_line + LINE_START.sub(f"{stamp} ", text[len(rest_of_line) :]))
@@ -49,10 +49,10 @@ class DatedLines(TextIOWrapper):
 
 
 def guard_streams() -> None:
-    """Let standard output and error outlive their readers and take any text, and standard input be there.
+    """Replace standard output and error by streams that survive their readers and take any text; open standard input.
 
-    A stream that is closed from the start is taken for the null device, so that no file of the work gets its number,
-    where a library's print would land.
+    A stream that is closed from the start becomes the null device. Otherwise a file of the job could get its
+    descriptor, and a library's print would be written into that file.
     """
     for number in range(3):
         try:
@@ -65,7 +65,7 @@ def guard_streams() -> None:
 
 
 def flush_streams() -> OSError | None:
-    """Write what is left; what standard output was refused, if anything."""
+    """Flush both streams. Returns the error of standard output, if any."""
     sys.stdout.flush()
     sys.stderr.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
@@ -73,9 +73,9 @@ def flush_streams() -> OSError | None:
 
 
 def guarded(stream: TextIO | None, number: int, kind: type[TextIOWrapper] = TextIOWrapper) -> TextIOWrapper:
-    """A stream in place of this one, of this descriptor; where there is none, one to the null device.
+    """Make a stream that replaces this one, on this descriptor; without a stream, one to the null device.
 
-    What its encoding lacks is written as its number. Where it is no terminal, it is of this kind.
+    Characters that its encoding lacks are written as backslash escapes. If it is not a terminal, its class is ``kind``.
     """
     encoding = "utf-8" if stream is None else stream.encoding
     outlet = Outlet(number if stream is not None else os.open(os.devnull, os.O_WRONLY), "wb", closefd=False)
@@ -88,7 +88,7 @@ def guarded(stream: TextIO | None, number: int, kind: type[TextIOWrapper] = Text
 
 
 def _discard(number: int) -> None:
-    """Let a descriptor lead to the null device."""
+    """Point a descriptor to the null device."""
     null = os.open(os.devnull, os.O_RDWR)
     if null != number:
         os.dup2(null, number)

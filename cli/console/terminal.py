@@ -1,4 +1,4 @@
-"""What may stand on a terminal: every text that is data, of libraries or of users goes through here."""
+"""Making text safe for a terminal. All text from data, libraries or users goes through here."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 FILE_WIDTH = 10_000
-"""Columns of what is no terminal: nothing is folded or cut there, and tables are as wide as what they hold."""
+"""Width in columns if the output is not a terminal. Nothing is folded or cut, and tables are as wide as their cells."""
 
 LEAST_WIDTH = 24
-"""Columns that a folded text keeps beside what it is set in by."""
+"""The least columns of a folded text, beside its indent."""
 
 
 class SafeConsole(Console):
-    """A console on which no text is an order to the terminal: ids, names of classes and encoders, paths, errors."""
+    """A console without control codes from text. An id, a name, a path or an error cannot control the terminal."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What is drawn, in which only the console's own control codes are left."""
+        """The segments to draw, with no control codes but the console's own."""
         for segment in super().render(renderable, options):
             safe = segment.control or segment.text.isprintable() or segment.text == "\n"
             yield segment if safe else Segment(printable(segment.text, keep="\n"), segment.style)
 
 
 def console() -> Console:
-    """Standard output, for results."""
+    """A console on standard output, for results."""
     return _console(sys.stdout, stderr=False)
 
 
 def error_console() -> Console:
-    """Standard error, for progress and remarks."""
+    """A console on standard error, for progress and remarks."""
     return _console(sys.stderr, stderr=True)
 
 
@@ -44,14 +44,14 @@ def _console(stream: TextIO, *, stderr: bool) -> Console:
 
 
 def folded(text: str, on: Console, indent: int = 0) -> str:
-    """A text that the terminal need not break within words.
+    """Fold a text between words, so that the terminal does not break it within words.
 
-    A word that is wider than the terminal, such as a path, stays whole: the terminal breaks it, and copies it as one.
+    A word that is wider than the terminal, such as a path, stays whole. The terminal breaks it, and copies it as one.
 
     Args:
         text: lines of any width.
-        on: where it is to stand; a file's lines are never folded.
-        indent: blanks before each line but the first, columns.
+        on: the console. If it is not a terminal, nothing is folded.
+        indent: number of blanks before each line but the first.
     """
     if not on.file.isatty():
         return text
@@ -61,8 +61,8 @@ def folded(text: str, on: Console, indent: int = 0) -> str:
 
 
 def _parts(line: str, columns: int) -> list[str]:
-    """A line in parts that are no wider than so many columns, where no single word is."""
-    # Neither textwrap, which counts a wide character once, nor rich, which breaks words that are wider than a line.
+    """A line in parts of at most this many columns. Only a part of one word may be wider."""
+    # Not textwrap, which counts a wide character as one column. Not rich, which breaks words wider than a line.
     first, *others = line.split(" ")
     parts = [first]
     for word in others:
@@ -74,20 +74,20 @@ def _parts(line: str, columns: int) -> list[str]:
 
 
 def printable(text: str, keep: str = "") -> str:
-    """A text as a terminal may show it: an id or a label is data, and its control characters are not for the terminal.
+    """Escape the control characters of a text, such as an id or a label, so that they cannot control the terminal.
 
     Args:
         text: any text.
-        keep: control characters that stay.
+        keep: control characters that are not escaped.
     """
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 def without_secrets(text: str, words: Sequence[str] = ()) -> str:
-    """A text without the credentials in URLs in it, and without those in a user's words that it may repeat."""
+    """Remove credentials from a text: those in its URLs, and those in the user's words if the text repeats them."""
     if not words and not {"?", "@"} & set(text):
         return text
-    # Imported late: torch comes with it, and wrong usage is told at once.
+    # Imported late: it imports torch, and errors of usage should come at once.
     from encore.featurestore.storage import masked, without_credentials  # noqa: PLC0415
 
     for word in words:

@@ -15,10 +15,10 @@ class BeamOptions:
 
 
 def beam_options(context: typer.Context, *, taken: bool = True) -> tuple[str, ...]:
-    """Beam's options of this call; a command that runs no Beam job takes none and says so.
+    """Beam's options of this call.
 
     Raises:
-        typer.BadParameter: options for a command that has no use for them.
+        typer.BadParameter: options for a command that runs no Beam job.
     """
     found = context.obj if isinstance(context.obj, BeamOptions) else BeamOptions()
     if found.words and not taken:

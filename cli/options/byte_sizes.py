@@ -13,10 +13,10 @@ FACTORS = {
 
 
 def parse_bytes(text: str, option: str) -> int:
-    """Bytes of ``500000``, ``64MiB`` or ``1.5GB``, given to an option; raises UsageError for anything else."""
+    """Parse a number of bytes: ``500000``, ``64MiB`` or ``1.5GB``. Raises UsageError, which names the option."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     if match is None or match[2] not in FACTORS or int(float(match[1]) * FACTORS[match[2]]) < 1:
-        # Imported late: the package brings torch with it.
+        # Imported late: the package imports torch.
         from encore.featurestore.errors import UsageError  # noqa: PLC0415
 
         raise UsageError(f"{option} {text!r}: expected a size such as 500000, 64MiB or 1GB")

@@ -114,5 +114,5 @@ MaxPrunedOption = Annotated[
 
 
 def comma_list(text: str | None) -> tuple[str, ...]:
-    """The words of a list with commas."""
+    """The words of a comma-separated list."""
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())

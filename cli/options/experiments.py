@@ -1,4 +1,4 @@
-"""The options that the experiments share, written once: each command adds its own to them."""
+"""The options that all experiments share. Each command adds its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ FIRST: Mapping[str, tuple[Any, Any]] = {
     "only": (OnlyOption, None),
     "encoder": (EncoderOption, "minilm"),
 }
-"""Name → type and default of the options that come before a command's own."""
+"""Shared options before a command's own: name → type and default."""
 
 SIZES: Mapping[str, tuple[Any, Any]] = {
     "train_rows": (TrainRowsOption, None),
@@ -66,23 +66,23 @@ SIZES: Mapping[str, tuple[Any, Any]] = {
     "max_length": (MaxLengthOption, None),
     "device": (DeviceOption, "auto"),
 }
-"""Those that come after them."""
+"""Shared options after a command's own."""
 
 HEADS: Mapping[str, tuple[Any, Any]] = {
     "epochs": (EpochsOption, None),
     "mean_layers": (MeanLayersOption, None),
     "dtype": (DtypeOption, "float32"),
 }
-"""Those of experiments that train heads on frozen features."""
+"""Options of experiments that train heads on frozen features."""
 
 LAST: Mapping[str, tuple[Any, Any]] = {"as_json": (JsonOption, False)}
 
 
 def experiment_command(*, seeds: int, heads: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options that the experiments share, beside its own.
+    """A decorator that adds the shared options to a command.
 
-    The function is called with its own options, with the `ExperimentRequest` that the shared ones make as ``request``,
-    and with ``as_json``.
+    The decorated function is called with its own options, with ``request``, the `ExperimentRequest` made from the
+    shared options, and with ``as_json``.
 
     Args:
         seeds: default of ``--seeds``.
@@ -90,7 +90,7 @@ def experiment_command(*, seeds: int, heads: bool = True) -> Callable[[Callable[
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        # The request's own class would bring torch, and --help answers at once.
+        # Not imported at the top: the class of the request imports torch, and --help should answer at once.
         hints = get_type_hints(command, localns={"ExperimentRequest": object}, include_extras=True)
         parameters = signature(command).parameters
         own = {
@@ -107,7 +107,7 @@ def experiment_command(*, seeds: int, heads: bool = True) -> Callable[[Callable[
             more = {key: values[key] for key in own}
             command(request=_request(**shared), as_json=values["as_json"], **more)
 
-        # Typer reads a command's options off its signature.
+        # Typer reads a command's options from its signature.
         run.__doc__ = command.__doc__
         run.__annotations__ = {"context": typer.Context, **{key: kind for key, (kind, _) in options.items()}}
         first = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]

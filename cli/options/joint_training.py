@@ -32,7 +32,7 @@ JointPoolingOption = Annotated[
 
 
 def training_settings(steps: int, lr: float | None, precision: str, pooling: str | None) -> TrainingSettings:
-    """The settings that the shared options make."""
+    """The training settings, made from the shared options."""
     from encore.encoders.training import TrainingSettings  # noqa: PLC0415
 
     rate = TrainingSettings.learning_rate if lr is None else lr

@@ -1,4 +1,4 @@
-"""The option of every command that writes what is to last: whether it is synced to the disk."""
+"""The option ``--no-sync`` of all commands that write data: do not sync it to the disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 NO_SYNC = "ENCORE_NO_SYNC"
-"""As `encore.featurestore.storage.sync` has it, which is not imported for --help."""
+"""The same as in `encore.featurestore.storage.sync`, which is not imported for --help."""
 
 NoSyncOption = Annotated[
     bool,
@@ -22,7 +22,7 @@ NoSyncOption = Annotated[
 
 
 def no_sync_option(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with ``--no-sync`` as its last option, which the workers of its job on this machine obey too."""
+    """A command with ``--no-sync`` as its last option. Workers of its job on this machine follow it too."""
 
     @wraps(command)
     def run(*args: Any, no_sync: bool = False, **values: Any) -> None:
@@ -30,7 +30,7 @@ def no_sync_option(command: Callable[..., None]) -> Callable[..., None]:
             os.environ[NO_SYNC] = "1"
         command(*args, **values)
 
-    # Typer reads a command's options off its signature.
+    # Typer reads a command's options from its signature.
     hints = get_type_hints(command, include_extras=True) | {"no_sync": NoSyncOption}
     parameters = [*signature(command).parameters.values(), Parameter("no_sync", Parameter.KEYWORD_ONLY, default=False)]
     run.__annotations__ = hints

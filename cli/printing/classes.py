@@ -1,4 +1,4 @@
-"""Tables about classes: how many documents each has, how many of them are found, and what they are taken for."""
+"""Tables about classes: documents of each class, recall, and confusion."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from encore.heads import Evaluation
 
 ALL_LISTED = 15
-"""Classes up to which each is listed."""
+"""Up to this many classes, each is listed."""
 WORST_LISTED = 10
-"""Of more classes, so many of the lowest recall, and so many pairs that are confused most."""
+"""With more classes: the number of classes of lowest recall, and of most confused pairs, that are listed."""
 BORDERS = 3
-"""Signs around a cell of a table."""
+"""Characters around a cell of a table."""
 
 
 def print_classes(evaluation: Evaluation | None, classes: Sequence[str], trained: Sequence[int] | None = None) -> None:
-    """Recall by class with its interval: of every class, or of those that are found least.
+    """Print recall by class with its interval, for every class or for those of lowest recall.
 
     Args:
-        evaluation: what was measured, of these classes; None where nothing was.
-        classes: their names.
-        trained: (classes,) documents that each was trained on; None leaves them out.
+        evaluation: figures of these classes; None where nothing was measured.
+        classes: names of the classes.
+        trained: (classes,) number of training documents of each; None leaves the column out.
     """
     truth, right = (np.zeros(len(classes), np.int64),) * 2 if evaluation is None else _measured(evaluation)
     places = list(range(len(classes)))
     title = "classes"
     if len(classes) > ALL_LISTED:
-        # Those that have no document were not measured; of equals the one with more is known better.
+        # A class without documents was not measured. Of classes with equal recall, more documents make it more certain.
         places.sort(key=lambda at: (not truth[at], right[at] / max(1, truth[at]), -truth[at]))
         if evaluation is None and trained is not None:
             places.sort(key=lambda at: trained[at])
@@ -55,7 +55,7 @@ def print_classes(evaluation: Evaluation | None, classes: Sequence[str], trained
 
 
 def print_confusion(evaluation: Evaluation) -> None:
-    """The confusion matrix where the terminal is as wide; else recall by class, and what is confused most."""
+    """Print the confusion matrix if the terminal is wide enough; else recall by class, and the most confused pairs."""
     names, counts = evaluation.classes, evaluation.confusion
     widths = [max(len(printable(name)), len(str(max(counts.documents)))) + BORDERS for name in names]
     first = max(len(printable(name)) for name in names) + BORDERS

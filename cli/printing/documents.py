@@ -15,26 +15,26 @@ from encore.featurestore.documents import TEXT, promote
 from encore.featurestore.storage import new_file
 
 PARQUET, CSV = ".parquet", ".csv"
-"""Endings, which say what is written."""
+"""Endings of a file name, which give its format."""
 
 
 def print_documents(table: pa.Table, limit: int) -> None:
-    """The first documents as a table, and how many there are."""
+    """Print the first documents as a table, and the number of all."""
     cells = [column.to_pylist() for column in _flat(table.slice(0, limit)).columns]
     title = f"{min(limit, table.num_rows):,} of {counted(table.num_rows, 'document')}"
     print_table(title, table.column_names, zip(*cells, strict=True))
 
 
 def documents_json(table: pa.Table, limit: int) -> list[dict[str, Any]]:
-    """The first documents, numbers and truth values as such and all else as text."""
+    """The first documents as JSON. Numbers and booleans stay; all other values become text."""
     return _flat(table.slice(0, limit)).to_pylist()  # type: ignore[no-any-return]
 
 
 def prepare_out(out: str | None) -> None:
-    """See that documents can be written to a file, before the work that makes them.
+    """Check, before the work, that documents can be written to a file.
 
     Raises:
-        UsageError: its ending says nothing, or it cannot be written.
+        UsageError: its ending is unknown, or it cannot be written.
     """
     if out is not None and not out.endswith((PARQUET, CSV)):
         raise UsageError(f"{out}: expected a name that ends in .parquet or .csv")
@@ -42,7 +42,7 @@ def prepare_out(out: str | None) -> None:
 
 
 def write_documents(table: pa.Table, out: str) -> None:
-    """All documents, as Parquet or CSV by the file's ending, which `prepare_out` has seen."""
+    """Write all documents as Parquet or CSV, by the file's ending. `prepare_out` has checked the ending."""
     with new_file(out) as file:
         if out.endswith(CSV):
             pcsv.write_csv(_flat(table), file)
@@ -52,7 +52,7 @@ def write_documents(table: pa.Table, out: str) -> None:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """The table with everything but numbers and truth values as text: CSV has no cells for it, or several."""
+    """The table with all columns but numbers and booleans as text, since a CSV cell cannot hold other values."""
     for position, field in enumerate(table.schema):
         if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_boolean(field.type)):
             table = table.set_column(position, field.name, promote(table[position], TEXT))

@@ -15,11 +15,11 @@ UNDEFINED = "not defined"
 
 
 def print_evaluation(name: str, evaluation: Evaluation, blank: int = 0) -> None:
-    """Figures with their intervals, and which classes are confused.
+    """Print figures with their intervals, and which classes are confused.
 
     Args:
-        name: of the head.
-        evaluation: of its predictions.
+        name: name of the head.
+        evaluation: the evaluation of its predictions.
         blank: rows of the label file that have no id or no label.
     """
     print_table(
@@ -53,7 +53,7 @@ def figures(evaluation: Evaluation) -> list[tuple[str, str, str]]:
 
 
 def remarks(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Why a figure or its interval is not defined, or says little."""
+    """Reasons why a figure or its interval is undefined or uncertain."""
     lines = []
     if evaluation.mcc is None:
         lines.append(("mcc", f"{UNDEFINED}: the documents are all of one class"))

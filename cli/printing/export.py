@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_export(done: ExportSummary, out: str, *, as_json: bool) -> None:
-    """What is in the file, and of each head what is not: a line for each."""
+    """Print what is in the file, and a line for each head: its documents with and without a prediction."""
     if as_json:
         print_json({"out": out, **asdict(done)})
         return

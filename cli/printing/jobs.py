@@ -1,4 +1,4 @@
-"""What encode and derive print at their end, and the exit code they leave with."""
+"""What encode and derive print at their end, and their exit code."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from encore.pipelines.runs import JobReport
 
 REASONS_SHOWN = 5
-"""Reasons and failures that are printed; the report has all."""
+"""The most reasons and failures that are printed. The report has all."""
 
 
 def print_job_and_exit(report: JobReport, path: str | None, *, as_json: bool) -> None:
-    """Print a report, write it where it was asked for, and leave with its exit code."""
+    """Print a report, write it to the path that was asked for, and exit with its code."""
     write_report(path, report.to_json())
     if as_json:
         print_json(report.document)
@@ -29,7 +29,7 @@ def print_job_and_exit(report: JobReport, path: str | None, *, as_json: bool) ->
 
 
 def print_job(report: JobReport) -> None:
-    """What a job did, a pair a line."""
+    """Print what a job did, one name and value a line."""
     print_pairs(_summary(report.document, report.left_corpus))
 
 
@@ -76,7 +76,7 @@ def _summary(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
 
 
 def _documents(job: str, counts: Mapping[str, int]) -> list[tuple[str, object]]:
-    """What came of the documents."""
+    """Lines about the documents: encoded, skipped, rejected and so on."""
     told = {
         "encoded" if job == "encode" else "derived": ("encoded", ""),
         "adopted": ("adopted", " from segments that an earlier run had finished"),
@@ -92,7 +92,7 @@ def _documents(job: str, counts: Mapping[str, int]) -> list[tuple[str, object]]:
 
 
 def _unread(unread: Sequence[Mapping[str, str]]) -> list[tuple[str, object]]:
-    """What the folders that were named hold and is not read."""
+    """Lines about files in the input folders that are not read."""
     if not unread:
         return []
     lines: list[tuple[str, object]] = [("not read", f"{len(unread):,} in the folders that were named")]
@@ -103,7 +103,7 @@ def _unread(unread: Sequence[Mapping[str, str]]) -> list[tuple[str, object]]:
 
 
 def _pruning(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, object]]:
-    """What was pruned, or would have been, and why it was not."""
+    """Lines about pruning: the pruned documents, or those that would have been pruned and the reason why not."""
     pruning = report["pruning"]
     if not pruning["left"]:
         return [("pruned", "0: nothing has left the corpus")]

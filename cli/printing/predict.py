@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def print_predictions(predicted: NewPredictions, out: str | None, limit: int, *, as_json: bool) -> None:
-    """The first predictions or all as JSON, or a file; and on standard error what was rejected."""
+    """Print the first predictions, or all as JSON, or write a file. Rejected documents go to standard error."""
     table = predicted.table
     if out is not None:
         write_documents(_with_objects(table) if out.endswith(CSV) else table, out)
@@ -39,7 +39,7 @@ def _rows(table: pa.Table) -> list[dict[str, object]]:
 
 
 def _with_objects(table: pa.Table) -> pa.Table:
-    """The table with probabilities as JSON objects: the text that is made of any map has pairs."""
+    """The table with probabilities as JSON objects. A map's own text would be a list of pairs."""
     if PROBABILITIES not in table.column_names:
         return table
     pairs = map(json.loads, promote(table[PROBABILITIES], TEXT).to_pylist())
@@ -48,7 +48,7 @@ def _with_objects(table: pa.Table) -> pa.Table:
 
 
 def _shown(cell: object) -> object:
-    """A cell for people: four digits of a probability, the likeliest class first."""
+    """A cell for people: probabilities with four digits, the most likely class first."""
     if isinstance(cell, dict):
         return ", ".join(f"{name} {share:.4f}" for name, share in sorted(cell.items(), key=lambda it: -it[1]))
     return f"{cell:.4f}" if isinstance(cell, float) else cell

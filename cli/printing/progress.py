@@ -1,4 +1,4 @@
-"""Progress of work that is no Beam job: a bar on a terminal, lines elsewhere."""
+"""Progress of work without a Beam job: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from encore.cli.console.terminal import error_console
 from encore.pipelines.progress import Steps, display_for
 
 NOUNS = {"calibrating": "setting", "training heads": "head"}
-"""What a trade-off counts while something is done."""
+"""Step of a trade-off → the word for the items that it counts."""
 
 
 @contextmanager
 def segment_progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows segments that are done: a bar on a terminal, elsewhere a line now and then of what takes a while."""
+    """Show the number of segments done: a bar on a terminal; elsewhere a line now and then, if it takes long."""
     with Steps(display_for(error_console(), patient=True)) as steps:
         yield lambda done, of: steps.show(title, done, of, "segment")
 
 
 @contextmanager
 def trial_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Shows what is done and how much of it is finished: a bar for each, or lines where there is no terminal."""
+    """Show the steps of a trade-off: a bar for each, or lines if there is no terminal."""
     with Steps(display_for(error_console())) as steps:
         yield lambda what, done, total: steps.show(what, done, total, NOUNS[what])

@@ -15,26 +15,26 @@ from encore.featurestore.storage import check_file, new_file
 
 
 def remark(text: str) -> None:
-    """A line on standard error, on a terminal folded between words."""
+    """Print a line on standard error; a terminal gets it folded between words."""
     show = error_console()
     show.print(folded(text, show), markup=False, soft_wrap=True)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """One JSON object on standard output."""
+    """Print one JSON object on standard output."""
     print(json.dumps(document, indent=1))
 
 
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, many_columns: bool = False
 ) -> None:
-    """A table under its title; every column but the first is set flush right.
+    """Print a table below its title. All columns but the first are aligned right.
 
     Args:
-        title: over the table.
-        columns: names.
-        rows: cells.
-        many_columns: no lines between columns, and only the first gives way where the terminal is narrow.
+        title: title above the table.
+        columns: names of the columns.
+        rows: cells of each row.
+        many_columns: no lines between columns; on a narrow terminal only the first column is folded.
     """
     console().print(Text(printable(title), "bold"))
     table = (
@@ -54,7 +54,7 @@ def print_table(
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
-    """Name and value, one pair a line; on a terminal a long value goes on below itself."""
+    """Print names and values, one pair a line. On a terminal a long value is folded within its own column."""
     listed = [(printable(name), printable(str(value))) for name, value in pairs]
     width = max((len(name) for name, _ in listed), default=0)
     show = console()
@@ -64,30 +64,30 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
 
 
 def print_line(text: str) -> None:
-    """A line for results, on a terminal folded between words."""
+    """Print a line on standard output; a terminal gets it folded between words."""
     show = console()
     show.print(folded(printable(text), show), markup=False, soft_wrap=True)
 
 
 def print_next(commands: Iterable[str]) -> None:
-    """Commands to be copied, each one line, however wide it is."""
+    """Print commands for the user to copy. Each is one line, however wide."""
     console().print("\n[bold]Next[/bold]")
     for command in commands:
         console().print(f"  {printable(command)}", markup=False, soft_wrap=True)
 
 
 def prepare_file(path: str | None, option: str) -> None:
-    """See that a file can be written, where one is asked for, before the work whose result it is to hold.
+    """Check, before the work, that the result's file can be written, if one is asked for.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: the file cannot be written.
     """
     if path is not None:
         check_file(path, option)
 
 
 def write_report(path: str | None, text: str) -> None:
-    """Write a report where it was asked for."""
+    """Write a report to the path, if one is asked for."""
     if path is not None:
         with new_file(path) as file:
             file.write(f"{text}\n".encode())

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from encore.heads.training import LabelCounts, StoreTraining
 
 POINT = ("pooling", "learning_rate", "batch_size", "seed")
-"""What tells the heads of a grid apart."""
+"""The settings in which the heads of a grid differ."""
 
 RARE = 10
-"""Times that a class has fewer documents than an equal share, from which on it is called rare."""
+"""A class is called rare if it has fewer documents than an equal share divided by this."""
 
 EPOCH_LINES = 10
-"""Lines that a head's epochs get, however many there are; the first gets one of its own."""
+"""About this many lines are printed for the epochs of a head; the first epoch always gets one."""
 
 
 def print_epoch(epoch: Epoch) -> None:
-    """A line on standard error for an epoch that ended: for each of a few, for one of some where there are many."""
+    """Print a line on standard error for an ended epoch; with many epochs, only for some of them."""
     done, before = (number * EPOCH_LINES // epoch.epochs for number in (epoch.number, epoch.number - 1))
     if epoch.number > 1 and done == before:
         return
@@ -41,7 +41,7 @@ def print_epoch(epoch: Epoch) -> None:
 
 
 def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
-    """The head, what became of the labels, and how good it is."""
+    """Print the head, the use of the labels, and its accuracy."""
     head, best = result.head, result.head.training["best"]
     if as_json:
         print_json(
@@ -95,7 +95,7 @@ def print_training(result: StoreTraining, out: str, *, as_json: bool) -> None:
 
 
 def _best_of_points(history: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The first of the best epochs of every point of the grid; without dev the last one."""
+    """The best epoch of every point of the grid, the first of equals; without dev, the last epoch."""
     best: dict[tuple[object, ...], Mapping[str, Any]] = {}
     for epoch in history:
         point = tuple(epoch[name] for name in POINT)
@@ -110,7 +110,7 @@ def _point(epoch: Mapping[str, Any]) -> str:
 
 
 def _figures(evaluation: Evaluation) -> list[tuple[str, object]]:
-    """What was measured on dev, a line each."""
+    """Lines with the figures on dev."""
     lines: list[tuple[str, object]] = []
     for name, value, interval in figures(evaluation):
         beside = f", {counted(evaluation.documents, 'document')}; majority class {evaluation.majority:.4f}"
@@ -120,7 +120,7 @@ def _figures(evaluation: Evaluation) -> list[tuple[str, object]]:
 
 
 def _by_class(result: StoreTraining) -> dict[str, list[Any]]:
-    """Documents to train on and to measure on, and recall, each in the order of the classes."""
+    """By class, in the order of the classes: training documents, dev documents, and recall."""
     found: dict[str, list[Any]] = {"trained_on": list(result.class_documents)}
     if result.head.evaluation is not None:
         counts = result.head.evaluation.counts
@@ -133,7 +133,7 @@ def _by_class(result: StoreTraining) -> dict[str, list[Any]]:
 
 
 def _rare(result: StoreTraining) -> list[str]:
-    """Classes that have less than a tenth of an equal share of the training documents."""
+    """Classes with less than a tenth of an equal share of the training documents."""
     limit = sum(result.class_documents) / len(result.class_documents) / RARE
     return [
         f"{shown_name(name)} ({count:,})"

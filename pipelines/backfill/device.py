@@ -1,4 +1,4 @@
-"""Where heads score, and in which arithmetic: what was asked for, or an error."""
+"""The device that heads score on, and the type that it computes in. Another one than was asked for is never taken."""
 
 from __future__ import annotations
 

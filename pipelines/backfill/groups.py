@@ -1,4 +1,7 @@
-"""Which segments a worker takes one after the other: enough that it reads ahead, few enough that workers share them."""
+"""Groups of segments. A worker takes the segments of a group one after the other.
+
+A group has enough segments that the worker can read ahead, and few enough that all workers get some.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,20 @@ from typing import TypeVar
 import numpy as np
 
 GROUP_UNITS = 32
-"""Units of a group at most, where they are equally large."""
+"""The most units of a group, where all units are equally large."""
 GROUP_BYTES = 256 << 20
-"""Packed bytes of a group at most, where its units are equally large and none has more by itself."""
+"""The most packed bytes of a group, where its units are equally large and none of them is larger than this."""
 
 Unit = TypeVar("Unit")
 
 
 def groups_of(units: Sequence[Unit], sizes: Sequence[int], workers: int | None) -> list[tuple[Unit, ...]]:
-    """The units in groups of neighbours that hardly differ in size.
+    """Divide the units into groups of neighbours. The groups are of nearly equal size in bytes.
 
     Args:
         units: in order.
         sizes: packed bytes of each, 1 or more.
-        workers: threads that each get as many groups as the others, where that is known.
+        workers: number of worker threads; each gets the same number of groups. None where it is not known.
     """
     if not units:
         return []
@@ -30,7 +33,7 @@ def groups_of(units: Sequence[Unit], sizes: Sequence[int], workers: int | None) 
     if workers is not None:
         wanted = -(-wanted // workers) * workers
     wanted = min(wanted, len(units))
-    # A unit goes where its middle lies, and a group that would be empty takes one of its neighbour's.
+    # The middle of a unit, in bytes, decides its group. An empty group takes a unit from its neighbour.
     middles = ends - np.asarray(sizes, np.float64) / 2
     cuts = np.searchsorted(middles, ends[-1] * np.arange(1, wanted) / wanted)
     places = np.arange(1, wanted)

@@ -28,12 +28,12 @@ from encore.pipelines.registry import called, copy_heads, load_heads
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
-"""A vacuum with an age limit below what the job took, or somebody else, has removed it."""
+"""The failure when somebody has removed a file, such as a vacuum whose age limit is shorter than the job."""
 
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """What `backfill` is asked for.
+    """The request of `backfill`.
 
     Attributes:
         store: URI of the store.
@@ -83,7 +83,8 @@ def backfill(
     folder = RunFolder.start(predictions.objects)
     folder.begin("backfill", store.version)
     listed = predictions.files()
-    # Behind that look: what a backfill of a newer snapshot published before it is not taken for outdated.
+    # The store is opened again, after the list of files is read. Otherwise files that another backfill published just
+    # before, for a newer snapshot, would look outdated.
     store = Store.open(request.store, request.snapshot)
     units = plan_segments(store, predictions, names, listed, check=request.check)
     run = JobRun(
@@ -102,7 +103,7 @@ def backfill(
     outcomes, failures = run.outcomes(SegmentOutcome.from_dict)
     began_with = set(listed)
     made = [file for outcome in outcomes.values() for file in outcome.files if file not in began_with]
-    # A segment whose scoring failed keeps the predictions it had.
+    # A segment whose scoring failed keeps its old predictions.
     done = predictions.publish(
         JobWork(
             heads=names,
@@ -136,9 +137,9 @@ def backfill(
 
 
 def _device_of(request: BackfillRequest, *, local: bool) -> str:
-    """Name of the device that heads score on; workers elsewhere have devices of their own, of which it says nothing.
+    """Name of the device that heads score on. For workers elsewhere it is the name that was asked for.
 
     Raises:
-        UsageError: no such device in this process, where it is the one that scores.
+        UsageError: this process scores, and has no such device.
     """
     return str(scoring_on(request.device, request.dtype)[0]) if local else request.device

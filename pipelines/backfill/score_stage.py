@@ -1,4 +1,7 @@
-"""The fused stage of a backfill: read a segment once, decode once, score with every head that needs it, write files."""
+"""The only stage of a backfill's graph.
+
+It reads and decodes a segment once, scores it with every head that lacks predictions for it, and writes the files.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +41,13 @@ T = TypeVar("T")
 
 
 class ScoreSegments(beam.DoFn):
-    """Groups of SegmentUnit → SegmentOutcome of each, with the prediction files written on the way.
+    """Groups of SegmentUnit → the SegmentOutcome of each unit. Writes the prediction files.
 
-    From object storage the next ones are read and the last ones written while one is scored.
+    With object storage, the next segments are read and the last ones are written while one is scored.
     """
 
     def __init__(self, run: JobRun, request: BackfillRequest, heads: Sequence[str]) -> None:
-        """Name what `setup` opens; the device is resolved on the worker."""
+        """Keep the names of what `setup` opens. The worker chooses the device."""
         self._uri, self._version, self._run_id = run.store.uri, run.store.version, run.folder.run_id
         self._torch_threads, self._shared_counts = run.runner.torch_threads, run.shared_counts
         self._out, self._device, self._dtype = request.out, request.device, request.dtype
@@ -52,13 +55,13 @@ class ScoreSegments(beam.DoFn):
         self._handle = Shared()
 
     def setup(self) -> None:
-        """Open store and predictions once a worker; heads are loaded once a process, onto the device that it has.
+        """Open the store and the predictions, once a worker. Load the heads onto the device, once a process.
 
         Raises:
             UsageError: no such device on this worker.
         """
         self._store = Store.open(self._uri, self._version)
-        # A digest: computed for every file, it took as long as writing a third of them.
+        # Kept, since it is a digest: computing it for every file took as long as writing a third of the files.
         self._fingerprint = self._store.spec.fingerprint
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
@@ -75,23 +78,23 @@ class ScoreSegments(beam.DoFn):
         self._requests.shutdown()
 
     def process(self, units: tuple[SegmentUnit, ...]) -> Iterator[SegmentOutcome]:
-        """Score segments; whatever goes wrong with one becomes its failure, and the others go on."""
+        """Score segments. An error in one becomes the failure of that segment, and the others go on."""
         if self._torch_threads is not None:
             torch.set_num_threads(self._torch_threads)
         with suppress(Interruption):
             yield from look_ahead(units, self._read, self._score, self._write, ahead=self._ahead(units))
 
     def _ahead(self, units: Sequence[SegmentUnit]) -> int:
-        """How many segments are read ahead: from far away as many as hide the way, from a disk none.
+        """How many segments are read ahead: enough to hide the latency of object storage; none from a disk.
 
-        There is nothing to wait for there, and more threads than cores take the caches from each other.
+        A disk has no latency to hide, and threads beyond the number of cores compete for the caches.
         """
         if self._store.objects.on_disk and self._predictions.objects.on_disk:
             return 0
         return segments_ahead(unit.entry for unit in units)
 
     def _read(self, unit: SegmentUnit) -> SegmentWork:
-        """Take what is finished, carry over what is still right, read what is to be scored."""
+        """Take predictions that need no scoring, and begin to read the segment where some head has to score it."""
         self._shared_counts.get().check()
         work = SegmentWork(unit)
         with work.failing("read"):
@@ -103,14 +106,14 @@ class ScoreSegments(beam.DoFn):
         return work
 
     def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:
-        """What an earlier attempt of this run made of a unit; None where there was none, or it failed."""
+        """The outcome that an earlier attempt of this run stored for a unit; None without one, or where it failed."""
         with suppress(FileNotFoundError):
             outcome = SegmentOutcome.from_dict(self._run.outcome(unit.number))
             return outcome if outcome.failure is None else None
         return None
 
     def _take_what_is_there(self, work: SegmentWork) -> None:
-        """Predictions of a unit that need no scoring: listed and sound, adopted, or carried over; the rest is to do."""
+        """Collect the predictions that need no scoring: sound, adopted or carried over. Other heads go to ``todo``."""
         unit = work.unit
         ids = self._store.live_index(unit.entry, ["doc_id"])["doc_id"] if unit.listed or unit.candidates else None
 
@@ -149,7 +152,7 @@ class ScoreSegments(beam.DoFn):
                         with_all = self._predictions.probabilities
                         work.parts[name].append(prediction_table(block.doc_ids, scores, probabilities=with_all))
                     counts.add(number, len(block), len(block))
-                    # The next block is read into its memory.
+                    # Frees the buffer, which the next block is read into.
                     del block
                     mark = work.spend("score", mark)
         work.blocks = iter(())
@@ -157,7 +160,7 @@ class ScoreSegments(beam.DoFn):
         return work
 
     def _write(self, work: SegmentWork) -> SegmentOutcome:
-        """Write the predictions, and then what came of the unit."""
+        """Write the predictions, and then the outcome of the unit."""
         with work.failing("write"):
             if work.failure is None:
                 mark = time.perf_counter()
@@ -175,12 +178,12 @@ class ScoreSegments(beam.DoFn):
         return self._predictions.write(name, unit.entry, table, self._version, self._fingerprint)
 
     def _each(self, step: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
-        """A step that makes requests, for every head: many at a time, unless they cost next to nothing."""
+        """Do a step for every head. In object storage many heads run at a time, since each step waits for requests."""
         one = len(names) == 1 or self._predictions.objects.on_disk
         return map(step, names) if one else self._requests.map(step, names)
 
     def _carry(self, unit: SegmentUnit, name: str) -> PredictionFile | None:
-        """Write what a head predicted before for what is live now; None where that does not cover all of it."""
+        """Write the head's older predictions for the live documents; None where these do not cover all of them."""
         older, sources = unit.older.get(name), unit.sources.get(name, ())
         if older is None and not sources:
             return None

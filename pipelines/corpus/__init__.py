@@ -1,4 +1,4 @@
-"""Reading a corpus: files to work units, work units to documents and dead letters. Plain functions, no Beam."""
+"""Reading a corpus: files → work units → documents and dead letters. Plain functions, without Beam."""
 
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.corpus.cutting import UNITS_AIMED_AT, DocumentSize

@@ -1,4 +1,4 @@
-"""Which columns of a corpus hold what."""
+"""The names of the corpus columns that hold ids, texts and kept columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from encore.featurestore.errors import UsageError
 from encore.tablefiles import Wanted
 
 RESERVED_COLUMNS = frozenset((*INDEX_SCHEMA.names, *DOCUMENT_COLUMNS))
-"""Names that the index and the document block give a meaning of their own."""
+"""Names that the document index and the document block use for their own columns."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class CorpusColumns:
         keep: columns copied to the document index beside the features.
 
     Raises:
-        UsageError: a name is missing or serves twice, or a kept column bears a name that the index uses itself.
+        UsageError: a name is missing or is given twice, or a kept column has a name of `RESERVED_COLUMNS`.
     """
 
     doc_id: str = "doc_id"
@@ -51,7 +51,7 @@ class CorpusColumns:
 
     @property
     def wanted(self) -> Wanted:
-        """What is read of every corpus file."""
+        """The columns to read of every corpus file."""
         return Wanted(self.doc_id, self._roles[1:], self.keep)
 
     @property

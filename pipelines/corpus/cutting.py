@@ -1,4 +1,4 @@
-"""Where work units begin and end: by rows, by memory, and where a file can be read from."""
+"""Where work units begin and end. Rows, memory, and the places where reading can begin decide it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from encore.pipelines.corpus.survey import Survey
 SMALLEST_UNIT = 1 << 10
 LARGEST_UNIT = 1 << 16
 UNITS_AIMED_AT = 64
-"""Enough to keep every worker of a small cluster busy, and to show progress."""
+"""Number of units that a corpus is cut into: enough to keep a small cluster busy, and to show progress."""
 
 UNIT_BYTES = 256 << 20
-"""What the features, or the texts, of one unit may take up in memory."""
+"""The most memory that the features of one unit may take, and that its texts may take."""
 
 
 @dataclass(frozen=True)
 class DocumentSize:
-    """What a document takes up once it is encoded.
+    """The size of a document's features.
 
     Attributes:
         vector_bytes: payload bytes of one stored vector (`FeatureSpec.row_bytes`).
-        max_vectors: vectors a document can have: the max length, or 1 where positions are pooled before storage.
+        max_vectors: the most vectors of a document: the max length, or 1 where one vector a document is stored.
     """
 
     vector_bytes: int = 0
@@ -34,11 +34,14 @@ class DocumentSize:
 
     @classmethod
     def of(cls, spec: FeatureSpec) -> DocumentSize:
-        """What documents take up under a spec."""
+        """The size of documents under a spec."""
         return cls(spec.row_bytes, spec.text.max_length if spec.positions == "tokens" else 1)
 
     def unit_bytes(self, rows: float, text_bytes: float) -> float:
-        """The larger of the texts and the features of so many rows; a token is a byte of text or more."""
+        """Bytes of the texts or of the features of this many rows, whichever is more.
+
+        A token has at least one byte of text. So ``text_bytes``, and two special tokens a row, bound the tokens.
+        """
         vectors = min(rows * self.max_vectors, text_bytes + 2 * rows)
         return max(text_bytes, self.vector_bytes * vectors)
 
@@ -49,8 +52,8 @@ class Piece:
 
     Attributes:
         start: first row.
-        stop: row behind the last.
-        split: which of the file's splits it lies in: pieces of one are read together.
+        stop: row after the last.
+        split: number of the file's split that it lies in. Pieces of one split are read together.
     """
 
     start: int
@@ -59,7 +62,7 @@ class Piece:
 
 
 def choose_unit_rows(surveys: Sequence[Survey], size: DocumentSize) -> int:
-    """Rows of a unit: a power of two between 1,024 and 65,536, or fewer where a usual unit would not fit in memory."""
+    """Rows of a unit: a power of two from 1,024 to 65,536; less where a unit of average rows does not fit in memory."""
     share = max(sum(found.count for found in surveys) // UNITS_AIMED_AT, 1)
     rows = min(max(1 << share.bit_length() - 1, SMALLEST_UNIT), LARGEST_UNIT)
 
@@ -73,10 +76,10 @@ def choose_unit_rows(surveys: Sequence[Survey], size: DocumentSize) -> int:
 
 
 def cut(found: Survey, unit_rows: int, size: DocumentSize) -> list[Piece]:
-    """The units of a file: of up to ``unit_rows`` rows, and halved until one fits in memory or is a single row.
+    """Cut a file into units of up to ``unit_rows`` rows. A unit that does not fit in memory is halved, down to one row.
 
-    Each is a part of one split, or some whole ones: no split is read for two units unless they share it. Where reading
-    can begin at every row, each unit is a split of its own.
+    A unit is a part of one split, or it consists of whole splits. So only units of the same split read that split.
+    Where reading can begin at every row, each unit is its own split.
     """
 
     def fits(start: int, stop: int) -> bool:
@@ -102,7 +105,7 @@ def cut(found: Survey, unit_rows: int, size: DocumentSize) -> list[Piece]:
 
 
 def _even(start: int, stop: int, most: int) -> list[tuple[int, int]]:
-    """Parts of nearly the same length, as few as can be."""
+    """Divide a range into as few parts of at most ``most`` rows as possible, of nearly equal length."""
     count = -(-(stop - start) // most)
     return list(pairwise(start - -(stop - start) * number // count for number in range(count + 1)))
 

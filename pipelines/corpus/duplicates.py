@@ -10,15 +10,17 @@ Int64s = npt.NDArray[np.int64]
 
 
 def find_duplicates(keys: Keys) -> tuple[Int64s, Int64s]:
-    """Which keys were seen before.
+    """Find the keys that came earlier in the corpus.
 
     Args:
         keys: (n, 2) uint64 in corpus order, as `encore.featurestore.documents.keys.words` gives them.
 
     Returns:
-        (duplicates,) int64: rising positions of all but the first of equal keys; and the position of each one's first.
+        Two arrays, (duplicates,) int64: the ascending positions of all but the first of equal keys; and for each of
+        them the position of the first.
     """
-    # Sorting by one half and looking at the other only where that is equal costs half of a sort by both.
+    # Keys are sorted by one half; the other half is compared only where the first is equal. This costs half as much
+    # as a sort by both.
     order = np.argsort(keys[:, 0])
     high = keys[order, 0]
     same = high[1:] == high[:-1]

@@ -1,4 +1,4 @@
-"""The plan of a job: a corpus cut into work units, with ids seen twice found beforehand."""
+"""The plan of a job: a corpus cut into work units. Planning also finds the ids that come twice."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ Int64s = npt.NDArray[np.int64]
 T = TypeVar("T")
 
 FILES_AT_ONCE = 8
-"""Object storage answers slowly and in parallel."""
+"""Files that are surveyed at a time: object storage answers slowly, but answers many requests in parallel."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A corpus, ready to be worked on.
+    """A corpus cut into work units.
 
     Attributes:
         units: work units in (file, row) order; none spans two files.
-        documents: rows seen, whatever is wrong with them.
-        duplicates: rows whose id was seen earlier.
+        documents: all rows, valid or not.
+        duplicates: rows whose id came earlier in the corpus.
         keys: (ids, 2) uint64 in corpus order: key hashes of all distinct valid ids, as
-            `encore.featurestore.documents.keys.words` gives them. A document whose text turns out to be
-            invalid is among them.
-        unit_rows: rows that a unit may have.
+            `encore.featurestore.documents.keys.words` gives them. Documents with an invalid text are among them:
+            planning does not validate texts.
+        unit_rows: the most rows of a unit.
         text_bytes: bytes of text.
         without_id: rows whose id is missing or cannot be read.
-        first_without_id: file and row of the first of these; empty where there is none.
-        damaged: files that cannot be read, and why; nothing of them is planned.
+        first_without_id: file and row of the first of these rows; empty without one.
+        damaged: files that cannot be read, and why. No rows of these files are in the plan.
     """
 
     units: tuple[WorkUnit, ...]
@@ -67,19 +67,20 @@ def plan(
 ) -> Plan:
     """Read the ids of a corpus and cut it into units.
 
-    Of an id seen twice the first row in (file, row) order holds it in every run, even if its text is invalid; the later
-    ones are left out, and become dead letters when their unit is read.
+    When an id comes twice, the first row in (file, row) order keeps it, even if the text of that row is invalid. So
+    every run chooses the same row. The later rows are left out, and become dead letters when their unit is read.
 
     Args:
         files: as `find_files` gives them, sorted by uri.
         columns: names of the columns.
         unit_rows: rows of a unit at most; None chooses a power of two by the size of the corpus and of its features.
-        size: what a document's features take up; None where there are none.
-        without_damaged: leave out and name a file that cannot be read, unless that is all of them.
+        size: size of a document's features; None where the job makes none.
+        without_damaged: leave out a file that cannot be read, and name it in ``damaged``. If no file can be read,
+            it is an error all the same.
 
     Raises:
-        UsageError: a file is not what its ending says or lacks a column, or ``unit_rows`` is below 1. Every file
-            is looked at before the ids of any are read.
+        UsageError: a file is not what its ending says or lacks a column, or ``unit_rows`` is below 1. All files are
+            checked before the ids of any file are read.
         DataError: a file cannot be read.
     """
     if unit_rows is not None and unit_rows < 1:
@@ -112,7 +113,7 @@ def plan(
 
 
 def _tried(work: Callable[[TableFile], T], file: TableFile) -> T | DataError:
-    """What some work on a file gives, or what is wrong with the file."""
+    """The result of some work on a file, or the error in the file."""
     try:
         return work(file)
     except DataError as error:
@@ -126,7 +127,7 @@ def _check(file: TableFile, columns: CorpusColumns) -> None:
 def _units(
     surveys: Sequence[Survey], pieces: Sequence[list[Piece]], later: Int64s, first: Int64s
 ) -> Iterator[WorkUnit]:
-    """Units of every file; ``later`` and ``first`` are positions among all keys of the corpus."""
+    """The units of every file. ``later`` and ``first`` are what `find_duplicates` gives for all keys of the corpus."""
     uris = tuple(found.file.uri for found in surveys)
     origins = np.cumsum([0, *(len(found.keys) for found in surveys)])
     first_files = np.searchsorted(origins, first, side="right") - 1
@@ -161,7 +162,7 @@ def _units(
 
 
 def _offsets(found: Survey, bounds: Int64s) -> list[int]:
-    """Where units start and stop, in the measure of the file's format."""
+    """Where units start and stop, in the unit of the file's format: rows or bytes."""
     if found.starts is None:
         return [int(bound) for bound in bounds]
     return [*found.starts[bounds[:-1]].tolist(), TO_THE_END]

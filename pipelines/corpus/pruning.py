@@ -1,6 +1,6 @@
-"""Pruning: which documents have left the corpus, and whether that is known well enough to hide them.
+"""Pruning: which documents have left the corpus, and whether that is certain enough to delete them.
 
-What cannot be read has not left: a night on which a file is half copied must not cost the documents behind the cut.
+A document that cannot be read has not left. If a file is only half copied one night, the documents after the cut stay.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from encore.tablefiles import Listing
 from encore.tablefiles.csv import ends_in_line_end
 
 EXAMPLES = 20
-"""Ids that are shown; the run's list has all."""
+"""Number of ids that are shown. The list of the run has all."""
 OBSTACLES_NAMED = 5
 
 LIST_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False)])
@@ -40,13 +40,13 @@ class PruneLimit(Limit):
 
 @dataclass(frozen=True)
 class Pruning:
-    """What a run with ``--prune`` finds.
+    """The findings of a run with ``--prune``.
 
     Attributes:
         left: segment of the snapshot → positions of the documents whose ids the corpus does not hold.
         stored: documents of the snapshot.
-        limit: how many may go.
-        obstacles: why it cannot be known which documents have left; none where it is known, or none seems to have left.
+        limit: the most documents that may be pruned.
+        obstacles: why it is uncertain which documents have left. Empty where it is certain, or ``left`` is empty.
     """
 
     left: dict[str, npt.NDArray[np.int64]]
@@ -56,22 +56,22 @@ class Pruning:
 
     @classmethod
     def find(cls, store: Store, corpus: Plan, listing: Listing, limit: PruneLimit) -> Pruning:
-        """Compare a snapshot with the corpus that a job has planned over, the files of a listing."""
+        """Compare a snapshot with the plan of a corpus. ``listing`` has the files of the corpus."""
         left = store.locate(store.keys, store.keys.not_among(corpus.keys))
         return cls(left, len(store), limit, tuple(_obstacles(corpus, listing)) if left else ())
 
     @property
     def count(self) -> int:
-        """Documents that are not in the corpus as it was read."""
+        """Number of documents that the corpus, as far as it was read, does not hold."""
         return sum(map(len, self.left.values()))
 
     @property
     def withheld(self) -> bool:
-        """Whether documents seem to have left, and none of them is pruned."""
+        """Whether documents seem to have left, but none is pruned: there are obstacles, or the limit is exceeded."""
         return bool(self.count and (self.obstacles or not self.limit.allows(self.count, self.stored)))
 
     def listing(self, store: Store) -> pa.Table:
-        """Ids of these documents (`LIST_SCHEMA`), in the snapshot's order."""
+        """Ids of the documents in ``left``, as `LIST_SCHEMA`, in the snapshot's order."""
         parts = [
             store.reader(entry).index(["doc_id"]).select(["doc_id"]).take(pa.array(self.left[entry.segment]))
             for entry in store.entries
@@ -80,7 +80,7 @@ class Pruning:
         return pa.concat_tables([LIST_SCHEMA.empty_table(), *(part.cast(LIST_SCHEMA) for part in parts)])
 
     def to_dict(self) -> dict[str, Any]:
-        """The part of a report."""
+        """The report's entry about pruning."""
         return {
             "left": self.count,
             "stored": self.stored,
@@ -103,7 +103,7 @@ def _obstacles(corpus: Plan, listing: Listing) -> Iterator[str]:
         rows = counted(corpus.without_id, "row")
         yield f"{rows} without an id that can be read, the first in {corpus.first_without_id}"
     yield from _first_few([f"not read: {it.uri}: {it.reason}" for it in listing.unread])
-    # Only there a cut can leave a row that looks whole: JSON has to close its braces, and Parquet its file.
+    # Only in CSV a cut row can look whole: a JSON row must close its braces, and a Parquet file has a footer.
     cut = [file.uri for file in listing.files if file.format == "csv" and not ends_in_line_end(file)]
     yield from _first_few([f"{uri}: ends in the midst of a line, so that rows may be missing" for uri in cut])
 

@@ -1,4 +1,4 @@
-"""Rows of a work unit in their roles: ids, texts, pairs, kept columns."""
+"""Rows of a work unit, their columns separated into ids, texts, pairs and kept columns."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RawRows:
 
     @classmethod
     def of(cls, read: Rows, columns: CorpusColumns, uri: str) -> RawRows:
-        """Rows of the file at ``uri``, their columns told apart by role."""
+        """Rows of the file at ``uri``, their columns separated by role."""
         return cls(
             rows=read.rows,
             ids=read.values[columns.doc_id],

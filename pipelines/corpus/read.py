@@ -1,4 +1,4 @@
-"""Reading planned parts of a corpus: a work unit."""
+"""Reading the work units of a corpus."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from encore.tablefiles import format_of
 
 
 class UnitRead(NamedTuple):
-    """What a work unit holds.
+    """The documents and dead letters of a work unit.
 
     Attributes:
         documents: the valid ones, in file order.
-        dead: dead letters of the others, by row.
+        dead: dead letters of the other rows, by row.
         rows: (documents,) int64: rows of the valid documents in the file.
     """
 
@@ -38,19 +38,19 @@ def read_unit(unit: WorkUnit, columns: CorpusColumns) -> UnitRead:
 
 
 def read_units(units: Sequence[WorkUnit], columns: CorpusColumns) -> Iterator[UnitRead]:
-    """Read work units of one file in one pass and part their rows; what is held is one unit's.
+    """Read work units of one file in one pass, and validate their rows. Only one unit is in memory at a time.
 
     Raises:
-        DataError: the file is gone, damaged, or not what was planned over; the units after that can be asked for anew.
+        DataError: the file is gone or damaged, or has changed since the plan. Another call can read the later units.
     """
     found = read_raw(units, columns)
     for unit in units:
-        # No name is given to its rows: it would hold them while the next unit is read.
+        # The rows get no variable: it would keep them in memory while the next unit is read.
         yield _part(unit, next(found))
 
 
 def read_raw(units: Sequence[WorkUnit], columns: CorpusColumns) -> Iterator[RawRows]:
-    """The rows of work units of one file, as they are; raises DataError as `read_units` does."""
+    """The rows of work units of one file, not validated. Raises DataError as `read_units` does."""
     file = units[0].file
     reader = format_of(file)
     return (

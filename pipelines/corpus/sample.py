@@ -83,7 +83,7 @@ def _sampled(unit: WorkUnit, raw: RawRows, keys: bytes) -> DocumentBlock:
 
 
 def order_by_key(blocks: Sequence[DocumentBlock]) -> DocumentBlock:
-    """One block of all documents, sorted by key hash, so that it does not show how units were cut."""
+    """One block of all documents, sorted by key hash. The order then does not depend on how units were cut."""
     table = pa.concat_tables([block.table for block in blocks])
     order = pc.sort_indices(table["key_hash"].cast(pa.binary()))
     return DocumentBlock(table.take(order).combine_chunks())

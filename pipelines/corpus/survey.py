@@ -1,4 +1,4 @@
-"""One pass over the ids of a corpus file: what planning remembers of it, some 16 to 32 bytes a document."""
+"""One pass over the ids of a corpus file. Planning keeps some 16 to 32 bytes a document of it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of one file after a pass over its ids.
+    """What one pass over the ids of a file found.
 
     Attributes:
-        file: the corpus file, with what the pass has seen of it.
-        count: rows; blank lines of a text file are none.
-        text_bytes: their bytes of text.
+        file: the corpus file, with what the pass found that the reading of its parts must know (`TableFile.seen`).
+        count: number of rows. Blank lines of a text file are not counted.
+        text_bytes: bytes of text in all rows.
         numbers: (count,) int64: row number of each row; None where row i is number i.
         starts: (count,) int64: byte offset of each row; None where units are row ranges.
         keys: (keyed rows, 2) uint64: key hashes of the rows with a valid id, in file order.
-        keyed: (keyed rows,) int64: which rows these are; None where all are.
-        splits: (n,) int64: rows where reading can begin without what comes before; None where it can at every row.
-        ends: (blocks,) int64: where the blocks end whose bytes are told apart, rising; None where ``starts`` tells.
-        bytes_before_ends: (blocks,) int64: bytes of text before each of these rows.
+        keyed: (keyed rows,) int64: which rows these are; None where all rows have a valid id.
+        splits: (n,) int64: rows where reading can begin without the rows before; None where it can begin at every row.
+        ends: (blocks,) int64, ascending: the row after the last of each block. None where ``starts`` is given.
+        bytes_before_ends: (blocks,) int64: bytes of text before each of these rows. Within a block they are not known.
     """
 
     file: TableFile
@@ -45,7 +45,7 @@ class Survey:
     bytes_before_ends: Int64s | None = None
 
     def bytes_within(self, start: int, stop: int) -> int:
-        """At most so many bytes of text do these rows hold: all of the blocks that they touch."""
+        """The most bytes of text that these rows can hold: those of all blocks that they touch."""
         if self.starts is not None:
             size = self.starts[0] + self.text_bytes if stop >= self.count else self.starts[stop]
             return int(size - self.starts[start])
@@ -66,17 +66,17 @@ class Survey:
 
     @property
     def first_without_key(self) -> int:
-        """Row number in the file of the first such row; there is one."""
+        """Row number in the file of the first row without a valid id. The caller knows that there is one."""
         keyed = np.arange(len(self.keys)) if self.keyed is None else self.keyed
         row = np.searchsorted(keyed - np.arange(len(keyed)), 1)
         return int(self.row_numbers(np.array([row]))[0])
 
     def keyed_rows(self, positions: Int64s) -> Int64s:
-        """Rows that hold these keys."""
+        """The rows of the keys at these positions."""
         return positions if self.keyed is None else self.keyed[positions]
 
     def keys_before(self, rows: Int64s) -> Int64s:
-        """How many keys lie before each of these rows."""
+        """Number of keys before each of these rows."""
         return rows if self.keyed is None else np.searchsorted(self.keyed, rows).astype(np.int64)
 
 
@@ -126,7 +126,7 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
 
 
 def _rows_at(points: Int64s, numbers: Int64s | None, count: int) -> Int64s:
-    """The rows that begin at row numbers, each once."""
+    """Positions of the rows that begin at these row numbers, each once."""
     rows = points if numbers is None else np.searchsorted(numbers, points)
     return np.unique(rows[rows < count])
 
@@ -137,7 +137,7 @@ def _valid(ids: pa.Array) -> Mask:
 
 
 def _compact(rising: Int64s) -> Int64s | range:
-    """Successive numbers as a range: nearly every block has no gap, and then costs nothing to remember."""
+    """Successive numbers as a range, which takes no memory. Nearly every block is without a gap."""
     if len(rising) and rising[-1] - rising[0] == len(rising) - 1:
         return range(int(rising[0]), int(rising[-1]) + 1)
     return rising

@@ -1,4 +1,4 @@
-"""Work units: planned slices of a corpus, small enough to be sent through a runner."""
+"""Work units: slices of a corpus, described in a few bytes so that a runner can send them to workers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Rows of a work unit whose id was seen earlier in the corpus; arrays are kept as bytes: they travel.
+    """Rows of a work unit whose id came earlier in the corpus. Arrays are stored as bytes, since workers get them.
 
     Attributes:
         rows: int64 row numbers in the file, rising.
-        first_rows: int64: the row, in its own file, where each id was seen first.
-        first_files: int32: which of ``files`` that was.
+        first_rows: int64: the row, in its own file, where each id came first.
+        first_files: int32: the position of that file in ``files``.
         files: uris.
     """
 
@@ -32,7 +32,7 @@ class Duplicates:
 
     @classmethod
     def build(cls, rows: Rows, first_rows: Rows, first_files: Rows, files: tuple[str, ...]) -> Duplicates:
-        """From arrays; ``files`` may name more files than are needed."""
+        """Make it from arrays. ``files`` may name more files than are needed."""
         used, codes = np.unique(first_files, return_inverse=True)
         names = tuple(files[code] for code in used.tolist())
         return cls(rows.tobytes(), first_rows.tobytes(), codes.astype(np.int32).tobytes(), names)
@@ -42,7 +42,7 @@ class Duplicates:
         return len(self.rows) // 8
 
     def find(self, rows: Rows) -> Rows:
-        """(n,) int64: position of each row number among the duplicates, −1 where it is none."""
+        """(n,) int64: position of each row number among the duplicates, or −1."""
         mine = np.frombuffer(self.rows, np.int64)
         if not len(mine):
             return np.full(len(rows), -1, np.int64)
@@ -50,7 +50,7 @@ class Duplicates:
         return np.where(mine[at] == rows, at, -1)
 
     def first(self, position: int) -> tuple[str, int]:
-        """File and row where the id of a duplicate was seen first."""
+        """File and row where the id of this duplicate came first."""
         file = self.files[int(np.frombuffer(self.first_files, np.int32)[position])]
         return file, int(np.frombuffer(self.first_rows, np.int64)[position])
 
@@ -63,13 +63,13 @@ class WorkUnit:
         number: ordinal over the plan.
         file: the corpus file.
         start: where the slice starts: a row (Parquet) or a byte offset (JSON Lines, CSV).
-        stop: where it ends, exclusive, in the same measure.
+        stop: where it ends, exclusive, in the same unit as ``start``.
         first_row: row number in the file of the first row.
-        rows: rows in the slice; blank lines of a text file are none.
-        documents: rows with a valid id that was not seen earlier in the corpus.
-        duplicates: rows left out because their id was seen earlier.
-        split: file and split that it lies in. Units that share one, such as a row group of Parquet, cannot be read
-            apart without reading it again.
+        rows: number of rows in the slice. Blank lines of a text file are not counted.
+        documents: rows with a valid id that did not come earlier in the corpus.
+        duplicates: rows that are left out because their id came earlier.
+        split: file and split that it lies in. A split is for example a row group of Parquet. Units that share one are
+            read together; reading them apart would read the split twice.
     """
 
     number: int
@@ -89,11 +89,11 @@ class WorkUnit:
 
 
 def group_by_split(units: Sequence[WorkUnit], at_least: int = 1) -> list[tuple[WorkUnit, ...]]:
-    """Units that share a split, together; in the plan's order.
+    """Group the units that share a split, in the plan's order.
 
     Args:
-        units: some of a plan's, in its order.
-        at_least: how many groups are wanted, even if some splits are then read more than once.
+        units: some units of a plan, in its order.
+        at_least: the fewest groups wanted. Splits are divided for that, and then read more than once.
     """
     groups = [tuple(group) for _, group in groupby(units, key=lambda unit: unit.split)]
     if len(groups) >= at_least:

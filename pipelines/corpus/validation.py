@@ -1,4 +1,4 @@
-"""Validation of the rows of a work unit: documents on one side, dead letters on the other."""
+"""Validation of the rows of a work unit: each becomes a document or a dead letter."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ DUPLICATE = "duplicate id"
 
 
 def validate(raw: RawRows, unit: WorkUnit) -> tuple[DocumentBlock, tuple[DeadLetter, ...]]:
-    """Part the rows of a unit.
+    """Divide the rows of a unit into documents and dead letters.
 
-    A row has one reason, the first that holds: it is malformed, its id is missing or no id, its id was seen earlier
-    (whatever the text of that earlier row is), then what is wrong with its text, its pair, its kept columns.
+    A dead letter has one reason, the first that holds: the row is malformed; its id is missing or invalid; its id came
+    earlier, even with an invalid text; its text, its pair or its kept columns are invalid.
 
     Returns:
         The valid documents in file order, and the dead letters by row.
@@ -66,7 +66,7 @@ def validate(raw: RawRows, unit: WorkUnit) -> tuple[DocumentBlock, tuple[DeadLet
 
 
 def _kept_texts(raw: RawRows) -> tuple[pa.Table | None, list[tuple[str, Mask]]]:
-    """The kept columns with their text checked, and the tests that go with them."""
+    """The kept columns with valid text, and for each check its reason and the rows that fail it."""
     if raw.kept is None:
         return None, []
     kept, tests = raw.kept, []
@@ -88,7 +88,7 @@ def _dead_letters(
     rows = raw.rows[dead]
     at = pa.array(dead)
     texts = raw.texts.take(at)
-    # A null text has no digest; digests are worked out over an empty one in its place.
+    # A null text has no digest. An empty text takes its place for the computation.
     digests = text_digests(pc.fill_null(texts, b""), None if raw.pairs is None else raw.pairs.take(at))
     described = zip(ids.take(at).to_pylist(), rows.tolist(), reasons, digests.to_pylist(), texts.is_null(), strict=True)
     letters = [
@@ -100,7 +100,7 @@ def _dead_letters(
 
 
 def _name_first_rows(letters: list[DeadLetter], unit: WorkUnit) -> tuple[DeadLetter, ...]:
-    """Say of each duplicate where its id was seen first; a row that is a duplicate too is a duplicate before all."""
+    """Give each duplicate its reason, which says where its id came first. It replaces any other reason of that row."""
     found = unit.duplicates.find(np.array([letter.row for letter in letters], np.int64)).tolist()
     return tuple(
         letter if at < 0 else replace(letter, stage="validate", reason=_first_seen(unit, at))

@@ -1,7 +1,7 @@
 """Calibration: what a quantizer measures over a sample before anything is stored.
 
 The sample is the documents with the smallest hashes of their ids: the same on every machine and for every number of
-workers. Statistics merge exactly, so the way the sample is spread does not matter either.
+workers. Statistics merge exactly, so it does not matter either how the sample is divided among workers.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from encore.pipelines.runs import RunFolder, RunnerChoice, run_to_end
 def calibrate_with_encoder(
     spec: FeatureSpec, parts: Sequence[DocumentBlock], encoder: str, device: str, run: RunFolder, runner: RunnerChoice
 ) -> Quantizer:
-    """Run every pass that a quantizer asks for as a Beam job, where the encoder and its devices are.
+    """Run every calibration pass of a quantizer as a Beam job, since the workers have the encoder and its devices.
 
     Args:
-        spec: the request; its quantizer may still have something to measure.
+        spec: the spec that was asked for. Its quantizer may need no calibration.
         parts: the sample, in blocks of some `PART_DOCUMENTS`.
         encoder: name of the encoder.
         device: device to run it on.
-        run: folder that takes each pass's result.
-        runner: which runner runs it.
+        run: folder that the result of each pass is written to.
+        runner: the Beam runner.
     """
     shared_counts = SharedCounts(here=runner.workers is not None)
     counts, number = shared_counts.get(), 0
@@ -62,7 +62,7 @@ def calibrate_with_encoder(
 
 
 class StatisticsHandler(ExtractorHandler):
-    """Runs the encoder over a block of the sample; its prediction is the quantizer's statistics."""
+    """Runs the encoder over a block of the sample, and gives the quantizer's statistics of it."""
 
     def run_inference(
         self, batch: DocumentBlock, model: FeatureExtractor, inference_args: dict[str, Any] | None = None
@@ -83,7 +83,7 @@ class StatisticsHandler(ExtractorHandler):
 
 
 def merge_statistics(parts: Iterable[Any]) -> Any:
-    """One statistics object of many; the parts stay as they are, since a runner may hand them out again."""
+    """Merge statistics into one object. The parts are not changed, since a runner may use them again."""
     first, *rest = parts
     merged = copy.deepcopy(first)
     for part in rest:
@@ -105,6 +105,6 @@ class KeepCalibration(beam.DoFn):
 
 
 def _wait(running: Callable[[float], bool]) -> None:
-    """A calibration is too short for a bar."""
+    """Wait without a progress bar: a calibration is too short for one."""
     while running(60):
         pass

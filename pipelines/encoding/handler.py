@@ -1,4 +1,4 @@
-"""The encoder under Beam's RunInference: a unit's documents in, packed features out."""
+"""The encoder in Beam's RunInference: documents of a unit → packed features."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from encore.pipelines.progress import SharedCounts, UnitCounts
 
 
 class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
-    """Loads a feature extractor, one a process, shared by its threads; subclasses say what runs through it."""
+    """Loads one feature extractor a process, which its threads share. Subclasses say what runs through it."""
 
     def __init__(
         self, encoder: str, device: str, spec: FeatureSpec, cores: int | None, shared_counts: SharedCounts
     ) -> None:
-        """Name the encoder; nothing is loaded before `load_model` runs on a worker.
+        """Keep the name of the encoder. `load_model` loads it, on a worker.
 
-        ``cores`` are divided among the threads of a process that encode; None leaves torch's threads alone.
-        ``shared_counts`` is told of the documents of a unit while it is encoded, and tells of an interruption.
+        ``cores`` are divided among the threads of a process that encode. None does not change torch's threads.
+        ``shared_counts`` counts the documents of a unit while it is encoded, and reports an interruption.
         """
         super().__init__()
         self._encoder, self._device, self._spec, self._cores = encoder, device, spec, cores
         self._shared_counts = shared_counts
 
     def load_model(self) -> FeatureExtractor:
-        """Load the encoder and see that it is the one that the spec means.
+        """Load the encoder, and check that it is the one of the spec.
 
         Raises:
             UsageError: no such encoder or device on this worker.
@@ -42,7 +42,7 @@ class ExtractorHandler(ModelHandler[Any, Any, FeatureExtractor]):
         return FeatureExtractor(encoder, self._spec, cores=self._cores)
 
     def get_num_bytes(self, batch: Any) -> int:
-        """0: Beam would pickle a whole block to find out, for a metric that nobody reads."""
+        """0, since Beam would otherwise pickle a whole block to measure it, for a metric that nobody reads."""
         del batch
         return 0
 
@@ -64,7 +64,7 @@ class EncoderHandler(ExtractorHandler):
         model: FeatureExtractor,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[UnitFeatures | FailedUnit]:
-        """Encode one unit; whatever goes wrong with the whole of it becomes its failure."""
+        """Encode one unit. An error that concerns the whole unit becomes its failure."""
         del inference_args
         if isinstance(batch, FailedUnit):
             return [batch]
@@ -81,7 +81,7 @@ class EncoderHandler(ExtractorHandler):
 
 @panics_as_errors()
 def encode_unit(asked: UnitDocuments, extractor: FeatureExtractor, counts: UnitCounts) -> UnitFeatures:
-    """Features of a unit's documents, with what was refused; ``counts`` hears of them as they pass by."""
+    """Features of a unit's documents, and the documents that the encoder rejected. ``counts`` follows the progress."""
     unit, documents = asked.unit, len(asked.documents)
     counts.begin(unit.number, unit.documents_in - documents)
     extraction = extractor.extract(asked.documents, counts.encoding(unit.number, documents))

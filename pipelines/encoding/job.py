@@ -42,7 +42,7 @@ from encore.tablefiles.listing import refuse_outputs_among_inputs
 
 @dataclass(frozen=True)
 class EncodeRequest:
-    """What `encode` is asked for.
+    """The request of `encode`.
 
     Attributes:
         inputs: corpus files, directories and globs, local or in object storage.
@@ -57,15 +57,15 @@ class EncodeRequest:
         device: ``auto``, ``cpu`` or ``cuda``.
         dtype: what the forward pass runs in.
         columns: names of the corpus columns.
-        text: what is said of the text of its files.
+        text: encoding and CSV dialect of the files.
         codec: lossless codec; None takes the quantizer's own.
         unit_rows: rows of a work unit; None chooses by the size of the corpus.
-        limit: dead letters that are tolerated.
+        limit: the most dead letters with which the job still commits.
         dead_letters: local directory that gets a copy of the dead letters.
         like: URI of a store whose calibration is taken over.
         prune: whether documents that have left the corpus leave the store.
-        prune_limit: how many of them may.
-        report: file that gets the report; it may not lie among the inputs. Whoever calls writes it.
+        prune_limit: the most documents that may be pruned.
+        report: file for the report, which the caller writes. It must not be one of the inputs.
     """
 
     inputs: tuple[str, ...]
@@ -167,20 +167,20 @@ def encode(
 
 
 def readers_wanted(corpus: Plan, store: Store, runner: RunnerChoice) -> int:
-    """Into how many groups the units are to be parted at least.
+    """The fewest groups that the units are divided into.
 
-    As many as there are workers, or units with something to encode. Where little is new, as on most nights, each split
-    is read once; where much is, encoding it takes far longer than reading a split again.
+    This is the number of workers, or of units that hold the new documents, whichever is less. With few new documents,
+    as on most nights, each split is read once. With many, encoding takes far longer than reading a split again.
     """
     units = -(-(len(corpus.keys) - len(store)) // corpus.unit_rows)
     return max(min(runner.workers or UNITS_AIMED_AT, units), 1)
 
 
 def identify_encoder(request: EncodeRequest, *, local: bool) -> Encoder:
-    """The encoder that is asked for: its digests are part of the spec.
+    """Load the encoder that is asked for. Its digests are part of the spec.
 
-    Where the work is done in this process, it is the one that does it. Elsewhere the workers load their own, on devices
-    that this machine need not have.
+    When this process does the work, it also encodes with this object. Workers elsewhere load their own encoder, on
+    devices that this machine need not have.
     """
     if local:
         return resident_encoder(request.encoder, device=request.device, dtype=request.dtype)
@@ -189,7 +189,7 @@ def identify_encoder(request: EncodeRequest, *, local: bool) -> Encoder:
 
 
 def requested_spec(request: EncodeRequest, encoder: Encoder) -> FeatureSpec:
-    """The feature spec that a request asks for, seen to be one that its encoder can give."""
+    """The feature spec that a request asks for, checked against what its encoder can give."""
     text = replace(
         encoder.text_spec(request.max_length, request.truncation_side), special_tokens=request.special_tokens
     )
@@ -204,13 +204,13 @@ def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
     samples = sample_units(corpus, smallest_keys(corpus, SAMPLE_DOCUMENTS))
     if not samples:
         raise UsageError("the corpus holds no document to calibrate the quantizer on")
-    # Without what is kept beside the features, whose types need not agree between files.
+    # Without the kept columns, whose types may differ between files.
     sample = read_sample(samples, replace(columns, keep=()))
     return [DocumentBlock(sample.table.slice(at, PART_DOCUMENTS)) for at in range(0, len(sample), PART_DOCUMENTS)]
 
 
 def _folder(address: str) -> Objects:
-    """The folder of dead letters, made or reached before the work: one that cannot be must not cost the commit."""
+    """Open or make the folder of dead letters, before the work. An error here must not come after it, at the commit."""
     try:
         folder = Objects.open(address, make=True)
         check_folder(folder)

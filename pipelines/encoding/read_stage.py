@@ -1,4 +1,4 @@
-"""The first stage of an encode job: read work units, validate them, and leave out what is stored."""
+"""The first stage of an encode job: read work units, validate them, and leave out stored documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from encore.pipelines.progress import SharedCounts
 
 
 class ReadUnits(beam.DoFn):
-    """Work units of one split → UnitDocuments, what the snapshot lacks of each unit, or FailedUnit."""
+    """Work units of one split → UnitDocuments with the documents that the snapshot lacks, or FailedUnit."""
 
     def __init__(self, uri: str, version: int, columns: CorpusColumns, shared_counts: SharedCounts) -> None:
         self._uri, self._version, self._columns = uri, version, columns
@@ -27,7 +27,7 @@ class ReadUnits(beam.DoFn):
         self._handle = Shared()
 
     def open(self) -> Snapshot:
-        """The snapshot, with its key index: one a process, for as long as somebody holds it."""
+        """The snapshot with its key index. A process has one, as long as something refers to it."""
         return Snapshot.shared(self._handle, self._uri, self._version)
 
     def setup(self) -> None:
@@ -35,9 +35,9 @@ class ReadUnits(beam.DoFn):
         self._snapshot = self.open()
 
     def process(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments | FailedUnit]:
-        """Read units that share a split; each goes on to the encoder before the next one is read.
+        """Read units that share a split. Each unit goes on to the encoder before the next one is read.
 
-        Whatever goes wrong with a unit becomes its failure; the rest are then read from anew.
+        An error in a unit becomes its failure. The units after it are then read by a new pass over the file.
         """
         done = 0
         with suppress(Interruption):
@@ -45,11 +45,11 @@ class ReadUnits(beam.DoFn):
                 for unit in self._read(units[done:]):
                     done += 1
                     yield unit
-                    # Not held while the next one is read.
+                    # Frees its memory before the next unit is read.
                     del unit
 
     def _read(self, units: tuple[WorkUnit, ...]) -> Iterator[UnitDocuments | FailedUnit]:
-        """Up to the first that fails, and that one."""
+        """The units up to and including the first that fails."""
         reads: Iterator[UnitRead] | None = None
         for unit in units:
             self._shared_counts.get().check()
@@ -66,7 +66,7 @@ class ReadUnits(beam.DoFn):
 
 
 def what_is_left(unit: WorkUnit, read: UnitRead, snapshot: Snapshot, started: float) -> UnitDocuments:
-    """The valid documents of a unit that the snapshot lacks; none where their segment is finished already."""
+    """The valid documents of a unit that the snapshot lacks; none where an earlier attempt finished their segment."""
     documents, dead, rows = read
     planned = PlannedUnit(unit.number, unit.rows, unit.file.uri, documents.index_columns, rows, dead)
     settled, left = settle(planned, snapshot)

@@ -1,4 +1,4 @@
-"""One encoder a process: the job that asks for its identity and the worker threads that run it share it."""
+"""One encoder a process. The job, which needs its digests, and the worker threads, which run it, share it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _lock = Lock()
 
 
 def resident_encoder(name: str, *, device: str, dtype: str) -> Encoder:
-    """The encoder of that name, loaded unless somebody in this process still holds it.
+    """The encoder of that name. It is loaded unless something in this process still refers to it.
 
     Raises:
         UsageError: as `load_encoder` does.

@@ -1,4 +1,4 @@
-"""What goes into an export, segment by segment: documents and predictions lie in the same order in both."""
+"""Rows of an export, segment by segment. Documents and predictions of a segment are in the same order."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from encore.pipelines.flow import look_ahead
 from encore.pipelines.predictions import PredictionFile, Predictions, Sources, compose, source_files
 
 AHEAD_SEGMENTS = 16
-"""Segments that are read ahead from object storage."""
+"""The most segments that are read ahead from object storage."""
 AHEAD_VALUES = 1 << 23
-"""Numbers and texts that are read ahead from object storage, some 100 MB."""
+"""The most values (numbers and texts) that are read ahead from object storage: some 100 MB."""
 
 
 @dataclass(frozen=True)
 class Exporter:
-    """Reads what is exported of each segment.
+    """Reads the exported rows of each segment.
 
     Attributes:
         store: the snapshot that is exported.
         predictions: the folder.
-        listed: files of one version of it.
+        listed: prediction files of one version of the folder.
         kept: ``doc_id`` and the kept columns.
-        heads: that are exported.
+        heads: the exported heads.
     """
 
     store: Store
@@ -39,7 +39,7 @@ class Exporter:
     heads: Sequence[HeadColumns]
 
     def tables(self) -> Iterator[tuple[pa.Table, Mapping[str, int]]]:
-        """For each segment, in the snapshot's order: its live documents, and how many each head has predicted."""
+        """For each segment, in the snapshot's order: a table of live documents, and head → number of predictions."""
         files = {file.key: file for file in self.listed}
         live = [entry for entry in self.store.entries if entry.live]
         lacking = ((entry, [it.head for it in self.heads if (it.head, entry.segment) not in files]) for entry in live)
@@ -67,14 +67,14 @@ class Exporter:
     def _predicted(
         self, head: HeadColumns, entry: SegmentEntry, file: PredictionFile | None, sources: Sources
     ) -> pa.Table | None:
-        """What a head predicted for documents of a segment: in its own file, or in those it was compacted from."""
+        """Predictions of a head for a segment: from the segment's file, or from the files of its compacted sources."""
         if file is not None:
             return self.predictions.read_file(file, head.classes)
         compacted = sources.get(head.head)
         return compose(self.store, self.predictions, entry, compacted, head.classes) if compacted else None
 
     def _ahead(self, live: Sequence[SegmentEntry]) -> int:
-        """How many segments are read ahead; from a disk none, where there is nothing to wait for."""
+        """How many segments are read ahead; none from a disk, which has no latency to hide."""
         if self.store.objects.on_disk and self.predictions.objects.on_disk:
             return 0
         width = len(self.kept) + sum(2 + len(head.classes or ()) for head in self.heads)

@@ -1,4 +1,4 @@
-"""The columns of an export: which there are, what they are called, and how they are filled."""
+"""The columns of an export: their names, types and values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class HeadColumns:
 
     Attributes:
         head: its full name, ``task@digest``.
-        prefix: what its columns begin with.
-        classes: in the order of its probabilities; None where these are not exported.
+        prefix: start of the names of its columns.
+        classes: in the order of its probabilities; None where probabilities are not exported.
     """
 
     head: str
@@ -31,18 +31,18 @@ class HeadColumns:
 
     @property
     def fields(self) -> list[pa.Field]:
-        """Label, score, and every class's probability where these are exported; all are null without a prediction."""
+        """Label, score, and each class's probability where these are exported. Without a prediction all are null."""
         fields = [pa.field(f"{self.prefix}_label", pa.string()), pa.field(f"{self.prefix}_score", pa.float32())]
         if self.classes is not None:
             fields.append(pa.field(f"{self.prefix}_{PROBABILITIES}", with_classes_type(self.classes)))
         return fields
 
     def columns(self, ids: pa.Array, predicted: pa.Table | None) -> pa.Table:
-        """The head's columns for these documents; probabilities are the lists that they were stored as.
+        """The head's columns for these documents. Probabilities are lists, as in the prediction files.
 
         Args:
             ids: of the documents.
-            predicted: rows of a prediction file in any order; None where there are none.
+            predicted: rows of a prediction file in any order; None without one.
         """
         columns = ["label", "score", *(() if self.classes is None else (PROBABILITIES,))]
         names = [field.name for field in self.fields]
@@ -57,13 +57,13 @@ class HeadColumns:
         return rows.rename_columns(names)
 
     def arrays(self, rows: pa.Table) -> list[pa.Array]:
-        """The arrays of `fields` for rows of what `columns` gave."""
+        """The arrays of `fields`, for rows of a table that `columns` made."""
         arrays = [rows[field.name].combine_chunks() for field in self.fields]
         return arrays if self.classes is None else [*arrays[:-1], with_classes(arrays[-1], self.classes)]
 
 
 def prefixes(heads: Sequence[str]) -> dict[str, str]:
-    """Head → what its columns begin with: its task, and its digest too where two heads have the task, in any case."""
+    """Head → start of its column names: its task. If another head's task differs at most by case, also its digest."""
     tasks = Counter(head.rpartition("@")[0].casefold() for head in heads)
     return {
         head: task if tasks[task.casefold()] == 1 else f"{task}_{digest}"
@@ -76,7 +76,8 @@ def schema_of(kept: pa.Schema, heads: Sequence[HeadColumns]) -> pa.Schema:
     """All columns of an export.
 
     Raises:
-        UsageError: two would have one name, but for its case: asked for either, SQL gives the first, without a word.
+        UsageError: the names of two columns differ at most by case. SQL engines would read the first for both, and give
+            no error.
     """
     fields = [DOC_ID, *kept, *(field for head in heads for field in head.fields)]
     names: dict[str, list[str]] = {}
@@ -92,10 +93,10 @@ def schema_of(kept: pa.Schema, heads: Sequence[HeadColumns]) -> pa.Schema:
 
 
 def chosen(kept: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
-    """The kept columns that are asked for, in their order; all for None.
+    """The kept columns that are asked for, in that order; None asks for all.
 
     Raises:
-        UsageError: the store has none of a name.
+        UsageError: the store has no such column.
     """
     missing = [name for name in columns or () if name not in kept.names]
     if missing:

@@ -1,4 +1,4 @@
-"""Exporting predictions: every stored document once, in the snapshot's order, with what is known of it."""
+"""Exporting predictions: a row for each stored document, in the snapshot's order."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ENDING = ".parquet"
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What `export` is asked for.
+    """The request of `export`.
 
     Attributes:
         predictions: URI of the predictions folder.
         store: URI of the store that was scored.
         out: the Parquet file, on a disk or in object storage.
-        heads: ``task@digest`` or the task of each head; all that have predictions unless given.
+        heads: ``task@digest`` or the task of each head; all heads with predictions unless given.
         columns: kept columns; None takes all.
         snapshot: number or tag of the snapshot whose documents are exported; None takes the newest.
     """
@@ -48,13 +48,13 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class HeadExport:
-    """What was exported of one head.
+    """The summary of one exported head.
 
     Attributes:
         head: its full name, ``task@digest``.
-        columns: of the file.
-        predicted: documents that have its prediction.
-        without: documents that have none yet; its columns are null for them.
+        columns: names of its columns in the file.
+        predicted: documents with a prediction.
+        without: documents without a prediction yet; the head's columns are null for them.
         left_out: predictions for documents that the snapshot does not hold, or that were stored anew since then
             (another text, other kept columns).
     """
@@ -68,14 +68,14 @@ class HeadExport:
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What `export` did.
+    """The summary of an export.
 
     Attributes:
-        store: that was exported.
-        snapshot: whose documents are in the file.
+        store: URI of the exported store.
+        snapshot: the exported snapshot.
         documents: rows of the file.
         columns: ``doc_id`` and the kept columns.
-        heads: what was exported of each.
+        heads: the summary of each head.
     """
 
     store: str
@@ -90,14 +90,14 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
 
     Rows come in the snapshot's order, which is that of `Store.documents`. Label, score and probabilities of a head are
     null for a document that it has not scored; predictions for documents that are not in the snapshot are left out.
-    The file is written whole or not at all, some segments being in memory at a time.
+    The file is written whole or not at all. Only some segments are in memory at a time.
 
     Args:
         request: what to export.
-        progress: called with the segments that are done, and with how many there are.
+        progress: called with the number of segments done, and the number of all.
 
     Raises:
-        UsageError: no such store, folder, head or column, the predictions are another store's, or ``out`` cannot be
+        UsageError: no such store, folder, head or column; the predictions are another store's; or ``out`` cannot be
             written.
         StoreError: something stored is missing or damaged, or the file cannot be written.
     """
@@ -154,7 +154,7 @@ def _write(
 def _head_columns(
     predictions: Predictions, listed: Sequence[PredictionFile], asked: Sequence[str]
 ) -> list[HeadColumns]:
-    """The heads to be exported, by name; their classes where the folder has every class's probability."""
+    """The columns of the heads to export, ordered by name; with classes where the folder has all probabilities."""
     there = sorted({file.head for file in listed})
     names = sorted({predictions.match(head, there) for head in asked}) if asked else there
     if not names:

@@ -1,4 +1,4 @@
-"""Writing an export as it comes: many small segments become row groups that readers like, and none is too large."""
+"""Writing an export. Many small segments are put together into row groups of a size that readers work well with."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pyarrow.types as kinds
 from encore.pipelines.export.head_columns import HeadColumns
 
 GROUP_ROWS = 122_880
-"""Rows of a group: what DuckDB reads by a thread."""
+"""Rows of a group: as many as one thread of DuckDB reads."""
 GROUP_BYTES = 64 << 20
-"""Of probabilities in a group."""
+"""The most bytes of probabilities in a row group."""
 METADATA = b"encore"
-"""Under which name the file says what it was made from."""
+"""Key of the file's metadata that says what it was made from."""
 
 
 class RowGroups:
@@ -26,7 +26,7 @@ class RowGroups:
     def __init__(
         self, file: BinaryIO, schema: pa.Schema, heads: Sequence[HeadColumns], about: Mapping[str, Any]
     ) -> None:
-        """Begin a file of these columns, which says ``about`` itself what it was made from."""
+        """Begin a file of these columns. ``about``, which says what it was made from, goes into its metadata."""
         self._schema, self._heads = schema, heads
         self._kept = [name for name in schema.names if name not in {field.name for it in heads for field in it.fields}]
         classes = sum(len(head.classes or ()) for head in heads)
@@ -41,7 +41,7 @@ class RowGroups:
         )
 
     def _repeating(self) -> list[str]:
-        """Columns in which values come again: labels, kept columns, and the keys of maps; neither ids nor floats."""
+        """Columns whose values repeat: labels, kept columns, and keys of maps; not ids or floats."""
         found = [f"{field.name}.key_value.key" for it in self._heads for field in it.fields if kinds.is_map(field.type)]
         found += [field.name for it in self._heads for field in it.fields if kinds.is_string(field.type)]
         return [*found, *(name for name in self._kept if name != "doc_id")]
@@ -50,17 +50,17 @@ class RowGroups:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Write what is left, unless something went wrong: the file is dropped then."""
+        """Write the remaining rows. After an error nothing is written, since the file is dropped."""
         try:
             if kind is None:
                 self._write(all_of_it=True)
                 self._writer.close()
         finally:
-            # Else it is closed by whoever collects it, when the file is closed long since.
+            # Otherwise the garbage collector closes the writer later, when the file below it is closed already.
             self._writer.is_open = False
 
     def add(self, table: pa.Table) -> None:
-        """Rows with the kept columns, and what `HeadColumns.columns` gave for each head."""
+        """Add rows: the kept columns, and the columns that `HeadColumns.columns` gave for each head."""
         self._pending.append(table)
         self._write(all_of_it=False)
 

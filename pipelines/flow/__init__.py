@@ -1,4 +1,4 @@
-"""What flows through the graphs of jobs, one work unit at a time, and how the next ones are read ahead."""
+"""The elements that flow through the graphs of jobs, one work unit at a time, and lookahead over them."""
 
 from encore.pipelines.flow.failure import LOST, Failure
 from encore.pipelines.flow.interruption import Interruption

@@ -1,4 +1,4 @@
-"""Why a work unit failed as a whole: one line that its outcome carries into the job's report."""
+"""Why a work unit failed as a whole: one line, which the job's report shows."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Failure:
     """Why a unit failed as a whole.
 
     Attributes:
-        stage: what was being done.
+        stage: the stage in which it failed.
         reason: the error in one line.
-        lasting: whether the same command would meet it again: a file has to be mended first.
+        lasting: whether the same command would fail again, because a file must be repaired first.
     """
 
     stage: str

@@ -2,4 +2,4 @@
 
 
 class Interruption(Exception):
-    """Nobody waits for the job any more; a worker that meets it leaves its unit as it is."""
+    """The job was interrupted. A worker that gets this exception leaves its unit unfinished."""

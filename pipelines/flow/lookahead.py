@@ -1,4 +1,4 @@
-"""Work on items one by one, while the next ones are prepared and the last ones finished."""
+"""Lookahead: work on items one by one, while threads prepare the next items and finish the last ones."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ def look_ahead(
     *,
     ahead: int,
 ) -> Iterator[Result]:
-    """What three steps make of each item, in the order of the items.
+    """Run three steps on each item, and yield the results in the order of the items.
 
-    An error of a step comes where its item's result would have come; steps that are at work then are waited for.
+    An error of a step is raised in place of its item's result, after the steps that are running have ended.
 
     Args:
         items: taken as they are needed.
-        before: called in threads, for up to ``ahead`` items that are still to come.
-        work: called in the caller's thread, with the seconds that it had to wait for ``before``.
-        after: called in threads, for up to ``ahead`` items that ``work`` has left.
-        ahead: as many threads for each of the two; with 0 the caller's thread does everything, one item at a time.
+        before: the first step; called in threads, for up to ``ahead`` items before their ``work``.
+        work: the second step; called in the caller's thread, with the seconds that it had to wait for ``before``.
+        after: the third step; called in threads, for up to ``ahead`` items after their ``work``.
+        ahead: number of threads for ``before``, and for ``after``. With 0 the caller's thread does everything, one item
+            at a time.
     """
     rest = iter(items)
     if not ahead:
@@ -55,7 +56,7 @@ def look_ahead(
                 yield from (future.result() for future in leaving)
                 raise
             leaving.append(writers.submit(after, done))
-            # Not held while the next one is worked on.
+            # Frees its memory before the next item is worked on.
             del ready, done
             while leaving and (len(leaving) > ahead or leaving[0].done()):
                 yield leaving.popleft().result()
@@ -63,10 +64,10 @@ def look_ahead(
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The items in their order, each asked for in a thread while the one before it is worked on.
+    """Yield the items in their order. A thread reads the next item while the caller works on this one.
 
-    One is held beside the one at work. An error comes where its item would have come; where the caller stops early,
-    the item that is being read is waited for.
+    So two items are in memory. An error is raised in place of its item. When the caller stops early, the item that is
+    being read is waited for.
     """
     with ThreadPoolExecutor(1, "read-ahead") as reader:
         coming = reader.submit(next, items, None)

@@ -1,4 +1,4 @@
-"""Kept columns that changed while the text did not: features are copied beside the new ones, not computed again."""
+"""Documents whose kept columns changed and whose text did not. Their features are copied, not computed again."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from encore.featurestore.segments import EncodingCounts, RejectedDocument, Segme
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 
 HELD_BYTES = 64 << 20
-"""Kept columns of the snapshot that a process holds: units that follow each other mostly ask for the same segments."""
+"""Bytes of kept columns that a process keeps in memory. Successive units mostly need those of the same segments."""
 
 
 @dataclass(frozen=True, eq=False)
 class Refresh:
-    """Stored documents, and the kept columns that they have now.
+    """Stored documents with new values of kept columns.
 
     Attributes:
-        index: their ids, hashes and digests, and the kept columns as they are now.
+        index: their ids, hashes and digests, and the new kept columns.
         entries: segments that hold them.
-        segments: (n,) int64: in which of ``entries`` each lies.
-        documents: (n,) int64: where in its segment.
+        segments: (n,) int64: position in ``entries`` of each document's segment.
+        documents: (n,) int64: position of each document in its segment.
     """
 
     index: pa.Table
@@ -46,21 +46,22 @@ class Refresh:
         return len(self.documents)
 
     def segment_id(self, fingerprint: str) -> str:
-        """Name of the segment that they make: of what is copied and of the columns beside it, 32 hex digits.
+        """Name of the segment that holds them: a hash of the copied rows and of the new columns, 32 hex digits.
 
-        No encode's name, which holds no columns: a run that was killed is to be found by its texts alone.
+        It differs from every name that encode gives. Those do not depend on kept columns, so that a rerun finds the
+        segments of a killed run by their texts alone.
         """
         words = ["columns", fingerprint, [entry.record for entry in self.entries]]
         digest = hashlib.sha256(json.dumps(words).encode())
         digest.update(self.segments.tobytes() + self.documents.tobytes())
         sink = pa.BufferOutputStream()
-        # Equal columns are equal bytes in Parquet, which are not so in Arrow.
+        # Equal columns give equal bytes in Parquet, but not always in Arrow.
         pq.write_table(concatenate_indexes([self.index.combine_chunks()]), sink)
         digest.update(sink.getvalue())
         return digest.hexdigest()[:32]
 
     def write(self, store: Store, codec: str, rejected: Sequence[RejectedDocument] = ()) -> SegmentRecord:
-        """Store them under their name with the features that they have, or take the segment that is finished."""
+        """Write the segment with the stored features and the new columns, or adopt it where it is finished."""
         segment, finished = find_adoptable(store, self.segment_id(store.spec.fingerprint))
         if finished is not None:
             return finished
@@ -82,7 +83,7 @@ class Refresh:
 
 
 class StoredColumns:
-    """Kept columns of a snapshot, as far as they are asked for."""
+    """Kept columns of a snapshot. A segment's columns are read when they are needed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -91,15 +92,15 @@ class StoredColumns:
         self._bytes = 0
 
     def refresh_of(self, index: pa.Table, same: npt.NDArray[np.bool_], found: npt.NDArray[np.int64]) -> Refresh | None:
-        """Documents whose kept columns are not those of the store; None where there is none.
+        """Documents whose kept columns differ from those of the store; None without such documents.
 
-        Columns that ``index`` lacks are not looked at: nobody has asked for them. One that the store lacks is null
-        there.
+        Columns that ``index`` lacks are not compared: this job does not keep them. A column that the store lacks counts
+        as null there.
 
         Args:
-            index: of documents, with the kept columns that they have now.
+            index: of documents, with the new kept columns.
             same: (documents,) bool: which of them are stored with the same text.
-            found: (documents,) int64: where each of these is in the snapshot's `keys`.
+            found: (documents,) int64: position of each stored document in the snapshot's `keys`.
         """
         names = kept_names(index)
         at = np.flatnonzero(same)
@@ -119,7 +120,7 @@ class StoredColumns:
     def _by_segment(
         self, segments: npt.NDArray[np.int64], documents: npt.NDArray[np.int64], names: tuple[str, ...]
     ) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
-        """Which of these documents lie in one segment, and their stored columns, for each segment."""
+        """For each segment: which of these documents lie in it, and their stored columns."""
         order = np.argsort(segments, kind="stable")
         ordinals, starts = np.unique(segments[order], return_index=True)
         parts = np.split(order, starts[1:])
@@ -129,13 +130,13 @@ class StoredColumns:
                 yield rows, table.take(pa.array(documents[rows]))
 
     def _columns(self, ordinal: int, names: tuple[str, ...]) -> pa.Table:
-        """Kept columns of one segment, of all its documents."""
+        """Kept columns of all documents of one segment."""
         asked = (ordinal, names)
         with self._lock:
             if asked in self._held:
                 self._held.move_to_end(asked)
                 return self._held[asked]
-        # Its ids as well: a table without columns has no rows.
+        # With the digests as well: a table without columns has no rows.
         table = self._store.reader(self._store.entries[ordinal]).index(["text_digest", *names])
         with self._lock:
             if asked not in self._held:
@@ -147,12 +148,12 @@ class StoredColumns:
 
 
 def refresh_of_segment(store: Store, record: SegmentRecord, index: pa.Table) -> Refresh | None:
-    """All documents of a finished segment that no snapshot lists, where kept columns have changed since it was made.
+    """All documents of a finished segment that no snapshot lists, if kept columns changed since it was made; else None.
 
     Args:
-        store: that holds it.
+        store: the store that holds it.
         record: of the segment.
-        index: of the candidates that it was made of, with the kept columns that they have now.
+        index: of the candidates that it was made from, with the new kept columns.
     """
     names = kept_names(index)
     if not names or not record.documents:
@@ -166,7 +167,7 @@ def refresh_of_segment(store: Store, record: SegmentRecord, index: pa.Table) -> 
 
 
 def kept_names(index: pa.Table) -> tuple[str, ...]:
-    """Columns of an index that are a corpus's own."""
+    """The kept columns of an index: all but those of `INDEX_SCHEMA`."""
     return tuple(name for name in index.column_names if name not in INDEX_SCHEMA.names)
 
 

@@ -1,4 +1,4 @@
-"""The documents of a store's segments as blocks, read before they are asked for where storage is far away."""
+"""The documents of a store's segments as blocks. From object storage, blocks are read ahead."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ AHEAD_BYTES = 64 << 20
 
 
 def segments_ahead(entries: Iterable[SegmentEntry]) -> int:
-    """How many of these segments are read ahead from object storage: as many as hide the way, at least one."""
+    """How many of these segments are read ahead from object storage: enough to hide its latency, at least one."""
     largest = max(min(entry.payload_bytes, BLOCK_BYTES) for entry in entries)
     return max(1, min(AHEAD_SEGMENTS, AHEAD_BYTES // max(1, largest)))
 
 
 def segment_blocks(store: Store, entry: SegmentEntry, buffers: BufferPool) -> Iterator[FeatureBlock]:
-    """The live documents of a segment: the first block is read now, and from afar each further one in a thread.
+    """The live documents of a segment. The first block is read now. From object storage, a thread reads the others.
 
     Args:
         store: a snapshot that lists the segment.
@@ -38,7 +38,7 @@ def segment_blocks(store: Store, entry: SegmentEntry, buffers: BufferPool) -> It
     """
     rest = store.scan_segment(entry, BLOCK_BYTES, buffers)
     first = next(rest)
-    # The ids are decoded here, not while the caller waits.
+    # The ids are decoded here, in the reading thread, so that the caller does not wait for it.
     _ = first.doc_ids
     blocks = chain((first,), rest)
     return blocks if len(first) == entry.live or store.objects.on_disk else read_ahead(blocks)

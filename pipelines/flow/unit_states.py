@@ -1,4 +1,4 @@
-"""What flows through the fused stage of an encode or derive job: one work unit, as documents, then as features."""
+"""The states of a work unit in an encode or derive job: planned, settled, documents, features, outcome."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Supersession:
     """Rows of the snapshot whose documents have a new text in a unit.
 
     Attributes:
-        candidates: (n,) int64, rising: which of the unit's candidates takes the place of each row.
+        candidates: (n,) int64, ascending: the unit's candidate that takes the place of each row.
         names: segments that hold such rows.
-        segments: (n,) int64: in which of ``names`` each row lies.
-        positions: (n,) int64: where in its segment.
+        segments: (n,) int64: position in ``names`` of each row's segment.
+        positions: (n,) int64: position of each row in its segment.
     """
 
     candidates: npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ class Supersession:
     positions: npt.NDArray[np.int64]
 
     def by_segment(self, without: Sequence[int] = ()) -> dict[str, list[int]]:
-        """Segment → sorted positions of the rows, but for those of some candidates."""
+        """Segment → sorted positions of the rows, without the rows of the candidates ``without``."""
         taken = ~np.isin(self.candidates, np.asarray(without, np.int64))
         found = {
             name: np.sort(self.positions[taken & (self.segments == number)]).tolist()
@@ -46,15 +46,15 @@ class Supersession:
 
 @dataclass(frozen=True, eq=False)
 class PlannedUnit:
-    """The valid documents of a unit, before the snapshot is asked which of them it holds.
+    """The valid documents of a unit, before they are compared with the snapshot.
 
     Attributes:
         number: of the unit in the plan.
         documents_in: rows that the unit covers.
-        file: where the documents come from, for dead letters.
+        file: URI that dead letters name as the documents' source.
         index: document index columns of the documents, in the segment's order.
         rows: (documents,) int64: their rows in the file.
-        dead: letters of what was rejected while reading.
+        dead: dead letters of the rows that were rejected while reading.
     """
 
     number: int
@@ -67,20 +67,20 @@ class PlannedUnit:
 
 @dataclass(frozen=True, eq=False)
 class SettledUnit:
-    """A unit of which it is known what the snapshot lacks: the candidates, and the segment that they make.
+    """A unit after the comparison with the snapshot: what the snapshot lacks are its candidates.
 
     Attributes:
         number, documents_in, file: as of the `PlannedUnit`.
-        index: document index columns of the candidates, in the segment's order: what its name is made of.
+        index: document index columns of the candidates, in the segment's order. The segment's name is made from them.
         rows: (candidates,) int64: their rows in the file.
-        dead: letters of what was rejected while reading.
+        dead: dead letters of the rows that were rejected while reading.
         skipped: documents that the snapshot holds already.
         blocked: documents that are on the block list.
-        superseded: rows of the snapshot whose documents have a new text here.
-        segment: id of the segment that the candidates make; None where nothing is left to encode.
+        superseded: rows of the snapshot whose documents have a new text in this unit.
+        segment: id of the segment that the candidates make; None without candidates.
         finished: the completion record of that segment, where an earlier attempt finished it.
-        refresh: documents that the snapshot holds with other kept columns; None where there is none.
-        finished_refresh: the documents of ``finished``, where it was made with other kept columns.
+        refresh: documents that the snapshot holds with other kept columns; None without such documents.
+        finished_refresh: the documents of ``finished``, if it was made with other kept columns; else None.
         seconds: stage → time spent.
     """
 
@@ -101,42 +101,42 @@ class SettledUnit:
 
     @property
     def pending(self) -> bool:
-        """Whether the segment is still to be made."""
+        """Whether the segment must still be made."""
         return self.segment is not None and self.finished is None
 
     def spent(self, seconds: Mapping[str, float]) -> SettledUnit:
-        """The unit after so much time in some stages."""
+        """The unit with these seconds added (stage → time)."""
         return replace(self, seconds={**self.seconds, **seconds})
 
 
 @dataclass(frozen=True)
 class FailedUnit:
-    """A unit that failed as a whole: it passes the rest of the graph as it is."""
+    """A unit that failed as a whole. The later stages pass it on unchanged."""
 
     number: int
     documents_in: int
     failure: Failure
 
     def __len__(self) -> int:
-        """No documents to encode: what RunInference counts."""
+        """0 documents to encode; RunInference counts them by this."""
         return 0
 
 
 @dataclass(frozen=True)
 class UnitDocuments:
-    """A unit on its way into the encoder; ``documents`` is empty where nothing is to be encoded."""
+    """A unit before the encoder. ``documents`` is empty where nothing is to be encoded."""
 
     unit: SettledUnit
     documents: DocumentBlock
 
     def __len__(self) -> int:
-        """Documents to encode: what RunInference counts."""
+        """Number of documents to encode; RunInference counts them by this."""
         return len(self.documents)
 
 
 @dataclass(frozen=True)
 class UnitFeatures:
-    """A unit on its way into the store; ``features`` is None where no segment is to be written."""
+    """A unit before it is written. ``features`` is None where no segment is to be written."""
 
     unit: SettledUnit
     features: FeatureBlock | None = None
@@ -146,7 +146,7 @@ class UnitFeatures:
 
 @dataclass(frozen=True)
 class UnitOutcome:
-    """What came of a unit: small, JSON, and all that the commit needs.
+    """The outcome of a unit. It is small, can be JSON, and holds all that the commit needs.
 
     Attributes:
         unit: its number in the plan.
@@ -157,9 +157,9 @@ class UnitOutcome:
         skipped: documents that the snapshot held already.
         blocked: documents that are on the block list.
         dead: rejected rows.
-        tokens, padded_tokens, truncated, saturated: of the documents that this run encoded.
-        entry: the segment, where there is one to list.
-        refreshed_entry: the segment of the refreshed documents, where there are any.
+        tokens, padded_tokens, truncated, saturated: counts over the documents that this run encoded.
+        entry: the segment to list; None without one.
+        refreshed_entry: the segment of the refreshed documents; None without one.
         superseded: segment of the snapshot → positions of the documents whose text has changed.
         seconds: stage → time spent.
         failure: why the unit failed as a whole.

@@ -26,7 +26,7 @@ from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 
 @dataclass(frozen=True)
 class DeriveRequest:
-    """What `derive` is asked for; None keeps what the source has.
+    """The request of `derive`. None keeps what the source has.
 
     Attributes:
         source: URI of the richer store.
@@ -119,7 +119,7 @@ class DeriveUnit(beam.DoFn):
         self._handle = Shared()
 
     def open(self) -> Snapshot:
-        """The snapshot of the store, with its key index: one a process, for as long as somebody holds it."""
+        """The snapshot of the store with its key index. A process has one, as long as something refers to it."""
         return Snapshot.shared(self._handle, *self._store_at)
 
     def setup(self) -> None:
@@ -128,7 +128,7 @@ class DeriveUnit(beam.DoFn):
         self._snapshot = self.open()
 
     def process(self, unit: SourceUnit) -> Iterator[UnitFeatures | FailedUnit]:
-        """Reduce one unit; whatever goes wrong becomes its failure, and other units go on."""
+        """Reduce one unit. An error becomes its failure, and other units go on."""
         try:
             yield derive_unit(unit, self._source, self._snapshot, self._derivation, self._shared_counts.get())
         except Interruption:
@@ -141,7 +141,7 @@ class DeriveUnit(beam.DoFn):
 def derive_unit(
     unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: UnitCounts
 ) -> UnitFeatures:
-    """The features of a source segment's documents that the snapshot lacks; ``counts`` hears of each block."""
+    """Features of the documents of a source segment that the snapshot lacks. ``counts`` follows the progress."""
     counts.check()
     started = time.perf_counter()
     index = source.live_index(unit.entry)

@@ -28,14 +28,14 @@ def write_units(
     expected: int,
     codec: str,
 ) -> Totals:
-    """Run ``to_features`` and write what comes out.
+    """Run ``to_features``, and write the segments, dead letters and outcomes of its units.
 
     Args:
         run: the job's.
         elements: its units, or groups of them.
         to_features: elements → UnitFeatures and FailedUnit.
-        open_snapshot: what the workers work from: one a process, for as long as somebody holds it.
-        expected: documents that the store lacks, as far as is known.
+        open_snapshot: opens the snapshot that the workers share. A process has one, as long as something refers to it.
+        expected: estimate of the documents that the store lacks.
         codec: lossless codec of the features.
 
     Raises:
@@ -45,9 +45,9 @@ def write_units(
     store = run.store
     run.folder.begin(run.name, store.version)
     require_records(store.objects, store.manifest, store.listed)
-    # Read for its errors alone: workers would meet them one by one, after the graph was built and models loaded.
+    # Read only to find errors now. Workers would otherwise find them after the graph is built and models are loaded.
     blocked(store.objects)
-    # For its errors too, and no work done twice: workers in this process share it while it is held here.
+    # Also opened to find errors now. It is not opened twice: this variable keeps it for the workers of this process.
     held = open_snapshot() if run.units and run.runner.workers is not None else None
     write = WriteSegments(store.uri, run.folder.run_id, store.version, codec)
     run.execute(elements, lambda units: to_features(units) | "WriteSegments" >> beam.ParDo(write), expected=expected)
@@ -65,18 +65,18 @@ def commit_units(
     *,
     complete: bool = True,
 ) -> JobReport:
-    """Commit what may be committed, and write the run's report.
+    """Commit the finished units, and write the run's report.
 
-    Over the dead-letter limit nothing is committed and the segments are kept, so that a rerun with a higher limit only
-    commits. Where units failed as a whole the rest is committed.
+    Over the dead-letter limit nothing is committed. The segments are kept, so that a rerun with a higher limit only
+    commits. When some units failed as a whole, the other units are committed.
 
     Args:
         run: the job's.
-        totals: what came of its units.
-        limit: dead letters that are tolerated.
-        pruning: what has left the corpus, where that is to be pruned; more than its limit is not.
+        totals: the outcomes of its units.
+        limit: the most dead letters with which the job still commits.
+        pruning: the documents that have left the corpus, to be pruned unless it is withheld; None without ``--prune``.
         details: further entries of the report.
-        complete: whether the units are all that there was to do; the exit code is 1 if not.
+        complete: whether the plan covers the whole corpus. If not, the exit code is 1.
     """
     store = run.store
     letters = DeadLetterSummary.collect(run.folder)

@@ -1,4 +1,4 @@
-"""The stages that an encode and a derive job share: what is left to do of a unit, and writing what came of it."""
+"""The stages that encode and derive share: comparing a unit with the snapshot, and writing its segment and outcome."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from encore.pipelines.runs import RunFolder, give_back_freed_memory
 
 
 class Snapshot:
-    """The snapshot that a job works from, with its key index and block list: one a process, shared by its threads."""
+    """The snapshot that a job works from, with key index and block list. The threads of a process share one."""
 
     def __init__(self, uri: str, version: int) -> None:
         self.store = Store.open(uri, version)
@@ -48,12 +48,12 @@ class Snapshot:
 
 
 def settle(unit: PlannedUnit, snapshot: Snapshot) -> tuple[SettledUnit, npt.NDArray[np.bool_]]:
-    """Leave out what is blocked or stored, name the segment of the rest, and look whether it is finished already.
+    """Leave out blocked and stored documents, name the segment of the others, and look for a finished one.
 
-    What is stored with other kept columns than the unit has now is to be refreshed.
+    Documents that are stored with other kept columns are to be refreshed.
 
     Returns:
-        The unit, with the documents that are left as its candidates; and (documents,) bool: which ones these are.
+        The unit, with the remaining documents as its candidates; and (documents,) bool: which documents remain.
     """
     left = ~snapshot.blocked.mask(unit.index["doc_id"])
     welcome = unit.index.filter(pa.array(left))
@@ -85,7 +85,7 @@ def settle(unit: PlannedUnit, snapshot: Snapshot) -> tuple[SettledUnit, npt.NDAr
 
 
 def _superseded(snapshot: Snapshot, stored: npt.NDArray[np.int64]) -> Supersession:
-    """Rows whose place the candidates take; ``stored`` (candidates,) is where each is in `keys`, −1 for nowhere."""
+    """The rows that the candidates replace. ``stored`` (candidates,) int64: position of each in `keys`, or −1."""
     candidates = np.flatnonzero(stored >= 0)
     ordinals, segments = np.unique(snapshot.keys.segment[stored[candidates]], return_inverse=True)
     names = tuple(snapshot.store.entries[ordinal].segment for ordinal in ordinals.tolist())
@@ -93,7 +93,7 @@ def _superseded(snapshot: Snapshot, stored: npt.NDArray[np.int64]) -> Supersessi
 
 
 def _without_blocked(dead: tuple[DeadLetter, ...], block_list: BlockList) -> tuple[DeadLetter, ...]:
-    """Dead letters but for those of blocked documents, whose ids are not to be written anywhere."""
+    """Dead letters without those of blocked documents, whose ids must not be written anywhere."""
     named = block_list.mask([letter.doc_id or "" for letter in dead])
     return tuple(letter for letter, hit in zip(dead, named, strict=True) if not (hit and letter.doc_id))
 
@@ -110,7 +110,7 @@ class WriteSegments(beam.DoFn):
         self._run = RunFolder(self._store.objects, self._run_id)
 
     def process(self, element: UnitFeatures | FailedUnit) -> Iterator[UnitOutcome]:
-        """Write one unit; whatever goes wrong becomes its outcome, and other units go on."""
+        """Write one unit. An error becomes the failure in its outcome, and other units go on."""
         outcome, dead = self._finish(element)
         self._run.put_dead_letters(outcome.unit, dead)
         self._run.put_outcome(outcome.unit, outcome.to_dict())
@@ -129,7 +129,7 @@ class WriteSegments(beam.DoFn):
 
 @panics_as_errors()
 def finish_unit(store: Store, made: UnitFeatures, codec: str) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
-    """Write a unit's segment, or take the one that is there; say what came of it and who was rejected."""
+    """Write a unit's segment, or adopt the finished one. Returns the unit's outcome and its dead letters."""
     unit, started = made.unit, time.perf_counter()
     outcome = UnitOutcome(
         unit=unit.number,
@@ -162,7 +162,7 @@ def finish_unit(store: Store, made: UnitFeatures, codec: str) -> tuple[UnitOutco
         )
     dead = (*unit.dead, *_rejected(unit, record))
     entry = SegmentEntry.of(record) if record.documents else None
-    # The old row of a document whose new text was refused stays, at whatever stage that was.
+    # When the new text of a document is rejected, its old row stays, whichever stage rejects it.
     superseded = unit.superseded.by_segment(without=[rejected.position for rejected in record.rejected])
     return replace(outcome, dead=len(dead), entry=entry, superseded=superseded), dead
 
@@ -176,7 +176,7 @@ def _write(store: Store, made: UnitFeatures, codec: str) -> SegmentRecord:
 
 
 def _rejected(unit: SettledUnit, record: SegmentRecord) -> Iterator[DeadLetter]:
-    """Dead letters of the candidates that the encoder refused."""
+    """Dead letters of the candidates that the encoder rejected."""
     for rejected in record.rejected:
         at = rejected.position
         yield DeadLetter(

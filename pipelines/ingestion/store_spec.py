@@ -1,4 +1,4 @@
-"""Which spec a job writes under: the store's own, another store's calibration, or a fresh one."""
+"""The spec that a job writes under: the store's own, one with another store's calibration, or a new one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def settle_spec(
         uri: the store to write to, which may not exist yet.
         requested: what is asked for.
         like: a store whose calibration is taken over.
-        calibrate: measures what the quantizer needs; called only for a new store that nobody lends a calibration.
+        calibrate: calibrates the quantizer; called only for a new store without ``like``.
 
     Raises:
-        SpecMismatch: the store, or the one that lends its calibration, holds other features.
+        SpecMismatch: the store at ``uri``, or ``like``, holds other features.
     """
     settled = spec_without_calibration(uri, requested, like)
     if settled is not None:
@@ -31,10 +31,10 @@ def settle_spec(
 
 
 def spec_without_calibration(uri: str, requested: FeatureSpec, like: str | None) -> FeatureSpec | None:
-    """The part of `settle_spec` that makes and measures nothing; None for a new store that nobody lends a calibration.
+    """The part of `settle_spec` that needs no calibration; None for a new store without ``like``.
 
     Raises:
-        SpecMismatch: the store, or the one that lends its calibration, holds other features.
+        SpecMismatch: the store at ``uri``, or ``like``, holds other features.
     """
     existing = existing_spec(uri)
     if existing is not None:

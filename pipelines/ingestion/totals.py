@@ -19,12 +19,12 @@ from encore.pipelines.runs import RunFolder, seconds_by_stage, sums
 
 @dataclass(frozen=True)
 class Totals:
-    """What came of all units.
+    """The outcomes of all units.
 
     Attributes:
         planned: units of the plan.
-        outcomes: what each finished unit said.
-        failures: unit → why it failed as a whole; a unit that the runner lost among them.
+        outcomes: unit → outcome, of the finished units.
+        failures: unit → why it failed as a whole. Units that the runner lost are among them.
     """
 
     planned: int
@@ -51,7 +51,7 @@ class Totals:
         return {segment: np.unique(np.array(here, np.int64)) for segment, here in positions.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """The part of a report that both encode and derive have."""
+        """The entries that the reports of encode and derive share."""
         tokens, padded = sums(self.outcomes, "tokens", "padded_tokens").values()
         made = [o.entry for o in self.outcomes if o.entry is not None and o.encoded]
         payload, stored = sum(e.payload_bytes for e in made), sum(e.stored_bytes for e in made)
@@ -84,7 +84,7 @@ class DeadLetterSummary:
 
     @classmethod
     def collect(cls, run: RunFolder) -> DeadLetterSummary:
-        """Count what the units wrote."""
+        """Count the dead letters that the units wrote."""
         reasons: Counter[str] = Counter()
         for name, data in run.dead_letter_files():
             table = read_parquet(data, name, columns=["stage", "reason"])

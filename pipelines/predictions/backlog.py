@@ -1,4 +1,4 @@
-"""What a backfill has to do: segments and heads, and what lies there already for each of them."""
+"""The plan of a backfill: the segments that heads have to score, and the prediction files that exist already."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def plan_segments(
     *,
     check: bool = False,
 ) -> list[SegmentUnit]:
-    """The segments that some head has not scored as they stand now, with what each head needs.
+    """The segments that lack up-to-date predictions of some head, with the files that each head can use.
 
-    A listed file that is missing, of another size or without a readable end is as good as none.
+    A listed file counts as missing if it has another size, or an end that cannot be read.
 
     Args:
         store: the snapshot to score.
-        predictions: the folder; what lies there of these heads is listed once.
-        names: of the heads.
+        predictions: the folder. Its files of these heads are listed once.
+        names: ``task@digest`` of the heads.
         listed: files of the folder's newest version.
-        check: have every listed file read, and scored again where it is damaged.
+        check: plan to read every listed file, and to score again where one is damaged.
     """
     stored = files_of(predictions.objects, names)
     wanted = set(names)
@@ -68,7 +68,7 @@ def _is_scored(entry: SegmentEntry, file: PredictionFile | None) -> bool:
 
 
 def _unlisted(stored: Mapping[str, Listed], listed: set[str]) -> Candidates:
-    """(head, segment, deletion vector) → files that nothing lists, the newest first."""
+    """(head, segment, deletion vector) → files that no version lists, the newest first."""
     found: dict[tuple[str, str, str], list[Listed]] = {}
     for path, it in stored.items():
         named = PREDICTION_FILE.fullmatch(path)
@@ -80,7 +80,7 @@ def _unlisted(stored: Mapping[str, Listed], listed: set[str]) -> Candidates:
 def _candidates(
     entry: SegmentEntry, names: Iterable[str], unlisted: Candidates, snapshot: int, fingerprint: str
 ) -> dict[str, tuple[PredictionFile, ...]]:
-    """Head → rows of files that a run which ended before it could list them may have written for a segment."""
+    """Head → files for a segment that an interrupted run may have written and not listed."""
     rows = {
         name: tuple(
             PredictionFile(name, entry.segment, entry.deletions, it.path, entry.live, it.size, snapshot, fingerprint)

@@ -1,4 +1,4 @@
-"""What a prediction file holds: making it, writing it as Parquet, and seeing that what is read is what was written."""
+"""The contents of a prediction file: making the table, writing it as Parquet, and checking it when it is read."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PROBABILITIES = "probabilities"
 
 
 class DamagedFile(Exception):
-    """Bytes that are no prediction file; the text says why."""
+    """The bytes are not a prediction file. The message says why."""
 
 
 def prediction_table(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
-    """Rows of a prediction file: ``doc_id``, ``label``, its probability as ``score``; if asked for ``probabilities``.
+    """Rows of a prediction file: ``doc_id``, ``label``, ``score`` (the label's probability), and ``probabilities``.
 
-    The probabilities are a list of float32 a document, in the order of the head's classes.
+    ``probabilities`` is there only if asked for: a list of float32 a document, in the order of the head's classes.
     """
     best = scores.probabilities.argmax(axis=1)
     classes = pa.array(scores.head.classes, pa.string())
@@ -38,7 +38,7 @@ def prediction_table(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities:
         "score": pa.array(np.take_along_axis(scores.probabilities, best[:, None], axis=1)[:, 0]),
     }
     if probabilities:
-        # Lists of any length: heads of two and of five classes go into one table.
+        # Lists of variable length, so that heads with different numbers of classes fit into one table.
         width = scores.probabilities.shape[1]
         ends = pa.array(np.arange(len(best) + 1) * width, pa.int32())
         columns[PROBABILITIES] = pa.ListArray.from_arrays(ends, pa.array(scores.probabilities.ravel()))
@@ -48,7 +48,7 @@ def prediction_table(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities:
 def to_parquet(table: pa.Table) -> bytes:
     """The bytes of a prediction file, with a checksum for every page."""
     sink = pa.BufferOutputStream()
-    # Ids are all different: a dictionary of them took a third of the time and made the file larger.
+    # No dictionary for ids, which are all different: it took a third of the time, and made the file larger.
     pq.write_table(table, sink, compression="zstd", use_dictionary=["label"], write_page_checksum=True)
     return bytes(sink.getvalue())
 
@@ -60,12 +60,12 @@ def from_parquet(
 
     Args:
         data: its bytes.
-        documents: how many rows it is to have; None where nobody knows.
-        probabilities: whether it is to hold those of all classes.
-        classes: of the head; None where the head is not at hand.
+        documents: the expected number of rows; None where it is not known.
+        probabilities: whether it must hold the probabilities of all classes.
+        classes: of the head; None where they are not known.
 
     Raises:
-        DamagedFile: it is damaged, or not of this form.
+        DamagedFile: the file is damaged, or does not hold what is expected.
     """
     try:
         table = decoded(data, rows=documents)

@@ -1,4 +1,4 @@
-"""The rows of the table that lists prediction files, and the names that these files may bear."""
+"""The rows of the table that lists prediction files, and the paths that these files may have."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ HEAD_NAME = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}@[0-9a-f]{{{DIGEST_DIGITS}}}"
 PREDICTION_FILE = re.compile(
     rf"head=(?P<head>{HEAD_NAME})/(?P<segment>{SHORT})-(?P<deletions>all|{SHORT})-[0-9a-f]{{16}}\.parquet"
 )
-"""Paths of prediction files: behind head, segment and deletion vector, a word of their own."""
+"""Paths of prediction files: head, segment, deletion vector, and a random word."""
 WORD_BYTES = 8
-"""Of the random word in the name of a file, so that no two are ever called alike."""
+"""Bytes of the random word in a file's name. It makes every name unique."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class PredictionFile:
     Attributes:
         head: ``task@digest``.
         segment: id of the segment.
-        deletions: digest of the deletion vector that was in force, or None.
-        path: the file, below the folder.
+        deletions: digest of the deletion vector that was in force; None without one.
+        path: path of the file below the folder.
         documents: rows.
         bytes: size of the file.
         snapshot: snapshot of the store that was scored.
-        fingerprint: of the features that were scored.
+        fingerprint: fingerprint of the features that were scored.
     """
 
     head: str
@@ -66,7 +66,7 @@ class PredictionFile:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What the row is about: head and segment."""
+        """Head and segment: a version lists at most one file for them."""
         return self.head, self.segment
 
 
@@ -76,15 +76,15 @@ def head_name(head: Head) -> str:
 
 
 def new_path(head: str, entry: SegmentEntry) -> str:
-    """Where the predictions of a head for a segment as this entry has it may be written: a name that nobody has used.
+    """A new path for the predictions of a head for a segment with the deletion vector of this entry.
 
-    What lies there is never written again, nor anything else under its name: whoever lists it knows what is listed.
+    No path is used twice, and no file is overwritten. So the file that a list names is always the one that was listed.
     """
     return f"head={head}/{entry.segment}-{entry.deletions or 'all'}-{secrets.token_hex(WORD_BYTES)}.parquet"
 
 
 def list_problem(table: pa.Table) -> str | None:
-    """What is wrong with rows of a list of files, which are read and removed by their paths; None where nothing is."""
+    """The first problem in rows of a list; None without one. The paths must be right: files are removed by them."""
     wrong = [name for name in ("documents", "bytes", "snapshot") if not all_counts(table[name])]
     if wrong:
         return f"numbers that no list has, in {', '.join(wrong)}"
@@ -101,17 +101,17 @@ def list_problem(table: pa.Table) -> str | None:
 
 
 def listed_files(table: pa.Table) -> list[PredictionFile]:
-    """The rows of a list, or of several."""
+    """The files of one list, or of several put together."""
     return [PredictionFile(**row) for row in table.select(FILE_SCHEMA.names).to_pylist()]
 
 
 def file_table(files: Iterable[PredictionFile]) -> pa.Table:
-    """Rows of a list."""
+    """The rows of a list for these files."""
     return pa.Table.from_pylist([asdict(file) for file in files], schema=FILE_SCHEMA)
 
 
 def counts_of(files: Iterable[PredictionFile]) -> dict[str, int]:
-    """Totals of a version."""
+    """The totals of a version that lists these files."""
     listed = list(files)
     return {
         "heads": len({file.head for file in listed}),

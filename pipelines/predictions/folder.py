@@ -1,4 +1,4 @@
-"""The folder: which store it belongs to, the versions of its table of files, and what is read of them."""
+"""The predictions folder: the store that it belongs to, the versions of its table of files, and reading them."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
 ATTEMPTS = 50
 SCORE_AGAIN = "run encore backfill with this head and --check, which scores it again"
-"""What to do about a listed file that cannot be read."""
+"""Advice in errors about a listed file that cannot be read."""
 ANEW = f"{RESTORE}, or run encore backfill with another --out"
-"""What to do about the folder's own document and lists."""
+"""Advice in errors about the folder's own document and its lists."""
 
 T = TypeVar("T")
 
@@ -58,11 +58,11 @@ class Predictions:
 
     @classmethod
     def create(cls, uri: str, store: Store, *, probabilities: bool) -> Predictions:
-        """Make a folder for a store's predictions, or open the one that is there.
+        """Make a folder for a store's predictions, or open the existing one.
 
         Raises:
             UsageError: the folder holds another store's predictions, or files of another kind.
-            StoreError: a link lies in it.
+            StoreError: the folder holds a symbolic link.
         """
         objects = Objects.open(uri, make=True)
         if objects.size(STORE_FILE) is not None:
@@ -88,15 +88,15 @@ class Predictions:
 
     @classmethod
     def open(cls, uri: str | PathLike[str]) -> Predictions:
-        """Open a folder of predictions; raises UsageError where there is none."""
+        """Open a folder of predictions. Raises UsageError without one."""
         objects = Objects.open(uri)
         return cls(objects, read_folder_document(objects)["probabilities"])
 
     def require_store(self, store: Store) -> None:
-        """See that the folder holds predictions for this store.
+        """Check that the folder holds predictions for this store.
 
         Raises:
-            UsageError: they are another store's.
+            UsageError: it holds those of another store.
         """
         if read_folder_document(self.objects)["store_id"] != store.store_id:
             raise UsageError(f"{self.objects.uri}: holds predictions for another store than {store.uri}")
@@ -107,10 +107,10 @@ class Predictions:
         return VersionLog(self.objects, FILE_SCHEMA, ("head", "segment"), list_problem)
 
     def files(self, manifest: Manifest | None = None) -> list[PredictionFile]:
-        """The files of a version, the newest unless given.
+        """The files of a version; the newest one unless given.
 
         Raises:
-            StoreError: a list is damaged, or names what is no prediction file of its head and segment.
+            StoreError: a list is damaged, or a path in it is not a prediction file of its row's head and segment.
         """
         return listed_files(self.log.entries(self.log.latest() if manifest is None else manifest))
 
@@ -128,7 +128,7 @@ class Predictions:
         return self.read_one(head)[1]
 
     def read_one(self, head: str | None) -> tuple[str, pa.Table]:
-        """Full name of a head, and all its predictions; ``head`` as `read` has it, or None where there is one only.
+        """Full name of a head, and all its predictions. ``head`` is as in `read`; None takes the only head.
 
         Raises:
             UsageError, StoreError: as `read`.
@@ -136,10 +136,10 @@ class Predictions:
         return self.read_newest(lambda manifest: self._read_version(head, manifest))
 
     def read_newest(self, read: Callable[[Manifest], T]) -> T:
-        """What ``read`` makes of the newest version.
+        """Call ``read`` with the newest version.
 
-        Files that the newest version does not list any more go with a vacuum: where that happens meanwhile, the newest
-        version is read instead, once.
+        Meanwhile another job may publish a version, and a vacuum may remove files that this one lists. If ``read`` then
+        fails, it is called once more, with the version that is now the newest.
         """
         manifest = self.log.latest()
         try:
@@ -151,10 +151,10 @@ class Predictions:
         return read(newest)
 
     def addresses(self, head: str | None = None) -> list[str]:
-        """Where the files that count lie: what SQL engines and data frames are to read, and nothing else.
+        """Addresses of the files of the newest version. SQL engines and data frames should read these files alone.
 
         Args:
-            head: as `read` has it; None for all heads, whose files lie in folders called ``head=task@digest``.
+            head: as in `read`; None for all heads, whose files lie in folders called ``head=task@digest``.
 
         Raises:
             UsageError: no such head, or several of that task.
@@ -164,14 +164,14 @@ class Predictions:
         return [self.objects.name(file.path) for file in files if name in (None, file.head)]
 
     def _read_version(self, head: str | None, manifest: Manifest) -> tuple[str, pa.Table]:
-        # One look for all: a head of one version may have no files in the next.
+        # The version is read once: a head of one version may have no files in the next.
         files = self.files(manifest)
         name = self.match(head, sorted({file.head for file in files}))
         with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             return name, pa.concat_tables(pool.map(self.read_file, (file for file in files if file.head == name)))
 
     def read_file(self, file: PredictionFile, classes: Sequence[str] | None = None) -> pa.Table:
-        """One listed file; raises StoreError where it is missing, damaged, or of others than the ``classes`` given."""
+        """Read a listed file. Raises StoreError if it is missing, damaged, or of other classes than ``classes``."""
         name = self.objects.name(file.path)
         try:
             data = self.objects.get(file.path)
@@ -182,12 +182,12 @@ class Predictions:
             raise StoreError(f"{name}: damaged: {error}; {SCORE_AGAIN}") from error
 
     def find_file(self, path: str, documents: int | None, classes: Sequence[str] | None = None) -> pa.Table | None:
-        """The rows of a prediction file; None where it is not there or not what it should be.
+        """The rows of a prediction file; None if it is missing, damaged, or does not hold what is expected.
 
         Args:
             path: the file.
-            documents: how many rows it is to have; None where nobody knows.
-            classes: of its head; None where the head is not at hand.
+            documents: the expected number of rows; None where it is not known.
+            classes: of its head; None where they are not known.
         """
         try:
             return from_parquet(self.objects.get(path), documents, probabilities=self.probabilities, classes=classes)
@@ -195,7 +195,7 @@ class Predictions:
             return None
 
     def write(self, head: str, entry: SegmentEntry, table: pa.Table, snapshot: int, fingerprint: str) -> PredictionFile:
-        """Write a head's predictions for a segment; nothing lists the file yet.
+        """Write a head's predictions for a segment. `publish` lists the file later.
 
         Args:
             head: ``task@digest``.
@@ -209,16 +209,17 @@ class Predictions:
         return PredictionFile(head, entry.segment, entry.deletions, path, entry.live, size, snapshot, fingerprint)
 
     def write_file(self, path: str, table: pa.Table) -> int:
-        """Write a prediction file under a name that nobody has used (`new_path`); returns its size in bytes."""
+        """Write a prediction file at a new path (`new_path`). Returns its size in bytes."""
         data = to_parquet(table)
         self.objects.put(path, data)
         return len(data)
 
     def publish(self, work: JobWork) -> Publication:
-        """List what a job has made, and drop rows of segments that are gone (`changes` says which).
+        """List the files that a job has made, and drop rows of segments that are gone (`changes` decides which).
 
-        What is to be listed is looked for once more, behind the look at the newest version: a vacuum that has removed a
-        file has published after that, and this attempt then comes too late.
+        First the newest version is read. After that, the existence of the files is checked once more. A vacuum
+        publishes a version after it has removed files. So if it removes one after the check, this attempt fails, and is
+        repeated.
 
         Raises:
             CommitConflict: other writers were first `ATTEMPTS` times in a row.
@@ -241,7 +242,7 @@ class Predictions:
             )
             if manifest is not None:
                 return Publication(latest, manifest, missing)
-            # As in encore.featurestore.commits.publication: writers that waited equally long would meet again.
+            # As in encore.featurestore.commits.publication: writers that wait equally long would collide again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
 
@@ -250,10 +251,10 @@ class Predictions:
         return self.match(head, self.heads())
 
     def match(self, head: str | None, there: Sequence[str]) -> str:
-        """The one of the full names ``there`` that is meant: by itself, by its task, or because there is no other.
+        """Find a head in the full names ``there``: by full name, by task, or, for None, as the only one.
 
         Raises:
-            UsageError: none is, or several are.
+            UsageError: no name matches, or several do.
         """
         if not there:
             raise UsageError(f"{self.objects.uri}: lists no predictions yet; run encore backfill to its end")
@@ -267,11 +268,11 @@ class Predictions:
 
 
 def read_folder_document(objects: Objects) -> Mapping[str, Any]:
-    """What a folder says of itself.
+    """The document in which a folder describes itself.
 
     Raises:
         UsageError: there is no folder of predictions.
-        StoreError: what it says is damaged, or of a newer format.
+        StoreError: the document is damaged, or of a newer format.
     """
     name = objects.name(PREDICTIONS_FILE)
     try:

@@ -1,4 +1,4 @@
-"""Which prediction files lie in a folder, whatever its lists say."""
+"""Which prediction files exist in a folder, whether they are listed or not."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
 
 ASKED_ONE_BY_ONE = 100
-"""Files of one head that are looked for by a request each; for more of them all that the head has is listed."""
+"""Up to this many files of a head are checked by one request each. For more, all files of the head are listed."""
 
 
 def files_of(objects: Objects, heads: Iterable[str]) -> dict[str, Listed]:
-    """Path → prediction file, of all that lie there of these heads; one listing a head."""
+    """Path → prediction file, of all existing files of these heads. Takes one listing a head."""
 
     def look(head: str) -> list[Listed]:
         return [stored for stored in objects.listing(f"head={head}") if PREDICTION_FILE.fullmatch(stored.path)]
@@ -27,7 +27,7 @@ def files_of(objects: Objects, heads: Iterable[str]) -> dict[str, Listed]:
 
 
 def lost_files(objects: Objects, files: Sequence[PredictionFile]) -> list[PredictionFile]:
-    """Those of these files that are not there, or of another size."""
+    """The files that are missing, or have another size."""
     by_head: dict[str, list[PredictionFile]] = {}
     for file in files:
         by_head.setdefault(file.head, []).append(file)
@@ -42,15 +42,15 @@ def lost_files(objects: Objects, files: Sequence[PredictionFile]) -> list[Predic
 def sound_files(
     objects: Objects, listed: Iterable[PredictionFile], there: Mapping[str, Listed]
 ) -> list[PredictionFile]:
-    """Listed files that can be had, as far as can be told without reading them.
+    """Listed files that seem sound without reading them whole.
 
-    Each is there with the size that is listed. On a disk, where it costs next to nothing, the end of each is read too:
-    it says how many rows there are, and a crash leaves it out first.
+    Each exists with the listed size. On a disk the footer of each is read too, which costs little there. The footer
+    has the number of rows, and is the first part to be missing after a crash.
 
     Args:
         objects: of the folder.
         listed: files of the newest version.
-        there: what lies there of their heads, by its path.
+        there: existing files of their heads, by path.
     """
     present = [file for file in listed if file.path in there and there[file.path].size == file.bytes]
     if not objects.on_disk:
@@ -63,7 +63,7 @@ def sound_files(
 def _ends_well(path: Path, documents: int) -> bool:
     try:
         with path.open("rb") as file:
-            # Not by pyarrow, which some damaged footers end with the process.
+            # Not read with pyarrow: some damaged footers make it crash the process.
             footer = parse_footer(footer_of(end_of(file, path.stat().st_size)))
     except (pa.ArrowException, OSError):
         return False

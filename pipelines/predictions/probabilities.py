@@ -1,7 +1,7 @@
-"""Probabilities beside the names of their classes, for who reads a file that knows nothing of the head.
+"""Probabilities with the names of their classes, for readers of a file who do not have the head.
 
-Prediction files hold a list a document, in the order of the head's classes. Outside a folder of predictions, away from
-the head, a struct or a map says which is which.
+Prediction files hold a list a document, in the order of the head's classes. Outside a predictions folder, a struct
+or a map takes the place of the list, and names the class of each probability.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow as pa
 MAP = pa.map_(pa.string(), pa.float32())
 """Class → its probability."""
 STRUCT_CLASSES = 256
-"""Classes up to which each gets a column of the file, of which the footer describes every one in each row group."""
+"""The most classes of a struct. Each class is a column of the file, and the footer describes it in each row group."""
 
 
 def as_map(lists: pa.ListArray, classes: Sequence[str]) -> pa.MapArray:
@@ -35,19 +35,19 @@ def as_struct(lists: pa.ListArray, classes: Sequence[str]) -> pa.StructArray:
 
 
 def fits_struct(classes: Sequence[str]) -> bool:
-    """Whether a struct says what the classes are to every reader.
+    """Whether every reader can tell the classes apart as fields of a struct.
 
-    Some take the names of fields without their case: of ``Sports`` and ``sports`` DuckDB gives the first for both,
-    without a word. The keys of a map are values, and told apart.
+    Some readers ignore the case of field names: for ``Sports`` and ``sports`` DuckDB gives the first for both, without
+    an error. The keys of a map are values, so their case counts.
     """
     return len(classes) <= STRUCT_CLASSES and len({name.casefold() for name in classes}) == len(classes)
 
 
 def with_classes(lists: pa.ListArray, classes: Sequence[str]) -> pa.Array:
-    """Lists of probabilities as structs where these say what the classes are, and as maps elsewhere."""
+    """Lists of probabilities as structs if `fits_struct`, else as maps."""
     return as_struct(lists, classes) if fits_struct(classes) else as_map(lists, classes)
 
 
 def with_classes_type(classes: Sequence[str]) -> pa.DataType:
-    """What `with_classes` gives."""
+    """The type of what `with_classes` gives."""
     return pa.struct([(name, pa.float32()) for name in classes]) if fits_struct(classes) else MAP

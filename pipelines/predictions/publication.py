@@ -1,4 +1,4 @@
-"""What a version of a predictions folder lists after a job, whoever else has published meanwhile."""
+"""What a version of a predictions folder lists after a job, when other jobs may have published meanwhile."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from encore.pipelines.predictions.files import PredictionFile
 
 @dataclass(frozen=True)
 class JobWork:
-    """What a job has done for a snapshot of the store.
+    """The work of a job for one snapshot of the store.
 
     Attributes:
-        heads: that it worked for.
-        snapshot: of the store.
+        heads: the heads that it scored with.
+        snapshot: number of the snapshot.
         live: segments of this snapshot with live documents.
         made: files to be listed.
-        planned_on: what the version listed that the job began with.
-        newest_live: asks for the segments with live documents of what is the store's newest snapshot by now.
+        planned_on: files that were listed when the job was planned.
+        newest_live: gives the segments with live documents of the store's newest snapshot at the time of the call.
     """
 
     heads: Collection[str]
@@ -32,12 +32,12 @@ class JobWork:
 
 @dataclass(frozen=True)
 class Publication:
-    """What came of a publication.
+    """The result of a publication.
 
     Attributes:
-        before: the version that was in force before it.
-        manifest: the one that is now: the same where there was nothing to change.
-        gone: files that were to be listed and are not there any more; they are not listed.
+        before: the newest version before it.
+        manifest: the newest version after it; the same one where nothing changed.
+        gone: files that were to be listed, but do not exist any more. They are not listed.
     """
 
     before: Manifest
@@ -46,13 +46,15 @@ class Publication:
 
 
 def changes(work: JobWork, listed: Sequence[PredictionFile]) -> tuple[list[PredictionFile], list[PredictionFile]]:
-    """Rows that a job adds to what is listed now, and rows that it drops.
+    """Rows that a job adds to the listed ones, and rows that it drops.
 
-    A head's rows are those of one snapshot. So where nobody else has published for a head since the job was planned,
-    what it has made is listed, and segments that its snapshot lacks are dropped, though that be an older one: that was
-    asked for. Where somebody has, the two may have worked from different snapshots, and the later publication is not
-    the better one. Then only segments that the store still has are added; rows that came meanwhile, of as new a
-    snapshot or a newer one, stay; and no row is dropped that came meanwhile, or whose segment the store still has.
+    The rows of a head belong to one snapshot. There are two cases for a head:
+
+    - Since the job was planned, no other job has published for the head. Then all files of the job are listed. Rows
+      whose segments its snapshot lacks are dropped, even if the snapshot is not the newest: the user asked for it.
+    - Another job has published for the head, perhaps for another snapshot. The later publication need not be the better
+      one. So only files for segments of the store's newest snapshot are added. A row that the other job added stays if
+      its snapshot is at least as new. Rows that came meanwhile, or whose segment the store still has, are not dropped.
     """
     began_with, heads = set(work.planned_on), set(work.heads)
     before, now = _rows(work.planned_on), _rows(listed)

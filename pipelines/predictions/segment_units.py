@@ -1,4 +1,4 @@
-"""What flows through a backfill: a segment that heads have to score, while it is worked on, and what came of it."""
+"""The elements that flow through a backfill: a segment to score, the work on it, and its outcome."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class SegmentUnit:
     Attributes:
         number: ordinal over the plan.
         entry: the segment, as the snapshot lists it.
-        heads: names of the heads that have to do something about it.
-        listed: head → file that is listed for the segment as it stands, and is to be read to see that it is sound.
-        candidates: head → files that nothing lists and that may be its predictions for the segment: adopted, if what
-            they hold bears that out.
-        older: head → file with its predictions under an older deletion vector: they are kept, less the deleted.
-        sources: head → files of the segments that were compacted into this one: they are put together.
+        heads: names of the heads that lack predictions, or whose listed file is to be checked.
+        listed: head → listed file for the segment with its deletion vector. It is read to check that it is sound.
+        candidates: head → files that no version lists, and that may be its predictions for the segment. A file is
+            adopted if its contents fit.
+        older: head → file with its predictions under an older deletion vector. Those of live documents are kept.
+        sources: head → files of the segments that were compacted into this one. They are put together.
     """
 
     number: int
@@ -45,18 +45,18 @@ class SegmentUnit:
 
 @dataclass(frozen=True)
 class SegmentOutcome:
-    """What came of a segment.
+    """The outcome of a segment.
 
     Attributes:
         unit: number of the unit.
         documents_in: live documents of the segment.
-        scored: predictions made: documents times heads.
-        carried: predictions taken over from files under an older deletion vector, or of segments compacted since.
-        adopted: predictions in files that an earlier run had finished and not listed.
-        checked: predictions in listed files that were read, and are as they were written.
-        files: what is to be listed.
-        seconds: stage → time spent: ``read`` is what scoring waited for; from object storage ``write`` lies beside the
-            scoring of others.
+        scored: new predictions: documents times heads.
+        carried: predictions from files under an older deletion vector, or of segments that were compacted since.
+        adopted: predictions in files that an earlier run finished and did not list.
+        checked: predictions in listed files that were read and are sound.
+        files: the files to list.
+        seconds: stage → time spent. ``read`` is the time that scoring waited. With object storage, ``write`` runs while
+            other segments are scored.
         failure: why the unit failed as a whole.
     """
 
@@ -87,17 +87,17 @@ class SegmentOutcome:
 
 @dataclass
 class SegmentWork:
-    """A unit between the steps of its scoring; what went wrong in one of them leaves the others nothing to do.
+    """A unit between the steps of its scoring. After a failure in one step, the later steps do nothing.
 
     Attributes:
         unit: the segment and its heads.
-        files: predictions that are there: made before, or carried over.
-        todo: heads that have to score it.
+        files: prediction files that exist: made before, or carried over.
+        todo: heads that still have to score it.
         blocks: its documents.
         parts: head → its predictions for each block.
-        finished: what an earlier attempt of the same run made of it: then nothing is left to do.
+        finished: outcome of an earlier attempt of the same run; then nothing is left to do. None without one.
         kept: ``checked``, ``adopted`` or ``carried`` → predictions that need no scoring for that reason.
-        seconds, failure: as of `SegmentOutcome`.
+        seconds, failure: as in `SegmentOutcome`.
     """
 
     unit: SegmentUnit
@@ -112,7 +112,7 @@ class SegmentWork:
 
     @contextmanager
     def failing(self, stage: str) -> Iterator[None]:
-        """Make whatever goes wrong in a stage the failure of the unit."""
+        """A context in which an error becomes the failure of the unit."""
         try:
             with panics_as_errors():
                 yield
@@ -122,13 +122,13 @@ class SegmentWork:
             self.failure = Failure.of(stage, error)
 
     def spend(self, stage: str, since: float) -> float:
-        """Add the seconds since then to a stage's; what time it is now."""
+        """Add the seconds since ``since`` to a stage. Returns the time now."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
         return now
 
     def outcome(self) -> SegmentOutcome:
-        """What came of it."""
+        """The outcome of the unit."""
         if self.finished is not None:
             return self.finished
         live = self.unit.entry.live

@@ -1,4 +1,4 @@
-"""Predictions of a compacted segment are those of its sources: they are put together, not scored again."""
+"""Predictions of a compacted segment. They are put together from those of its sources, and not scored again."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class SourceFile:
 
     Attributes:
         path: the file.
-        documents: its rows.
+        documents: rows of the file.
         segment: the segment that was compacted.
         deletions: the deletion vector that was in force when it was compacted.
-        scored_under: the one that was in force when it was scored: the same, or an older one.
+        scored_under: the deletion vector that was in force when it was scored: the same, or an older one.
     """
 
     path: str
@@ -43,13 +43,14 @@ def source_files(
 ) -> dict[str, Sources]:
     """Segment → head → the files of all the segments that were compacted into it, in the order of its documents.
 
-    A head is left out where a file is missing. Segments that were compacted twice are followed down to what was scored.
-    Records are read only where the folder has predictions for a segment that the store does not list any more.
+    A head is left out where a file is missing. If a source was itself compacted, its own sources are looked up, down
+    to segments with files. Records are read only if the folder has predictions for a segment that the store does not
+    list any more.
 
     Args:
         store: the snapshot that is scored.
-        entries: segments, and the heads that have no file for them.
-        listed: files that the folder has.
+        entries: segments, each with the heads that have no file for it.
+        listed: files that the folder lists.
     """
     there = {(file.head, file.segment): file for file in listed}
     orphans = {file.head for file in listed if file.segment not in store.listed}
@@ -67,7 +68,7 @@ def source_files(
 
 
 def _readable_record(store: Store, segment: str) -> SegmentRecord | None:
-    """A record, if it is there and sound; of a damaged one the work on its segment makes a failure of its own."""
+    """A completion record; None if it is missing or damaged. The scoring of a damaged segment reports the error."""
     try:
         return read_record(store.objects, segment)
     except StoreError:
@@ -80,14 +81,14 @@ def _files(
     sources: Sequence[tuple[str, str | None]],
     there: Mapping[tuple[str, str], PredictionFile],
 ) -> list[SourceFile] | None:
-    """The files of these sources, or of theirs; None where one is missing."""
+    """The files of these sources, or of the sources of these; None where one is missing."""
     files: list[SourceFile] = []
     for segment, deletions in sources:
         if (file := there.get((head, segment))) is not None:
             files.append(SourceFile(file.path, file.documents, segment, deletions, file.deletions))
             continue
         record = _readable_record(store, segment)
-        # Documents that left a compacted segment before it was compacted again cannot be told from those that stayed.
+        # With a deletion vector: nobody knows which documents were deleted before the segment was compacted again.
         if record is None or not record.sources or deletions is not None:
             return None
         deeper = _files(store, head, record.sources, there)
@@ -105,17 +106,17 @@ def carry_over(
     sources: Sequence[SourceFile],
     classes: Sequence[str] | None = None,
 ) -> pa.Table | None:
-    """What a head predicted before for the live documents of a segment; None where that does not cover all of them.
+    """A head's older predictions for the live documents of a segment; None where they do not cover all of them.
 
-    A file that is gone or damaged covers nothing.
+    A file that is missing or damaged covers nothing.
 
     Args:
         store: the snapshot that lists the segment.
         predictions: the folder.
         entry: the segment.
-        older: file with its predictions under an older deletion vector, if there is one.
-        sources: files of the segments that were compacted into it, if there are any.
-        classes: of the head; None where it is not at hand.
+        older: file with its predictions under an older deletion vector; None without one.
+        sources: files of the segments that were compacted into it; may be empty.
+        classes: of the head; None where they are not known.
     """
     kept = None
     if older is not None:
@@ -140,8 +141,8 @@ def compose(
 ) -> pa.Table | None:
     """The predictions for the live documents of a compacted segment; None where the files do not give them.
 
-    A document may stand in two sources, deleted in one of them. So each file gives only the rows of the part of the
-    segment that was copied from its source, and these must be there in the order of the documents.
+    A document may be in two sources, and deleted in one of them. So each file gives only the rows for the part of the
+    segment that was copied from its source. These rows must be in the order of the documents.
     """
     ids = store.reader(entry).index(["doc_id"])["doc_id"].combine_chunks()
     counts = _copied_documents(store, sources, entry.documents)
@@ -163,10 +164,11 @@ def compose(
 
 
 def _copied_documents(store: Store, sources: Sequence[SourceFile], documents: int) -> list[int] | None:
-    """How many documents were copied from each source; None where nobody can tell any more.
+    """How many documents were copied from each source; None where it cannot be found out any more.
 
-    A file that was scored under the vector that was in force has as many. One that was scored earlier has more: the
-    source's record and vector tell, unless they have been vacuumed; of a single such source, the others do.
+    A file that was scored under the deletion vector of the compaction has as many rows as were copied. A file that was
+    scored earlier has more rows. For a single such source, the number follows from the others. For several, the record
+    and the vector of each source tell it, unless a vacuum has removed them.
     """
     exact = [source.documents if source.scored_under == source.deletions else None for source in sources]
     unknown = [number for number, count in enumerate(exact) if count is None]

@@ -1,4 +1,4 @@
-"""Progress of jobs: what has passed by, how long the rest takes, and what is shown of it."""
+"""Progress of jobs: counting what is done, estimating the time left, and showing both."""
 
 from encore.pipelines.progress.counts import SharedCounts, UnitCounts
 from encore.pipelines.progress.displays import (

@@ -1,4 +1,4 @@
-"""Documents of work units that are still at work: workers in this process count them, and who shows progress looks."""
+"""Progress inside of unfinished work units. Workers in this process count documents, and the display reads them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from encore.pipelines.flow import Interruption
 
 @dataclass(frozen=True)
 class UnitProgress:
-    """What has passed by in a unit, or in many.
+    """The progress of a unit, or the sum over many.
 
     Attributes:
-        documents: rows.
-        work: documents that were computed; inside a unit by their share of its tokens, since long ones come first.
-        tokens: that were encoded.
+        documents: rows that are done.
+        work: documents that were computed. Inside a unit they are counted by their share of its tokens, since long
+            documents come first.
+        tokens: tokens that were encoded.
     """
 
     documents: int = 0
@@ -24,12 +25,12 @@ class UnitProgress:
     tokens: int = 0
 
     def plus(self, documents: int, work: float, tokens: int = 0) -> UnitProgress:
-        """The same, and so much more."""
+        """The sum of this and more progress."""
         return UnitProgress(self.documents + documents, self.work + work, self.tokens + tokens)
 
 
 class UnitCounts:
-    """Unit → what has passed by in it: one a process, shared by its threads."""
+    """Unit → its progress. The threads of a process share one."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -37,36 +38,39 @@ class UnitCounts:
         self._interrupted = False
 
     def interrupt(self) -> None:
-        """Nobody waits for the job any more: workers end with the batch that they are at."""
+        """Mark the job as interrupted. Workers stop after their current batch."""
         self._interrupted = True
 
     def check(self) -> None:
-        """Raise `Interruption` where nobody waits any more."""
+        """Raise `Interruption` if the job was interrupted."""
         if self._interrupted:
             raise Interruption
 
     def begin(self, unit: int, documents: int = 0) -> None:
-        """A unit is begun, maybe anew, in which so many documents need no work.
+        """Begin a unit, or begin it again. ``documents`` of it need no work.
 
         Raises:
-            Interruption: nobody waits for it.
+            Interruption: the job was interrupted.
         """
         self.check()
         with self._lock:
             self._units[unit] = UnitProgress(documents)
 
     def add(self, unit: int, documents: int, work: float, tokens: int = 0) -> None:
-        """So much more has passed by in a unit that was begun.
+        """Add progress to a unit that was begun.
 
         Raises:
-            Interruption: nobody waits for the rest of it.
+            Interruption: the job was interrupted.
         """
         self.check()
         with self._lock:
             self._units[unit] = self._units[unit].plus(documents, work, tokens)
 
     def encoding(self, unit: int, documents: int) -> Callable[[int, int, int], None]:
-        """What `FeatureExtractor.extract` calls for a unit of so many documents: documents, tokens, tokens of all."""
+        """A callback for `FeatureExtractor.extract` on a unit of this many documents.
+
+        It takes the documents and the tokens that are done, and the tokens of the whole unit.
+        """
 
         def add(of_documents: int, tokens: int, of_all: int) -> None:
             self.add(unit, of_documents, documents * tokens / max(1, of_all), tokens)
@@ -74,7 +78,7 @@ class UnitCounts:
         return add
 
     def at_work(self, finished: Container[int]) -> UnitProgress:
-        """What has passed by in the units that are not among these; the others are forgotten."""
+        """The summed progress of all units but the finished ones. Forgets the finished ones."""
         with self._lock:
             self._units = {unit: progress for unit, progress in self._units.items() if unit not in finished}
             total = UnitProgress()
@@ -84,18 +88,18 @@ class UnitCounts:
 
 
 class SharedCounts:
-    """A handle on `UnitCounts`, which travels to the workers with what they run.
+    """A handle on `UnitCounts` that can be pickled and sent to workers.
 
     Args:
-        here: whether they are threads of this process. Elsewhere they count for themselves, and nothing is shown of it.
+        here: whether the workers are threads of this process. Elsewhere they keep counts that nobody reads.
     """
 
     def __init__(self, *, here: bool) -> None:
-        # Imported late: bars need none of it, and Beam takes as long as a small training.
+        # Imported late: progress bars do not need Beam, and its import takes as long as a small training.
         from apache_beam.utils.shared import Shared  # noqa: PLC0415
 
         self._shared = Shared() if here else None
 
     def get(self) -> UnitCounts:
-        """The process's one, for as long as somebody holds it."""
+        """The counts of this process. They live as long as something refers to them."""
         return UnitCounts() if self._shared is None else self._shared.acquire(UnitCounts)

@@ -1,4 +1,4 @@
-"""What is shown of progress: a live bar on a terminal, lines now and then elsewhere."""
+"""Displays of progress: a live bar on a terminal, a log line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from encore.featurestore.common import counted
 from encore.pipelines.progress.time_left import in_words
 
 FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0
-"""Seconds between two log lines: rarer, the longer it takes."""
+"""Seconds between two log lines. The pause grows from the first to the last, the longer the job runs."""
 
 
 @dataclass(frozen=True)
 class ProgressState:
-    """How far it is.
+    """The state of a job.
 
     Attributes:
-        count: what is done.
-        left: seconds that are left; None where nothing can be said.
-        note: what else is worth saying.
+        count: number of items done.
+        left: seconds left; None without an estimate.
+        note: a further remark, such as tokens a second.
     """
 
     count: int
@@ -40,16 +40,16 @@ class ProgressDisplay(Protocol):
     """Shows progress to a person or a log."""
 
     def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
-        """A job gets ready: ``what`` says how. It cannot be said how far it is."""
+        """A context for the preparation of a job, which ``what`` describes. It has no count."""
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
-        """A job starts that has so many of something to do; ``noun`` is the word for one."""
+        """Start the display of a job with ``total`` items; ``noun`` is the word for one."""
 
     def show(self, done: ProgressState) -> None:
-        """Called a few times a second."""
+        """Show the state. Called a few times a second."""
 
     def end(self) -> None:
-        """It is over."""
+        """End the display."""
 
 
 class Silent:
@@ -71,17 +71,17 @@ class Silent:
 
 
 def say(line: str) -> None:
-    """Write a line to standard error, at once; the command line puts its date before it where that is no terminal."""
+    """Write a line to standard error and flush it. The command line puts the date before it, unless on a terminal."""
     print(line, file=sys.stderr, flush=True)
 
 
 def pause_after(seconds: float) -> float:
-    """Seconds between two log lines of something that has taken so long."""
+    """Seconds until the next log line of a job that has run for this long."""
     return min(max(FIRST_PAUSE, seconds / 10), LAST_PAUSE)
 
 
 class CountColumn(ProgressColumn):
-    """``1,000 of 3,000 documents``, as wide from the start as in the end."""
+    """``1,000 of 3,000 documents``, of constant width."""
 
     def render(self, task: Task) -> Text:
         """The text for a task with the field ``of``."""
@@ -100,13 +100,13 @@ def bar_columns() -> tuple[ProgressColumn, ...]:
 
 
 class TerminalBar:
-    """A live bar: how many are done, what else there is to say, time left. It stays on the terminal at its end."""
+    """A live bar with count, note and time left. It stays on the terminal at its end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
-        """Show a line that moves, and take it away."""
+        """Show a moving line, and remove it at the end."""
         return self._console.status(f"[bold]{title}[/bold] {what}")
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
@@ -121,7 +121,7 @@ class TerminalBar:
         self._bar.update(self._task, completed=done.count, note=done.note, left=in_words(done.left))
 
     def end(self) -> None:
-        """Leave the bar as it stands, without a time left."""
+        """Leave the bar as it is, without the time left."""
         self._bar.update(self._task, left="")
         self._bar.stop()
 
@@ -131,7 +131,7 @@ class LogLines:
 
     Args:
         clock: seconds; a monotonic clock.
-        patient: whether nothing at all is said of what is over in `FIRST_PAUSE` seconds.
+        patient: write nothing at all for a job that ends within `FIRST_PAUSE` seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, patient: bool = False) -> None:
@@ -139,12 +139,12 @@ class LogLines:
         self._patient = patient
 
     def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
-        """Say nothing: who reads a log did not wait, and an error is to come first."""
+        """Write nothing. The reader of a log has not waited, and an error should be the first line."""
         del title, what
         return nullcontext()
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
-        """Say what starts."""
+        """Write the title and the total."""
         self._title, self._total, self._of = title, total, counted(total, noun)
         self._started = self._last = self._clock()
         self._said = self._done = ProgressState(0)
@@ -153,7 +153,7 @@ class LogLines:
             self._say_first()
 
     def show(self, done: ProgressState) -> None:
-        """Say how far it is, if that is news and the last line old enough."""
+        """Write the state, if it has changed and the last line is old enough."""
         self._done = done
         now = self._clock()
         old = now - self._last >= pause_after(now - self._started)
@@ -162,7 +162,7 @@ class LogLines:
             self._say()
 
     def end(self) -> None:
-        """Say how far it came, unless that was said."""
+        """Write the last state, unless it was written."""
         if self._done.count != self._said.count and self._first is None:
             self._done = ProgressState(self._done.count, None, self._done.note)
             self._say()
@@ -185,5 +185,5 @@ def display_for(console: Console, *, patient: bool = False) -> ProgressDisplay:
 
 
 def is_terminal(console: Console) -> bool:
-    """Whether somebody watches: rich's own answer would be yes for a file where FORCE_COLOR is set."""
+    """Whether the console is a terminal. rich's own answer is not used: with FORCE_COLOR it is yes even for a file."""
     return console.is_terminal and console.file.isatty() and not console.is_dumb_terminal

@@ -1,4 +1,4 @@
-"""A bar in the output of a notebook's cell, of plain HTML: it takes no widgets, and a saved notebook shows its end."""
+"""A progress bar of plain HTML in the output of a notebook's cell. It needs no widgets; a saved notebook shows it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from encore.pipelines.progress.displays import ProgressState
 from encore.pipelines.progress.time_left import in_words
 
 PAUSE = 0.2
-"""Seconds between two pictures: each is a message from the kernel to the page."""
+"""Least seconds between two updates. Each update is a message from the kernel to the page."""
 
 
 class NotebookBar:
-    """How many are done, what else there is to say, time left. It stays in the cell's output at its end.
+    """A bar with count, note and time left. It stays in the cell's output at its end.
 
     Args:
         clock: seconds; a monotonic clock.
@@ -29,7 +29,7 @@ class NotebookBar:
         self._output: Any = None
 
     def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
-        """Show a line, in whose place the bar comes."""
+        """Show a line, which the bar replaces."""
         return self._line(title, what)
 
     def begin(self, title: str, total: int, noun: str = "document", detail: str = "") -> None:
@@ -47,7 +47,7 @@ class NotebookBar:
             self._draw(self._bar(done))
 
     def end(self) -> None:
-        """Leave the bar as it stands, without a time left."""
+        """Leave the bar as it is, without the time left."""
         self._draw(self._bar(ProgressState(self._done.count, None, self._done.note)))
         self._output = None
 
@@ -65,7 +65,7 @@ class NotebookBar:
         return f"<b>{escape(self._title)}</b> {bar} {escape(', '.join(part for part in said if part))}"
 
     def _draw(self, html: str) -> None:
-        # There wherever there is a notebook, and without types.
+        # IPython is installed wherever there is a notebook. It has no types.
         page: Any = import_module("IPython.display")
         if self._output is None:
             self._output = page.display(page.HTML(html), display_id=True)

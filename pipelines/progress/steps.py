@@ -1,4 +1,4 @@
-"""Progress of work that says itself how many of how many are done."""
+"""Progress of work that reports itself how many items are done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from encore.pipelines.progress.time_left import TimeLeft
 
 
 class Steps:
-    """Shows one thing after the other, each from its first report to its last; a context that ends the display.
+    """Shows several steps, one after the other. It is a context manager, which ends the display.
 
     Args:
         display: what shows it.
@@ -34,7 +34,7 @@ class Steps:
             self._display.end()
 
     def show(self, title: str, done: int, total: int, noun: str) -> None:
-        """So many of so many are done; another title, or fewer than before, begins something new."""
+        """Show that ``done`` of ``total`` are done. Another title, or a lower count than before, begins a new step."""
         if title != self._title or done < self._done:
             if self._title is not None:
                 self._display.end()

@@ -1,30 +1,32 @@
-"""How long a job will still take: by what was done lately, and not said anew for every hiccup."""
+"""Estimate of the time that a job still takes, from its recent rate. Short delays do not raise the estimate."""
 
 from __future__ import annotations
 
 from collections import deque
 
 WINDOW_SECONDS = 60.0
-"""How far the rate looks back, so that it follows work that gets slower or faster."""
+"""The rate is computed over these last seconds, so that it follows changes of speed."""
 KEPT = 8
-"""Reports that it looks back on at least: some come rarely, a work unit at a time."""
+"""The rate is computed over at least this many reports: some jobs report rarely, once a work unit."""
 FIRST_SECONDS = 5.0
-"""Work that is watched before anything is said."""
+"""Seconds of work that are watched before the first estimate."""
 SLACK, SLACK_SECONDS = 0.15, 5.0
-"""Share of what is left, and seconds, that the end may be later than was said before it is said anew."""
+"""Tolerance: the shown end is raised only if the new estimate is later by more than this share of the time left, and
+by more than these seconds.
+"""
 
 
 class Pace:
-    """How much is done in a second, by what was done lately, from reports of how much is done.
+    """The recent rate of work, computed from reports of how much is done.
 
-    It counts from the first report of anything done, so that loading a model is not taken for slow work.
+    It counts from the first report with work done, so that the loading of a model does not count as slow work.
     """
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque()
 
     def see(self, now: float, done: float) -> bool:
-        """Take a report of how much is done, never less than before; whether it is news."""
+        """Take a report of how much is done, never less than before. Returns whether it is more than before."""
         if not done or (self._seen and done <= self._seen[-1][1]):
             return False
         self._seen.append((now, done))
@@ -34,7 +36,7 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """How much a second; None while there is too little to go by."""
+        """Work a second; None while there are too few reports."""
         if not self._seen or self._seen[-1][0] - self._seen[0][0] < FIRST_SECONDS:
             return None
         (first, before), (last, after) = self._seen[0], self._seen[-1]
@@ -42,10 +44,10 @@ class Pace:
 
 
 class TimeLeft:
-    """An estimate from reports of how much is done and how much is left, in the same measure.
+    """An estimate from reports of how much is done and how much is left, in the same unit.
 
-    Where the end seems to be later than was said, the time left stands still until what was said is true again; it
-    climbs only where the end is clearly later.
+    When the end seems to be later than shown, the shown time left stands still until it is right again. It rises only
+    if the end is clearly later.
     """
 
     def __init__(self) -> None:
@@ -59,7 +61,7 @@ class TimeLeft:
         Args:
             now: seconds of a clock that does not jump.
             done: work that is finished; never less than before.
-            left: work that is not, as far as is known.
+            left: work that is left, as far as is known.
         """
         news = self._pace.see(now, done)
         rate = self._pace.rate
@@ -76,12 +78,12 @@ class TimeLeft:
             self._end += min(late, since)
 
     def seconds(self, now: float) -> float | None:
-        """Seconds that are left; None where nothing can be said, or where what was said has passed."""
+        """Seconds left; None without an estimate, or when the estimated end has passed."""
         return None if self._end is None or self._end <= now else self._end - now
 
 
 def in_words(seconds: float | None) -> str:
-    """``2 h 10 min left``, ``12 min left``, ``40 s left``: rounded up, as exactly as it is known; empty for None."""
+    """``2 h 10 min left``, ``12 min left``, ``40 s left``: rounded up, coarser for longer times; empty for None."""
     if seconds is None:
         return ""
     if seconds > 7200:

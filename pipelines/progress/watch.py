@@ -1,6 +1,6 @@
-"""Progress of a job: units that have an outcome, and what has passed by in the others.
+"""Progress of a job, from the outcomes of finished units and the counts of the others.
 
-No runner shows its metrics while it runs.
+Beam's metrics are not used: no runner shows them while it runs.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from encore.pipelines.runs import RunFolder
 
 POLL_SECONDS = 0.5
-"""Pause between two looks at the outcomes, on storage that answers at once."""
+"""Seconds between two looks at the outcomes, on storage without latency."""
 
 
 class Tally:
-    """Adds up what came of units, and says how far the job is.
+    """Adds up the outcomes of units, and gives the state of the job.
 
     Args:
         documents: rows that the units cover.
-        expected: those of them that have to be computed, as far as is known; others pass by in no time.
+        expected: estimate of the rows that have to be computed. The others take no time.
     """
 
     def __init__(self, documents: int, expected: int) -> None:
@@ -37,14 +37,14 @@ class Tally:
         self.units: set[int] = set()
 
     def add(self, unit: int, outcome: Mapping[str, Any]) -> None:
-        """Count a finished unit: of an encode or derive job those documents as work that it computed, else all."""
+        """Count a finished unit. For encode and derive only its encoded documents count as work, else all."""
         rows = outcome["documents_in"]
         self.units.add(unit)
         self._finished = self._finished.plus(rows, outcome.get("encoded", rows), outcome.get("tokens", 0))
         self._fresh += rows - outcome.get("skipped", 0) - outcome.get("blocked", 0)
 
     def done(self, now: float, at_work: UnitProgress) -> ProgressState:
-        """How far it is at this time, with what has passed by in units that are not finished."""
+        """The state at this time. ``at_work`` is the progress of unfinished units."""
         progress = self._finished.plus(at_work.documents, at_work.work, at_work.tokens)
         self._time.see(now, progress.work, self._work_left(progress, at_work))
         self._pace.see(now, progress.tokens)
@@ -54,7 +54,10 @@ class Tally:
         )
 
     def _work_left(self, progress: UnitProgress, at_work: UnitProgress) -> float:
-        """What was expected and has not passed by; where more comes, as of changed texts, the rest like that so far."""
+        """Documents left to compute: the expected ones that are not done.
+
+        If more came than expected, such as changed texts, the rest is taken to need as much work a row as before.
+        """
         expected = self._expected - self._fresh - at_work.work
         rest = self._documents - progress.documents
         return expected if expected > 0 else rest * progress.work / max(1, progress.documents)
@@ -70,7 +73,7 @@ def watch_units(
     expected: int | None = None,
     counts: UnitCounts | None = None,
 ) -> Callable[[Callable[[float], bool]], None]:
-    """What `run_to_end` calls while a job of so many units and documents runs.
+    """The function that `run_to_end` calls to show progress while a job runs.
 
     Args:
         run: its folder, where outcomes appear.
@@ -78,8 +81,8 @@ def watch_units(
         units: work units.
         documents: rows that they cover.
         display: shows progress.
-        expected: rows that have to be computed, as far as is known; all unless given.
-        counts: what workers in this process count inside of units.
+        expected: estimate of the rows that have to be computed; all unless given.
+        counts: progress inside of units, which workers in this process count.
     """
 
     def watch(running: Callable[[float], bool]) -> None:
@@ -96,7 +99,7 @@ def watch_units(
                 display.show(tally.done(now, UnitProgress() if counts is None else counts.at_work(tally.units)))
                 if not alive:
                     return
-                # Where a look takes long, as on far storage with many units, looks are rarer.
+                # When a look takes long, as with many units in object storage, looks are rarer.
                 pause = max(POLL_SECONDS, 10 * (now - looked))
         finally:
             display.end()

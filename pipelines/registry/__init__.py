@@ -1,4 +1,4 @@
-"""Heads beside their predictions: copies by name, what each has predicted, and whether folder and heads fit."""
+"""Heads and their predictions: copies of heads, reading predictions, and verification of the folder."""
 
 from encore.pipelines.registry.head_copies import HeadCopies, called, copy_heads, load_heads, read_copy
 from encore.pipelines.registry.head_predictions import read_predictions

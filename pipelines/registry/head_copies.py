@@ -1,4 +1,4 @@
-"""Heads beside their predictions, so that every worker finds them and every prediction can be traced."""
+"""Copies of heads in the predictions folder. Workers load them there, and every prediction can be traced to a head."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from encore.heads.labels import TrainingIds
 from encore.pipelines.predictions import head_name
 
 COPY_AGAIN = "run encore backfill with this head again, which writes it anew"
-"""What to do about a copy that is missing or damaged."""
+"""Advice in errors about a copy that is missing or damaged."""
 
 
 def load_heads(given: Sequence[str | Head]) -> list[Head]:
-    """Heads, those that are named loaded; raises UsageError where none is given, or one twice."""
+    """The heads, loaded where a directory is given. Raises UsageError if none is given, or one twice."""
     given = several(given, "heads")
     if not given:
         raise UsageError("no head is named; give --head HEAD_DIR")
@@ -36,12 +36,12 @@ def load_heads(given: Sequence[str | Head]) -> list[Head]:
 
 
 def called(given: str | Head) -> str:
-    """What messages call a head: after its directory, or by its own name."""
+    """The name of a head in messages: its directory, or its own name."""
     return f"head {head_name(given) if isinstance(given, Head) else given}"
 
 
 def copy_heads(objects: Objects, heads: Iterable[Head]) -> None:
-    """Keep copies of heads below ``heads/``: what is missing or damaged there is written anew."""
+    """Keep copies of heads below ``heads/``. A missing or damaged copy is written again."""
 
     def stage(head: Head) -> None:
         try:
@@ -55,10 +55,10 @@ def copy_heads(objects: Objects, heads: Iterable[Head]) -> None:
 
 
 def read_copy(objects: Objects, name: str) -> Head:
-    """The copy of a head that is called ``task@digest``.
+    """Load the copy of a head, by its name ``task@digest``.
 
     Raises:
-        StoreError: it is missing, damaged, or another head than its name says.
+        StoreError: the copy is missing, damaged, or of another head.
     """
     folder, files = f"heads/{name}", {}
     for file in (HEAD_FILE, WEIGHTS_FILE):
@@ -71,7 +71,7 @@ def read_copy(objects: Objects, name: str) -> Head:
 
 
 def copy_training_ids(objects: Objects, name: str) -> TrainingIds | None:
-    """Which documents a head was trained on; None where its copy does not say, or is not there.
+    """Ids of the documents that a head was trained on; None if its copy is missing or does not hold them.
 
     Raises:
         StoreError: the copy is damaged.
@@ -87,7 +87,7 @@ def copy_training_ids(objects: Objects, name: str) -> TrainingIds | None:
 
 
 class HeadCopies:
-    """The heads of a run, loaded once a process, and prepared for scoring once for all segments that need the same.
+    """The heads of a run. A process loads them once, and prepares them once for all segments that need the same heads.
 
     Attributes:
         heads: name → head.
@@ -101,7 +101,7 @@ class HeadCopies:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Load heads; ``device`` and ``dtype`` are as of `Scorer`."""
+        """Load heads. ``device`` and ``dtype`` are as in `Scorer`."""
         wanted = list(names)
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             loaded = list(pool.map(lambda name: read_copy(objects, name), wanted))
@@ -112,14 +112,14 @@ class HeadCopies:
         self._latest: Scorer | None = None
 
     def scorer(self, names: Sequence[str]) -> Scorer:
-        """What scores with these heads; threads may share it.
+        """The scorer of these heads; threads may share it.
 
-        Only the latest is kept: nearly every segment of a run lacks the same heads, and preparing a hundred takes as
-        long as scoring some hundred documents with them.
+        Only the latest scorer is kept, since nearly all segments of a run need the same heads. It is kept because
+        preparing a hundred heads takes as long as scoring some hundred documents with them.
         """
         with self._lock:
             if self._latest is None or self._names != tuple(names):
-                # Before the next ones are prepared: a device need not hold both.
+                # Dropped before the next heads are prepared: both need not fit on the device.
                 self._latest = None
                 self._latest = Scorer([self.heads[name] for name in names], self._spec, self._device, self._dtype)
                 self._names = tuple(names)

@@ -1,4 +1,4 @@
-"""Predictions from wherever they were written: a folder that backfill keeps, or a file that predict wrote."""
+"""Reading predictions, from a folder of backfill or from a file of predict."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from encore.pipelines.predictions import Predictions, head_name
 from encore.pipelines.registry.head_copies import copy_training_ids
 
 ENDING = ".parquet"
-"""Of the files that `predict` writes and that are read again: it tells an object from a folder."""
+"""Ending of the files of `predict` that can be read again. In object storage it tells a file from a folder."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeadPredictions:
-    """What one head has said, and what is known of that head.
+    """The predictions of one head, with its classes and training documents.
 
     Attributes:
         head: ``task@digest``.
         table: its predictions, with at least ``doc_id`` and ``label``.
-        classes: all that it can answer; None where that is not known.
-        trained_on: its training documents; None where they are not known.
+        classes: its classes; None where they are not known.
+        trained_on: ids of its training documents; None where they are not known.
     """
 
     head: str
@@ -41,15 +41,14 @@ def read_predictions(source: str, head: str | None) -> HeadPredictions:
 
     Args:
         source: address of a predictions folder, or of a Parquet file of `predict`.
-        head: ``task@digest``, the task, or the head's own directory, which has a slash in it; may be None where
-            there is one head only.
+        head: ``task@digest``, the task, or the head's directory, which must contain a slash. None takes the only head.
 
     Raises:
-        UsageError: no predictions there, or not exactly one head that is meant.
+        UsageError: there are no predictions, or not exactly one head matches.
         StoreError: a file, or the head, is damaged.
     """
     if head is not None and "/" in head:
-        # A task has no slash in its name.
+        # With a slash it is a directory: a task has no slash in its name.
         given = Head.load(head)
         found = _read(source, head_name(given))
         return replace(found, classes=given.classes, trained_on=given.trained_on)
@@ -83,23 +82,23 @@ def of_table(table: pa.Table, head: str | None, source: str) -> HeadPredictions:
 
     Args:
         table: with at least ``doc_id``, ``head`` and ``label``.
-        head: as `read_predictions` has it, but no directory.
-        source: what to call the table in the message.
+        head: as in `read_predictions`, but not a directory.
+        source: name of the table in the message.
 
     Raises:
-        UsageError: not exactly one head that is meant.
+            UsageError: not exactly one head matches.
     """
     there = sorted(pc.unique(table["head"].cast(pa.string())).to_pylist())
     matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
     if len(matches) != 1:
         raise UsageError(f"{source}: name one head with --head; heads there: {', '.join(there) or 'none'}")
     rows = table.filter(pc.equal(table["head"].cast(pa.string()), matches[0]))
-    # Several heads share a dictionary in a file.
+    # In a file of several heads, all share one dictionary of labels.
     return HeadPredictions(matches[0], rows, _classes(rows) if len(there) == 1 else None, None)
 
 
 def _classes(table: pa.Table) -> tuple[str, ...] | None:
-    """Every class of the head: Encore writes the dictionary of labels whole, in the order of the head's classes."""
+    """The classes of the head, from the dictionary of labels. Encore writes it whole, in the order of the classes."""
     label = table["label"]
     if not pa.types.is_dictionary(label.type) or not label.num_chunks:
         return None

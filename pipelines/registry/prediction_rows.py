@@ -1,4 +1,4 @@
-"""Predictions away from a predictions folder: every row names its head, every probability its class."""
+"""Predictions outside a predictions folder. Every row names its head, and every probability its class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from encore.pipelines.predictions.contents import COLUMNS
 
 
 def prediction_rows(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
-    """What one head says of some documents, as a table of `row_schema`.
+    """The predictions of one head for some documents, as a table of `row_schema`.
 
     Args:
         doc_ids: of the documents.

@@ -1,4 +1,4 @@
-"""Verification of a predictions folder: what its newest version lists is there, is sound, and fits store and heads."""
+"""Verification of a predictions folder: every file that its newest version lists is sound and fits store and head."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from encore.pipelines.predictions import (
 from encore.pipelines.registry.head_copies import COPY_AGAIN, read_copy
 
 LOOKS = 5
-"""Times that a folder is looked at whose files are removed meanwhile."""
+"""Attempts to verify a folder while other jobs remove files from it."""
 READABLE = "see that storage lets it be read"
 
 
 @dataclass(frozen=True)
 class FolderVerification:
-    """What a verification of a predictions folder looked at, and what it found.
+    """The result of the verification of a predictions folder.
 
     Attributes:
         folder: its URI.
-        version: the newest one, whose files were checked; 0 where there is none.
-        heads: how many have predictions.
-        files: listed ones; every one was read.
-        objects: objects looked at.
-        bytes: bytes of these.
-        unlisted: prediction files that the newest version does not list: the next vacuum's.
-        findings: what is wrong, sorted by object.
+        version: number of the newest version, whose files were checked; 0 without one.
+        heads: number of heads with predictions.
+        files: number of listed files, all of which were read.
+        objects: number of objects that were checked.
+        bytes: bytes of these objects.
+        unlisted: prediction files that the newest version does not list. The next vacuum removes them.
+        findings: the problems, sorted by object.
     """
 
     folder: str
@@ -59,10 +59,10 @@ class FolderVerification:
 def verify_folder(store: Store, uri: str) -> FolderVerification:
     """Check a folder of predictions for a store, at its newest version.
 
-    Where a vacuum has removed files meanwhile, they are looked for again in the version that is the newest then.
+    If a vacuum removes files meanwhile, the check is repeated with the version that is the newest then.
 
     Args:
-        store: at any snapshot; ids are compared for segments that it lists.
+        store: at any snapshot. Ids are compared for the segments that it lists.
         uri: of the folder.
 
     Raises:
@@ -109,7 +109,7 @@ def _look(store: Store, uri: str) -> FolderVerification:
 
 
 def _listed(audit: Audit, predictions: Predictions, manifests: Sequence[Manifest]) -> Sequence[PredictionFile]:
-    """The files of the newest version; none where its lists are not sound. That is a finding, of older ones as well."""
+    """The files of the newest version; empty if its lists are damaged. A damaged list of any version is a finding."""
     sound = {
         part.digest: _check_list(audit, predictions, part.digest) for manifest in manifests for part in manifest.lists
     }
@@ -136,7 +136,7 @@ def _check_list(audit: Audit, predictions: Predictions, digest: str) -> bool:
 
 
 def _check_head(audit: Audit, head: str) -> tuple[str, ...] | None:
-    """Classes of the copy of a head; None, and a finding, where that cannot be loaded."""
+    """Classes of a head, from its copy. If the copy cannot be loaded, adds a finding and returns None."""
     try:
         return read_copy(audit.objects, head).classes
     except StoreError as error:
@@ -177,7 +177,7 @@ def _check_file(
 
 
 def _live_ids(store: Store, file: PredictionFile) -> pa.ChunkedArray | None:
-    """Ids that a file is to hold; None where the store does not say any more."""
+    """Ids that a file must hold; None if the store does not list its segment any more."""
     entry = store.listed.get(file.segment)
     if entry is None:
         return None
@@ -188,5 +188,5 @@ def _live_ids(store: Store, file: PredictionFile) -> pa.ChunkedArray | None:
             entry = replace(entry, deletions=file.deletions, deleted=entry.documents - file.documents)
         return store.live_index(entry, ["doc_id"])["doc_id"]
     except StoreError:
-        # A finding of the store's own verification.
+        # The verification of the store reports this.
         return None

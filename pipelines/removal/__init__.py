@@ -1,4 +1,4 @@
-"""Removing what a predictions folder does not need: vacuum and forget, two policies over orphans."""
+"""Removing orphans of a predictions folder. Vacuum and forget are two policies of it."""
 
 from encore.pipelines.removal.forgetting import FolderForgetting, Forgetting, forget
 from encore.pipelines.removal.vacuum import FolderVacuum, vacuum_folder

@@ -1,4 +1,4 @@
-"""Forgetting in a store and in predictions folders of it: what is not live leaves no byte behind."""
+"""Forget, in a store and its predictions folders: after it, no byte of a document that is not live is left."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, remo
 
 @dataclass(frozen=True)
 class FolderForgetting:
-    """What became of a predictions folder.
+    """The result of forget for a predictions folder.
 
     Attributes:
         uri: the folder.
-        rewritten: files that were written anew without predictions of documents that are gone; what would be written
-            anew or would go, where nothing is done yet.
-        removed: files that nothing lists, and what runs wrote about themselves.
-        staged: files of which a write was never finished.
+        rewritten: number of files that were rewritten without predictions of deleted documents. In a dry run, the files
+            that would be rewritten or removed.
+        removed: files that no version lists, and outcomes and reports of runs.
+        staged: files of unfinished writes.
         unscored: predictions of live documents that the next backfill makes.
     """
 
@@ -56,13 +56,13 @@ class FolderForgetting:
 
 @dataclass(frozen=True)
 class Forgetting:
-    """What was forgotten, or would be.
+    """The result of forget, or of its dry run.
 
     Attributes:
         store: the store after it.
-        compaction: segments that were written anew without deleted rows.
-        removal: what went from the store, and what still holds documents that are gone.
-        folders: what became of each predictions folder.
+        compaction: segments that were rewritten without deleted rows.
+        removal: the objects removed from the store, and those that still hold deleted documents.
+        folders: the result for each predictions folder.
     """
 
     store: Store
@@ -108,20 +108,21 @@ def forget(
     age_limit: timedelta = AGE_LIMIT,
     dry_run: bool = False,
 ) -> Forgetting:
-    """Make a store and predictions of it forget every document, and every text of one, that is not live.
+    """Make a store and its predictions forget every deleted document, and every superseded text.
 
-    Whatever it is interrupted at, a second call finishes it.
+    If it is interrupted at any point, a second call finishes it.
 
     Args:
-        store: the store; its newest snapshot counts, whichever is open.
+        store: the store. The newest snapshot decides what is live, whichever is open.
         predictions: folders with predictions of it.
-        age_limit: longer than any job runs: one that began earlier is taken to have ended.
-        dry_run: only say what would be done.
+        age_limit: must be longer than any job runs. A job that began earlier is taken to have ended.
+        dry_run: change nothing, and report what would be done.
 
     Raises:
         UsageError: a folder holds another store's predictions, or the limit is negative; nothing is changed.
-        StoreError: an object that stays is missing or damaged; or a link lies in a folder, and nothing is changed.
-        CommitConflict: other writers were first too many times in a row; what was done stays done.
+        StoreError: an object that stays is missing or damaged; or a folder holds a symbolic link, and nothing
+            is changed.
+        CommitConflict: other writers were first too many times in a row; what is done so far stays.
     """
     for folder in predictions:
         folder.require_store(store)
@@ -130,7 +131,7 @@ def forget(
     cutoff = age_cutoff(age_limit)
     compaction = rewrite(store, dry_run=dry_run)
     head = newest(store)
-    # While the replaced segments are still there: what they say of themselves is needed to follow them.
+    # Before the replaced segments are removed: `follow` needs their records.
     rewritten = [len(outdated_files(head, it)) if dry_run else follow(head, it) for it in predictions]
     removal = remove_forgotten(store, [it.objects for it in predictions], age_limit=age_limit, dry_run=dry_run)
     since = min((sign.since for sign in removal.at_work), default=FAR)
@@ -142,17 +143,17 @@ def forget(
 
 
 def follow(store: Store, predictions: Predictions) -> int:
-    """Write the predictions that are not up to date anew from what they were, and list these alone.
+    """Rewrite outdated prediction files from their older rows, without scoring, and list only the new files.
 
     Args:
-        store: the newest snapshot; segments that it has replaced must still be there.
+        store: the newest snapshot. Segments that it has replaced must still exist.
         predictions: a folder of this store.
 
     Returns:
-        How many files were written.
+        The number of files written.
 
     Raises:
-        CommitConflict: somebody has removed what was written before it could be listed.
+        CommitConflict: another job removed the files before they could be listed.
     """
     listed = predictions.files()
     heads = sorted({file.head for file in listed})
@@ -176,20 +177,20 @@ def follow(store: Store, predictions: Predictions) -> int:
 
 
 def _carry(store: Store, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
-    """The file of one head for one segment, written from its older ones; None where these do not give it."""
+    """Write the file of one head for one segment from its older files; None where these do not cover the segment."""
     entry = unit.entry
     table = carry_over(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
     return None if table is None else predictions.write(head, entry, table, store.version, store.spec.fingerprint)
 
 
 def outdated_files(store: Store, predictions: Predictions) -> list[PredictionFile]:
-    """Listed files that go, or are written anew, once the store's segments with deleted rows are others."""
+    """Listed files that are removed or rewritten once the store's segments with deleted rows are compacted."""
     whole = {entry.segment for entry in store.entries if not entry.deleted}
     return [file for file in predictions.files() if file.segment not in whole or file.deletions is not None]
 
 
 def unscored(store: Store, predictions: Predictions) -> int:
-    """Predictions that the next backfill of the folder's heads makes."""
+    """Number of predictions that the next backfill of the folder's heads makes."""
     units = plan_segments(store, predictions, predictions.heads(), predictions.files())
     return sum(len(unit.heads) * unit.entry.live for unit in units)
 
@@ -197,16 +198,16 @@ def unscored(store: Store, predictions: Predictions) -> int:
 def remove_orphans_and_runs(
     predictions: Predictions, cutoff: datetime, since: datetime, *, dry_run: bool
 ) -> tuple[list[Listed], list[Path]]:
-    """Remove files that the newest version does not list, and what runs wrote about themselves.
+    """Remove files that the newest version does not list, and outcomes and reports of runs.
 
     Args:
         predictions: the folder.
-        cutoff: runs that began before have ended.
-        since: when the first job that may be at work began: what was written since stays.
-        dry_run: only say what would be removed.
+        cutoff: runs that began before this time have ended.
+        since: the earliest start of a job that may be at work. Files written since then stay.
+        dry_run: remove nothing, and report what would be removed.
 
     Returns:
-        The objects; and local files of which a write was never finished.
+        The objects; and local files of unfinished writes.
     """
     objects = predictions.objects
     doomed = find_orphans(predictions, since)

@@ -1,4 +1,4 @@
-"""Removing prediction files that nothing lists, beside jobs that may be about to list them."""
+"""Removing prediction files that no version lists, while running jobs may be about to list them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed
 from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, Predictions
 
 BATCH_BYTES = 64 << 20
-"""Files of one fence: they are held in memory until it is known that nobody has listed them."""
+"""The most bytes of files removed under one fence. They stay in memory until it is certain that no job listed them."""
 
 
 def find_orphans(predictions: Predictions, before: datetime) -> list[Listed]:
-    """Prediction files that the newest version does not list, and that were written before a time."""
+    """Prediction files that the newest version does not list and that were written before this time."""
     there = [stored for stored in predictions.objects.listing("") if PREDICTION_FILE.fullmatch(stored.path)]
-    # After the listing: a file that is listed meanwhile is not taken for one that nothing lists.
+    # Read after the listing of objects: a file that a job lists meanwhile is then not taken for an orphan.
     listed = {file.path for file in predictions.files()}
     return [stored for stored in there if stored.path not in listed and stored.written_at < before]
 
 
 def remove_orphans(predictions: Predictions, doomed: Sequence[Listed], operation: str) -> list[Listed]:
-    """Remove files that nothing lists, and say which went: what has been listed by now comes back.
+    """Remove files that no version lists. Returns the removed ones: a file that a job lists meanwhile is put back.
 
-    They go first. Then comes the fence, a version that changes nothing: a job that had seen a file before runs into it,
-    looks again, and does not list the file (`Predictions.publish`). One that was faster is seen, and what it lists is
-    put back. Where this is stopped in between, what such a job lists is missing, and the next backfill scores it again.
+    The files are removed first. Then a fence is published: a version that changes nothing. There are two cases for a
+    job that saw a file before it was removed. If the job publishes after the fence, it has to look again, and does not
+    list the file (`Predictions.publish`). If it published before the fence, its files are found in the list, and are
+    put back. If this function is stopped before that, such files are missing, and the next backfill scores them again.
 
     Args:
         predictions: the folder.
-        doomed: what may go.
+        doomed: the files to remove.
         operation: name of the fence in the history.
 
     Raises:
@@ -43,12 +44,12 @@ def remove_orphans(predictions: Predictions, doomed: Sequence[Listed], operation
 
 
 def _remove(predictions: Predictions, batch: Sequence[Listed], operation: str) -> set[str]:
-    """Remove files behind one fence; the paths of those that were put back."""
+    """Remove files under one fence. Returns the paths of those that were put back."""
     objects = predictions.objects
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         found = zip(batch, pool.map(lambda stored: _read(predictions, stored.path), batch), strict=True)
         held = {stored.path: data for stored, data in found if data is not None}
-        # All of them, where a failure leaves open who needs what.
+        # After a failure all files are put back, since it is not known which are needed.
         needed = set(held)
         try:
             list(pool.map(lambda path: objects.delete([path]), held))
@@ -78,7 +79,7 @@ def _read(predictions: Predictions, path: str) -> bytes | None:
 
 
 def publish_fence(predictions: Predictions, operation: str) -> None:
-    """A version that changes nothing."""
+    """Publish a version that changes nothing. Raises CommitConflict if other writers were first too many times."""
     nothing = FILE_SCHEMA.empty_table()
     for _ in range(ATTEMPTS):
         latest = predictions.log.latest()
@@ -88,5 +89,5 @@ def publish_fence(predictions: Predictions, operation: str) -> None:
 
 
 def count_and_bytes(found: Sequence[Listed]) -> dict[str, int]:
-    """How many objects these are, and how large together: for reports."""
+    """Number and total bytes of these objects, for reports."""
     return {"objects": len(found), "bytes": sum(stored.size for stored in found)}

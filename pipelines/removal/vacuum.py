@@ -1,4 +1,4 @@
-"""Vacuum of a predictions folder: remove what its newest version does not list, and what nobody can need any more."""
+"""Vacuum of a predictions folder: remove old files that the newest version does not list, and old versions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, publ
 
 @dataclass(frozen=True)
 class FolderVacuum:
-    """What a vacuum removed from a predictions folder, or would remove.
+    """The objects that a vacuum removed from a predictions folder, or would remove.
 
     Attributes:
         uri: the folder.
         files: prediction files that the newest version does not list.
-        manifests: those of older versions.
-        lists: those that no version names that is kept.
-        staged: local files of writes that were killed.
+        manifests: manifests of older versions.
+        lists: lists that no kept version names.
+        staged: local files of unfinished writes.
     """
 
     uri: str
@@ -47,23 +47,23 @@ class FolderVacuum:
 
 
 def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False) -> FolderVacuum:
-    """Remove what the newest version does not need; copies of heads and the reports of runs stay.
+    """Remove what the newest version does not need. Copies of heads and the reports of runs stay.
 
     Args:
-        predictions: the folder; backfills may be at work on it.
-        age_limit: nothing that was written within this time is removed, and a version that was the newest within it
-            stays. It is to be longer than any backfill takes, which lists at its end what it wrote first; one that
-            takes longer loses nothing that it has listed, and does again what it has not.
-        dry_run: only say what would be removed.
+        predictions: the folder. Backfills may be at work on it.
+        age_limit: files written within this time stay, and so do versions that were the newest within it. It must be
+            longer than any backfill runs, since a backfill lists its files only at its end. A backfill that runs
+            longer loses no listed file, but has to score the removed ones again.
+        dry_run: remove nothing, and report what would be removed.
 
     Raises:
         UsageError: the limit is negative.
         StoreError: the newest version is damaged; nothing is removed.
-        CommitConflict: other writers were first too many times in a row; the next vacuum goes on.
+        CommitConflict: other writers were first too many times in a row; the next vacuum goes on from there.
     """
     objects, cutoff = predictions.objects, age_cutoff(age_limit)
     files = find_orphans(predictions, cutoff)
-    # Before the manifests: what is published meanwhile is then seen to be named.
+    # Listed before the manifests are read: a list that a job publishes meanwhile is then found in its manifest.
     lists = {match[1]: it for it in objects.listing("lists") if (match := LIST.fullmatch(it.path))}
     there = set(predictions.log.published())
     manifests = {
@@ -80,7 +80,8 @@ def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT,
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             list(pool.map(lambda it: objects.replace(it.path, EMPTIED), old))
             if unneeded:
-                # A job that has written one of them and not published yet comes too late, or is seen.
+                # A job may have written one of these lists and not published it yet. After the fence its publication
+                # fails. If it published before the fence, its version is among those read now.
                 publish_fence(predictions, "vacuum")
                 needed = _named(predictions, predictions.log.published())
                 unneeded = {digest: it for digest, it in unneeded.items() if digest not in needed}

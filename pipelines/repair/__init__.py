@@ -1,4 +1,4 @@
-"""A store made whole, and what it lost brought back out of a corpus."""
+"""Repair of a store: setting damage aside, and encoding the lost documents again from a corpus."""
 
 from encore.pipelines.repair.job import RepairResult, repair
 from encore.pipelines.repair.preview import RepairPreview, RepairRequest, preview_repair

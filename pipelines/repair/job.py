@@ -1,4 +1,4 @@
-"""The repair job: a store made whole, and what it lost brought back out of a corpus."""
+"""The repair job: it makes a store whole, and encodes the lost documents again from a corpus."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from encore.pipelines.repair.preview import RepairPreview, RepairRequest, encode
 from encore.pipelines.runs import JobReport
 
 LOOKS = 5
-"""Times that whole segments are looked for while others take some of them away."""
+"""Attempts to list whole segments again while other jobs remove some of them."""
 
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What a repair did.
+    """The result of a repair.
 
     Attributes:
-        repaired: to the store; None where nothing was damaged.
-        from_whole_segments: documents of segments that are listed again.
+        repaired: the repair of the store; None where nothing was damaged.
+        from_whole_segments: documents of segments that were listed again.
         encoded: report of the encode job; None where nothing was encoded.
-        folders: what was done to predictions folders.
-        uri: of the store.
+        folders: the repairs of predictions folders.
+        uri: URI of the store.
     """
 
     repaired: Repaired | None
@@ -43,7 +43,7 @@ class RepairResult:
 
     @cached_property
     def store(self) -> Store:
-        """The store after it; a StoreError where its newest manifest is left as damaged as it was."""
+        """The store after the repair. Raises StoreError if its newest manifest is still damaged."""
         return Store.open(self.uri)
 
     @property
@@ -55,7 +55,7 @@ class RepairResult:
     def to_dict(self) -> dict[str, Any]:
         """JSON for programs."""
         done = self.repaired
-        # No repair, and the newest manifest or a list of it is damaged: there is no store to be opened.
+        # Nothing was repaired, and the newest manifest or one of its lists is damaged: the store cannot be opened.
         untouched = done is not None and not done.repair and done.survey.is_older
         return {
             "repaired": None if self.repaired is None else self.repaired.to_dict(),
@@ -75,16 +75,16 @@ def repair(
     beam_options: Sequence[str] = (),
     display: ProgressDisplay | None = None,
 ) -> RepairResult:
-    """Repair a store, then encode what it lacks of the corpus.
+    """Repair a store, then encode the documents of the corpus that it lacks.
 
     Raises:
         CommitConflict: other writers were first too many times in a row; run again.
-        UsageError: the corpus cannot be encoded as it is asked for; the store is repaired.
+        UsageError: the corpus cannot be encoded as asked for; the store is repaired all the same.
     """
     objects = Objects.open(request.store)
     done = carry_out(objects, found.plan, request.block_list) if found.plan.needed else None
     came, report = 0, None
-    # None while nobody knows what is blocked.
+    # Nothing is encoded while the block list is unknown.
     if found.corpus is not None:
         came = _list_again(request.store, found.corpus, "" if done is None else done.repair)
         report = encode(
@@ -95,21 +95,21 @@ def repair(
 
 
 def _list_again(uri: str, corpus: pa.Table, repair_id: str) -> int:
-    """List whole segments again; how many documents came with them."""
+    """List whole segments again. Returns the number of their documents."""
     for _ in range(LOOKS):
         store = Store.open(uri)
         found = find_salvage(store, corpus)
         try:
             list_again(store, found, Quarantine(store.objects, repair_id or "salvage"))
         except CommitConflict:
-            # A removal took some of them: they are encoded, if they are not found at the next look.
+            # A vacuum removed some of them. Documents that the next look does not find either are encoded.
             continue
         return found.documents
     return 0
 
 
 def _encode_request(request: RepairRequest, spec: FeatureSpec) -> EncodeRequest:
-    """An encode that asks for what the store holds."""
+    """A request of `encode` with the spec of the store."""
     return EncodeRequest(
         inputs=request.inputs,
         store=request.store,

@@ -1,4 +1,4 @@
-"""Repairing a predictions folder: its versions are those of the store's own mechanism, its files are scored again."""
+"""Repairing a predictions folder. Its versions are repaired like a store's; damaged files are scored again later."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from encore.pipelines.predictions import (
 
 @dataclass(frozen=True)
 class FolderRepair:
-    """What is damaged in a predictions folder.
+    """The damage in a predictions folder.
 
     Attributes:
         folder: its URI.
-        version: the version whose files are in force; after a repair, the one that it published.
-        retired: numbers of versions of which the manifest or a list is damaged.
-        unlisted: paths of listed files that are missing or damaged; the next backfill scores their segments.
+        version: number of the newest whole version; after a repair, the version that it published.
+        retired: numbers of versions whose manifest or list is damaged.
+        unlisted: paths of listed files that are missing or damaged. The next backfill scores their segments.
     """
 
     folder: str
@@ -50,7 +50,7 @@ class FolderRepair:
 
 
 def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> FolderRepair:
-    """Publish what is whole of a folder, and set aside what is damaged; the next backfill scores what is lacking.
+    """Publish the sound files of a folder, and quarantine what is damaged. The next backfill scores the rest.
 
     Raises:
         StoreError: a version is of a newer format.
@@ -60,7 +60,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
     objects.require_no_links()
     for _ in range(ATTEMPTS):
         taken = log.taken()
-        # One that a removal takes meanwhile is none.
+        # A version that a vacuum removes meanwhile is skipped.
         tried = {number: _read(predictions, number) for number, emptied in taken.items() if not emptied}
         read = {number: found for number, found in tried.items() if found is not None}
         whole = {number: found for number, found in read.items() if not isinstance(found, StoreError)}
@@ -85,22 +85,22 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
 
 
 def store_id_of(predictions: Predictions) -> str:
-    """Id of the store that a folder's predictions are of."""
+    """Id of the store that a folder's predictions belong to."""
     return str(read_folder_document(predictions.objects)["store_id"])
 
 
 def require_features(predictions: Predictions, store: Store) -> None:
-    """See that a folder, which is to say what a store's id was, is of such features.
+    """Check that a folder belongs to features like the store's, before the store's lost id is taken from it.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it belongs to other features.
     """
     if read_folder_document(predictions.objects).get("fingerprint") != store.spec.fingerprint:
         raise UsageError(f"{predictions.objects.uri}: holds predictions from other features than {store.uri}")
 
 
 def _read(predictions: Predictions, number: int) -> tuple[Manifest, Sequence[PredictionFile]] | StoreError | None:
-    """A version and its files, or what is wrong with it; None where it is not there."""
+    """A version and its files, or the error in it; None if it does not exist."""
     try:
         manifest = predictions.log.find(number)
         return None if manifest is None else (manifest, predictions.files(manifest))

@@ -1,4 +1,4 @@
-"""What a repair with a corpus would do: what is damaged, and which documents of the corpus come back from where."""
+"""What a repair with a corpus would do: the damage, and where lost documents would come from."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PAIRS = pa.schema([INDEX_SCHEMA.field(name) for name in ("key_hash", "text_diges
 
 @dataclass(frozen=True)
 class RepairRequest:
-    """What `repair` is asked for.
+    """The request of `repair`.
 
     Attributes:
         store: URI of the store.
-        inputs: corpus files, directories and globs that the store was encoded from; none to repair without.
+        inputs: corpus files, directories and globs that the store was encoded from; empty to repair without a corpus.
         predictions: folders with predictions of the store.
         block_list: what to do about a damaged block list.
-        encoder: None takes the one that the store names, if that is a package or a folder.
-        device, columns, text, codec, unit_rows, limit, prune, prune_limit: as of `EncodeRequest`.
+        encoder: None takes the one that the store names, if it is a package or a folder on this machine.
+        device, columns, text, codec, unit_rows, limit, prune, prune_limit: as in `EncodeRequest`.
     """
 
     store: str
@@ -55,15 +55,15 @@ class RepairRequest:
 
 @dataclass(frozen=True)
 class RepairPreview:
-    """What is damaged, and what would come back.
+    """The damage, and the documents that would come back.
 
     Attributes:
-        plan: what a repair makes of the store.
-        corpus: the documents of the corpus, as pairs of key hash and text digest; None without a corpus, and while the
+        plan: plan of the store's repair.
+        corpus: the documents of the corpus, as pairs of key hash and text digest. None without a corpus, or while the
             block list is damaged.
-        salvage: whole segments that can be listed again for them.
-        to_encode: documents of the corpus that are then still missing, blocked ones among them.
-        folders: what is damaged in predictions folders.
+        salvage: whole segments that can be listed again for these documents.
+        to_encode: number of documents of the corpus that are still missing then, blocked ones included.
+        folders: the damage in predictions folders.
     """
 
     plan: RepairPlan
@@ -74,7 +74,7 @@ class RepairPreview:
 
     @property
     def needed(self) -> bool:
-        """Whether anything is damaged, or whole segments are not listed that hold documents of the corpus."""
+        """Whether anything is damaged, or unlisted whole segments hold documents of the corpus."""
         return bool(self.plan.needed or self.salvage.live or any(it.needed for it in self.folders))
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class RepairPreview:
 
 
 def preview_repair(request: RepairRequest, progress: ProgressCallback = silent) -> RepairPreview:
-    """Say what a repair would do; changes nothing.
+    """Find out what a repair would do. Changes nothing.
 
     Raises:
         UsageError: there is no store, no such corpus, or a folder holds another store's predictions.
@@ -104,7 +104,7 @@ def preview_repair(request: RepairRequest, progress: ProgressCallback = silent) 
     corpus = None
     salvage, lacking = Salvage(), 0
     if request.inputs:
-        # Before the store is changed.
+        # Checked before the store is changed.
         encoder_of(request, after.spec)
         files = list_files(request.inputs, request.text).files
         if request.block_list.made or not found.damage.block_list:
@@ -123,12 +123,12 @@ def _pairs(files: Sequence[Any], columns: CorpusColumns) -> Iterator[pa.Table]:
             for read in read_units(units, columns):
                 yield read.documents.index_columns.select(PAIRS.names).cast(PAIRS)
         except DataError:
-            # Of a file that cannot be read to its end the encode job says so.
+            # An error in a file is ignored here: the encode job reports it.
             continue
 
 
 def encoder_of(request: RepairRequest, spec: FeatureSpec) -> str:
-    """The encoder to load: of what only the store names, nothing is fetched.
+    """The encoder to load. An encoder that only the store names is not fetched from the hub.
 
     Raises:
         UsageError: the store names one that is not on this machine.

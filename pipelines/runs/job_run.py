@@ -1,4 +1,4 @@
-"""One run of a job over work units, from its graph to its report: what encode, derive and backfill have in common."""
+"""One run of a job over work units, from its graph to its report. Encode, derive and backfill share it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from encore.pipelines.runs.runner import RunnerChoice, run_to_end
 
 
 class Outcome(Protocol):
-    """What came of a work unit, as far as every job says it alike."""
+    """The part of a unit's outcome that all jobs share."""
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -43,9 +43,9 @@ class JobRun:
         name: ``encode``, ``derive`` or ``backfill``.
         store: the store, at the snapshot that the job works from.
         folder: of this run.
-        units: what is worked on; each has a ``number``.
+        units: the work units; each has a ``number``.
         documents: rows that the units cover.
-        runner: which runner runs it.
+        runner: the Beam runner.
         display: shows progress.
         started: `time.monotonic` at the start of the job.
     """
@@ -61,7 +61,7 @@ class JobRun:
 
     @cached_property
     def shared_counts(self) -> SharedCounts:
-        """What workers of this process tell of the units that they work on."""
+        """Counts of the workers in this process, for the units that they work on."""
         return SharedCounts(here=self.runner.workers is not None)
 
     def execute(
@@ -71,21 +71,21 @@ class JobRun:
         *,
         expected: int | None = None,
     ) -> None:
-        """Send the units through the stages, and show how far they are; without units there is nothing to run.
+        """Run the units through the stages, and show progress. Without units, nothing runs.
 
-        The graph is one line, so that every runner computes it alike; only the small units are shuffled.
+        The graph is one line without branches, so that every runner computes it alike. Only small units are shuffled.
 
         Args:
             elements: what flows into the graph: the units, or groups of them.
-            stages: what workers do with an element, until the outcomes of its units lie in the run's folder.
-            expected: documents that have to be computed, as far as is known; all unless given.
+            stages: the stages of the workers. The last one writes the outcomes to the run's folder.
+            expected: estimate of the documents that have to be computed; all unless given.
 
         Raises:
             JobError: the pipeline failed as a whole; finished units are kept for the next run.
         """
         if not self.units:
             return
-        # Held while it runs: workers of this process count in the same place.
+        # This variable keeps the counts while the job runs, so that workers of this process use the same ones.
         counts = self.shared_counts.get()
 
         def build() -> beam.Pipeline:
@@ -103,10 +103,10 @@ class JobRun:
     def outcomes(
         self, read: Callable[[Mapping[str, Any]], SomeOutcome]
     ) -> tuple[dict[int, SomeOutcome], dict[int, Failure]]:
-        """What came of finished units, and why units failed, in the plan's order; what the runner claims is not asked.
+        """Outcomes of finished units, and failures, in the plan's order. The runner's own report is not used.
 
         Args:
-            read: makes an outcome of its JSON.
+            read: makes an outcome from its JSON.
         """
         found = {unit: read(document) for unit, document in self.folder.outcomes().items()}
         planned = [unit.number for unit in self.units]
@@ -117,12 +117,12 @@ class JobRun:
         )
 
     def report(self, entries: Mapping[str, Any], *, failed: bool, left_corpus: Sequence[str] = ()) -> JobReport:
-        """Write the run's report: what all jobs say, and the entries of this one.
+        """Write the run's report: the entries that all jobs have, and those of this job.
 
         Args:
-            entries: what only this job says.
+            entries: entries of this job alone.
             failed: whether something is left to do.
-            left_corpus: as of the `JobReport`.
+            left_corpus: as in `JobReport`.
         """
         document = {
             "job": self.name,

@@ -2,8 +2,8 @@
 
 glibc gives each thread a heap of its own, and keeps what a heap has freed. Batches of many shapes leave these heaps
 full of holes, so that memory creeps up by some megabytes a unit. Two heaps for all threads, and freed pages given back
-once a unit, keep it flat and cost nothing that can be measured; making every large tensor a mapping of its own, which
-does as much, cost 11 % of encoding.
+once a unit, keep it flat, at no measurable cost. An alternative, a memory mapping for every large tensor, does the same
+but cost 11 % of encoding.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ M_ARENA_MAX = -8
 
 
 def share_heaps() -> None:
-    """Let all threads of this process share `HEAPS` heaps; for a job to call before its worker threads start."""
+    """Let all threads of this process share `HEAPS` heaps. A job calls this before its worker threads start."""
     mallopt = _glibc("mallopt")
     if mallopt is not None:
         mallopt(M_ARENA_MAX, HEAPS)
 
 
 def give_back_freed_memory() -> None:
-    """Return freed heap pages to the system; once a unit."""
+    """Return freed heap pages to the system. Called once a unit."""
     trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""Keeps what Beam does for pipelines of a notebook away from jobs that a notebook merely starts."""
+"""Switches off what Beam does to pipelines in a notebook, for jobs that a notebook starts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _TAKEN_OUT = Lock()
 
 @contextmanager
 def without_notebook_hook() -> Iterator[None]:
-    """Build pipelines in this thread as they are built outside IPython.
+    """A context in which this thread builds pipelines as outside IPython.
 
-    In IPython, Beam puts the number of the cell before the label of every transform, and to do so imports its
-    interactive runner, which fails without pandas and with pandas 3; no option turns it off. What other threads build
-    meanwhile, such as a pipeline of the notebook's own, is left to Beam.
+    In IPython, Beam puts the number of the cell before the label of every transform. To do so it imports its
+    interactive runner. That import fails without pandas and with pandas 3, and no option turns it off. Pipelines that
+    other threads build meanwhile, such as the notebook's own, are not affected.
     """
     builder = get_ident()
     with _TAKEN_OUT:

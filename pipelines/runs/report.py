@@ -10,12 +10,12 @@ from importlib.metadata import version
 from typing import Any
 
 VERSIONED = ("encore-featurestore", "apache-beam", "numpy", "pyarrow", "torch", "transformers", "zarr")
-"""Packages whose versions every report names."""
+"""Packages whose versions are in every report."""
 
 
 @cache
 def package_versions() -> dict[str, str]:
-    """The versions of them that are installed; read once, from a file a package."""
+    """Package → installed version. Read once, from one file a package."""
     return {name: version(name) for name in VERSIONED}
 
 
@@ -25,7 +25,7 @@ class JobReport:
 
     Attributes:
         document: the report.
-        left_corpus: ids of the first documents that have left the corpus; a report holds no ids.
+        left_corpus: ids of the first documents that have left the corpus; kept apart, as a report holds no ids.
     """
 
     document: Mapping[str, Any]
@@ -37,7 +37,7 @@ class JobReport:
 
     @property
     def exit_code(self) -> int:
-        """0 when everything was done; 1 where units failed or the dead-letter limit was passed."""
+        """0 if everything was done; 1 if units failed or the dead-letter limit was exceeded."""
         return int(self.document["exit_code"])
 
     def to_json(self) -> str:

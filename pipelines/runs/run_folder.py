@@ -1,7 +1,7 @@
 """The folder of one job's run: outcomes and dead letters by work unit, and the report.
 
-A job's graph ends in these objects, written under deterministic names by the fused stage itself, so that nothing large
-goes back through the runner and the driver can count on storage what a runner only claims.
+The last stage of a job's graph writes these objects itself, under deterministic names. So nothing large goes back
+through the runner, and the driver counts finished units in storage, not by what the runner reports.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from encore.pipelines.dead_letters import DeadLetter, dead_letters_to_parquet
 class RunFolder:
     """``runs/<run id>`` below a store or a predictions folder.
 
-    What only its own job reads need not last: no job goes on after a power cut.
+    Objects that only the run's own job reads are not synced to the disk: no job goes on after a power cut.
 
     Attributes:
-        root: the store's or the predictions folder's objects.
-        run_id: time and a random word, so that runs sort by their start and never meet.
+        root: the objects of the store or of the predictions folder.
+        run_id: time and a random word, so that runs sort by their start, and no two have the same id.
     """
 
     root: Objects
@@ -33,7 +33,7 @@ class RunFolder:
 
     @classmethod
     def start(cls, root: Objects) -> RunFolder:
-        """A new run, begun now."""
+        """A new run that begins now."""
         return cls(root, new_run_id())
 
     @property
@@ -42,21 +42,21 @@ class RunFolder:
         return f"runs/{self.run_id}"
 
     def begin(self, job: str, snapshot: int) -> None:
-        """Say that the run is at work, and from which snapshot of the store: until there is a report, it may commit."""
+        """Write that the run is at work, and its snapshot of the store. Until it has a report, the run may commit."""
         started = json.dumps({"job": job, "snapshot": snapshot}).encode()
         self.root.put(f"{self.path}/started.json", started, lasting=False)
 
     def put_outcome(self, unit: int, outcome: Mapping[str, Any]) -> None:
-        """Say what came of a work unit.
+        """Write the outcome of a work unit.
 
-        A runner may run a unit again: what the first successful attempt said stands, so that work is counted once.
+        A runner may run a unit again. The outcome of the first successful attempt stays, so that work is counted once.
         """
         path, data = f"{self.path}/outcomes/{unit:08d}.json", json.dumps(outcome).encode()
         if not self.root.create(path, data, lasting=False) and self.outcome(unit)["failure"] is not None:
             self.root.put(path, data, lasting=False)
 
     def outcomes(self, units: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
-        """Unit → outcome of these finished units, or of every one, in the order of their numbers."""
+        """Unit → outcome, for these finished units or for all, in the order of their numbers."""
         wanted = sorted(self.finished_units() if units is None else units)
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             return dict(zip(wanted, pool.map(self.outcome, wanted), strict=True))
@@ -68,11 +68,11 @@ class RunFolder:
         }
 
     def outcome(self, unit: int) -> dict[str, Any]:
-        """The outcome of one finished unit; raises FileNotFoundError where it is not finished."""
+        """The outcome of one unit. Raises FileNotFoundError if it is not finished."""
         return json.loads(self.root.get(f"{self.path}/outcomes/{unit:08d}.json"))  # type: ignore[no-any-return]
 
     def put_dead_letters(self, unit: int, letters: tuple[DeadLetter, ...]) -> None:
-        """Keep a unit's dead letters; none make no object."""
+        """Write a unit's dead letters. Without any, no object is written."""
         if letters:
             self.root.put(f"{self.path}/dead-letters/{unit:08d}.parquet", dead_letters_to_parquet(letters))
 
@@ -82,12 +82,12 @@ class RunFolder:
             yield path.rpartition("/")[2], self.root.get(path)
 
     def put_left_corpus(self, listing: bytes) -> str:
-        """Keep the list of the documents that have left the corpus; returns its full name."""
+        """Write the list of the documents that have left the corpus. Returns its full name."""
         path = f"{self.path}/left-corpus.parquet"
         self.root.put(path, listing)
         return self.root.name(path)
 
     def put_report(self, report: Mapping[str, Any]) -> None:
-        """Keep the run's report, and the dead letters that it counts."""
+        """Write the run's report, and sync the dead letters that it counts."""
         self.root.put(f"{self.path}/report.json", json.dumps(report, indent=1).encode())
         self.root.barrier(path for path, _ in self.root.walk(f"{self.path}/dead-letters"))

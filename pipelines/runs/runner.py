@@ -1,4 +1,4 @@
-"""Which Beam runner runs a job, and with how many threads."""
+"""The Beam runner of a job, and its number of threads."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ EMBEDDED = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner")
 
 @dataclass(frozen=True)
 class RunnerChoice:
-    """A runner with its options, from the words after ``--``.
+    """A runner with its options, which are the words after ``--``.
 
     Attributes:
         options: Beam options, as given.
         workers: threads of the embedded runner; None for another runner.
-        torch_threads: threads that each of them gives to torch, so that together they are the machine's cores; None
-            leaves torch alone.
+        torch_threads: torch threads of each worker thread. Together they use all cores. None does not change torch's
+            setting.
 
     Raises:
-        UsageError: a mode that cannot be relied on.
+        UsageError: a mode of the runner that is not reliable.
     """
 
     options: tuple[str, ...]
@@ -46,7 +46,7 @@ class RunnerChoice:
 
     @classmethod
     def of(cls, options: Sequence[str], units: int) -> RunnerChoice:
-        """Choose for a job of so many work units."""
+        """Choose the runner for a job of this many work units."""
         options = several(options, "Beam options")
         parsed = parse_options(options)
         if not _embedded(parsed):
@@ -66,7 +66,7 @@ class RunnerChoice:
 
     @property
     def cores(self) -> int | None:
-        """Cores that its threads share; None for another runner, which has its own idea of them."""
+        """Cores that its threads share; None for a runner other than the embedded one."""
         return None if self.workers is None else available_cores()
 
     def pipeline(self) -> beam.Pipeline:
@@ -82,14 +82,14 @@ class RunnerChoice:
 
 
 def parse_options(options: Sequence[str]) -> PipelineOptions:
-    """Beam's options, all of them read now: its own parser would end the process, some of them only in mid-job.
+    """Parse Beam's options, all of them now. Beam's own parser ends the process at an error, sometimes in mid-job.
 
     Raises:
         UsageError: a value that Beam cannot read, or an option that it does not know.
     """
     parsed = PipelineOptions(list(options))
     if not options:
-        # To read all that Beam knows takes longer than a small job's other preparations.
+        # Skipped without options: loading all options of Beam takes longer than the other preparations of a small job.
         return parsed
     said = io.StringIO()
     try:
@@ -127,16 +127,16 @@ def available_cores() -> int:
 def run_to_end(
     build: Callable[[], beam.Pipeline], watch: Callable[[Callable[[float], bool]], None], counts: UnitCounts
 ) -> None:
-    """Build and run a pipeline in a thread of its own, while ``watch`` shows progress in this one.
+    """Build and run a pipeline in its own thread, while ``watch`` shows progress in this one.
 
-    Signals reach the main thread, which therefore only watches. Ctrl-C and SIGTERM end it at once; what the workers of
-    this process have in hand ends with the batch that they are at, for whoever goes on afterwards, as a notebook does.
+    Python gives signals to the main thread, so that it only watches. Ctrl-C and SIGTERM end this function at once.
+    Workers of this process stop after their current batch. This matters where the process goes on, as in a notebook.
 
     Args:
         build: makes the pipeline.
-        watch: called once with a function that waits for the job's end, so many seconds at most, and tells whether it
-            still runs; returns when it does not.
-        counts: where workers of this process count, and hear of an interruption.
+        watch: called once, with a function ``running``. ``running(seconds)`` waits for the job's end, at most for these
+            seconds, and returns whether it still runs. ``watch`` returns when the job has ended.
+        counts: counts of the workers in this process. They also tell the workers of an interruption.
 
     Raises:
         JobError: the pipeline failed; the cause is chained.
@@ -145,14 +145,14 @@ def run_to_end(
     share_heaps()
 
     def work(_counts: UnitCounts) -> None:
-        # Held here as well: workers find the interruption in it when nobody else holds it any more.
+        # This thread keeps the counts as well, so that workers still find the interruption in them.
         try:
             with without_notebook_hook():
                 pipeline = build()
             try:
                 state = pipeline.run().wait_until_finish()
             finally:
-                # In IPython, Beam leaves this folder to its interactive runner.
+                # In IPython, Beam leaves the choice of this folder to its interactive runner.
                 rmtree(pipeline.local_tempdir, ignore_errors=True)
             if str(state) not in ("DONE", "None"):
                 failures.append(JobError(f"the runner ended the job in state {state}; see its own log"))
@@ -180,6 +180,6 @@ def run_to_end(
 
 
 def _last_line(error: BaseException) -> str:
-    """Beam hands on a worker's error as a traceback in text: its last line is the error itself."""
+    """The last line of an error: Beam passes on a worker's error as the text of a traceback, and the error ends it."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__

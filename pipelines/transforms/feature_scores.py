@@ -1,4 +1,4 @@
-"""What heads say of blocks of features, as a Beam transform."""
+"""Scoring blocks of features with heads, as a Beam transform."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Given = Head | str | PathLike[str]
 class ScoreFeatures(beam.PTransform):
     """Score blocks of features with heads: a PCollection of `FeatureBlock` → one of Arrow tables.
 
-    A table holds what one head says of one block's documents: ``doc_id``, ``head`` (``task@digest``), ``label``, its
-    probability as ``score``; and, if asked for, ``probabilities``, a map from class to probability. All heads of a
-    transform score a block in one pass.
+    A table holds the predictions of one head for the documents of one block: ``doc_id``, ``head`` (``task@digest``),
+    ``label``, and the label's probability as ``score``. If asked for, it has ``probabilities`` too, a map from class to
+    probability. All heads of a transform score a block in one pass.
 
-    A head that is given by its directory is loaded there by every worker, which must see it; a `Head` travels with the
-    pipeline.
+    A head given by its directory is loaded there by every worker, so workers must be able to read it. A `Head` object
+    is sent with the pipeline.
 
     Attributes:
         schema: of every table.
@@ -46,7 +46,7 @@ class ScoreFeatures(beam.PTransform):
         device: str = "auto",
         dtype: str = "float32",
     ) -> None:
-        """Look at the heads.
+        """Load the heads to check them.
 
         Args:
             heads: one or several of the same features: `Head` objects, or directories of heads.
@@ -70,7 +70,8 @@ class ScoreFeatures(beam.PTransform):
         """One stage.
 
         Raises:
-            SpecMismatch: blocks come from a store of other features than the heads take; the fields that differ.
+            SpecMismatch: the blocks come from a store of other features than the heads take. It names the fields that
+                differ.
         """
         for source in sources_of(blocks):
             self._spec.require_same(source.spec, f"head {self._references[0]}", f"store {source.uri}")
@@ -91,7 +92,7 @@ class ScoreFeatures(beam.PTransform):
 @beam.typehints.with_input_types(FeatureBlock)
 @beam.typehints.with_output_types(pa.Table)
 class ScoreBlocks(beam.DoFn):
-    """FeatureBlock → a table of each head's predictions."""
+    """FeatureBlock → one table of predictions a head."""
 
     def __init__(self, references: Sequence[HeadReference], probabilities: bool, device: str, dtype: str) -> None:
         self._references, self._probabilities = tuple(references), probabilities
@@ -99,11 +100,11 @@ class ScoreBlocks(beam.DoFn):
         self._handle = Shared()
 
     def setup(self) -> None:
-        """Load the heads once a process, onto the device that it has; UsageError where there is no such device."""
+        """Load the heads onto the device, once a process. Raises UsageError if the worker has no such device."""
         self._scorer: Scorer = self._handle.acquire(self._prepare)
 
     def process(self, block: FeatureBlock) -> Iterator[pa.Table]:
-        """Score a block; StoreError where its features are not those of the heads, or a document has none."""
+        """Score a block. Raises StoreError if its features are not those of the heads, or a document has no vector."""
         for scores in self._scorer.score(block):
             yield prediction_rows(block.doc_ids, scores, probabilities=self._probabilities)
         give_back_freed_memory()
@@ -114,7 +115,7 @@ class ScoreBlocks(beam.DoFn):
 
 
 def sources_of(blocks: beam.PCollection[FeatureBlock]) -> list[ReadFeatures]:
-    """The `ReadFeatures` that a collection comes from, whatever lies between."""
+    """The `ReadFeatures` transforms that a collection comes from, directly or through others."""
     found, seen, waiting = [], set(), [blocks]
     while waiting:
         step = waiting.pop().producer

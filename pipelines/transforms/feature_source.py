@@ -18,22 +18,22 @@ from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
 
 @beam.typehints.with_output_types(FeatureBlock)
 class ReadFeatures(beam.PTransform):
-    """Read every live document of a store: the beginning of a pipeline, and a PCollection of `FeatureBlock`.
+    """Read every live document of a store: the source of a pipeline. It gives a PCollection of `FeatureBlock`.
 
     A block holds the documents of a segment, or of a part of one with some 64 MiB of packed features. Only names of
-    segments are shuffled; workers read the features themselves, and need to see the store where it lies.
+    segments are shuffled. Workers read the features themselves, so they must be able to read the store at its URI.
 
     Attributes:
-        uri: where the store lies.
-        version: number of the snapshot, which stays the one that is read while others are committed.
-        spec: what the features are.
+        uri: URI of the store.
+        version: number of the snapshot that is read, even while others are committed.
+        spec: spec of the features.
     """
 
     def __init__(self, store: Store | str | PathLike[str], snapshot: int | str | None = None) -> None:
         """Open a store and list its segments.
 
         Args:
-            store: its URI; or the store itself, which is read at its own snapshot unless one is named.
+            store: a URI, or a store. A store is read at its own snapshot unless ``snapshot`` is given.
             snapshot: number or tag; None takes the newest.
 
         Raises:
@@ -50,7 +50,7 @@ class ReadFeatures(beam.PTransform):
         self._entries = [entry for entry in opened.entries if entry.live]
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[FeatureBlock]:
-        """Segments in groups that workers share, then their blocks."""
+        """Groups of segments, which are shuffled among workers, then the blocks of each."""
         groups = groups_of(self._entries, [max(1, entry.payload_bytes) for entry in self._entries], None)
         return (
             begin
@@ -60,14 +60,14 @@ class ReadFeatures(beam.PTransform):
         )
 
     def display_data(self) -> dict[str, Any]:
-        """Which store, which snapshot, what and how much is in it."""
+        """Store, snapshot, spec and size."""
         documents = sum(entry.live for entry in self._entries)
         return {"store": self.uri, "snapshot": self.version, "features": str(self.spec), "documents": documents}
 
 
 @beam.typehints.with_output_types(FeatureBlock)
 class ReadSegments(beam.DoFn):
-    """Groups of SegmentEntry → blocks of their live documents; from object storage the next ones are read meanwhile."""
+    """Groups of SegmentEntry → blocks of their live documents. From object storage, segments are read ahead."""
 
     def __init__(self, uri: str, version: int) -> None:
         self._uri, self._version = uri, version
@@ -78,7 +78,7 @@ class ReadSegments(beam.DoFn):
         self._buffers = BufferPool()
 
     def process(self, entries: tuple[SegmentEntry, ...]) -> Iterator[FeatureBlock]:
-        """Read segments in their order; StoreError where one is damaged."""
+        """Read segments in their order. Raises StoreError if one is damaged."""
         ahead = 0 if self._store.objects.on_disk else segments_ahead(entries)
         with panics_as_errors():
             for blocks in look_ahead(entries, self._open, lambda blocks, _: blocks, lambda blocks: blocks, ahead=ahead):

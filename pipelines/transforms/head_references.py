@@ -1,4 +1,4 @@
-"""Heads on their way to workers: by the address that they were loaded from, or whole."""
+"""References to heads that are sent to workers: the address of a head, or its files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from encore.pipelines.predictions import head_name
 
 @dataclass(frozen=True)
 class HeadReference:
-    """Where a worker gets a head from.
+    """The place where a worker gets a head.
 
     Attributes:
         name: ``task@digest``.
-        source: URI of its directory; or the head's own files, name → content.
+        source: URI of its directory; or its files, name → content.
     """
 
     name: str
@@ -28,10 +28,10 @@ class HeadReference:
 
     @classmethod
     def of(cls, given: Head | str | PathLike[str]) -> tuple[HeadReference, Head]:
-        """Refer to a head, or to the one in a directory; the head itself comes with it.
+        """Make a reference to a head, or to the head in a directory. Returns the head too.
 
         Raises:
-            UsageError: no such directory, one that is not a head, or something else than these.
+            UsageError: no such directory, a directory that is not a head, or an object of another type.
             StoreError: a file of it is missing or damaged.
         """
         if isinstance(given, Head):
@@ -39,7 +39,7 @@ class HeadReference:
         if not isinstance(given, str | PathLike):
             raise UsageError(f"heads: {given!r} is neither a head nor the directory of one")
         head = Head.load(given)
-        # Of a relative path the whole: workers need not run where the pipeline is made.
+        # A relative path becomes absolute: workers may run in another folder.
         return cls(head_name(head), Objects.open(given).uri), head
 
     def __str__(self) -> str:
@@ -47,11 +47,11 @@ class HeadReference:
         return self.source if isinstance(self.source, str) else self.name
 
     def load(self) -> Head:
-        """The head, on a worker.
+        """Load the head, on a worker.
 
         Raises:
             UsageError: no such directory here.
-            StoreError: a file of it is missing or damaged, or it is another head by now.
+            StoreError: a file of it is missing or damaged, or the directory now holds another head.
         """
         if not isinstance(self.source, str):
             return Head.from_files(self.source, self.name)
@@ -64,13 +64,13 @@ class HeadReference:
 
 
 def refer_to_heads(given: Any) -> tuple[list[HeadReference], list[Head]]:
-    """References to heads of the same features, each named once, and the heads.
+    """References to heads of the same features, and the heads.
 
     Args:
         given: one or several: `Head` objects, or directories of heads.
 
     Raises:
-        UsageError: none is named, one is named twice, or one cannot be read.
+        UsageError: none is given, one is given twice, or one cannot be read.
         SpecMismatch: two take different features.
     """
     several_given: Sequence[Any] = [given] if isinstance(given, Head) else several(given, "heads")

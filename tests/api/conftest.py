@@ -23,7 +23,7 @@ def corpus() -> pa.Table:
 
 @pytest.fixture
 def labels() -> pa.Table:
-    """Of all of them."""
+    """A label for each document of the corpus."""
     return pa.table({"doc_id": [f"d{i}" for i in range(COUNT)], "label": ["even", "odd"] * (COUNT // 2)})
 
 
@@ -38,5 +38,5 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> encore.Store:
-    """A handle of a store of one's own."""
+    """A handle of a copy of the store, which a test may change."""
     return encore.open_store(copied(template, tmp_path / "features"))

@@ -24,7 +24,7 @@ COMMANDS = load_commands()
 FOR_THE_TERMINAL = {"as_json", "report", "no_sync", "limit"}
 """Options that say what is printed or written besides; a program has the result. Syncing is an environment's affair."""
 JOB = {"beam_options", "progress"}
-"""What takes the place of the words after ``--``, and of the choice between bar and lines."""
+"""Arguments in place of the words after ``--``, and of the choice between bar and lines."""
 IDS_FILE = {"ids_file", "id_column", "encoding", "csv_delimiter", "csv_escape"}
 PLURALS = {
     "head": "heads",
@@ -45,9 +45,9 @@ class Pair:
         command: its name on the command line.
         requests: what the function makes of its arguments.
         words: option → argument, where they differ.
-        left_out: options that the function has not.
-        more: arguments that the command has not.
-        optional: arguments that the command insists on.
+        left_out: options that the function lacks.
+        more: arguments that the command lacks.
+        optional: optional arguments of the function that are required options of the command.
     """
 
     function: Callable[..., Any]

@@ -30,7 +30,7 @@ class Frame:
 
 
 class Dataset:
-    """A table as `datasets` has it: a chosen format, of which rows are taken."""
+    """A table like a `datasets.Dataset`: rows are read in a format that is chosen first."""
 
     def __init__(self, table: pa.Table, kind: str = "python") -> None:
         self._table, self._kind = table, kind
@@ -45,7 +45,7 @@ class Dataset:
 
 
 def views(table: pa.Table) -> pa.Table:
-    """As Polars has texts."""
+    """The table with texts as string views, as Polars has them."""
     return table.cast(
         pa.schema([(it.name, pa.string_view() if it.type == pa.string() else it.type) for it in table.schema])
     )
@@ -53,7 +53,7 @@ def views(table: pa.Table) -> pa.Table:
 
 @pytest.fixture(autouse=True)
 def no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for temporary files of one's own."""
+    """An empty folder for the temporary files of this test."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -27,7 +27,7 @@ EXPERIMENTS = {
     "finetune": ("--epochs", "1", "--starts", "plain"),
 }
 ONE_OF_EACH = ("t5", "llama")
-"""The first one whose first token is the text's, and the one whose first vector is constant."""
+"""One encoder whose first token is a token of the text, and one whose first vector is constant."""
 
 REPRESENTATIVES = [
     ("frozen", "gpt2"),

@@ -33,7 +33,7 @@ from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 COUNT = 24
 
 Mark = Callable[..., None]
-"""Told what has just come to be promised: a kind, and what it is about."""
+"""A callback for each new promise: its kind, and its details."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Site:
     """A store, predictions and a head below one folder, and the jobs that keep them.
 
     Attributes:
-        folder: what the power cut hits.
-        inputs: corpora, which it does not.
+        folder: the folder that the power cut hits.
+        inputs: corpora, which the power cut does not hit.
         encoder: the encoder's folder.
     """
 
@@ -150,7 +150,7 @@ class Promised:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is so whenever the jobs run.
+    """What holds in every run of the jobs.
 
     Attributes:
         states: job → what `Site.state` says after it.

@@ -24,7 +24,7 @@ UNITS = 60
 
 @pytest.fixture(autouse=True)
 def looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that few of the tiny units are done when the interruption comes."""
+    """Look at the outcomes often, so that only few of the tiny units are done when the interruption comes."""
     monkeypatch.setattr("encore.pipelines.progress.watch.POLL_SECONDS", 0.01)
 
 
@@ -37,7 +37,7 @@ class Interrupter(Silent):
 
 
 def wait_for_the_job() -> None:
-    """Until its thread has ended, which nobody waits for otherwise."""
+    """Wait until the thread of the job has ended. The job itself does not wait for it."""
     for thread in threading.enumerate():
         if thread.name == "encore-job":
             thread.join(60)

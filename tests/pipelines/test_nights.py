@@ -122,7 +122,7 @@ class Nights(RuleBasedStateMachine):
 
     @rule(file=consumes(files))
     def is_removed(self, file: CorpusFile) -> None:
-        """By its owner."""
+        """Its owner removes it."""
         file.path.unlink()
         self.there.remove(file)
 

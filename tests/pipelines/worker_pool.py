@@ -42,7 +42,7 @@ def worker_pool(cwd: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _wait_for(port: int, pool: subprocess.Popen[bytes]) -> None:
-    """Until the pool listens. A pipeline that starts first finds nobody there, and fails."""
+    """Wait until the pool listens. A pipeline that starts earlier would fail."""
     while pool.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -74,7 +74,7 @@ def wsd(
 
 
 def _print_probe(result: ProbeResult, files: tuple[Path, Path], *, as_json: bool) -> None:
-    """The rows of the paper's Table 4, the figures by data set, and where the files are."""
+    """Print the rows of the paper's Table 4, the figures by data set, and the paths of the files."""
     from encore.cli.printing.tables import print_json, print_line, print_table  # noqa: PLC0415
 
     parquet, report = files

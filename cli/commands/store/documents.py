@@ -43,5 +43,5 @@ def documents(
         listed = {"listed": documents_json(table, limit)} if out is None else {"out": out}
         print_json({**found, "documents": table.num_rows, **listed})
     elif out is None:
-        # Of a pair alone this says anything that n_tokens does not.
+        # Only for pairs this differs from n_tokens.
         print_documents(table.drop_columns(["n_first_tokens"]), limit)

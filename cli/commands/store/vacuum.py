@@ -92,7 +92,7 @@ def vacuum(
     from encore.featurestore.storage import Objects  # noqa: PLC0415
 
     objects, limit = Objects.open(store), timedelta(hours=older_than)
-    # Before anything goes: a folder of another store is a mistake.
+    # Checked before anything is removed: a folder of another store is a mistake of the user.
     folders = _folders(store, predictions) if predictions else []
     done = run_vacuum(objects, keep_snapshots=keep_snapshots, keep_days=keep_days, age_limit=limit, dry_run=dry_run)
     swept = [_sweep(folder, limit, dry_run=dry_run) for folder in folders]
@@ -100,7 +100,7 @@ def vacuum(
 
 
 def _folders(store: str, predictions: list[str]) -> list[Predictions]:
-    """Folders of this store's predictions; raises UsageError where one is another's."""
+    """Open the predictions folders. Raises UsageError if one belongs to another store."""
     from encore.featurestore import Store  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
 

@@ -26,7 +26,7 @@ GIGA = 10**9
 
 
 def print_cost(report: CostReport, plot: str | None, *, as_json: bool) -> None:
-    """Bytes, FLOPs, break-even tasks; money where a corpus was named."""
+    """Print bytes, FLOPs and break-even tasks; also money if a number of documents was given."""
     if as_json:
         print_json(report.to_dict() | {"plot": plot})
         return
@@ -145,7 +145,7 @@ def _print_money(report: CostReport, money: PricedCorpus) -> None:
 
 
 def _reasons(shape: EncoderShape, money: PricedCorpus) -> Iterator[tuple[str, str]]:
-    """Why keeping pays from so many tasks, and for which encoders it does so sooner."""
+    """Why storing features pays from this number of tasks, and for which encoders it pays earlier."""
     tasks, months = money.corpus.tasks, f"{money.prices.months:g} months"
     kind, cost = min(money.comparison.stored.items(), key=lambda item: item[1].storage_cost)
     if cost.keeping_per_encoding is None:
@@ -161,7 +161,7 @@ def _reasons(shape: EncoderShape, money: PricedCorpus) -> Iterator[tuple[str, st
 
 
 def _assumptions(report: CostReport, money: PricedCorpus) -> Iterator[tuple[str, str]]:
-    """What the prices are: those that were given, and where the others come from."""
+    """The prices: the given ones, and the source of the others."""
     names = {
         "device_hour": "device-hour",
         "device_tflops": "TFLOP/s",

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def print_step(text: str) -> None:
-    """What is about to be done."""
+    """Print the step that begins now."""
     console().print(Text.assemble(("›", "bold"), " ", text))
 
 
 def print_demo(result: DemoResult) -> None:
-    """Accuracy beside the majority class, time by step, bytes by kind of number, and what to try next."""
+    """Print accuracy and the share of the majority class, seconds by step, bytes by quantizer, and next commands."""
     console().print()
     print_table(
         "Accuracy on held-out documents, for tasks that the encoder never saw",

@@ -13,7 +13,7 @@ READS = {"cls": "first position (cls)", "mean": "mean"}
 
 
 def print_multitask(result: MultitaskResult, *, as_json: bool) -> None:
-    """The encoder, and how good each of its heads is."""
+    """Print the encoder and the accuracy of each of its heads."""
     provenance = result.provenance
     if as_json:
         print_json(

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def progress_line(text: str) -> None:
-    """One line on standard error, with the time of day on a terminal, since these runs are long; a log has its own."""
+    """Print a line on standard error. These runs are long, so a terminal gets the time of day. A log has dates."""
     remark(f"{datetime.now():%H:%M:%S} {text}" if sys.stderr.isatty() else text)
 
 
 def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
-    """The rows of the paper's Table 3, and where the files are."""
+    """Print the rows of the paper's Table 3, and the paths of the files."""
     if as_json:
         print_json({name: _row_document(row) for name, row in outcome.rows.items()})
         return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def print_tradeoff(report: TradeoffReport, files: Sequence[Path], *, as_json: bool) -> None:
-    """The front and the recommendation, or everything as JSON."""
+    """Print the front and the recommendation, or everything as JSON."""
     chosen = report.recommendation.chosen
     if as_json:
         print_json(

@@ -1,4 +1,4 @@
-"""What `encore repair` prints: what is damaged and what comes of it, then what was done."""
+"""What `encore repair` prints: the damage and what a repair would do, then the result."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from encore.pipelines.repair import RepairPreview, RepairRequest, RepairResult
 
 FINDINGS_SHOWN = 100
-"""Findings that are printed one by one; --json and the report have all."""
+"""The most findings that are printed one by one. --json and the report have all."""
 
 
 def print_damage(found: RepairPreview, request: RepairRequest) -> None:
-    """Each finding in three lines, then what a repair makes of the store."""
+    """Print each finding in three lines, then what a repair makes of the store."""
     plan = found.plan
     for finding in plan.damage.findings[:FINDINGS_SHOWN]:
         for line in (finding.object, f"  {finding.problem}", f"  {plan.remedy(finding)}"):
@@ -45,7 +45,7 @@ def _plan(found: RepairPreview, request: RepairRequest) -> Iterator[tuple[str, o
 
 
 def _snapshots(plan: RepairPlan, *, with_corpus: bool) -> Iterator[tuple[str, object]]:
-    """What is whole, and what is not."""
+    """Lines about the snapshots: which are whole, and which are not."""
     state = plan.survey
     documents = sum(entry.live for entry in state.kept)
     of = f"of snapshot {state.base.version} with {counted(documents, 'document')}"
@@ -71,7 +71,7 @@ def _snapshots(plan: RepairPlan, *, with_corpus: bool) -> Iterator[tuple[str, ob
 
 
 def print_result(result: RepairResult) -> None:
-    """What was done."""
+    """Print what the repair did."""
     print_pairs(_done(result))
 
 

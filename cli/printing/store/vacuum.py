@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *, dry_run: bool, as_json: bool) -> None:
-    """What was removed, by kind; where nothing was yet, every object by name as well."""
+    """Print what was removed, by kind. In a dry run, also list every object."""
     paths = [stored.path for found in done.removed.values() for stored in found]
     paths += [f"{it.uri}/{stored.path}" for it in folders for found in it.removed.values() for stored in found]
     paths += [str(path) for it in folders for path in it.staged]
@@ -47,7 +47,7 @@ def _removed(
 
 
 def print_forgetting(done: Forgetting, *, age_limit: timedelta, dry_run: bool, as_json: bool) -> None:
-    """What was forgotten, what is left and why; where nothing was done yet, every object by name as well."""
+    """Print what was forgotten, and what is left and why. In a dry run, also list every object."""
     paths = _forgotten_paths(done) if dry_run else []
     if as_json:
         document = {"store": done.store.uri, "dry_run": dry_run, **done.to_dict()}
@@ -95,7 +95,7 @@ def _folder_forgotten(folder: FolderForgetting, *, dry_run: bool) -> str:
 
 
 def _still_held(done: Forgetting, age_limit: timedelta, *, dry_run: bool) -> Iterator[tuple[str, object]]:
-    """What still holds documents that are gone, or may come to hold some, and what to do."""
+    """Lines about objects that still hold deleted documents, or may hold some later, with advice."""
     removal: ForgetReport = done.removal
     for tag, rows in removal.tags.items():
         remedy = f"encore tag {tag} --store {done.store.uri} --remove, and forget again"
@@ -117,7 +117,7 @@ def _forgotten_paths(done: Forgetting) -> list[str]:
 
 
 def number_ranges(kept: tuple[int, ...]) -> str:
-    """Ascending numbers, with runs in short: 3, 7 to 12."""
+    """Ascending numbers, with ranges shortened: 3, 7 to 12."""
     runs: list[list[int]] = []
     for number in kept:
         if runs and runs[-1][-1] == number - 1:

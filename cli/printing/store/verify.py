@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_verification(found: Verification, folders: Sequence[FolderVerification] = (), *, as_json: bool) -> None:
-    """Each finding in three lines, then the summary; of the store first, then of each folder of predictions."""
+    """Print each finding in three lines, then a summary; first for the store, then for each predictions folder."""
     if as_json:
         print_json(asdict(found) | ({"predictions": [asdict(folder) for folder in folders]} if folders else {}))
         return

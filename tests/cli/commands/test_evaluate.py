@@ -23,7 +23,7 @@ from tests.pipelines.jobs import encoder, texts, write_corpus
 
 @dataclass(frozen=True)
 class Loop:
-    """A head of the classes false and true, trained on d0 to d29 of 60 documents, and what it says of all."""
+    """A head with the classes false and true, trained on d0 to d29 of 60 documents, and its predictions for all."""
 
     folder: Path
 

@@ -78,7 +78,7 @@ class Folder:
         return {path.relative_to(self.root / "out").as_posix() for path in (self.root / "out").glob("head=*/*")}
 
     def unlist(self) -> None:
-        """As a run leaves it that ended before it could list its files."""
+        """Leave the folder as a run does that ended before it listed its files."""
         for name in ("manifests", "lists"):
             for path in (self.root / "out" / name).iterdir():
                 path.unlink()
@@ -90,12 +90,12 @@ def texts(prefix: str, count: int) -> dict[str, str]:
 
 
 def zero(path: Path) -> None:
-    """Same size, and all of it zeros."""
+    """Overwrite a file with zeros of the same size."""
     path.write_bytes(bytes(path.stat().st_size))
 
 
 def flip_inside(path: Path) -> None:
-    """One bit that nothing but a checksum shows: the size stays, and so do the end of the file, rows and ids."""
+    """Flip one bit that only a checksum shows: the size, the footer, the rows and the ids stay the same."""
     whole, sound = path.read_bytes(), pq.read_table(path, partitioning=None)
     for offset in range(4, len(whole)):
         path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
@@ -111,12 +111,12 @@ def flip_inside(path: Path) -> None:
 
 
 def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Other rows in a file that is as sound as any."""
+    """Write other rows into a file, which stays sound."""
     pq.write_table(change(pq.read_table(path, partitioning=None)), path, write_page_checksum=True)
 
 
 def listing(
     predictions: Predictions, made: Collection[PredictionFile], live: Collection[str], *heads: str, snapshot: int = 1
 ) -> JobWork:
-    """What a job publishes that nobody met."""
+    """The work of a job, while no other job publishes."""
     return JobWork(heads, snapshot, live, list(made), predictions.files(), lambda: live)

@@ -33,7 +33,7 @@ def path_of(segment: str, head: str = HEAD) -> str:
 
 
 def publish(predictions: Predictions, *segments: str, head: str = HEAD) -> None:
-    """As a backfill of a store of these segments does, each of one document of its name."""
+    """Publish as a backfill does for a store of these segments. Each has one document, whose id is its name."""
     made = []
     for segment in segments:
         label = pa.array(["a"]).dictionary_encode()
@@ -51,7 +51,7 @@ def replace_all(predictions: Predictions, *segments: str) -> None:
 
 
 def before_a_file_is_read(patch: pytest.MonkeyPatch, *events: Callable[[], object]) -> None:
-    """Have each of these happen before the first file of a version is read, one a version."""
+    """Run these events, one a version, each before the first file of that version is read."""
     left, seen = list(events), set()
     real = Predictions._read_version
 

@@ -37,7 +37,7 @@ def folder(template: Path, tmp_path: Path) -> Folder:
 
 
 def then(patch: pytest.MonkeyPatch, where: str, event: Callable[[], object]) -> None:
-    """Have something happen once, between a backfill's plan and its graph (``run_to_end``) or behind that."""
+    """Run an event once: between a backfill's plan and its graph (``run_to_end``), or after the graph."""
     real = job_run.run_to_end
 
     def running(*words: object) -> object:
@@ -291,7 +291,7 @@ def test_a_lost_file_is_replaced_though_another_has_published_elsewhere() -> Non
 def test_beside_others_no_segment_is_added_or_dropped_that_only_one_snapshot_lacks() -> None:
     listed = (of("c", 4), of("e", 4))
     work_of = work(of("b"), planned_on=listed, newest="acd")
-    # Of these, the store may have had the last in between.
+    # The store may have had the last of these in between.
     meanwhile = (of("d", 6), of("f", 6))
     assert changes(work_of, (*listed, *meanwhile)) == ([], [of("e", 4)])
 

@@ -41,7 +41,7 @@ def store(template: Path, tmp_path: Path) -> Store:
 
 @pytest.fixture
 def no_scoring(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From when the store has been scored."""
+    """Make scoring fail from now on; the store is scored before."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("scored")

@@ -40,7 +40,7 @@ class Seen(Silent):
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Documents that workers tell of, one entry a report."""
+    """Numbers of documents that workers report, one entry a report."""
     found: list[int] = []
     add = UnitCounts.add
 

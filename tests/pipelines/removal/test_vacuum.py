@@ -45,7 +45,7 @@ def folder(template: Path, tmp_path: Path) -> Folder:
 
 
 def age(folder: Folder, days: float, *paths: str) -> None:
-    """As if written so long ago: these, or all that is there."""
+    """Make files this many days old: the given ones, or all of the folder."""
     then = (datetime.now(UTC) - timedelta(days=days)).timestamp()
     for path in [folder.root / "out" / path for path in paths] or (folder.root / "out").rglob("*"):
         os.utime(path, (then, then))
@@ -98,7 +98,7 @@ def test_a_version_that_was_the_newest_within_the_limit_stays(folder: Folder) ->
     newest = f"manifests/{3:020d}.json"
     age(folder, 0, newest)
     done = vacuum_folder(folder.predictions)
-    # The second was followed just now.
+    # The second version was the newest until just now, so that it stays.
     assert [it.path for it in done.manifests] == [f"manifests/{1:020d}.json"]
 
 

@@ -71,7 +71,7 @@ def test_a_head_may_be_given_by_itself(folder: Folder) -> None:
 
 
 def test_workers_in_other_processes_read_and_score(folder: Folder, tmp_path: Path) -> None:
-    """With a relative path that leads nowhere from where they run, and a head that lies nowhere."""
+    """Store and one head have relative paths, which do not exist in the workers' folder. One head is an object."""
     head = folder.head("topic", seed=1)
     folder.backfill("tone", "topic")
     (tmp_path / "elsewhere").mkdir()

@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := --no-deps --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test soak lint bench docs clean
+.PHONY: help setup demo quick test soak lint bench docs notebook clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ bench: $(READY) ## Run the benchmarks, one after the other, and publish their ta
 
 docs: $(READY) ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
+
+notebook: $(READY) ## Run the notebook of the documentation anew, and write its page
+	$(BIN)/python docs/notebooks/run.py
 
 clean: ## Remove the environment and everything that was built
 	rm -rf .venv site build dist demo-output *.egg-info

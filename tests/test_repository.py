@@ -115,7 +115,7 @@ def make(*words, path=None):
 
 def test_make_alone_lists_every_target():
     listed = re.findall(r"^  make (\w+) ", make().stdout, flags=re.MULTILINE)
-    assert listed == ["help", "setup", "demo", "quick", "test", "soak", "lint", "bench", "docs", "clean"]
+    assert listed == ["help", "setup", "demo", "quick", "test", "soak", "lint", "bench", "docs", "notebook", "clean"]
 
 
 def test_make_bench_runs_every_benchmark():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import apache_beam as beam
 
@@ -14,6 +14,16 @@ from encore.featurestore.segments import BufferPool, SegmentEntry
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.flow import look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
+
+
+@runtime_checkable
+class StoreHandle(Protocol):
+    """`encore.Store`, which shows a snapshot of a store."""
+
+    @property
+    def catalogue(self) -> Store:
+        """The store at that snapshot."""
+        ...
 
 
 @beam.typehints.with_output_types(FeatureBlock)
@@ -29,11 +39,11 @@ class ReadFeatures(beam.PTransform):
         spec: spec of the features.
     """
 
-    def __init__(self, store: Store | str | PathLike[str], snapshot: int | str | None = None) -> None:
+    def __init__(self, store: StoreHandle | Store | str | PathLike[str], snapshot: int | str | None = None) -> None:
         """Open a store and list its segments.
 
         Args:
-            store: a URI, or a store. A store is read at its own snapshot unless ``snapshot`` is given.
+            store: its URI; or a handle that `encore.open_store` gave, whose snapshot is read unless one is named.
             snapshot: number or tag; None takes the newest.
 
         Raises:
@@ -41,8 +51,9 @@ class ReadFeatures(beam.PTransform):
             StoreError: the store's list of segments is damaged.
         """
         super().__init__()
-        opened = store if isinstance(store, Store) else Store.open(store, snapshot)
-        if opened is store and snapshot is not None:
+        given = store.catalogue if isinstance(store, StoreHandle) else store
+        opened = given if isinstance(given, Store) else Store.open(given, snapshot)
+        if opened is given and snapshot is not None:
             opened = Store.open(opened.uri, snapshot)
         self.uri: str = opened.uri
         self.version: int = opened.version

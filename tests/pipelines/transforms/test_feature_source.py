@@ -8,6 +8,7 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.display import DisplayData
 
+import encore
 from encore.beam import ReadFeatures
 from encore.featurestore import FeatureBlock, Store, StoreError, UsageError
 from encore.featurestore.history.tags import add_tag
@@ -43,7 +44,7 @@ def require(transform: ReadFeatures, documents: dict[str, str], store: Store, *,
             assert_that(read | beam.Map(lambda _: 1), equal_to([1] * blocks), label="blocks")
 
 
-@pytest.mark.parametrize("kind", [str, Path, Store.open])
+@pytest.mark.parametrize("kind", [str, Path, Store.open, encore.open_store])
 def test_every_document_comes_once_with_its_features(store: Store, kind: Any) -> None:
     require(ReadFeatures(kind(store.uri)), FIRST | SECOND, store, blocks=2)
 

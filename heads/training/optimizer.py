@@ -10,7 +10,7 @@ from encore.heads.training.settings import TrainSettings
 
 MIX_RATE = 100
 """Learning rate of the m logits of a layer mix, as a multiple of the rate of the other parameters. At the same rate
-they stay at the uniform mix where they start. With this factor SST-2 at ``stack:6`` gained 0.2 to 0.3 points over it."""
+they stay at the uniform mix where they start. With this factor SST-2 at ``stack:6`` gained 0.2 to 0.3 points."""
 
 FEW = 1 << 14
 """Most numbers of a small parameter. For these, calling AdamW's operator costs more time than its arithmetic."""

@@ -86,7 +86,7 @@ class TradeoffReport:
 
     @property
     def still_rising(self) -> tuple[int, int]:
-        """How many heads had a dev accuracy that still rose when their training ended, and of how many."""
+        """The number of heads whose dev accuracy still rose when their training ended, and the number of all heads."""
         cells = [
             self.trials.heads.get(head_key(task, setting, seed))
             for task in self.tasks

@@ -40,7 +40,7 @@ PARTS = ("train", "dev")
 
 @dataclass(frozen=True)
 class MultitaskRequest:
-    """What `train_multitask` is asked for.
+    """The input of `train_multitask`.
 
     Attributes:
         tasks: all that are trained on, at least one.

@@ -34,7 +34,7 @@ Right = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What the probe is asked for.
+    """The input of the probe.
 
     Attributes:
         train, test: Parquet files of instances.

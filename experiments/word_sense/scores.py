@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """What can be said of test instances before any features are read.
+    """Which test instances can be answered, known before any features are read.
 
     Attributes:
         covered: (n,) whether training has the instance's word.
@@ -36,7 +36,7 @@ class Coverage:
         return cls(covered, answered, none if right is None else right & answered)
 
     def __getitem__(self, rows: Flags) -> Coverage:
-        """Of some of the instances."""
+        """The coverage of some of the instances; ``rows`` is a mask."""
         return Coverage(self.covered[rows], self.fallback[rows], self.fallback_right[rows])
 
 

@@ -1,6 +1,7 @@
 """Text to activations: frozen encoders, tokenization, token-budget batches, layer and position pooling.
 
-What needs transformers is loaded when it is asked for: a backfill knows documents and devices, and no encoder.
+Names that need transformers are imported when they are first used: a backfill uses documents and devices, but no
+encoder.
 """
 
 from importlib import import_module
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 _LATE = {"Encoder": "transformer.encoder", "FeatureExtractor": "extractor", "load_encoder": "loading.loader"}
-"""In which module each of them is, of those that need transformers."""
+"""Name that needs transformers → its module."""
 
 
 def __getattr__(name: str) -> Any:

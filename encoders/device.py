@@ -1,4 +1,4 @@
-"""Which device and which arithmetic an encoder runs on: what was asked for, or an error; never a silent fall-back."""
+"""The device and number type that an encoder runs in. An impossible request is an error, never a silent fallback."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import torch
 from encore.featurestore.errors import UsageError
 
 AT_ONCE = 2
-"""Threads that keep a CUDA device busy: one prepares a batch while the other's is computed. More would each hold the
-memory of a batch."""
+"""Threads that keep a CUDA device busy: one prepares a batch while the device computes the other's. Each further thread
+would hold the memory of another batch."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` is CUDA where there is any, else the CPU.
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` is CUDA if there is a device, else the CPU.
 
     Raises:
-        UsageError: unknown name, or no such device here.
+        UsageError: unknown name, or this machine has no such device.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"device {name!r}: expected auto, cpu, cuda or cuda:N")
@@ -49,8 +49,8 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def turns_on(device: torch.device) -> AbstractContextManager[object]:
-    """What the threads that share a device enter while they encode: on CUDA at most `AT_ONCE` of them at a time.
+    """A context that threads enter while they encode. On CUDA it admits at most `AT_ONCE` threads at a time.
 
-    The others read, tokenize and write meanwhile. On the CPU they share its cores, and none waits.
+    Meanwhile the others read, tokenize and write. On the CPU all threads share the cores, and none waits.
     """
     return Semaphore(AT_ONCE) if device.type == "cuda" else nullcontext()

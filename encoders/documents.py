@@ -1,4 +1,4 @@
-"""Documents in motion: one block of texts, or pairs of texts, under their ids."""
+"""A block of documents: ids, with one text or a pair of texts each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from encore.featurestore.documents import key_hashes, text_digests
 
 DOCUMENT_COLUMNS = ("doc_id", "key_hash", "text_digest", "text", "pair")
-"""Columns of every document block; kept corpus columns follow them."""
+"""Columns of every document block. The kept columns of the corpus follow them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class DocumentBlock:
     def build(
         cls, doc_ids: pa.Array, texts: pa.Array, pairs: pa.Array | None = None, kept: pa.Table | None = None
     ) -> DocumentBlock:
-        """A block from valid ids and texts; hashes and digests are worked out here."""
+        """Make a block from valid ids and texts. This computes hashes and digests."""
         columns = {
             "doc_id": doc_ids,
             "key_hash": key_hashes(doc_ids),
@@ -47,5 +47,5 @@ class DocumentBlock:
 
     @property
     def index_columns(self) -> pa.Table:
-        """Everything but the texts: what the document index keeps."""
+        """All columns that the document index keeps: everything but the texts."""
         return self.table.drop_columns(["text", "pair"])

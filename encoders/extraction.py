@@ -1,4 +1,4 @@
-"""What comes of a block of documents: packed features, rejected documents, and counts for the run report."""
+"""The result of encoding a block: packed features, rejected documents, and counts for the run report."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from encore.featurestore.segments import RejectedDocument
 
 @dataclass(frozen=True)
 class Extraction:
-    """What came of a block of documents.
+    """The result of encoding a block of documents.
 
     Attributes:
-        features: the documents that have features, in their order.
-        rejected: those that have none, in the order of their places in the block.
-        tokens: tokens that were encoded, special ones included.
-        padded_tokens: the same with padding: what was computed on.
-        truncated: documents with features whose text was cut.
-        saturated: floats that the quantizer could not represent.
+        features: documents with their features, in the order of the block.
+        rejected: documents without features, in the order of the block.
+        tokens: number of encoded tokens, special ones included.
+        padded_tokens: the same, padding included: tokens that the encoder computed.
+        truncated: number of documents with features whose text was cut.
+        saturated: number of floats that the quantizer could not represent.
         seconds: time in ``tokenize``, ``forward`` (pooling included) and ``quantize`` (copy to the host included).
     """
 

@@ -1,4 +1,4 @@
-"""Blocks of documents to blocks of packed features: tokenize, encode, pool layers and positions, quantize."""
+"""Makes packed features of blocks of documents: tokenize, encode, pool layers and positions, quantize."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from encore.featurestore.spec import FeatureSpec
 
 @dataclass(frozen=True, eq=False)
 class _PendingBatch:
-    """A batch whose packed rows, those of documents with other than finite features too, are on their way to the host.
+    """A batch whose packed rows are being copied to the host, with rows of documents whose features are not finite.
 
-    ``finite_rows`` is (rows,) bool, ``lengths`` (documents,) the rows of each document, and ``saturated`` a number.
+    ``finite_rows`` is (rows,) bool. ``lengths`` (documents,) are the rows of each document. ``saturated`` is a number.
     """
 
     rows: HostCopy
@@ -52,26 +52,27 @@ class _HostRows:
 
 Outcome = BatchResult[_PendingBatch] | DocumentFailure
 OnProgress = Callable[[int, int, int], None]
-"""Called with how many documents have passed by since the last call, their tokens, and the tokens of all documents."""
+"""Called with the number of documents since the last call, their tokens, and the tokens of all documents."""
 
 
 class FeatureExtractor:
-    """Computes the features that a spec asks for. Threads may share it, and the encoder.
+    """Computes the features of a spec. Threads may share it, and the encoder.
 
     Args:
         encoder: the frozen encoder.
-        spec: what to compute; its quantizer must be calibrated before `extract`, not before `activations`.
-        token_budget: padded tokens of a batch; None takes the measured default of the encoder's device.
-        cores: of this process, to be divided among the threads that encode; None leaves torch's threads alone.
+        spec: the features to compute. Its quantizer must be calibrated for `extract`, but not for `activations`.
+        token_budget: padded tokens of a batch; None takes the default of the encoder's device.
+        cores: cores of this process, to be divided among the threads that encode; None leaves torch's threads alone.
 
     Raises:
-        UsageError: the encoder cannot give these features; `SpecMismatch` where it is not the spec's encoder.
+        UsageError: the encoder cannot give these features.
+        SpecMismatch: the encoder is not the spec's.
     """
 
     def __init__(
         self, encoder: Encoder, spec: FeatureSpec, token_budget: int | None = None, cores: int | None = None
     ) -> None:
-        # Built with the encoder's own spec, which knows whether its first token sums up a text: an old spec may not.
+        # Use the encoder's own spec: it knows whether the first token sums up a text. An old spec may not.
         own = replace(spec, encoder=encoder.spec)
         spec.require_request(own, "the feature spec", f"encoder {encoder.spec.name}")
         encoder.check_max_length(spec.text.max_length)
@@ -86,17 +87,17 @@ class FeatureExtractor:
 
     @property
     def equal_lengths(self) -> bool:
-        """Whether a batch has documents of one length alone, since padding would show in their features."""
+        """Whether all documents of a batch have one length, because padding would change their features."""
         return self.encoder.padding.equal_lengths
 
     def check_pairs(self) -> None:
-        """Raise UsageError unless pairs of texts can be encoded; for a job to ask before it starts."""
+        """Raise UsageError unless pairs of texts can be encoded. A job calls this before it starts."""
         self._tokenizer.check_pairs()
 
     def activations(self, documents: DocumentBlock) -> Iterator[torch.Tensor]:
-        """Float features before quantization, batch by batch; for calibration.
+        """Float features before quantization, batch by batch, for calibration.
 
-        Documents that `extract` would reject are left out. Batches depend on the documents and the budget only.
+        Documents that `extract` would reject are left out. Batches depend only on the documents and the budget.
 
         Yields:
             float32 (rows, d), or (rows, m, d) for ``stack:m``, on the encoder's device.
@@ -114,11 +115,11 @@ class FeatureExtractor:
                     yield outcome.result
 
     def extract(self, documents: DocumentBlock, on_progress: OnProgress | None = None) -> Extraction:
-        """Packed features of a block, in its order.
+        """Compute the packed features of a block, in the order of the block.
 
         Args:
             documents: the block.
-            on_progress: called after every batch, in the thread that called.
+            on_progress: called after every batch, in the calling thread.
 
         Raises:
             UsageError: the quantizer is not calibrated, or the block has pairs that the tokenizer cannot join.
@@ -185,7 +186,7 @@ class FeatureExtractor:
         failed = np.zeros(len(tokens), bool)
         failed[list(tokens.failures)] = True
         empty = (tokens.count(~tokens.special) == 0) & ~failed
-        # Caught here, because an embedding look-up out of range ends all work on a CUDA device.
+        # Check this on the host: an embedding look-up out of range ends all work on a CUDA device.
         unknown = (tokens.count(tokens.ids >= self.encoder.vocabulary) > 0) & ~failed & ~empty
         reasons = {"no tokens": empty, "a token that the encoder has no embedding for": unknown}
         rejected = [
@@ -197,7 +198,7 @@ class FeatureExtractor:
 
     @torch.inference_mode()
     def _launch(self, tokens: TokenBlock, documents: Index) -> _PendingBatch:
-        """Tell the device to encode and pack a batch, without waiting for a CUDA device to do so."""
+        """Start to encode and pack a batch, without waiting for a CUDA device to finish."""
         self._cores.divide()
         start = perf_counter()
         batch = encode_batch(self.encoder, self.spec, tokens, documents)
@@ -219,7 +220,8 @@ class FeatureExtractor:
         saturated = int(launched.saturated.wait())
         if not finite.all():
             rows = rows[np.repeat(finite, launched.lengths)]
-            # Counted anew, since an infinite number is out of every range: the floats themselves were not kept.
+            # An infinite number saturates too, so the count is too high. Encode again to count only finite documents:
+            # the floats were not kept.
             with torch.inference_mode():
                 again = encode_batch(self.encoder, self.spec, tokens, documents).finite_values()
                 saturated = int(self.spec.quantizer.saturated(again))
@@ -227,11 +229,11 @@ class FeatureExtractor:
 
 
 def _no_progress(documents: int, tokens: int, of_all: int) -> None:
-    """Nobody wants to know."""
+    """Do nothing."""
 
 
 def _one_behind(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-    """The same in the same order, each once the next is there: the device has one batch while another is collected."""
+    """Yield each outcome when the next one is there: the device works on a batch while the host collects another."""
     waiting: list[Outcome] = []
     for outcome in outcomes:
         yield from waiting

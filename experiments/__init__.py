@@ -1,1 +1,1 @@
-"""Runs that put the packages together: the demo on the standard library's docstrings."""
+"""Experiments and the demo: runs that use all other packages together."""

@@ -56,7 +56,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What `__all__` names, from the module that has it; torch is not loaded for those who need none of it."""
+    """Import a name of `__all__` when it is first asked for, so that code that needs no torch does not load it."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_MODULES[name]), name)

@@ -31,20 +31,20 @@ Packed = npt.NDArray[np.generic]
 POOLINGS = ("mean",)
 
 MEMORY = 256 << 20
-"""Bytes of packed features that a process keeps unless told otherwise: of 100,000 short texts at one bit. A document is
-read with its chunk, 300 times its size, so that all but the first epoch would take several times as long without."""
+"""Bytes of packed features that a process keeps by default: those of 100,000 short texts at one bit. A read takes a
+whole chunk, some 300 times a document's size. Without this memory every epoch would read all chunks again and again."""
 
 
 class FeatureDataset(Dataset[Example]):
-    """The labelled documents that a store holds, read when they are asked for.
+    """The labelled documents that a store holds. Features are read when an item is asked for.
 
-    An item is (features, class): float32 features (tokens, d), and the position of the label in `classes`. A store of
-    ``stack:m`` gives (tokens, m, d); one that keeps a vector a document, one token. With ``pooled="mean"`` features are
+    An item is (features, class): float32 features (tokens, d), and the position of the label in `classes`. Features of
+    ``stack:m`` are (tokens, m, d). A store of one vector a document gives one token. With ``pooled="mean"`` an item has
     the mean over a document's tokens: (d,), or (m, d).
 
-    A read takes the chunks of some 1 MiB that hold a document; `torch.utils.data.DataLoader` asks for a whole batch at
-    once, in which documents of one chunk share its read. What was read is kept up to ``memory``. Beside it a process
-    holds ids, labels and 24 bytes a document. Worker processes of a loader open the store themselves; those that read
+    A read takes the whole chunk of some 1 MiB that holds a document. `torch.utils.data.DataLoader` asks for a batch at
+    once, so that documents of one chunk share a read. A process keeps up to ``memory`` bytes of what it has read, and
+    also ids, labels and 24 bytes a document. Worker processes of a loader open the store themselves. Workers that read
     from object storage must be started with ``multiprocessing_context="spawn"``.
 
     Attributes:
@@ -62,18 +62,19 @@ class FeatureDataset(Dataset[Example]):
         classes: Sequence[str] | None = None,
         memory: int = MEMORY,
     ) -> None:
-        """Look the documents up; no features are read yet.
+        """Look the documents up. This reads no features.
 
         Args:
             store: the snapshot that is read.
-            labels: labelled documents; those that are not stored are left out.
+            labels: labelled documents. Those that are not stored go to `missing`.
             pooled: ``mean``, or None for every token.
-            classes: their order; None takes those of the labels. Give what one was trained on to measure on another.
-            memory: bytes of packed features that each process keeps once it has read them; 0 for none.
+            classes: names of the classes in order; None takes the classes of the labels. To measure on a second
+                dataset, give the classes of the first, on which the model was trained.
+            memory: bytes of packed features that each process keeps after reading them; 0 keeps none.
 
         Raises:
             UsageError: an unknown pooling.
-            DataError: none of the documents is stored, or a label is not among ``classes``.
+            DataError: no document is stored, or a label is not among ``classes``.
             StoreError: a segment is damaged.
         """
         if pooled is not None and pooled not in POOLINGS:
@@ -104,17 +105,18 @@ class FeatureDataset(Dataset[Example]):
         return self.__getitems__([item])[0]
 
     def __getitems__(self, items: Sequence[int]) -> list[Example]:
-        """Several documents, in their order; one may come twice.
+        """Several documents, in the order of the positions; a position may be given twice.
 
         Raises:
             IndexError: there is no such document.
-            StoreError: what is read is damaged.
-            UsageError: this is a fork of the process that opened a store in object storage, and would wait for ever.
+            StoreError: the store is damaged.
+            UsageError: this process is a fork of the one that opened the store in object storage. A read in it would
+                wait for ever.
         """
         wanted, places = np.unique(np.arange(len(self))[np.asarray(items, np.int64)], return_inverse=True)
         if not len(wanted):
             return []
-        # Before any read: in a fork with a connection that did not outlive it, a read would never end.
+        # Check for a fork before any read: connections do not survive a fork, and a read would never end.
         spec = self._snapshot().spec
         packed = self._packed(wanted)
         values = spec.quantizer.dequantize(torch.from_numpy(np.concatenate(packed)), spec.width)
@@ -124,39 +126,39 @@ class FeatureDataset(Dataset[Example]):
         return [(features[place], int(self._codes[wanted[place]])) for place in places]
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process, which opens the store itself."""
+        """State for another process, which opens the store itself."""
         return vars(self) | {"_store": None, "_readers": {}, "_kept": {}, "_left": self._memory}
 
     @staticmethod
     def collate(batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """A batch of documents of any lengths: `DataLoader` takes it as ``collate_fn``.
+        """Put documents of different lengths into one batch. Give it to `DataLoader` as ``collate_fn``.
 
-        With ``pooled`` it is not needed: torch's own puts vectors together.
+        A dataset with ``pooled`` does not need it: torch's default puts vectors together.
 
         Args:
             batch: items of the dataset.
 
         Returns:
-            Features (documents, longest, [m,] d) float32, zeros behind a document's own; lengths (documents,) int64;
-            classes (documents,) int64.
+            Features (documents, longest, [m,] d) float32, zeros after each document's own tokens; lengths (documents,)
+            int64; classes (documents,) int64.
         """
         features, classes = zip(*batch, strict=True)
         lengths = torch.tensor([len(document) for document in features])
         return pad_sequence(list(features), batch_first=True), lengths, torch.tensor(classes)
 
     def _packed(self, documents: npt.NDArray[np.int64]) -> list[Packed]:
-        """Packed rows of the documents at these positions, each of which comes once; kept while there is memory."""
+        """Packed rows of the documents at these positions, no position twice. Rows are kept while there is memory."""
         unread = np.array([place for place in documents.tolist() if place not in self._kept], np.int64)
         fresh = dict(zip(unread.tolist(), self._read(unread), strict=True))
         for place, rows in fresh.items():
             if self._left >= rows.nbytes:
                 self._left -= rows.nbytes
-                # A copy: the rest of the batch goes.
+                # A copy: a view would keep the whole batch in memory.
                 self._kept[place] = rows.copy()
         return [fresh[place] if place in fresh else self._kept[place] for place in documents.tolist()]
 
     def _read(self, documents: npt.NDArray[np.int64]) -> list[Packed]:
-        """The same from the store: each chunk of a segment is read once."""
+        """Packed rows of these documents from the store. Each chunk of a segment is read once."""
         spans = self._spans.take(documents)
         order = np.lexsort((spans.starts, spans.segments))
         spans = spans.take(order)
@@ -174,14 +176,14 @@ class FeatureDataset(Dataset[Example]):
         return [parts[place] for place in np.argsort(order)]
 
     def _reader(self, number: int) -> SegmentReader:
-        """Reader of a segment; kept, with the few hundred bytes that say how its features lie."""
+        """Reader of a segment. It is kept: a few hundred bytes that say where the features lie."""
         if number not in self._readers:
             store = self._snapshot()
             self._readers[number] = store.reader(store.entries[number])
         return self._readers[number]
 
     def _snapshot(self) -> Store:
-        """The store, opened anew in a process that was started for this; UsageError in a fork that cannot read it."""
+        """The store. A spawned process opens it again; a fork that cannot read it raises UsageError."""
         if self._store is None:
             self._store, self._process = Store.open(self._uri, self._version), os.getpid()
         if self._process != os.getpid() and not self._store.objects.on_disk:

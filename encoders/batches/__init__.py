@@ -1,4 +1,4 @@
-"""Tokens of many documents, cut into batches by a budget of padded tokens; a failure costs one document."""
+"""Tokens of many documents, cut into batches by a budget of padded tokens. A failure costs only one document."""
 
 from encore.encoders.batches.budget import (
     EQUAL_LENGTHS,

@@ -1,7 +1,7 @@
-"""Batches by a budget of padded tokens: documents of like length together, so that little is computed on padding.
+"""Batches by a budget of padded tokens. Documents of similar length go together, so that little padding is computed.
 
-A batch of n documents costs n times its longest document. Batches depend on the lengths, the budget and the encoder
-only, so that a rerun pads, and so rounds, in the same way.
+A batch of n documents costs n times its longest document. Batches depend only on the lengths, the budget and the
+encoder. So a rerun pads in the same way, and its numbers round in the same way.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import torch
 Index = npt.NDArray[np.int64]
 
 CPU_BUDGET = 2048
-"""On one CPU core, minilm on 1,536 news texts took the same time to 2 % at 512, 1,024 and 2,048 padded tokens, 3 % more
-at 4,096 and 15 % more at 8,192. On two threads of a busy machine 1,024 was the slower one."""
+"""Padded tokens of a batch on a CPU. On one core, minilm on 1,536 news texts took the same time within 2 % at 512,
+1,024 and 2,048 padded tokens, 3 % more at 4,096 and 15 % more at 8,192. On two threads of a busy machine 1,024 was
+slower."""
 
 CUDA_BUDGET = 32768
-"""By arithmetic and not yet by measurement: the 24 hidden states of a large encoder (d = 1024) then take 1.6 GB in half
-precision. A device with less room halves it."""
+"""Padded tokens of a batch on CUDA, computed and not measured: the 24 hidden states of a large encoder (d = 1024) then
+take 1.6 GB in half precision. If the device runs out of memory, the budget is halved."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Padding:
     """How far a batch is padded beyond its longest document.
 
     Attributes:
-        multiple: of what the padded tokens of a batch are a multiple, where its encoder is the better for it.
-        limit: tokens that no document is padded beyond; None for no limit.
-        equal_lengths: whether a batch has documents of one length alone, so that none is padded at all.
+        multiple: the number of padded tokens of a batch is a multiple of this, where that makes the encoder faster.
+        limit: no document is padded beyond this many tokens; None for no limit.
+        equal_lengths: whether all documents of a batch have one length, so that none is padded.
     """
 
     multiple: int = 1
@@ -40,9 +41,10 @@ class Padding:
     equal_lengths: bool = False
 
     def shape(self, documents: int, longest: int) -> tuple[int, int]:
-        """(rows, length) of the smallest batch that takes so many documents; rows beyond theirs hold nothing.
+        """(rows, length) of the smallest batch for this many documents. Rows after the documents are empty.
 
-        Where the limit leaves none that costs less than padding each document to the multiple, they are not padded.
+        There is no padding where, because of `limit`, every such batch costs more than padding each document to the
+        multiple.
         """
         shapes = ((-(-documents // step) * step, length) for length, step in self._lengths(longest))
         smallest = min(shapes, key=math.prod)
@@ -50,50 +52,50 @@ class Padding:
         return smallest if fits else (documents, longest)
 
     def room(self, longest: int, budget: int) -> int:
-        """How many documents fill a batch of so many padded tokens, so that no row holds nothing; 1 where none do.
+        """Number of documents that fit into a batch of ``budget`` padded tokens without empty rows; at least 1.
 
-        A smaller batch is taken before a longer padding: down to a fourth of the budget it costs nothing.
+        A smaller batch is preferred to longer padding: down to a fourth of the budget it costs nothing.
         """
         fits = (budget // length // step * step for length, step in self._lengths(longest))
         return next(filter(None, fits), 1)
 
     def _lengths(self, longest: int) -> Iterator[tuple[int, int]]:
-        """The lengths that documents can be padded to, and of what their number then has to be a multiple."""
+        """Each length that documents can be padded to, and the step: their number must be a multiple of it."""
         for length in range(longest, self._longest(longest) + 1):
             if length == longest or (not self.equal_lengths and (self.limit is None or length <= self.limit)):
                 yield length, self.multiple // math.gcd(length, self.multiple)
 
     def _longest(self, longest: int) -> int:
-        """The length from which on any number of documents has the multiple."""
+        """The next length that is itself a multiple, so that any number of documents is allowed."""
         return -(-longest // self.multiple) * self.multiple
 
 
 NO_PADDING = Padding()
-"""None beyond the longest document."""
+"""No padding beyond the longest document."""
 
 EQUAL_LENGTHS = Padding(equal_lengths=True)
-"""None at all: for an encoder in whose features padding shows."""
+"""No padding at all: for an encoder whose features change with padding."""
 
 
 def default_budget(device: torch.device) -> int:
-    """Padded tokens of a batch on this kind of device."""
+    """Default for the padded tokens of a batch on this kind of device."""
     return CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET
 
 
 def longest_first(lengths: npt.NDArray[np.integer]) -> Index:
-    """(documents,) int64: positions by falling length; documents of one length keep their order.
+    """(documents,) int64: positions by falling length. Documents of one length keep their order.
 
-    Longest first, so that a batch too large for the device shows at once and not at the end of a block.
+    The longest come first, so that a batch that is too large for the device fails at once, not at the end of a block.
     """
     return np.argsort(-np.asarray(lengths, np.int64), kind="stable")
 
 
 def split_by_budget(falling: npt.NDArray[np.integer], budget: int, padding: Padding = NO_PADDING) -> list[slice]:
-    """Cut documents of these falling lengths into batches.
+    """Cut documents, longest first, into batches.
 
     Args:
         falling: (documents,) tokens of each document, longest first, each at least 1.
-        budget: padded tokens that a batch may have; a document longer than that is a batch of its own.
+        budget: padded tokens that a batch may have. A longer document is a batch of its own.
         padding: how far batches are padded beyond their longest document.
 
     Returns:

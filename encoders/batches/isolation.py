@@ -1,4 +1,4 @@
-"""Running batches so that what fails costs as little as possible: a smaller batch, or the one document at fault."""
+"""Running batches so that a failure costs little: batches become smaller, or one faulty document is rejected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REASON_LENGTH = 200
 
 @dataclass(frozen=True, eq=False)
 class BatchResult(Generic[Result]):
-    """A batch that ran: the positions of its documents, and what came of it."""
+    """A batch that ran: the positions of its documents, and its result."""
 
     documents: Index
     result: Result
@@ -30,7 +30,7 @@ class BatchResult(Generic[Result]):
 
 @dataclass(frozen=True)
 class DocumentFailure:
-    """A document that fails whatever batch it is in, and why; one line, without its text."""
+    """A document that fails in every batch, and the reason: one line, without the document's text."""
 
     document: int
     reason: str
@@ -38,7 +38,7 @@ class DocumentFailure:
 
 @dataclass(frozen=True)
 class _BatchFailure:
-    """Why a batch failed. Text alone: the error itself would keep the failed batch's tensors alive."""
+    """Why a batch failed, as text only: the exception would keep the failed batch's tensors in memory."""
 
     reason: str
     out_of_memory: bool = False
@@ -49,15 +49,15 @@ def run_batches(
 ) -> Iterator[BatchResult[Result] | DocumentFailure]:
     """Run documents in batches of a token budget, longest documents first.
 
-    When the device runs out of memory, the budget halves for this batch and for what follows. A batch that fails in
-    another way is halved until the documents at fault are alone. Whoever calls again starts from the full budget, so
-    that a rerun takes the same steps.
+    When the device runs out of memory, the budget is halved for this batch and all later ones. A batch that fails for
+    another reason is halved until the faulty documents are alone. Each call starts from the full budget, so that a
+    rerun takes the same steps.
 
     Args:
         lengths: (documents,) tokens of each document, at least 1.
         budget: padded tokens that a batch may have.
         run: computes a batch from the positions of its documents; it may be called again for parts of a batch.
-        padding: how far it pads batches beyond their longest document.
+        padding: how far ``run`` pads batches beyond their longest document.
 
     Raises:
         torch.AcceleratorError: the device itself failed, so that nothing more can run on it.
@@ -75,7 +75,7 @@ def run_batches(
         if len(batch) == 1:
             yield DocumentFailure(int(batch[0]), outcome.reason)
         elif outcome.out_of_memory:
-            # Halved from what the batch took: one that was not full would otherwise be tried again as it is.
+            # Halve what this batch used, not the budget: a batch that was not full would be tried again unchanged.
             budget = min(budget, len(batch) * int(lengths[batch[0]])) // 2
             pending = _batches(np.concatenate([batch, *pending]), lengths, budget, padding)
         else:

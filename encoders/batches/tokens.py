@@ -1,4 +1,4 @@
-"""Tokens in motion: the token ids of a block of documents, without padding."""
+"""The token ids of a block of documents, without padding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from encore.featurestore.documents import offsets_of, rows_of
 
 @dataclass(frozen=True, eq=False)
 class TokenBlock:
-    """Tokens of some documents, ragged on one axis; document i has ``offsets[i]:offsets[i + 1]``.
+    """Tokens of some documents, one after another. Document i has tokens ``offsets[i]:offsets[i + 1]``.
 
     Attributes:
         ids: (tokens,) int32.
@@ -23,8 +23,8 @@ class TokenBlock:
         special: (tokens,) bool: tokens that the template added.
         offsets: (documents + 1,) int64.
         truncated: (documents,) bool: whether tokens were cut off.
-        first_lengths: (documents,) int64: tokens before the second text's own; all of them where there is one text.
-        failures: position of a document that the tokenizer fails on → why; it has no tokens but special ones.
+        first_lengths: (documents,) int64: tokens before the second text's own; all tokens where there is one text.
+        failures: position of a document on which the tokenizer fails → reason. Such a document has only special tokens.
     """
 
     ids: npt.NDArray[np.int32]
@@ -45,7 +45,7 @@ class TokenBlock:
         return self.offsets[1:] - self.offsets[:-1]
 
     def count(self, tokens: npt.NDArray[np.bool_]) -> Index:
-        """(documents,) int64: how many of each document's tokens are marked in ``tokens`` (tokens,)."""
+        """(documents,) int64: number of each document's tokens that ``tokens`` (tokens,) bool marks."""
         return np.diff(offsets_of(tokens.astype(np.int64))[self.offsets])
 
     @property
@@ -57,10 +57,10 @@ class TokenBlock:
     def padded(
         self, documents: Index, fill: int, padding: Padding = NO_PADDING
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], Index]:
-        """A padded batch of the documents at these positions, and as many rows of nothing as ``padding`` asks for.
+        """A padded batch of the documents at these positions, with empty rows if ``padding`` asks for them.
 
         Returns:
-            real: (rows, length) bool: what is no padding, which is on the right and below.
+            real: (rows, length) bool: True for tokens, False for padding, which is on the right and in empty rows.
             ids: (rows, length) int64, ``fill`` where there is padding.
             source: (real tokens,) int64: where the batch's tokens lie in this block, in the order of ``real``.
         """
@@ -74,7 +74,7 @@ class TokenBlock:
 
     @staticmethod
     def concatenate(blocks: list[TokenBlock]) -> TokenBlock:
-        """One block of all documents, in order; an empty list gives an empty block."""
+        """Join blocks in order to one. An empty list gives an empty block."""
         lengths = np.concatenate([np.zeros(0, np.int64), *(block.lengths for block in blocks)])
         starts = accumulate((len(block) for block in blocks), initial=0)
         return TokenBlock(

@@ -1,4 +1,4 @@
-"""What a loaded model turns out to do, found by running it: shape, limits, first token, token types, padding."""
+"""Properties of a loaded model that are found by running it: shape, limits, first token, token types, padding."""
 
 from encore.encoders.behaviour.batch_effects import SHORT, padding_shows, with_safe_padding
 from encore.encoders.behaviour.first_token import first_token_of

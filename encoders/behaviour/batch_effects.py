@@ -1,8 +1,8 @@
-"""Whether an encoder's features of a document depend on what else is in its batch, found out by running it.
+"""Whether an encoder's features of a document depend on the rest of its batch, found by running the encoder.
 
-What is stored of a document is what a plain pass of it alone gives. Most encoders mask padding wherever it could be
-seen. Some do not (ConvBERT, FNet, MobileBERT with a trained padding row, Nyströmformer, YOSO), or compute otherwise
-once the longest text of a batch is beyond a boundary.
+Encore stores the features that a document gets alone, in a plain pass. Most encoders mask padding everywhere. Some do
+not (ConvBERT, FNet, MobileBERT with a trained padding row, Nyströmformer, YOSO). Others compute in another way once the
+longest text of a batch is longer than a boundary.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from encore.featurestore.documents import offsets_of
 from encore.featurestore.errors import UsageError
 
 SHORT = (4, 9)
-"""Tokens of the texts that every encoder is run on."""
+"""Tokens of the test documents that every encoder is run on."""
 
 
 def with_safe_padding(encoder: Encoder, max_length: int) -> Encoder:
-    """The encoder, with batches of equal lengths where it needs them for documents of up to so many tokens.
+    """The encoder, with batches of equal lengths if it needs them for documents of up to ``max_length`` tokens.
 
-    It is run on texts around each boundary that its settings name, once for all threads.
+    This runs the encoder on documents around each boundary that its settings name, once for all threads.
 
     Raises:
-        UsageError: it cannot give documents of such lengths the features that they have alone.
+        UsageError: in no kind of batch does the encoder give such documents the features that they have alone.
     """
     crossed = (boundary for boundary in encoder.boundaries if boundary <= max_length)
     around = [tuple(n for n in (b - 1, b, b + 1) if n <= max_length) for b in crossed]
-    # A list: each boundary is to be asked about, since any can be refused.
+    # A list and no generator: any() would stop early, but every boundary must be checked, since any can be refused.
     shows = [encoder.memo.ask(lengths, partial(padding_shows, encoder, lengths)) for lengths in around]
     return replace(encoder, padding=EQUAL_LENGTHS) if any(shows) else encoder
 
@@ -46,21 +46,20 @@ def padding_shows(encoder: Encoder, lengths: Sequence[int], *, layers: bool = Fa
     """Whether documents of these lengths have other features in a padded batch than alone.
 
     Args:
-        encoder: is left as it was found.
+        encoder: the encoder; its model does not change.
         lengths: tokens of the documents, rising.
-        layers: compare all layers, which takes the memory of all, and not the last one alone: so it is asked when the
-            encoder is loaded.
+        layers: compare all layers, as loading does, and not only the last one. This needs memory for all layers.
 
     Raises:
-        UsageError: its features are random, or depend on what it encoded before, on other documents of the same length,
-            or on a setting that a longer document changes and threads would share; or it fails.
+        UsageError: the features are random; or they depend on what the encoder encoded before, on other documents of
+            the same length, or on a setting that a longer document changes and threads share; or the encoder fails.
     """
     limit = max(lengths) if encoder.position_limit is None else encoder.position_limit
     asked = sorted({min(length, limit) for length in lengths})
     try:
         return _compare(encoder, asked, layers=layers)
     except torch.OutOfMemoryError:
-        # What does not fit cannot be compared; batches of equal lengths are never wrong for want of room.
+        # Such documents do not fit together and cannot be compared. Batches of equal lengths are always right.
         return True
     except torch.AcceleratorError:
         raise
@@ -80,7 +79,7 @@ def _compare(encoder: Encoder, lengths: Sequence[int], *, layers: bool) -> bool:
         with restored_after(encoder.model):
             padded = runs.together(range(len(lengths) + 1))
             shows = any(differ(one.states, states) for one, states in zip(alone, padded, strict=False))
-            # What keeps nothing of a run gives the same in the next one.
+            # A model that keeps nothing of a run gives the same in the next one, so that it need not run again.
             if runs.differ_in_context:
                 _require_context(encoder, padded[0], padded[-1])
             kept = shows or changes(runs.before, state_of(encoder.model))
@@ -101,7 +100,7 @@ class _Alone:
 
 @dataclass(frozen=True, eq=False)
 class _Runs:
-    """Runs of an encoder on made-up documents, batched as documents are."""
+    """Runs of an encoder on random documents, in batches as for real ones."""
 
     encoder: Encoder
     tokens: TokenBlock
@@ -110,7 +109,7 @@ class _Runs:
 
     @classmethod
     def of(cls, encoder: Encoder, lengths: Sequence[int], *, layers: bool) -> _Runs:
-        """Documents of these lengths, and after them one more of the first's, which ends in the same token."""
+        """Make documents of these lengths, then one more with the length and the last token of the first."""
         last = encoder.spec.num_layers
         tokens = _made_up(encoder, [*lengths, lengths[0]])
         return cls(
@@ -122,12 +121,12 @@ class _Runs:
 
     @property
     def differ_in_context(self) -> bool:
-        """Whether the last document has other tokens than the first before the last one, which they share."""
+        """Whether the first and the last document differ before their last token, which they share."""
         length = int(self.tokens.lengths[0])
         return not np.array_equal(self.tokens.ids[: length - 1], self.tokens.ids[-length:-1])
 
     def fresh(self, document: int) -> _Alone:
-        """A document alone, by the model as it was loaded."""
+        """Run a document alone, with the model as it was loaded."""
         with restored_after(self.encoder.model):
             return _Alone(self.together([document])[0], state_of(self.encoder.model))
 
@@ -140,13 +139,13 @@ class _Runs:
 
 
 def _made_up(encoder: Encoder, lengths: Sequence[int]) -> TokenBlock:
-    """Documents of random tokens of the vocabulary, none of them special."""
+    """Documents of random tokens of the vocabulary, without special tokens."""
     special = {id_ for id_, token in encoder.tokenizer.get_added_tokens_decoder().items() if token.special}
     usable = np.ones(encoder.vocabulary, bool)
     usable[[id_ for id_ in (encoder.pad_id, *special) if id_ < encoder.vocabulary]] = False
     of_vocabulary = np.flatnonzero(usable)
     at = np.random.default_rng(0).integers(len(of_vocabulary), size=sum(lengths))
-    # The last document differs from the first in one token at least, and not in the last one.
+    # The last document differs from the first in at least one token, but not in the last token.
     at[-lengths[0]] = (at[0] + 1) % len(of_vocabulary)
     at[-1] = at[lengths[0] - 1]
     ids = of_vocabulary[at].astype(np.int32)
@@ -163,14 +162,14 @@ def _made_up(encoder: Encoder, lengths: Sequence[int]) -> TokenBlock:
 def _require_context(encoder: Encoder, first: torch.Tensor, other: torch.Tensor) -> None:
     """Raise UsageError where two documents that end in the same token have the same state for it.
 
-    MRA attends to nothing where its CUDA kernels are not there, without a word.
+    Without its CUDA kernels, MRA attends to nothing and raises no error.
     """
     if torch.allclose(first[-1, -1], other[-1, -1], rtol=1e-5, atol=1e-7):
         raise _refusal(encoder, "gives a token the same features in any text: it needs kernels that are not here")
 
 
 def _require_own(encoder: Encoder, runs: _Runs, first: torch.Tensor, again: torch.Tensor) -> None:
-    """Raise UsageError where the first document's states were others later, or are beside another one of its length."""
+    """Raise UsageError where the first document's states change in a later run, or beside a document of its length."""
     if differ(first, again):
         random = differ(first, runs.fresh(0).states)
         how = "each time it runs" if random else "after a longer text than before"
@@ -180,11 +179,12 @@ def _require_own(encoder: Encoder, runs: _Runs, first: torch.Tensor, again: torc
 
 
 def _require_nothing_shared(encoder: Encoder, lengths: Sequence[int], alone: Sequence[_Alone], *, shows: bool) -> None:
-    """Raise UsageError where documents of some of the lengths leave the model with other settings than the others do.
+    """Raise UsageError where documents of one length leave other values in the model than documents of another length.
 
-    Then equal lengths are not enough: threads that run the model at once would see each other's. Where nothing
-    ``shows`` it is no matter, unless it is the rounding of half precision that hides it: other angles of positions,
-    say, by 2 %. Tables that grow with the text are none of that.
+    Then equal lengths are not enough: threads that run the model at the same time would use each other's values. If
+    padding does not show in float32, such values change no feature. In half precision rounding may hide a change, for
+    example of the angles of positions by 2 %. Then only values that keep their shape count: tables that grow with the
+    text do no harm.
     """
     if not shows and alone[0].states.dtype == torch.float32:
         return
@@ -205,7 +205,7 @@ def _of_one_shape(one: object, other: object) -> bool:
 
 
 def _require_settings(encoder: Encoder, before: ModelState, after: ModelState) -> None:
-    """Raise UsageError where a short text changed what config.json says, for good."""
+    """Raise UsageError where a short text permanently changed a setting of config.json."""
     config = getattr(encoder.model, "config", None)
     for name in changes(before, after):
         setting = name.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Numbers of tokens at which an encoder changes how it computes, as far as its settings name them."""
+"""Boundaries: numbers of tokens at which an encoder starts to compute in another way, read from its settings."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ NAMED = re.compile(
     r".*(window|chunk|landmark|stride|radius|original_max_position|context_left|context_right).*"
     r"|.*block_size|.*_seq_len|local_attention|max_(relative_)?distance"
 )
-"""Attention windows, blocks and chunks, landmarks, steps along the text, the length that positions were made for before
-they were stretched: what transformers 5.23 calls such settings of its text models."""
+"""Names of settings that hold a boundary, in text models of transformers 5.23: attention windows, blocks and chunks,
+landmarks, strides, and the original length of positions that were stretched."""
 
 CHOSEN = re.compile(r"index(er)?_(topk|topk_blocks|budget)|keep_window_size")
-"""How many tokens each token attends to."""
+"""Names of settings for the number of tokens that each token chooses to attend to."""
 
 UNNAMED = re.compile(
     r"chunk_size_feed_forward|.*chunks_(before|after)|max_window_layers|max_seq_len|.*_pattern|keep_window_size"
 )
-"""Settings with such names that say something else."""
+"""Names of settings that match `NAMED` but hold no boundary."""
 
 
 def boundaries(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """Numbers of tokens, rising, from a model's settings as a dict."""
+    """All boundaries, rising, in a model's settings (a dict)."""
     found = {value for name, value in _numbers(config) if NAMED.fullmatch(name) and not UNNAMED.fullmatch(name)}
-    # BigBird is sparse beyond its first, last, random and three middle blocks, in both directions.
+    # BigBird's attention becomes sparse for texts longer than these blocks: first, last, three middle, random.
     block, random = config.get("block_size"), config.get("num_random_blocks")
     if isinstance(block, int) and isinstance(random, int):
         found.add((5 + 2 * random) * block)
@@ -33,10 +33,10 @@ def boundaries(config: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def attended_limit(config: Mapping[str, Any]) -> int | None:
-    """Tokens up to which each token attends to all; None where that is no matter of length.
+    """Most tokens of a text in which each token attends to all; None where that does not depend on the length.
 
-    Beyond that, DeepSeek-V3.2 and its kin choose the best for each token. Many score the same, and which of them are
-    taken depends on how long the batch is.
+    In longer texts DeepSeek-V3.2 and similar models choose the best tokens for each token. Many scores are equal, and
+    the length of the batch decides between them.
     """
     named = {name: value for name, value in _numbers(config) if CHOSEN.fullmatch(name)}
     blocks, size = named.pop("index_topk_blocks", None), config.get("index_block_size")
@@ -45,7 +45,7 @@ def attended_limit(config: Mapping[str, Any]) -> int | None:
 
 
 def _numbers(settings: Any, name: str = "") -> Iterator[tuple[str, int]]:
-    """Each whole number in the settings, however deep, with the name that it stands under."""
+    """Each integer in the settings, at any depth, with its name."""
     if isinstance(settings, Mapping):
         for key, value in settings.items():
             yield from _numbers(value, str(key) if isinstance(value, int | list | tuple) else name)

@@ -1,4 +1,4 @@
-"""What the first token of an encoder is: a special one whose vector sums up the text, or not, or the text's own."""
+"""The kind of an encoder's first token: a special token that sums up the text, one that does not, or a text's own."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from encore.encoders.text import Template
 from encore.featurestore.spec import CONSTANT, SUMMARY, TEXT
 
 TOKENS = 3
-"""Tokens of each of the two texts that are compared."""
+"""Number of tokens of each of the two compared texts."""
 
 ROUNDING = 1e-6
-"""Share of the largest number by which two vectors may differ and still be one."""
+"""Vectors that differ by at most this share of the largest number count as equal."""
 
 
 def first_token_of(model: PreTrainedModel, tokenizer: Tokenizer) -> str:
-    """`SUMMARY`, `CONSTANT` or `TEXT`, seen by running the encoder on two texts of as many tokens.
+    """`SUMMARY`, `CONSTANT` or `TEXT`, found by running the encoder on two texts of equal length.
 
-    The first vector must depend on the text in every layer, since any of them may be stored. A causal encoder's never
-    does; the embedding layer's never does either, but that one is not stored.
+    For `SUMMARY` the first vector must depend on the text in every layer, since any layer may be stored. In a causal
+    encoder it never does. The embedding layer does not count: it is never stored.
 
     Raises:
         UsageError: a template that cannot be followed.
@@ -31,23 +31,23 @@ def first_token_of(model: PreTrainedModel, tokenizer: Tokenizer) -> str:
     before, after = (special.tolist() for special in Template.of(tokenizer, 1).special)
     if not before:
         return TEXT
-    # One after the other: what an encoder makes of a text alone is what is asked.
+    # Not in one batch: the question is what the encoder makes of a text alone.
     one, other = (_first_vectors(model, [*before, *text, *after]) for text in _two_texts(model, tokenizer))
     same = (one - other).abs().amax(dim=1) <= ROUNDING * one.abs().amax(dim=1)
     return CONSTANT if bool(same.any()) else SUMMARY
 
 
 def _first_vectors(model: PreTrainedModel, tokens: list[int]) -> torch.Tensor:
-    """(layers, d) float32: what each layer makes of the first token."""
+    """(layers, d) float32: the vector of the first token in each layer."""
     output = run_tokens(model, tokens)
     return torch.stack([layer[0, 0].float() for layer in (*output.hidden_states[1:-1], output.last_hidden_state)])
 
 
 def _two_texts(model: PreTrainedModel, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """Ids of ordinary tokens, no two alike: real texts may be one unknown token after the other."""
+    """Ids of different ordinary tokens. A real text could become nothing but unknown tokens."""
     rows = min(tokenizer.get_vocab_size(), vocabulary_size(model))
     added = tokenizer.get_added_tokens_decoder()
-    # From the middle, where no vocabulary keeps its unused tokens.
+    # From the middle: no vocabulary keeps its unused tokens there.
     ids = (number % rows for number in range(rows // 2, rows // 2 + rows))
     ordinary = list(islice((number for number in ids if number not in added), 2 * TOKENS))
     half = len(ordinary) // 2

@@ -1,4 +1,4 @@
-"""What a loaded model turns out to be: layers, width and limits, asked of the model itself where settings differ."""
+"""Layers, width and limits of a loaded model, found in the model itself: the names of settings differ."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SAMPLE_TEXT = "a b c"
 
 
 def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer) -> tuple[int, int]:
-    """Number of layers and width of the encoder, seen by running it once.
+    """Number of layers and width of the encoder, found by running it once.
 
     Raises:
-        UsageError: it cannot be run on text alone, or gives no hidden state of every token and layer.
+        UsageError: the model cannot run on text alone, or does not give a hidden state for every token and layer.
     """
     try:
         output = run_probe(model, tokenizer)
@@ -39,22 +39,23 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
 
 
 def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
-    """The encoder's output, all hidden states among it, for a few tokens; the model is left as it was."""
+    """Run the model on a few tokens. Return its output with all hidden states; leave the model as it was."""
     return run_tokens(model, tokenizer.encode(SAMPLE_TEXT).ids)
 
 
 @torch.inference_mode()
 def run_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> Any:
-    """The same for one text of these token ids."""
+    """Run the model on one text of these token ids. Return its output with all hidden states."""
     ids = torch.tensor([tokens], device=model.device)
     with restored_after(model):
         return model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True)
 
 
 def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer, dtype: str) -> None:
-    """Raise UsageError where a model that runs in float32 does not run as it is now, its weights in this ``dtype``.
+    """Raise UsageError where the model runs in float32 but not with its weights in this ``dtype``.
 
-    Some make float32 numbers of their own whatever the weights are (DeBERTa, XLNet); FNet's transform has no bfloat16.
+    Some models make float32 numbers of their own whatever the weights are (DeBERTa, XLNet). FNet's Fourier transform
+    does not exist in bfloat16.
     """
     try:
         run_probe(model, tokenizer)
@@ -69,11 +70,11 @@ def position_limit(model: PreTrainedModel) -> int | None:
     """Most tokens that the model has positions for and attends to; None where it has no such limit."""
     settings = [getattr(model.config, name, None) for name in ("max_position_embeddings", "max_seq_len")]
     limits = [limit for limit in [*settings, attended_limit(model.config.to_dict())] if limit is not None and limit > 0]
-    # By its weight and not by its class: I-BERT's table is a class of its own.
+    # Recognise a table by its weight and not by its class: I-BERT has its own class.
     tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
     table = next((table for table in tables if isinstance(getattr(table, "weight", None), torch.Tensor)), None)
     if table is not None:
-        # RoBERTa and its kin count positions from the one after padding's.
+        # RoBERTa and similar models count positions from the one after the padding position.
         padding = getattr(table, "padding_idx", None)
         limits.append(len(table.weight) - (0 if padding is None else padding + 1))
     return min(limits, default=None)
@@ -84,6 +85,6 @@ def vocabulary_size(model: PreTrainedModel) -> int:
     try:
         table = model.get_input_embeddings().weight
     except NotImplementedError:
-        # Some architectures do not say which of their tables it is.
+        # Some architectures do not say which of their tables holds the embeddings.
         return int(model.config.vocab_size)
     return len(cast(torch.Tensor, table))

@@ -1,4 +1,4 @@
-"""Token types: whether a model is to be told which text of a pair a token belongs to."""
+"""Token types: whether a model must be told to which text of a pair a token belongs."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ SAMPLE_TEXT = "a"
 def tells_texts_apart(model: PreTrainedModel, tokenizer: Tokenizer) -> bool:
     """Whether token types are part of the model's input.
 
-    They are where the tokenizer's template gives any but 0, and the model takes them and has segments: a table with a
-    row for each type, or relative ones. GPT-2 and XLM have none: they add the embeddings of words 0 and 1, and others
-    choose by the types what attends to what. What a tokenizer's class says that models take is not asked, since a
-    generic class says the same of all.
+    They are if the tokenizer's template gives other types than 0, and the model takes types and has segments: a table
+    with a row for each type, or relative ones. GPT-2 and XLM have no segments: they add the embeddings of words 0 and
+    1. Other models use the types to choose what attends to what. The input names that a tokenizer's class lists do not
+    count, since a generic class lists the same for all models.
     """
     types = tokenizer.encode(SAMPLE_TEXT, SAMPLE_TEXT).type_ids
     if not any(types) or "token_type_ids" not in inspect.signature(model.forward).parameters:
         return False
-    # XLNet's say of two tokens whether they are of one segment: any types will do.
+    # XLNet's segments are relative: they only say whether two tokens share a segment, so any types work.
     relative = any(name.endswith("seg_embed") for name, _ in model.named_parameters())
     tables = _segment_tables(model)
-    # TAPAS has seven tables, most of them of rows and columns.
+    # TAPAS has seven tables of types, most of them for rows and columns.
     return relative or (len(tables) == 1 and max(types) < tables[0])
 
 
 def _segment_tables(model: PreTrainedModel) -> list[int]:
-    """Rows of each of the model's tables of segments."""
+    """Number of rows of each segment table of the model."""
     found = []
     for path, module in model.named_modules():
         name, weight = path.rpartition(".")[2], getattr(module, "weight", None)

@@ -1,4 +1,4 @@
-"""The files of an encoder: where they are, what they may name, what is read from them before transformers is asked."""
+"""The files of an encoder: finding them, checking what they name, and reading settings without transformers."""
 
 from encore.encoders.files.json_objects import check_objects
 from encore.encoders.files.references import check_names, weight_files

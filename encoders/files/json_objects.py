@@ -1,4 +1,4 @@
-"""The JSON files of an encoder's folder, read such that what is wrong with one is said by name."""
+"""Reading the JSON files of an encoder's folder, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from encore.featurestore.errors import UsageError
 
 
 def read_object(files: EncoderFiles, name: str) -> dict[str, Any] | None:
-    """The JSON object that the file ``name`` of an encoder holds; None where there is no such file.
+    """Read the JSON object in the file ``name`` of an encoder; None where there is no such file.
 
     Raises:
-        UsageError: it cannot be read, or holds anything else.
+        UsageError: the file cannot be read, or does not hold a JSON object.
     """
     if not (files.folder / name).is_file():
         return None
@@ -32,7 +32,7 @@ def read_object(files: EncoderFiles, name: str) -> dict[str, Any] | None:
 
 
 def check_objects(files: EncoderFiles, names: Sequence[str]) -> None:
-    """Raise UsageError where one of these files is there and holds no JSON object."""
+    """Raise UsageError where one of these files exists and holds no JSON object."""
     for name in names:
         read_object(files, name)
 

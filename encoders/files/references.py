@@ -1,7 +1,7 @@
-"""Files of an encoder's folder that its own files name: inside of it, and weights as safetensors alone.
+"""Checking the files that an encoder's files name: they must lie in its folder, and weights must be safetensors.
 
-A file there may be a link, as in the cache of the hub, where each is one to a blob elsewhere: whatever is behind
-``NAME.safetensors`` is read as safetensors, which holds numbers and no code.
+A file in the folder may be a link. In the hub's cache each file is a link to a blob elsewhere. A link is safe:
+``NAME.safetensors`` is always read as safetensors, which holds numbers and no code.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ INDEX_FILE = "model.safetensors.index.json"
 ENDING = ".safetensors"
 
 VERSIONS = {"config.json": "configuration_files", "tokenizer_config.json": "fast_tokenizer_files"}
-"""Files, and the setting by which each names others that versions of transformers are to read in its place."""
+"""File → its setting that names other files, which some versions of transformers read in its place."""
 
 DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
-"""Parts of a distributed training's checkpoint, which transformers takes before any other weights."""
+"""Names of the parts of a distributed training's checkpoint. transformers prefers these to all other weights."""
 
 
 def check_names(files: EncoderFiles) -> None:
-    """Raise UsageError where settings name a file outside of the encoder's folder to be read instead of them."""
+    """Raise UsageError where settings name a replacement file that is outside of the encoder's folder."""
     for file, setting in VERSIONS.items():
         named = (read_object(files, file) or {}).get(setting)
         if named is not None:
@@ -33,10 +33,11 @@ def check_names(files: EncoderFiles) -> None:
 
 
 def weight_files(files: EncoderFiles) -> list[Path]:
-    """The safetensors of this folder that transformers will find, and nothing else, as the encoder's weights.
+    """The safetensors files in this folder that transformers will read as the encoder's weights.
 
     Raises:
-        UsageError: there are none, or an index names another kind of file, or one that is not in the folder.
+        UsageError: there are none; transformers would read another kind of file; or an index names a file that is not
+            in the folder.
     """
     torn = sorted(path.name for path in files.folder.iterdir() if DISTRIBUTED.match(path.name))
     if torn:
@@ -65,7 +66,7 @@ def weight_files(files: EncoderFiles) -> list[Path]:
 
 def _require_plain(files: EncoderFiles, where: str, names: Iterable[object], ending: str = "") -> None:
     for name in names:
-        # A path of either kind: a folder that was packed on Windows is read here.
+        # Accept both kinds of separators: the folder may come from Windows.
         if isinstance(name, str) and name.endswith(ending) and name not in ("", ".", "..") and _is_plain(name):
             continue
         kind = f"names of {ending} files" if ending else "names of files"

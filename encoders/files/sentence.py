@@ -1,4 +1,4 @@
-"""What sentence-transformers keeps beside a Transformer: settings that change which tokens a text becomes."""
+"""Settings that sentence-transformers saves beside a Transformer, and that change the tokens of a text."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ SETTINGS_FILES = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
-"""Names that it has given to the settings of its Transformer; the first that is there counts."""
+"""Names of the settings file in versions of sentence-transformers. The first one that exists counts."""
 
 ARGUMENTS = ("model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args", "config_kwargs")
-"""Settings of its Transformer that are handed on to transformers."""
+"""Settings with arguments that sentence-transformers passes on to transformers."""
 
 HARMLESS_ARGUMENTS = re.compile(
     r"add_pooling_layer|attn_implementation|(torch_)?dtype|device_map|low_cpu_mem_usage|use_(cache|fast|safetensors)"
     r"|cache_dir|local_files_only|revision|token|trust_remote_code|padding(_side)?|pad_to_multiple_of|return_tensors"
 )
-"""Of those that are handed on: what changes no feature of a text on its own."""
+"""Passed-on arguments that change no feature of a text."""
 
 
 @dataclass(frozen=True)
 class SentenceSettings:
-    """Settings of a sentence encoder; the defaults are those of an encoder that is none.
+    """Settings of a sentence encoder. The defaults suit an encoder that is not one.
 
     Attributes:
-        max_length: tokens of a text, as its makers trained it; None where they name no limit.
+        max_length: most tokens of a text, as in its training; None where no limit is named.
         lower_case: whether texts are lower-cased before the tokenizer sees them.
     """
 
@@ -42,11 +42,11 @@ class SentenceSettings:
 
     @classmethod
     def of(cls, files: EncoderFiles) -> SentenceSettings:
-        """The settings in an encoder's folder.
+        """Read the settings in an encoder's folder.
 
         Raises:
-            UsageError: they cannot be read, or ask for what Encore does not do: a prompt before every text, arguments
-                of the tokenizer or the model, texts as messages of a chat.
+            UsageError: they cannot be read, or ask for something that Encore does not do: a prompt before every text,
+                arguments of the tokenizer or the model, texts as chat messages.
         """
         _refuse_default_prompt(files)
         found = ((name, read_object(files, name)) for name in SETTINGS_FILES)
@@ -88,7 +88,7 @@ def _refuse_default_prompt(files: EncoderFiles) -> None:
 
 
 def _arguments(settings: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Name of a setting, and what it hands on, for each argument that could change a feature."""
+    """Each passed-on argument that could change a feature: the name of the setting, and the argument."""
     processing = settings.get("processing_kwargs")
     if isinstance(processing, Mapping):
         handed_on = [("processing_kwargs", processing.get(kind)) for kind in ("common", "text")]

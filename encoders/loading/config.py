@@ -1,4 +1,4 @@
-"""Which settings of an architecture can change a feature: all but those that are named here."""
+"""The settings of an architecture that can change a feature: all except those that are named here."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 IRRELEVANT = re.compile(
-    # What the files are, and which library wrote them.
+    # Names of the files, and the library that wrote them.
     r"_?name_or_path|_commit_hash|architectures|auto_map|model_type|transformers_version|(torch_)?dtype|tokenizer_class"
     r"|processor_class|custom_pipelines|language|name|base_model_prefix|transformers\.js_config|unsloth_.*"
-    # How the same numbers are computed, and what is returned beside them.
+    # Ways to compute the same numbers, and further outputs.
     r"|_?(attn|experts)_implementation.*|_flash_attn_2_enabled|gradient_checkpointing|chunk_size_feed_forward|use_cache"
     r"|torchscript|xla_device|return_dict|output_(attentions|hidden_states|past|intermediate|router_logits|retrieved)"
     # Training, and the heads of training tasks.
     r"|(?!.*token_dropout).*dropout.*|initializer_.*|classifier_.*|pooler_.*|output_embedding_size|tie_word_embeddings"
     r"|tie_weights_|id2label|label2id|_?num_labels|problem_type|finetuning_task|task_specific_params"
     r"|sentence_transformers|sbert_ce_default_.*|keys_to_ignore_at_inference|tf_legacy_loss"
-    # Generating text. The mask counts where a model scales by it: see MASKING.
+    # Generating text. The mask token counts in some models: see MASKING.
     r"|(bos|eos|cls|sep|mask|decoder_start|forced_bos|forced_eos)_token_id|(bos|eos|pad)_token_ids|prefix"
 )
-"""Settings that change no feature, whatever their value. ``pad_token_id`` is none: RoBERTa counts from it. Nor is
-``token_dropout``: ESM and NLLB-MoE scale by it whether they are trained or not."""
+"""Settings that change no feature, whatever their value. ``pad_token_id`` is not one of them: RoBERTa counts positions
+from it. Nor is ``token_dropout``: ESM and NLLB-MoE scale by it even outside of training."""
 
 MASKING = "token_dropout"
-"""Where an encoder has it, the embedding of the mask depends on ``mask_token_id``."""
+"""A setting. In an encoder that has it, the embedding of the mask depends on ``mask_token_id``."""
 
 HARMLESS: dict[str, tuple[object, ...]] = {
     "add_cross_attention": (False,),
@@ -58,29 +58,29 @@ HARMLESS: dict[str, tuple[object, ...]] = {
     "use_mrope": (False,),
     "use_return_dict": (True, False),
 }
-"""Settings that files still carry although their architecture knows them no more, with the values that say nothing.
+"""Settings that files still hold although their architecture no longer has them → values that mean nothing.
 
-They are those that the files of known encoders have, as their makers or earlier versions of transformers wrote them.
+Files of known encoders hold them, written by their makers or by earlier versions of transformers.
 """
 
 REMNANTS = re.compile(
-    # Names of earlier days beside those of today, and names of other architectures.
+    # Old names beside the new ones, and names of other architectures.
     r"vocab_size_or_config_json_file|emb_size|n_ctx|n_positions|seq_length|max_position_embeddings|layer_norm_eps"
     r"|padding_idx|summary_.*|id2lang|lang2id"
-    # What is turned into a setting that counts: which layers attend to a window.
+    # Settings that transformers converts to one that counts: which layers attend to a window.
     r"|global_attn_every_n_layers|sliding_window_pattern"
-    # Of training and generating.
+    # Training and generating.
     r"|label_names|padding|max_seq_length|model_max_length|tokenizer_type|cache_implementation|repad_logits_with_grad"
 )
-"""Settings that say nothing, whatever their value, where the architecture has none of that name: no model asks."""
+"""Settings that mean nothing in an architecture without a setting of that name: no model reads them."""
 
 
 def feature_settings(config: PreTrainedConfig) -> dict[str, Any]:
-    """Architecture, and those of its settings that differ from its defaults and can change a feature.
+    """The architecture, and those of its settings that can change a feature and differ from its defaults.
 
-    A setting that nobody knows counts: models read settings that their architecture does not declare (``is_causal`` of
-    decoders, ``conv_act`` of DeBERTa). What a file spells out although it is the default makes no other encoder.
-    Settings of parts that have an architecture of their own are taken likewise.
+    An unknown setting counts: models read settings that their architecture does not declare (``is_causal`` of decoders,
+    ``conv_act`` of DeBERTa). A default that a file spells out does not count: it makes no other encoder. Settings of
+    parts with their own architecture are treated in the same way.
     """
     settings, default = config.to_dict(), type(config)()
     defaults = default.to_dict()

@@ -1,4 +1,4 @@
-"""Digests that name an encoder by what it computes, whatever file, hub or package it came from."""
+"""Digests that identify an encoder by what it computes, whatever file, hub or package it came from."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from transformers import PreTrainedModel
 from encore.encoders.loading.config import feature_settings
 
 UNUSED_WEIGHTS = ("pooler.",)
-"""Weights that an architecture holds but no hidden state depends on: BERT's pooler is for its training task."""
+"""Weights of an architecture on which no hidden state depends: BERT's pooler serves its training task."""
 
 UNUSED_TOKENIZER_PARTS = ("version", "truncation", "padding", "decoder")
-"""Parts of tokenizer.json that change no token: how it is cut and padded is the spec's and the batch's affair."""
+"""Parts of tokenizer.json that change no token here: the spec decides on truncation, the batch on padding."""
 
 
 def weights_digest(model: PreTrainedModel) -> str:
     """sha256 (hex) of the weights that hidden states depend on, and of the settings that they are used with.
 
-    Hashed are the architecture and its settings where they differ from the architecture's defaults, as canonical
-    JSON; then, by name, each tensor's name, shape and little-endian bytes. Floating-point weights are hashed as
-    float32, which holds every value of float16 and bfloat16: the precision of a file does not count, only its numbers.
+    The hash takes the architecture and those settings that differ from its defaults, as canonical JSON. Then it takes
+    each tensor's name, shape and little-endian bytes, sorted by name. Floating-point weights are hashed as float32,
+    which holds every value of float16 and bfloat16: the numbers count, not the precision of the file.
 
     Args:
         model: the encoder, loaded as float32 on the CPU.
@@ -39,10 +39,10 @@ def weights_digest(model: PreTrainedModel) -> str:
 
 
 def tokenizer_digest(tokenizer: Tokenizer) -> str:
-    """sha256 (hex) of all that decides which tokens a text becomes, and their types: vocabulary, rules, templates.
+    """sha256 (hex) of all that decides the tokens of a text and their types: vocabulary, rules, templates.
 
-    Whether special tokens that are written in a text are split like other text is no part of tokenizer.json; it counts
-    where they are.
+    tokenizer.json does not say whether special tokens written in a text are split like other text. The hash includes
+    it where they are split.
     """
     parts = json.loads(tokenizer.to_str())
     relevant = {name: part for name, part in parts.items() if name not in UNUSED_TOKENIZER_PARTS}

@@ -1,7 +1,7 @@
-"""How an encoder's numbers are computed is chosen here and not by its files, which may name code that is fetched.
+"""Choosing how an encoder's numbers are computed. Its files must not choose: they may name code to download.
 
-transformers takes the name of a repository for an attention, downloads the kernel there and runs it; other names have
-one of its own fetched, or a compiler started. None of that is a setting that a feature may depend on.
+In these settings transformers accepts the name of a repository, downloads a kernel from it, and runs it. Other names
+make it fetch a kernel of its own, or start a compiler. Features must not depend on any of that.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from huggingface_hub import constants
 from transformers import PreTrainedConfig
 
 PLAIN = "eager"
-"""The one attention that is taken from an encoder's files: plain products, which some ask for."""
+"""The only attention that an encoder's files may choose: plain matrix products. Some encoders need it."""
 
 PLAIN_EXPERTS = (PLAIN, "batched_mm", "grouped_mm")
-"""The same for mixtures of experts: those that are written in torch."""
+"""Computations for mixtures of experts that an encoder's files may choose: those written in torch."""
 
 
 def choose_kernels(config: PreTrainedConfig) -> None:
-    """Leave the choice of attention and experts to transformers, unless the files name a plain one; parts alike.
+    """Let transformers choose attention and experts, unless the files name a plain one; for each part of the encoder.
 
-    transformers then takes torch's own scaled dot products where an architecture can, and plain ones elsewhere.
+    transformers then uses torch's scaled dot product where an architecture can, and plain products elsewhere.
     """
     for part in parts_of(config):
-        # As transformers sets it itself: what is set by the public name is set for all parts below.
+        # Set the private name, as transformers does: the public one would also change all parts below.
         if part._attn_implementation != PLAIN:  # noqa: SLF001
             part._attn_implementation_internal = None  # noqa: SLF001
         if part._experts_implementation not in PLAIN_EXPERTS:  # noqa: SLF001
@@ -33,7 +33,7 @@ def choose_kernels(config: PreTrainedConfig) -> None:
 
 
 def parts_of(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
-    """The settings of an encoder, and those of its parts that have an architecture of their own."""
+    """The settings of an encoder and of its parts with their own architecture."""
     yield config
     for value in vars(config).values():
         for part in value if isinstance(value, list | tuple) else [value]:
@@ -43,9 +43,10 @@ def parts_of(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
 
 @contextmanager
 def without_hub() -> Iterator[None]:
-    """Let nothing be asked of the hub inside, whatever a library may want from there; its setting is put back after.
+    """Prevent all requests to the hub inside the context, whatever a library wants. Restore the setting after it.
 
-    It is one of the process: only one thread at a time may be in here, and none may fetch an encoder meanwhile.
+    It is a setting of the process: only one thread at a time may be inside, and no thread may fetch an encoder
+    meanwhile.
     """
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True

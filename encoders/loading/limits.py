@@ -1,7 +1,7 @@
-"""What an encoder's settings claim, held against its weights, before memory is taken for what they claim.
+"""Checking the sizes in an encoder's settings against its weights, before memory is allocated for these sizes.
 
-transformers makes every weight as large as ``config.json`` says, fills those that the files hold in another shape with
-random numbers, and reports them: a claim of 10⁹ words would be 4 TB of them.
+transformers makes every weight as large as ``config.json`` says. Where the files hold another shape, it fills the
+weight with random numbers and reports it. A claim of 10⁹ words would take 4 TB.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from encore.encoders.loading.kernels import parts_of
 from encore.featurestore.spec import MOST_LAYERS
 
 TIMES = 8
-"""Bytes in memory for each of the files: weights of four bits or more become float32."""
+"""Most bytes in memory for each byte of the files: weights of four bits or more become float32."""
 
 BESIDE = 1 << 28
-"""Bytes that need no weights in the files: poolers, numbers of positions, causal masks."""
+"""Bytes of a model that may have no weights in the files: poolers, numbers of positions, causal masks."""
 
 
 def check_layers(files: EncoderFiles, config: PreTrainedConfig) -> None:
-    """Raise UsageError where the settings claim more layers than any encoder has: each would be made."""
+    """Raise UsageError where the settings claim more layers than any encoder has: transformers would make each."""
     for part in parts_of(config):
         layers = getattr(part, "num_hidden_layers", None)
         if isinstance(layers, int) and layers > MOST_LAYERS:
@@ -32,15 +32,15 @@ def check_layers(files: EncoderFiles, config: PreTrainedConfig) -> None:
 
 
 def check_sizes(files: EncoderFiles, config: PreTrainedConfig, auto: type) -> None:
-    """See that an encoder is no larger than its weights, by making it without memory.
+    """Check that an encoder is no larger than its weights, by building it on the meta device.
 
     Args:
-        files: the encoder's, whose weights have been found.
-        config: its settings.
-        auto: what makes an encoder of settings.
+        files: the encoder's files, with its weights.
+        config: the encoder's settings.
+        auto: class that builds an encoder from settings.
 
     Raises:
-        UsageError: it is.
+        UsageError: the encoder is larger.
     """
     held = sum(path.stat().st_size for path in weight_files(files))
     with torch.device("meta"), no_init_weights():

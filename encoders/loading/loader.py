@@ -46,12 +46,12 @@ def load_encoder(
         name: ``minilm`` or ``package:minilm``, ``hf:ID``, a directory, or a hub ID.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: ``float32``, ``bfloat16`` or ``float16``: what the forward pass runs in.
-        trainable: keep the model such that it can be trained and saved; inference alone is faster without that.
-        download: whether the hub may be asked for it; not for a name that comes out of a file.
+        trainable: keep the model trainable and savable. Without this, inference is faster.
+        download: whether the hub may be asked. Give False for a name that was read from a file.
 
     Raises:
-        UsageError: no such encoder or device, or files that hold no encoder which loads from safetensors, without
-            remote code, with a fast tokenizer; or one whose features of a text depend on more than the text.
+        UsageError: there is no such encoder or device; the files hold no encoder that loads from safetensors, without
+            remote code and with a fast tokenizer; or the features of a text depend on more than the text.
     """
     target = resolve_device(device)
     compute = resolve_dtype(dtype, target)
@@ -69,7 +69,7 @@ def load_encoder(
         first_token = first_token_of(model, backend)
         token_types = tells_texts_apart(model, backend)
     limit, vocabulary = position_limit(model), vocabulary_size(model)
-    # Whatever fills a batch is masked, but it must have an embedding: not every tokenizer's padding has.
+    # Padding is masked, but its token needs an embedding. Not every tokenizer's padding token has one.
     pad_ids = (getattr(config, "pad_token_id", None), tokenizer.pad_token_id)
     pad_id = next((pad_id for pad_id in pad_ids if pad_id is not None and 0 <= pad_id < vocabulary), 0)
     encoder = Encoder(
@@ -96,11 +96,11 @@ def load_encoder(
         boundaries=boundaries(config.to_dict()),
     )
     with quiet_transformers(), without_hub():
-        # Of the weights as they are, where rounding hides nothing.
+        # Check in float32, where rounding hides nothing.
         if padding_shows(encoder, SHORT, layers=True):
             encoder = replace(encoder, padding=EQUAL_LENGTHS)
         if compute != torch.float32:
-            # Loaded anew and not cast: transformers knows which parts must keep their precision.
+            # Load again instead of casting: transformers knows which parts must keep their precision.
             model = load_model(files, config, compute)
             model.train(mode=False).requires_grad_(requires_grad=False)
         torch.nn.Module.to(model, target)
@@ -111,8 +111,8 @@ def load_encoder(
 
 
 def _for_inference(encoder: Encoder, model: PreTrainedModel, probe: Callable[[], object]) -> Encoder:
-    """The encoder, its model made faster in a way that it cannot be trained in; ``probe`` runs it once."""
-    # oneDNN keeps code for each number of rows, of which batches of equal lengths have too many.
+    """Make the encoder's model faster, so that it can no longer be trained. ``probe`` runs the model once."""
+    # oneDNN keeps code for each number of rows. Batches of equal lengths have too many different numbers.
     if encoder.device.type == "cpu" and encoder.padding == NO_PADDING and has_onednn() and use_onednn(model, probe):
         encoder = replace(encoder, padding=Padding(MULTIPLE, encoder.position_limit))
     return replace(encoder, taps=LayerTaps.find(model, lambda: run_probe(model, encoder.tokenizer)))
@@ -121,7 +121,7 @@ def _for_inference(encoder: Encoder, model: PreTrainedModel, probe: Callable[[],
 def _default_max_length(
     files: EncoderFiles, sentence: SentenceSettings, tokenizer: PreTrainedTokenizerBase, limit: int | None
 ) -> int:
-    """The length its makers trained a sentence encoder with, else the tokenizer's and the model's own limit."""
+    """The default max length: the training length of a sentence encoder, else the tokenizer's and the model's limit."""
     named = tokenizer.model_max_length
     if type(named) not in (int, float) or not named >= 1:
         raise files.refusal(

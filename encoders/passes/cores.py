@@ -1,4 +1,4 @@
-"""The cores of a process, divided among the threads that encode at the moment."""
+"""Dividing the cores of a process among the threads that encode at the moment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 
 
 class SharedCores:
-    """Gives each thread that encodes its share of the cores, and the last one all of them.
+    """Gives each encoding thread its share of the cores, and the last thread all of them.
 
-    Units are not of one size: where the share were fixed, cores would idle while the last units are encoded. With
-    oneDNN's products the features do not change with the number of threads (tested).
+    Work units differ in size: with fixed shares, cores would idle while the last units are encoded. With oneDNN's
+    products the features do not change with the number of threads (tested).
 
     Args:
-        cores: to divide; None leaves torch's number of threads alone.
+        cores: number of cores to divide; None leaves torch's number of threads alone.
     """
 
     def __init__(self, cores: int | None) -> None:
@@ -26,7 +26,7 @@ class SharedCores:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Count the calling thread among those that encode."""
+        """Count the calling thread as an encoding one inside the context."""
         with self._lock:
             self._at_work += 1
         try:
@@ -36,10 +36,10 @@ class SharedCores:
                 self._at_work -= 1
 
     def divide(self) -> None:
-        """Let torch use this thread's share, for a thread at work to call before every batch."""
+        """Let torch use the calling thread's share of the cores. An encoding thread calls this before every batch."""
         if self._cores is None:
             return
-        # torch counts threads for each thread that calls it.
+        # torch keeps this number separately for each calling thread.
         share = max(1, self._cores // max(1, self._at_work))
         if torch.get_num_threads() != share:
             torch.set_num_threads(share)

@@ -1,4 +1,4 @@
-"""One batch through the encoder: tokens to float features, pooled over layers and positions, padding dropped."""
+"""One batch through the encoder: from tokens to float features, pooled over layers and positions, without padding."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class BatchFeatures:
 
     Attributes:
         values: float32 (rows, d), or (rows, m, d) for ``stack:m``, on the encoder's device: one document after another.
-        finite_rows: (rows,) bool on the same device: which of them hold neither NaN nor inf.
+        finite_rows: (rows,) bool on the same device: whether a row holds neither NaN nor inf.
         lengths: (documents,) int64 on the host: rows of each document.
-        padded_tokens: what the encoder computed on.
+        padded_tokens: tokens that the encoder computed, padding included.
     """
 
     values: torch.Tensor
@@ -35,7 +35,7 @@ class BatchFeatures:
     padded_tokens: int
 
     def finite_values(self) -> torch.Tensor:
-        """The values of the documents that have finite ones alone; waits for the device."""
+        """The values of those documents whose values are all finite. This waits for the device."""
         finite = finite_documents(self.finite_rows.cpu().numpy(), self.lengths)
         if finite.all():
             return self.values
@@ -43,7 +43,7 @@ class BatchFeatures:
 
 
 def finite_documents(finite_rows: npt.NDArray[np.generic], lengths: Index) -> npt.NDArray[np.bool_]:
-    """(documents,) bool: which of them have finite rows alone, from (rows,) bool and rows of each document."""
+    """(documents,) bool: whether all rows of a document are finite, from (rows,) bool and the rows of each document."""
     return np.logical_and.reduceat(finite_rows, offsets_of(lengths)[:-1])
 
 

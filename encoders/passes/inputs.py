@@ -1,4 +1,4 @@
-"""A padded batch of tokens as the model takes it."""
+"""A padded batch of tokens in the form that the model takes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class BatchInputs:
     """One batch.
 
     Attributes:
-        tensors: argument of the model → (rows, length) int64 on its device; rows below the documents hold nothing.
-        real: (documents, length) bool on the host: what is no padding.
+        tensors: argument of the model → (rows, length) int64 on its device. Rows after the documents are empty.
+        real: (documents, length) bool on the host: True for tokens, False for padding.
         source: (real tokens,) int64: where the batch's tokens lie in the block, in the order of ``real``.
     """
 
@@ -32,7 +32,7 @@ def batch_inputs(encoder: Encoder, tokens: TokenBlock, documents: Index) -> Batc
     """The documents at these positions of ``tokens`` as one padded batch."""
     real, ids, source = tokens.padded(documents, encoder.pad_id, encoder.padding)
     mask = real.astype(np.int64)
-    # A row that attends to nothing would be divided by zero.
+    # Empty rows attend to all their positions: a row that attends to nothing would be divided by zero.
     mask[len(documents) :] = 1
     arrays = {"input_ids": ids, "attention_mask": mask}
     if encoder.token_types:

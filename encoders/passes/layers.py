@@ -20,8 +20,8 @@ def pooled_layers(
     Args:
         encoder: the encoder.
         inputs: argument of the model → (documents, longest).
-        pooling: what to make of the layers.
-        select: position pooling, (documents, longest, d) to (rows, d) in float32.
+        pooling: layer pooling.
+        select: position pooling, from (documents, longest, d) to (rows, d) in float32.
 
     Returns:
         float32 (rows, d), or (rows, m, d) for ``stack:m``.
@@ -35,12 +35,12 @@ def pooled_layers(
 
 
 def hidden_states(encoder: Encoder, inputs: Inputs, numbers: range) -> list[torch.Tensor]:
-    """Run the encoder; hidden states (documents, longest, d) of the layers ``numbers``, lowest first.
+    """Run the encoder. Return hidden states (documents, longest, d) of the layers ``numbers``, lowest first.
 
-    Layer 0 is the embedding layer. The last layer is the encoder's own output: where the architecture ends in a layer
-    norm, that norm is part of it.
+    Layer 0 is the embedding layer. The last layer is the encoder's output: if the architecture ends in a layer norm,
+    the norm is part of it.
     """
-    # Asked for by number, so that the states of all other layers are freed while the encoder runs.
+    # Ask for layers by number, so that the states of all other layers are freed while the encoder runs.
     earlier = [number for number in numbers if number < encoder.spec.num_layers]
     output = encoder.model(**inputs, output_hidden_states=earlier or False, return_dict=True)
     states = [output.hidden_states[number] for number in earlier]
@@ -48,9 +48,10 @@ def hidden_states(encoder: Encoder, inputs: Inputs, numbers: range) -> list[torc
 
 
 def mean_layer(encoder: Encoder, inputs: Inputs, numbers: range) -> torch.Tensor:
-    """Run the encoder; the mean of the layers ``numbers``, the last one among them, as float32 (documents, longest, d).
+    """Run the encoder. Return the mean of the layers ``numbers``, float32 (documents, longest, d).
 
-    Each layer is added as it comes, while it is in the cache, and is not kept.
+    The last layer must be among ``numbers``. Each layer is added as soon as it is computed, while it is in the
+    processor's cache, and is not kept.
     """
     mean = RunningMean()
     if encoder.taps is not None and encoder.taps.numbers.issuperset(numbers[:-1]):
@@ -63,14 +64,14 @@ def mean_layer(encoder: Encoder, inputs: Inputs, numbers: range) -> torch.Tensor
 
 
 class RunningMean:
-    """The mean of tensors of one shape, in float32, in the memory of one."""
+    """The float32 mean of tensors of one shape, which needs memory for one tensor only."""
 
     def __init__(self) -> None:
         self._total: torch.Tensor | None = None
         self._count = 0
 
     def add(self, values: torch.Tensor) -> None:
-        """Take in one tensor; it is not kept."""
+        """Add one tensor. It is not kept."""
         self._count += 1
         if self._total is None:
             self._total = values.to(torch.float32, copy=True)
@@ -78,7 +79,7 @@ class RunningMean:
             self._total += values
 
     def finish(self) -> torch.Tensor:
-        """The mean of what was taken in; ValueError for nothing."""
+        """The mean of the added tensors; ValueError if there are none."""
         if self._total is None:
             raise ValueError("the mean of no layers")
         return self._total.div_(self._count)

@@ -21,7 +21,7 @@ class Positions:
         kind: ``tokens``, ``cls`` or ``mean``.
         kept: (documents, longest) bool on the encoder's device: the positions that count.
         flat: (kept positions,) int64 on the same device: their places in the flattened batch.
-        lengths: (documents,) int64 on the host: rows that each document has once pooled.
+        lengths: (documents,) int64 on the host: rows of each document after pooling.
     """
 
     kind: str
@@ -37,12 +37,12 @@ class Positions:
         return cls(kind, to_device(kept, device), to_device(np.flatnonzero(kept), device), lengths)
 
     def select(self, values: torch.Tensor) -> torch.Tensor:
-        """Rows (sum of `lengths`, d) in float32 from a padded batch (documents, longest, d), or one of more rows."""
+        """Float32 rows (sum of `lengths`, d) from a padded batch (documents, longest, d), which may have empty rows."""
         values = values[: len(self.kept)]
         if self.kind == "tokens":
             return values.flatten(0, 1).index_select(0, self.flat).float()
         if self.kind == "cls":
             return values[:, 0].float()
-        # Padding is masked and not multiplied away: whatever an encoder leaves there, NaN included, stays out.
+        # Mask padding, and do not multiply it by 0: an encoder may leave NaN there.
         total = values.float().masked_fill(~self.kept[..., None], 0.0).sum(dim=1)
         return total / self.kept.sum(dim=1, keepdim=True)

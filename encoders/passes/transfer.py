@@ -11,7 +11,7 @@ import torch
 
 
 def to_device(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
-    """An array as a tensor on the device; on CUDA through pinned memory, so that the host goes on at once."""
+    """Copy an array to the device. On CUDA the copy uses pinned memory, so that the host does not wait."""
     tensor = torch.from_numpy(values)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
@@ -21,8 +21,8 @@ class HostCopy:
     """A tensor on its way to the host.
 
     Attributes:
-        values: where it arrives.
-        arrived: recorded behind the copy on its stream; None where there was nothing to copy.
+        values: the tensor on the host, valid after `wait`.
+        arrived: event that is recorded after the copy; None where nothing had to be copied.
     """
 
     values: torch.Tensor
@@ -30,7 +30,7 @@ class HostCopy:
 
     @classmethod
     def start(cls, tensor: torch.Tensor) -> Self:
-        """Begin to copy a tensor, once all that its stream has been told before is done."""
+        """Start to copy a tensor. The copy begins after all earlier work of its stream."""
         if tensor.device.type != "cuda":
             return cls(tensor.cpu(), None)
         pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
@@ -41,10 +41,10 @@ class HostCopy:
         return cls(pinned, arrived)
 
     def wait(self) -> npt.NDArray[np.generic]:
-        """The numbers, once they are there.
+        """Wait for the copy. Return the numbers.
 
         Raises:
-            torch.AcceleratorError: the device failed at what came before.
+            torch.AcceleratorError: the device failed in earlier work.
         """
         if self.arrived is not None:
             self.arrived.synchronize()

@@ -1,4 +1,4 @@
-"""Texts to token ids, without special tokens: the long ones from windows, and one that the library fails on alone."""
+"""Tokenizing texts without special tokens. Long texts are read in windows. A text that fails does not harm others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from encore.encoders.text.windows import Windows
 from encore.featurestore.common import first_line, panics_as_errors
 
 UNCOUNTED = 1 << 40
-"""Tokens of a text that was not tokenized to its other end: more than any that was."""
+"""Length of a text that was not tokenized as a whole: more than any counted length."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class TextIds:
 
     Attributes:
         ids: (tokens,) int32, one text after another.
-        held: (texts,) int64: how many of them each text has.
-        lengths: (texts,) int64: tokens of the whole text; `UNCOUNTED` of one whose other end was left out.
-        failures: position of a text that the library fails on → why. It has no tokens.
+        held: (texts,) int64: number of these ids that each text has.
+        lengths: (texts,) int64: tokens of the whole text; `UNCOUNTED` where the text was not tokenized as a whole.
+        failures: position of a text on which the library fails → reason. Such a text has no tokens.
     """
 
     ids: Ids
@@ -38,11 +38,11 @@ class TextIds:
 
 @dataclass(frozen=True, eq=False)
 class TextTokenizer:
-    """Tokenizes texts as far as a limit may ask for.
+    """Tokenizes each text as far as the max length can need.
 
     Attributes:
         tokenizer: fast tokenizer without truncation and padding.
-        windows: what to look at of a long text; at least one token more is wanted than is ever kept.
+        windows: reads one end of a long text. It wants at least one token more than is ever kept.
     """
 
     tokenizer: Tokenizer = field(repr=False)
@@ -50,7 +50,7 @@ class TextTokenizer:
 
     @classmethod
     def build(cls, tokenizer: Tokenizer, max_length: int, side: str) -> TextTokenizer:
-        """For documents of up to ``max_length`` tokens whose texts are cut on this side."""
+        """A tokenizer for documents of up to ``max_length`` tokens, whose texts are cut on this side."""
         wanted = max_length + 1
         longest_word = getattr(tokenizer.model, "max_input_chars_per_word", 0)
         special = tokenizer.get_added_tokens_decoder().values()
@@ -78,7 +78,7 @@ class TextTokenizer:
         return TextIds(np.fromiter(chain.from_iterable(rows), np.int32, int(held.sum())), held, lengths, failures)
 
     def _each(self, texts: list[str], places: list[int], failures: dict[int, str]) -> list[list[int]]:
-        """Ids of the texts at these places; where the library fails on some, halves find those that are at fault."""
+        """Ids of the texts at these places. Where the library fails, halving finds the faulty texts."""
         try:
             return self._ids([texts[at] for at in places])
         except Exception as error:  # noqa: BLE001 (the library raises Exception itself; becomes a dead letter)
@@ -94,6 +94,6 @@ class TextTokenizer:
 
 
 def _reason(error: Exception) -> str:
-    """The library's words, up to where it might quote the text."""
+    """The library's error message, cut before the part that may quote the text."""
     said = re.split(r"[`'\"“‘]", first_line(error))[0].strip(" :;,")
     return ": ".join(["the tokenizer fails on it", *([said] if said else [])])[:REASON_LENGTH]

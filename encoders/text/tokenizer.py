@@ -1,4 +1,4 @@
-"""Documents to tokens, as the spec's text part says: truncated, joined by the tokenizer's own templates, not padded."""
+"""Makes tokens of documents by the spec's text part: truncated, joined by the tokenizer's templates, not padded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import TextSpec
 
 SLICE_BYTES = 1 << 19
-"""Text tokenized at a time: the library's encodings take some 50 times the bytes of the text."""
+"""Bytes of text that are tokenized at a time: the library's encodings take some 50 times as much memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class BlockTokenizer:
         tokenizer: fast tokenizer without truncation and padding.
         text: how text becomes tokens.
         single: template of one text.
-        pair: template of two texts; None where the tokenizer has none that keeps them apart.
+        pair: template of two texts; None where the tokenizer has none that separates them.
 
     Raises:
-        UsageError: not one token of a text fits into the max length.
+        UsageError: the max length has no room for a single token of text.
     """
 
     tokenizer: Tokenizer = field(repr=False)
@@ -51,7 +51,7 @@ class BlockTokenizer:
 
     @classmethod
     def build(cls, tokenizer: Tokenizer, text: TextSpec) -> BlockTokenizer:
-        """The block tokenizer for a fast tokenizer; its templates are read off the tokenizer."""
+        """Make a block tokenizer from a fast tokenizer and its templates."""
         single, pair = Template.of(tokenizer, 1), Template.of(tokenizer, 2)
         return cls(tokenizer, text, single, pair if pair_separates(single, pair) else None)
 
@@ -69,7 +69,7 @@ class BlockTokenizer:
             )
 
     def tokenize(self, documents: DocumentBlock) -> TokenBlock:
-        """Tokens of every document, in order; a document without real tokens has special ones only.
+        """Tokenize every document, in order. A document without real tokens has only special tokens.
 
         Raises:
             UsageError: the block has pairs, and pairs cannot be tokenized.
@@ -109,17 +109,17 @@ class BlockTokenizer:
         paired: npt.NDArray[np.bool_],
         failures: Mapping[int, str],
     ) -> TokenBlock:
-        """Put special tokens around what is kept: runs of one pool, gathered in one go.
+        """Put special tokens around the kept tokens of all documents, in one gather.
 
-        The pool is the tokens ``ids`` of all first texts, of all second ones, then the special tokens of both
-        templates. Each document is five runs of it: special, text, special, text, special; those of no second text are
-        empty. ``held``, ``starts`` and ``kept`` are (documents, 2), for both texts.
+        All tokens lie in one pool: ``ids`` of all first texts, then of all second texts, then the special tokens of
+        both templates. A document is five runs of the pool: special, text, special, text, special. Without a second
+        text its runs are empty. ``held``, ``starts`` and ``kept`` are (documents, 2), one column for each text.
         """
         pair = self.pair or self.single
         gaps = (*self.single.special, *pair.special)
         gap_lengths = np.array([len(gap) for gap in gaps], np.int64)
         gap_starts = len(ids) + offsets_of(gap_lengths)[:-1]
-        # The single template has no third gap: the run that it lacks has length 0.
+        # The template of one text has no third gap: its last run has length 0.
         of_single, of_pair = [0, 1, 0], [2, 3, len(gaps) - 1]
         run_starts = np.empty((len(kept), 5), np.int64)
         run_lengths = np.empty((len(kept), 5), np.int64)
@@ -144,7 +144,7 @@ class BlockTokenizer:
 
 
 def _slices(texts: pa.ChunkedArray, pairs: pa.ChunkedArray) -> list[tuple[int, int]]:
-    """Runs of documents of some `SLICE_BYTES` of text each, in order."""
+    """Cut documents, in order, into slices of some `SLICE_BYTES` of text."""
     size = pc.add(pc.binary_length(texts), pc.fill_null(pc.binary_length(pairs), 0))
     ends = np.cumsum(size.to_numpy().astype(np.int64))
     cuts = np.flatnonzero(np.diff(ends // SLICE_BYTES)) + 1

@@ -1,7 +1,7 @@
-"""How many tokens of each text are kept: the tokenizers library's ``longest_first``, for a whole block at once.
+"""How many tokens of each text are kept: ``longest_first`` of the tokenizers library, for a whole block at once.
 
-The library's own truncation also builds every part it cuts off, and for a pair every combination of them: for two long
-texts that is quadratic in memory. It is also state of a tokenizer that threads share.
+The library's own truncation builds every part that it cuts off, and for a pair every combination of parts. For two long
+texts that takes quadratic memory. It is also a state of the tokenizer, which threads share.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from encore.encoders.batches import Index
 
 
 def kept_of_single(lengths: Index, room: int) -> Index:
-    """Tokens kept of texts of these lengths where ``room`` tokens fit."""
+    """Number of tokens that are kept of texts of these lengths, where ``room`` tokens fit."""
     return np.minimum(lengths, room)
 
 
 def kept_of_pair(first: Index, second: Index, room: int) -> tuple[Index, Index]:
-    """Tokens kept of both texts of pairs where ``room`` tokens fit together.
+    """Number of tokens that are kept of both texts of pairs, where ``room`` tokens fit together.
 
-    The longer text is cut to what the shorter one leaves, and both to half the room where the shorter one is longer
-    than that; an odd token goes to the longer text, and to the second of two equally long ones. A text whose tokens
-    were not counted (`encore.encoders.text.token_ids.UNCOUNTED`) is longer than any that were, and two such are equally
-    long.
+    The longer text is cut to the room that the shorter one leaves. If the shorter text is longer than half the room,
+    both are cut to half. An odd token goes to the longer text, or to the second of two equally long texts. A text that
+    was not counted (`encore.encoders.text.token_ids.UNCOUNTED`) is longer than any counted one. Two such texts are
+    equally long.
     """
     shorter, longer = np.minimum(first, second), np.maximum(first, second)
     both = 2 * shorter > room

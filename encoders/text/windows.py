@@ -1,4 +1,4 @@
-"""The tokens at one end of a long text, from a window of it: the first 256 of 20 MB need no more than some pages."""
+"""The tokens at one end of a long text, from a window: the first 256 tokens of 20 MB need only some pages of it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from dataclasses import dataclass
 Tokenize = Callable[[list[str]], list[list[int]]]
 
 WINDOW = 1 << 15
-"""Characters of the first window, or `CHARACTERS` for each token that is wanted where that is more."""
+"""Least characters of the first window; it has `CHARACTERS` for each wanted token if that is more."""
 CHARACTERS = 16
 EDGES = 16
-"""Times that a window is tokenized, each time a character shorter: no piece of a SentencePiece model is longer."""
+"""Times that a window is tokenized, each time one character shorter. No piece of a SentencePiece model has more
+characters than this."""
 
 
 @dataclass(frozen=True)
 class Windows:
     """Tokenizes windows of a long text until the tokens at one end of it are certain.
 
-    Where a window ends, it may end a word, a run or a normalized character that goes on, and a tokenizer without words
-    may carry that far back. So a window is tokenized `EDGES` times, each time one character shorter. Its tokens count
-    if all of them agree on those that are wanted, and if enough others lie between these and the edge; else it doubles,
-    up to the whole text. So it does where its outer half is white space that a special token behind it may swallow.
-    Agreement is what is needed: what a BPE, a Unigram model or a scan by a regular expression
-    makes of a text is, on either side of a boundary of its tokens, what it makes of that side alone; and the whole text
-    has such a boundary within a token's length of the window's edge.
+    The edge of a window may cut a word, a run, or a normalized character in two. In a tokenizer without words the
+    effect may reach far back. So a window is tokenized `EDGES` times, each time one character shorter. Its tokens are
+    certain if two things hold: all `EDGES` results agree on the wanted tokens, and enough other tokens lie between
+    these and the edge. Else the window doubles, up to the whole text. The window also doubles if its outer half is
+    white space, which a special token behind it may swallow.
+
+    Agreement is enough for this reason. The whole text has a token boundary within a token's length of the window's
+    edge. On each side of a token boundary, a BPE model, a Unigram model or a scan by a regular expression gives the
+    tokens that it gives for that side alone.
 
     Attributes:
-        wanted: tokens that have to be right.
-        between: other tokens that have to lie between them and the window's edge: at least as many as a word has
-            characters that is not unknown for its length alone.
+        wanted: number of tokens that must be right.
+        between: least number of other tokens between them and the window's edge. It must be at least the characters of
+            the longest word that does not become unknown only for its length.
         side: ``right`` where the end of the text is cut off, ``left`` where its start is.
-        swallows: whether a special token behind the edge takes the white space before it into itself.
+        swallows: whether a special token includes the white space before it, beyond the window's edge.
     """
 
     wanted: int
@@ -46,11 +49,11 @@ class Windows:
 
     @property
     def longest_whole(self) -> int:
-        """Characters of the longest text that costs no more than its windows would."""
+        """Characters of the longest text whose tokenization as a whole costs no more than its windows."""
         return EDGES * self.shortest
 
     def tokens(self, text: str, tokenize: Tokenize) -> list[int] | None:
-        """The first or last ``wanted`` tokens of a text; None where that takes the whole text.
+        """The first or last ``wanted`` tokens of a text; None where only the whole text makes them certain.
 
         Args:
             text: any text.

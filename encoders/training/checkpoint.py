@@ -1,6 +1,7 @@
-"""A training on disk: one safetensors file with every tensor and, in its metadata, everything else.
+"""The checkpoint of a training: one safetensors file with all tensors, and everything else in its metadata.
 
-One file, so that its renaming is what makes it the newest: whoever is killed while writing leaves the one before.
+It is one file, so that one rename replaces the last checkpoint. A process that is killed while writing leaves the last
+one intact.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def save_checkpoint(training: JointTraining, path: Path) -> None:
 
 
 def resume(training: JointTraining, path: Path) -> bool:
-    """Put a fresh training where a checkpoint left off.
+    """Restore a fresh training from a checkpoint.
 
     Args:
         training: built from the same encoder, tasks and settings.
@@ -61,8 +62,8 @@ def resume(training: JointTraining, path: Path) -> bool:
         Whether there was one.
 
     Raises:
-        UsageError: it is of another training.
-        StoreError: it is damaged.
+        UsageError: the checkpoint is of another training.
+        StoreError: the checkpoint is damaged.
     """
     if not path.is_file():
         return False
@@ -101,7 +102,7 @@ def _tensors(training: JointTraining) -> dict[str, torch.Tensor]:
     for name, weight in _parameters(training).items():
         state = training.optimizer.state.get(weight, {})
         found |= {f"adam/{moment}/{name}": state[moment] for moment in MOMENTS if moment in state}
-    # Copied, because safetensors refuses tensors that share memory, as tied weights do.
+    # Copy tensors: safetensors refuses those that share memory, such as tied weights.
     return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in found.items()}
 
 

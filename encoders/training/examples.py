@@ -1,4 +1,4 @@
-"""What an encoder is trained on: the tokens and classes of one task's documents."""
+"""The training data of an encoder: the tokens and classes of one task's documents."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class TaskExamples:
         """Tokenize documents as the encoder sees them.
 
         Args:
-            encoder: whose tokenizer and limits count.
+            encoder: gives the tokenizer and the limits.
             task: name of the task.
             documents: texts, or pairs of texts.
             codes: (documents,) int64 classes.
             max_length: tokens of a document, special ones included; None takes the encoder's default.
 
         Raises:
-            UsageError: pairs that the tokenizer cannot join, or a length that the encoder has no positions for.
-            DataError: a text that the tokenizer fails on, or a token that the encoder has no embedding for.
+            UsageError: the tokenizer cannot join pairs, or the encoder has no positions for this length.
+            DataError: the tokenizer fails on a text, or the encoder has no embedding for a token.
         """
         text = encoder.text_spec(max_length)
         encoder.check_max_length(text.max_length)
@@ -60,7 +60,7 @@ class TaskExamples:
             raise UsageError(f"task {task}: {error}") from error
         if tokens.failures:
             raise DataError(f"task {task}: a text cannot be used: {next(iter(tokens.failures.values()))}; leave it out")
-        # Caught here, because an embedding look-up out of range ends all work on a CUDA device.
+        # Check this on the host: an embedding look-up out of range ends all work on a CUDA device.
         if np.any(tokens.ids >= encoder.vocabulary):
             raise DataError(f"task {task}: a text has a token that {encoder.spec.name} has no embedding for")
         return cls(task, tokens, np.asarray(codes, np.int64))

@@ -1,4 +1,4 @@
-"""A trained encoder on disk: an ordinary encoder directory, that loads as any other and says where it came from."""
+"""A trained encoder on disk: an ordinary encoder directory with a file that says where it came from."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ KEPT_FILES = (
     "*.model",
     "sentence_*_config.json",
 )
-"""Files of the source that are kept as they are: the tokenizer's, and the settings of a sentence encoder."""
+"""Files that are copied from the source encoder: the tokenizer's, and the settings of a sentence encoder."""
 
 
 def require_free(out: Path) -> None:
-    """Raise UsageError unless a new directory can be made under this name; for a job to ask before it starts."""
+    """Raise UsageError unless a new directory can be made under this name. A job calls this before it starts."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"{out}: is there already; give a new directory for the encoder, or remove it")
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A directory beside ``out`` to write into, which takes its name at the end: nobody finds a half-written encoder.
+    """A directory to write into. At the end it is synced to the disk and renamed to ``out``.
 
-    It is on the disk before.
+    So a reader never finds a half-written encoder.
 
     Raises:
         UsageError: something is there already.
@@ -65,7 +65,7 @@ def write_encoder(encoder: Encoder, folder: Path, provenance: Mapping[str, Any])
     """Write a trained encoder: settings, safetensors weights, tokenizer, provenance.
 
     Args:
-        encoder: its model as trained; its tokenizer's files come from where it was loaded.
+        encoder: the trained encoder. The tokenizer's files are copied from where it was loaded.
         folder: an empty directory.
         provenance: JSON: what it was trained from, on and how.
     """

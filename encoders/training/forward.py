@@ -13,8 +13,8 @@ from encore.encoders.passes import Positions, batch_inputs
 from encore.encoders.transformer import Encoder
 
 CUDA_TRAINING_BUDGET = 8192
-"""By arithmetic and not yet by measurement: what a large encoder (24 layers, d = 1024) keeps for its gradient then
-takes some 7 GB in half precision."""
+"""Padded tokens of a training pass on CUDA, computed and not measured: what a large encoder (24 layers, d = 1024) keeps
+for its gradient then takes some 7 GB in half precision."""
 
 
 def training_budget(device: torch.device) -> int:
@@ -53,11 +53,11 @@ def predict_classes(
     precision: str = "float32",
     batch_tokens: int | None = None,
 ) -> npt.NDArray[np.int64]:
-    """The most likely class of every document.
+    """Predict the most likely class of every document.
 
     Args:
-        encoder: put into evaluation mode and back.
-        head: pooled (documents, d) → logits (documents, classes); put into evaluation mode and back.
+        encoder: runs in evaluation mode; its mode is restored.
+        head: module from pooled (documents, d) to logits (documents, classes); its mode is restored, too.
         tokens: of the documents.
         position: ``cls`` or ``mean``.
         precision: ``float32`` or ``bfloat16``.
@@ -67,7 +67,7 @@ def predict_classes(
         (documents,) int64 positions of the classes.
 
     Raises:
-        UsageError: the encoder cannot give documents of such lengths the features that they have alone.
+        UsageError: the encoder cannot give documents of these lengths the features that they have alone.
     """
     encoder = with_safe_padding(encoder, int(tokens.lengths.max(initial=0)))
     budget = default_budget(encoder.device) if batch_tokens is None else batch_tokens

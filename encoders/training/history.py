@@ -1,4 +1,4 @@
-"""Losses of a training, in windows of steps: short enough to be kept whole."""
+"""Losses of a training, averaged over windows of steps, so that the history stays short."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WINDOWS = 100
-"""Windows that a training is cut into, where it has as many steps."""
+"""Number of windows of a training; fewer where it has fewer steps."""
 
 
 @dataclass
@@ -17,8 +17,8 @@ class LossHistory:
         tasks: their names.
         steps: of the whole training.
         windows: finished windows: number of the last step, and each task's mean loss.
-        open_steps: steps of the window that is not finished.
-        open_sums: each task's losses in it, summed.
+        open_steps: number of steps in the unfinished window.
+        open_sums: sum of each task's losses in the unfinished window.
     """
 
     tasks: tuple[str, ...]
@@ -28,7 +28,7 @@ class LossHistory:
     open_sums: list[float] = field(default_factory=list)
 
     def add(self, step: int, losses: tuple[float, ...]) -> None:
-        """Count the losses of a step, the number of which counts from 1."""
+        """Add the losses of a step; steps are numbered from 1."""
         sums = self.open_sums or [0.0] * len(self.tasks)
         self.open_sums = [total + loss for total, loss in zip(sums, losses, strict=True)]
         self.open_steps += 1
@@ -41,7 +41,7 @@ class LossHistory:
         return [{"step": step, "losses": dict(zip(self.tasks, losses, strict=True))} for step, losses in self.windows]
 
     def state(self) -> dict[str, Any]:
-        """JSON, to go on from."""
+        """JSON from which `restore` continues."""
         return {"windows": self.windows, "open_steps": self.open_steps, "open_sums": self.open_sums}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Joint training of one encoder and a head for each task (paper, section 3.3.2 and appendix A).
 
-With a single task it is ordinary fine-tuning, end to end. Everything random in a step follows from the seed and the
-number of the step, so that a training which resumes takes the steps that it would have taken.
+With a single task this is ordinary fine-tuning, end to end. All random numbers of a step follow from the seed and the
+number of the step. So a resumed training takes the same steps as one without interruption.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class StepReport:
         number: of the step, from 1.
         steps: of the whole training.
         losses: task → mean cross-entropy of its documents in this step, dropout included.
-        loss: their weighted sum: what the step's gradient is of.
-        tokens: of the step's documents, without padding.
-        seconds: that the step took.
+        loss: weighted sum of the losses; the step follows its gradient.
+        tokens: tokens of the step's documents, without padding.
+        seconds: time of the step.
     """
 
     number: int
@@ -60,20 +60,20 @@ class JointTraining:
     """An encoder and its heads in training.
 
     Args:
-        encoder: its model is trained in place, weights in float32; its spec is that of where it started.
-        heads: task → module from pooled (documents, d) to logits (documents, classes), trained in place. What they draw
-            at random they must draw from torch's global generators.
+        encoder: its model is trained in place, with weights in float32. Its spec stays that of the untrained encoder.
+        heads: task → module from pooled (documents, d) to logits (documents, classes), trained in place. They must draw
+            random numbers from torch's global generators.
         examples: training documents of the same tasks, in the same order.
         settings: hyper-parameters.
 
     Attributes:
-        position: ``cls`` or ``mean``: what of the last layer goes to the heads.
-        done: steps that have been taken.
-        seconds: that they took.
-        history: their losses.
+        position: ``cls`` or ``mean``: how the last layer is pooled for the heads.
+        done: number of steps taken so far.
+        seconds: time of these steps.
+        history: losses of these steps.
 
     Raises:
-        UsageError: an encoder that cannot be trained so.
+        UsageError: the encoder cannot be trained in this way.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class JointTraining:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """JSON: all that decides which weights come out, on one machine."""
+        """JSON: everything that decides the trained weights on one machine."""
         spec = self.encoder.spec
         return {
             "settings": self.settings.to_dict(),
@@ -178,7 +178,7 @@ class JointTraining:
         )
 
     def documents_of(self, step: int) -> tuple[Index, Index]:
-        """What a step, counted from 0, trains on.
+        """The documents of a step; steps are counted from 0.
 
         Returns:
             (documents,) positions among the documents of all tasks, and (documents,) numbers of their tasks.
@@ -189,7 +189,7 @@ class JointTraining:
         return documents, np.repeat(np.arange(len(taken)), samples)
 
     def _accumulate(self, documents: Index, owners: Index) -> torch.Tensor:
-        """Add the gradient of a batch's share of the loss; (tasks,) sums of its documents' cross-entropy."""
+        """Add the gradient of a batch's part of the loss. Return (tasks,) sums of its documents' cross-entropy."""
         device = self.encoder.device
         pooled = pooled_vectors(self.encoder, self._tokens, documents, self.position, self.precision)
         targets = torch.from_numpy(self._codes[documents]).to(device)

@@ -11,7 +11,7 @@ from encore.encoders.training.settings import TrainingSettings
 
 
 def build_optimizer(model: nn.Module, heads: Iterable[nn.Module], settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW over encoder and heads: two groups, whose rates `set_rates` sets before every step."""
+    """AdamW with two groups, encoder and heads. `set_rates` sets their learning rates before every step."""
     return torch.optim.AdamW(
         [
             {"params": list(model.parameters()), "factor": 1.0},
@@ -32,7 +32,7 @@ def set_rates(optimizer: torch.optim.Optimizer, settings: TrainingSettings, step
 
 
 def rate_share(settings: TrainingSettings, step: int) -> float:
-    """The learning rate of a step, counted from 0, in its peak: a linear rise, then a linear fall to zero."""
+    """Learning rate of a step, counted from 0, as a share of its peak: a linear rise, then a linear fall to zero."""
     rising = max(1, round(settings.warmup * settings.steps))
     if step < rising:
         return (step + 1) / rising

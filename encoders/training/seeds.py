@@ -1,4 +1,4 @@
-"""Seeds that follow from what they are for: nothing random depends on what was drawn before."""
+"""Seeds that are derived from their purpose, so that no random number depends on what was drawn before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def derived_seed(*parts: object) -> int:
 
 @contextmanager
 def seeded(device: torch.device, *parts: object) -> Iterator[None]:
-    """Seed torch's global generators, those of the CPU and of ``device``, inside; put their states back after."""
+    """Seed torch's global generators of the CPU and of ``device`` inside the context. Restore their states after it."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(derived_seed(*parts))

@@ -16,10 +16,10 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def settle_position(position: str | None, encoder: EncoderSpec) -> str:
-    """What of this encoder's last layer goes to heads: what is asked for, else ``cls`` where it sums up a text.
+    """How heads pool the last layer: as asked for, else ``cls`` if the first token sums up a text, else ``mean``.
 
     Raises:
-        UsageError: ``cls`` is asked for, and sums nothing up.
+        UsageError: ``cls`` is asked for, but the first token does not sum up a text.
     """
     if position == "cls":
         require_summary(encoder, "pooling")
@@ -31,21 +31,21 @@ class TrainingSettings:
     """Hyper-parameters of one training of an encoder.
 
     The paper's learning rate of 1e-5 is for RoBERTa-large and far more steps. For minilm and 150 steps of 13 tasks 1e-4
-    learned faster than 5e-5: the mean loss of steps 37 to 54 was 0.86 and not 0.95.
+    learned faster than 5e-5: the mean loss of steps 37 to 54 was 0.86 instead of 0.95.
 
     Attributes:
         steps: updates of the weights.
         samples: documents that a step takes from every task.
         temperature: T of `task_weights`.
         learning_rate: peak of the schedule, for the encoder.
-        head_factor: learning rate of the heads, in that of the encoder: they start from random weights.
+        head_factor: learning rate of the heads, as a multiple of the encoder's: heads start from random weights.
         warmup: share of the steps over which the learning rate rises; then it falls to zero, both linearly.
         weight_decay, beta1, beta2, epsilon: of AdamW.
         position: what of the last layer goes to the heads: ``cls``, the first position, or ``mean``, all of them. None
             takes ``cls`` where the encoder's first token sums up a text, else ``mean``.
         max_length: tokens of a document, special tokens included; None takes the encoder's default.
-        batch_tokens: padded tokens of one forward and backward pass; a step has as many as it takes, and its gradient
-            does not depend on it beyond rounding and dropout. None takes the default of the device.
+        batch_tokens: padded tokens of one forward and backward pass. A step has as many passes as it needs. Its
+            gradient depends on this number only by rounding and dropout. None takes the default of the device.
         precision: ``float32``, ``bfloat16`` (autocast; the weights stay float32), or ``auto``: bfloat16 on CUDA.
         seed: of the order of documents and of the dropout.
 
@@ -86,13 +86,13 @@ class TrainingSettings:
             raise UsageError(f"precision {self.precision!r}: expected {', '.join(PRECISIONS)}")
 
     def precision_on(self, device: torch.device) -> str:
-        """``float32`` or ``bfloat16``: what this device computes in."""
+        """``float32`` or ``bfloat16``: the type that this device computes in."""
         if self.precision != "auto":
             return self.precision
         return "bfloat16" if device.type == "cuda" else "float32"
 
     def for_encoder(self, encoder: EncoderSpec) -> Self:
-        """The same with what suits this encoder where nothing was asked for; raises as `settle_position`."""
+        """These settings with the position that suits this encoder filled in; raises what `settle_position` raises."""
         return replace(self, position=settle_position(self.position, encoder))
 
     def to_dict(self) -> dict[str, Any]:

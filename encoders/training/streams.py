@@ -11,23 +11,23 @@ from encore.encoders.training.seeds import derived_seed
 class TaskStream:
     """The endless stream of a task's documents: pass after pass over all of them, each in a new order.
 
-    Every document comes once a pass. The order of a pass depends on the seed, the task's name and the number of the
-    pass alone, so that a training resumes from the number of its step, and so that a task's documents come in the same
-    order whatever other tasks there are.
+    Every document comes once a pass. The order of a pass depends only on the seed, the task's name and the number of
+    the pass. So a training can resume from the number of its step, and the order of a task's documents does not depend
+    on the other tasks.
 
     Args:
-        seed: of the training.
-        task: its name.
-        size: documents it has, at least 1.
+        seed: seed of the training.
+        task: name of the task.
+        size: number of the task's documents, at least 1.
     """
 
     def __init__(self, seed: int, task: str, size: int) -> None:
         self._seed, self._task, self._size = seed, task, size
-        # The order of one pass is kept: most steps lie within the pass of the step before.
+        # Keep the order of one pass: most steps lie in the same pass as the step before.
         self._pass, self._order = -1, np.zeros(0, np.int64)
 
     def take(self, start: int, count: int) -> Index:
-        """(count,) int64: positions of the documents number ``start`` to ``start + count`` of the stream."""
+        """(count,) int64: positions of ``count`` documents of the stream, from number ``start`` on."""
         numbers = np.arange(start, start + count)
         parts = [
             self._order_of(number)[numbers[numbers // self._size == number] % self._size]

@@ -1,4 +1,4 @@
-"""A loaded encoder: the frozen Transformer, its tokenizer, and what has to be known to use them."""
+"""A loaded encoder: the frozen Transformer, its tokenizer, and what is needed to use them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Memo:
         self._lock = Lock()
 
     def ask(self, question: Hashable, find: Callable[[], bool]) -> bool:
-        """The answer, found by ``find`` if nobody asked before; what ``find`` raises is not kept."""
+        """The answer to a question. The first call finds it by ``find``; an exception of ``find`` is not kept."""
         with self._lock:
             if question not in self._answers:
                 self._answers[question] = find()
@@ -40,15 +40,15 @@ class Encoder:
         tokenizer: fast tokenizer, without truncation and padding.
         device: where the model is.
         default_max_length: tokens of a document unless a spec says otherwise, special tokens included.
-        default_truncation_side: ``right`` or ``left``: what is cut unless a spec says otherwise.
+        default_truncation_side: ``right`` or ``left``: which end of a text is cut unless a spec says otherwise.
         position_limit: most tokens that the model has positions for and attends to; None where it has no such limit.
         pad_id: token id that fills batches.
         vocabulary: rows of the embedding table; a token id at or above it cannot be encoded.
         token_types: whether the model tells the two texts of a pair apart by token types.
-        padding: how far batches are padded beyond their longest document, or that they have equal lengths alone.
-        boundaries: numbers of tokens, rising, at which its settings say that it computes in another way.
-        memo: what was found out about it since.
-        taps: hear the layers while the model runs; None where all that are wanted are asked for in the end.
+        padding: how far batches are padded beyond their longest document, or that all their documents have one length.
+        boundaries: numbers of tokens, rising, at which the settings say that the encoder computes in another way.
+        memo: answers that were found about the encoder after loading.
+        taps: give the output of layers while the model runs; None where layers are read only after the run.
     """
 
     spec: EncoderSpec
@@ -67,10 +67,10 @@ class Encoder:
     taps: LayerTaps | None = field(default=None, repr=False)
 
     def text_spec(self, max_length: int | None = None, truncation_side: str | None = None) -> TextSpec:
-        """How this encoder takes text, special tokens stored: as its makers set it, where nothing else is asked for.
+        """How this encoder takes text; special tokens are stored. None takes the encoder's default.
 
         Raises:
-            UsageError: there is no such side, or not one token in that length.
+            UsageError: there is no such side, or the length has no room for a single token.
         """
         return TextSpec(
             self.default_max_length if max_length is None else max_length,

@@ -1,7 +1,7 @@
-"""The affine maps of a frozen encoder on a CPU: oneDNN's, with the weights laid out for it once.
+"""The affine maps of a frozen encoder on a CPU, by oneDNN with weights in a layout of its own.
 
-torch's own float32 product is MKL's, which keeps to half the vector width on processors that are not Intel's; there
-minilm's forward pass takes half the time through oneDNN. The two round differently, by some 1e-6 of a feature.
+torch's float32 product is MKL's, which uses only half the vector width on processors that are not Intel's. There
+minilm's forward pass takes half the time with oneDNN. The two round differently, by some 1e-6 of a feature.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from transformers.activations import GELUActivation
 from encore.featurestore.errors import UsageError
 
 ROWS = 2048
-"""Rows of a product that the layout of the weights is chosen for, as many as a batch on a CPU has; any number works."""
+"""Number of rows for which oneDNN chooses the layout of the weights: that of a batch on a CPU. Any number works."""
 
 MULTIPLE = 64
-"""For each number of rows oneDNN generates code anew, 0.3 to 1.7 MB a map, which it keeps as long as the process lives.
-Of batches of up to 2,048 rows, in multiples of 64, there are 32."""
+"""The number of rows of a batch is a multiple of this. For each number of rows oneDNN generates code, 0.3 to 1.7 MB a
+map, and keeps it as long as the process lives. With multiples of 64 up to 2,048 there are only 32 numbers."""
 
 PROCESSORS = ("x86_64", "AMD64")
-"""Where it was measured."""
+"""Processors on which oneDNN's products were measured."""
 
 
 class OneDnnLinear(Module):
     """x ↦ act(x Wᵀ + b) for inference: (..., inputs) to (..., outputs).
 
     Attributes:
-        weight: of the map that was given, in a layout of oneDNN's own; its shape and dtype can be asked, no more.
-        bias: of that map; None where it has none.
-        activation: ``none``, or ``gelu``: the exact one, taken while the result is in the cache.
+        weight: weight of the original map, in oneDNN's layout. Only its shape and dtype can be read.
+        bias: bias of the original map; None where it has none.
+        activation: ``none``, or ``gelu``: the exact GELU, computed while the result is in the cache.
     """
 
     def __init__(self, linear: Linear, *, gelu: bool = False) -> None:
@@ -46,7 +46,7 @@ class OneDnnLinear(Module):
         """Apply the map.
 
         Raises:
-            RuntimeError: it is to be trained, which would learn nothing without a word.
+            RuntimeError: it is used in training, where it would silently learn nothing.
         """
         if self.weight.requires_grad and torch.is_grad_enabled():
             raise RuntimeError("this encoder was loaded for inference alone; load it with trainable=True")
@@ -57,14 +57,14 @@ class OneDnnLinear(Module):
 
 
 def has_onednn() -> bool:
-    """Whether this torch has oneDNN's products, on a processor where they were measured."""
+    """Whether this torch has oneDNN's products, and this is a processor on which they were measured."""
     available = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
     named = all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_reorder_linear_weight"))
     return available and named and platform.machine() in PROCESSORS
 
 
 def computes_in(dtype: torch.dtype) -> bool:
-    """Whether oneDNN's products take this type on this processor: half precision needs instructions that few have."""
+    """Whether oneDNN multiplies this type here: few processors have the instructions for half precision."""
     supported = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkldnn_fp16_supported"}
     if dtype not in supported:
         return dtype == torch.float32
@@ -73,15 +73,15 @@ def computes_in(dtype: torch.dtype) -> bool:
 
 
 def use_onednn(model: Module, probe: Callable[[], object]) -> bool:
-    """Let oneDNN compute the affine maps of a frozen model, in place; it can then neither be trained nor saved.
+    """Let oneDNN compute the affine maps of a frozen model, in place. Then it can be neither trained nor saved.
 
-    Only `Linear` itself is replaced, not what is derived from it, and not a map whose weights another module holds too,
-    or whose type oneDNN does not take here.
+    This replaces only `Linear` itself and no subclass. It leaves a map whose weights another module shares, or whose
+    type oneDNN does not take here.
 
     Args:
-        model: in evaluation mode, on the CPU.
-        probe: runs the model once, and raises UsageError where it cannot be run: a model that uses the weights of its
-            maps in another way than by calling the maps. It is then left as it was.
+        model: the model, in evaluation mode, on the CPU.
+        probe: runs the model once, and raises UsageError where that fails: some models use the weights of their maps
+            without calling the maps. Such a model is left as it was.
 
     Returns:
         Whether the model was changed.
@@ -108,7 +108,7 @@ def use_onednn(model: Module, probe: Callable[[], object]) -> bool:
 
 
 def _ends_in_gelu(module: Module, name: str) -> bool:
-    """Whether a map is the one before the GELU of a feed-forward block as BERT and its kin lay it out."""
+    """Whether a map is followed by the GELU of a feed-forward block, in the layout of BERT and similar models."""
     children = dict(module.named_children())
     if name != "dense" or children.keys() != {"dense", "intermediate_act_fn"}:
         return False

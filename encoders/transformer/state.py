@@ -1,4 +1,4 @@
-"""What a forward pass leaves behind in a model: seen, and taken back, so that a look at a model does not change it."""
+"""Finding and undoing the changes that a forward pass makes in a model, so that a test run does not change it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ModelState = Mapping[str, Any]
 """Name → value of each attribute of a simple type and of each buffer."""
 
 HOOKS = "hook"
-"""In the names of hooks, and of flags that say they are there: transformers adds its own in a model's first run, once,
-and hears hidden states by them."""
+"""Part of the names of hooks and of their flags. transformers adds hooks of its own, once, in a model's first run, to
+collect hidden states. They are not taken back."""
 
 SIMPLE = (bool, int, float, str, type(None))
 
 
 @contextmanager
 def restored_after(model: Module) -> Iterator[None]:
-    """Take back at the end whatever runs of the model inside did to it: attributes, submodules, buffers, settings.
+    """At the end of the context, undo all changes of the model: attributes, submodules, buffers, settings.
 
-    BigBird replaces its attention for good when it meets a short text; others cache what they computed.
+    For example, BigBird permanently replaces its attention at the first short text. Other models cache results.
     """
     holders = list(_holders(model))
     attributes = [(holder, _copy(vars(holder))) for holder in holders]
@@ -50,7 +50,7 @@ def state_of(model: Module) -> ModelState:
 
 
 def changes(before: ModelState, after: ModelState) -> list[str]:
-    """Names of what both have and is not the same in both."""
+    """Names that both states have with different values."""
     return [name for name, value in before.items() if name in after and not _same(value, after[name])]
 
 
@@ -72,7 +72,7 @@ def _holders(model: Module) -> Iterator[Any]:
 
 
 def _copy(attributes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Each value, and a copy of it where it is a dict, as tables of submodules, buffers and parameters are."""
+    """All values, with copies of dicts: the tables of submodules, buffers and parameters are dicts."""
     return {
         name: (value, dict(value) if isinstance(value, dict) else None)
         for name, value in attributes.items()
@@ -85,7 +85,7 @@ def _put_back(attributes: dict[str, Any], before: dict[str, tuple[Any, Any]]) ->
         del attributes[name]
     for name, (value, content) in before.items():
         attributes[name] = value
-        # Compared by identity: to compare tensors would compute.
+        # Compare by identity: comparing tensors would compute.
         if content is not None and [*map(id, value.values())] != [*map(id, content.values())]:
             value.clear()
             value.update(content)

@@ -1,4 +1,4 @@
-"""Hooks at the layers of an encoder, so that a layer's output can be used up while the encoder runs on."""
+"""Hooks at the layers of an encoder, so that each layer's output can be used while the encoder runs on."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class LayerTaps:
 
     @classmethod
     def find(cls, model: Module, run: Callable[[], Output]) -> Self:
-        """Taps at those modules whose output is a hidden state, seen by running the encoder once.
+        """Find the modules whose output is a hidden state, by running the encoder once.
 
-        A layer may have none: where layers share one module, or the state is made outside of modules. The last layer's
-        is what the encoder returns anyway.
+        Some layers have no such module: layers may share one module, or code outside of modules makes the state. The
+        last layer needs none, since the encoder returns its state.
 
         Args:
             model: the encoder.
@@ -69,7 +69,7 @@ class LayerTaps:
 
     @contextmanager
     def heard_by(self, listener: Listener) -> Iterator[None]:
-        """Tell ``listener`` of the layers of every run that this thread makes inside."""
+        """Call ``listener`` with the layers of every run of this thread inside the context."""
         token = self._listener.set(listener)
         try:
             yield

@@ -1,4 +1,4 @@
-"""What experiments stand on: tasks and their data, results that are computed once, intervals, feature settings."""
+"""The shared base of experiments: tasks and their data, results that are computed once, intervals, feature settings."""
 
 from encore.experiments.bench.cells import CellStore
 from encore.experiments.bench.intervals import Estimate, half_width, sampling_half_width

@@ -1,4 +1,4 @@
-"""Finished cells of an experiment, one small file each: what is there is never measured again."""
+"""Finished cells of an experiment, one small file each. A finished cell is never measured again."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SETTINGS_FILE = "settings.json"
 class CellStore:
     """Results by key, in a folder that belongs to one experiment with one set of settings.
 
-    A cell is there whole or not at all. Several processes may share a folder: the same cell measured twice is the same
+    A cell is written whole or not at all. Several processes may share a folder: measuring a cell twice gives the same
     cell.
 
     Args:
-        folder: made where it is not there yet.
+        folder: the folder; it is made if it does not exist.
         settings: everything that all cells have in common; JSON.
 
     Raises:
@@ -49,7 +49,7 @@ class CellStore:
             )
 
     def get(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What was found for this key; None where it has not been measured."""
+        """The result for this key; None where it has not been measured."""
         path = self._path(key)
         return _read(path)["result"] if path.exists() else None
 
@@ -58,7 +58,7 @@ class CellStore:
         _write(self._path(key), {"key": dict(key), "result": dict(result)})
 
     def rows(self) -> list[dict[str, Any]]:
-        """Key and result of every cell in one mapping each, in the order of the keys."""
+        """One mapping for each cell, with its key and its result, in the order of the keys."""
         paths = (path for path in self.folder.glob("*.json") if path.name != SETTINGS_FILE)
         cells = sorted((_read(path) for path in paths), key=lambda cell: _canonical(cell["key"]))
         return [{**cell["key"], **cell["result"]} for cell in cells]

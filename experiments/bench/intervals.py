@@ -18,16 +18,16 @@ T_95 = (
     *(2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860),
     *(2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423),
 )
-"""97.5 % quantiles of Student's t with 1, 2, … degrees of freedom; beyond 30 the normal's is within 4 %."""
+"""97.5 % quantiles of Student's t with 1, 2, … degrees of freedom. Beyond 30 the normal quantile is within 4 %."""
 
 
 def t_quantile(freedom: float) -> float:
-    """97.5 % quantile of Student's t; degrees of freedom are rounded down."""
+    """97.5 % quantile of Student's t. Degrees of freedom are rounded down."""
     return T_95[max(1, int(freedom)) - 1] if freedom < len(T_95) + 1 else Z_95
 
 
 def half_width(values: Array) -> float | None:
-    """Half the 95 % interval of a mean by Student's t; ``values`` (n,). None for a single value, which has none."""
+    """Half the 95 % interval of the mean of ``values`` (n,), by Student's t. None for a single value."""
     count = len(values)
     if count < 2:
         return None
@@ -35,7 +35,7 @@ def half_width(values: Array) -> float | None:
 
 
 def sampling_half_width(accuracies: Array, documents: npt.NDArray[np.int64]) -> float:
-    """Half the 95 % interval of a mean accuracy over tasks, for the dev documents being a sample.
+    """Half the 95 % interval of a mean accuracy over tasks, where only the dev documents are a sample.
 
     Args:
         accuracies: (tasks,) shares.
@@ -50,9 +50,9 @@ class Estimate:
     """A mean with its sampling variance.
 
     Attributes:
-        mean: of what was measured.
-        variance: of the mean.
-        freedom: degrees of freedom that the variance was estimated with (Welch–Satterthwaite where it is a sum).
+        mean: the mean.
+        variance: variance of the mean.
+        freedom: degrees of freedom of the variance's estimate (by Welch–Satterthwaite where the variance is a sum).
     """
 
     mean: float
@@ -61,11 +61,11 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Array) -> Estimate:
-        """The mean over seeds and documents, both taken for samples of many.
+        """The mean over seeds and documents, where both are samples.
 
-        The variance is that of the documents' means over seeds, by the number of documents, plus that of the seeds'
-        means over documents, by the number of seeds. What varies with both is counted twice, so the interval errs on
-        the wide side. A single seed says nothing of the others: then the documents are the only source.
+        The variance has two parts: the variance of the documents' means over seeds, divided by the number of documents,
+        and the variance of the seeds' means over documents, divided by the number of seeds. Variation with both counts
+        twice, so that the interval is rather too wide. With a single seed only the first part is known.
 
         Args:
             values: (seeds, documents), at least two documents.
@@ -78,10 +78,10 @@ class Estimate:
 
     @classmethod
     def of_accuracy(cls, right: npt.NDArray[np.bool_]) -> Estimate:
-        """The mean accuracy; ``right`` (seeds, documents) says which documents were predicted right.
+        """The mean accuracy. ``right`` (seeds, documents) is bool: whether a document was predicted right.
 
-        Where every document is right, or none, documents do not vary, and Wilson's interval stands in: the width given
-        here reaches from the mean to its other end.
+        Where all documents are right, or none, they do not vary. Then the half width comes from Wilson's interval: it
+        is the distance from the mean to the interval's other end.
         """
         found = cls.of(right.astype(np.float64))
         if found.variance > 0:
@@ -92,7 +92,7 @@ class Estimate:
 
     @classmethod
     def average(cls, estimates: Sequence[Estimate]) -> Estimate:
-        """The mean of independent estimates: of the tasks at hand, which are not taken for a sample."""
+        """The mean of independent estimates, for example over tasks. The tasks themselves are not a sample."""
         count = len(estimates)
         parts = [(each.variance / count**2, each.freedom) for each in estimates]
         return cls(sum(each.mean for each in estimates) / count, *_summed(parts))

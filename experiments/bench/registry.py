@@ -28,10 +28,10 @@ class Task:
 
     Attributes:
         name: letters, digits, ``.``, ``_`` and ``-``; it becomes part of file names.
-        group: its kind: SA, NLI, PP, DOC and LA in the paper, or whatever a registry calls its own.
+        group: its kind: SA, NLI, PP, DOC and LA in the paper; a registry may have other groups.
         train: Parquet, JSON Lines or CSV file of documents to learn from.
         dev: file of documents to measure on.
-        title: short name for the head of a table.
+        title: short name for the header of a table.
         id_column, text_column, label_column: names of columns.
         pair_column: name of the column of second texts; None for single texts.
     """
@@ -70,12 +70,12 @@ class TaskRegistry:
         return tuple(task.name for task in self.tasks)
 
     def only(self, names: Sequence[str]) -> TaskRegistry:
-        """These tasks alone, in the registry's order; no names mean all. Raises UsageError for a name unknown."""
+        """A registry of only these tasks, in the same order; no names mean all. Raise UsageError if one is unknown."""
         names = self._known(names)
         return replace(self, tasks=tuple(task for task in self.tasks if task.name in names)) if names else self
 
     def without(self, names: Sequence[str]) -> TaskRegistry:
-        """All other tasks. Raises UsageError for a name unknown, or where none is left."""
+        """A registry of all other tasks. Raise UsageError for an unknown name, or where no task is left."""
         names = self._known(names)
         left = tuple(task for task in self.tasks if task.name not in names)
         if not left:
@@ -83,7 +83,7 @@ class TaskRegistry:
         return replace(self, tasks=left)
 
     def of_groups(self, groups: Sequence[str]) -> TaskRegistry:
-        """The tasks of these groups; no groups mean all. Raises UsageError for a group unknown."""
+        """A registry of the tasks of these groups. No groups mean all. Raise UsageError for an unknown group."""
         groups = several(groups, "groups")
         unknown = [group for group in groups if group not in self.groups]
         if unknown:
@@ -103,11 +103,11 @@ def load_tasks(source: str, data: str | None = None) -> TaskRegistry:
 
     Args:
         source: path or URL of a TOML file, or ``paper`` for the paper's 14 tasks.
-        data: folder that relative paths start from; None takes the TOML file's own folder, and for ``paper`` what the
-            environment variable ``ENCORE_DATA`` names.
+        data: folder that relative paths start from. None takes the TOML file's own folder, and for ``paper`` the folder
+            in the environment variable ``ENCORE_DATA``.
 
     Raises:
-        UsageError: no such file, or a registry that does not say what it must.
+        UsageError: no such file, or the registry lacks a required field.
     """
     address = Address.parse(source)
     path = address.local

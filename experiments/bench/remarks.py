@@ -1,8 +1,8 @@
-"""What a long experiment says while it runs."""
+"""Messages of a long experiment while it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Say = Callable[[str], None]
-"""Told what is about to be done, and what has been found."""
+"""Called with a message about the next step or about a result."""

@@ -1,4 +1,4 @@
-"""Which features a head reads and how it pools them: the rows of the paper's tables."""
+"""Settings: which features a head reads and how it pools them. Each is a row of the paper's tables."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class FeatureSetting:
     """One way to store features and to read them.
 
     Attributes:
-        name: in results.
-        title: as the paper's tables print it.
-        layers: layer pooling done before storage.
+        name: name in results.
+        title: name in the paper's tables.
+        layers: layer pooling before storage.
         positions: ``tokens``, ``cls`` or ``mean``: what is stored.
         pooling: position pooling of the head; None takes the one that `encore train` recommends.
         quantizer: request of the quantizer.
-        layer_mix: how a head weighs the layers of ``stack:m``; None where they are pooled already.
+        layer_mix: how a head weights the layers of ``stack:m``; None where the stored layers are pooled.
         queries: learned queries of attention pooling; the paper's head has one.
     """
 
@@ -52,11 +52,11 @@ def pooling_settings(mean_layers: int, num_layers: int, *, cls: bool = True) -> 
 
     Args:
         mean_layers: m of LAYER-AVG.
-        num_layers: layers of the encoder: LEARNED-COMB weighs them all.
-        cls: whether the first position sums a text up; LAST-LAYER / CLS is left out where it does not.
+        num_layers: layers of the encoder: LEARNED-COMB weights all of them.
+        cls: whether the first position sums up a text. If not, LAST-LAYER / CLS is left out.
 
     Raises:
-        UsageError: an m that the encoder does not have.
+        UsageError: the encoder has fewer than m layers.
     """
     if not 1 <= mean_layers <= num_layers:
         raise UsageError(f"mean of {mean_layers} layers: the encoder has {num_layers}; ask for 1 to {num_layers}")
@@ -78,9 +78,9 @@ def layer_average(mean_layers: int) -> FeatureSetting:
 
 
 def recommended(setting: FeatureSetting) -> FeatureSetting:
-    """The same features read by the head that `encore train` makes unless told otherwise.
+    """The same features, read by the default head of `encore train`.
 
-    It is attention over each text where all documents are pairs, and the paper's attention elsewhere.
+    That head attends to each text separately if all documents are pairs. Otherwise it is the paper's attention.
 
     Args:
         setting: attention over tokens.
@@ -104,7 +104,7 @@ def quantized(setting: FeatureSetting, quantizer: str, queries: int = 1) -> Feat
 
 
 def quantized_before(setting: FeatureSetting, quantizer: str, queries: int = 1) -> FeatureSetting:
-    """Each layer quantized and then averaged: better at 1 bit in the paper, at m times the storage (section 6.3).
+    """Each layer quantized, then averaged. In the paper this is better at 1 bit, at m times the storage (section 6.3).
 
     Args:
         setting: features averaged over m layers.
@@ -112,7 +112,7 @@ def quantized_before(setting: FeatureSetting, quantizer: str, queries: int = 1) 
         queries: learned queries of the head.
 
     Raises:
-        UsageError: features that are no average.
+        UsageError: the setting's features are not an average of layers.
     """
     pooling = LayerPooling.parse(setting.layers)
     if pooling.kind != "mean":
@@ -128,7 +128,7 @@ def quantized_before(setting: FeatureSetting, quantizer: str, queries: int = 1) 
 
 
 def richest(settings: tuple[FeatureSetting, ...], num_layers: int) -> tuple[str, str]:
-    """Layers and positions of the smallest float16 store that all these settings can be derived from."""
+    """Layers and positions of the smallest float16 store from which all these settings can be derived."""
     layers = tuple(dict.fromkeys(setting.layers for setting in settings))
     positions = tuple(dict.fromkeys(setting.positions for setting in settings))
     lowest = min(LayerPooling.parse(text).layer_numbers(num_layers).start for text in layers)

@@ -1,4 +1,4 @@
-"""One task on one rich store: each setting's features are derived from it in memory, and heads trained on them."""
+"""One task on one rich store. The features of each setting are derived in memory, and heads are trained on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from encore.heads import Labels, TrainedHead, TrainSettings, train_head
 from encore.heads.training import Examples
 
 PART_BYTES = 16 << 20
-"""Packed bytes that are derived at a time: as floats they may take sixteen times as many."""
+"""Packed bytes that are derived at a time. Decoded to floats they may be sixteen times as many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class TaskExamples:
     """A task's documents as a store of one spec would hold them.
 
     Attributes:
-        train, dev: documents to train on, and to measure on.
+        train, dev: documents to train on and to measure on.
         classes: names of the classes.
     """
 
@@ -53,7 +53,7 @@ class TaskBench:
         self._classes = classes
 
     def derive(self, spec: FeatureSpec) -> TaskExamples:
-        """The documents under a calibrated spec that the rich one holds."""
+        """Derive the task's documents for a calibrated spec from the rich features."""
         train, dev = (
             Examples(derived(block, self._spec, spec), codes, spec, len(self._classes)) for block, codes in self._parts
         )
@@ -61,12 +61,12 @@ class TaskBench:
 
 
 def calibrated(source: Store, derivation: Derivation) -> Quantizer:
-    """The quantizer that `encore derive` would make, from the sample that it would take."""
+    """The calibrated quantizer that `encore derive` would make, from the same sample."""
     return calibrate(derivation.target.quantizer, partial(sample_activations, source, derivation))
 
 
 def derived(block: FeatureBlock, source: FeatureSpec, target: FeatureSpec) -> FeatureBlock:
-    """A block of one spec as a block of another, some `PART_BYTES` at a time."""
+    """Derive a block of another spec from a block of one spec, some `PART_BYTES` at a time."""
     if source == target:
         return block
     derivation = Derivation(source, target)

@@ -1,4 +1,4 @@
-"""The documents and labels of one task, read, checked and cut to size before any long work starts."""
+"""The documents and labels of one task. They are read, checked and cut to size before any long work starts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TaskPart:
     """Training or dev documents of a task.
 
     Attributes:
-        table: strings ``doc_id`` (each once, prefixed with the part's name, so that the parts of a task never share
-            one), ``text``, ``text_pair`` (null for a single text) and ``label``, in the order of the ids' hashes.
+        table: strings ``doc_id``, ``text``, ``text_pair`` (null for a single text) and ``label``, in the order of the
+            ids' hashes. Each id occurs once. The part's name is its prefix, so that two parts never share an id.
         source: the file, for messages.
     """
 
@@ -93,7 +93,7 @@ class TaskData:
 
     @property
     def overlap(self) -> int:
-        """Dev documents whose text, or pair of texts, is among the training documents too."""
+        """Number of dev documents whose text, or pair of texts, is also a training document's."""
         train, dev = (
             text_digests(part.table["text"].combine_chunks(), part.table["text_pair"].combine_chunks())
             for part in (self.train, self.dev)
@@ -105,13 +105,13 @@ def read_task(task: Task, train_rows: int | None = None, dev_rows: int | None = 
     """Read a task's files.
 
     Args:
-        task: where they are.
-        train_rows: training documents at most: those with the smallest hashes of their ids; None takes all.
-        dev_rows: dev documents at most, chosen likewise.
+        task: names the files.
+        train_rows: most training documents: those with the smallest hashes of their ids; None takes all.
+        dev_rows: most dev documents, chosen in the same way.
 
     Raises:
-        UsageError: a file or a column is missing, or a number of rows below 1.
-        DataError: rows that cannot be used, one class only, or dev classes that training lacks.
+        UsageError: a file or a column is missing, or a number of rows is below 1.
+        DataError: a row cannot be used, there is only one class, or training lacks a dev class.
     """
     train = _read_part(task, "train", task.train, train_rows)
     dev = _read_part(task, "dev", task.dev, dev_rows)

@@ -1,4 +1,4 @@
-"""FLOPs of answering tasks about one text (paper, table 3 and figure 4); multiply and add are counted apart."""
+"""FLOPs of answering tasks about one text (paper, table 3 and figure 4). A multiply-add counts as two FLOPs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def paper_attention_flops(width: int, tokens: int) -> int:
 
 
 def folded_attention_flops(width: int, tokens: int, queries: int = 1) -> int:
-    """One task's attention as Encore computes it, in each learned query 2 · 2 · H · d · T + 4 d².
+    """One task's attention as Encore computes it: 2 · 2 · H · d · T + 4 d² for each learned query.
 
-    Scores and weighted sum over the tokens for H heads; value and output projection once, after the sum.
+    The first term is scores and weighted sums over the tokens for H heads. The second is value and output projection,
+    once after the sum.
 
     Args:
         width: d; H is d / 64.
@@ -31,7 +32,8 @@ def folded_attention_flops(width: int, tokens: int, queries: int = 1) -> int:
 def pair_attention_flops(width: int, tokens: int) -> int:
     """One task's attention over each text of a pair, 6 · H · d · T + 2 · 4 d².
 
-    Scores once over all tokens; a weighted sum over all of them for each text, where the other text's weigh nothing.
+    Scores are computed once over all tokens. Each text has a weighted sum over all tokens, in which tokens of the other
+    text have weight 0.
 
     Args:
         width: d; H is d / 64.
@@ -43,14 +45,14 @@ def pair_attention_flops(width: int, tokens: int) -> int:
 def classifier_flops(width: int, queries: int = 1) -> int:
     """The hidden map of one task's classifier, over the pooled vectors of all queries side by side: 2 · N · d².
 
-    The paper's figures leave it out, as they leave out the map to the classes.
+    The paper's figures leave it out. They also leave out the map to the classes.
     """
     return 2 * queries * width**2
 
 
 @dataclass(frozen=True)
 class CostLine:
-    """FLOPs of one text as a line over the number of tasks: a line of figure 4.
+    """FLOPs of one text as a linear function of the number of tasks: a line of figure 4.
 
     Attributes:
         key: short name for programs.
@@ -69,9 +71,9 @@ class CostLine:
         return self.intercept + tasks * self.slope
 
     def break_even(self, other: Self) -> float | None:
-        """Number of tasks from which on this line stays below ``other``, not a whole number; None where it never does.
+        """Number of tasks from which on this line stays below ``other``, as a fraction; None where it never does.
 
-        0 where it lies below from the first task on, or before it.
+        The result is 0 where the line is below from the first task on.
         """
         if self.slope == other.slope:
             return 0.0 if self.intercept < other.intercept else None
@@ -87,7 +89,7 @@ class Methods:
     Attributes:
         fine_tuned: an encoder of its own for each task.
         distilled: a smaller one for each task.
-        pooled: one frozen encoder; tasks pool by cls or mean, which costs nothing that is counted.
+        pooled: one frozen encoder; tasks pool by cls or mean. That pooling is not counted.
         attention: one frozen encoder; each task's attention as the paper counts it.
         folded: one frozen encoder; each task's attention as Encore computes it.
     """
@@ -123,11 +125,11 @@ class Methods:
 
 
 def round_up(tasks: float) -> str:
-    """A break-even to two digits, rounded up: at a little less it is not reached yet."""
-    # 7.1 is 7.1000000000000005 in binary: what lies below the ninth digit is not a task's hundredth.
+    """A break-even rounded up to two digits, since fewer tasks would not reach it."""
+    # 7.1 is 7.1000000000000005 in binary. Rounding to nine digits first keeps 7.1.
     return f"{math.ceil(round(tasks * 100, 9)) / 100:.2f}"
 
 
 def first_cheaper(tasks: float) -> int:
-    """The smallest whole number of tasks above a break-even; at the break-even itself both cost the same."""
+    """The smallest whole number of tasks above a break-even. At the break-even itself both ways cost the same."""
     return max(1, math.floor(tasks) + 1)

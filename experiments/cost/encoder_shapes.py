@@ -10,7 +10,7 @@ from typing import Any, Self
 from encore.featurestore.errors import UsageError
 
 FEED_FORWARD_WIDTHS = ("intermediate_size", "hidden_dim", "d_ff", "ffn_dim", "encoder_ffn_dim", "n_inner")
-"""What architectures call the inner width of the feed-forward part."""
+"""Names that architectures use for the inner width of the feed-forward part."""
 
 GATED = frozenset(
     {
@@ -27,18 +27,18 @@ GATED = frozenset(
         "phi3",
     }
 )
-"""Architectures whose feed-forward part has a third matrix, the gate, without a setting that says so."""
+"""Architectures whose feed-forward part has a third matrix (the gate) although no setting says so."""
 
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """What the counts need to know of an encoder.
+    """The sizes of an encoder that the counts need.
 
     Attributes:
         name: name for people.
         num_layers: Transformer layers L.
         hidden_size: width d of a token vector.
-        layer_weights: weights of one layer's matrices, each of which multiplies every token once; 12 d² in BERT.
+        layer_weights: weights in one layer's matrices; each token is multiplied once by each matrix; 12 d² in BERT.
         attention_width: width of the queries of one layer, all heads together; d in BERT.
     """
 
@@ -56,11 +56,11 @@ class EncoderShape:
 
     @property
     def size(self) -> int:
-        """Layers × width: how many FLOPs a token takes for each byte of its features, but for a factor."""
+        """Layers × width. It is proportional to the FLOPs of a token for each byte of its features."""
         return self.num_layers * self.hidden_size
 
     def pass_flops(self, tokens: int) -> int:
-        """FLOPs of one pass over a text, multiply and add counted apart (paper, table 3).
+        """FLOPs of one pass over a text (paper, table 3); a multiply-add counts as two.
 
         With inner width 4 d this is L · (24 d² + 4 T d) · T. Embeddings, norms, softmax and activations are not
         counted.
@@ -83,7 +83,7 @@ BUILT_IN: Mapping[str, EncoderShape] = MappingProxyType(
         )
     }
 )
-"""Known by name, with nothing installed and no network."""
+"""Encoders that are known by name, without an installed package or a network."""
 
 
 def encoder_shape(name: str) -> EncoderShape:
@@ -97,7 +97,7 @@ def encoder_shape(name: str) -> EncoderShape:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    # Importing transformers takes five seconds of a processor, and the encoders above need none of it.
+    # Import here: transformers takes five seconds of processor time, and built-in encoders do not need it.
     from encore.encoders.files import find_files  # noqa: PLC0415
     from encore.encoders.loading import load_config  # noqa: PLC0415
 
@@ -116,7 +116,7 @@ def _of_config(name: str, config: Any) -> EncoderShape:
         (width for field in FEED_FORWARD_WIDTHS if isinstance(width := getattr(config, field, None), int)), None
     )
     if inner is None and isinstance(d, int) and hasattr(config, "n_inner"):
-        # GPT-2 and its kin leave it out where it is the usual one.
+        # GPT-2 and similar models leave it out where it has the usual value.
         inner = 4 * d
     if not (isinstance(d, int) and isinstance(layers, int) and isinstance(heads, int) and inner):
         raise UsageError(

@@ -17,16 +17,16 @@ WIDTH, HEIGHT, SCALE = 560, 340, 2
 """Points, and pixels a point."""
 
 COLORS = ("#b22222", "#e08214", "#1b7837", "#2166ac", "#762a83")
-"""One for each line of `Methods.lines`; told apart also by people who see red and green alike, and by their dashes."""
+"""A colour for each line of `Methods.lines`. Red-green colour-blind people can tell them apart; dashes help, too."""
 
 ROOM = 1.75
-"""How far the picture goes beyond the last crossing, so that its label fits in."""
+"""How far the picture goes beyond the last crossing (a factor), so that the label fits in."""
 
 DASHES = ([1, 0], [6, 3], [2, 2], [1, 0], [6, 3])
 
 
 def check_figure(path: str | None) -> None:
-    """See that a picture can be drawn, before any work.
+    """Check that a picture can be drawn, before any work.
 
     Raises:
         UsageError: the drawing packages are missing, or the name does not end in .png.
@@ -45,10 +45,10 @@ def check_figure(path: str | None) -> None:
 
 
 def write_figure(path: str, methods: Methods, tasks: int, title: str) -> None:
-    """Draw the lines of figure 4 from 0 to ``tasks`` tasks, or further, to where the frozen ones cross the distilled.
+    """Draw the lines of figure 4 from 0 to ``tasks`` tasks, or on to where each frozen line crosses the distilled one.
 
-    These crossings are marked. The line of the encoder fine-tuned per task leaves the picture at the top where it
-    would flatten the others.
+    Marks show these crossings. The line of the encoder fine-tuned per task may leave the picture at the top, so that it
+    does not flatten the others.
     """
     with new_file(path) as file:
         _chart(methods, tasks, title).save(file, format="png", scale_factor=SCALE)
@@ -91,7 +91,7 @@ def _chart(methods: Methods, tasks: int, title: str) -> alt.LayerChart | alt.Fac
         position = {"x": "tasks:Q", "y": "gflops:Q"}
         layers += [
             alt.Chart({"values": places}).mark_point(filled=True, size=70, color="black", opacity=1).encode(**position),
-            # Below the frozen lines and to the right of the crossing there is never another line.
+            # There is never another line below the frozen lines and to the right of the crossing.
             alt.Chart({"values": [places[0] | label]})
             .mark_text(fontSize=11, dy=16, dx=4, align="left")
             .encode(text="text:N", **position),

@@ -1,4 +1,4 @@
-"""What a corpus costs to encode once, keep and score, beside an encoder run for each task."""
+"""The price of encoding a corpus once, keeping and scoring it, compared with running an encoder for each task."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ ASSUMED: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices and speeds; the defaults are US dollars (`ASSUMED`), one's own may be any currency.
+    """Prices and speeds. The defaults are US dollars (`ASSUMED`); other prices may be in any currency.
 
     Attributes:
         gb_month: price of keeping 10⁹ bytes for a month.
         device_hour: price of a device for an hour.
-        device_tflops: the device's peak, 10¹² FLOPs a second, multiply and add counted apart.
+        device_tflops: the device's peak, 10¹² FLOPs a second; a multiply-add counts as two.
         utilization: share of the peak that is reached, above 0 and at most 1.
         months: how long features are kept.
 
     Raises:
-        UsageError: a price or a time below 0, a device that computes nothing, or a number that is none.
+        UsageError: a price or a time is below 0, a number is not finite, or the device computes nothing.
     """
 
     gb_month: float = 0.0214
@@ -79,15 +79,15 @@ class Prices:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is encoded and asked.
+    """The size of a corpus, and the number of tasks.
 
     Attributes:
-        documents: how many.
-        tokens: of a document, special tokens included.
-        tasks: asked of every document.
+        documents: number of documents.
+        tokens: tokens of a document, special tokens included.
+        tasks: tasks for every document.
 
     Raises:
-        UsageError: any of them is below 1.
+        UsageError: one of these numbers is below 1.
     """
 
     documents: int
@@ -105,9 +105,9 @@ class Work:
     """FLOPs over the whole corpus, as device time and money.
 
     Attributes:
-        flops: multiply and add counted apart.
+        flops: FLOPs; a multiply-add counts as two.
         hours: device-hours.
-        cost: their price.
+        cost: price of the device-hours.
     """
 
     flops: int
@@ -120,16 +120,16 @@ class StoredOnce:
     """Encode once, keep the features of one quantizer, score every task from them.
 
     Attributes:
-        document_bytes: of one document.
-        corpus_bytes: of all.
-        storage_cost: for all months.
-        total_cost: encoding, storage and heads.
-        break_even: tasks from which on it is cheaper than fine-tuning the encoder for each, not a whole number; None
-            where it never is.
-        break_even_distilled: the same beside the distilled encoder.
-        keeping_per_encoding: storage as a multiple of encoding once; None where encoding costs nothing.
-        size_that_pays: layers × width from which on keeping pays, for the corpus's tasks and an encoder of this one's
-            proportions, heads left aside; None for one task, for which nothing is worth keeping.
+        document_bytes: bytes of one document.
+        corpus_bytes: bytes of all documents.
+        storage_cost: price of keeping them for all months.
+        total_cost: price of encoding, storage and heads.
+        break_even: number of tasks, as a fraction, from which on this is cheaper than an encoder fine-tuned for each
+            task; None where it never is.
+        break_even_distilled: the same, compared with the distilled encoder.
+        keeping_per_encoding: price of storage as a multiple of the price of encoding once; None where encoding is free.
+        size_that_pays: layers × width from which on storing is cheaper than encoding again for each task, for an
+            encoder with the same proportions, without the cost of heads; None for one task, where storing never pays.
     """
 
     document_bytes: int
@@ -172,15 +172,15 @@ def compare_money(
 ) -> MoneyComparison:
     """Price both ways for a corpus.
 
-    Heads are priced on the same device: folded attention where every token is stored, and the hidden map of the
-    classifier. Reading, decoding and tokenizing are not counted, nor is training.
+    Heads run on the same device. They cost folded attention, where every token is stored, and the hidden map of the
+    classifier. Reading, decoding, tokenizing and training are not counted.
 
     Args:
         shape: the encoder.
-        methods: of `shape`, at ``corpus.tokens``.
+        methods: the methods for `shape`, at ``corpus.tokens``.
         corpus: documents, tokens, tasks.
-        prices: of bytes and device time.
-        layers: what is stored of the layers.
+        prices: prices of bytes and device time.
+        layers: layer pooling of the stored features.
         positions: ``tokens``, ``cls`` or ``mean``.
         queries: learned queries of a task's attention.
     """
@@ -216,5 +216,5 @@ def compare_money(
 
 
 def _tasks_to_earn(spent_once: float, saved_a_task: float) -> float | None:
-    """Tasks after which what is spent once is earned back; None where a task saves nothing."""
+    """Number of tasks that earn back a cost spent once; None where a task saves nothing."""
     return spent_once / saved_a_task if saved_a_task > 0 else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 ENCODER, DISTILLED, TASKS, TOKENS = "roberta-large", "distilroberta", 14, 50
-"""What its tables are about."""
+"""The encoders, number of tasks and tokens of the paper's tables."""
 
 TABLE_2: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
     {
@@ -24,11 +24,11 @@ class PrintedFlops:
     """One entry of table 3's column of G FLOPs.
 
     Attributes:
-        section: of the table, ``a`` to ``e``.
-        row: the table's words.
-        method: key of the `CostLine` that it is about.
-        printed: G FLOPs for 14 tasks.
-        misprint: whether the same head is printed with another figure everywhere else.
+        section: section of the table, ``a`` to ``e``.
+        row: the row's name in the table.
+        method: key of the `CostLine` of this entry.
+        printed: printed G FLOPs for 14 tasks.
+        misprint: whether the paper prints another figure for the same head everywhere else.
     """
 
     section: str
@@ -61,5 +61,5 @@ TABLE_3 = (
 
 
 def printed_flops(method: str) -> int | None:
-    """What table 3 prints for a method, misprint left aside; None for one that it does not have."""
+    """The figure that table 3 prints for a method, without misprints; None where the table lacks the method."""
     return next((row.printed for row in TABLE_3 if row.method == method and not row.misprint), None)

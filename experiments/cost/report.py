@@ -1,4 +1,4 @@
-"""All that the cost model says for one request."""
+"""The report of the cost model for one request."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from encore.heads.attention_sizes import check_queries
 
 @dataclass(frozen=True)
 class CostRequest:
-    """What is asked.
+    """The input of the cost model.
 
     Attributes:
         encoder: name of the encoder.
-        distilled: name of the smaller one to compare with.
-        tokens: of a document.
-        tasks: asked of every document.
+        distilled: name of the smaller encoder to compare with.
+        tokens: tokens of a document.
+        tasks: tasks for every document.
         queries: learned queries of a task's attention.
-        documents: of the corpus to price; None for no money.
+        documents: documents of the corpus to price; None for no prices.
         layers: layer pooling of the corpus's store; the store's default unless given.
         positions: its position pooling; ``tokens`` unless given.
-        prices: fields of `Prices` that are not its defaults.
+        prices: fields of `Prices` that differ from the defaults.
 
     Raises:
-        UsageError: a number that is none, or a price without documents.
+        UsageError: a number is not valid, or there are prices without documents.
     """
 
     encoder: str = reference.ENCODER
@@ -63,7 +63,7 @@ class PricedCorpus:
         corpus: documents, tokens, tasks.
         layers: layer pooling.
         positions: position pooling.
-        prices: of bytes and device time.
+        prices: prices of bytes and device time.
         comparison: encode once against encode per task.
     """
 
@@ -76,16 +76,16 @@ class PricedCorpus:
 
 @dataclass(frozen=True)
 class CostReport:
-    """What the cost model answers.
+    """The result of the cost model.
 
     Attributes:
-        request: what was asked.
+        request: the request.
         shape: the encoder.
-        distilled: the smaller one.
+        distilled: the smaller encoder.
         storage: table 2.
         methods: table 3 and figure 4.
         classifier: FLOPs of one task's classifier, which the methods leave out.
-        money: for a corpus; None where none was asked for.
+        money: prices for a corpus; None where none was asked for.
     """
 
     request: CostRequest
@@ -104,7 +104,7 @@ class CostReport:
 
     @property
     def assumed(self) -> dict[str, str]:
-        """Field of `Prices` → what is assumed, for those that were not given."""
+        """Field of `Prices` → its assumed value and source, for all fields that were not given."""
         return {name: words for name, words in ASSUMED.items() if name not in self.request.prices}
 
     def to_dict(self) -> dict[str, Any]:

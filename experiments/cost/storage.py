@@ -30,7 +30,7 @@ class StorageRow:
 
 
 def storage_rows(shape: EncoderShape, tokens: int) -> tuple[StorageRow, ...]:
-    """Table 2 for an encoder and texts of ``tokens`` tokens, and stacked layers with one position beside it."""
+    """Table 2 for an encoder and texts of ``tokens`` tokens, with rows for stacked layers at one position added."""
     stack = f"stack:{shape.num_layers}"
     return (
         _row(shape, tokens, "last, mean:m", "cls, mean", "last", "mean"),
@@ -47,12 +47,12 @@ def _row(shape: EncoderShape, tokens: int, layers: str, positions: str, layer: s
 
 
 def document_vectors(tokens: int, layers: LayerPooling, positions: str) -> int:
-    """Vectors of a document: one for each position that is stored, times the stacked layers."""
+    """Vectors of a document: stored positions times stacked layers."""
     return (tokens if positions == "tokens" else 1) * (layers.stacked or 1)
 
 
 def document_bytes(shape: EncoderShape, tokens: int, layers: LayerPooling, positions: str) -> dict[str, int]:
-    """Kind of quantizer → bytes of a document's features; index, metadata and lossless codecs are not counted."""
+    """Kind of quantizer → bytes of a document's features. Index, metadata and lossless codecs are not counted."""
     vectors = document_vectors(tokens, layers, positions)
     return {kind: vectors * parse_quantizer(kind).bytes_per_vector(shape.hidden_size) for kind in REGISTRY}
 

@@ -1,7 +1,7 @@
 """The demo's corpus: docstrings of the Python standard library, some 7,000 real texts that every machine has.
 
-They are read from the library's source with `ast`; nothing is imported. Which texts there are depends on the Python
-that runs this: versions differ, and Linux distributions leave parts out.
+They are read from the library's source with `ast`. Nothing is imported. The texts depend on the running Python:
+versions differ, and Linux distributions leave parts out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from encore.featurestore.errors import DataError
 
 SHORTEST = 40
-"""Characters that a text needs: shorter ones ("See PEP 302.") say too little to be told apart."""
+"""Least characters of a text. Shorter ones ("See PEP 302.") say too little to be classified."""
 
 LEFT_OUT = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"})
 """Folders that hold no part of the library itself."""
@@ -72,8 +72,8 @@ def standard_library() -> Path:
 def build_corpus(root: Path | None = None) -> pa.Table:
     """One row a text, ordered by file and line: ``doc_id``, ``text``, ``package``, ``module``, ``kind``.
 
-    An id or a text that was there before is left out, so that no text is in both parts of a split; so are texts of
-    fewer than `SHORTEST` characters. `corpus_counts` tells how many of each, and of files that did not parse.
+    Repeated ids and texts are left out, so that no text is in both parts of a split. Texts of fewer than `SHORTEST`
+    characters are left out, too. `corpus_counts` tells how many of each, and how many files did not parse.
 
     Args:
         root: folder of Python sources; the running Python's standard library unless given.
@@ -105,13 +105,13 @@ def build_corpus(root: Path | None = None) -> pa.Table:
 
 
 def corpus_counts(corpus: pa.Table) -> dict[str, int]:
-    """What was read and what was left out: ``files``, ``unparsed_files``, ``short``, ``repeated``, ``undecodable``."""
+    """Counts of what was read and left out: ``files``, ``unparsed_files``, ``short``, ``repeated``, ``undecodable``."""
     facts = {key.decode(): value.decode() for key, value in (corpus.schema.metadata or {}).items()}
     return {key: int(value) for key, value in facts.items() if key != "python"}
 
 
 def write_corpus(directory: Path, root: Path | None = None) -> Path:
-    """Build the corpus of ``root`` and write it as ``directory/docstrings.parquet``; the path is returned."""
+    """Build the corpus of ``root`` and write it as ``directory/docstrings.parquet``. Return the path."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "docstrings.parquet"
     pq.write_table(build_corpus(root), path)

@@ -24,21 +24,21 @@ from encore.pipelines.progress import ProgressDisplay
 LAYERS = "mean:6"
 QUANTIZER = "sign"
 TRAINED = "trained"
-"""Folder of the heads; called `heads`, a Python that is started beside it could take it for the package."""
+"""Folder of the heads. It is not called `heads`: a Python that starts beside it could take it for a package."""
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo found.
+    """The result of the demo.
 
     Attributes:
-        directory: where everything lies.
-        documents: documents stored.
-        tokens: tokens of all of them.
+        directory: the demo's folder.
+        documents: number of stored documents.
+        tokens: tokens of all documents.
         stored_bytes: bytes of the store's segments, index and metadata included.
         width: floats in a token vector.
-        evaluations: task → how good its head is on documents that it has not seen.
-        seconds: step → how long it took.
+        evaluations: task → evaluation of its head on documents that it has not seen.
+        seconds: step → its time.
     """
 
     directory: Path
@@ -51,7 +51,7 @@ class DemoResult:
 
     @property
     def bytes_a_document(self) -> dict[str, float]:
-        """Kind of number → mean bytes of a document's token features; ``stored`` is what the store really takes."""
+        """Number type → mean bytes of a document's token features. ``stored`` is the real size in the store."""
         mean_tokens = self.tokens / self.documents
         return {
             "stored": self.stored_bytes / self.documents,
@@ -64,12 +64,12 @@ class DemoResult:
 def run_demo(
     directory: Path, encoder: str, say: Say, display: ProgressDisplay, sources: Path | None = None
 ) -> DemoResult:
-    """Run the loop; a second run finds what the first has done.
+    """Run the whole loop. A second run uses the results of the first.
 
     Args:
         directory: where corpus, labels, store, heads and predictions go.
         encoder: name of the encoder.
-        say: told what is about to be done.
+        say: called with a message before each step.
         display: shows the progress of the jobs.
         sources: folder of Python sources whose docstrings are the corpus; the standard library unless given.
 
@@ -131,7 +131,7 @@ class _Clock:
 
 
 def _evaluate(predictions: Predictions, head: Head, files: DemoLabels) -> Evaluation:
-    """The head on documents that it was neither trained nor chosen on."""
+    """Evaluate the head on documents that neither trained nor chose it."""
     table = predictions.read(head_name(head))
     return evaluate_predictions(read_labels(files.held_out), table["doc_id"], table["label"])
 

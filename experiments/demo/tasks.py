@@ -1,4 +1,4 @@
-"""The demo's two tasks: labels that come from the code a docstring stands in, not from its text."""
+"""The demo's two tasks. Labels come from the code around a docstring, not from its text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from encore.featurestore.documents import key_hashes
 
 PACKAGES = 8
-"""Classes of the task ``package``: so many of the packages with the most docstrings."""
+"""Number of classes of the task ``package``: the packages with the most docstrings."""
 
 HELD_OUT = 5
-"""One document in so many is held out."""
+"""One document in this many is held out."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ def demo_tasks(corpus: pa.Table) -> dict[str, tuple[pa.Table, pa.Table]]:
     - ``package``: which of the `PACKAGES` largest packages a text documents; other texts have no label.
     - ``kind``: function, class, method or module.
 
-    A document is held out by the hash of its id, so it is on the same side in every task, run and machine.
+    The hash of its id decides whether a document is held out. So it is on the same side in every task, in every run and
+    on every machine.
 
     Args:
         corpus: table of `encore.experiments.demo.docstrings.build_corpus`.
@@ -55,7 +56,7 @@ def write_labels(tasks: dict[str, tuple[pa.Table, pa.Table]], directory: Path) -
 
 
 def _largest(values: pa.ChunkedArray, count: int) -> pa.Array:
-    """The most frequent values; of equally frequent ones, the first by name."""
+    """The most frequent values. Equally frequent ones are sorted by name."""
     frequencies = pa.Table.from_struct_array(pc.value_counts(values))
     order = pc.sort_indices(frequencies, sort_keys=[("counts", "descending"), ("values", "ascending")])
     return frequencies["values"].take(order[:count]).combine_chunks()
@@ -69,6 +70,6 @@ def _split(documents: pa.Table, column: str) -> tuple[pa.Table, pa.Table]:
 
 
 def _held_out(doc_ids: pa.ChunkedArray) -> pa.Array:
-    """Boolean mask: the hash of the id, as a number, is a multiple of `HELD_OUT`."""
+    """Boolean mask: True where the hash of the id, as a number, is a multiple of `HELD_OUT`."""
     words = np.frombuffer(b"".join(key_hashes(doc_ids).to_pylist()), dtype=">u8")
     return pa.array(words[::2] % HELD_OUT == 0)

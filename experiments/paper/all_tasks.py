@@ -27,7 +27,7 @@ SETTINGS = {
         "joint/last/mean", "LAST-LAYER / POSITION-AVG, heads trained jointly", "last", "mean", "mean"
     ),
 }
-"""What the heads read → row of the table."""
+"""Pooling that the heads read → row of the table."""
 
 
 def run_all_tasks(
@@ -37,13 +37,13 @@ def run_all_tasks(
     display: ProgressDisplay,
     training_display: TrainingDisplay,
 ) -> Outcome:
-    """Measure the jointly trained heads of one encoder for each seed; finished cells are not measured again.
+    """Measure the jointly trained heads of one encoder for each seed. Finished cells are not measured again.
 
     Raises:
         UsageError, DataError: the tasks or the encoder cannot be used; raised before any long work.
         JobError: an encoding or a training did not finish.
     """
-    # The heads' features are those of the training: what the encoder computes in is part of their fingerprint.
+    # The heads need the features of the training. The encoder's number type is part of the fingerprint.
     experiment = Experiment.start(replace(request, dtype="float32"), every_task=True)
     training = training.for_encoder(experiment.encoder)
     setting = SETTINGS[settle_position(training.position, experiment.encoder)]
@@ -69,7 +69,7 @@ def _key(data: TaskData, label: str, setting: FeatureSetting, seed: int) -> dict
 
 @dataclass(frozen=True, eq=False)
 class _JointTask:
-    """One task's dev documents, encoded by the joint encoder and scored by the head that was trained with it."""
+    """One task's dev documents. The joint encoder encodes them, and the head that was trained with it scores them."""
 
     experiment: Experiment
     data: TaskData

@@ -25,11 +25,11 @@ STARTS = {
 
 @dataclass(frozen=True)
 class FinetunePlan:
-    """What is trained, beside the sizes.
+    """What to train, beside the sizes in the request.
 
     Attributes:
-        settings: of the fine-tuning.
-        training: of the leave-one-out encoders.
+        settings: settings of the fine-tuning.
+        training: settings of the training of leave-one-out encoders.
         starts: ``plain``, ``loo`` or both.
 
     Raises:
@@ -50,9 +50,9 @@ class FinetunePlan:
 def run_finetune(
     request: ExperimentRequest, plan: FinetunePlan, say: Say, training_display: TrainingDisplay
 ) -> Outcome:
-    """Fine-tune every task from every start, once for each seed; finished cells are not measured again.
+    """Fine-tune every task from every start, once for each seed. Finished cells are not measured again.
 
-    Seeds go round first, so that an interrupted run has every task once before it has any twice.
+    All tasks run with one seed before the next seed starts, so that an interrupted run has every task.
 
     Raises:
         UsageError, DataError: the tasks or the encoder cannot be used; raised before any long work.

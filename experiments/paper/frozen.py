@@ -29,7 +29,7 @@ def run_frozen(request: ExperimentRequest, say: Say, display: ProgressDisplay) -
 
 
 def poolings_of(experiment: Experiment, say: Say) -> tuple[FeatureSetting, ...]:
-    """The paper's poolings that the encoder allows; what is left out is said."""
+    """The paper's poolings that the encoder allows. A message names those that are left out."""
     problem = experiment.encoder.no_summary
     if problem is not None:
         say(f"LAST-LAYER / CLS is left out: {problem}")

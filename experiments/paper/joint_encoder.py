@@ -1,4 +1,4 @@
-"""Encoders that experiments train jointly, each once, kept under the experiments' folder."""
+"""Encoders that experiments train jointly. Each is trained once and kept in the experiments' folder."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def joint_encoder(
     say: Say,
     display: TrainingDisplay,
 ) -> Path:
-    """The encoder trained jointly on these tasks: the one that is there, or a new one.
+    """The encoder trained jointly on these tasks: the existing one, or a new one.
 
     Args:
         experiment: sizes and places.
         label: name of its folder under ``OUT/encoders``.
         tasks: names of the tasks.
-        settings: of the training; their max length is the experiment's.
-        say: told what is done.
+        settings: settings of the training. Their max length is replaced by the experiment's.
+        say: called with messages.
         display: shows the progress of the training.
 
     Raises:
-        UsageError: another encoder is there.
+        UsageError: the folder holds another encoder.
     """
     request = experiment.request
     folder = request.out / "encoders" / label
@@ -62,7 +62,7 @@ def joint_encoder(
 
 
 def settings_document(settings: TrainingSettings) -> dict[str, Any]:
-    """What of a training's settings the cells that stand on it depend on."""
+    """The settings of a training on which the cells of its encoder depend."""
     return {name: value for name, value in asdict(settings).items() if name != "max_length"}
 
 

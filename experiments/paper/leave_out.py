@@ -1,4 +1,4 @@
-"""Table 3 (c) and (d): heads on an encoder that has seen neither their task, nor their group of tasks."""
+"""Table 3 (c) and (d): heads on an encoder that was not trained on their task (c), or on their group of tasks (d)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class LeaveOutPlan:
     """What a leave-one-out experiment trains and measures beside the sizes.
 
     Attributes:
-        training: of the encoders.
-        quantizers: of the features averaged over layers, beside float16; for `run_loo`.
-        groups: to leave out, one after another; none means all; for `run_group_out`.
+        training: settings of the encoders' training.
+        quantizers: for `run_loo`: quantizers of the features averaged over layers, beside float16.
+        groups: for `run_group_out`: groups to leave out, one after another; empty means all.
 
     Raises:
         UsageError: an unknown quantizer.
@@ -88,7 +88,7 @@ def run_group_out(
     measured = _Measurement(experiment, plan, say, display, training)
     for group, names in left_out.items():
         wanted = [name for name in names if name in request.measured.names]
-        # A group of one task is that task left out: the encoder is the same.
+        # Leaving out a group of one task is leaving out that task: the encoder is the same.
         label = f"without-{names[0]}" if len(names) == 1 else f"without-group-{group}"
         if wanted:
             measured.on_encoder_without(names, label, GROUP_OUT, settings, wanted)
@@ -97,7 +97,7 @@ def run_group_out(
 
 @dataclass(frozen=True, eq=False)
 class _Measurement:
-    """Trains encoders where cells are missing, and measures those."""
+    """Trains the encoders that missing cells need, and measures these cells."""
 
     experiment: Experiment
     plan: LeaveOutPlan

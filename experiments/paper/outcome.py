@@ -1,4 +1,4 @@
-"""What an experiment has found so far: its cells, and the files that show them."""
+"""The results of an experiment so far: its cells, and the files that show them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _shape(experiment: Experiment) -> EncoderShape | None:
     try:
         return encoder_shape(experiment.request.encoder)
     except UsageError:
-        # The encoder runs, so that there are accuracies to show: only their price is not known.
+        # The encoder can still run: there are accuracies to show, only without FLOPs.
         return None
 
 
@@ -134,13 +134,13 @@ def _flops(
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting against another one over the same tasks and seeds, in points of accuracy.
+    """The difference of two settings over the same tasks and seeds, in points of accuracy.
 
     Attributes:
         mean: over tasks and seeds.
         over_seeds: half its 95 % interval over seeds; None for one seed.
         over_tasks: half its 95 % interval over tasks; None for one task.
-        seeds: that both have.
+        seeds: number of seeds that both have.
     """
 
     mean: float

@@ -25,8 +25,8 @@ class QuantizationGrid:
     """What to compare, beside float16 with one query.
 
     Attributes:
-        entries: requests of quantizers, each read by the paper's head; behind it may stand ``/Nq`` for one with N
-            learned queries, ``sign/4q``, or ``/recommended`` for the head that `encore train` recommends.
+        entries: requests of quantizers. The paper's head reads each. A suffix chooses another head: ``/Nq`` (as in
+            ``sign/4q``) one with N learned queries, ``/recommended`` the one that `encore train` recommends.
         placements: ``after`` and ``before`` layer pooling.
 
     Raises:
@@ -45,7 +45,7 @@ class QuantizationGrid:
             raise UsageError(f"placement {', '.join(unknown) or 'none'}: expected {' or '.join(PLACEMENTS)}")
 
     def settings(self, mean_layers: int) -> tuple[FeatureSetting, ...]:
-        """The settings of the grid, the one that all others are compared with first."""
+        """The settings of the grid. All others are compared with the first one."""
         average = layer_average(mean_layers)
         chosen = [average]
         for quantizer, queries, best in map(parse_entry, self.entries):

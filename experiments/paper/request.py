@@ -1,4 +1,4 @@
-"""What every experiment is asked for, and where its files go."""
+"""The input that all experiments share, and where their files go."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ExperimentRequest:
     """Sizes and places of an experiment.
 
     Attributes:
-        tasks: the registry: all its tasks take part in joint training.
+        tasks: the registry. All its tasks take part in joint training.
         out: folder of everything that is made; experiments may share it.
         only: names of the tasks to measure; none means all.
         encoder: the plain encoder.
@@ -63,7 +63,7 @@ class ExperimentRequest:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A request with its data read and its encoder identified: everything that can be wrong early has been seen.
+    """A request with its data and the identity of its encoder. All checks that need no long work are done.
 
     Attributes:
         request: what was asked for.
@@ -90,7 +90,7 @@ class Experiment:
         """
         registry = request.tasks if every_task else request.measured
         data = {task.name: read_task(task, request.train_rows, request.dev_rows) for task in registry.tasks}
-        # On its device and in its dtype, so that what is not there or not possible is said before any work.
+        # Load on the device and in the dtype of the request, so that a missing device is an error before any work.
         encoder = load_encoder(request.encoder, device=request.device, dtype=request.dtype)
         text = encoder.text_spec(request.max_length)
         LayerPooling("mean", 1 if request.mean_layers is None else request.mean_layers).check(encoder.spec.num_layers)
@@ -118,7 +118,7 @@ class Experiment:
             "epochs": request.epochs,
             "mean_layers": self.mean_layers,
             "dtype": request.dtype,
-            # Cells of heads that were trained another way are other cells.
+            # Heads that were trained in another way give other cells.
             "standardise": TrainSettings.standardise,
         }
         return CellStore(request.out / "cells" / experiment, {**common, **settings})

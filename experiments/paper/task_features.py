@@ -1,4 +1,4 @@
-"""One task on the frozen features of one encoder: encoded once into a store that is gone when all is measured."""
+"""One task on the frozen features of one encoder. They are encoded once, into a store that is removed at the end."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class FrozenTask:
     def measure(self, settings: Sequence[FeatureSetting]) -> None:
         """Train and measure a head for every setting and seed that has no cell yet.
 
-        The rich store is made only where a cell is missing, and is removed when none is. What an interruption leaves is
-        used by the next run.
+        The rich store is made only if a cell is missing, and is removed when no cell is missing. After an interruption
+        the next run uses the store that is there.
         """
         missing = self.missing(settings)
         if not missing:
@@ -90,7 +90,7 @@ class FrozenTask:
 
     @property
     def _folder(self) -> Path:
-        # An experiment's own: another one may be measuring the same task, and removes its stores when it is done.
+        # Each experiment has its own folder: another one may measure the same task, and removes its stores at the end.
         return self.experiment.request.out / "stores" / self.cells.folder.name / self.label / self.data.task.name
 
     def _key(self, setting: FeatureSetting, seed: int) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class FrozenTask:
         return encode_documents(self.experiment, self.data, corpus, target, self.encoder, rich, self.display)
 
     def _train(self, examples: TaskExamples, setting: FeatureSetting, seed: int, tokens: float) -> dict[str, Any]:
-        """A cell, of documents with so many tokens on average."""
+        """Train and measure one cell, whose documents have ``tokens`` tokens on average."""
         started = time.monotonic()
         trained = examples.train_head(setting.train_settings(self.experiment.request.epochs, seed))
         spec = examples.train.spec
@@ -160,7 +160,7 @@ def encode_documents(
             device=request.device,
             dtype=request.dtype,
             columns=CorpusColumns(pair=None if data.task.pair_column is None else "text_pair"),
-            # It is read once and removed: compressing it would cost more than it saves.
+            # The store is read once and removed: compressing it would cost more than it saves.
             codec="none",
         ),
         display=display,

@@ -1,1 +1,1 @@
-"""What accuracy each stored byte buys, for labels of one's own: the request and the run."""
+"""The trade-off of accuracy and stored bytes for a user's own labels: the request and the run."""

@@ -1,4 +1,4 @@
-"""What a trade-off report is asked for."""
+"""The input of a trade-off report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEEDS = 3
 
 @dataclass(frozen=True)
 class TradeoffRequest:
-    """What `run_tradeoff` is asked for.
+    """The input of `run_tradeoff`.
 
     Attributes:
         store: URI of a rich store.
@@ -29,9 +29,9 @@ class TradeoffRequest:
         epochs: passes over the training documents; None takes what `encore train` would.
         max_bytes: bytes that a document may take.
         max_loss: points of accuracy that may be lost against the most accurate setting.
-        documents: documents to project the store's size for; None takes the store's own.
-        id_column, label_column: of the label files.
-        text: what is said of their text.
+        documents: number of documents for which to project the store's size; None takes the store's own.
+        id_column, label_column: names of columns in the label files.
+        text: how text files of labels are to be read.
         snapshot: of the store, by number or tag; None takes the newest.
         workers: processes that train side by side.
 

@@ -1,4 +1,4 @@
-"""The trade-off run: what is not measured yet is measured, and everything is summarised."""
+"""The trade-off run: measure every missing cell, then summarise all cells."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class TradeoffReport:
 
     @property
     def left_out(self) -> str | None:
-        """Which positions were not measured though nobody chose others, and why; None where all were."""
+        """Which positions were not measured although none were asked for, and why; None where all were measured."""
         return left_out(self.trials.source.spec, self.request.positions)
 
     @property
@@ -76,7 +76,7 @@ class TradeoffReport:
         return {name: version(name) for name in VERSIONS}
 
     def poolings(self, task: TaskLabels) -> dict[str, str]:
-        """Stored positions → how the task's heads pool them: pairs are pooled text by text where both are known."""
+        """Stored positions → pooling of the task's heads. Pairs are pooled text by text where both texts are known."""
         found = {}
         for setting in self.grid:
             result = self.trials.heads.get(head_key(task, setting, 0))
@@ -86,7 +86,7 @@ class TradeoffReport:
 
     @property
     def still_rising(self) -> tuple[int, int]:
-        """How many heads had a dev accuracy that still rose when their training ended, and of how many."""
+        """The number of heads whose dev accuracy still rose when their training ended, and the number of all heads."""
         cells = [
             self.trials.heads.get(head_key(task, setting, seed))
             for task in self.tasks
@@ -165,7 +165,7 @@ def _calibrate(trials: Trials, grid: tuple[Setting, ...], workers: int, progress
 
 
 def _measure(trials: Trials, batches: list[TrialBatch], workers: int, progress: Progress) -> int:
-    """Train what is missing; how many heads that were."""
+    """Train the missing heads. Return their number."""
     keys = [
         head_key(batch.task, setting, seed) for batch in batches for setting in batch.settings for seed in batch.seeds
     ]

@@ -1,4 +1,4 @@
-"""What is kept of a joint training beside the weights: where the encoder comes from, and its heads as artefacts."""
+"""What a joint training saves beside the weights: the encoder's provenance, and its heads as artefacts."""
 
 from __future__ import annotations
 

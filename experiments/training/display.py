@@ -16,7 +16,7 @@ from encore.featurestore.common import counted
 from encore.pipelines.progress import TimeLeft, bar_columns, in_words, is_terminal, pause_after, say
 
 MEMORY = 0.95
-"""Share of a smoothed loss that each step keeps: a step sees a few documents of a task, and its loss jumps."""
+"""Share of the smoothed loss that each step keeps. A step has few documents of a task, so that its own loss jumps."""
 
 
 class TrainingDisplay(Protocol):
@@ -52,7 +52,7 @@ class SilentTraining:
 
 
 class RunningFigures:
-    """What the steps of this run come to.
+    """Averages over the steps of this run.
 
     Args:
         tasks: their names.

@@ -40,7 +40,7 @@ PARTS = ("train", "dev")
 
 @dataclass(frozen=True)
 class MultitaskRequest:
-    """What `train_multitask` is asked for.
+    """The input of `train_multitask`.
 
     Attributes:
         tasks: all that are trained on, at least one.
@@ -97,9 +97,9 @@ class MultitaskResult:
 def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None = None) -> MultitaskResult:
     """Train the encoder and a head for each task jointly; the same call resumes what was interrupted.
 
-    The heads read the last layer: its first position (paper, table 3 e), or the mean of all where that is asked for or
-    the first sums nothing up. They are kept under ``heads/<task>``. Dev documents choose nothing: the last step is what
-    is kept.
+    The heads read the last layer: its first position (paper, table 3 e), or the mean of all positions if that is asked
+    for or the first position does not sum up the text. They are saved under ``heads/<task>``. Dev documents choose
+    nothing: the weights of the last step are saved.
 
     Raises:
         UsageError: something is at ``out`` already, a checkpoint of another training is beside it, or the encoder
@@ -133,7 +133,7 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     provenance = provenance_of(training, data, text.max_length, evaluations)
     with new_folder(request.out) as folder:
         write_encoder(encoder, folder, provenance)
-        # Loaded as any encoder is: what cannot be loaded again never gets its name.
+        # Load it like any encoder before it gets its name, so that no unloadable encoder is left.
         loaded = load_encoder(str(folder), device="cpu").spec
         spec = replace(loaded, name=request.out.name, source=str(request.out))
         for name in heads:

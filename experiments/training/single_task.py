@@ -59,7 +59,7 @@ class SingleTaskSettings:
         )
 
     def last_step(self, epoch: int, documents: int) -> int:
-        """Number of the step that ends an epoch, counted from 1; where a batch spans two epochs, it is the first's."""
+        """Number of the step that ends an epoch, counted from 1. A batch that spans two epochs belongs to the first."""
         return -(-epoch * documents // self.batch_size)
 
 
@@ -86,7 +86,7 @@ class SingleTaskResult:
 
     Attributes:
         epochs: every one, in order.
-        best: the first of the best dev accuracy. The best of several flatters a little.
+        best: the first epoch with the best dev accuracy. It is slightly too good, since dev also chose it.
         evaluation: on the dev documents, at the best epoch.
         tokens_per_document: mean over training and dev documents, special tokens included.
         seconds: all of it, dev included.
@@ -140,7 +140,7 @@ def finetune(
         training.run(settings.last_step(number, len(train)), on_step=lambda step: losses.append(step.loss))
         predicted = predict_classes(loaded, head, dev.tokens, training.position, precision=training.precision)
         accuracy = float((predicted == dev.codes).mean())
-        # A training set smaller than a batch has epochs that end within the step of the one before.
+        # With a training set smaller than a batch, several epochs can end in one step.
         loss = sum(losses) / len(losses) if losses else epochs[-1].loss
         epoch = SingleTaskEpoch(number, loss, accuracy, time.monotonic() - started)
         epochs.append(epoch)

@@ -1,4 +1,4 @@
-"""Which stored rows are the sub-words of a word: its sentence is tokenized again, and checked against the store."""
+"""Finding the stored rows of a word's sub-words: tokenize its sentence again, and check it against the store."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class SentenceTokens:
         starts, stops: (tokens,) int64 characters of the sentence, of every token before truncation, special ones not
             among them.
         lengths: (sentences,) tokens of each.
-        cut: (sentences,) how many of a sentence's first tokens truncation takes away.
-        kept: (sentences,) how many tokens it leaves.
+        cut: (sentences,) number of tokens that truncation removes at the start of a sentence.
+        kept: (sentences,) number of tokens that truncation leaves.
         before: special tokens in front of a sentence.
         added: special tokens around it.
     """
@@ -116,7 +116,7 @@ class WordRows:
 
 
 def check_stored(store: Store, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens) -> None:
-    """See that the store holds these sentences, in the tokens that were aligned.
+    """Check that the store holds these sentences, with the aligned tokens.
 
     Raises:
         UsageError: the store was made with another tokenizer.

@@ -34,7 +34,7 @@ Right = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What the probe is asked for.
+    """The input of the probe.
 
     Attributes:
         train, test: Parquet files of instances.
@@ -139,7 +139,7 @@ class _Probe:
         return cls(train, test, inventory, sentences, encoder, tokens, *rows)
 
     def coverage(self, fallback: pa.Table | None) -> Coverage:
-        """(test,) who answers: training, or else the first senses that ``fallback`` has, if any."""
+        """(test,) whether training covers an instance, or else the first senses of ``fallback`` answer it."""
         covered = self.inventory.find(self.test.words) >= 0
         if fallback is None:
             return Coverage.of(covered)

@@ -34,9 +34,9 @@ class ProbeLine:
         part: a source of instances, or `WHOLE`.
         score: the counts.
         intervals: of the score, and of its difference from the baseline.
-        against_baseline: on the covered instances, less the baseline's.
-        against_original: (on the covered instances, interval), less the original features' of the layer; None for these
-            and for the baseline.
+        against_baseline: score on the covered instances minus the baseline's.
+        against_original: score on the covered instances minus that of the layer's original features, and the interval
+            of this difference; None for the original features and for the baseline.
     """
 
     features: str
@@ -138,7 +138,7 @@ class ProbeResult:
         encoder: its name.
         train, test: instances.
         sentences: distinct ones of both.
-        without_vector: instances of train and test whose word truncation has cut off, or no token stands for.
+        without_vector: instances of train and test without a vector: truncation cut the word off, or it has no token.
     """
 
     lines: tuple[ProbeLine, ...]
@@ -201,7 +201,7 @@ class ProbeResult:
 
     @property
     def summary(self) -> str:
-        """What the figures are of."""
+        """A sentence that says on what data the figures were measured."""
         first, (cut_train, cut_test) = self.whole[0].score, self.without_vector
         return (
             f"{self.train:,} training and {self.test:,} test instances in {self.sentences:,} sentences; training has "

@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """What can be said of test instances before any features are read.
+    """Which test instances can be answered, known before any features are read.
 
     Attributes:
         covered: (n,) whether training has the instance's word.
@@ -30,13 +30,13 @@ class Coverage:
 
     @classmethod
     def of(cls, covered: Flags, fallback: Flags | None = None, right: Flags | None = None) -> Self:
-        """Of instances that the fallback answers, and answers rightly, where training lacks the word."""
+        """Make it from masks: which instances are covered, and which the fallback answers, and answers rightly."""
         none = np.zeros(len(covered), bool)
         answered = none if fallback is None else fallback & ~covered
         return cls(covered, answered, none if right is None else right & answered)
 
     def __getitem__(self, rows: Flags) -> Coverage:
-        """Of some of the instances."""
+        """The coverage of some of the instances; ``rows`` is a mask."""
         return Coverage(self.covered[rows], self.fallback[rows], self.fallback_right[rows])
 
 
@@ -99,9 +99,9 @@ class PairedIntervals:
     def of(cls, right: Flags, other: Flags, coverage: Coverage) -> PairedIntervals:
         """Resample.
 
-        What counts of an instance is who answers it, if anyone, and which of the two rightly. To draw instances with
-        replacement is therefore to draw the sizes of these few kinds from a multinomial distribution. Instances of
-        one text are taken for independent, which makes the intervals a little too narrow.
+        Instances fall into a few kinds: covered, answered by the fallback, or unanswered, and whether each prediction
+        is right. Drawing instances with replacement is the same as drawing the sizes of these kinds from a multinomial
+        distribution. Instances of one text count as independent, which makes the intervals a little too narrow.
 
         Args:
             right: (n,) whether the prediction is right.

@@ -24,7 +24,7 @@ CODEC = "none"
 
 @dataclass(frozen=True)
 class SentenceStores:
-    """Where the stores lie and what encodes into them; those of an earlier run are used again.
+    """The stores of the probe, and the settings that encode into them. Stores of an earlier run are used again.
 
     Attributes:
         out: folder of the corpus and the stores.
@@ -76,7 +76,7 @@ class SentenceStores:
         return Store.open(uri)
 
     def derive(self, source: Store, layer: int, quantizer: str) -> Store:
-        """The features of one layer under a quantizer; ``source`` itself where it holds just these.
+        """Derive the features of one layer under a quantizer. Return ``source`` itself if it holds exactly these.
 
         Raises:
             JobError: deriving them did not finish.

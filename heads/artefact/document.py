@@ -1,4 +1,4 @@
-"""The files of a head as they are read: whoever wrote them, what is taken is a head that can score, or nothing."""
+"""Reading the files of a head. They may come from anybody: the result is a head that can score, or an error."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from encore.featurestore.errors import StoreError
 
 FORMAT_VERSION = 1
 DESIGN = {"pooling": str, "attention_heads": int, "layer_mix": str, "queries": int, "standardised": bool}
-"""What a design may say, each of this type or null."""
+"""Field of ``design`` in ``head.json`` → its type; each may also be null."""
 
 MESSAGE_LENGTH = 300
-"""Characters of what is wrong with a head: its files may hold names of any length."""
+"""Characters that a message about a damaged head may have: its files may hold names of any length."""
 
 OUTPUT = "classifier.output.weight"
-"""(classes, d): the weights that every head has, which say how large all others are."""
+"""Name of weights (classes, d) that every head has. Their shape gives the sizes of all the others."""
 
 
 def read_document(data: bytes, name: str) -> dict[str, Any]:
-    """What ``head.json`` holds.
+    """Read and check ``head.json``.
 
     Raises:
-        StoreError: it is damaged, of another format, or says what no head does.
+        StoreError: the file is damaged, of another format, or describes no possible head.
     """
     try:
         document = json.loads(data.decode(), parse_constant=_refuse_number, parse_float=_finite)
@@ -50,12 +50,12 @@ def read_document(data: bytes, name: str) -> dict[str, Any]:
 
 
 def read_weights(data: bytes, name: str, classes: int, width: int) -> dict[str, torch.Tensor]:
-    """What ``weights.safetensors`` holds: finite float32 numbers, for so many classes and features of this width.
+    """Read ``weights.safetensors``: finite float32 numbers, for this many classes and features of this width.
 
-    Nothing is made by the sizes that a head claims before its weights, which are there, are seen to have them.
+    ``head.json`` may claim any sizes. No memory is allocated for them before the stored weights confirm them.
 
     Raises:
-        StoreError: it is damaged, or holds anything else.
+        StoreError: the file is damaged, or holds anything else.
     """
     try:
         weights: dict[str, torch.Tensor] = safetensors.torch.load(data)
@@ -74,7 +74,7 @@ def read_weights(data: bytes, name: str, classes: int, width: int) -> dict[str, 
 
 
 def damaged(name: str, error: Exception) -> StoreError:
-    """What is said of a file of a head that cannot be taken."""
+    """The error for a file of a head that cannot be used."""
     first = first_line(error)
     described = (f"no {first}" if isinstance(error, KeyError) else first)[:MESSAGE_LENGTH]
     return StoreError(f"{name}: damaged: {described}; train the head again")
@@ -83,7 +83,7 @@ def damaged(name: str, error: Exception) -> StoreError:
 def _check_classes(classes: object) -> None:
     if not isinstance(classes, list) or not all(isinstance(one, str) and one for one in classes):
         raise ValueError("its classes are not names")
-    # A lone surrogate is no text: nothing could write the label.
+    # A lone surrogate cannot be encoded as UTF-8, so that nothing could write the label.
     "".join(classes).encode()
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise ValueError("its classes are not two names or more, each once")
@@ -94,7 +94,7 @@ def _check_design(design: object) -> None:
         raise TypeError("its design is no JSON object")
     for part, value in design.items():
         kind = DESIGN.get(part)
-        # By its very type: True is an int too.
+        # type() and not isinstance(): True is an int too.
         if kind is None or (value is not None and type(value) is not kind):
             raise ValueError(f"its design says {part} {value!r}")
 

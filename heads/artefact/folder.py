@@ -1,4 +1,4 @@
-"""The directory of a head: written all at once, read whole; on a disk or in object storage."""
+"""The directory of a head, on a disk or in object storage. It is written and read as a whole."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ HEAD_FILE = "head.json"
 WEIGHTS_FILE = "weights.safetensors"
 
 LOOKED_AT = 1000
-"""Objects that are looked at for others than a head's: a page of a listing, of a bucket that may hold millions."""
+"""Objects that are checked for being a head's: one page of a listing. A bucket may hold millions."""
 
 
 def check_folder(directory: str | PathLike[str]) -> None:
-    """See that a head can be written to a directory, before it is trained.
+    """Check that a head can be written to a directory, before it is trained.
 
     Raises:
-        UsageError: something is there that is not a head's directory, or it cannot be written.
-        StoreError: object storage refuses.
+        UsageError: the directory holds something that is not a head, or it cannot be written.
+        StoreError: object storage refuses access.
     """
     target = Address.parse(fspath(directory)).local
     if target is None:
@@ -40,22 +40,24 @@ def check_folder(directory: str | PathLike[str]) -> None:
 
 
 def replace_folder(directory: str | PathLike[str], files: Mapping[str, bytes]) -> None:
-    """Write files to a directory so that nobody ever finds some of the old ones beside some of the new.
+    """Write files to a directory so that a reader never gets old files mixed with new ones.
 
-    They are written to a folder beside it, and are on the disk before it takes the name. One step replaces a folder
-    that is there; where the system has no such step two renames do, and a kill or a power cut between them leaves the
-    old one beside it, under a hidden name. Object storage has no renames: there the files are put one after the other,
-    and whoever reads between two of them is told that they do not belong together.
+    On a disk the files are written and synced to a hidden folder beside the directory. That folder then takes the
+    directory's name. One atomic exchange replaces an existing directory. Where the system has no such exchange, two
+    renames do it: a kill or a power cut between them leaves the old directory beside it, under a hidden name.
+
+    Object storage has no renames. There the files are put one after the other, and a read between two puts fails with
+    an error: the files do not fit each other.
 
     Raises:
-        UsageError: something is there that is not a head's directory.
-        StoreError: it cannot be written.
+        UsageError: the directory holds something that is not a head.
+        StoreError: the directory cannot be written.
     """
     target = Address.parse(fspath(directory)).local
     if target is None:
         folder = _open_free(fspath(directory))
         for name in sorted(files, reverse=True):
-            # The document last: without it nothing is there yet.
+            # head.json goes last: a folder without it holds no head yet.
             folder.put(name, files[name])
         return
     _refuse_foreign(target)
@@ -70,7 +72,7 @@ def replace_folder(directory: str | PathLike[str], files: Mapping[str, bytes]) -
             sync_tree(made)
             if not (target.exists() and exchange(made, target)):
                 _rename(made, target, beside / "old")
-            # Before the old one goes.
+            # The new name must be on the disk before the old folder is removed.
             sync_folder(target.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -79,11 +81,11 @@ def replace_folder(directory: str | PathLike[str], files: Mapping[str, bytes]) -
 
 
 def read_folder(directory: str | PathLike[str]) -> tuple[str, dict[str, bytes]]:
-    """Name of a head's directory, and name → content of its files that are there.
+    """Name of a head's directory, and name → content of each of its files that exists.
 
     Raises:
-        UsageError: no such directory, or one without any file of a head.
-        StoreError: it cannot be read.
+        UsageError: no such directory, or no file of a head in it.
+        StoreError: a file cannot be read.
     """
     name = fspath(directory)
     folder = Address.parse(name).local
@@ -107,7 +109,7 @@ def read_folder(directory: str | PathLike[str]) -> tuple[str, dict[str, bytes]]:
 
 
 def _rename(made: Path, target: Path, old: Path) -> None:
-    """Give a folder a name; one that has it is called ``old`` from then on."""
+    """Rename ``made`` to ``target``. An existing ``target`` becomes ``old``; it comes back if the rename fails."""
     if target.exists():
         target.rename(old)
     try:
@@ -119,7 +121,7 @@ def _rename(made: Path, target: Path, old: Path) -> None:
 
 
 def _open_free(url: str) -> Objects:
-    """A folder in object storage that holds at most a head."""
+    """Open a folder in object storage; raise UsageError where it holds anything but a head."""
     folder = Objects.open(url)
     check_open_folder(folder)
     _refuse_others(folder.uri, (path.partition("/")[0] for path, _ in islice(folder.walk(), LOOKED_AT)))

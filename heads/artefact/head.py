@@ -30,22 +30,22 @@ CLASSES_SHOWN = 10
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A trained head, with all that it takes to use it and to trace it.
+    """A trained head, with all that is needed to use it and to trace where it came from.
 
     Attributes:
         task: name of the task; it becomes part of folder names.
         classes: names of the classes, in the order of the logits.
         spec: the features that the head takes.
         model: the module, in evaluation mode.
-        snapshot: version of the store that it was trained from; None where it was not trained from one.
+        snapshot: number of the store's snapshot that it was trained from; None where it was not trained from a store.
         training: what it was trained on and how: settings, documents, best epoch, history.
-        evaluation: on its dev documents; None where there were none.
+        evaluation: results on its dev documents; None where there were none.
         versions: package → version that trained it.
         created_at: UTC, ISO 8601.
-        trained_on: its training documents, as salted hashes of their ids; None where nobody knows.
+        trained_on: its training documents, as salted hashes of their ids; None where they are not known.
 
     Raises:
-        UsageError: a task name that cannot be a folder's.
+        UsageError: the task name cannot be the name of a folder.
     """
 
     task: str
@@ -88,14 +88,14 @@ class Head:
 
     @lazy
     def digest(self) -> str:
-        """sha256 (hex) of all that changes a prediction: classes, features, shape, weights; the task's name is not."""
+        """sha256 (hex) of all that changes a prediction: classes, features, shape, weights; not the task's name."""
         return _digest(self.classes, self.spec.fingerprint, _design(self.model), self.model.state_dict())
 
     def require(self, spec: FeatureSpec, left: str = "head", right: str = "store") -> None:
-        """Raise SpecMismatch unless features of ``spec`` are those that the head takes.
+        """Raise SpecMismatch unless the head takes features of ``spec``.
 
         Args:
-            spec: of the features at hand.
+            spec: spec of the features at hand.
             left: what to call the head in the message.
             right: what to call the other side.
         """
@@ -129,10 +129,10 @@ class Head:
 
         Args:
             files: file name → content.
-            name: of the folder, for messages.
+            name: name of the folder, for messages.
 
         Raises:
-            StoreError: a file is missing, damaged, or does not fit the other; or they are of no head that can score.
+            StoreError: a file is missing or damaged, the files do not fit each other, or the head could not score.
         """
         for file in (HEAD_FILE, WEIGHTS_FILE):
             if file not in files:
@@ -163,7 +163,7 @@ class Head:
         return head
 
     def save(self, directory: str | PathLike[str]) -> None:
-        """Write the head to a directory, all at once; a head that is there already is replaced.
+        """Write the head to a directory in one step; replace the head that is there already.
 
         Raises:
             UsageError: the directory holds something that is not a head.
@@ -172,10 +172,10 @@ class Head:
 
     @classmethod
     def load(cls, directory: str | PathLike[str]) -> Head:
-        """The head in a directory.
+        """Read the head in a directory.
 
         Raises:
-            UsageError: no such directory, or one that is not a head.
+            UsageError: no such directory, or it does not hold a head.
             StoreError: a file is missing or damaged.
         """
         name, files = read_folder(directory)
@@ -194,7 +194,7 @@ def _design(model: HeadModel) -> dict[str, Any]:
     """The shape of a head beyond what its spec and classes say."""
     mix = None if model.mix is None else model.mix.kind
     design = {"pooling": kind_of(model.pooling), "attention_heads": None, "layer_mix": mix, **model.pooling.design()}
-    # What goes without saying is not said: heads keep the digest that they had before others could be otherwise.
+    # A default is not written. So heads keep the digest that they had before the option existed.
     return design if model.standard is None else {**design, "standardised": True}
 
 
@@ -218,7 +218,7 @@ def _read_model(document: Mapping[str, Any], data: bytes, name: str) -> HeadMode
     """The module that ``head.json`` describes, with the weights of ``weights.safetensors``."""
     spec, classes = FeatureSpec.from_dict(document["spec"]), len(document["classes"])
     weights = read_weights(data, name, classes, spec.width)
-    # Without memory: first weights would be drawn for nothing, and from torch's global generator.
+    # On the meta device: initial weights would be drawn in vain, and from torch's global generator.
     with torch.device("meta"):
         model = HeadModel.build(spec, classes, **document["design"])
     try:

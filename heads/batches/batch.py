@@ -1,4 +1,4 @@
-"""A batch of decoded features: what poolings, fast paths, training and scoring read."""
+"""A batch of decoded features. Poolings, fast paths, training and scoring all read it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Batch:
 
     Attributes:
         rows: (at least documents · tokens, [m,] d) floats, all finite, with an axis for the m layers of ``stack:m``
-            features; document i begins at row i · tokens. The rows past the last document are there for products to
-            have few shapes.
-        tokens: of the longest document.
-        lengths: (documents,) tokens of each, at least 1; from there on its rows are padding.
-        first_lengths: (documents,) those before the second text's own; None where no head asks for them.
+            features. Document i begins at row i · tokens. There may be unused rows after the last document: they keep
+            the number of different shapes small.
+        tokens: tokens of the longest document.
+        lengths: (documents,) tokens of each document, at least 1. Its rows after these are padding.
+        first_lengths: (documents,) tokens of each document before the second text's own; None where no head needs them.
     """
 
     rows: torch.Tensor
@@ -41,7 +41,7 @@ class Batch:
 
     @property
     def layers(self) -> int:
-        """Vectors of a token: m, or 1 where they are one already."""
+        """Vectors of a token: m for ``stack:m`` features, else 1."""
         return self.rows.shape[1] if self.rows.dim() > 2 else 1
 
     @property
@@ -59,7 +59,7 @@ class Batch:
         """(documents, 2, tokens) bool: which positions are of the first text, and which of the second.
 
         Raises:
-            ValueError: nobody gave the lengths of the first texts.
+            ValueError: `first_lengths` is None.
         """
         if self.first_lengths is None:
             raise ValueError("heads of pairs need the lengths of the first texts")
@@ -68,5 +68,5 @@ class Batch:
         return torch.stack([first, (places < self.lengths[:, None]) & ~first], dim=1)
 
     def mixed(self, weights: torch.Tensor) -> Batch:
-        """One vector a token, its layers weighed by ``weights`` (m,); a batch of one vector a token stays as it is."""
+        """Mix the layers of each token by ``weights`` (m,), to one vector a token. Without layers nothing changes."""
         return replace(self, rows=torch.matmul(weights, self.rows)) if self.rows.dim() > 2 else self

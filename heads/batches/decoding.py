@@ -35,14 +35,15 @@ def decode(
     first_lengths: Positions | None = None,
     memory: Callable[[int], torch.Tensor] | None = None,
 ) -> Batch:
-    """Some documents of a block as a batch.
+    """Decode some documents of a block to a batch.
 
     Args:
         block: packed features of the spec.
-        documents: (documents,) positions of those wanted.
-        spec: of the features.
-        first_lengths: (all documents,) tokens before the second text's own, where a head asks for them.
-        memory: takes the rows: given a number of rows, it gives (at least so many, [m,] d) finite floats.
+        documents: (documents,) positions of the wanted documents in the block.
+        spec: spec of the features.
+        first_lengths: (all documents,) tokens before the second text's own; None where no head needs them.
+        memory: allocates the rows. It is called with a number of rows and returns (at least that many, [m,] d) finite
+            floats.
     """
     packed, lengths = pad(block.packed, block.offsets, documents)
     flat = packed.flatten(0, 1)
@@ -53,16 +54,16 @@ def decode(
 
 
 def pad(packed: npt.NDArray[np.generic], offsets: Positions, documents: Positions) -> tuple[torch.Tensor, torch.Tensor]:
-    """Packed rows of some documents, side by side.
+    """Pad the packed rows of some documents to one length.
 
     Args:
         packed: (rows, ...) packed features of all documents.
         offsets: (all documents + 1,) where each document starts and ends.
-        documents: (documents,) positions of those wanted.
+        documents: (documents,) positions of the wanted documents.
 
     Returns:
-        (documents, longest, ...) packed rows and (documents,) lengths. Past a document's length lies a row of another
-        one: finite numbers, for a mask to ignore.
+        (documents, longest, ...) packed rows and (documents,) lengths. The padding after a document is a row of another
+        document: its numbers are finite, and the reader masks them.
     """
     starts = offsets[documents]
     lengths = offsets[documents + 1] - starts

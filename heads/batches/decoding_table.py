@@ -1,4 +1,4 @@
-"""Packed features to floats on a device by one look-up, without waiting for the device."""
+"""Decode packed features on a device by one table look-up, without waiting for the device."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ BYTES = 256
 
 
 class DecodingTable:
-    """What `Quantizer.dequantize` gives, from tables that lie on the device already.
+    """Gives what `Quantizer.dequantize` gives, from a table on the device.
 
-    A quantizer makes its parameters into tensors at every call, and to copy them from ordinary memory a CUDA device is
-    waited for. What each byte stands for is asked of the quantizer once: the same at every place of a vector, or
-    something of its own at each. Numbers that are no bytes are decoded by the quantizer itself.
+    `Quantizer.dequantize` makes tensors of its parameters at every call. Copying them from ordinary memory makes the
+    host wait for a CUDA device. This class asks the quantizer once what each byte value stands for. There is one table
+    where a byte means the same at every place of a vector, else one for each place. Where packed numbers are not bytes,
+    the quantizer decodes them itself.
     """
 
     def __init__(self, quantizer: Quantizer, width: int, device: torch.device, dtype: torch.dtype) -> None:
-        """Ask for every byte; ``dtype`` is that of the floats.
+        """Decode every byte value once.
+
+        Args:
+            quantizer: decodes.
+            width: d, floats in a vector.
+            device: where the table lies.
+            dtype: type of the decoded floats.
 
         Raises:
             UsageError: the quantizer is not calibrated.

@@ -9,30 +9,30 @@ import torch
 from encore.featurestore.spec import FeatureSpec
 
 POOL_BATCHES = 32
-"""Training batches whose documents are sorted by length together: enough to save padding, few enough to stay random."""
+"""Training batches in a pool that is sorted by length: enough to save padding, few enough to keep the order random."""
 
 BATCH_FLOATS = 1 << 20
-"""Decoded floats of a batch that is only scored, padding included: 4 MB, which stay in the processor's caches. At four
-times as many, and for batches of a fixed number of documents, scoring was slower."""
+"""Decoded floats of a batch that is only scored, padding included. They are 4 MB and stay in the processor's caches.
+Scoring was slower with four times as many, and with a fixed number of documents a batch."""
 
 
 def rows_of_budget(spec: FeatureSpec) -> int:
-    """Padded rows that have `BATCH_FLOATS` once they are decoded."""
+    """Padded rows that decode to `BATCH_FLOATS` floats."""
     return max(1, BATCH_FLOATS // (spec.width * (spec.layers.stacked or 1)))
 
 
 def training_batches(
     lengths: npt.NDArray[np.int64], size: int, generator: torch.Generator
 ) -> list[npt.NDArray[np.int64]]:
-    """Every document once, in random batches of documents of like length.
+    """Put every document into one random batch, with documents of similar length together.
 
-    Documents are shuffled into pools of `POOL_BATCHES` batches and sorted by length within a pool; then the batches are
-    shuffled.
+    Documents are shuffled into pools of `POOL_BATCHES` batches. Each pool is sorted by length and cut into batches.
+    Then the batches are shuffled.
 
     Args:
-        lengths: (documents,) rows of each.
-        size: documents a batch; the last one may be smaller.
-        generator: source of the order.
+        lengths: (documents,) rows of each document.
+        size: documents a batch; one batch may be smaller.
+        generator: draws the order.
 
     Returns:
         Positions of the documents of each batch.
@@ -45,11 +45,11 @@ def training_batches(
 
 
 def budget_batches(lengths: npt.NDArray[np.int64], budget: int) -> list[npt.NDArray[np.int64]]:
-    """Every document once, shortest first, as many to a batch as fit a budget of padded rows.
+    """Put every document into one batch, shortest first, as many to a batch as a budget of padded rows allows.
 
     Args:
-        lengths: (documents,) rows of each.
-        budget: rows a batch may have, padding included; a longer document is a batch of its own.
+        lengths: (documents,) rows of each document.
+        budget: rows that a batch may have, padding included. A document with more rows is a batch of its own.
 
     Returns:
         Positions of the documents of each batch.
@@ -59,7 +59,7 @@ def budget_batches(lengths: npt.NDArray[np.int64], budget: int) -> list[npt.NDAr
     batches = []
     start = 0
     while start < len(order):
-        # Sorted lengths: the padded size of a batch ending at i is (i - start + 1) times the length at i.
+        # Lengths rise, so that the padded size of a batch ending at i is (i - start + 1) times the length at i.
         window = ascending[start : start + budget]
         fitting = int(np.searchsorted(window * np.arange(1, len(window) + 1), budget, side="right"))
         stop = start + max(1, fitting)

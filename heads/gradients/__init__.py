@@ -1,4 +1,4 @@
-"""Heads that learn side by side, with the gradients written out: the fast way of training on a CPU."""
+"""Training many heads together with gradients written by hand, without autograd: the fast way on a CPU."""
 
 from encore.heads.gradients.layer_mix import LOGITS
 from encore.heads.gradients.parameters import StackParameters

@@ -1,8 +1,11 @@
-"""Attention pooling of several heads that learn, with the gradients written out.
+"""Attention pooling of several heads that learn, with gradients written by hand.
 
-What concerns the tokens is one product for all heads: their scores, their weighted sums, and both gradients. Below, G
-heads of the stack have H attention heads and N queries each. J = G·H·N are all their folded queries, in this order; U
-is 2 for heads of pairs, which pool each text for itself, else 1; m is the number of layers.
+Every step over the tokens is one matrix product for all heads: the scores, the weighted sums, and the gradients of
+both.
+
+Symbols: the stack has G heads, each with H attention heads and N queries. J = G·H·N is the number of all folded
+queries, in this order. U is the number of texts: 2 for heads of pairs, which pool each text separately, else 1. m is
+the number of layers.
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ class AttentionGradients:
     """`AttentionPooling` or `PairPooling` for G heads.
 
     Args:
-        weights: of the heads.
-        design: one of the poolings, for its shape.
-        mix: of the layers; None where there is one.
-        standard: what the tokens become, of which neither scores nor weighted sums need more than this; None for as
-            they are.
+        weights: parameters of the heads.
+        design: the pooling of one of the heads, for its shape.
+        mix: weights of the layers; None where features have one layer.
+        standard: standardises the tokens; None leaves them as they are. The standardised tokens are never computed:
+            scaling the keys and the weighted sums gives the same.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class AttentionGradients:
         self._project_output = LinearGradients(weights, prefix + "output_weight", prefix + "output_bias")
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """(G, documents, N · U, d); what `backward` needs is kept."""
+        """Pool a batch to (G, documents, N · U, d), and keep what `backward` needs."""
         self._batch = batch
         scores = large(batch.by_layer.flatten(0, 1)[None], self._fold().t()[None]).view(len(batch), batch.tokens, -1)
         if self._mix is not None:
@@ -68,7 +71,7 @@ class AttentionGradients:
         return self._project(summed)
 
     def backward(self, gradient: torch.Tensor) -> None:
-        """Hand on the gradients of all parameters, from that of the result."""
+        """Compute the gradients of all parameters from the gradient of the result, and pass them to the optimizers."""
         batch, attended = self._batch, self._attended
         weights = batched(batch.by_layer, self._project_back(gradient).permute(1, 2, 0))
         if self._mix is not None:
@@ -84,7 +87,7 @@ class AttentionGradients:
         self._fold_back(product(scores.flatten(0, -2).t(), batch.by_layer.flatten(0, 1).t()))
 
     def _attend(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """(documents, tokens, J · U) weights that sum to 1 over the tokens of each text, from scores (..., J)."""
+        """Weights (documents, tokens, J · U) from scores (..., J). They sum to 1 over the tokens of each text."""
         if self._texts == 1:
             return scores.masked_fill_(batch.padding[:, :, None], -torch.inf).softmax(dim=1)
         texts = batch.texts.permute(0, 2, 1)[:, :, None]
@@ -93,7 +96,7 @@ class AttentionGradients:
         return filled.softmax(dim=1).mul_(texts).flatten(2)
 
     def _fold(self) -> torch.Tensor:
-        """(J, d): the vectors whose dot products with a token are its scores."""
+        """Folded queries (J, d): their dot products with a token are its scores."""
         projected = self._project_query.forward(self._query).view(len(self._stack), self._queries, self._heads, -1)
         self._projected = projected.transpose(1, 2).flatten(0, 1) * self._scale
         return self._scaled(torch.bmm(self._projected, self._keys)).view(-1, self._width)
@@ -107,20 +110,20 @@ class AttentionGradients:
         self._stack.take_all(self._prefix + "query", query.view(self._stack.values[self._prefix + "query"].shape))
 
     def _project(self, summed: torch.Tensor) -> torch.Tensor:
-        """(G, documents, N · U, d) from the weighted sums (J · U, documents, d)."""
+        """Project the weighted sums (J · U, documents, d) to (G, documents, N · U, d)."""
         stack, documents = len(self._stack), summed.shape[1]
         if self._standard is not None:
-            # The sum of the standardised tokens, whose weights sum to 1. Those of a text without tokens do not: its sum
-            # is that of a token of zeros, as for the head that takes the features as they are.
+            # Standardising the sum is standardising the tokens, since the weights sum to 1. The weights of a text
+            # without tokens are all zero: its sum counts as a token of zeros, as in a head without standardisation.
             summed = self._standard(summed)
-        # One row for each document, query and text: all of them share the projections.
+        # One row for each document, query and text. All rows of a head share its projections.
         self._rows = summed.view(stack * self._heads, -1, self._width)
         values = batched(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
         by_stack = values.transpose(1, 2).flatten(2).add_(self._bias)
         return self._project_output.forward(by_stack).view(stack, -1, documents, self._width).transpose(1, 2)
 
     def _project_back(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The gradient of the weighted sums (J · U, documents, d)."""
+        """The gradient of the weighted sums, (J · U, documents, d), from the gradient of the result."""
         stack, documents = gradient.shape[:2]
         by_stack = self._project_output.backward(gradient.transpose(1, 2).flatten(1, 2))
         by_head = by_stack.view(stack, -1, self._heads, self._width // self._heads).transpose(1, 2).flatten(0, 1)
@@ -130,16 +133,16 @@ class AttentionGradients:
         return self._scaled(summed).view(-1, documents, self._width)
 
     def _scaled(self, values: torch.Tensor) -> torch.Tensor:
-        """What multiplies standardised tokens (..., d) as a factor of the tokens as they are, and gradients back."""
+        """Turn factors of standardised tokens (..., d) into factors of the stored tokens; and gradients back."""
         return values if self._standard is None else values * self._standard.scale
 
     def _take_products(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
-        """Hand on leftᵀ · right, (G · H, rows, d / H) and (G · H, rows, d), as the gradients of a parameter."""
+        """Pass leftᵀ · right on as the gradients of a parameter; left (G · H, rows, d / H), right (G · H, rows, d)."""
         turned = left.transpose(1, 2)
-        # The keys of a single query have one row each, and a product of one is all overhead.
+        # A single query gives one row. A matrix product with inner size 1 costs more than a plain multiplication.
         gradients = turned * right if right.shape[1] == 1 else batched(turned, right)
         self._stack.take_all(self._prefix + name, gradients.view(-1, self._width, self._width))
 
     def _columns(self, mix: MixGradients, texts: int) -> torch.Tensor:
-        """(m, J · texts): each layer's weight in each column."""
+        """Weight of each layer in each column, (m, J · texts)."""
         return mix.columns(self._heads * self._queries * texts)

@@ -1,4 +1,4 @@
-"""Poolings without weights of their own, for several heads at once."""
+"""Poolings without weights of their own (cls, mean), for several heads at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from encore.heads.model import ClsPooling, MeanPooling, Standardisation
 
 
 class AverageGradients:
-    """`ClsPooling` or `MeanPooling` for G heads: one pooled vector for all of them, but for the mix of the layers.
+    """`ClsPooling` or `MeanPooling` for G heads. All heads share one pooled vector a layer; only the mix differs.
 
     Args:
-        weights: of the heads.
-        pooling: what the heads pool by.
-        mix: of the layers; None where there is one.
-        standard: what the pooled vectors become; None for as they are.
+        weights: parameters of the heads.
+        pooling: the pooling of all the heads.
+        mix: weights of the layers; None where features have one layer.
+        standard: standardises the pooled vectors; None leaves them as they are.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class AverageGradients:
         self._standard = standard
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """(G, documents, 1, d); what `backward` needs is kept."""
-        # The layers of a token side by side, as one wide vector.
+        """Pool a batch to (G, documents, 1, d), and keep what `backward` needs."""
+        # Pool all layers at once: the layers of a token, side by side, are one wide vector.
         pooled = self._pooling(replace(batch, rows=batch.rows.flatten(1))).unflatten(1, (batch.layers, -1))
         if self._standard is not None:
-            # Each layer, before they are mixed: the weights of a mix sum to 1.
+            # Standardise each layer before the mix: the result is the same, since the weights of a mix sum to 1.
             pooled = self._standard(pooled)
         if self._mix is None:
             return pooled[None].expand(self._stack, -1, -1, -1)  # type: ignore[no-any-return]
@@ -47,6 +47,6 @@ class AverageGradients:
         return torch.matmul(self._mix.columns(1).t(), self._pooled).transpose(0, 1).unsqueeze(2)
 
     def backward(self, gradient: torch.Tensor) -> None:
-        """Hand on the gradient of the result."""
+        """Give the mix its part of the gradient of the result."""
         if self._mix is not None:
             self._mix.learn(torch.einsum("gbd,bmd->mg", gradient[:, :, 0], self._pooled))

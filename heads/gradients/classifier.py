@@ -1,4 +1,4 @@
-"""The classifiers of several heads that learn, with the gradients written out."""
+"""The classifiers of several heads that learn, with gradients written by hand."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class ClassifierGradients:
     """`Classifier` for each of G heads: dropout, linear, tanh, dropout, linear.
 
     Args:
-        weights: of the heads.
-        dropout: share of the inputs of each linear map set to zero in training.
-        generators: of each head's dropout.
+        weights: parameters of the heads.
+        dropout: share of the inputs of each linear map that training sets to zero.
+        generators: for each head, the source of its dropout.
     """
 
     def __init__(self, weights: StackParameters, dropout: float, generators: Sequence[torch.Generator]) -> None:
@@ -31,7 +31,9 @@ class ClassifierGradients:
         return self._output.forward(tanh_(self._hidden.forward(pooled)))
 
     def learn(self, pooled: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean cross-entropy (G,) over the documents, and the gradient of their pooled features.
+        """Compute the mean cross-entropy (G,) over the documents, and the gradient of their pooled features.
+
+        The gradients of the classifiers' own parameters go to the optimizers.
 
         Args:
             pooled: (G, documents, inputs).
@@ -47,12 +49,12 @@ class ClassifierGradients:
         return losses, _dropped(self._hidden.backward(hidden), kept)
 
     def _draw(self, values: torch.Tensor) -> torch.Tensor | None:
-        """What each value is multiplied by, drawn as `draw_kept` draws for a head alone; None for no dropout."""
+        """Dropout factor of each value; None for no dropout. Each head gets what `draw_kept` would draw for it."""
         if self._dropout == 0:
             return None
         drawn = torch.stack([draw_bits(values[0].numel(), generator) for generator in self._generators])
         least, factor = kept_from(self._dropout)
-        # NumPy makes floats of them in a fifth of torch's time.
+        # NumPy converts them to floats in a fifth of torch's time.
         kept = np.multiply(drawn.view(values.shape).numpy() >= least, factor, dtype=values.numpy().dtype)
         return torch.from_numpy(kept)
 

@@ -1,7 +1,7 @@
-"""How several heads weigh the m layers of ``stack:m`` features, with the gradients written out.
+"""Layer mixes of several heads over ``stack:m`` features, with gradients written by hand.
 
-What is linear in the features comes first, layer by layer, and is mixed then: mixed features would be as many as there
-are heads.
+Linear steps run on each layer first, and their results are mixed. Mixing the features first would need one copy of all
+features for each head.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LOGITS = "mix.logits"
 
 
 class MixGradients:
-    """The weights of m layers, learned by each of G heads: softmax of its logits.
+    """The weights of m layers for each of G heads: the softmax of the head's logits.
 
     Args:
         weights: parameters of the heads.
@@ -24,19 +24,19 @@ class MixGradients:
         self._stack = weights
 
     def forward(self) -> None:
-        """Take the weights that the logits give now."""
+        """Compute the weights from the logits as they are now, and forget the gradients of the last step."""
         self._weights = self._stack.values[LOGITS].softmax(dim=1)
         self._gradient = torch.zeros_like(self._weights)
 
     def columns(self, each: int) -> torch.Tensor:
-        """(m, G · each), for columns that come ``each`` by head."""
+        """Weights (m, G · each): the weights of each head, repeated for its ``each`` columns."""
         return self._weights.t().repeat_interleave(each, dim=1)
 
     def learn(self, gradient: torch.Tensor) -> None:
-        """Add the gradient (m, G · each) that such columns get."""
+        """Add up gradients (m, G · each) of the columns that `columns` gave."""
         self._gradient += gradient.view(len(gradient), len(self._stack), -1).sum(dim=2).t()
 
     def backward(self) -> None:
-        """Hand on the gradients of the logits, from all that was learned since `forward`."""
+        """Pass on the gradients of the logits, from all gradients that `learn` got since `forward`."""
         inner = (self._weights * self._gradient).sum(dim=1, keepdim=True)
         self._stack.take_all(LOGITS, self._weights * (self._gradient - inner))

@@ -1,4 +1,4 @@
-"""The parameters of several heads that learn, and their affine maps with the gradients written out."""
+"""The parameters of several heads that learn, and their affine maps with gradients written by hand."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from encore.heads.products import large
 
 @dataclass(frozen=True)
 class StackParameters:
-    """Parameters of G heads of one design, and what becomes of their gradients.
+    """Parameters of G heads of one design, and who takes their gradients.
 
     Attributes:
-        values: name, as in the heads' own state, → (G, ...) parameters.
-        take: for each head: called with a name and the gradient of that parameter, once for each in every backward
-            pass, as soon as nothing else needs the parameter's old value. A gradient that is used up at once is still
-            in the processor's caches, and its memory serves the next one.
+        values: name, as in a head's own state, → (G, ...) parameters.
+        take: for each head, a function that takes the name of a parameter and its gradient, and may change the
+            parameter at once. Every backward pass calls it once for each parameter, as soon as no later step needs
+            the old value. At that moment the gradient is still in the processor's caches; then its memory is free.
     """
 
     values: Tensors
@@ -30,7 +30,7 @@ class StackParameters:
         return len(self.take)
 
     def take_all(self, name: str, gradients: torch.Tensor) -> None:
-        """Hand on the gradients (G, ...) of a parameter of all heads."""
+        """Give each head its part of the gradients (G, ...) of a parameter."""
         for take, gradient in zip(self.take, gradients.unbind(), strict=True):
             take(name, gradient)
 
@@ -39,7 +39,7 @@ class LinearGradients:
     """x ↦ x Wᵀ + b for each of G heads.
 
     Args:
-        weights: of the heads.
+        weights: parameters of the heads.
         weight: name of W, (outputs, inputs).
         bias: name of b, (outputs,).
     """
@@ -50,12 +50,12 @@ class LinearGradients:
         self._weights, self._biases = weights.values[weight], weights.values[bias][:, None]
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """(G, rows, outputs) from (G, rows, inputs), which are kept for `backward`."""
+        """Map (G, rows, inputs) to (G, rows, outputs), and keep the inputs for `backward`."""
         self._inputs = values
         return large(values, self._weights.transpose(1, 2)).add_(self._biases)
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
-        """Hand on the gradients of W and b; return that of the inputs, from that of the result."""
+        """From the gradient of the result, pass on the gradients of W and b, and return the gradient of the inputs."""
         weight, bias = self._names
         of_inputs = large(gradient, self._weights)
         self._stack.take_all(bias, gradient.sum(dim=1))

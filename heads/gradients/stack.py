@@ -25,15 +25,15 @@ from encore.heads.model import (
 
 
 class HeadStack:
-    """G heads: losses, gradients and logits are those of `HeadModel` for each head alone, but for rounding.
+    """G heads that learn together, without autograd.
 
-    Autograd takes no part.
+    Losses, gradients and logits equal those of each head's own `HeadModel`, up to rounding.
 
     Args:
-        weights: of the heads.
+        weights: parameters of the heads.
         design: a head of the same shape.
-        generators: of each head's dropout.
-        standard: what the heads' inputs become while they learn; None for as they are.
+        generators: for each head, the source of its dropout.
+        standard: standardises the heads' inputs while they learn; None leaves them as they are.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class HeadStack:
         self._classifier = ClassifierGradients(weights, design.classifier.dropout, generators)
 
     def learn(self, batch: Batch, targets: torch.Tensor) -> torch.Tensor:
-        """The mean loss (G,) of each head over a batch, dropout included; their gradients are handed on.
+        """Compute the mean loss (G,) of each head over a batch, dropout included, and pass on all gradients.
 
         Args:
-            batch: of documents.
-            targets: (documents,) class of each.
+            batch: documents to learn from.
+            targets: (documents,) class of each document.
         """
         vectors = self._pool(batch)
         losses, gradient = self._classifier.learn(self._enter(vectors), targets)
@@ -63,21 +63,21 @@ class HeadStack:
         return losses
 
     def logits(self, batch: Batch) -> torch.Tensor:
-        """(G, documents, classes), without dropout."""
+        """Logits (G, documents, classes), without dropout."""
         return self._classifier.logits(self._enter(self._pool(batch)))
 
     def _pool(self, batch: Batch) -> torch.Tensor:
-        """(G, documents, vectors, d)."""
+        """Pooled vectors (G, documents, vectors, d)."""
         if self._mix is not None:
             self._mix.forward()
         return self._pooling.forward(batch)
 
     def _enter(self, vectors: torch.Tensor) -> torch.Tensor:
-        """(G, documents, inputs) of the classifiers: the vectors side by side, the texts of a pair compared."""
+        """Inputs of the classifiers (G, documents, inputs): the vectors side by side, or a pair's texts compared."""
         return compare_texts(vectors) if self._of_pairs else vectors.flatten(2)
 
     def _enter_back(self, gradient: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
-        """The gradient of the vectors, from that of what the classifiers took."""
+        """The gradient of the pooled vectors, from the gradient of the classifiers' inputs."""
         if not self._of_pairs:
             return gradient.view(vectors.shape)
         u, v = vectors.unbind(dim=2)
@@ -92,7 +92,7 @@ STACKED: Mapping[type[Pooling], Callable[..., AttentionGradients | AverageGradie
     ClsPooling: AverageGradients,
     MeanPooling: AverageGradients,
 }
-"""Poolings whose gradients are written out, each itself and none derived from it; the others learn by autograd."""
+"""Pooling → its gradients, written by hand. A subclass is not included. All other poolings learn by autograd."""
 
 
 def can_stack(design: HeadModel) -> bool:

@@ -1,4 +1,4 @@
-"""Labels of documents: a class for each id, read from tables, in one form, split into training and dev documents."""
+"""Labels of documents, one class for each id: reading them from tables, their normal form, training and dev split."""
 
 from encore.heads.labels.files import read_columns, read_labels
 from encore.heads.labels.normal_form import in_order, named_twins, near_twins, normal_labels

@@ -1,4 +1,4 @@
-"""Labels from files: every table that encode reads."""
+"""Labels from files, in every format of table that `encore encode` reads."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def read_labels(
     """Labels from a table: a file, a folder or a glob, local or in object storage.
 
     Args:
-        path: its ending says what it is, as for a corpus.
-        id_column: name of the column of ids: text, or integers taken as their decimal text.
+        path: the ending names the format, as for a corpus.
+        id_column: name of the column of ids: text, or integers, which become decimal text.
         label_column: name of the column of labels: likewise, or booleans (``true``, ``false``).
-        options: what is said of its text.
+        options: how text files are to be read.
 
     Raises:
         UsageError: no such file, an unknown ending, a file that is not what its ending says, or no such column.
@@ -36,13 +36,13 @@ def read_labels(
 
 
 def read_columns(name: str, key: str, columns: tuple[str, ...], options: TextOptions = PLAIN_TEXT) -> pa.Table:
-    """Columns of a table as strings, null where a row has none; nothing else of it is held.
+    """Columns of a table as strings, with null for a missing value. Other columns are not kept in memory.
 
     Args:
-        name: files, as for a corpus.
-        key: the column of ids.
-        columns: names of the columns, the key among them or not: text, integers or booleans.
-        options: what is said of the text.
+        name: a file, a folder or a glob, as for a corpus.
+        key: name of the column of ids.
+        columns: names of the columns to read: text, integers or booleans. The key may be one of them.
+        options: how text files are to be read.
 
     Raises:
         UsageError: no such file, an unknown ending, a file that is not what its ending says, or no such column.

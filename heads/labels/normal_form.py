@@ -1,8 +1,9 @@
-"""The one form of a label, and labels that nearly are one another.
+"""The normal form of labels, and labels that are nearly the same.
 
-Labels are compared as texts in their normal form: composed Unicode (NFC), without white space around it; integers and
-booleans are the texts that they print as (``1``, ``true``). Nothing else is changed: ``True`` and ``true``, ``1`` and
-``1.0`` stay two classes, since only their author knows whether they are one. `near_twins` finds such.
+Labels are compared as texts in their normal form: composed Unicode (NFC), without white space around it. Integers and
+booleans become the texts that they print as (``1``, ``true``). Nothing else is changed: ``True`` and ``true`` are two
+classes, and so are ``1`` and ``1.0``. Only their author knows whether such near-twins mean the same; `near_twins` finds
+them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from encore.tablefiles.names import shown_name
 TWINS_LISTED = 5
 
 _INTEGER = re.compile(r"-?[0-9]{1,300}")
-# No more digits than Decimal keeps.
+# At most as many digits as Decimal keeps.
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,9})?")
 _SEPARATORS = re.compile(r"[\s_-]+")
 
@@ -29,13 +30,13 @@ def normal_labels(labels: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedAr
     """Texts in the normal form of labels; a label of white space alone becomes empty."""
     texts = labels.cast(pa.string())
     names = pc.unique(texts).drop_null()
-    # Not with pyarrow: its NFC (25.0) takes apart what it should compose.
+    # Not with pyarrow: its NFC normalization (25.0) decomposes characters instead of composing them.
     normal = pa.array([unicodedata.normalize("NFC", name.strip()) for name in names.to_pylist()], pa.string())
     return normal.take(pc.index_in(texts, value_set=names))
 
 
 def in_order(classes: Iterable[str]) -> tuple[str, ...]:
-    """Names of classes as they are listed: by size where all are integers, else by their code points."""
+    """Names of classes in the order of every list: by value where all are integers, else by code points."""
     names = sorted(set(classes))
     if all(map(_INTEGER.fullmatch, names)):
         names.sort(key=int)
@@ -43,14 +44,15 @@ def in_order(classes: Iterable[str]) -> tuple[str, ...]:
 
 
 def near_twins(names: Iterable[str], others: Iterable[str] | None = None) -> tuple[tuple[str, ...], ...]:
-    """Groups of different labels that are the same but for what is easily written in two ways.
+    """Groups of labels that differ only in ways of writing.
 
-    That is case, the way a number is written (``1``, ``01``, ``1.0``), spaces, underscores and hyphens between words,
-    characters that do not show, and compatibility forms of Unicode (full-width letters).
+    The ways are: case; forms of a number (``1``, ``01``, ``1.0``); spaces, underscores and hyphens between words;
+    invisible characters; compatibility forms of Unicode (full-width letters).
 
     Args:
         names: labels.
-        others: where given, groups are of one of ``names`` each, followed by its twins among these.
+        others: None compares ``names`` with each other. Otherwise each group is one of ``names``, followed by its twins
+            in ``others``.
     """
     left = sorted(set(names))
     if others is None:
@@ -72,7 +74,7 @@ def named_twins(groups: Sequence[tuple[str, ...]]) -> str:
 
 
 def _core(name: str) -> str:
-    """What is left of a label when all is taken away that twins may differ in."""
+    """A label without the differences that near-twins may have: twins have the same core."""
     visible = "".join(sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
     text = visible.casefold().strip()
     if _NUMBER.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Which labelled documents train a head, and which ones measure it."""
+"""The split of labelled documents: some train a head, the others measure it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ class Split:
         classes: names of the classes, in the order of `in_order`.
 
     Raises:
-        DataError: nothing sensible can be trained: fewer than two classes, a class that only dev has, or a document in
-            both parts.
+        DataError: there are fewer than two classes, a class occurs only in dev, or a document is in both parts.
     """
 
     train: Labels
@@ -66,14 +65,14 @@ class Split:
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
-        """Classes that dev has no document of; none at all where there is no dev."""
+        """Classes without a dev document; empty where there is no dev."""
         return () if self.dev is None else in_order(set(self.classes) - set(self.dev.classes))
 
     def warn_of_unmeasured(self, share: float | None = None) -> None:
-        """Say in a warning which classes dev has no document of.
+        """Log a warning that names the classes without a dev document.
 
         Args:
-            share: that was to be set aside; None where dev labels were given.
+            share: share of the labels that was set aside for dev; None where the user gave dev labels.
         """
         if self.dev is None or not self.unmeasured:
             return
@@ -86,7 +85,7 @@ class Split:
 
     @classmethod
     def given(cls, train: Labels, dev: Labels | None = None) -> Split:
-        """Training labels, and dev labels of their own or none."""
+        """Make a split of training labels and separate dev labels; None for no dev."""
         return cls(train, dev, train.classes)
 
     @classmethod
@@ -96,8 +95,8 @@ class Split:
         The choice does not depend on the order of the labels. A class keeps at least one document to train on.
 
         Raises:
-            UsageError: a share that leaves dev empty.
-            DataError: as above.
+            UsageError: the share is not between 0 and 1, or leaves dev empty.
+            DataError: there are fewer than two classes.
         """
         if not 0 < share < 1:
             raise UsageError(f"dev share {share}: expected a share between 0 and 1, for example 0.1")
@@ -111,7 +110,7 @@ class Split:
 
 
 def _choose(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """(documents,) which ones go to dev: of each class the smallest hashes."""
+    """(documents,) bool: whether a document goes to dev. In each class those with the smallest hashes do."""
     salted = pc.binary_join_element_wise(pa.scalar(str(seed)), labels.doc_ids, "\n")
     hashes = np.array(key_hashes(salted).to_pylist(), dtype="S16")
     codes = labels.codes(labels.classes)
@@ -132,5 +131,5 @@ def _why_empty(labels: Labels) -> str:
 
 
 def _least_share(documents: int) -> float:
-    """The least share, of two digits, that takes one of so many documents of a class."""
+    """The smallest share, rounded up to two digits, that takes one document of a class of this many."""
     return math.ceil(50 / documents) / 100

@@ -29,8 +29,8 @@ class Labels:
         doc_ids: ids (string), each once.
         labels: class names (string) in the normal form (`encore.heads.labels.normal_form`), never null or empty.
         source: where they come from, for messages.
-        repeated: rows left out because they say the same again.
-        blank: rows left out because they have no id or no label.
+        repeated: number of rows left out because they repeat another row.
+        blank: number of rows left out because they have no id or no label.
     """
 
     doc_ids: pa.StringArray
@@ -41,9 +41,10 @@ class Labels:
 
     @classmethod
     def from_table(cls, table: pa.Table, id_column: str, label_column: str, source: str) -> Labels:
-        """Labels from two columns of a table: text, integers (taken as their decimal text) or, for labels, booleans.
+        """Make labels from two columns of a table.
 
-        Labels are taken in their normal form, and near-twins among them named in a warning; ids are taken as they are.
+        Both columns hold text or integers, which become decimal text; labels may also be booleans. Labels are brought
+        into their normal form, and a warning names near-twins among them. Ids stay as they are.
 
         Args:
             table: any table.
@@ -61,7 +62,7 @@ class Labels:
         rows = pa.table({"doc_id": ids, "label": labels}).filter(full)
         place = pa.array(np.arange(rows.num_rows))
         pairs = rows.append_column("place", place).group_by(["doc_id", "label"]).aggregate([("place", "min")])
-        # Groups come in any order: by their first rows, the same table always trains the same head.
+        # group_by returns groups in any order. Sort them by first row, so that a table always trains the same head.
         pairs = pairs.sort_by("place_min")
         doc_ids, names = (pairs[column].combine_chunks() for column in ("doc_id", "label"))
         _refuse_contradictions(doc_ids, names, source)
@@ -87,10 +88,10 @@ class Labels:
         return np.bincount(self.codes(classes), minlength=len(classes))
 
     def codes(self, classes: Sequence[str]) -> npt.NDArray[np.int64]:
-        """(documents,) position of each one's class in ``classes``, whatever the form these are in.
+        """(documents,) position of each label in ``classes``, compared in their normal form.
 
         Raises:
-            DataError: a class is not there.
+            DataError: a label is not in ``classes``.
         """
         codes = pc.index_in(self.labels, value_set=normal_labels(pa.array(classes, pa.string())))
         if codes.null_count:
@@ -107,39 +108,39 @@ class Labels:
         return replace(self, doc_ids=self.doc_ids.filter(kept), labels=self.labels.filter(kept))
 
     def partition(self, stored: npt.NDArray[np.bool_]) -> tuple[Labels, Labels]:
-        """The documents that are stored, and those that are not; ``stored`` (documents,) says which are."""
+        """Labels of the stored documents, and labels of the others. ``stored`` is (documents,) bool."""
         return self.filter(stored), self.filter(~stored)
 
 
 def named(values: pa.Array | pa.ChunkedArray) -> str:
-    """The first few values and how many more, for a message."""
+    """The first few values and the number of the others, for a message."""
     first = ", ".join(map(str, values[:NAMES_LISTED].to_pylist()))
     return first if len(values) <= NAMES_LISTED else f"{first} and {len(values) - NAMES_LISTED:,} more"
 
 
 def named_classes(classes: Iterable[object]) -> str:
-    """The same of classes, which are texts where a column of texts was named for the labels."""
+    """The first few classes and the number of the others, for a message."""
     return named(pa.array([shown_name(str(each)) for each in classes], pa.string()))
 
 
 def blanks_around(doc_ids: pa.Array) -> str:
-    """What is added to a message about ids that are not found, where there is white space around some; else nothing."""
+    """An addition to a message about missing ids: a hint if some have white space around them, else empty."""
     trimmed = pc.utf8_trim_whitespace(doc_ids)
     return "; white space around an id is part of it" if pc.any(pc.not_equal(trimmed, doc_ids)).as_py() else ""
 
 
 def written_otherwise(strange: Iterable[str], classes: Iterable[str]) -> str:
-    """What is added to a message about labels that are no class, where some are near-twins of classes; else nothing."""
+    """An addition to a message about unknown labels: names those that are near-twins of classes, else empty."""
     twins = near_twins(strange, classes)
     return f" (written otherwise: {named_twins(twins)})" if twins else ""
 
 
 def label_column_of(texts: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
-    """Labels as they are written, in their normal form; near-twins among them are named in a warning.
+    """Bring labels into their normal form. A warning names near-twins among them.
 
     Args:
-        texts: of any form, nulls among them.
-        source: where they come from.
+        texts: labels as their file has them; may hold nulls.
+        source: where they come from, for the warning.
     """
     labels = normal_labels(texts)
     twins = near_twins(pc.unique(labels).drop_null().to_pylist())
@@ -163,7 +164,7 @@ def _refuse_contradictions(doc_ids: pa.StringArray, labels: pa.StringArray, sour
 
 
 def text_column(table: pa.Table, name: str, source: str) -> pa.ChunkedArray:
-    """A column of text, integers or booleans as strings; raises UsageError where it is missing or of another kind."""
+    """A column of text, integers or booleans as strings. Raise UsageError if it is missing or of another type."""
     there = ", ".join(table.column_names) or "none"
     if table.column_names.count(name) != 1:
         problem = "no column" if name not in table.column_names else "more than one column"

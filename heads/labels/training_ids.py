@@ -1,4 +1,4 @@
-"""Which documents a head was trained on, as salted hashes: enough to warn who measures it on them."""
+"""The documents that trained a head, as salted hashes. With them Encore warns when a head is measured on them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 HASH_BYTES = 6
-"""Of an id: 100,000 take 800 KB as text, and the chance that any of a million others is taken for one is 0.0004."""
+"""Bytes of an id's hash. 100,000 ids take 800 KB as text. The chance that any of a million other ids has the hash of
+one of them is 0.0004."""
 
 SALT_BYTES = 32
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingIds:
-    """The ids that trained a head, none of them in the clear.
+    """The ids that trained a head, only as hashes.
 
     Attributes:
         salt: the head's digest (hex), so that the same ids have other hashes in every head.
@@ -37,10 +38,10 @@ class TrainingIds:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrainingIds | None:
-        """What a ``head.json`` says of them; None where it names none.
+        """Read the ids from a ``head.json``; None where it has none.
 
         Raises:
-            KeyError, TypeError, ValueError: it says anything else.
+            KeyError, TypeError, ValueError: the field is malformed.
         """
         if document.get("trained_on") is None:
             return None
@@ -53,7 +54,7 @@ class TrainingIds:
         return cls(salt, _numbers(data))
 
     def to_text(self) -> str:
-        """Base64 of the hashes, each as 6 big-endian bytes: ``trained_on`` of a ``head.json``."""
+        """The field ``trained_on`` of a ``head.json``: Base64 of the hashes, each 6 bytes, big-endian."""
         wide = self.hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
         return base64.b64encode(wide[:, -HASH_BYTES:].tobytes()).decode()
 
@@ -62,7 +63,7 @@ class TrainingIds:
         return len(self.hashes)
 
     def count(self, doc_ids: pa.Array | pa.ChunkedArray) -> int:
-        """How many of these ids (strings) trained the head."""
+        """Number of these ids (strings) that trained the head."""
         return int(np.isin(_hashes(doc_ids, self.salt), self.hashes).sum())
 
 

@@ -22,7 +22,7 @@ RESAMPLE_CELLS = 1 << 22
 """Counts that a bootstrap draws at a time: it bounds memory where there are many classes."""
 
 SAME = 1e-12
-"""Figures that are as near as this differ by rounding alone."""
+"""Figures that differ by no more than this differ by rounding alone."""
 
 BOOTSTRAP_SEED = 20200429
 """Fixed, so that the same predictions have the same interval everywhere."""
@@ -88,10 +88,11 @@ def wilson_interval(right: int, documents: int) -> tuple[float, float]:
 def bootstrap_intervals(confusion: Confusion) -> dict[str, tuple[float, float] | None]:
     """95 % percentile intervals of ``macro_f1`` and ``mcc`` over `RESAMPLES` bootstrap samples of the documents.
 
-    Drawing documents with replacement is drawing the confusion matrix's cells from a multinomial distribution. A sample
-    of one class alone shows no correlation, and counts as 0. None where the samples say nothing: the interval would
-    have no width, as without an error, or would not hold the figure, as with classes of a document or two, which most
-    samples lack or repeat.
+    Drawing documents with replacement is the same as drawing the cells of the confusion matrix from a multinomial
+    distribution. A sample with a single class has no correlation; its ``mcc`` counts as 0.
+
+    An interval is None where the samples say nothing, in two cases. The interval has no width, for example without a
+    single error. Or it does not contain the figure: most samples miss or repeat a class of one or two documents.
     """
     truth, predicted, counts = confusion.cells
     documents = int(counts.sum())
@@ -112,7 +113,7 @@ def bootstrap_intervals(confusion: Confusion) -> dict[str, tuple[float, float] |
 def _class_counts(
     truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], documents: npt.NDArray[np.int64], classes: int
 ) -> ClassCounts:
-    """Counts of confusion matrices: the classes (cells,) of their cells, and the ``documents`` (…, cells) in these."""
+    """Counts by class from confusion matrices: ``truth`` and ``predicted`` (cells,), ``documents`` (…, cells)."""
     return ClassCounts(
         _sum_by_class(np.where(truth == predicted, documents, 0), truth, classes),
         _sum_by_class(documents, truth, classes),
@@ -121,7 +122,7 @@ def _class_counts(
 
 
 def _sum_by_class(counts: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
-    """(…, classes) sums of the last axis of ``counts`` (…, cells) over the cells that each class owns."""
+    """Sums (…, classes) of ``counts`` (…, cells): ``owners`` (cells,) says to which class a cell is added."""
     order = np.argsort(owners, kind="stable")
     present, starts = np.unique(owners[order], return_index=True)
     sums = np.zeros((*counts.shape[:-1], classes), np.int64)
@@ -136,7 +137,7 @@ def _percentiles(values: npt.NDArray[np.float64], figure: float) -> tuple[float,
 
 
 def _ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
-    """Quotient; 0 where the denominator is."""
+    """Quotient; 0 where the denominator is 0."""
     above = np.asarray(denominator) > 0
     quotient: npt.NDArray[np.float64] = np.divide(
         numerator, denominator, out=np.zeros(np.shape(denominator)), where=above

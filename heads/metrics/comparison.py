@@ -1,4 +1,4 @@
-"""The predictions of a head beside labels: joined by id, and refused where they do not speak of the same classes."""
+"""Comparing the predictions of a head with labels: join them by id, and refuse labels of other classes."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def evaluate_predictions(
     Args:
         labels: the truth.
         doc_ids: ids of the predicted documents, each once, in any order.
-        predicted: the class predicted for each, as text or a dictionary of texts.
-        classes: all that the head can answer; None where they are not known.
+        predicted: the predicted class of each document, as text or dictionary-encoded text.
+        classes: all classes of the head; None where they are not known.
         trained_on: the documents that the head was trained on; None where they are not known.
 
     Raises:
-        DataError: a document is predicted twice or as nothing, none of the labelled ones is predicted, a label is no
-            class of the head, or, where its classes are not known, no label is among the predicted classes.
+        DataError: a document has two predictions or an empty one; no labelled document has a prediction; a label is no
+            class of the head; or the head's classes are not known and no label is among the predicted classes.
     """
     ids = pa.array(doc_ids) if not isinstance(doc_ids, pa.ChunkedArray) else doc_ids.combine_chunks()
     _require_once(ids)
@@ -100,7 +100,7 @@ def _require_once(ids: pa.Array) -> None:
 
 
 def _require_classes(labels: Labels, predicted: pa.Array | pa.ChunkedArray, classes: Sequence[str] | None) -> None:
-    """See that labels are classes of the head, as far as these are known; near-twins that are not one are named."""
+    """Raise DataError where a label is no class of the head, as far as its classes are known; name near-twins."""
     given = pc.unique(predicted.cast(pa.string())) if classes is None else pa.array(classes, pa.string())
     counted = Counter(normal_labels(given).to_pylist())
     known = in_order(counted)

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: documents by true and predicted class, without the cells that are empty."""
+"""A sparse confusion matrix: numbers of documents by true and predicted class, without the empty cells."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ FIELDS = ("truth", "predicted", "documents")
 
 @dataclass(frozen=True)
 class Confusion:
-    """A confusion matrix as its cells that hold documents, by true class, then by predicted class.
+    """The non-empty cells of a confusion matrix, sorted by true class, then by predicted class.
 
-    There are no more of them than documents, where a whole matrix of thousands of classes is millions of zeros.
+    There are at most as many as documents. The full matrix of thousands of classes would be millions of zeros.
 
     Attributes:
-        classes: how many there are.
-        truth: (cells,) place of the true class.
-        predicted: (cells,) place of the predicted class.
+        classes: number of classes.
+        truth: (cells,) position of the true class.
+        predicted: (cells,) position of the predicted class.
         documents: (cells,) documents in the cell, at least one.
 
     Raises:
-        ValueError: cells of no such matrix.
+        ValueError: the cells are not those of such a matrix.
     """
 
     classes: int
@@ -34,7 +34,7 @@ class Confusion:
 
     def __post_init__(self) -> None:
         columns = [getattr(self, field) for field in FIELDS]
-        # By their very type: True is an int too.
+        # type() and not isinstance(): True is an int too.
         if any(type(value) is not int for column in columns for value in column):
             raise ValueError("a confusion matrix holds whole numbers")
         cells = list(zip(self.truth, self.predicted, strict=True))
@@ -47,7 +47,7 @@ class Confusion:
 
     @classmethod
     def of(cls, truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int) -> Confusion:
-        """Count documents, given the places (documents,) of their true and their predicted classes."""
+        """Count documents, given the positions (documents,) of their true and their predicted classes."""
         cells, documents = np.unique(truth * classes + predicted, return_counts=True)
         return cls(classes, *(tuple(column.tolist()) for column in (*np.divmod(cells, max(1, classes)), documents)))
 
@@ -56,16 +56,16 @@ class Confusion:
         """Inverse of `to_json`.
 
         Raises:
-            ValueError, KeyError, TypeError: it is none of so many classes.
+            ValueError, KeyError, TypeError: it is not a confusion matrix of this many classes.
         """
         return cls(classes, *(tuple(document[field]) for field in FIELDS))
 
     def to_json(self) -> dict[str, list[int]]:
-        """Its columns."""
+        """JSON: the columns `truth`, `predicted` and `documents`."""
         return {field: list(getattr(self, field)) for field in FIELDS}
 
     def to_rows(self) -> list[list[int]]:
-        """The whole matrix (classes, classes), true class by row: for few classes."""
+        """The full matrix (classes, classes), one row for each true class. Use it for few classes."""
         rows = [[0] * self.classes for _ in range(self.classes)]
         for row, column, count in zip(self.truth, self.predicted, self.documents, strict=True):
             rows[row][column] = count

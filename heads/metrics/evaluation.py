@@ -1,4 +1,4 @@
-"""Predictions against labels: one evaluation, as a head's artefact and `encore evaluate` give it."""
+"""Predictions against labels. A head's artefact and `encore evaluate` hold the same evaluation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from encore.tablefiles.names import shown_name
 Interval = tuple[float, float]
 
 CLASSES_SHOWN = 50
-"""Classes that a page has a row for."""
+"""Most classes that a notebook's table has rows for."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Evaluation:
         confusion: documents by true and predicted class.
         accuracy: share of documents predicted right.
         macro_f1: mean F1 over the classes that occur.
-        mcc: Matthews' correlation; None where all documents are of one class, for it is not defined there.
+        mcc: Matthews' correlation; None where all documents are of one class, since it is not defined there.
         majority: accuracy of always predicting the most frequent class.
-        intervals: metric → its 95 % interval: Wilson's for accuracy, a bootstrap's for the others; None where that says
-            nothing, since all its samples are alike.
-        missing: labelled documents without a prediction; they are left out of all figures.
-        unlabelled: predicted documents without a label; likewise.
-        trained_on: how many of the compared documents the head was trained on; None where nobody knows.
+        intervals: metric → its 95 % interval: Wilson's for accuracy, a bootstrap's for the others; None where the
+            bootstrap says nothing (`bootstrap_intervals`).
+        missing: number of labelled documents without a prediction. No figure counts them.
+        unlabelled: number of predicted documents without a label. No figure counts them.
+        trained_on: number of compared documents that the head was trained on; None where that is not known.
     """
 
     classes: tuple[str, ...]
@@ -66,12 +66,12 @@ class Evaluation:
 
     @property
     def measures_training(self) -> bool:
-        """Whether half of the compared documents or more are those that the head was trained on."""
+        """Whether the head was trained on at least half of the compared documents."""
         return self.trained_on is not None and 2 * self.trained_on >= self.documents
 
     @property
     def counts(self) -> ClassCounts:
-        """Documents by class: right, of the class, predicted as the class."""
+        """Numbers of documents by class: predicted right, of the class, predicted as the class."""
         return ClassCounts.of(self.confusion)
 
     def __repr__(self) -> str:
@@ -185,7 +185,7 @@ class Evaluation:
 
 
 def _with_interval(value: float | None, interval: Interval | None) -> str:
-    """A figure with its interval, as far as they are defined."""
+    """A figure in words, with its interval if there is one; ``not defined`` for None."""
     if value is None:
         return "not defined"
     return f"{value:.4f}" + ("" if interval is None else f" ({interval[0]:.4f} to {interval[1]:.4f})")

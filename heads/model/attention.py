@@ -1,9 +1,9 @@
-"""Attention pooling with learned queries (paper, figure 3: with one), its key projection folded into the queries.
+"""Attention pooling with learned queries (paper, figure 3, has one). The key projection is folded into the queries.
 
 With a learned query q, head h scores token x by (W_q q + b_q)_h · (W_k x + b_k)_h / √d_h. The part with b_k is the
-same for every token and cancels in the softmax; the rest is k_h · x with k_h = W_kₕᵀ (W_q q + b_q)_h / √d_h. The
-weights of a head sum to 1, so that its values can be projected after the weighted sum. This is the function and the
-gradients of `torch.nn.MultiheadAttention` at 2·N·H·d multiply-adds a token for N queries instead of 2·d².
+same for every token and cancels in the softmax. The rest is k_h · x with k_h = W_kₕᵀ (W_q q + b_q)_h / √d_h. The
+weights of a head sum to 1, so that its values can be projected after the weighted sum. Results and gradients are those
+of `torch.nn.MultiheadAttention`, at 2·N·H·d multiply-adds a token for N queries instead of 2·d².
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from encore.heads.model.pooling import Pooling
 from encore.heads.model.standardisation import Standardisation, Tensors
 
 QUERY_STD = 0.02
-"""A small first query starts attention near the plain mean; with 1.0, SST-2 dev accuracy fell by 1 to 3 points."""
+"""Deviation of the initial query. A small query starts attention near the plain mean. With 1.0, SST-2 dev accuracy fell
+by 1 to 3 points."""
 
 
 class AttentionPooling(Pooling):
     """Pool tokens by multi-head attention with N learned task queries; no dropout on the attention weights.
 
-    All queries share the projections; their results lie side by side. There is no key bias: it would cancel in the
+    All queries share the projections. Their results lie side by side. There is no key bias: it would cancel in the
     softmax and never learn.
 
     Attributes:
@@ -41,7 +42,7 @@ class AttentionPooling(Pooling):
         output_weight, output_bias: (d, d), (d,).
 
     Raises:
-        UsageError: heads that do not divide the width, or an impossible number of queries.
+        UsageError: the heads do not divide the width, or the number of queries is impossible.
     """
 
     label = "attention"
@@ -70,8 +71,8 @@ class AttentionPooling(Pooling):
             nn.init.xavier_uniform_(weight, generator=generator)
 
     def design(self) -> dict[str, Any]:
-        """Its attention heads, and its queries where there are several."""
-        # One query goes without saying: heads keep the digest that they had before there could be more.
+        """Number of attention heads, and of queries if there are several."""
+        # One query is the default and is not written. So heads keep the digest that they had before the option existed.
         return {"attention_heads": self.heads, **({"queries": self.queries} if self.queries > 1 else {})}
 
     def folded_queries(self) -> torch.Tensor:
@@ -87,9 +88,10 @@ class AttentionPooling(Pooling):
         return torch.einsum("bhd,hkd->bhk", pooled, values).flatten(1) + self.value_bias
 
     def folded_output(self, hidden: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
-        """A classifier's first linear map as one of projected values without their bias: weight (d, N·d), bias (d,).
+        """Fold value bias and output projection into a classifier's first linear map: weight (d, N·d), bias (d,).
 
-        hidden(output(v + b_v)) is one affine map of v; so it is of the values of N queries side by side.
+        The folded map takes projected values v without their bias: hidden(output(v + b_v)) is one affine map of v. The
+        same holds for the values of N queries side by side.
         """
         shift = self.output_weight @ self.value_bias + self.output_bias
         bias = hidden.bias + hidden.weight @ shift.repeat(self.queries)
@@ -97,10 +99,10 @@ class AttentionPooling(Pooling):
         return weight, bias
 
     def folded(self, weights: Tensors, standard: Standardisation, prefix: str = "pooling.") -> Tensors:
-        """The weights of a head over features as they are; the pooling's names begin with ``prefix``."""
+        """The weights of the head for features as they are stored. The pooling's names begin with ``prefix``."""
         keys = prefix + "key_weight"
         values = standard.into(weights, prefix + "value_weight", prefix + "value_bias")
-        # What the mean adds to a score it adds to that of every token, and the softmax takes it out again.
+        # The mean adds the same number to the score of every token, and the softmax takes it out again.
         return {**weights, **values, keys: weights[keys] * standard.scale}
 
     def forward(self, batch: Batch) -> torch.Tensor:
@@ -108,6 +110,6 @@ class AttentionPooling(Pooling):
         scores = batch.values @ self.folded_queries().T
         weights = scores.masked_fill(batch.padding[:, :, None], -torch.inf).softmax(dim=1)
         pooled = torch.bmm(weights.transpose(1, 2), batch.values)
-        # One row for each query of a document: all of them share the projections.
+        # One row for each query of a document. All rows share the projections.
         rows = self.project_values(pooled.view(-1, self.heads, self.width))
         return (rows @ self.output_weight.T + self.output_bias).view(len(batch), self.queries * self.width)

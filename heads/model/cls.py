@@ -16,7 +16,7 @@ class ClsPooling(Pooling):
 
     @classmethod
     def check(cls, spec: FeatureSpec) -> None:
-        """Raise UsageError unless the encoder's summary token is stored."""
+        """Raise UsageError unless the store holds a first token that sums up the text."""
         require_summary(spec.encoder, "pooling", special_tokens=spec.text.special_tokens)
 
     def forward(self, batch: Batch) -> torch.Tensor:

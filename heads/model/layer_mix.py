@@ -9,7 +9,7 @@ from encore.featurestore.errors import UsageError
 from encore.heads.batches import Batch
 
 LAYER_MIXES = ("uniform", "learned")
-"""How the layers of stacked features are weighed: all alike, or by weights that the task learns."""
+"""How the layers of stacked features are weighted: equally, or by weights that the task learns."""
 
 
 class LayerMix(nn.Module):
@@ -36,7 +36,7 @@ class LayerMix(nn.Module):
         if kind == "learned":
             self.logits = nn.Parameter(torch.zeros(count))
         else:
-            # On the processor even where a module is built without memory: they are never saved, and so never loaded.
+            # On the CPU even when the module is built on the meta device: the buffer is not saved, so nothing loads it.
             self.register_buffer("logits", torch.zeros(count, device="cpu"), persistent=False)
 
     @property
@@ -45,5 +45,5 @@ class LayerMix(nn.Module):
         return self.logits.softmax(dim=0)
 
     def forward(self, batch: Batch) -> Batch:
-        """A batch of one vector a token."""
+        """Mix the layers of a batch to one vector a token."""
         return batch.mixed(self.weights)

@@ -21,11 +21,11 @@ class HeadModel(nn.Module):
     """Batches of features to logits.
 
     Attributes:
-        mix: makes one vector of the m layers of ``stack:m`` features; None where there is one already.
+        mix: makes one vector of the m layers of ``stack:m`` features; None for features of one layer.
         pooling: makes one vector of a document's tokens, or several side by side.
-        classifier: makes logits of them.
-        standard: what becomes of tokens before they are pooled, or of the pooled vectors where pooling learns nothing;
-            None for as they are. A trained head has one only where it cannot be folded into the weights.
+        classifier: makes logits of the pooled vectors.
+        standard: standardises the tokens before a pooling that learns, or the pooled vectors of one that does not; None
+            for no standardisation. A trained head has it only where it cannot be folded into the weights.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class HeadModel(nn.Module):
 
     @property
     def of_pairs(self) -> bool:
-        """Whether it has to know where the second text of a document begins."""
+        """Whether the head needs to know where the second text of a document begins."""
         return self.pooling.of_pairs
 
     @classmethod
@@ -60,21 +60,21 @@ class HeadModel(nn.Module):
         dropout: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> HeadModel:
-        """A head with fresh weights for features of this spec.
+        """Build a head with fresh weights for features of this spec.
 
         Args:
             spec: the features it will see.
             classes: number of classes.
             pooling: one of `POOLINGS`.
-            attention_heads: of attention pooling; None takes d / 64.
-            queries: of attention pooling; the paper's head has one.
-            layer_mix: ``uniform`` or ``learned``, for ``stack:m`` features and for them alone.
-            standardised: whether it standardises tokens before it pools them, by numbers that are still to be given.
-            dropout: in training.
+            attention_heads: number of heads of attention pooling; None takes d / 64.
+            queries: number of queries of attention pooling; the paper's head has one.
+            layer_mix: ``uniform`` or ``learned``; for ``stack:m`` features only.
+            standardised: whether the head has a `Standardisation`. Its mean and scale are filled in later.
+            dropout: share of inputs that training sets to zero.
             generator: source of the initial weights and of the dropout; None takes torch's own.
 
         Raises:
-            UsageError: features of this spec cannot be pooled or mixed so.
+            UsageError: features of this spec cannot be pooled or mixed in this way.
         """
         check_pooling(pooling, spec)
         stacked = spec.layers.stacked

@@ -13,20 +13,20 @@ from encore.heads.model.standardisation import Standardisation, Tensors
 
 
 class PairPooling(Pooling):
-    """Pool each text of a pair by the same learned query, to u and v; the result is u, v, |u - v|, u · v side by side.
+    """Pool each text of a pair by the same learned query, to u and v. The result is u, v, |u - v|, u · v side by side.
 
-    The difference and the product by elements are those of Conneau et al. (Supervised Learning of Universal Sentence
-    Representations, 2017, section 2): what decides between entailment and contradiction, or whether two questions ask
-    the same, is how the texts relate, which a head that adds all tokens up cannot see.
+    The difference and the elementwise product are those of Conneau et al. (Supervised Learning of Universal Sentence
+    Representations, 2017, section 2). Whether one text entails the other, or whether two questions ask the same,
+    depends on how the texts relate. A head that adds up all tokens of both texts cannot see that.
 
-    The first text of a document without a second one is all its tokens, and the pooled value of no tokens is zero
-    before the projections' biases.
+    In a document without a second text, all tokens belong to the first. The weighted sum over no tokens is zero, before
+    the biases of the projections.
 
     Attributes:
-        attention: one query; its projections serve both texts.
+        attention: attention pooling with one query; its projections serve both texts.
 
     Raises:
-        UsageError: attention heads that do not divide the width.
+        UsageError: the attention heads do not divide the width.
     """
 
     label = "attention over each text of a pair"
@@ -41,18 +41,18 @@ class PairPooling(Pooling):
         self.attention = AttentionPooling(width, heads, generator, queries=queries)
 
     def design(self) -> dict[str, Any]:
-        """Its attention heads."""
+        """Number of attention heads."""
         return self.attention.design()
 
     def folded(self, weights: Tensors, standard: Standardisation) -> Tensors:
-        """The weights of a head over features as they are."""
+        """The weights of the head for features as they are stored."""
         return self.attention.folded(weights, standard, "pooling.attention.")
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pool a batch to (documents, 4·d)."""
         attention, values, texts = self.attention, batch.values, batch.texts[..., None]
         scores = (values @ attention.folded_queries().T)[:, None].expand(-1, 2, -1, -1)
-        # A finite fill: where a text has no tokens, the softmax of -inf alone would be NaN, and so would its gradient.
+        # A finite fill: for a text without tokens, the softmax of -inf alone would be NaN, and its gradient too.
         weights = scores.masked_fill(~texts, torch.finfo(scores.dtype).min).softmax(dim=2) * texts
         pooled = torch.bmm(weights.transpose(2, 3).flatten(1, 2), values)
         projected = attention.project_values(pooled.view(-1, attention.heads, attention.width))

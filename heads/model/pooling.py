@@ -1,7 +1,8 @@
-"""What a position pooling is: one vector, or several side by side, from the token vectors of a document (section 4).
+"""The base class of position poolings (paper, section 4).
 
-A new pooling is a file with a subclass, and its line in `encore.heads.model.registry`. With that alone it trains and
-scores, by its own `forward` and by autograd.
+A pooling makes one vector of a document's token vectors, or several side by side. A new pooling is one file with a
+subclass, and one line in `encore.heads.model.registry`. That is enough to train and to score with it, by its own
+`forward` and by autograd.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ class Pooling(nn.Module):
     """A position pooling.
 
     Attributes:
-        label: what it pools by, in words for people.
-        of_pairs: whether it has to know where the second text of a document begins.
-        most_queries: learned queries that it can have; 0 where it has no attention.
-        vectors: of width d that it makes of a document, side by side.
+        label: name for people.
+        of_pairs: whether it needs to know where the second text of a document begins.
+        most_queries: most learned queries that it can have; 0 where it has no attention.
+        vectors: number of vectors of width d that it makes of a document, side by side.
         width: d.
     """
 
@@ -35,24 +36,25 @@ class Pooling(nn.Module):
     def __init__(self, width: int, generator: torch.Generator | None = None, **options: Any) -> None:  # noqa: ARG002
         """Make a pooling with fresh weights, drawn from ``generator``; None takes torch's own.
 
-        One that has queries is given ``heads`` and ``queries`` besides, as options.
+        A pooling with queries also gets the options ``heads`` and ``queries``.
         """
         super().__init__()
         self.width = width
 
     @classmethod
     def check(cls, spec: FeatureSpec) -> None:
-        """Raise UsageError unless the tokens that this spec stores can be pooled so."""
+        """Raise UsageError unless the pooling can work on the tokens that this spec stores."""
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pool a batch of one vector a token to (documents, vectors · d).
 
-        Positions from a document's length on may hold any finite number and change nothing; others read the same batch.
+        Positions after a document's length are padding: they hold any finite numbers, and must not change the result.
+        Do not change the batch: other heads read it too.
         """
         raise NotImplementedError
 
     def design(self) -> dict[str, Any]:
-        """What an artefact has to say of its shape besides its kind, as `HeadModel.build` takes it."""
+        """Arguments of `HeadModel.build` that describe the shape of this pooling; they are saved in ``head.json``."""
         return {}
 
     @property
@@ -61,17 +63,17 @@ class Pooling(nn.Module):
         return next(self.parameters(), None) is not None
 
     def folded(self, weights: Tensors, standard: Standardisation) -> Tensors | None:
-        """The weights of a head that takes features as they are, from those of one that learned from standardised ones.
+        """Fold a standardisation into the weights, so that the head takes features as they are stored.
 
-        What is standardised are the tokens of a pooling that learns, and the pooled vectors of one that does not, which
-        the classifier's first map takes in.
+        Training standardises the tokens for a pooling that learns, and the pooled vectors for one that does not. In the
+        second case the classifier's first map takes the standardisation in.
 
         Args:
-            weights: name → weight of the whole head.
-            standard: what its inputs became while it learned.
+            weights: name → weight of the whole head, as it learned.
+            standard: the standardisation of its inputs while it learned.
 
         Returns:
-            None where no such weights are known: the head standardises its inputs ever after.
+            Name → weight; None where this pooling has no such form. Then the head always standardises its inputs.
         """
         if self.learns:
             return None

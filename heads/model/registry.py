@@ -25,7 +25,7 @@ POOLINGS: Mapping[str, type[Pooling]] = {
 
 
 def kind_of(pooling: Pooling) -> str:
-    """Which of `POOLINGS` a module is."""
+    """The name of a pooling module in `POOLINGS`."""
     return next(name for name, kind in POOLINGS.items() if type(pooling) is kind)
 
 
@@ -37,17 +37,17 @@ def build_pooling(
     *,
     queries: int = 1,
 ) -> Pooling:
-    """The pooling module of this kind.
+    """Build the pooling module of this kind.
 
     Args:
         kind: one of `POOLINGS`.
         width: d, floats in a token vector.
-        attention_heads: heads of attention pooling; None takes d / 64.
+        attention_heads: number of heads of attention pooling; None takes d / 64.
         generator: source of the initial weights; None takes torch's own.
-        queries: of attention pooling.
+        queries: number of queries of attention pooling.
 
     Raises:
-        UsageError: unknown kind, or attention heads or queries that the kind or the width does not allow.
+        UsageError: unknown kind, or a number of attention heads or queries that the kind or the width does not allow.
     """
     check_kind(kind)
     check_queries_of(kind, queries)
@@ -62,13 +62,13 @@ def build_pooling(
 
 
 def check_kind(kind: str) -> None:
-    """Raise UsageError unless it is one of `POOLINGS`."""
+    """Raise UsageError unless the kind is one of `POOLINGS`."""
     if kind not in POOLINGS:
         raise UsageError(f"pooling {kind!r}: expected one of {', '.join(POOLINGS)}")
 
 
 def check_queries_of(kind: str, queries: int) -> None:
-    """Raise UsageError unless a pooling of this kind can have so many queries."""
+    """Raise UsageError unless a pooling of this kind can have this many queries."""
     check_queries(queries)
     most = POOLINGS[kind].most_queries
     if queries > max(1, most):
@@ -77,14 +77,14 @@ def check_queries_of(kind: str, queries: int) -> None:
 
 
 def default_pooling(positions: str, *, pairs: bool = False) -> str:
-    """What suits the stored positions: attention over tokens, over each text of pairs, else the one vector there is."""
+    """The default pooling: ``attention`` over stored tokens, ``pair`` for pairs, else the stored position itself."""
     if positions != "tokens":
         return positions
     return "pair" if pairs else "attention"
 
 
 def check_pooling(kind: str, spec: FeatureSpec) -> None:
-    """Raise UsageError unless features of this spec can be pooled this way."""
+    """Raise UsageError unless features of this spec can be pooled in this way."""
     check_kind(kind)
     if spec.positions not in ("tokens", kind):
         raise UsageError(

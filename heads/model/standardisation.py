@@ -9,11 +9,11 @@ Tensors = dict[str, torch.Tensor]
 
 
 class Standardisation(nn.Module):
-    """What the inputs of a head become while it learns.
+    """Standardises the inputs of a head while it learns.
 
     Attributes:
-        mean: (d,).
-        scale: (d,) one over the deviation.
+        mean: (d,) mean.
+        scale: (d,) one over the standard deviation.
     """
 
     mean: torch.Tensor
@@ -25,16 +25,19 @@ class Standardisation(nn.Module):
         self.register_buffer("scale", scale)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Values (..., d), standardised."""
+        """Standardise values (..., d)."""
         return (values - self.mean).mul_(self.scale)
 
     def into(self, weights: Tensors, weight: str, bias: str) -> Tensors:
-        """The weight and the bias, by these names, of the affine map that takes values as they are.
+        """Fold the standardisation into an affine map: the new one takes values as they are.
 
         Args:
-            weights: name → weight, among them those of the map that takes standardised values.
-            weight: name of its matrix.
-            bias: name of its bias.
+            weights: name → weight, with those of the map, which takes standardised values.
+            weight: name of the map's matrix.
+            bias: name of the map's bias.
+
+        Returns:
+            The two names → the new matrix and the new bias.
         """
         scaled = weights[weight].double() * self.scale
         shifted = weights[bias].double() - scaled @ self.mean.double()

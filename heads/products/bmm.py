@@ -1,7 +1,8 @@
-"""Matrix products of training: batches of small ones, and large ones as batches of small ones.
+"""Batched matrix products of training. Large products are cut into batches of small ones.
 
-Where OpenBLAS has kernels of full vector width (`encore.heads.products.openblas`), those for small products run at the
-speed of the processor: 210 GFLOPS on one core, where torch's batches run at 94, and oneDNN at 150 to 165.
+OpenBLAS has special kernels for small products. Where they use the full vector width
+(`encore.heads.products.openblas`), they reach 210 GFLOPS on one core; torch's batched product reaches 94, and oneDNN
+150 to 165.
 """
 
 from __future__ import annotations
@@ -19,22 +20,24 @@ from encore.heads.products.openblas import SMALL, openblas_is_wide
 Floats = npt.NDArray[np.floating[Any]]
 
 TURNED_RESULTS = 1200
-"""Numbers of a result up to which OpenBLAS takes its kernels for small products where the right side is transposed."""
+"""With a transposed right side, OpenBLAS uses its kernels for small products only up to this many numbers of a
+result."""
 
 TURNED_INNER = 32
-"""Numbers of an inner product from which it does."""
+"""With a transposed right side, OpenBLAS uses its kernels for small products only from this inner size on."""
 
 CACHED = 1 << 18
-"""Numbers of a matrix that may be read in parts, 1 MB: a larger one is read from memory, and best in one go."""
+"""Most numbers of a right side that is read in parts: 1 MB, which a cache holds. A larger matrix comes from memory, and
+reading it once is best."""
 
 
 def batched(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-    """The product of each of n pairs of matrices.
+    """Multiply n pairs of matrices.
 
     Args:
         left: (n, rows, inner).
         right: (n, inner, columns).
-        out: (n, rows, columns), takes the result.
+        out: (n, rows, columns), receives the result; None allocates it.
     """
     lefts, rights = left.numpy(), right.numpy()
     part = _part(lefts, rights)
@@ -47,7 +50,7 @@ def batched(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = 
 
 
 def large(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """The product of each of a few pairs of matrices (n, rows, inner) and (n, inner, columns) that may be large."""
+    """Multiply a few pairs of matrices that may be large: (n, rows, inner) and (n, inner, columns)."""
     if left[0].numel() * right.shape[2] < LEAST_MULTIPLICATIONS:
         return torch.bmm(left, right)
     if right[0].numel() <= CACHED and _part(left.numpy(), right.numpy()) is not None:
@@ -58,11 +61,11 @@ def large(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 
 def _part(left: Floats, right: Floats) -> tuple[int, int] | None:
-    """Rows and columns of the small products that a batch is made of; None where it is left to torch."""
+    """Rows and columns of the small products that a batch is cut into; None where torch is to multiply."""
     if not openblas_is_wide() or left.size * right.shape[2] < LEAST_MULTIPLICATIONS:
         return None
     by_rows, turned = left.strides[2] == left.itemsize, right.strides[1] == right.itemsize
-    # What is neither as it lies in memory nor transposed would be multiplied by NumPy itself, without BLAS.
+    # For other layouts than row-major and transposed, NumPy multiplies by itself, without BLAS.
     if not (by_rows or (left.strides[1] == left.itemsize and not turned)):
         return None
     if not (turned or right.strides[2] == right.itemsize):
@@ -71,8 +74,8 @@ def _part(left: Floats, right: Floats) -> tuple[int, int] | None:
 
 
 def _multiplied(left: Floats, right: Floats, part: tuple[int, int], out: Floats | None = None) -> Floats:
-    """The products of a batch, made in parts."""
-    # Views of NumPy: a call of torch gives Python's lock away, and threads of small steps would wait for it.
+    """Multiply the pairs of a batch in parts."""
+    # NumPy's views, not torch's: a call of torch releases the GIL, and threads with small steps would wait for it.
     rows, columns = part
     (count, height, inner), width = left.shape, right.shape[2]
     result = np.empty((count, height, width), left.dtype) if out is None else out
@@ -89,7 +92,7 @@ def _largest_part(rows: int, inner: int, columns: int, turned: bool) -> tuple[in
     if turned and inner < TURNED_INNER:
         return None
     results = min(SMALL // inner, TURNED_RESULTS) if turned else SMALL // inner
-    # A part of one row or one column would be a product with a vector, for which OpenBLAS starts threads.
+    # No part has one row or one column: that would be a product with a vector, for which OpenBLAS starts threads.
     parts = (
         (height * width, width)
         for height in range(2, min(rows, results // 2) + 1)

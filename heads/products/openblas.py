@@ -1,8 +1,9 @@
 """Many small matrix products in one call: weighted sums of tokens, and value projections.
 
-torch makes them with MKL, which keeps to half the vector width on processors that are not Intel's, and offers those of
-oneDNN for halved floats alone. NumPy loops over BLAS without Python and without the GIL, and OpenBLAS has kernels of
-full width for small products: with them one head's weighted sums take a third of the time, those of 14 heads half.
+torch multiplies with MKL, which uses only half the vector width on processors that are not Intel's. It offers oneDNN's
+batched product only for half precision. NumPy loops over BLAS without Python and without the GIL, and OpenBLAS has
+kernels of full width for small products. With them the weighted sums of one head take a third of the time, those of 14
+heads half.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ from threadpoolctl import threadpool_info
 from encore.heads.products.linear import product
 
 WIDE_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
-"""What OpenBLAS calls processors with vectors of 512 bits."""
+"""OpenBLAS's names for processors with vectors of 512 bits."""
 
 SMALL = 1_000_000
-"""Multiply-adds up to which OpenBLAS takes its kernels for small products, and one thread."""
+"""Most multiply-adds of a product for which OpenBLAS uses its kernels for small products, and one thread."""
 
 
 ROWS = 64
-"""Documents that `multiply` takes come in multiples of this: they can be cut into small products of one size, and
-oneDNN meets few shapes. It makes a new product for each, which takes a quarter to half a millisecond."""
+"""`multiply` takes documents in multiples of this. So they can be cut into small products of one size, and oneDNN meets
+few shapes: it generates code for each new shape, which takes a quarter to half a millisecond."""
 
 
 @cache
 def openblas_is_wide() -> bool:
-    """Whether NumPy multiplies with OpenBLAS's kernels of full width; with others, torch is as fast or faster.
+    """Whether NumPy multiplies with OpenBLAS's kernels of full vector width. Without them torch is as fast or faster.
 
-    OpenBLAS takes those of the processor that it finds, or those that ``OPENBLAS_CORETYPE`` names.
+    OpenBLAS chooses kernels by the processor, or by the environment variable ``OPENBLAS_CORETYPE``.
     """
     return any(
         library["internal_api"] == "openblas"
-        # SciPy brings one of its own.
+        # SciPy brings its own copy of OpenBLAS.
         and "scipy.libs" not in library["filepath"]
         and library["architecture"] in WIDE_KERNELS
         for library in threadpool_info()
@@ -43,20 +44,20 @@ def openblas_is_wide() -> bool:
 
 
 def weighted_sums(weights: torch.Tensor, values: torch.Tensor, out: torch.Tensor) -> None:
-    """Several weighted sums of the tokens of each document.
+    """Compute several weighted sums of the tokens of each document.
 
     Args:
         weights: (vectors, documents, tokens) float32.
         values: (documents, tokens, d) float32.
-        out: (vectors, documents, d), takes the result.
+        out: (vectors, documents, d), receives the result.
     """
     vectors, documents, tokens = weights.shape
     together = _largest_divisor(vectors, SMALL // (tokens * values.shape[2]))
-    # One row alone would be a product of OpenBLAS with a vector, for which it starts threads.
+    # A product with a single row is one with a vector, for which OpenBLAS starts threads.
     if together < 2 or not openblas_is_wide():
         torch.bmm(weights.transpose(0, 1), values, out=out.transpose(0, 1))
         return
-    # Documents first: the values of one stay in the processor's nearest cache for all its sums.
+    # Documents first: the values of a document stay in the processor's nearest cache for all its sums.
     some, sums = (
         tensor.view(-1, together, documents, tensor.shape[2]).permute(2, 0, 1, 3) for tensor in (weights, out)
     )
@@ -64,18 +65,18 @@ def weighted_sums(weights: torch.Tensor, values: torch.Tensor, out: torch.Tensor
 
 
 def laid_out(weights: torch.Tensor) -> torch.Tensor:
-    """Matrices (n, outputs, inputs) as `multiply` takes them: (n, inputs, outputs), in the order that is fastest."""
+    """Matrices (n, outputs, inputs) as `multiply` takes them: (n, inputs, outputs), in the fastest memory layout."""
     inputs_first = weights.transpose(1, 2)
     return inputs_first.contiguous() if openblas_is_wide() else inputs_first
 
 
 def multiply(vectors: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """Each of n vectors of a document times a matrix of its own, side by side.
+    """Multiply each of a document's n vectors by its own matrix, and put the results side by side.
 
     Args:
-        vectors: (n, documents, inputs) float32; the documents are a multiple of `ROWS`.
-        weights: (matrices, inputs, outputs) from `laid_out`; every so many vectors they begin again.
-        bias: (n · outputs,), added.
+        vectors: (n, documents, inputs) float32; the number of documents is a multiple of `ROWS`.
+        weights: (matrices, inputs, outputs) from `laid_out`; vector i takes matrix i modulo ``matrices``.
+        bias: (n · outputs,), added; None for none.
 
     Returns:
         (documents, n · outputs).
@@ -101,5 +102,5 @@ def multiply(vectors: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor | 
 
 @lru_cache(maxsize=4096)
 def _largest_divisor(whole: int, at_most: int) -> int:
-    """The largest number up to ``at_most`` that divides ``whole``; 0 where even 1 is more."""
+    """The largest number up to ``at_most`` that divides ``whole``; 0 where ``at_most`` is 0."""
     return next((part for part in range(min(whole, at_most), 0, -1) if whole % part == 0), 0)

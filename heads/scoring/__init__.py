@@ -1,4 +1,4 @@
-"""Many heads over one block of features in a pass."""
+"""Scoring one block of features with many heads in one pass."""
 
 from encore.heads.scoring.scorer import Scorer, Scores, check_dtype
 from encore.heads.scoring.streams import TURNS

@@ -8,16 +8,16 @@ import torch
 
 
 class Scratch(threading.local):
-    """Memory that is used again and again, each thread its own.
+    """Memory that scoring uses again and again. Each thread has its own.
 
-    Pages that are new to a process cost more than the numbers that are written to them.
+    New memory pages cost a process more time than the numbers that it writes to them.
     """
 
     def __init__(self) -> None:
         self._buffers: dict[str, torch.Tensor] = {}
 
     def take(self, name: str, *shape: int) -> torch.Tensor:
-        """Floats of this shape, finite and otherwise of any value, valid until the name is taken again."""
+        """Floats of this shape, with any finite values. They are valid until the next call with the same name."""
         size = torch.Size(shape).numel()
         if name not in self._buffers or self._buffers[name].numel() < size:
             self._buffers[name] = torch.zeros(size)

@@ -1,8 +1,8 @@
-"""Many heads over one block of features on a device such as a GPU.
+"""Scoring one block of features with many heads on a device such as a GPU.
 
-Packed features are copied as they are, part by part, and decoded there: a token of 1,024 signs is 128 bytes on the way
-and 4 KiB afterwards. Nothing waits for the device but the one copy of all probabilities back: while it computes for one
-part, the next one is copied.
+Packed features are copied part by part and decoded on the device: a token of 1,024 signs is copied as 128 bytes and
+decoded to 4 KiB. The host copies the next part while the device computes. It waits only once, to copy all probabilities
+back.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ from encore.heads.scoring.streams import DeviceStreams
 Positions = npt.NDArray[np.int64]
 
 DEVICE_BATCH_FLOATS = 1 << 24
-"""Decoded floats of a batch, padding included, unless a document is longer: 16,384 tokens of 1,024. Twice as many pad a
-third more."""
+"""Decoded floats of a batch, padding included, unless one document has more: 16,384 tokens of width 1,024. Twice as
+many floats need a third more padding."""
 
 SUM_FLOATS = 1 << 29
-"""Weighted sums of a batch that are held at a time: 2 GiB, or 1 GiB of halves."""
+"""Most floats of weighted sums that are held at a time: 2 GiB in float32, 1 GiB in float16."""
 
 PART_BYTES = 32 << 20
-"""Packed features that are copied at a time; its documents are sorted by length together."""
+"""Bytes of packed features that are copied at a time. The documents of such a part are sorted by length together."""
 
 TOKEN_STEP = 8
-"""Documents are padded to a multiple of it: 8 halves are 16 bytes, and tensor cores like rows of whole 16 bytes."""
+"""Documents are padded to a multiple of this many tokens: 8 float16 are 16 bytes, and tensor cores are fastest on rows
+of whole 16 bytes."""
 
 
 class DeviceScoring:
-    """Heads prepared on a device; threads may share it.
+    """Heads prepared on a device. Threads may share it.
 
-    Any torch device will do. With ``dtype`` float16 features, queries and weights are halves, products add up in
-    float32, and so are scores, softmax and what comes after the hidden layer.
+    Any torch device works. With ``dtype`` float16, features, queries and weights are float16. Products accumulate in
+    float32. Scores, softmax, and everything after the hidden layer are float32.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class DeviceScoring:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Copy the heads of features of a spec to the device; the models stay where they are."""
+        """Copy heads to the device. The given models stay where they are."""
         self._streams = DeviceStreams(device)
         self._row_floats = spec.width * (spec.layers.stacked or 1)
         self._decode = DecodingTable(spec.quantizer, spec.width, device, dtype)
@@ -65,8 +66,8 @@ class DeviceScoring:
         """(documents, classes) float32 of each head, in the order of the heads.
 
         Args:
-            block: documents of the spec, each of at least one vector.
-            first_lengths: (documents,) tokens before the second text's own, where a head asks for them.
+            block: documents of the spec, each with at least one vector.
+            first_lengths: (documents,) tokens before the second text's own; None where no head needs them.
         """
         documents = len(block)
         answers = [answer for heads in self._heads for answer in heads.answers]
@@ -91,10 +92,10 @@ class DeviceScoring:
         return arrays
 
     def _batches(self, block: FeatureBlock, first_lengths: Positions | None) -> Iterator[tuple[torch.Tensor, Batch]]:
-        """(documents,) their places in the block, and their decoded features; every document once."""
+        """Batches that hold every document once: (documents,) places in the block, and decoded features."""
         offsets, padded = block.offsets, -(-block.lengths // TOKEN_STEP) * TOKEN_STEP
         budget = max(1, DEVICE_BATCH_FLOATS // self._row_floats)
-        # A short document counts as more, so that no batch has too many.
+        # A short document counts as longer than it is, so that no batch has too many documents.
         counted = np.maximum(padded, -(-budget // self._most_documents))
         for start, stop in parts_of(offsets, max(1, PART_BYTES // block.packed[:1].nbytes) if len(block) else 1):
             ascending = start + np.argsort(padded[start:stop], kind="stable")
@@ -103,7 +104,7 @@ class DeviceScoring:
             columns = [order, offsets[order] - offsets[start], block.lengths[order]]
             if first_lengths is not None:
                 columns.append(first_lengths[order])
-            # The small table first, so that the device can begin as soon as the features are there.
+            # Copy the small table first, so that the device can start as soon as the features arrive.
             table = self._streams.upload(np.stack(columns))
             packed = self._streams.upload(block.packed[offsets[start] : offsets[stop]])
             done = 0

@@ -1,4 +1,4 @@
-"""Heads on a device: those that have a shape in common as a few batched products, the others each by its own module."""
+"""Heads on a device. Heads of one shape are scored together by a few batched products, the others by their modules."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from encore.heads.model import AttentionPooling, HeadModel
 from encore.heads.scoring.plain import PlainHead
 
 DEVICE_ROWS = 2048
-"""Attention heads, over all queries, whose products are one, unless a single head has more: a hundred heads of 16."""
+"""Attention heads, counted over all queries, in one product; a single head may have more. A hundred heads of 16 fit."""
 
 
 class Answers(NamedTuple):
-    """Heads whose probabilities lie side by side.
+    """Heads whose probabilities lie in one tensor.
 
     Attributes:
-        places: of the heads, in the order of the probabilities.
-        classes: of each of them.
+        places: places of the heads, in the order of the probabilities.
+        classes: number of classes, the same for all these heads.
     """
 
     places: tuple[int, ...]
@@ -33,8 +33,8 @@ class DeviceHeads(Protocol):
     """Heads that score batches together.
 
     Attributes:
-        answers: which heads, and in what order.
-        vectors: weighted sums of a document that it holds at a time.
+        answers: which heads they are, in the order of the results of `score`.
+        vectors: weighted sums that it holds for each document at a time.
     """
 
     answers: tuple[Answers, ...]
@@ -45,26 +45,27 @@ class DeviceHeads(Protocol):
 
 
 class AttentionSet:
-    """Attention heads of one number of attention heads H and of queries N: G heads, with V = G·N·H vectors together.
+    """G heads by attention that have the same number H of attention heads and N of queries: V = G·N·H vectors.
 
-    The folded queries are one product with the tokens, the weighted sums a batch of one for each document, the value
-    projections one of V, the hidden layers one of G, and the output layers one for each number of classes. Scores,
-    their softmax, and all from the hidden layer on are float32; what is multiplied is of the batch's own type.
+    Few products serve all heads. The scores are one product of all folded queries with all tokens. The weighted sums
+    are a batch of products, one for each document. The value projections are a batch of V products, the hidden layers a
+    batch of G, and the output layers one batch for each number of classes. Scores, softmax, and everything from the
+    hidden layer on are float32. Factors of products have the type of the batch.
     """
 
     def __init__(self, models: Mapping[int, HeadModel], device: torch.device, dtype: torch.dtype) -> None:
-        # Heads of as many classes side by side.
+        # Sorted, so that heads with the same number of classes are neighbours.
         places = sorted(models, key=lambda place: models[place].classifier.output.out_features)
         first = _attention_of(models[places[0]])
         self._count, self._sums = len(places), first.queries * first.heads
         self.vectors = self._count * self._sums
         keys, values, hidden, outputs = [], [], [], []
         for place in places:
-            # Folded on the device: a hundred large heads are 0.2 TFLOP.
+            # Fold on the device: a hundred large heads cost 0.2 TFLOP.
             model = deepcopy(models[place]).to(device)
             pooling, classifier = _attention_of(model), model.classifier
             keys.append(pooling.folded_queries().to(dtype))
-            # (N·H, d, d / H): every query's sums are projected by the same H matrices.
+            # (N·H, d, d / H): the same H matrices project the sums of every query.
             projections = pooling.value_weight.view(pooling.heads, -1, pooling.width).transpose(1, 2).to(dtype)
             values.append(projections.repeat(pooling.queries, 1, 1))
             weight, bias = pooling.folded_output(classifier.hidden)
@@ -87,7 +88,7 @@ class AttentionSet:
         documents = len(batch)
         scores = product(self._keys, batch.rows.t()).view(self.vectors, documents, batch.tokens)
         weights = scores.masked_fill_(batch.padding, -torch.inf).softmax(dim=-1).to(batch.rows.dtype)
-        # (documents, V, d), and from here on (V, documents, d).
+        # bmm gives (documents, V, d); from here on it is (V, documents, d).
         sums = torch.bmm(weights.transpose(0, 1), batch.values).transpose(0, 1)
         projected = torch.bmm(sums, self._values)
         side_by_side = projected.view(self._count, self._sums, documents, -1).transpose(1, 2).flatten(2)
@@ -99,7 +100,7 @@ class AttentionSet:
 
 
 class SingleHead:
-    """A head that scores by itself: of another pooling, or with layers still to be mixed."""
+    """A head that scores by its own module: it has another pooling, a layer mix or a standardisation."""
 
     def __init__(self, place: int, model: HeadModel, device: torch.device) -> None:
         self._head = PlainHead(model, device)
@@ -112,12 +113,12 @@ class SingleHead:
 
 
 def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch.dtype) -> Iterator[DeviceHeads]:
-    """All heads on a device, each once; the models stay where they are.
+    """Copy all heads to a device, each once. The given models stay where they are.
 
     Args:
         models: place → head.
-        device: where they are to score.
-        dtype: of the features in their batches.
+        device: where the heads score.
+        dtype: type of the features in their batches.
     """
     shapes: dict[tuple[int, int], dict[int, HeadModel]] = {}
     for place, model in models.items():
@@ -129,15 +130,15 @@ def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch
     for (heads, queries), alike in shapes.items():
         places = list(alike)
         sets = -(-len(places) // max(1, DEVICE_ROWS // (heads * queries)))
-        # As even as can be: how many documents are scored at a time depends on the largest.
+        # Sets are as even as possible: the largest one decides how many documents are scored at a time.
         for start, stop in pairwise(len(places) * number // sets for number in range(sets + 1)):
             yield AttentionSet({place: alike[place] for place in places[start:stop]}, device, dtype)
 
 
 def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Float32 product of two matrices of one type, or of each pair of two batches of them.
+    """Float32 product of two matrices of one type, or of two batches of matrices.
 
-    A CUDA device multiplies halves as such and adds up in float32.
+    A CUDA device multiplies float16 factors directly and accumulates in float32.
     """
     multiply = torch.mm if left.dim() == 2 else torch.bmm
     if left.dtype == torch.float32:

@@ -1,8 +1,8 @@
-"""Heads that are pooled together on a CPU, few at a time, each pooled vector computed once.
+"""Groups of heads that pool together on a CPU, so that each pooled vector is computed once.
 
-How they are cut decides the speed. The values of a group of documents are decoded once and stay in the processor's
-caches while one set of heads after the other pools them; the weighted sums of a set are projected for the whole group
-at once.
+The sizes of the groups decide the speed. The values of some documents are decoded once and stay in the processor's
+caches, while one group of heads after the other pools them. The weighted sums of a group are projected for all these
+documents at once.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from encore.heads.scoring.buffers import Scratch
 Mix = tuple[float, ...] | None
 
 ATTENTION_ROWS = 96
-"""Attention heads, over all queries, that are pooled together, unless a single head has more: with a fourth of them the
-products are small, and with twice as many their weighted sums leave the caches."""
+"""Attention heads, counted over all queries, in one group; a single head may have more. With a fourth of it the
+products are too small; with twice as many the weighted sums leave the caches."""
 
 
 FAST = frozenset({AttentionPooling, PairPooling, ClsPooling, MeanPooling})
-"""Poolings that `HeadGroups` knows, each itself and none derived from it."""
+"""Poolings that `HeadGroups` can compute. A subclass of one is not included."""
 
 
 def can_share(model: HeadModel) -> bool:
-    """Whether `HeadGroups` takes a head."""
+    """Whether `HeadGroups` can take a head."""
     return type(model.pooling) in FAST and model.standard is None
 
 
@@ -37,28 +37,28 @@ class HeadGroup(Protocol):
     """Pools batches for some heads.
 
     Attributes:
-        vectors: of each document, before they are projected.
+        vectors: number of pooled vectors of each document, before the value projection.
     """
 
     vectors: int
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """HeadGroup a batch into ``out`` (vectors, documents, d)."""
+        """Pool a batch into ``out`` (vectors, documents, d)."""
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(place of a head, (documents, n · d) what it needs of them) from pooled (vectors, documents, d)."""
+        """From pooled (vectors, documents, d), each head's place and its vectors side by side (documents, n · d)."""
 
 
 class HeadGroups:
-    """Batches of documents to the pooled vectors of each head, side by side.
+    """Computes the pooled vectors of each head from batches of documents.
 
-    Heads are brought together first by layer mix, since that decides which values they pool, then by how they pool:
-    attention heads of as many heads are one matrix product, some `ATTENTION_ROWS` at a time; all that pool by cls, or
-    by mean, share one vector.
+    Heads are grouped by layer mix first, since the mix decides which values they pool. Then they are grouped by
+    pooling. Attention poolings with the same number of attention heads are one matrix product, up to `ATTENTION_ROWS`
+    at a time. All heads that pool by cls share one vector, and so do those that pool by mean.
 
     Attributes:
-        vectors: of a document, at most, that wait to be projected.
-        passes: how often the batches are looked at.
+        vectors: most vectors of a document that are held before their projection.
+        passes: how often the batches are read.
     """
 
     def __init__(self, models: Mapping[int, HeadModel], width: int) -> None:
@@ -78,12 +78,12 @@ class HeadGroups:
     def __call__(
         self, batches: Iterable[Batch], documents: int, scratch: Scratch
     ) -> Iterator[tuple[int, torch.Tensor]]:
-        """(place of a head, (at least documents, n · d) its pooled vectors), every head once, in any order.
+        """Each head's place and its pooled vectors (at least documents, n · d); every head once, in any order.
 
         Args:
-            batches: looked at `passes` times.
-            documents: of all batches together; what comes back may have more rows, of no meaning.
-            scratch: takes what lies between.
+            batches: an iterable that can be read `passes` times.
+            documents: number of documents in all batches. Results may have more rows, which mean nothing.
+            scratch: memory for the vectors before their projection.
         """
         rounded = -(-documents // ROWS) * ROWS
         for mix, pools in self._pools:
@@ -100,7 +100,7 @@ class HeadGroups:
 
 
 class SharedVectorGroup:
-    """The one vector of a pooling without parameters, the same for all heads that pool so."""
+    """A pooling without parameters: all its heads share one vector."""
 
     vectors = 1
 
@@ -109,19 +109,20 @@ class SharedVectorGroup:
         self._pooling = next(iter(models.values())).pooling
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """HeadGroup a batch into ``out`` (1, documents, d)."""
+        """Pool a batch into ``out`` (1, documents, d)."""
         out[0] = self._pooling(batch)
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(place of a head, (documents, d)) from pooled (1, documents, d)."""
+        """From pooled (1, documents, d), each head's place and the shared vector (documents, d)."""
         for place in self._places:
             yield place, pooled[0]
 
 
 class AttentionGroup:
-    """Attention poolings of H attention heads each, up to and without the bias of the value projection.
+    """Attention poolings with H attention heads each, up to the value projection without its bias.
 
-    A document has a vector for each attention head of each query; for heads of pairs, of each text in its place.
+    A document has one vector for each query and attention head. In heads of pairs it has one for each text and
+    attention head.
     """
 
     def __init__(self, poolings: Mapping[int, AttentionPooling], *, of_pairs: bool) -> None:
@@ -136,7 +137,7 @@ class AttentionGroup:
         ]
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
-        """Weighted sums of a batch into ``out`` (vectors, documents, d)."""
+        """Write the weighted sums of a batch into ``out`` (vectors, documents, d)."""
         # The tokens are the second factor, so that the scores of a document lie side by side for their softmax.
         scores = product(self._keys, batch.rows)[:, : len(batch) * batch.tokens]
         if self._of_pairs:
@@ -146,15 +147,15 @@ class AttentionGroup:
         weighted_sums(weights, batch.values, out)
 
     def _of_texts(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """(vectors, documents, tokens) weights, text by text, from scores (queries, H, 1, documents, tokens)."""
+        """Weights (vectors, documents, tokens) within each text, from scores (queries, H, 1, documents, tokens)."""
         left_out = ~batch.texts.transpose(0, 1)
         weights = _plus_infinities(scores, left_out).softmax(dim=-1)
-        # A document without a second text: the softmax of -inf alone is NaN.
+        # For a document without a second text, the softmax of -inf alone is NaN.
         weights.masked_fill_(left_out, 0.0)
         return weights.transpose(1, 2).reshape(-1, len(batch), batch.tokens)
 
     def heads(self, pooled: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(place of a head, (documents, slots · d) its projected values) from pooled (vectors, documents, d)."""
+        """From pooled (vectors, documents, d), each head's place and its projected values, d for each query or text."""
         start = 0
         for place, vectors, projections in self._members:
             yield place, multiply(pooled[start : start + vectors], projections)
@@ -162,12 +163,12 @@ class AttentionGroup:
 
 
 def _plus_infinities(scores: torch.Tensor, left_out: torch.Tensor) -> torch.Tensor:
-    """Scores, -inf where tokens are left out: a sum is faster than filling, and padding is finite."""
+    """Scores with -inf for tokens that are left out. Adding is faster than filling, and is safe: padding is finite."""
     return scores + torch.zeros(left_out.shape).masked_fill_(left_out, -torch.inf)
 
 
 def _attention_groups(models: Mapping[int, HeadModel]) -> Iterator[AttentionGroup]:
-    """Heads that can be pooled together, as many at a time as have `ATTENTION_ROWS` attention heads."""
+    """Cut heads of one kind into groups of up to `ATTENTION_ROWS` attention heads."""
     together: dict[int, AttentionPooling] = {}
     of_pairs = next(iter(models.values())).of_pairs
     for place, model in models.items():
@@ -183,7 +184,7 @@ def _attention_groups(models: Mapping[int, HeadModel]) -> Iterator[AttentionGrou
 
 
 def _projections_of(pooling: AttentionPooling) -> torch.Tensor:
-    """(H, d, d / H): what each of H attention heads multiplies its weighted sums with."""
+    """Value projections (H, d, d / H): the matrix by which each attention head multiplies its weighted sums."""
     return laid_out(pooling.value_weight.detach().view(pooling.heads, -1, pooling.width))
 
 
@@ -197,6 +198,6 @@ def _mix_of(model: HeadModel) -> Mix:
 
 
 def _kind_of(model: HeadModel) -> tuple[type[Pooling], int]:
-    """What heads must have in common to be pooled together: how they pool, and how many attention heads each has."""
+    """What the heads of a group have in common: the pooling, and the number of attention heads (0 for none)."""
     attention = _attention_of(model)
     return type(model.pooling), 0 if attention is None else attention.heads

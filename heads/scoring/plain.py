@@ -1,4 +1,4 @@
-"""A head that scores by itself, as its module says: the way of every pooling, on every device."""
+"""Scoring with a head's own module. It works for every pooling, on every device."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from encore.heads.model import AttentionPooling, HeadModel
 
 
 class PlainHead:
-    """A head that no fast path takes; faster ways are held against it.
+    """A head that scores by its own module. Tests compare the fast paths with it.
 
     Attributes:
-        classes: how many it tells apart.
-        vectors: of a document that it holds at a time.
+        classes: number of classes.
+        vectors: vectors that it holds for each document at a time.
     """
 
     def __init__(self, model: HeadModel, device: torch.device) -> None:
-        """Copy a head to a device; the model stays where it is."""
+        """Copy a head to a device. The given model stays where it is."""
         self._model = deepcopy(model).to(device)
         self.classes = model.classifier.output.out_features
         pooling = model.pooling

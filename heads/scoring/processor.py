@@ -1,9 +1,9 @@
-"""Many heads over one block of features on a CPU: what they have in common is done once.
+"""Scoring one block of features with many heads on a CPU. Work that heads share is done once.
 
-The features are decoded once, a group of documents at a time. The folded queries of many attention heads are one
-matrix, so that their scores are one matrix product and their weighted sums another; heads that pool by cls or mean
-share the pooled vectors. What is left for each head is the value projection and the classifier, with the output
-projection folded into its first linear map. A head of another pooling scores by its own module.
+Features are decoded once, a group of documents at a time. The folded queries of many attention heads are one matrix:
+their scores are one matrix product, and their weighted sums another. Heads that pool by cls or mean share the pooled
+vectors. For each head there remain the value projection and the classifier, whose first linear map includes the output
+projection. A head of another pooling scores by its own module.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from encore.heads.scoring.plain import PlainHead
 Positions = npt.NDArray[np.int64]
 
 ROW_STEPS = 8
-"""Decoded batches have one of so many numbers of rows, unless a document is longer than a batch: the product that makes
-their scores is made anew for every shape that it meets."""
+"""Numbers of rows that a decoded batch can have, unless one document is longer than a batch. oneDNN generates code for
+every new shape of the product that computes the scores, so shapes must be few."""
 
 GROUP_DOCUMENTS = 1024
-"""Documents whose vectors are projected and classified together."""
+"""Most documents of a group: their vectors are projected and classified together."""
 
 KEPT_FLOATS = 6 * BATCH_FLOATS
-"""Decoded floats of a group, padding included, where they are kept for several sets of heads."""
+"""Most decoded floats of a group, padding included, where they are kept because several groups of heads read them."""
 
 POOLED_FLOATS = 16 * BATCH_FLOATS
-"""Weighted sums of a group, one vector for each attention head of each query of the heads that are pooled together:
-with many queries over short documents they are far more than the features themselves."""
+"""Most floats of a group's weighted sums: one vector for each attention head of each query of the heads that pool
+together. With many queries over short documents they are far more than the features themselves."""
 
 
 class ProcessorScoring:
@@ -60,10 +60,10 @@ class ProcessorScoring:
         self._scratch = Scratch()
 
     def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
-        """(documents, classes) of each head, in the order of the heads."""
+        """Probabilities (documents, classes) of each head, in the order of the heads."""
         results = [np.empty((len(block), classes), np.float32) for classes in self._classes]
         budget = rows_of_budget(self._spec)
-        # A document of few vectors counts as more, so that no batch is more than a group.
+        # A short document counts as longer than it is, so that no batch is larger than a group.
         lengths = np.maximum(block.lengths, -(-budget // self._group_documents))
         with torch.inference_mode():
             for group in self._groups(budget_batches(lengths, budget), lengths):
@@ -78,7 +78,7 @@ class ProcessorScoring:
         return results
 
     def _groups(self, batches: Sequence[Positions], lengths: Positions) -> Iterator[list[Positions]]:
-        """Batches in a row that are as many documents together as a group may have, and as many floats."""
+        """Join neighbouring batches to groups, within the limits on documents and floats."""
         row = self._spec.width * (self._spec.layers.stacked or 1)
         group: list[Positions] = []
         many = floats = 0
@@ -96,7 +96,7 @@ class ProcessorScoring:
     def _decoded(
         self, block: FeatureBlock, first_lengths: Positions | None, group: Sequence[Positions]
     ) -> Iterator[Batch]:
-        """The features of each batch; where they are looked at once, valid until the next one is asked for."""
+        """Decode each batch. If batches are read only once, each is valid until the next one is asked for."""
         layers = [self._spec.layers.stacked] if self._spec.layers.stacked else []
         step = max(1, rows_of_budget(self._spec) // ROW_STEPS)
 
@@ -109,7 +109,7 @@ class ProcessorScoring:
 
 
 class _FoldedClassifier:
-    """Pooled vectors to probabilities: output projection, two-layer perceptron, softmax."""
+    """Makes probabilities of pooled vectors: output projection, two-layer perceptron, softmax."""
 
     def __init__(self, model: HeadModel) -> None:
         pooling, classifier = model.pooling, model.classifier
@@ -129,12 +129,12 @@ class _FoldedClassifier:
         return _PairClassifier(model, pooling) if isinstance(pooling, PairPooling) else _FoldedClassifier(model)
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
-        """(documents, classes) probabilities from the pooled vectors of the head, side by side (documents, n · d)."""
+        """Probabilities (documents, classes) from the head's pooled vectors, side by side (documents, n · d)."""
         return multiply(multiply(pooled[None], *self._hidden).sigmoid_()[None], *self._output).softmax(dim=1)
 
 
 class _PairClassifier(_FoldedClassifier):
-    """The same for pairs, whose output projection comes before the comparison of the texts and cannot be folded in."""
+    """The classifier of a head of pairs. Its output projection precedes the comparison of texts and is not folded."""
 
     def __init__(self, model: HeadModel, pooling: PairPooling) -> None:
         super().__init__(model)
@@ -143,7 +143,7 @@ class _PairClassifier(_FoldedClassifier):
         self._texts = laid_out(attention.output_weight.detach()[None]), shift
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
-        """(documents, classes) probabilities from both texts side by side (documents, 2 · d)."""
+        """Probabilities (documents, classes) from the vectors of both texts, side by side (documents, 2 · d)."""
         documents, width = pooled.shape[0], pooled.shape[1] // 2
         texts = multiply(pooled.view(1, 2 * documents, width), *self._texts).view(documents, 2, width)
         return super().__call__(compare_texts(texts))

@@ -1,4 +1,4 @@
-"""Many heads over one block of features in one pass."""
+"""Scores blocks of features with many heads in one pass, on a CPU or another device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scores:
-    """What one head says of a block.
+    """The class probabilities that one head gives the documents of a block.
 
     Attributes:
         head: the head.
@@ -35,14 +35,14 @@ class Scores:
 
 
 class Scorer:
-    """Heads, prepared to score blocks of features; scoring the same block again gives the same numbers.
+    """Heads, prepared to score blocks of features. Scoring a block again gives the same numbers.
 
     Attributes:
-        heads: what it scores with, in the order of the scores.
-        spec: the features that it takes.
+        heads: the heads, in the order of the scores.
+        spec: the features that they take.
 
     Raises:
-        UsageError: no heads, or a type that the device does not score in.
+        UsageError: there is no head, or the device cannot score in this type.
         SpecMismatch: a head was trained on other features.
     """
 
@@ -57,9 +57,9 @@ class Scorer:
 
         Args:
             heads: at least one.
-            spec: of the blocks to come.
-            device: where they score; features are brought there block by block.
-            dtype: what is multiplied: float32, or, except on the CPU, float16 (`check_dtype`).
+            spec: spec of the blocks to come.
+            device: where the heads score; features are copied there block by block.
+            dtype: type of the factors of products: float32, or float16 on other devices than the CPU (`check_dtype`).
         """
         if not heads:
             raise UsageError("no head to score with; name at least one")
@@ -75,14 +75,14 @@ class Scorer:
         )
 
     def score(self, block: FeatureBlock) -> list[Scores]:
-        """Class probabilities of every document by every head.
+        """Compute the class probabilities of every document by every head.
 
         Args:
             block: documents of any lengths, in any order.
 
         Raises:
-            StoreError: features that are not of the spec; a head of pairs, and documents encoded by a version that did
-                not keep where their second text begins; probabilities that are no numbers.
+            StoreError: the features are not of the spec; a probability is NaN; or a head is one of pairs, and the
+                version of Encore that encoded the documents did not store where their second text begins.
         """
         check_block(block, self.spec)
         first_lengths = block.first_lengths if self._of_pairs else None
@@ -93,7 +93,7 @@ class Scorer:
 
 
 def _require_numbers(head: Head, probabilities: npt.NDArray[np.float32]) -> None:
-    """Raise StoreError where documents have no probability: the class that comes first would be taken for theirs."""
+    """Raise StoreError where a probability is NaN: argmax would silently give the first class."""
     lost = int((~np.isfinite(probabilities)).any(axis=1).sum())
     if lost:
         raise StoreError(
@@ -103,10 +103,10 @@ def _require_numbers(head: Head, probabilities: npt.NDArray[np.float32]) -> None
 
 
 def check_dtype(dtype: torch.dtype, device: torch.device) -> None:
-    """Raise UsageError unless heads score in this type on this device.
+    """Raise UsageError unless heads can score in this type on this device.
 
-    A half has as many digits as TF32, and its products take half the time of those. bfloat16 has three bits fewer and a
-    range that nothing here needs.
+    float16 has as many mantissa bits as TF32, and its products take half the time. bfloat16 is not offered: it has
+    three bits fewer, and nothing here needs its range.
     """
     if dtype not in (torch.float32, torch.float16):
         raise UsageError(f"dtype {str(dtype).removeprefix('torch.')}: heads score in float32 or float16")
@@ -117,7 +117,7 @@ def check_dtype(dtype: torch.dtype, device: torch.device) -> None:
 
 
 class _Scoring(Protocol):
-    """Heads of one spec, prepared where they score."""
+    """Heads of one spec, prepared on the device where they score."""
 
     def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
-        """(documents, classes) of each head, in the order of the heads."""
+        """Probabilities (documents, classes) of each head, in the order of the heads."""

@@ -1,4 +1,4 @@
-"""Copies to a device and back beside its work, and turns of the threads that share it; on a CPU there is neither."""
+"""CUDA streams: copies that overlap with the device's work, and turns of threads. A CPU needs neither."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy.typing as npt
 import torch
 
 TURNS = 2
-"""Threads whose work a CUDA device has at a time: it computes for one while the other's features are copied. More would
-each hold the memory of a batch."""
+"""Threads that use a CUDA device at a time. It computes for one while the other copies its features. Each further
+thread would hold the memory of another batch."""
 
 
 class DeviceStreams:
-    """A device with a stream for each thread that has its turn, and one more for what comes from the host.
+    """A device with one stream for each of `TURNS` threads, and one more for copies from the host.
 
     Attributes:
-        device: where it copies to.
+        device: the device.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -34,7 +34,7 @@ class DeviceStreams:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Have one of the turns; what is told the device inside is done in order, and beside other threads' work."""
+        """Wait for a free stream and use it inside. Its work runs in order, and beside the work of other threads."""
         if not self._on_cuda:
             yield
             return
@@ -46,10 +46,10 @@ class DeviceStreams:
             self._turns.put(stream)
 
     def upload(self, values: npt.NDArray[Any]) -> torch.Tensor:
-        """An array as a tensor on the device, in memory of its own.
+        """Copy an array to a new tensor on the device.
 
-        On CUDA it goes through pinned memory beside what the device does; what is told the device inside the turn
-        from now on waits for it, the host does not.
+        On CUDA the copy goes through pinned memory while the device computes. Later work of this turn waits for the
+        copy. The host does not.
         """
         dtype = torch.from_numpy(np.empty(0, values.dtype)).dtype
         staged = torch.empty(values.shape, dtype=dtype, pin_memory=self._on_cuda)
@@ -60,15 +60,15 @@ class DeviceStreams:
         with torch.cuda.stream(self._copies):
             arrived = staged.to(self.device, non_blocking=True)
         computing.wait_stream(self._copies)
-        # Its memory belongs to the stream of the copies, which may not have it back before this turn is done with it.
+        # The copy stream owns this memory. It must not reuse it before the work of this turn is done.
         arrived.record_stream(computing)
         return arrived
 
     def download(self, values: torch.Tensor) -> npt.NDArray[Any]:
-        """A tensor of the device as an array, once all that the turn has told the device is done.
+        """Wait until the work of this turn is done, and copy a tensor to the host.
 
         Raises:
-            torch.AcceleratorError: the device failed at what came before.
+            torch.AcceleratorError: the device failed in earlier work.
         """
         if not self._on_cuda:
             return values.cpu().numpy()
@@ -78,6 +78,6 @@ class DeviceStreams:
         return pinned.numpy()
 
     def settle(self) -> None:
-        """Wait until the device has done all that it was told, by whatever stream: others may use it from now on."""
+        """Wait until the device has finished the work of all streams. After that any stream may use the results."""
         if self._on_cuda:
             torch.cuda.synchronize(self.device)

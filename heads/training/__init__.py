@@ -1,4 +1,4 @@
-"""Training a head, or a grid of heads, from packed features."""
+"""Training one head, or a grid of heads, from packed features."""
 
 from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.training.examples import Codes, Examples

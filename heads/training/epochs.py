@@ -1,4 +1,4 @@
-"""What is told of a training while it runs."""
+"""What training reports after each epoch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Epoch:
 
     Attributes:
         pooling, learning_rate, batch_size, seed: the point of the grid.
-        number: of the pass, from 1.
-        epochs: passes of this point of the grid, unless it stops early.
+        number: number of the pass, from 1.
+        epochs: planned passes of this point of the grid; it may stop earlier.
         loss: mean cross-entropy over the training documents, dropout included.
-        dev_accuracy: on the dev documents; None where there are none.
-        seconds: since the points of this batch size began, which train together.
+        dev_accuracy: accuracy on the dev documents; None where there are none.
+        seconds: time since the heads of this batch size started; they train together.
     """
 
     pooling: str
@@ -33,22 +33,22 @@ class Epoch:
 
     @property
     def point(self) -> tuple[str, float, int, int]:
-        """Which head of the grid."""
+        """The point of the grid that the head is at."""
         return self.pooling, self.learning_rate, self.batch_size, self.seed
 
 
 Progress = Callable[[Epoch], None]
 
 RISE = 0.5
-"""Standard errors of the accuracy by which it has to rise to be said to: epochs differ by chance."""
+"""Accuracy counts as rising from this many standard errors on: smaller differences of epochs are chance."""
 
 
 def still_rising(history: Sequence[Epoch], documents: int) -> bool:
-    """Whether dev accuracy was higher in the last quarter of a head's epochs than in the quarter before.
+    """Whether dev accuracy in the last quarter of a head's epochs was higher than in the quarter before.
 
     Args:
-        history: of one head, in order.
-        documents: dev documents that the accuracy is of.
+        history: epochs of one head, in order.
+        documents: number of dev documents.
     """
     accuracies = [epoch.dev_accuracy for epoch in history if epoch.dev_accuracy is not None]
     quarter = max(1, len(accuracies) // 4)

@@ -1,4 +1,4 @@
-"""Documents with their classes: packed features, gathered once, decoded batch by batch."""
+"""Documents with their classes. Their packed features are read once and decoded batch by batch."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from encore.heads.batches import Batch, budget_batches, check_block, decode, row
 from encore.heads.model import HeadModel, LayerMix
 
 Codes = npt.NDArray[np.int64]
-"""(documents,) positions of classes in a list of their names."""
+"""(documents,) class of each document, as a position in a list of names."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a head learns from, or is measured on.
+    """Documents that a head learns from, or is measured on.
 
     Attributes:
         block: packed features.
-        codes: (documents,) position of each one's class.
-        spec: what the features are.
+        codes: (documents,) class of each document.
+        spec: spec of the features.
         classes: number of classes.
 
     Raises:
-        StoreError: features that are not of the spec.
-        ValueError: not one class for each document.
+        StoreError: the features are not of the spec.
+        ValueError: ``codes`` has not one class for each document.
     """
 
     block: FeatureBlock
@@ -55,47 +55,48 @@ class Examples:
 
     @property
     def texts_known(self) -> bool:
-        """Whether every token of every document is stored, so that it is known of each text's own."""
+        """Whether every token is stored, so that each text of a pair has its own."""
         return self.spec.positions == "tokens"
 
     @property
     def paired(self) -> npt.NDArray[np.bool_]:
-        """(documents,) whether each is a pair of texts.
+        """(documents,) bool: whether a document is a pair of texts.
 
         Raises:
-            StoreError: where a second text begins is not known.
+            StoreError: the store does not say where second texts begin.
         """
         return self._first_lengths < self.block.lengths
 
     def decoded_floats(self, documents: Codes) -> int:
-        """How many floats `batch` makes of the documents at these positions, padding included."""
+        """Number of floats in the `batch` of the documents at these positions, padding included."""
         lengths = self.block.offsets[documents + 1] - self.block.offsets[documents]
         return len(documents) * int(lengths.max()) * self.spec.width * (self.spec.layers.stacked or 1)
 
     def batch(self, documents: Codes, mix: LayerMix | None = None, *, of_pairs: bool) -> Batch:
-        """The documents at these positions, decoded.
+        """Decode the documents at these positions.
 
         Args:
-            documents: their positions.
-            mix: that of the heads that will read them, if they have one; a uniform one, the same for all, is made here.
-            of_pairs: whether a head asks where second texts begin.
+            documents: positions of the documents.
+            mix: layer mix of the heads that will read the batch; None if they have none. A uniform mix is the same for
+                all heads, and is applied here.
+            of_pairs: whether a head needs to know where second texts begin.
 
         Raises:
-            StoreError: one does, and it is not known.
+            StoreError: a head needs to know it, and the store does not say it.
         """
         batch = decode(self.block, documents, self.spec, self._first_lengths if of_pairs else None)
         return mix(batch) if mix is not None and mix.kind == "uniform" else batch
 
     def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
-        """(documents, classes) of the documents at these positions.
+        """Logits (documents, classes) of the documents at these positions.
 
         Raises:
-            StoreError: a head of pairs, and where a second text begins is not known.
+            StoreError: the head is one of pairs, and the store does not say where second texts begin.
         """
         return model(self.batch(documents, of_pairs=model.of_pairs))  # type: ignore[no-any-return]
 
     def predict(self, model: HeadModel) -> Codes:
-        """(documents,) the most likely class of each; leaves the model in evaluation mode."""
+        """(documents,) the most likely class of each document. The model stays in evaluation mode afterwards."""
         predicted = np.empty(len(self), np.int64)
         model.eval()
         with torch.inference_mode():

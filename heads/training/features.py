@@ -1,4 +1,4 @@
-"""Packed features of labelled documents: in memory, or in a file that is mapped into it."""
+"""Packed features of labelled documents, in memory or in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from encore.featurestore import FeatureBlock, Store, StoreError
 from encore.featurestore.documents import concatenate_indexes, offsets_of
 
 MEMORY = 2 << 30
-"""Bytes of packed features that are held in memory unless told otherwise; those of a million short texts at one bit."""
+"""Default for the bytes of packed features that memory holds: those of a million short texts at one bit."""
 
 PARTS = 16
-"""What is too large for its memory is gathered in parts of a sixteenth of that: a part is held twice while it is put in
-order."""
+"""Features that are too large for memory are read in parts of 1 / `PARTS` of it. Sorting a part holds it twice."""
 
 
 def gather(store: Store, doc_ids: pa.Array, memory: int = MEMORY) -> FeatureBlock:
-    """These documents of a store, in this order.
+    """Read the packed features of some documents of a store.
 
     Args:
-        store: what holds them.
-        doc_ids: their ids.
-        memory: bytes of packed features that may be held in memory. More go to a temporary file without a name, which
-            is gone with the block, or with the process however it ends.
+        store: holds the documents.
+        doc_ids: ids of the documents, in the order of the result.
+        memory: bytes of packed features that memory may hold. More go to a temporary file without a name. It disappears
+            with the block, or when the process ends in any way.
 
     Raises:
-        DataError: documents that are not stored.
-        StoreError: the file cannot be written.
+        DataError: a document is not stored.
+        StoreError: the temporary file cannot be written.
     """
     each = _bytes_of_document(store)
     if len(doc_ids) * each <= memory:
@@ -48,13 +47,13 @@ def gather(store: Store, doc_ids: pa.Array, memory: int = MEMORY) -> FeatureBloc
         file.flush()
         offsets = offsets_of(np.concatenate(lengths))
         shape = (int(offsets[-1]), *store.spec.packed_shape)
-        # The mapping outlives the open file.
+        # The mapping stays valid after the file is closed.
         mapped = np.memmap(file, store.spec.quantizer.dtype, "r", shape=shape)
     return FeatureBlock(concatenate_indexes(indexes), np.asarray(mapped), offsets)
 
 
 def _bytes_of_document(store: Store) -> float:
-    """Packed bytes of a document of this store, on average."""
+    """Mean packed bytes of a document of this store."""
     row = np.dtype(store.spec.quantizer.dtype).itemsize * math.prod(store.spec.packed_shape)
     rows, documents = (sum(getattr(entry, name) for entry in store.entries) for name in ("rows", "documents"))
     return float(row * rows / max(1, documents))

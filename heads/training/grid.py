@@ -1,7 +1,8 @@
-"""The heads of a grid train together: one pass over the documents, decoded once, serves all of them.
+"""Training all heads of a grid together: documents are read and decoded once for all heads.
 
-Heads of one batch size read the same batches in the same order. They are cut into learners, stacks or single heads,
-which are spread over threads: one has a core to itself while it learns from several batches, one after the other.
+Heads of one batch size read the same batches in the same order. They are divided into learners: a learner is a stack of
+heads or a single head. Learners run on several threads. Each has a core to itself while it learns from several batches
+in a row.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from encore.heads.training.threads import BATCHES_A_TURN, ThreadedPasses, in_par
 from encore.heads.training.trial import Trial
 
 ORDER = 0x6F72646572
-"""What a seed is combined with for the order of documents: weights and order must not be made of the same numbers."""
+"""XORed with a seed to order the documents: the initial weights must not come from the same random numbers."""
 
 
 def train_grid(
@@ -35,17 +36,17 @@ def train_grid(
     """Train a head at every point of a grid.
 
     Args:
-        train: what they learn from.
-        dev: what chooses their epoch; None for the last one.
-        points: of the grid, each once.
-        settings: what they have in common.
+        train: documents to learn from.
+        dev: documents that choose the best epoch; None takes the last epoch.
+        points: points of the grid, each once.
+        settings: settings that all heads share.
         progress: called after every epoch of every head.
 
     Returns:
         The heads, in the order of the points.
 
     Raises:
-        UsageError: one of them diverged, or cannot be built over these features.
+        UsageError: the training of a head diverged, or a head cannot be built for these features.
     """
     with ThreadedPasses.on_threads(len(points)) as passes:
         designs = passes.for_each(points, lambda point: _design(train, point, settings))
@@ -66,8 +67,8 @@ def train_grid(
 
 
 def _design(train: Examples, point: Point, settings: TrainSettings) -> tuple[HeadModel, torch.Generator]:
-    """A fresh head at a point of the grid, and the generator of what is drawn next."""
-    # One generator for all that is the head's own: torch's global one is neither read nor moved.
+    """A fresh head at a point of the grid, and the generator for its dropout."""
+    # Each head has its own generator, so that torch's global one is neither read nor changed.
     generator = torch.Generator().manual_seed(point.seed)
     design = HeadModel.build(
         train.spec,
@@ -79,7 +80,8 @@ def _design(train: Examples, point: Point, settings: TrainSettings) -> tuple[Hea
         dropout=settings.dropout,
         generator=generator,
     )
-    # Else the first steps go into learning which class is frequent, and a small training set ends below the majority.
+    # Without it the first steps only learn which classes are frequent. A small training set then ends below the
+    # accuracy of the majority class.
     design.classifier.set_class_prior(np.bincount(train.codes, minlength=train.classes).tolist())
     return design, generator
 
@@ -90,13 +92,13 @@ def _steps(train: Examples, point: Point, settings: TrainSettings) -> int:
 
 @dataclass(frozen=True)
 class _Training:
-    """Trains the heads of one batch size after those of another.
+    """Trains the heads of one batch size together.
 
     Attributes:
-        train: what they learn from.
-        dev: what chooses their epoch; None for the last one.
-        passes: has learners read batches.
-        settings: what the heads have in common.
+        train: documents to learn from.
+        dev: documents that choose the best epoch; None takes the last epoch.
+        passes: gives batches to learners, on several threads.
+        settings: settings that all heads share.
         progress: called after every epoch of every head, in the order of the heads.
     """
 
@@ -107,7 +109,7 @@ class _Training:
     progress: Progress | None
 
     def run(self, trials: Sequence[StackedTrial | PlainTrial], size: int) -> None:
-        """Train heads to their end, or until their patience has run out, in batches of so many documents."""
+        """Train heads in batches of ``size`` documents, until the last epoch or the end of each head's patience."""
         started = time.monotonic()
         epochs = self.settings.epochs_for(len(self.train), size)
         generator = torch.Generator().manual_seed(self.settings.order ^ ORDER)
@@ -133,7 +135,7 @@ class _Training:
         self._pass(self.train, batches, learners, learn)
 
     def _predicted(self, learners: Sequence[Learner]) -> dict[Trial, Codes]:
-        """(dev documents,) classes that each head predicts now; nothing without dev."""
+        """Head → (dev documents,) classes that it predicts now; empty without dev."""
         if self.dev is None:
             return {}
         predicted = {trial: np.empty(len(self.dev), np.int64) for learner in learners for trial in learner.trials}

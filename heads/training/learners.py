@@ -1,4 +1,4 @@
-"""How the heads of a grid learn: which way each takes, and which of them learn together."""
+"""How the heads of a grid learn: in a stack or alone."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Learner(Protocol):
         """The heads."""
 
     def learn(self, batch: Batch, targets: torch.Tensor) -> list[float]:
-        """Take a step from a batch of these classes (documents,); each head's mean loss."""
+        """Take one step from a batch whose classes are ``targets`` (documents,). Return the mean loss of each head."""
 
     def logits(self, batch: Batch) -> torch.Tensor:
-        """(heads, documents, classes), without dropout."""
+        """Logits (heads, documents, classes), without dropout."""
 
 
 def way_of(design: HeadModel) -> type[StackedTrial | PlainTrial]:
-    """How heads of this design learn: in a stack where their pooling can, else plainly."""
+    """The class of trial for heads of this design: one for stacks where the pooling allows it, else the plain one."""
     return StackedTrial if can_stack(design) else PlainTrial
 
 
 def learners_of(trials: Sequence[StackedTrial | PlainTrial]) -> list[Learner]:
-    """Stacks of heads that pool alike, those of one pooling together, and each other head by itself."""
+    """Divide heads into learners: stacks of heads with the same pooling, and every other head alone."""
     plain = [trial for trial in trials if isinstance(trial, PlainTrial)]
     stacked = [trial for trial in trials if isinstance(trial, StackedTrial)]
     poolings = dict.fromkeys(trial.point.pooling for trial in stacked)

@@ -1,4 +1,4 @@
-"""A head that learns by its own module, autograd and torch's AdamW: the way of every pooling."""
+"""A head that learns by its own module, autograd and torch's AdamW. It works for every pooling."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from encore.heads.training.trial import Trial
 
 
 class PlainTrial(Trial):
-    """A head of any design; it learns alone.
+    """A head of any design that learns alone.
 
-    Faster ways are held against this one: the same function, gradients and steps, but for rounding.
+    Tests compare the fast ways with it: results, gradients and steps must be the same, up to rounding.
     """
 
     def _begin(self, settings: TrainSettings, steps: int) -> None:
         if not self.design.pooling.learns:
-            # The classifier's dropout comes after what is standardised, so that it cannot take that in while it learns.
+            # Dropout lies between the standardised vectors and the classifier's map, so the map cannot include the
+            # standardisation while it learns.
             self.design.standard = self.standard
         for value in self.values.values():
             value.requires_grad_()
@@ -33,7 +34,7 @@ class PlainTrial(Trial):
             {
                 "params": [value for name, value in self.values.items() if name == LOGITS],
                 "lr": self.point.learning_rate * MIX_RATE,
-                # Decay at so high a rate would pull the mix back to uniform.
+                # At such a high rate, weight decay would pull the mix back to uniform.
                 "weight_decay": 0.0,
             },
         ]
@@ -49,11 +50,11 @@ class PlainTrial(Trial):
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """Itself alone."""
+        """A list of this head alone."""
         return (self,)
 
     def learn(self, batch: Batch, targets: torch.Tensor) -> list[float]:
-        """Take a step from a batch of these classes (documents,); the mean loss."""
+        """Take one step from a batch whose classes are ``targets`` (documents,). Return the mean loss."""
         self.design.train()
         loss = functional.cross_entropy(self._forward(batch), targets)
         self._optimizer.zero_grad()
@@ -64,7 +65,7 @@ class PlainTrial(Trial):
 
     @torch.no_grad()
     def logits(self, batch: Batch) -> torch.Tensor:
-        """(1, documents, classes), without dropout."""
+        """Logits (1, documents, classes), without dropout."""
         self.design.eval()
         return self._forward(batch)[None]
 

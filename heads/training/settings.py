@@ -12,11 +12,11 @@ from encore.featurestore.errors import UsageError
 from encore.heads.model import LAYER_MIXES, check_kind, check_queries_of
 
 EPOCHS = 8
-"""Passes over the training documents unless given; dev accuracy of SST-2, AG News, DBpedia and MRPC peaks at 3 to 8."""
+"""Default passes over the training documents. Dev accuracy of SST-2, AG News, DBpedia and MRPC peaks at 3 to 8."""
 
 LEAST_STEPS = 300
-"""A small training set gets more passes, up to so many steps: 100 to 500 labels of DBpedia's 14 classes gave 3 to 7
-points more than with 120, tasks of few classes none to one (design note 49)."""
+"""A small training set gets more passes, up to this many steps. With 100 to 500 labels, DBpedia's 14 classes gained
+3 to 7 points over 120 steps, and tasks of few classes 0 to 1 (design note 49)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Point:
         pooling: one of `POOLINGS`.
         learning_rate: peak of the schedule.
         batch_size: documents a step.
-        seed: of the initial weights and the dropout.
+        seed: seed of the initial weights and the dropout.
     """
 
     pooling: str
@@ -40,28 +40,28 @@ class Point:
 class TrainSettings:
     """Hyper-parameters of one training; the defaults are those of `encore train`.
 
-    The paper's learning rate (1e-5) is for fine-tuning an encoder. Over frozen features 3e-4 did best, or within noise
-    of it, among 1e-4, 3e-4 and 1e-3, for float16 and sign alike.
+    The paper's learning rate (1e-5) is for fine-tuning an encoder. Over frozen features 3e-4 was the best of 1e-4, 3e-4
+    and 1e-3, or within noise of the best, for float16 and for sign.
 
     Attributes:
-        poolings: ``attention``, ``pair``, ``cls`` or ``mean``; more than one make a grid. None at all takes what suits
-            the stored positions: of tokens ``pair`` where every training document is a pair of texts and one query is
-            asked for, else ``attention``.
-        attention_heads: heads of attention pooling; None takes d / 64.
+        poolings: ``attention``, ``pair``, ``cls`` or ``mean``; more than one make a grid. Empty takes what suits the
+            stored positions. For tokens that is ``pair`` where every training document is a pair of texts and
+            ``queries`` is 1, else ``attention``.
+        attention_heads: number of heads of attention pooling; None takes d / 64.
         queries: learned queries of attention pooling; the paper's head has one.
-        layer_mix: ``learned`` or ``uniform``; used for ``stack:m`` features alone.
-        epochs: passes over the training documents; None takes `EPOCHS`, or more where these are fewer than
+        layer_mix: ``learned`` or ``uniform``; used only for ``stack:m`` features.
+        epochs: passes over the training documents; None takes `EPOCHS`, or more where `EPOCHS` passes are fewer than
             `LEAST_STEPS` steps.
         learning_rates: peaks of the schedule; more than one make a grid.
         batch_sizes: documents a step; more than one make a grid.
         warmup: share of the steps over which the learning rate rises; then it falls to zero, both linearly.
-        dropout: before each linear map of the classifier.
+        dropout: share of inputs set to zero before each linear map of the classifier.
         weight_decay, beta1, beta2, epsilon: of AdamW.
-        seeds: of the initial weights and the dropout; more than one make a grid.
-        order_seed: of the order of documents, which all heads of a grid share; None takes the first of ``seeds``.
+        seeds: seeds of the initial weights and the dropout; more than one make a grid.
+        order_seed: seed of the order of documents, which all heads of a grid share; None takes the first of ``seeds``.
         standardise: whether heads learn from inputs that are standardised per dimension. A trained head takes features
             as they are stored either way.
-        patience: a head stops after so many epochs in a row that were no better on dev; None runs all of them.
+        patience: a head stops after this many epochs in a row without improvement on dev; None runs all epochs.
 
     Raises:
         UsageError: a value out of range.
@@ -111,12 +111,12 @@ class TrainSettings:
         return self.seeds[0] if self.order_seed is None else self.order_seed
 
     def grid(self, recommended: str) -> tuple[Point, ...]:
-        """Every point to try, each once; ``recommended`` is the pooling where none is asked for."""
+        """Every point of the grid, each once. ``recommended`` is the pooling where `poolings` is empty."""
         points = product(self.poolings or (recommended,), self.learning_rates, self.batch_sizes, self.seeds)
         return tuple(dict.fromkeys(Point(*point) for point in points))
 
     def epochs_for(self, documents: int, batch_size: int) -> int:
-        """Passes over so many training documents."""
+        """Number of passes over this many training documents."""
         if self.epochs is not None:
             return self.epochs
         steps = -(-documents // batch_size)

@@ -1,4 +1,4 @@
-"""Heads of a grid that learn side by side in a stack, with the gradients written out: the fast way on a CPU."""
+"""Heads of a grid that learn together in a stack, with gradients written by hand: the fast way on a CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from encore.heads.training.settings import TrainSettings
 from encore.heads.training.trial import Trial
 
 STACK = 4
-"""Heads of a stack: enough to share what is done with the tokens, few enough to keep several cores busy."""
+"""Most heads of a stack: enough to share the work on the tokens, few enough to keep several cores busy."""
 
 
 class StackedTrial(Trial):
@@ -24,7 +24,7 @@ class StackedTrial(Trial):
 
 
 class TrialStack:
-    """Heads of one design that learn side by side; their parameters become a part of the stack's.
+    """Heads of one design that learn together. Their parameters become views of the stack's parameters.
 
     Attributes:
         trials: the heads.
@@ -38,19 +38,19 @@ class TrialStack:
 
     @torch.inference_mode()
     def learn(self, batch: Batch, targets: torch.Tensor) -> list[float]:
-        """Take a step from a batch of these classes (documents,); each head's mean loss."""
+        """Take one step from a batch whose classes are ``targets`` (documents,). Return the mean loss of each head."""
         for trial in self.trials:
             trial.optimizer.begin_step()
         return self._stack.learn(batch, targets).tolist()
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> torch.Tensor:
-        """(heads, documents, classes), without dropout."""
+        """Logits (heads, documents, classes), without dropout."""
         return self._stack.logits(batch)
 
 
 def side_by_side(trials: Sequence[StackedTrial]) -> StackParameters:
-    """The parameters of trials of one design as a stack; the trials' own become a part of it."""
+    """Stack the parameters of trials of one design. The trials' own parameters become views of the stack."""
     values = {name: torch.stack([trial.values[name] for trial in trials]) for name in trials[0].values}
     for place, trial in enumerate(trials):
         for name, value in values.items():
@@ -59,9 +59,9 @@ def side_by_side(trials: Sequence[StackedTrial]) -> StackParameters:
 
 
 def in_stacks(trials: Sequence[StackedTrial]) -> list[Sequence[StackedTrial]]:
-    """Trials of one design in stacks of `STACK` at most, and two of them wherever there are two trials.
+    """Divide trials of one design into stacks of at most `STACK`, and into at least two stacks if there are two trials.
 
-    The number of threads has no say in it: sums of a stack round by how many heads it has.
+    The division does not depend on the number of threads: the size of a stack changes how its sums round.
     """
     count = max(min(2, len(trials)), -(-len(trials) // STACK))
     return [trials[place * len(trials) // count : (place + 1) * len(trials) // count] for place in range(count)]

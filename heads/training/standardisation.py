@@ -1,8 +1,9 @@
-"""Inputs of a head that learns, standardised per dimension; the saved head takes the features as they are stored.
+"""Standardising the inputs of a head while it learns. The saved head takes the features as they are stored.
 
-An encoder's dimensions differ in mean and spread by factors of hundreds, and a mean over tokens has a tenth of their
-spread: at one learning rate such heads learn too slowly (agnews, 500 labels, 16 bits: 5 points lost at 3e-4). What is
-affine in the features, here (x - mean) / deviation, can be folded into the weights that follow it (`Pooling.folded`).
+An encoder's dimensions differ in mean and spread by factors of hundreds, and a mean over tokens has a tenth of the
+tokens' spread. At one learning rate for all, heads over such inputs learn too slowly (agnews, 500 labels, 16 bits: 5
+points lost at 3e-4). The standardisation (x - mean) / deviation is affine. So it can be folded into the weights that
+follow it (`Pooling.folded`).
 """
 
 from __future__ import annotations
@@ -18,21 +19,22 @@ from encore.heads.model import HeadModel, LayerMix, Standardisation
 from encore.heads.training.examples import Examples
 
 SAMPLE = 4096
-"""Documents that mean and deviation are taken from, at most: every k-th one."""
+"""Most documents from which mean and deviation are computed: every k-th one."""
 
 LEAST_DEVIATION = 0.5
-"""The least deviation, in the median of all. A sign bit that is nearly always set has next to none, and would outweigh
-all others in the few tokens where it is not: with 1e-9, SST-2 at ``sign`` fell from 78 to 64 % (500 labels)."""
+"""The least deviation, as a share of the median deviation. A sign bit that is nearly always set has almost none. In the
+few tokens where it is not set, it would outweigh all others: with 1e-9, SST-2 at ``sign`` fell from 78 to 64 % (500
+labels)."""
 
 ROUNDING = 1e-6
-"""A deviation that is as small a share of a dimension's size is made by rounding: the dimension never moves."""
+"""A deviation of at most this share of the root mean square comes from rounding: the dimension is constant."""
 
 
 def standardisation_of(examples: Examples, design: HeadModel) -> Standardisation:
     """Mean and deviation of the training documents, for heads of this design.
 
-    Of their pooled vectors where pooling learns nothing, else of their tokens. Layers that the heads will learn to mix
-    are mixed alike here.
+    They are those of the pooled vectors where the pooling learns nothing, else those of the tokens. Layers that heads
+    learn to mix are mixed uniformly here.
     """
     count = 0
     sums = squares = torch.zeros((), dtype=torch.float64)
@@ -43,14 +45,14 @@ def standardisation_of(examples: Examples, design: HeadModel) -> Standardisation
     mean = sums / count
     deviation = (squares / count - mean.square()).clamp_(min=0).sqrt_()
     moving = deviation[deviation > ROUNDING * (squares / count).sqrt()]
-    # Were most of them still, the median of all would be none, and rounding would be blown up to a feature.
+    # If most dimensions were constant, the median of all would be near 0, and division would blow rounding up.
     usual = deviation if 2 * len(moving) > len(deviation) else moving
     least = LEAST_DEVIATION * float(usual.median()) if len(moving) else math.inf
     return Standardisation(mean.float(), (1 / deviation.clamp(min=least)).float())
 
 
 def _vectors(examples: Examples, design: HeadModel) -> Iterator[torch.Tensor]:
-    """(vectors, d) doubles of a sample of documents, batch by batch."""
+    """Vectors (vectors, d) of a sample of documents, float64, batch by batch."""
     sample = np.arange(0, len(examples), -(-len(examples) // SAMPLE))
     mix = None if design.mix is None else LayerMix("uniform", design.mix.count)
     with torch.no_grad():

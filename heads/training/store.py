@@ -1,4 +1,4 @@
-"""A head from labels and a store: which documents are stored, which part they take, and the training itself."""
+"""Training a head from labels and a store: find the stored documents, split them, train."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from encore.heads.training.settings import TrainSettings
 from encore.heads.training.trainer import train_head
 
 DEV_SHARE = 0.1
-"""Share of the labels that is set aside for dev unless dev labels are given (0 for none)."""
+"""Default share of the labels that is set aside for dev, where the user gives no dev labels; 0 for none."""
 
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """What became of a label table.
+    """How the rows of a label table were used.
 
     Attributes:
-        used: documents that are trained or measured on.
+        used: documents to train or measure on.
         not_stored: labelled documents that the store lacks.
-        repeated: rows that said the same again.
+        repeated: rows that repeat another row.
         blank: rows without an id or a label.
-        examples: the first few documents that are not stored, for people.
+        examples: ids of the first few documents that are not stored, for a message.
     """
 
     used: int
@@ -40,19 +40,19 @@ class LabelCounts:
 
     @classmethod
     def of(cls, given: Labels, missing: Labels) -> LabelCounts:
-        """Of the labels that were given, ``missing`` are not stored."""
+        """Count ``labels``, of which ``missing`` are not stored."""
         examples = named(missing.doc_ids) if len(missing) else ""
         return cls(len(given) - len(missing), len(missing), given.repeated, given.blank, examples)
 
 
 @dataclass(frozen=True)
 class StoreTraining:
-    """A trained head with what became of its labels.
+    """A trained head, with counts of its labels.
 
     Attributes:
-        head: as trained.
-        train: what became of the labels.
-        dev: of those that were given for dev.
+        head: the trained head.
+        train: counts of the training labels.
+        dev: counts of the dev labels; None where the user gave none.
         class_documents: (classes,) training documents of each of the head's classes.
     """
 
@@ -64,7 +64,7 @@ class StoreTraining:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What `train_from_store` is asked for.
+    """The input of `train_from_store`.
 
     Attributes:
         task: name of the task.
@@ -72,7 +72,7 @@ class TrainRequest:
         dev: labelled documents to measure on; None sets a share of ``labels`` aside.
         dev_share: the share; 0 for no dev documents at all.
         settings: hyper-parameters.
-        memory: bytes of packed features to hold in memory; more are held in a temporary file.
+        memory: most bytes of packed features in memory. More go to a temporary file.
     """
 
     task: str
@@ -84,11 +84,11 @@ class TrainRequest:
 
 
 def train_from_store(store: Store, request: TrainRequest, progress: Progress | None = None) -> StoreTraining:
-    """Train a head on the labelled documents that a snapshot holds; the others are counted.
+    """Train a head on the labelled documents that a snapshot holds. The result counts the others.
 
     Raises:
-        DataError: nothing sensible can be trained.
-        UsageError: settings that do not suit the stored features.
+        DataError: the labels cannot train a head.
+        UsageError: the settings do not suit the stored features.
     """
     check_task(request.task)
     if not 0 <= request.dev_share < 1:
@@ -123,15 +123,15 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
 
 
 def partition_stored(store: Store, labels: Labels, stored: npt.NDArray[np.bool_]) -> tuple[Labels, Labels]:
-    """Labels of documents that are stored, and of those that are not.
+    """Divide labels into those of stored documents and the others.
 
     Args:
-        store: for messages.
+        store: named in messages.
         labels: labelled documents.
-        stored: (documents,) bool: which of them it holds.
+        stored: (documents,) bool: whether the store holds a document.
 
     Raises:
-        DataError: there is no label, or no document of one is stored.
+        DataError: there is no label, or no labelled document is stored.
     """
     if not len(labels):
         raise DataError(f"{labels.source}: holds no labelled document")

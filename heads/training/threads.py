@@ -1,4 +1,4 @@
-"""Batches that are decoded once and read by several readers, on several threads."""
+"""Giving batches, decoded once, to several readers on several threads."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCHES_A_TURN = 8
-"""Batches that a reader has before the next one has its turn, where there are several: what a reader works with stays
-in the processor's caches meanwhile."""
+"""Batches that a reader reads in a row before the next reader has its turn. Meanwhile its data stays in the processor's
+caches."""
 
 PART_FLOATS = 1 << 23
-"""Decoded floats that are shared at a time, 32 MB; three times as many are held. One batch may be larger alone."""
+"""Decoded floats of a part, 32 MB; up to three parts are in memory. A single batch may be larger."""
 
 
 @dataclass(frozen=True)
 class ThreadedPasses:
-    """Passes of readers over batches; which thread does what changes nothing in what they read, or in which order.
+    """Passes of readers over batches. What a reader reads, and in which order, does not depend on the threads.
 
     Attributes:
         pool: one thread for each core; None for this thread alone.
@@ -38,10 +38,10 @@ class ThreadedPasses:
     @classmethod
     @contextmanager
     def on_threads(cls, readers: int) -> Iterator[ThreadedPasses]:
-        """As many threads as torch may use, but no more than there are readers.
+        """Start as many threads as torch may use, but no more than there are readers.
 
-        Each keeps to itself: a step is a millisecond of small products. Two threads of one product gain nothing on an
-        idle machine, and where other work shares the cores they wait for each other (13 s an epoch against 1 s,
+        Inside, torch computes each product on one thread. A step is a millisecond of small products. Two threads for
+        one product gain nothing on an idle machine. On a busy one they wait for each other (13 s an epoch against 1 s,
         measured on two busy cores).
         """
         before = torch.get_num_threads()
@@ -50,14 +50,14 @@ class ThreadedPasses:
             if min(before, readers) == 1:
                 yield cls(None)
             else:
-                # Every thread has its own setting, and starts with the number of cores.
+                # torch's setting is one of each thread, and starts as the number of cores.
                 with ThreadPoolExecutor(min(before, readers), initializer=torch.set_num_threads, initargs=(1,)) as pool:
                     yield cls(pool)
         finally:
             torch.set_num_threads(before)
 
     def for_each(self, things: Sequence[Item], make: Callable[[Item], Result]) -> list[Result]:
-        """What is made of each thing, in order."""
+        """Call ``make`` on each thing. Return the results in order."""
         return [make(thing) for thing in things] if self.pool is None else list(self.pool.map(make, things))
 
     def run(
@@ -71,13 +71,13 @@ class ThreadedPasses:
 
         Args:
             parts: batches that are decoded together, each given as the positions of its documents.
-            decode: makes a batch of positions.
-            readers: who reads.
-            read: what one does with the positions and the batch; never called twice at a time for one reader.
+            decode: makes a batch from positions.
+            readers: the readers.
+            read: called with a reader, the positions and the batch; never twice at a time for one reader.
         """
 
         def decoded(part: Sequence[Codes]) -> list[tuple[Codes, Batch]]:
-            # Not in inference mode: autograd has no part in what comes of that.
+            # no_grad and not inference mode: autograd cannot use tensors that are made in inference mode.
             with torch.no_grad():
                 return [(documents, decode(documents)) for documents in part]
 
@@ -93,13 +93,13 @@ class ThreadedPasses:
                 for reader in readers:
                     read_all(reader, values)
             return
-        # A reader may be a part ahead of another: at the end of a part no thread waits for the others.
+        # A reader may be one part ahead of another, so that no thread waits at the end of a part.
         running: list[Future[None] | None] = [None] * len(readers)
         decoding = (self.pool.submit(decoded, part) for part in parts)
         following = next(decoding, None)
         while following is not None:
             values = following.result()
-            # Into the queue before the readers of this part: it is there when they are through.
+            # Queue the next decoding before the readers of this part, so that it is done when they are.
             following = next(decoding, None)
             before, running = running, []
             for reader, last in zip(readers, before, strict=True):
@@ -115,12 +115,12 @@ def _wait(running: Sequence[Future[None] | None]) -> None:
 
 
 def in_parts(batches: Sequence[Codes], floats: Callable[[Codes], int], together: int) -> list[list[Codes]]:
-    """Batches in their order, as many to a part as ``together`` and `PART_FLOATS` allow, but at least one.
+    """Divide batches into parts, in order. A part has as many as ``together`` and `PART_FLOATS` allow, at least one.
 
     Args:
-        batches: positions of the documents of each.
-        floats: how many one has once it is decoded.
-        together: batches of a part, at most.
+        batches: for each batch, the positions of its documents.
+        floats: number of floats of a batch when decoded.
+        together: most batches of a part.
     """
     parts: list[list[Codes]] = []
     room = 0

@@ -1,4 +1,4 @@
-"""Training a head from stored features (paper, section 3.3.2 and appendix): the encoder takes no part."""
+"""Training a head from stored features (paper, section 3.3.2 and appendix). The encoder is not run."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ PACKAGES = ("encore-featurestore", "numpy", "pyarrow", "safetensors", "torch")
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """What training gives.
+    """The result of a training.
 
     Attributes:
         model: the head at its best epoch, in evaluation mode.
         spec: the features it was trained on.
         classes: names of the classes.
-        settings: what was asked for.
-        best: the epoch that was kept: the first of the best dev accuracy; without dev the last.
+        settings: the settings of the training.
+        best: the epoch that was kept: the first one with the best dev accuracy; without dev the last one.
         history: every epoch of every point of the grid, in order.
-        documents: training documents.
-        evaluation: on the dev documents; None where there are none. The best of several epochs flatters a little.
-        seconds: all of it.
+        documents: number of training documents.
+        evaluation: results on the dev documents; None where there are none. They are slightly too good, since dev also
+            chose the epoch.
+        seconds: time of the whole training.
     """
 
     model: HeadModel
@@ -56,18 +57,18 @@ class TrainedHead:
 
     @property
     def still_rising(self) -> bool:
-        """Whether more epochs promise more: dev accuracy of the head that was kept still rose; False without dev."""
+        """Whether the kept head's dev accuracy still rose at the end: more epochs may help. False without dev."""
         best = self.best
         own = [epoch for epoch in self.history if epoch.point == best.point]
         return self.evaluation is not None and still_rising(own, self.evaluation.documents)
 
     def head(self, task: str, snapshot: int | None = None, doc_ids: pa.Array | pa.ChunkedArray | None = None) -> Head:
-        """The artefact of the training.
+        """Make the artefact of the training.
 
         Args:
-            task: letters, digits, ``.``, ``_`` and ``-``.
-            snapshot: version of the store that the features came from.
-            doc_ids: of the training documents; None where they are not to be known again.
+            task: name of the task: letters, digits, ``.``, ``_`` and ``-``.
+            snapshot: number of the store's snapshot that the features came from.
+            doc_ids: ids of the training documents; None leaves them out of the artefact.
         """
         training = {
             "settings": self.settings.to_dict(),
@@ -102,25 +103,26 @@ def train_head(
     settings: TrainSettings | None = None,
     progress: Progress | None = None,
 ) -> TrainedHead:
-    """Train a head, or a grid of them and keep the best; the same inputs on the same machine give the same head.
+    """Train one head, or a grid of heads of which the best is kept.
 
-    The same to the bit, for any number of threads: torch's own says how many train the heads of a grid. A head of a
-    grid is the one that is trained alone with its seed and the grid's order of documents, but for rounding.
+    The same inputs on the same machine give the same head, to the bit, for any number of threads
+    (`torch.set_num_threads`). A head of a grid equals the head that is trained alone with its seed and the grid's order
+    of documents, up to rounding.
 
     Args:
-        train: features of the training documents, packed; they are decoded batch by batch.
-        train_codes: (documents,) position of each one's class in ``classes``.
-        spec: what the features are.
+        train: packed features of the training documents; they are decoded batch by batch.
+        train_codes: (documents,) position of each document's class in ``classes``.
+        spec: spec of the features.
         classes: names of the classes, at least two, each with a training document.
-        dev: features of the documents that choose the epoch and the point of the grid.
-        dev_codes: their classes.
+        dev: packed features of the documents that choose the epoch and the point of the grid; None for no dev.
+        dev_codes: (dev documents,) classes of the dev documents.
         settings: hyper-parameters; None takes the defaults.
         progress: called after every epoch.
 
     Raises:
         DataError: a class has no training document.
-        UsageError: settings that do not suit the features, a grid without dev documents, or a training that diverged.
-        StoreError: features that are not of the spec.
+        UsageError: the settings do not suit the features, a grid has no dev documents, or the training diverged.
+        StoreError: the features are not of the spec.
     """
     started = time.monotonic()
     settings = settings or TrainSettings()
@@ -138,7 +140,7 @@ def train_head(
     if paired and spec.positions == "tokens" and not examples.paired.any():
         raise UsageError(f"pooling {paired[0]}: none of the training documents is a pair of texts; pool by attention")
     trials = train_grid(examples, held_out, points, settings, progress)
-    # The first of equals stays, so that adding points to a grid never changes a tie.
+    # Of equals the first one wins, so that adding points to a grid never changes a tie.
     best = max(trials, key=lambda trial: trial.best_accuracy)
     evaluation = None
     if held_out is not None and best.predicted is not None:
@@ -177,6 +179,6 @@ def _versions() -> dict[str, str]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            # A checkout that runs without being installed.
+            # A checkout that runs without being installed has no version.
             found[package] = "not installed"
     return found

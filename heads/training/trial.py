@@ -1,4 +1,4 @@
-"""One head of a grid while it trains: where it stands, and the best that it was."""
+"""One head of a grid while it trains: its current state and its best epoch."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from encore.heads.training.settings import Point, TrainSettings
 
 
 class Trial:
-    """A head that learns, and what is kept of it.
+    """A head that learns, with the weights of its best epoch.
 
     Attributes:
-        point: of the grid.
-        design: the head as it began; `best_model` gives it the weights of its best epoch.
-        standard: what its inputs become while it learns, which is folded into the weights that are kept; None for as
-            they are, or where ``design`` standardises them itself.
-        generator: of its dropout.
-        values: name → parameter, as it learns.
+        point: its point of the grid.
+        design: the head before training; `best_model` gives it the weights of its best epoch.
+        standard: standardises its inputs while it learns, and is folded into the weights of the result; None for no
+            standardisation, or where ``design`` standardises by itself.
+        generator: source of its dropout.
+        values: name → parameter, as it is now.
         history: the epochs that ended.
         predicted: (dev documents,) classes predicted at the best epoch; None without dev.
     """
@@ -52,7 +52,7 @@ class Trial:
         self._begin(settings, steps)
 
     def _begin(self, settings: TrainSettings, steps: int) -> None:
-        """Make ready to learn, by a schedule of so many steps."""
+        """Prepare the optimizer, with a schedule of this many steps."""
         raise NotImplementedError
 
     @property
@@ -62,30 +62,30 @@ class Trial:
 
     @property
     def best_epoch(self) -> Epoch:
-        """The first epoch of the best dev accuracy; without dev the last."""
+        """The first epoch with the best dev accuracy; without dev the last one."""
         if self._best is None:
             raise ValueError("no epoch was run")
         return self._best
 
     @property
     def best_accuracy(self) -> float:
-        """Of the best epoch on dev; 0 without dev."""
+        """Dev accuracy of the best epoch; 0 without dev."""
         return self.best_epoch.dev_accuracy or 0.0
 
     def add_loss(self, loss: float) -> None:
-        """Of some documents of the running epoch, their sum."""
+        """Add the summed loss of some documents to the running epoch."""
         self._loss += loss
 
     def take_loss(self) -> float:
-        """The sum over the documents of the running epoch, which ends."""
+        """Return the summed loss of the running epoch, and start again from 0."""
         loss, self._loss = self._loss, 0.0
         return loss
 
     def end_epoch(self, epoch: Epoch, predicted: Codes | None) -> None:
-        """Keep the weights where they are better than all before.
+        """Record an epoch, and keep its weights if they are better than all before.
 
         Raises:
-            UsageError: the loss is no number.
+            UsageError: the loss is not finite: the training diverged.
         """
         if not math.isfinite(epoch.loss):
             raise UsageError(
@@ -97,11 +97,11 @@ class Trial:
         if best is None or epoch.dev_accuracy is None or epoch.dev_accuracy > best:
             self._best, self.predicted = epoch, predicted
             for name, value in self.values.items():
-                # Into the memory of the last time: to be given fresh memory takes longer than to copy.
+                # Copy into the memory that is there: allocating new memory takes longer than copying.
                 self._kept[name] = self._kept[name].copy_(value) if name in self._kept else value.detach().clone()
 
     def folded(self, values: Tensors) -> Tensors:
-        """The weights of ``design`` for features as they are stored, from those that learn."""
+        """Fold the standardisation into weights that learned: the result takes features as they are stored."""
         folded = None if self.standard is None else self.design.pooling.folded(values, self.standard)
         return values if folded is None else folded
 

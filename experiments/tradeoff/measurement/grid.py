@@ -51,7 +51,7 @@ class Setting:
 def build_grid(
     source: FeatureSpec, layers: Sequence[str] = (), positions: Sequence[str] = (), quantizers: Sequence[str] = ()
 ) -> tuple[Setting, ...]:
-    """Every combination of what is asked for; along an axis where nothing is, of what the store allows.
+    """Every combination of the requested values. An axis without a request has all values that the store allows.
 
     Args:
         source: what the store holds.
@@ -77,7 +77,7 @@ def build_grid(
 
 
 def left_out(source: FeatureSpec, positions: Sequence[str] = ()) -> str | None:
-    """Why a grid of all positions that a store of tokens allows has no ``cls``; None where it has, or was not to have.
+    """The reason why a default grid over a store of tokens has no ``cls``; None where it has ``cls``, or is no default.
 
     Args:
         source: what the store holds.

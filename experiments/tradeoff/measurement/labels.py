@@ -14,7 +14,7 @@ from encore.tablefiles import PLAIN_TEXT, TextOptions
 from encore.tablefiles.formats import format_of_name
 
 SPLIT_SEED = 0
-"""Of the dev share: every setting and every seed of a head is measured on the same documents."""
+"""Seed of the dev share, so that every setting and every seed of a head is measured on the same documents."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class LabelFiles:
     def parse(cls, text: str) -> LabelFiles:
         """Read ``TASK=TRAIN`` or ``TASK=TRAIN:DEV``.
 
-        A label file is known by its ending, so that the colon between two files is the one that follows an ending;
-        colons in URLs (``s3://…``) and after drive letters follow none.
+        The colon between two files is the one that follows a known file ending. Colons in URLs (``s3://…``) and after
+        drive letters do not follow one.
 
         Raises:
             UsageError: no task, no file, or more than one colon that may be meant.

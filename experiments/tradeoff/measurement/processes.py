@@ -1,4 +1,4 @@
-"""Units of work over a few processes that end with the one that started them."""
+"""Running units of work in a few processes, which end when their parent process ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_in_processes(
             work(unit)
             watch()
         return
-    # Forking a process that has threads, as torch and object storage have, may leave a lock held for ever.
+    # No fork: torch and object storage have threads, and a forked process may find a lock held for ever.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
     try:
@@ -64,7 +64,7 @@ def run_in_processes(
 
 
 def _follow_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it, however it ends."""
+    """In a worker: leave Ctrl-C to the parent process, and end when the parent ends in any way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

@@ -13,7 +13,7 @@ RECORDS_READ = 16
 """Segments whose records are read for the index's size, evenly spread over the snapshot."""
 
 FEATURES = "features/"
-"""Where a segment keeps what the quantizer has written; all else is index, offsets and metadata."""
+"""Where a segment keeps quantized features; everything else is index, offsets and metadata."""
 
 
 @dataclass(frozen=True)

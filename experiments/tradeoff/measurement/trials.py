@@ -1,4 +1,4 @@
-"""What is measured once: the calibration of a setting, and one head of one task, setting and seed."""
+"""The measurements of a trade-off: calibrations of settings, and heads, one for each task, setting and seed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from encore.heads.training import Examples
 
 @dataclass(frozen=True)
 class Trials:
-    """Where cells are measured; small, so that it can be sent to other processes.
+    """Measures cells. The object is small, so that it can be sent to other processes.
 
     Attributes:
         store, snapshot: the rich store.
@@ -42,7 +42,7 @@ class Trials:
     epochs: int | None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What has been opened stays behind when trials are sent to another process."""
+        """Pickle without opened stores: another process opens them itself."""
         return Trials, (self.store, self.snapshot, self.folder, self.settings, self.queries, self.epochs)
 
     @cached_property
@@ -75,13 +75,13 @@ class Trials:
         )
 
     def calibrate(self, settings: Sequence[Setting]) -> None:
-        """Measure what the quantizers of settings take, on the sample that `encore derive` would take."""
+        """Calibrate the quantizers of settings, on the same sample as `encore derive`."""
         for setting in settings:
             found = calibrated(self.source, setting.derivation(self.source.spec))
             self.calibrations.put(asdict(setting), found.to_dict())
 
     def measure(self, batch: TrialBatch) -> None:
-        """Train and measure every head of a batch that is not finished; features are read once and held meanwhile."""
+        """Train and measure every unfinished head of a batch. Features are read once and kept in memory meanwhile."""
         bench = TaskBench(self.source, batch.task.train, batch.task.dev, batch.task.classes)
         for setting in batch.settings:
             spec = self.spec_of(setting)

@@ -49,7 +49,7 @@ PAGE_INK = "currentColor"
 SHAPES = ("circle", "square", "triangle-up")
 """Of the positions, in the order of `encore.featurestore.spec.POSITIONS`: tokens, cls, mean."""
 PICKS = ("quantizer", "positions")
-"""Fields of a mark by which the page picks marks out, and names of the parameters that hold what is picked."""
+"""Fields of a mark by which the page selects marks, and names of the parameters that hold the selection."""
 
 
 def panel_names(report: TradeoffReport) -> list[str]:
@@ -121,7 +121,7 @@ def panel(
         front.mark_line(interpolate="step-after", color="#777", strokeWidth=1.4).encode(x=x, y=y, order="bytes:Q"),
         front.mark_rule(strokeWidth=1.6, opacity=0.55).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
     ]
-    # Below the points: a ring above one would catch the pointer in its place.
+    # Draw the ring below the points: above a point it would catch the pointer.
     ringed = [each for each in marks if each["recommended"]]
     if ringed:
         ring = _chart(ringed).mark_point(size=330, stroke=ink, strokeWidth=2.2, filled=False)

@@ -72,10 +72,10 @@ def quantizer_names(report: TradeoffReport) -> list[str]:
 def numbered(
     marks: Sequence[Mark], x_domain: tuple[float, float], y_domain: tuple[float, float], size: tuple[int, int]
 ) -> list[Mark]:
-    """The marks of the front, each with the pixels that its number stands ``away`` from it and higher by (``rise``).
+    """The marks of the front, each with the place of its number in pixels: to the left (``away``) and up (``rise``).
 
-    A number stands to the upper left of its mark, where a mark of the front has no neighbour, or above the numbers that
-    it would run into there.
+    A number stands to the upper left of its mark, where the front has no other mark. If it would overlap other numbers
+    there, it stands above them.
 
     Args:
         marks: of one panel.

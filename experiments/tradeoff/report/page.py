@@ -1,6 +1,6 @@
 """One self-contained HTML page of a report: it fetches nothing and runs nothing but its own two scripts.
 
-A content security policy sees to both, whatever the names in it say.
+A content security policy enforces both, whatever the names of tasks and classes contain.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def recommendation_text(report: TradeoffReport) -> str:
 
 
 def rising_text(report: TradeoffReport) -> str | None:
-    """What to do where heads had not learned all they could, which turns settings around; None where few had not."""
+    """Advice where many heads stopped too early, which can change the order of settings; None where only few did."""
     rising, heads = report.still_rising
     if rising <= RISING_BY_CHANCE * heads:
         return None

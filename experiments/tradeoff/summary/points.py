@@ -42,7 +42,7 @@ class Point:
         size: what it costs.
         accuracy: share of dev documents that are predicted right.
         loss: share by which the panel's most accurate setting is better, on the same documents and seeds.
-        on_front: whether no other setting of the panel is as small and as accurate, and better in one of the two.
+        on_front: whether the panel has no other setting that is at least as small and as accurate, and better in one.
     """
 
     panel: str
@@ -91,7 +91,7 @@ def summarise(right: Mapping[str, Mapping[Setting, Right]], sizes: Mapping[Setti
 
 
 def on_front(sizes: npt.NDArray[np.float64], accuracies: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """(n,) whether nothing is at most as large and at least as accurate, and better in one of the two.
+    """(n,) bool: whether no other setting is at most as large and at least as accurate, and better in one of the two.
 
     Args:
         sizes: (n,) bytes.

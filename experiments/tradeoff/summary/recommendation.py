@@ -18,12 +18,12 @@ ROUNDING = 1e-9
 class Recommendation:
     """The setting to run.
 
-    The rule looks at means: over a few hundred dev documents, intervals of losses are wider than any sensible budget,
-    and a rule that asked their upper ends would always name the most accurate setting. The interval is reported.
+    The rule compares means. Over a few hundred dev documents, intervals of losses are wider than any sensible budget. A
+    rule that used their upper ends would always choose the most accurate setting. The interval is reported.
 
     Attributes:
         chosen: the setting that satisfies the budgets; None where none does.
-        nearest: where none does: for each budget the best that comes close, by what is close about it.
+        nearest: where none does: the settings that come closest, as `recommend` says; else empty.
         best: the most accurate setting, which losses are measured against.
         max_loss: points that may be lost; None for no such budget.
         max_bytes: bytes a document may take; None for no such budget.
@@ -52,8 +52,9 @@ def recommend(points: Sequence[Point], max_loss: float | None = None, max_bytes:
     - With a budget of bytes alone: the most accurate setting within it.
     - With both: the smallest setting within both.
 
-    Of equals, the smaller or the more accurate. Where none satisfies the budgets, the nearest are the smallest setting
-    within the loss, if a loss was asked for, and the most accurate within the bytes, or the smallest of all.
+    Of equal settings the smaller or the more accurate one is chosen. Where no setting satisfies the budgets, there are
+    one or two nearest ones: the smallest setting within the loss, if a loss was asked for and any setting is within it;
+    and the most accurate setting within the bytes, or the smallest of all.
 
     Args:
         points: at least one; all of the same panel.

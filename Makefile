@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # No package is taken whose hash is not in the file, and none that the file does not name.
 LOCKED := --no-deps --require-hashes --requirement
 
+# One more than there are cores: tests wait for the processes that they start. Whoever has no tests left takes another's.
+WORKERS = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick test soak lint bench docs notebook clean
 
@@ -43,13 +46,13 @@ demo: $(READY) ## Run the whole loop on text that every machine has
 quick: $(READY) ## Check style, and run the tests that belong to what changed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -m "not soak" --numprocesses auto --dist loadfile $$($(BIN)/python -m tests.changed)
+	$(BIN)/python -m pytest -m "not soak" $(WORKERS) $$($(BIN)/python -m tests.changed)
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest -m "not soak" --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m "not soak" $(WORKERS)
 
 soak: $(READY) ## Run the long versions of the tests
-	$(BIN)/python -m pytest -m soak --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m soak $(WORKERS)
 
 lint: $(READY) ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -178,3 +178,9 @@ class NamedFormat(TableFormat, Protocol):
 
     name: ClassVar[str]
     endings: ClassVar[tuple[str, ...]]
+    compressed_inside: ClassVar[bool]
+    """Whether its files have compression of their own. Files of the other formats may be compressed as a whole."""
+
+    def ends_whole(self, file: TableFile) -> bool:
+        """Whether a file ends as a whole one does; True where the reader itself notices a file that was cut."""
+        ...

@@ -1,4 +1,4 @@
-"""The table formats; a new one is a file of its own and a line here."""
+"""The table formats. A new one is a room of its own and a line here; what else tells it apart it says itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ FORMATS: dict[str, NamedFormat] = {
 ENDINGS: dict[str, str] = {ending: reader.name for reader in FORMATS.values() for ending in reader.endings}
 """File name ending → format name."""
 
-_SELF_COMPRESSED = frozenset({"parquet", "arrow"})
-"""Formats with compression of their own; only text formats are decompressed as whole files."""
-
 
 def format_of(file: TableFile) -> TableFormat:
     """The strategy that reads a file."""
@@ -32,7 +29,7 @@ def format_of_name(name: str) -> str | None:
     """Format of a file by the ending of its name; None for an ending that says nothing, or one that is not read."""
     plain = plain_name(name)
     found = next((found for ending, found in ENDINGS.items() if plain.endswith(ending)), None)
-    return None if found in _SELF_COMPRESSED and codec_of_name(name) else found
+    return None if found and FORMATS[found].compressed_inside and codec_of_name(name) else found
 
 
 def require_format(uri: str) -> str:

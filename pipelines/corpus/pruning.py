@@ -21,7 +21,7 @@ from encore.featurestore.common import counted
 from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.limits import Limit
 from encore.tablefiles import Listing
-from encore.tablefiles.csv import ends_in_line_end
+from encore.tablefiles.formats import FORMATS
 
 EXAMPLES = 20
 """Number of ids that are shown. The list of the run has all."""
@@ -103,8 +103,7 @@ def _obstacles(corpus: Plan, listing: Listing) -> Iterator[str]:
         rows = counted(corpus.without_id, "row")
         yield f"{rows} without an id that can be read, the first in {corpus.first_without_id}"
     yield from _first_few([f"not read: {it.uri}: {it.reason}" for it in listing.unread])
-    # Only in CSV a cut row can look whole: a JSON row must close its braces, and a Parquet file has a footer.
-    cut = [file.uri for file in listing.files if file.format == "csv" and not ends_in_line_end(file)]
+    cut = [file.uri for file in listing.files if not FORMATS[file.format].ends_whole(file)]
     yield from _first_few([f"{uri}: ends in the midst of a line, so that rows may be missing" for uri in cut])
 
 

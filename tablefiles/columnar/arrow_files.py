@@ -35,6 +35,12 @@ class ArrowFiles:
 
     name: ClassVar[str] = "arrow"
     endings: ClassVar[tuple[str, ...]] = (".arrow", ".feather", ".ipc")
+    compressed_inside: ClassVar[bool] = True
+
+    def ends_whole(self, file: TableFile) -> bool:
+        """True: its footer is at the end, and a stream says where it ends."""
+        del file
+        return True
 
     def check(self, file: TableFile, wanted: Wanted) -> None:
         """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""

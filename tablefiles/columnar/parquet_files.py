@@ -28,6 +28,12 @@ class ParquetFiles:
 
     name: ClassVar[str] = "parquet"
     endings: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+    compressed_inside: ClassVar[bool] = True
+
+    def ends_whole(self, file: TableFile) -> bool:
+        """True: its footer is at the end."""
+        del file
+        return True
 
     def check(self, file: TableFile, wanted: Wanted) -> None:
         """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""

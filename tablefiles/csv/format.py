@@ -27,6 +27,7 @@ class CsvFiles:
     """
 
     name: ClassVar[str] = "csv"
+    compressed_inside: ClassVar[bool] = False
     endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
 
     def check(self, file: TableFile, wanted: Wanted) -> None:
@@ -71,16 +72,15 @@ class CsvFiles:
                 blocks = read_blocks(stream, file, part.start, part.stop, part.first_row, records)
                 yield Rows.concatenate([_read_block(block, header, wanted, file.seen) for block in blocks])
 
-
-def ends_in_line_end(file: TableFile) -> bool:
-    """Whether the last record has a line end: RFC 4180 asks for none, but a file that was cut may show it only so."""
-    last = b""
-    with open_text(file) as stream:
-        if not file.is_stream:
-            stream.seek(file.bytes - 1)
-        while piece := stream.read(READ_BYTES):
-            last = piece[-1:]
-    return last in (b"\n", b"\r")
+    def ends_whole(self, file: TableFile) -> bool:
+        """Whether the last record has a line end. RFC 4180 asks for none; a cut file may have no other sign."""
+        last = b""
+        with open_text(file) as stream:
+            if not file.is_stream:
+                stream.seek(file.bytes - 1)
+            while piece := stream.read(READ_BYTES):
+                last = piece[-1:]
+        return last in (b"\n", b"\r")
 
 
 def _read_block(block: ByteBlock, header: Header, wanted: Wanted, seen: frozenset[str]) -> Rows:

@@ -40,6 +40,12 @@ class JsonLinesFiles:
 
     name: ClassVar[str] = "jsonl"
     endings: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".json")
+    compressed_inside: ClassVar[bool] = False
+
+    def ends_whole(self, file: TableFile) -> bool:
+        """True: a row must close its braces."""
+        del file
+        return True
 
     def check(self, file: TableFile, wanted: Wanted) -> None:
         """See `TableFormat.check`; reads on while a column has not been seen, since any row may leave keys out."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore.common import several
+from encore.featurestore.common import first_line, several
 from encore.featurestore.errors import UsageError
 from encore.heads.labels import Labels, read_labels
 from encore.tablefiles import TextOptions, Wanted
@@ -124,8 +124,9 @@ def _written(given: Any, wanted: Wanted, folder: Path, number: int) -> str:
     try:
         pq.write_table(table.select(wanted.names), path, row_group_size=ROW_GROUP, compression="zstd")
     except pa.ArrowNotImplementedError as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise UsageError(f"the table: a column is of a type that Parquet has not: {reason}; leave it out") from error
+        raise UsageError(
+            f"the table: a column is of a type that Parquet has not: {first_line(error)}; leave it out"
+        ) from error
     return str(path)
 
 

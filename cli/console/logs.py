@@ -6,10 +6,8 @@ import logging
 import sys
 from typing import TextIO
 
+from encore.api.loading import REMARKS
 from encore.cli.console.terminal import error_console, folded, printable, without_secrets
-
-IMPORT_REMARKS = ("apitools not found", "Make sure that locally built Python SDK")
-"""Starts of Beam's remarks about optional packages that it did not find. They do not concern the user."""
 
 
 class OneLine(logging.Formatter):
@@ -52,13 +50,13 @@ class StandardError(logging.StreamHandler[TextIO]):
 
 
 def set_up_logging(*, debug: bool) -> None:
-    """Send warnings to standard error, without the `IMPORT_REMARKS`. ``debug`` adds all details.
+    """Send warnings to standard error, without the remarks of libraries at their import. ``debug`` adds all details.
 
     Python's own warnings are among them.
     """
     logging.captureWarnings(capture=True)
     handler = StandardError()
-    handler.addFilter(lambda record: not record.getMessage().startswith(IMPORT_REMARKS))
+    handler.addFilter(lambda record: not record.getMessage().startswith(REMARKS))
     handler.setFormatter(Whole("%(levelname)s %(name)s: %(message)s") if debug else OneLine())
     logging.getLogger("encore").setLevel(logging.DEBUG if debug else logging.WARNING)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -1,6 +1,13 @@
 """Heads and their predictions: copies of heads, reading predictions, and verification of the folder."""
 
-from encore.pipelines.registry.head_copies import HeadCopies, called, copy_heads, load_heads, read_copy
+from encore.pipelines.registry.head_copies import (
+    HeadCopies,
+    called,
+    copy_heads,
+    load_heads,
+    read_copy,
+    require_different,
+)
 from encore.pipelines.registry.head_predictions import read_predictions
 from encore.pipelines.registry.verification import FolderVerification, verify_folder
 
@@ -12,5 +19,6 @@ __all__ = [
     "load_heads",
     "read_copy",
     "read_predictions",
+    "require_different",
     "verify_folder",
 ]

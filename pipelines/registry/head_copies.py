@@ -28,11 +28,16 @@ def load_heads(given: Sequence[str | Head]) -> list[Head]:
         raise UsageError("no head is named; give --head HEAD_DIR")
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         heads = list(pool.map(lambda it: it if isinstance(it, Head) else Head.load(it), given))
+    require_different(heads)
+    return heads
+
+
+def require_different(heads: Sequence[Head]) -> None:
+    """Raise UsageError if a head is given twice."""
     names = [head_name(head) for head in heads]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
-    return heads
 
 
 def called(given: str | Head) -> str:

@@ -12,6 +12,7 @@ from encore.featurestore.common import several
 from encore.featurestore.storage import Objects
 from encore.heads import Head
 from encore.pipelines.predictions import head_name
+from encore.pipelines.registry import require_different
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,7 @@ def refer_to_heads(given: Any) -> tuple[list[HeadReference], list[Head]]:
     if not several_given:
         raise UsageError("no head is named; name at least one")
     references, heads = (list(each) for each in zip(*map(HeadReference.of, several_given), strict=True))
-    names = [reference.name for reference in references]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
+    require_different(heads)
     for reference, head in zip(references, heads, strict=True):
         head.require(heads[0].spec, f"head {reference}", f"head {references[0]}")
     return references, heads

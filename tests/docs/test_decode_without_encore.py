@@ -53,7 +53,7 @@ def written_store(folder, quantizer, codec):
 
 def run_page(folder, *blocks):
     """Run code blocks of the page in ``folder``; the lines that they print."""
-    refuse = "import sys\nfor name in ('featurestore', 'torch', 'encoders'): sys.modules[name] = None\n"
+    refuse = "import sys\nfor name in ('encore', 'torch'): sys.modules[name] = None\n"
     show = "\nnp.save('vectors.npy', vectors)\nnp.save('rest.npy', features[offsets[document + 1] :])\n"
     code = refuse + "\n".join(blocks) + show
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)

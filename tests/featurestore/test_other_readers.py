@@ -14,7 +14,7 @@ import torch
 import zarr
 
 from encore.featurestore import Change, FeatureBlock, FeatureSpec, Store, commit
-from encore.featurestore.quantizers import calibrate
+from encore.featurestore.quantizers import REGISTRY, calibrate
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments import writer
@@ -28,15 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Object at documents.parquet is n
 
 WIDTH = 13
 DOCUMENTS = 40
-QUANTIZERS = (
-    "float16",
-    "uint8",
-    "uint8:per-dimension:histogram",
-    "int4",
-    "int2",
-    "sign",
-    "sign-centred",
-)
+QUANTIZERS = (*REGISTRY, "uint8:per-dimension:histogram")
 
 
 def stored(folder: Path, quantizer: str, layers: str, codec: str, first: int = 0, store: Store | None = None) -> Store:

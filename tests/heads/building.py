@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
-from encore.featurestore.quantizers import calibrate
+from encore.featurestore.quantizers import REGISTRY, calibrate
 from encore.heads import Head, HeadModel, Labels
 from encore.heads.batches.decoding import decode
 from tests.documents import document_index, packed_numbers
 
 CLASSES = ("no", "perhaps", "yes")
-QUANTIZERS = ["float16", "uint8", "uint8:per-dimension", "int4", "int2", "sign", "sign-centred"]
+QUANTIZERS = [*REGISTRY, "uint8:per-dimension"]
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=30)
 """Tokens of the documents of a block."""
 

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.quantizers import Int2, Int4, calibrate, parse_quantizer
+from encore.featurestore.quantizers import REGISTRY, Int2, Int4, calibrate, parse_quantizer
+from encore.featurestore.quantizers.base.gaussian import GaussianQuantizer
 from tests.featurestore.quantizers.strategies import features
 
-KINDS = [Int2, Int4]
+KINDS = [quantizer for quantizer in REGISTRY.values() if issubclass(quantizer, GaussianQuantizer)]
 
 
 def learned(kind, *batches):

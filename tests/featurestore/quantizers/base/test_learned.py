@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.featurestore.errors import DataError, UsageError
-from encore.featurestore.quantizers import calibrate, parse_quantizer, quantizer_from_dict
+from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer, quantizer_from_dict
+from encore.featurestore.quantizers.base import LearnedQuantizer
 from tests.featurestore.quantizers.strategies import features
 
-KINDS = ["int4", "int2", "sign-centred"]
+KINDS = [kind for kind, quantizer in REGISTRY.items() if issubclass(quantizer, LearnedQuantizer)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

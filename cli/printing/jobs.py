@@ -127,9 +127,9 @@ def _pruning(report: Mapping[str, Any], left: Sequence[str]) -> list[tuple[str, 
 
 def failed_units_advice(failures: Mapping[str, Mapping[str, Any]]) -> str:
     """What to do about units that failed."""
-    lasting = sum(failure.get("lasting", False) for failure in failures.values())
-    if not lasting:
+    unreadable = sum(failure.get("unreadable", False) for failure in failures.values())
+    if not unreadable:
         return "the same command tries them again"
-    if lasting == len(failures):
+    if unreadable == len(failures):
         return "mend their files first: the same command fails again"
-    return f"mend the files of {lasting} first; the same command tries the others again"
+    return f"mend the files of {unreadable} first; the same command tries the others again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-ROUNDING = {torch.float32: 1e-3, torch.float16: 0.03, torch.bfloat16: 0.1}
+TOLERANCES = {torch.float32: 1e-3, torch.float16: 0.03, torch.bfloat16: 0.1}
 """Type → largest difference of two states of a token that counts as rounding, as a share of the state's length.
 minilm's states differ by 1e-6 in float32 and 0.02 in bfloat16. In tiny encoders that do not mask padding, padding
 changed states by 0.05 to 2."""
@@ -17,7 +17,7 @@ def differ(one: torch.Tensor, other: torch.Tensor) -> bool:
     of experts, rounding can send a token to another expert. Values that are not finite in both runs, in the same
     places, agree.
     """
-    tolerance = ROUNDING[one.dtype]
+    tolerance = TOLERANCES[one.dtype]
     if one.is_cuda:
         # On CUDA, convolutions round to TF32.
         tolerance = max(tolerance, 0.01)

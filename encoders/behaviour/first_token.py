@@ -15,7 +15,7 @@ from encore.featurestore.spec import CONSTANT, SUMMARY, TEXT
 TOKENS = 3
 """Number of tokens of each of the two compared texts."""
 
-ROUNDING = 1e-6
+EQUAL_SHARE = 1e-6
 """Vectors that differ by at most this share of the largest number count as equal."""
 
 
@@ -33,7 +33,7 @@ def first_token_of(model: PreTrainedModel, tokenizer: Tokenizer) -> str:
         return TEXT
     # Not in one batch: the question is what the encoder makes of a text alone.
     one, other = (_first_vectors(model, [*before, *text, *after]) for text in _two_texts(model, tokenizer))
-    same = (one - other).abs().amax(dim=1) <= ROUNDING * one.abs().amax(dim=1)
+    same = (one - other).abs().amax(dim=1) <= EQUAL_SHARE * one.abs().amax(dim=1)
     return CONSTANT if bool(same.any()) else SUMMARY
 
 

@@ -1,7 +1,7 @@
 """Training an encoder: jointly over many tasks, or end to end for one."""
 
 from encore.encoders.training.checkpoint import resume, save_checkpoint
-from encore.encoders.training.examples import TaskExamples
+from encore.encoders.training.examples import TaskTokens
 from encore.encoders.training.folder import new_folder, require_free, write_encoder
 from encore.encoders.training.forward import predict_classes
 from encore.encoders.training.joint import JointTraining, StepReport
@@ -12,7 +12,7 @@ from encore.encoders.training.task_weights import task_weights
 __all__ = [
     "JointTraining",
     "StepReport",
-    "TaskExamples",
+    "TaskTokens",
     "TrainingSettings",
     "new_folder",
     "predict_classes",

@@ -15,7 +15,7 @@ from encore.featurestore.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
-class TaskExamples:
+class TaskTokens:
     """Labelled documents of a task, tokenized once.
 
     Attributes:
@@ -37,7 +37,7 @@ class TaskExamples:
     @classmethod
     def tokenize(
         cls, encoder: Encoder, task: str, documents: DocumentBlock, codes: Index, max_length: int | None = None
-    ) -> TaskExamples:
+    ) -> TaskTokens:
         """Tokenize documents as the encoder sees them.
 
         Args:

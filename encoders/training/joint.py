@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from encore.encoders.batches import Index, TokenBlock, longest_first, split_by_budget
 from encore.encoders.behaviour import with_safe_padding
-from encore.encoders.training.examples import TaskExamples
+from encore.encoders.training.examples import TaskTokens
 from encore.encoders.training.forward import pooled_vectors, training_budget
 from encore.encoders.training.history import LossHistory
 from encore.encoders.training.optimizer import build_optimizer, set_rates
@@ -80,7 +80,7 @@ class JointTraining:
         self,
         encoder: Encoder,
         heads: Mapping[str, nn.Module],
-        examples: Sequence[TaskExamples],
+        examples: Sequence[TaskTokens],
         settings: TrainingSettings,
     ) -> None:
         if [part.task for part in examples] != list(heads):

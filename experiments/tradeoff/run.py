@@ -12,7 +12,7 @@ import numpy as np
 
 from encore.experiments.tradeoff.measurement import (
     DocumentSizes,
-    Setting,
+    StorageSetting,
     TaskLabels,
     TrialBatch,
     Trials,
@@ -56,7 +56,7 @@ class TradeoffReport:
     request: TradeoffRequest
     trials: Trials
     tasks: tuple[TaskLabels, ...]
-    grid: tuple[Setting, ...]
+    grid: tuple[StorageSetting, ...]
     sizes: DocumentSizes
     points: tuple[Point, ...]
     recommendation: Recommendation
@@ -151,7 +151,7 @@ def _trials(request: TradeoffRequest, store: Store) -> Trials:
     return Trials(request.store, store.version, request.out / "cells", settings, request.queries, request.epochs)
 
 
-def _calibrate(trials: Trials, grid: tuple[Setting, ...], workers: int, progress: Progress) -> None:
+def _calibrate(trials: Trials, grid: tuple[StorageSetting, ...], workers: int, progress: Progress) -> None:
     wanted = [setting for setting in grid if trials.spec_of(setting) is None]
 
     def watch() -> None:
@@ -183,13 +183,13 @@ def _measure(trials: Trials, batches: list[TrialBatch], workers: int, progress: 
 
 
 def _right(
-    trials: Trials, task: TaskLabels, setting: Setting, seeds: int
+    trials: Trials, task: TaskLabels, setting: StorageSetting, seeds: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     found = [trials.heads.get(head_key(task, setting, seed)) for seed in range(seeds)]
     return np.stack([right_of(result) for result in found if result is not None])
 
 
-def _size(trials: Trials, setting: Setting, sizes: DocumentSizes) -> SettingSize:
+def _size(trials: Trials, setting: StorageSetting, sizes: DocumentSizes) -> SettingSize:
     spec = trials.spec_of(setting)
     if spec is None:
         raise ValueError(f"{setting.name} has not been calibrated")

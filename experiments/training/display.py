@@ -15,7 +15,7 @@ from encore.encoders.training import StepReport
 from encore.featurestore.common import counted
 from encore.pipelines.progress import TimeLeft, bar_columns, in_words, is_terminal, pause_after, say
 
-MEMORY = 0.95
+SMOOTHING = 0.95
 """Share of the smoothed loss that each step keeps. A step has few documents of a task, so that its own loss jumps."""
 
 
@@ -69,9 +69,9 @@ class RunningFigures:
         self.tokens += step.tokens
         self.seconds += step.seconds
         self._left.see(self.seconds, step.number, step.steps - step.number)
-        self._weight = MEMORY * self._weight + 1
+        self._weight = SMOOTHING * self._weight + 1
         for task, loss in step.losses.items():
-            self._sums[task] = MEMORY * self._sums[task] + loss
+            self._sums[task] = SMOOTHING * self._sums[task] + loss
 
     @property
     def losses(self) -> dict[str, float]:

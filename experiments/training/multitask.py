@@ -12,7 +12,7 @@ from encore.encoders.text import BlockTokenizer
 from encore.encoders.training import (
     JointTraining,
     StepReport,
-    TaskExamples,
+    TaskTokens,
     TrainingSettings,
     new_folder,
     predict_classes,
@@ -149,11 +149,9 @@ def fresh_head(encoder: Encoder, data: TaskData, seed: int) -> Classifier:
         return Classifier(encoder.spec.hidden_size, len(data.classes), TrainSettings.dropout)
 
 
-def _examples(encoder: Encoder, data: TaskData, part: str, max_length: int) -> TaskExamples:
+def _examples(encoder: Encoder, data: TaskData, part: str, max_length: int) -> TaskTokens:
     documents: TaskPart = getattr(data, part)
-    return TaskExamples.tokenize(
-        encoder, data.task.name, documents.documents, documents.codes(data.classes), max_length
-    )
+    return TaskTokens.tokenize(encoder, data.task.name, documents.documents, documents.codes(data.classes), max_length)
 
 
 def _run(training: JointTraining, request: MultitaskRequest, display: TrainingDisplay) -> None:
@@ -165,7 +163,7 @@ def _run(training: JointTraining, request: MultitaskRequest, display: TrainingDi
     training.run(on_step=on_step)
 
 
-def _measure(training: JointTraining, data: TaskData, dev: TaskExamples, display: TrainingDisplay) -> Evaluation:
+def _measure(training: JointTraining, data: TaskData, dev: TaskTokens, display: TrainingDisplay) -> Evaluation:
     """A jointly trained head on its dev documents, in the precision of the training."""
     display.measure(data.task.name)
     head = training.heads[data.task.name]

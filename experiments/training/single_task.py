@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from encore.encoders import load_encoder
-from encore.encoders.training import JointTraining, TaskExamples, TrainingSettings, predict_classes
+from encore.encoders.training import JointTraining, TaskTokens, TrainingSettings, predict_classes
 from encore.experiments.bench import TaskData
 from encore.experiments.training.multitask import fresh_head
 from encore.featurestore import UsageError
@@ -127,7 +127,7 @@ def finetune(
     loaded = load_encoder(encoder, device=device, trainable=True)
     name = data.task.name
     train, dev = (
-        TaskExamples.tokenize(loaded, name, part.documents, part.codes(data.classes), settings.max_length)
+        TaskTokens.tokenize(loaded, name, part.documents, part.codes(data.classes), settings.max_length)
         for part in (data.train, data.dev)
     )
     head = fresh_head(loaded, data, seed)

@@ -47,7 +47,7 @@ def rebase(
     # Compacted documents lived in segments that are still listed unchanged: no other writer can have committed them.
     contested = bool(added) and head is not base and not change.replaced
     for segment, positions in chain(
-        _meanwhile(head, since, added) if contested else (),
+        _added_by_both(head, since, added) if contested else (),
         _moved(head, since, moved) if moved else (),
         _deleted(head, since, change.deleted, lived) if change.deleted is not None else (),
         # Compacted documents are live already: the deletion that blocked them takes them away.
@@ -120,7 +120,7 @@ def _moved(head: Store, since: Upstream, moved: Mapping[str, Positions]) -> Iter
         yield from head.locate(theirs, found[theirs.same_text(found, index["text_digest"])]).items()
 
 
-def _meanwhile(head: Store, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+def _added_by_both(head: Store, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
     """Rows to take away where an added segment and one that was committed since the base hold the same document."""
     theirs = since.keys(head)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:

@@ -7,7 +7,7 @@ from encore.featurestore.documents.blocks import (
     joined_schema,
     of_schema,
 )
-from encore.featurestore.documents.columns import TEXT, differ, plain, promote, promoted
+from encore.featurestore.documents.columns import TEXT, as_stored, differ, promote, promoted
 from encore.featurestore.documents.digest import combine_digests, document_digest_sum
 from encore.featurestore.documents.ids import DIGEST_BYTES, KEY_BYTES, id_array, key_hashes, text_digests
 from encore.featurestore.documents.keys import KeyArray, KeyIndex, WantedKeys, words
@@ -22,6 +22,7 @@ __all__ = [
     "KeyArray",
     "KeyIndex",
     "WantedKeys",
+    "as_stored",
     "combine_digests",
     "concatenate_indexes",
     "differ",
@@ -32,7 +33,6 @@ __all__ = [
     "of_schema",
     "offsets_of",
     "parts_of",
-    "plain",
     "promote",
     "promoted",
     "rows_of",

@@ -61,7 +61,7 @@ def promote(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Array
     return _promote(column, wanted)
 
 
-def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def as_stored(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """A column in the type in which a store keeps it."""
     return promote(column, promoted([column.type]))
 

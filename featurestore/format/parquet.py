@@ -23,7 +23,7 @@ from encore.featurestore.format.thrift import read_struct
 MAGIC = b"PAR1"
 TAIL = 8
 """Bytes after the footer: its length, and the magic bytes."""
-DEEPEST = 100
+MAX_TYPE_DEPTH = 100
 """Maximum number of levels of a nested type: Parquet's own reader and the functions on types here are recursive."""
 
 LEAST_LIMIT = 256 << 20
@@ -155,8 +155,8 @@ def parse_footer(footer: bytes) -> Fields:
     """Field number → value of a footer, which is then safe for pyarrow.
 
     Raises:
-        ArrowInvalid: the footer cannot be read; its types are nested more than `DEEPEST` levels deep; or it describes a
-            column that the schema lacks, or of an unknown type, over which pyarrow ends the process.
+        ArrowInvalid: the footer cannot be read; its types are nested more than `MAX_TYPE_DEPTH` levels deep; or it
+            describes a column that the schema lacks, or of an unknown type, over which pyarrow ends the process.
     """
     try:
         fields = read_struct(footer)[0]
@@ -180,8 +180,8 @@ def leaf_paths(footer: Fields) -> list[list[bytes]]:
             path.pop()
         if left:
             left[-1] -= 1
-        if len(left) > DEEPEST:
-            raise ValueError(f"types more than {DEEPEST} levels deep")
+        if len(left) > MAX_TYPE_DEPTH:
+            raise ValueError(f"types more than {MAX_TYPE_DEPTH} levels deep")
         if element.get(REPETITION, 0) not in REPETITIONS:
             raise ValueError("a column of no kind that there is")
         path.append(element[NAME])

@@ -9,7 +9,7 @@ from typing import Any
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 
-DEEPEST = 32
+MAX_THRIFT_DEPTH = 32
 """Maximum number of levels of structs and lists within each other; Parquet's have 7 at most."""
 MOST_BITS = 70
 """Maximum bits of a number: ten digits of seven bits."""
@@ -28,7 +28,7 @@ def read_struct(data: bytes, at: int = 0) -> tuple[dict[int, Any], int]:
 
 
 def _struct(data: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
-    if depth > DEEPEST:
+    if depth > MAX_THRIFT_DEPTH:
         raise ValueError("Thrift structs lie too deep in each other")
     fields: dict[int, Any] = {}
     number = 0
@@ -75,7 +75,7 @@ def _whole(data: bytes, at: int, size: int) -> bytes:
 
 
 def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
-    if depth > DEEPEST:
+    if depth > MAX_THRIFT_DEPTH:
         raise ValueError("lists in a Thrift struct lie too deep in each other")
     head = data[at]
     at += 1

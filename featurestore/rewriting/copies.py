@@ -16,11 +16,8 @@ from encore.featurestore.format import EMPTIED, object_state
 from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
 from encore.featurestore.store import Store
-
-LOOKS = 5
-"""Maximum number of tries of a copy: a vacuum may remove what is being copied."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def copy_store(
         UsageError: no store, no such snapshot, or the destination holds something else.
         StoreError: an object of the store is missing or damaged; the copy is what it was before.
     """
-    for _ in range(LOOKS - 1):
+    for _ in range(TRIES_BESIDE_VACUUM - 1):
         store = Store.open(source, snapshot)
         try:
             return _copy(store, destination, progress)

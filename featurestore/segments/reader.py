@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.common import first_line, lazy
-from encore.featurestore.documents import INDEX_SCHEMA, plain, promoted
+from encore.featurestore.documents import INDEX_SCHEMA, as_stored, promoted
 from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.format import (
     DIGEST_BYTES,
@@ -26,7 +26,7 @@ from encore.featurestore.format import (
 )
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import SegmentRecord, StoredObject, attempt_path, record_path
-from encore.featurestore.segments.shards import Layout, Shard
+from encore.featurestore.segments.shards import Shard, ShardLayout
 from encore.featurestore.segments.writer import INDEX_FILE
 from encore.featurestore.storage import Objects
 
@@ -90,7 +90,7 @@ class IndexFile:
 
     def _plain(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         try:
-            return plain(column)
+            return as_stored(column)
         except pa.ArrowException as error:
             raise self._damaged(first_line(error)) from error
 
@@ -159,7 +159,7 @@ class SegmentReader:
         _ = self._index_file
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> ShardLayout:
         """How the packed features lie."""
         return self._features.layout
 
@@ -218,13 +218,13 @@ class SegmentReader:
         shards = [stored for stored in self._recorded.values() if stored.path.startswith(f"{name}/c/")]
         try:
             (shard,) = shards
-            layout = Layout.of(parse_json(data))
+            layout = ShardLayout.of(parse_json(data))
             self._require_listed(name, layout, shard.size)
         except ValueError as error:
             raise StoreError(f"{self._name(path)}: not an array of this format: {error}; {RESTORE}") from error
         return Shard(self.objects, f"{self._folder}/{shard.path}", shard.size, layout, self.manifest)
 
-    def _require_listed(self, name: str, layout: Layout, size: int) -> None:
+    def _require_listed(self, name: str, layout: ShardLayout, size: int) -> None:
         """Raise ValueError unless an array is as large as the list says: its layout decides the memory to take."""
         rows, bytes_ = layout.shape[0], math.prod(layout.shape) * layout.dtype.itemsize
         expected = (self.entry.rows, self.entry.payload_bytes)

@@ -35,7 +35,7 @@ Rows = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Layout:
+class ShardLayout:
     """How an array lies in its shard.
 
     Attributes:
@@ -53,7 +53,7 @@ class Layout:
     codec: str
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> Layout:
+    def of(cls, metadata: Mapping[str, Any]) -> ShardLayout:
         """The layout that an array's ``zarr.json`` describes; raises ValueError unless it is one of this format."""
         try:
             rows, *rest = metadata["shape"]
@@ -113,7 +113,7 @@ class Shard:
     objects: Objects
     path: str
     size: int
-    layout: Layout
+    layout: ShardLayout
     manifest: str | None = None
 
     @property

@@ -6,6 +6,7 @@ from encore.featurestore.storage.links import LINK_ADVICE
 from encore.featurestore.storage.local_files import exchange
 from encore.featurestore.storage.objects import OBJECTS_AT_ONCE, REQUESTS_AT_ONCE, Listed, Objects
 from encore.featurestore.storage.replacement import whole_file
+from encore.featurestore.storage.retries import TRIES_BESIDE_VACUUM
 from encore.featurestore.storage.sync import NO_SYNC, make_folder, sync_file, sync_folder, sync_tree
 from encore.featurestore.storage.user_files import check_file, check_folder, local_folder, new_file, read_file
 
@@ -14,6 +15,7 @@ __all__ = [
     "NO_SYNC",
     "OBJECTS_AT_ONCE",
     "REQUESTS_AT_ONCE",
+    "TRIES_BESIDE_VACUUM",
     "Address",
     "CachedObjects",
     "Listed",

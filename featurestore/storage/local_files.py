@@ -29,7 +29,7 @@ NO_LINKS = frozenset(
 AT_FDCWD = -100
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
-LOOKS, PAUSE = 100, 0.01
+POLLS, PAUSE = 100, 0.01
 """How often an empty file is looked at again, and after how many seconds: another process may be taking its name
 just now."""
 LEFT_EMPTY = "empty: its writer was stopped, or is at work; if no job is, remove this file and run again"
@@ -79,9 +79,9 @@ def create_file(path: Path, data: bytes, *, synced: bool = False) -> bool:
 
 
 def filled(path: Path, read: Callable[[], bytes | None]) -> bytes | None:
-    """The result of ``read`` on a file that was empty, once it is not, or after `LOOKS` tries."""
+    """The result of ``read`` on a file that was empty, once it is not, or after `POLLS` tries."""
     found: bytes | None = b""
-    for _ in range(LOOKS):
+    for _ in range(POLLS):
         if found or not path.exists():
             break
         time.sleep(PAUSE)
@@ -99,7 +99,7 @@ def exchange(path: Path, other: Path) -> bool:
 def _staged(path: Path, data: bytes | memoryview, *, synced: bool) -> Path:
     """Write the bytes to a new file beside ``path`` and return its name; a vacuum removes files of killed writers."""
     staged = path.with_name(f"{path.name}#{secrets.randbelow(1 << 62)}")
-    for look in range(LOOKS):
+    for look in range(POLLS):
         try:
             with staged.open("xb") as file:
                 file.write(data)
@@ -109,7 +109,7 @@ def _staged(path: Path, data: bytes | memoryview, *, synced: bool) -> Path:
             break
         except FileNotFoundError:
             # Others remove a folder with the last object in it, even between these two steps.
-            if look == LOOKS - 1:
+            if look == POLLS - 1:
                 raise
             path.parent.mkdir(parents=True, exist_ok=True)
         except BaseException:
@@ -151,7 +151,7 @@ def _renameat2() -> Callable[..., int] | None:
 
 def _claimed(staged: Path, path: Path) -> bool:
     """Take the name with an empty file and replace that; False where the name has a file that is not empty."""
-    for _ in range(LOOKS):
+    for _ in range(POLLS):
         try:
             path.touch(exist_ok=False)
         except FileExistsError:

@@ -159,18 +159,18 @@ class Objects:
         taken = self._from_file(path, start, lambda file: sum(int(file.readinto(view) or 0) for view in views))
         return taken == sum(len(buffer) for buffer in buffers)
 
-    def put(self, path: str, data: bytes | memoryview, *, lasting: bool = True) -> None:
+    def put(self, path: str, data: bytes | memoryview, *, durable: bool = True) -> None:
         """Write an object, over whatever was there.
 
         Args:
             path: of the object.
             data: its content.
-            lasting: whether a barrier is to wait for it; an object that is not read after a power cut need not last.
+            durable: whether a barrier waits for it; an object that nobody reads after a power cut need not be durable.
         """
         self._require_inside(path)
         with _naming(self.name(path)), self._writing():
             self._again(lambda: self._put(path, data))
-            if lasting and self.unsynced is not None:
+            if durable and self.unsynced is not None:
                 self.unsynced.written(self._file(path))
 
     def put_file(self, path: str, file: IO[bytes]) -> None:
@@ -202,10 +202,10 @@ class Objects:
         if self.unsynced is not None:
             self.unsynced.sync(map(self._file, also))
 
-    def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
+    def create(self, path: str, data: bytes, *, durable: bool = True) -> bool:
         """Write an object unless there is one: atomic among any number of writers.
 
-        If ``lasting``, the object outlasts a power cut. What it refers to needs a `barrier` before.
+        If ``durable``, the object outlasts a power cut. What it refers to needs a `barrier` before.
 
         Returns:
             Whether this call wrote it. If the answer to a successful write is lost and the client tries again, the
@@ -215,8 +215,8 @@ class Objects:
         with _naming(self.name(path)), self._writing():
             if self.unsynced is None:
                 return self._again(lambda: self._create(path, data))
-            created = create_file(self._file(path), data, synced=lasting)
-            if lasting:
+            created = create_file(self._file(path), data, synced=durable)
+            if durable:
                 # Also the name of another writer's file: that writer may have been stopped before this.
                 self.unsynced.sync_names(self._file(path))
             return created

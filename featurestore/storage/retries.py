@@ -21,6 +21,8 @@ PATIENCE = timedelta(seconds=60)
 """The time for which a request is made again; the client's own three minutes are long where an endpoint is misspelt."""
 TRIES = 5
 """Maximum number of tries of a request that the client does not make again by itself."""
+TRIES_BESIDE_VACUUM = 5
+"""Maximum number of tries of work on many objects while a vacuum or another job removes some of them."""
 GAVE_UP = re.compile(r"after (\d+) retries, max_retries: \1\b|status code: 404")
 """The client's words after its own last try, and if there is nothing to list."""
 

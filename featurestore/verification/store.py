@@ -12,16 +12,13 @@ from encore.featurestore.errors import StoreError
 from encore.featurestore.history import snapshot_number, version_log
 from encore.featurestore.segments import INDEX_FILE, SegmentEntry, SegmentReader, attempt_path, record_path
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, TRIES_BESIDE_VACUUM, Objects
 from encore.featurestore.verification.block_list import check_block_list
 from encore.featurestore.verification.duplicates import Duplicate, LifeFiles
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding
 from encore.featurestore.verification.lists import SegmentSpans, Span, read_spans
 from encore.featurestore.verification.segment import check_segment
 from encore.featurestore.verification.snapshots import check_manifests, check_store_file
-
-LOOKS = 5
-"""Maximum number of looks at a store whose snapshots are removed meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def verify_objects(
 ) -> Verification:
     """`verify`, through objects that are open."""
     found = _look(objects, snapshot, deep, progress)
-    for _ in range(LOOKS - 1):
+    for _ in range(TRIES_BESIDE_VACUUM - 1):
         if not found.findings or not _is_removed_from(objects, found.snapshots):
             break
         before, found = found, _look(objects, snapshot, deep, progress)

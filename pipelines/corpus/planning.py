@@ -135,7 +135,7 @@ def _units(
     for ordinal in np.unique(first_files).tolist():
         here = first_files == ordinal
         found = surveys[ordinal]
-        first_rows[here] = found.row_numbers(found.keyed_rows(first[here] - origins[ordinal]))
+        first_rows[here] = found.row_numbers(found.rows_of_keys(first[here] - origins[ordinal]))
     numbers = count()
     for ordinal, (found, here, origin) in enumerate(zip(surveys, pieces, origins.tolist(), strict=False)):
         bounds = np.array([0, *(piece.stop for piece in here)])
@@ -155,7 +155,10 @@ def _units(
                 rows=piece.stop - piece.start,
                 documents=next_key - key - (next_double - double),
                 duplicates=Duplicates.build(
-                    found.row_numbers(found.keyed_rows(later[mine] - origin)), first_rows[mine], first_files[mine], uris
+                    found.row_numbers(found.rows_of_keys(later[mine] - origin)),
+                    first_rows[mine],
+                    first_files[mine],
+                    uris,
                 ),
                 split=(ordinal, piece.split),
             )

@@ -26,8 +26,8 @@ class Survey:
         text_bytes: bytes of text in all rows.
         numbers: (count,) int64: row number of each row; None where row i is number i.
         starts: (count,) int64: byte offset of each row; None where units are row ranges.
-        keys: (keyed rows, 2) uint64: key hashes of the rows with a valid id, in file order.
-        keyed: (keyed rows,) int64: which rows these are; None where all rows have a valid id.
+        keys: (rows with a key, 2) uint64: key hashes of the rows with a valid id, in file order.
+        rows_with_key: (rows with a key,) int64: which rows these are; None where all rows have a valid id.
         splits: (n,) int64: rows where reading can begin without the rows before; None where it can begin at every row.
         ends: (blocks,) int64, ascending: the row after the last of each block. None where ``starts`` is given.
         bytes_before_ends: (blocks,) int64: bytes of text before each of these rows. Within a block they are not known.
@@ -39,7 +39,7 @@ class Survey:
     numbers: Int64s | None
     starts: Int64s | None
     keys: npt.NDArray[np.uint64]
-    keyed: Int64s | None
+    rows_with_key: Int64s | None
     splits: Int64s | None = None
     ends: Int64s | None = None
     bytes_before_ends: Int64s | None = None
@@ -67,17 +67,17 @@ class Survey:
     @property
     def first_without_key(self) -> int:
         """Row number in the file of the first row without a valid id. The caller knows that there is one."""
-        keyed = np.arange(len(self.keys)) if self.keyed is None else self.keyed
-        row = np.searchsorted(keyed - np.arange(len(keyed)), 1)
+        rows_with_key = np.arange(len(self.keys)) if self.rows_with_key is None else self.rows_with_key
+        row = np.searchsorted(rows_with_key - np.arange(len(rows_with_key)), 1)
         return int(self.row_numbers(np.array([row]))[0])
 
-    def keyed_rows(self, positions: Int64s) -> Int64s:
+    def rows_of_keys(self, positions: Int64s) -> Int64s:
         """The rows of the keys at these positions."""
-        return positions if self.keyed is None else self.keyed[positions]
+        return positions if self.rows_with_key is None else self.rows_with_key[positions]
 
     def keys_before(self, rows: Int64s) -> Int64s:
         """Number of keys before each of these rows."""
-        return rows if self.keyed is None else np.searchsorted(self.keyed, rows).astype(np.int64)
+        return rows if self.rows_with_key is None else np.searchsorted(self.rows_with_key, rows).astype(np.int64)
 
 
 def survey(file: TableFile, columns: CorpusColumns) -> Survey:
@@ -88,7 +88,7 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
         DataError: it cannot be read, or is damaged.
     """
     keys: list[npt.NDArray[np.uint64]] = []
-    keyed: list[Int64s | range] = []
+    rows_with_key: list[Int64s | range] = []
     numbers: list[Int64s | range] = []
     starts: list[Int64s] = []
     seen: frozenset[str] = frozenset()
@@ -100,7 +100,7 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
         valid = _valid(block.keys)
         ids = block.keys if valid.all() else block.keys.filter(pa.array(valid))
         keys.append(words(key_hashes(ids)))
-        keyed.append(_compact(np.flatnonzero(valid) + count))
+        rows_with_key.append(_compact(np.flatnonzero(valid) + count))
         numbers.append(_compact(block.rows))
         starts += [] if block.starts is None else [block.starts]
         count += len(valid)
@@ -118,7 +118,7 @@ def survey(file: TableFile, columns: CorpusColumns) -> Survey:
         numbers=row_numbers,
         starts=np.concatenate(starts) if starts else None,
         keys=np.concatenate(keys) if keys else np.empty((0, 2), np.uint64),
-        keyed=_expand(keyed, count),
+        rows_with_key=_expand(rows_with_key, count),
         splits=None if points is None else _rows_at(points, row_numbers, count),
         ends=np.array(ends, np.int64) if ends else None,
         bytes_before_ends=np.array(before, np.int64) if ends else None,

@@ -18,19 +18,19 @@ class Failure:
     Attributes:
         stage: the stage in which it failed.
         reason: the error in one line.
-        lasting: whether the same command would fail again, because a file must be repaired first.
+        unreadable: whether a file cannot be read: the same command fails again until the file is mended.
     """
 
     stage: str
     reason: str
-    lasting: bool = False
+    unreadable: bool = False
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> Failure:
         """From the error that ended the unit; its traceback goes to the debug log."""
         logger.debug("unit failed in %s", stage, exc_info=error)
         said = str(error) if isinstance(error, EncoreError | OSError) else without_quotes(error)
-        return cls(stage, class_and_line(error, said), lasting=isinstance(error, UnreadableFile))
+        return cls(stage, class_and_line(error, said), unreadable=isinstance(error, UnreadableFile))
 
 
 LOST = Failure("run", "the runner ended without an outcome for this unit")

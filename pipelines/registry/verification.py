@@ -11,7 +11,7 @@ import pyarrow as pa
 from encore.featurestore import Store, StoreError
 from encore.featurestore.history import Manifest, list_path, manifest_path
 from encore.featurestore.segments import vector_path
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, TRIES_BESIDE_VACUUM, Objects
 from encore.featurestore.verification import Audit, Finding, check_manifests
 from encore.pipelines.predictions import (
     ANEW,
@@ -26,8 +26,6 @@ from encore.pipelines.predictions import (
 )
 from encore.pipelines.registry.head_copies import COPY_AGAIN, read_copy
 
-LOOKS = 5
-"""Attempts to verify a folder while other jobs remove files from it."""
 READABLE = "see that storage lets it be read"
 
 
@@ -69,7 +67,7 @@ def verify_folder(store: Store, uri: str) -> FolderVerification:
         UsageError: there is no such folder, or it holds another store's predictions.
     """
     found = _look(store, uri)
-    for _ in range(LOOKS - 1):
+    for _ in range(TRIES_BESIDE_VACUUM - 1):
         if not found.findings:
             break
         before, found = found, _look(store, uri)

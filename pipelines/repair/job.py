@@ -11,16 +11,13 @@ import pyarrow as pa
 
 from encore.featurestore import CommitConflict, FeatureSpec, Store
 from encore.featurestore.repair import Quarantine, Repaired, carry_out, find_salvage, list_again
-from encore.featurestore.storage import Objects
+from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import ProgressDisplay
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions
 from encore.pipelines.repair.preview import RepairPreview, RepairRequest, encoder_of
 from encore.pipelines.runs import JobReport
-
-LOOKS = 5
-"""Attempts to list whole segments again while other jobs remove some of them."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def repair(
 
 def _list_again(uri: str, corpus: pa.Table, repair_id: str) -> int:
     """List whole segments again. Returns the number of their documents."""
-    for _ in range(LOOKS):
+    for _ in range(TRIES_BESIDE_VACUUM):
         store = Store.open(uri)
         found = find_salvage(store, corpus)
         try:

@@ -44,7 +44,7 @@ class RunFolder:
     def begin(self, job: str, snapshot: int) -> None:
         """Write that the run is at work, and its snapshot of the store. Until it has a report, the run may commit."""
         started = json.dumps({"job": job, "snapshot": snapshot}).encode()
-        self.root.put(f"{self.path}/started.json", started, lasting=False)
+        self.root.put(f"{self.path}/started.json", started, durable=False)
 
     def put_outcome(self, unit: int, outcome: Mapping[str, Any]) -> None:
         """Write the outcome of a work unit.
@@ -52,8 +52,8 @@ class RunFolder:
         A runner may run a unit again. The outcome of the first successful attempt stays, so that work is counted once.
         """
         path, data = f"{self.path}/outcomes/{unit:08d}.json", json.dumps(outcome).encode()
-        if not self.root.create(path, data, lasting=False) and self.outcome(unit)["failure"] is not None:
-            self.root.put(path, data, lasting=False)
+        if not self.root.create(path, data, durable=False) and self.outcome(unit)["failure"] is not None:
+            self.root.put(path, data, durable=False)
 
     def outcomes(self, units: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
         """Unit → outcome, for these finished units or for all, in the order of their numbers."""

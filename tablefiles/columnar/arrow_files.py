@@ -15,7 +15,7 @@ from encore.featurestore.common import first_line
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, read_parts
 from encore.tablefiles.columnar.parquet_sizes import FINE_BYTES
-from encore.tablefiles.columnar.types import check_schema, is_text, plain
+from encore.tablefiles.columnar.types import check_schema, is_text, plain_type
 from encore.tablefiles.contract import Int64s, KeyBlock, Part, Rows, Wanted
 from encore.tablefiles.files import TableFile, open_input, version_of
 from encore.tablefiles.values import as_bytes, byte_lengths
@@ -151,5 +151,5 @@ def _value_bytes(batch: pa.RecordBatch, names: Sequence[str]) -> Int64s:
     total = np.zeros(batch.num_rows, np.int64)
     for name in names:
         column = batch[name]
-        total += byte_lengths(column) if is_text(plain(column.type)) else -(-column.nbytes // batch.num_rows)
+        total += byte_lengths(column) if is_text(plain_type(column.type)) else -(-column.nbytes // batch.num_rows)
     return total

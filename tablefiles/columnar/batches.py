@@ -13,7 +13,7 @@ import pyarrow as pa
 from encore.featurestore.common import first_line
 from encore.featurestore.documents import columns
 from encore.featurestore.errors import DataError, UnreadableFile
-from encore.tablefiles.columnar.types import plain
+from encore.tablefiles.columnar.types import plain_type
 from encore.tablefiles.contract import Fault, Part, Rows, Wanted
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.values import MAX_VALUE_BYTES, as_bytes, byte_lengths
@@ -135,9 +135,9 @@ def _longer(values: pa.Array) -> npt.NDArray[np.bool_]:
 def _others(batch: pa.RecordBatch, wanted: Wanted) -> pa.Table:
     others = {}
     for name in wanted.others:
-        if pa.types.is_string(plain(batch.schema.field(name).type)):
+        if pa.types.is_string(plain_type(batch.schema.field(name).type)):
             # A cast to string would refuse the whole column for one invalid value. Validation finds such values later.
             others[name] = as_bytes(batch[name]).view(pa.large_string())
         else:
-            others[name] = columns.plain(batch[name])
+            others[name] = columns.as_stored(batch[name])
     return pa.table(others)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.tablefiles.columnar.parquet_footer import Footer
-from encore.tablefiles.columnar.types import is_text, plain
+from encore.tablefiles.columnar.types import is_text, plain_type
 from encore.tablefiles.contract import Int64s
 from encore.tablefiles.files import READ_BYTES
 from encore.tablefiles.values import byte_lengths
@@ -93,7 +93,7 @@ def group_sizes(
     least = {chunk.path_in_schema: _least_bytes(chunk, decoded[at]) for chunk, at in chunks}
     known = sum(least.values())
     unknown = {chunk.path_in_schema for chunk, at in chunks if known > COARSE_BYTES or _may_grow(chunk, decoded[at])}
-    texts = [field.name for field in parquet.schema_arrow if field.name in unknown and is_text(plain(field.type))]
+    texts = [field.name for field in parquet.schema_arrow if field.name in unknown and is_text(plain_type(field.type))]
     if not texts or not rows:
         return GroupSizes.even(rows, known)
     at_once = rows_at_once(footer, group, texts, dictionaries)

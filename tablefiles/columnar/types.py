@@ -29,12 +29,12 @@ def check_schema(uri: str, schema: pa.Schema, wanted: Wanted) -> None:
         _require(uri, schema.field(name), integers=True, booleans=True)
 
 
-def plain(kind: pa.DataType) -> pa.DataType:
+def plain_type(kind: pa.DataType) -> pa.DataType:
     """The one type that stands for all ways to lay out the same text; of other types, the type itself."""
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
-        return plain(kind.value_type)
+        return plain_type(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):
-        stored = plain(kind.storage_type)
+        stored = plain_type(kind.storage_type)
         return stored if is_text(stored) else kind
     return LAYOUTS.get(kind, kind)
 
@@ -45,7 +45,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def _require(uri: str, field: pa.Field, *, integers: bool, booleans: bool = False) -> None:
-    kind = plain(field.type)
+    kind = plain_type(field.type)
     taken = is_text(kind) or (integers and pa.types.is_integer(kind)) or (booleans and pa.types.is_boolean(kind))
     if not taken:
         expected = "text or integers" if integers else "text"

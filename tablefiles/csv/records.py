@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from encore.tablefiles.contract import Int64s
 from encore.tablefiles.csv.dialect import BACKSLASH, QUOTE, Dialect
-from encore.tablefiles.text import BYTE_ORDER_MARK, MAX_ROW_BYTES, RowSpans, Skip
+from encore.tablefiles.text import BYTE_ORDER_MARK, MAX_ROW_BYTES, ByteSpans, Skip
 
 LF, CR = b"\n\r"
 
@@ -50,7 +50,7 @@ class CsvRecords:
     dialect: Dialect
     columns: int = 0
 
-    def split(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
+    def split(self, data: bytes, final: bool) -> tuple[ByteSpans, int]:
         """Whole records of a block; blank lines are not records and take no number.
 
         Files that were joined have a byte order mark where one of them begins; it is no part of the record.
@@ -117,7 +117,7 @@ class CsvRecords:
     def _parts(self, bytes_: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         return np.asarray((bytes_ == self.dialect.delimiter) | (bytes_ == LF) | (bytes_ == CR))
 
-    def _split_slowly(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
+    def _split_slowly(self, data: bytes, final: bool) -> tuple[ByteSpans, int]:
         """The same cell by cell, for a block that has stray, broken or doubtful quotes."""
         records: list[tuple[int, int, int]] = []
         at = 0
@@ -310,8 +310,8 @@ class _SkipRecord:
         return (len(data), True) if final else (max(len(data) - 1, 0), False)
 
 
-def _spans(starts: Int64s, stops: Int64s, cells: Int64s) -> RowSpans:
-    return RowSpans(starts, stops, np.arange(len(starts)), len(starts), cells)
+def _spans(starts: Int64s, stops: Int64s, cells: Int64s) -> ByteSpans:
+    return ByteSpans(starts, stops, np.arange(len(starts)), len(starts), cells)
 
 
 def _outside(positions: Int64s, quotes: Int64s) -> Int64s:

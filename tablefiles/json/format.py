@@ -14,7 +14,7 @@ import pyarrow as pa
 from encore.featurestore.errors import DataError, UsageError
 from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
 from encore.tablefiles.files import TableFile
-from encore.tablefiles.json.layout import ElementRows, Layout, ObjectRows
+from encore.tablefiles.json.layout import ElementRows, JsonLayout, ObjectRows
 from encore.tablefiles.json.rows import parse_line, parse_rows
 from encore.tablefiles.json.source import spelled_in
 from encore.tablefiles.text import (
@@ -51,7 +51,7 @@ class JsonLinesFiles:
         """See `TableFormat.check`; reads on while a column has not been seen, since any row may leave keys out."""
         head = read_head(file)
         _refuse_other_lines(file, head)
-        layout = Layout.of(head)
+        layout = JsonLayout.of(head)
         seen: dict[str, None] = {}
         missing = set(wanted.names)
         for number, block in enumerate(_blocks(file, head, layout.splitter())):
@@ -73,7 +73,7 @@ class JsonLinesFiles:
     def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; parses every row, and keeps the keys and where the rows start."""
         head = read_head(file)
-        splitter = Layout.of(head).splitter()
+        splitter = JsonLayout.of(head).splitter()
         for block in _blocks(file, head, splitter):
             parsed = parse_rows(block, wanted.key, ())
             ids = parsed.values[wanted.key]
@@ -92,7 +92,7 @@ class JsonLinesFiles:
     def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
         """See `TableFormat.read`."""
         with open_text(file) as stream:
-            splitter = Layout.of(first_bytes(file) if file.is_stream else stream.read(HEAD_BYTES)).splitter()
+            splitter = JsonLayout.of(first_bytes(file) if file.is_stream else stream.read(HEAD_BYTES)).splitter()
             for part in parts:
                 blocks = read_blocks(stream, file, part.start, part.stop, part.first_row, splitter)
                 yield Rows.concatenate([_read_block(block, wanted) for block in blocks])

@@ -14,7 +14,7 @@ import numpy as np
 
 from encore.tablefiles.contract import Int64s
 from encore.tablefiles.json.rows import CLOSE, JSON_SPACE, OPEN, split_lines
-from encore.tablefiles.text import BYTE_ORDER_MARK, RowSpans, Skip
+from encore.tablefiles.text import BYTE_ORDER_MARK, ByteSpans, Skip
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")
 _FIRST_ELEMENT = re.compile(rb"\[(?:[ \t\r]*\n)*([ \t]*)(?=[^ \t\r\n])")
@@ -33,7 +33,7 @@ _SCAN = json.JSONDecoder(parse_int=float).raw_decode
 
 
 @dataclass(frozen=True)
-class Layout:
+class JsonLayout:
     """How the objects of a file lie in it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Layout:
     indent: bytes | None = b""
 
     @classmethod
-    def of(cls, head: bytes) -> Layout:
+    def of(cls, head: bytes) -> JsonLayout:
         """From the first bytes of a file."""
         at = _beginning(head)
         if head[at : at + 1] == b"[":
@@ -65,7 +65,7 @@ class ObjectRows:
     def __init__(self, indent: bytes) -> None:
         self._next = re.compile(rb"\n" + re.escape(indent) + rb"(?=\{)")
 
-    def split(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
+    def split(self, data: bytes, final: bool) -> tuple[ByteSpans, int]:
         """See `byte_ranges.Splitter`."""
         spans, used = split_lines(data, final)
         if not self._open(data, spans):
@@ -77,14 +77,14 @@ class ObjectRows:
         return _SkipLines(self._next if b"\n" in head else re.compile(rb"\n"))
 
     @staticmethod
-    def _open(data: bytes, spans: RowSpans) -> bool:
+    def _open(data: bytes, spans: ByteSpans) -> bool:
         """Whether any line begins an object without ending it."""
         if not len(spans.starts):
             return False
         buffer = np.frombuffer(data, np.uint8)
         return bool(((buffer[spans.starts] == OPEN) & (buffer[spans.stops - 1] != CLOSE)).any())
 
-    def _split_slowly(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
+    def _split_slowly(self, data: bytes, final: bool) -> tuple[ByteSpans, int]:
         text = data.decode("latin-1")
         rows: list[tuple[int, int, int]] = []
         at = line = 0
@@ -145,7 +145,7 @@ class ElementRows:
         self.closed = False
         self._next = None if indent is None else re.compile(rb"\n" + re.escape(indent) + rb"(?=\{)")
 
-    def split(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
+    def split(self, data: bytes, final: bool) -> tuple[ByteSpans, int]:
         """See `byte_ranges.Splitter`."""
         text = data.decode("latin-1")
         rows: list[tuple[int, int, int]] = []
@@ -249,6 +249,6 @@ def _balanced_end(data: bytes, start: int) -> int | None:
     return None
 
 
-def _spans(rows: list[tuple[int, int, int]], span: int) -> RowSpans:
+def _spans(rows: list[tuple[int, int, int]], span: int) -> ByteSpans:
     found: Int64s = np.array(rows, np.int64).reshape(-1, 3)
-    return RowSpans(found[:, 0], found[:, 1], found[:, 2], span, plain=False)
+    return ByteSpans(found[:, 0], found[:, 1], found[:, 2], span, plain=False)

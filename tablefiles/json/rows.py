@@ -14,7 +14,7 @@ import pyarrow.json as pj
 
 from encore.tablefiles.contract import Int64s
 from encore.tablefiles.json.source import value_sources
-from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, RowSpans
+from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, ByteSpans
 from encore.tablefiles.values import as_bytes
 
 LF, CR, OPEN, CLOSE, BRACKET, END_BRACKET = b"\n\r{}[]"
@@ -58,7 +58,7 @@ class JsonRows:
     faults: tuple[RowFault, ...] = ()
 
 
-def split_lines(data: bytes, final: bool) -> tuple[RowSpans, int]:
+def split_lines(data: bytes, final: bool) -> tuple[ByteSpans, int]:
     """Whole lines of a block; row numbers are line numbers, blank lines counted. See `byte_ranges.Split`."""
     buffer = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(buffer == LF)
@@ -66,7 +66,7 @@ def split_lines(data: bytes, final: bool) -> tuple[RowSpans, int]:
     if final and used < len(data):
         ends, used = np.append(ends, len(data)), len(data)
     if not len(ends):
-        return RowSpans(ends, ends, ends, 0), 0
+        return ByteSpans(ends, ends, ends, 0), 0
     starts = np.concatenate([[0], ends[:-1] + 1])
     stops = ends - ((ends > starts) & (buffer[np.maximum(ends, 1) - 1] == CR))
     last = np.maximum(stops, 1) - 1
@@ -81,7 +81,7 @@ def split_lines(data: bytes, final: bool) -> tuple[RowSpans, int]:
         starts[line] += len(row) - len(kept)
         stops[line] = starts[line] + len(kept.rstrip(JSON_SPACE))
     rows = np.flatnonzero(stops > starts)
-    return RowSpans(starts[rows], stops[rows], rows, len(ends), plain=plain), used
+    return ByteSpans(starts[rows], stops[rows], rows, len(ends), plain=plain), used
 
 
 def parse_rows(

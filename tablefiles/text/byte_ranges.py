@@ -20,7 +20,7 @@ TOO_LONG = f"row over {MAX_ROW_BYTES >> 20} MiB"
 
 
 @dataclass(frozen=True)
-class RowSpans:
+class ByteSpans:
     """Where the rows lie in a block of bytes; blank lines are not rows.
 
     Attributes:
@@ -39,7 +39,7 @@ class RowSpans:
     cells: Int64s | None = None
     plain: bool = True
 
-    def take(self, rows: slice, origin: int) -> RowSpans:
+    def take(self, rows: slice, origin: int) -> ByteSpans:
         """Some successive rows, of the bytes from ``origin`` on; ``span`` stays."""
         cells = None if self.cells is None else self.cells[rows]
         return replace(
@@ -66,7 +66,7 @@ class ByteBlock:
     data: bytes
     offset: int
     first_row: int
-    spans: RowSpans
+    spans: ByteSpans
     too_long: bool = False
 
     @property
@@ -100,7 +100,7 @@ class Skip(Protocol):
 class Splitter(Protocol):
     """How a format finds its rows; the same bytes always give the same rows, however they arrive."""
 
-    def split(self, data: bytes, final: bool) -> tuple[RowSpans, int]:
+    def split(self, data: bytes, final: bool) -> tuple[ByteSpans, int]:
         """The whole rows in bytes that begin with a row, and the bytes they take up; ``final``: no more will come."""
         ...
 
@@ -201,7 +201,7 @@ def _without_long_rows(block: ByteBlock) -> Iterator[ByteBlock]:
         at = row + 1
 
 
-def _too_long(offset: int, number: int, like: RowSpans) -> ByteBlock:
+def _too_long(offset: int, number: int, like: ByteSpans) -> ByteBlock:
     nothing = np.zeros(1, np.int64)
-    spans = RowSpans(nothing, nothing, nothing, 1, None if like.cells is None else nothing)
+    spans = ByteSpans(nothing, nothing, nothing, 1, None if like.cells is None else nothing)
     return ByteBlock(b"", offset, number, spans, too_long=True)

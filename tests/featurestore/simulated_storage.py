@@ -43,9 +43,9 @@ class SimulatedStorage(Objects):
         finally:
             self._writes_left = None
 
-    def put(self, path: str, data: bytes | memoryview, *, lasting: bool = True) -> None:
+    def put(self, path: str, data: bytes | memoryview, *, durable: bool = True) -> None:
         with self._write():
-            super().put(path, data, lasting=lasting)
+            super().put(path, data, durable=durable)
             self.written[path] = self.hour
 
     def replace(self, path: str, data: bytes) -> None:
@@ -57,9 +57,9 @@ class SimulatedStorage(Objects):
             super().replace(path, data)
             self.written[path] = self.hour
 
-    def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
+    def create(self, path: str, data: bytes, *, durable: bool = True) -> bool:
         with self._write():
-            created = super().create(path, data, lasting=lasting)
+            created = super().create(path, data, durable=durable)
             if created:
                 self.written[path] = self.hour
             return created

@@ -1,6 +1,6 @@
 """Settings to measure, their sizes, and heads trained once, over a few processes."""
 
-from encore.experiments.tradeoff.measurement.grid import Setting, build_grid, left_out
+from encore.experiments.tradeoff.measurement.grid import StorageSetting, build_grid, left_out
 from encore.experiments.tradeoff.measurement.labels import LabelFiles, TaskLabels, read_tasks
 from encore.experiments.tradeoff.measurement.processes import run_in_processes
 from encore.experiments.tradeoff.measurement.sizes import DocumentSizes
@@ -9,7 +9,7 @@ from encore.experiments.tradeoff.measurement.trials import TrialBatch, Trials, b
 __all__ = [
     "DocumentSizes",
     "LabelFiles",
-    "Setting",
+    "StorageSetting",
     "TaskLabels",
     "TrialBatch",
     "Trials",

@@ -15,7 +15,7 @@ from encore.featurestore.spec import POSITIONS
 
 
 @dataclass(frozen=True)
-class Setting:
+class StorageSetting:
     """One way to store features.
 
     Attributes:
@@ -50,7 +50,7 @@ class Setting:
 
 def build_grid(
     source: FeatureSpec, layers: Sequence[str] = (), positions: Sequence[str] = (), quantizers: Sequence[str] = ()
-) -> tuple[Setting, ...]:
+) -> tuple[StorageSetting, ...]:
     """Every combination of the requested values. An axis without a request has all values that the store allows.
 
     Args:
@@ -72,7 +72,7 @@ def build_grid(
         positions or POSITIONS,
         requests or [parse_quantizer(kind).request for kind in REGISTRY] + [source.quantizer.request],
     )
-    settings = dict.fromkeys(Setting(*point) for point in product(*axes))
+    settings = dict.fromkeys(StorageSetting(*point) for point in product(*axes))
     return tuple(setting for setting in settings if _derivable(setting, source))
 
 
@@ -104,7 +104,7 @@ def default_layers(source: FeatureSpec) -> tuple[str, ...]:
     return ("last", *(f"mean:{count}" for count in means), f"stack:{stacked}")
 
 
-def _derivable(setting: Setting, source: FeatureSpec) -> bool:
+def _derivable(setting: StorageSetting, source: FeatureSpec) -> bool:
     try:
         setting.derivation(source)
     except UsageError:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.experiments.bench import CellStore, TaskBench, calibrated
-from encore.experiments.tradeoff.measurement.grid import Setting
+from encore.experiments.tradeoff.measurement.grid import StorageSetting
 from encore.experiments.tradeoff.measurement.labels import TaskLabels
 from encore.featurestore import FeatureSpec, Store
 from encore.featurestore.quantizers import quantizer_from_dict
@@ -60,7 +60,7 @@ class Trials:
         """Calibrated quantizers."""
         return CellStore(self.folder / "calibrations", self.settings)
 
-    def spec_of(self, setting: Setting) -> FeatureSpec | None:
+    def spec_of(self, setting: StorageSetting) -> FeatureSpec | None:
         """The calibrated spec of a setting; None where the calibration is still to come."""
         target = setting.derivation(self.source.spec).target
         if target.quantizer.calibrated:
@@ -68,13 +68,13 @@ class Trials:
         found = self.calibrations.get(asdict(setting))
         return None if found is None else target.with_quantizer(quantizer_from_dict(found))
 
-    def train_settings(self, setting: Setting, seed: int) -> TrainSettings:
+    def train_settings(self, setting: StorageSetting, seed: int) -> TrainSettings:
         """How a head is trained: as `encore train` would."""
         return TrainSettings(
             queries=self.queries if setting.positions == "tokens" else 1, epochs=self.epochs, seeds=(seed,)
         )
 
-    def calibrate(self, settings: Sequence[Setting]) -> None:
+    def calibrate(self, settings: Sequence[StorageSetting]) -> None:
         """Calibrate the quantizers of settings, on the same sample as `encore derive`."""
         for setting in settings:
             found = calibrated(self.source, setting.derivation(self.source.spec))
@@ -115,16 +115,16 @@ class TrialBatch:
     """
 
     task: TaskLabels
-    settings: tuple[Setting, ...]
+    settings: tuple[StorageSetting, ...]
     seeds: tuple[int, ...]
 
 
-def head_key(task: TaskLabels, setting: Setting, seed: int) -> dict[str, Any]:
+def head_key(task: TaskLabels, setting: StorageSetting, seed: int) -> dict[str, Any]:
     """Key of a head's cell: other labels are other cells."""
     return {"task": task.name, "labels": task.digest, **asdict(setting), "seed": seed}
 
 
-def batches_of(tasks: Sequence[TaskLabels], grid: Sequence[Setting], seeds: int) -> Iterator[TrialBatch]:
+def batches_of(tasks: Sequence[TaskLabels], grid: Sequence[StorageSetting], seeds: int) -> Iterator[TrialBatch]:
     """Batches of one task and one layer pooling, those that take longest first."""
     for layers in reversed(dict.fromkeys(setting.layers for setting in grid)):
         settings = tuple(setting for setting in grid if setting.layers == layers)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.experiments.bench import Estimate
-from encore.experiments.tradeoff.measurement import Setting
+from encore.experiments.tradeoff.measurement import StorageSetting
 
 MEAN = "mean of tasks"
 """Name of the panel over all tasks."""
@@ -46,7 +46,7 @@ class Point:
     """
 
     panel: str
-    setting: Setting
+    setting: StorageSetting
     size: SettingSize
     accuracy: Estimate
     loss: Estimate
@@ -63,7 +63,9 @@ Right = npt.NDArray[np.bool_]
 """(seeds, dev documents) which documents were predicted right."""
 
 
-def summarise(right: Mapping[str, Mapping[Setting, Right]], sizes: Mapping[Setting, SettingSize]) -> tuple[Point, ...]:
+def summarise(
+    right: Mapping[str, Mapping[StorageSetting, Right]], sizes: Mapping[StorageSetting, SettingSize]
+) -> tuple[Point, ...]:
     """Every setting in every panel; the panel over all tasks comes last, where there are several.
 
     Args:
@@ -111,7 +113,7 @@ def overall(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(point for point in points if point.panel == points[-1].panel)
 
 
-def front_numbers(points: Iterable[Point]) -> dict[Setting, int]:
+def front_numbers(points: Iterable[Point]) -> dict[StorageSetting, int]:
     """Setting → its number on the front of a panel, from 1; the smallest first.
 
     Args:
@@ -121,7 +123,7 @@ def front_numbers(points: Iterable[Point]) -> dict[Setting, int]:
     return {point.setting: number for number, point in enumerate(front, 1)}
 
 
-def _best(accuracies: Mapping[Setting, Estimate], sizes: Mapping[Setting, SettingSize]) -> Setting:
+def _best(accuracies: Mapping[StorageSetting, Estimate], sizes: Mapping[StorageSetting, SettingSize]) -> StorageSetting:
     """The most accurate setting; of equals, the smallest."""
     return max(accuracies, key=lambda setting: (accuracies[setting].mean, -sizes[setting].bytes_per_document))
 
@@ -132,9 +134,9 @@ def _loss(best: Right, other: Right) -> Estimate:
 
 def _panel(
     name: str,
-    sizes: Mapping[Setting, SettingSize],
-    accuracies: Mapping[Setting, Estimate],
-    losses: Mapping[Setting, Estimate],
+    sizes: Mapping[StorageSetting, SettingSize],
+    accuracies: Mapping[StorageSetting, Estimate],
+    losses: Mapping[StorageSetting, Estimate],
 ) -> list[Point]:
     front = on_front(
         np.array([size.bytes_per_document for size in sizes.values()]),

@@ -10,7 +10,7 @@ from encore.experiments.tradeoff.summary.points import Point
 DEFAULT_MAX_LOSS = 0.5
 """Points of accuracy that may be lost where no budget is given."""
 
-ROUNDING = 1e-9
+SUM_ROUNDING = 1e-9
 """Shares of accuracy that count as equal: sums of floats in another order differ by less."""
 
 
@@ -41,7 +41,7 @@ class Recommendation:
         return (
             self.chosen is not None
             and self.max_loss is not None
-            and self.chosen.loss.interval[1] * 100 <= self.max_loss + ROUNDING
+            and self.chosen.loss.interval[1] * 100 <= self.max_loss + SUM_ROUNDING
         )
 
 
@@ -65,7 +65,7 @@ def recommend(points: Sequence[Point], max_loss: float | None = None, max_bytes:
         max_loss = DEFAULT_MAX_LOSS
     best = max(points, key=lambda point: (point.accuracy.mean, -point.size.bytes_per_document))
     small = [point for point in points if max_bytes is None or point.size.bytes_per_document <= max_bytes]
-    good = [point for point in points if max_loss is None or point.loss.mean * 100 <= max_loss + ROUNDING]
+    good = [point for point in points if max_loss is None or point.loss.mean * 100 <= max_loss + SUM_ROUNDING]
     both = [point for point in small if point in good]
     if both:
         chosen = _most_accurate(both) if max_loss is None else _smallest(both)

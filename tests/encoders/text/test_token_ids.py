@@ -15,7 +15,7 @@ from encore.encoders import Encoder, FeatureExtractor
 from encore.encoders.text import windows
 from encore.encoders.text.token_ids import UNCOUNTED, TextIds, TextTokenizer
 from encore.encoders.text.tokenizer import BlockTokenizer
-from encore.encoders.training import TaskExamples
+from encore.encoders.training import TaskTokens
 from encore.featurestore.errors import DataError
 from encore.featurestore.spec import TextSpec
 from tests.encoders.plain import block, spec_for
@@ -164,7 +164,7 @@ def test_an_encoder_is_not_trained_on_a_text_that_its_tokenizer_fails_on(bert: E
     with pytest.raises(
         DataError, match=r"task t: a text cannot be used: the tokenizer fails on it: Onig.*leave it out"
     ):
-        TaskExamples.tokenize(encoder, "t", block(["a", GIVES_UP]), np.array([0, 1]))
+        TaskTokens.tokenize(encoder, "t", block(["a", GIVES_UP]), np.array([0, 1]))
 
 
 @pytest.mark.parametrize(("side", "strips"), [("right", "lstrip"), ("left", "rstrip")])

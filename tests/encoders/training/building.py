@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from encore.encoders import Encoder, load_encoder
-from encore.encoders.training import JointTraining, TaskExamples, TrainingSettings
+from encore.encoders.training import JointTraining, TaskTokens, TrainingSettings
 from tests.encoders.plain import block
 
 TEXTS = {
@@ -36,12 +36,12 @@ class DroppingHead(nn.Module):
         return self.linear(self.drop(pooled))
 
 
-def examples(encoder: Encoder) -> list[TaskExamples]:
+def examples(encoder: Encoder) -> list[TaskTokens]:
     """Two tasks: 13 documents of two classes, 7 pairs of three classes."""
     pairs = [None, *(f"of {number}" for number in range(6))]
     return [
-        TaskExamples.tokenize(encoder, "tone", block(TEXTS["tone"]), CODES["tone"]),
-        TaskExamples.tokenize(encoder, "kind", block(TEXTS["kind"], pairs), CODES["kind"]),
+        TaskTokens.tokenize(encoder, "tone", block(TEXTS["tone"]), CODES["tone"]),
+        TaskTokens.tokenize(encoder, "kind", block(TEXTS["kind"], pairs), CODES["kind"]),
     ]
 
 

@@ -14,7 +14,7 @@ from encore.encoders import load_encoder
 from encore.encoders.training import (
     JointTraining,
     StepReport,
-    TaskExamples,
+    TaskTokens,
     TrainingSettings,
     predict_classes,
     task_weights,
@@ -190,7 +190,7 @@ def test_auto_precision_trains_on_cuda_in_bfloat16(encoder_path: Path):
 def test_a_training_learns_what_can_be_learned(encoder_path: Path):
     encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
     texts = [f"{'good' if number % 2 else 'bad'} {number}" for number in range(40)]
-    documents = TaskExamples.tokenize(encoder, "tone", block(texts), np.arange(40) % 2)
+    documents = TaskTokens.tokenize(encoder, "tone", block(texts), np.arange(40) % 2)
     heads = {"tone": DroppingHead(32, 2, seed=1)}
     settings = TrainingSettings(steps=40, samples=16, learning_rate=1e-3)
     training = JointTraining(encoder, heads, [documents], settings)
@@ -225,13 +225,13 @@ def test_a_training_that_diverges_is_an_error(encoder_path: Path):
 def test_pairs_need_a_pair_template(encoder_path: Path):
     encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
     with pytest.raises(UsageError, match="task kind: max length 4"):
-        TaskExamples.tokenize(encoder, "kind", block(["a"], ["b"]), np.zeros(1, np.int64), max_length=4)
+        TaskTokens.tokenize(encoder, "kind", block(["a"], ["b"]), np.zeros(1, np.int64), max_length=4)
 
 
 def test_a_length_without_positions_is_refused(encoder_path: Path):
     encoder = load_encoder(str(encoder_path), device="cpu", trainable=True)
     with pytest.raises(UsageError, match="max length 65"):
-        TaskExamples.tokenize(encoder, "tone", block(["a"]), np.zeros(1, np.int64), max_length=65)
+        TaskTokens.tokenize(encoder, "tone", block(["a"]), np.zeros(1, np.int64), max_length=65)
 
 
 def test_a_step_of_an_encoder_in_which_padding_shows_does_not_depend_on_its_batches(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_documents_to_predict_that_are_longer_than_those_trained_on_may_be_refus
     path = save(named("Llama with longrope, beyond the original length"), tmp_path)
     encoder = load_encoder(str(path), device="cpu", trainable=True)
     short, long = (
-        TaskExamples.tokenize(encoder, "tone", block(["a b c", "d e f " * n]), CODES["tone"][:2], 40) for n in (2, 9)
+        TaskTokens.tokenize(encoder, "tone", block(["a b c", "d e f " * n]), CODES["tone"][:2], 40) for n in (2, 9)
     )
     head = nn.Linear(16, 2)
     training = JointTraining(encoder, {"tone": head}, [short], TrainingSettings(steps=1, samples=2, position="mean"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from encore.featurestore import Change, Store, commit
 from encore.featurestore.documents.column_text import texts
-from encore.featurestore.documents.columns import TEXT, plain, promote, promoted
+from encore.featurestore.documents.columns import TEXT, as_stored, promote, promoted
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments import writer
@@ -154,7 +154,7 @@ def test_a_store_whose_types_were_stored_as_they_came_is_listed_and_compacted(
 
 
 def assert_holds(held: pa.Array, column: pa.Array) -> None:
-    if held.type == TEXT and plain(column).type != TEXT:
+    if held.type == TEXT and as_stored(column).type != TEXT:
         assert_reads(held, column)
     elif held.type == TEXT:
         assert held.to_pylist() == texts(column).to_pylist()

@@ -412,17 +412,17 @@ class Interrupted(Objects):
         if self.left < 0:
             raise KeyboardInterrupt
 
-    def put(self, path: str, data: bytes | memoryview, *, lasting: bool = True) -> None:
+    def put(self, path: str, data: bytes | memoryview, *, durable: bool = True) -> None:
         self._count()
-        super().put(path, data, lasting=lasting)
+        super().put(path, data, durable=durable)
 
     def replace(self, path: str, data: bytes) -> None:
         self._count()
         super().replace(path, data)
 
-    def create(self, path: str, data: bytes, *, lasting: bool = True) -> bool:
+    def create(self, path: str, data: bytes, *, durable: bool = True) -> bool:
         self._count()
-        return super().create(path, data, lasting=lasting)
+        return super().create(path, data, durable=durable)
 
     def delete(self, paths: Iterable[str]) -> None:
         for path in paths:

@@ -19,7 +19,7 @@ from zarr.codecs import BytesCodec
 from encore.featurestore import StoreError
 from encore.featurestore.segments import shards
 from encore.featurestore.segments.codecs import CODECS, codec_chain
-from encore.featurestore.segments.shards import Layout, Shard
+from encore.featurestore.segments.shards import Shard, ShardLayout
 from encore.featurestore.storage.objects import Objects
 
 METADATA = {
@@ -63,7 +63,7 @@ def shard_of(
     (path,) = (path for path, _ in objects.walk("array/c"))
     size = objects.size(path)
     assert size is not None
-    return Shard(objects, path, size, Layout.of(json.loads(objects.get("array/zarr.json")))), array
+    return Shard(objects, path, size, ShardLayout.of(json.loads(objects.get("array/zarr.json")))), array
 
 
 def numbers(rows: int, rest: tuple[int, ...] = (3,), dtype: str = "uint8") -> npt.NDArray[Any]:
@@ -200,7 +200,7 @@ class TestDamage:
 
 class TestLayout:
     def test_it_is_read_from_the_metadata(self) -> None:
-        assert Layout.of(METADATA) == Layout((10, 3), np.dtype("uint8"), 4, 3, "none")
+        assert ShardLayout.of(METADATA) == ShardLayout((10, 3), np.dtype("uint8"), 4, 3, "none")
 
     @pytest.mark.parametrize(
         ("place", "value"),
@@ -231,4 +231,4 @@ class TestLayout:
             holder = holder[step]
         holder[place[-1]] = value
         with pytest.raises(ValueError, match=r"sharded array|one shard of chunks|expected one of none, zstd, blosc"):
-            Layout.of(changed)
+            ShardLayout.of(changed)

@@ -85,7 +85,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, number: int, which: Callable[[str],
 def test_a_put_waits_for_the_barrier_which_syncs_files_and_then_folders(objects: Objects, events: list[str]) -> None:
     objects.put("a/b/x", b"1")
     objects.put("a/y", memoryview(b"2"))
-    objects.put("runs/z", b"3", lasting=False)
+    objects.put("runs/z", b"3", durable=False)
     assert not [event for event in events if event.startswith("sync")]
     events.clear()
     objects.barrier()
@@ -102,12 +102,12 @@ def test_a_created_file_is_synced_before_it_has_its_name_and_the_folders_after(
     objects.create("tags/a.json", b"1")
     assert events == ["sync root/tags/a.json#", "link root/tags/a.json", "sync root/tags", "sync root"]
     events.clear()
-    objects.create("runs/a.json", b"1", lasting=False)
+    objects.create("runs/a.json", b"1", durable=False)
     assert events == ["link root/runs/a.json"]
 
 
 def test_a_name_that_another_writer_took_is_synced_too(objects: Objects, events: list[str]) -> None:
-    objects.create("tags/a.json", b"1", lasting=False)
+    objects.create("tags/a.json", b"1", durable=False)
     events.clear()
     assert not objects.create("tags/a.json", b"2")
     assert events == ["sync root/tags/a.json#", "sync root/tags", "sync root"]
@@ -125,8 +125,8 @@ def test_what_replaces_an_object_is_synced_before_it_has_the_name(objects: Objec
 
 
 def test_a_barrier_syncs_what_others_wrote_and_where_something_was_removed(objects: Objects, events: list[str]) -> None:
-    objects.put("theirs/x", b"1", lasting=False)
-    objects.put("gone/x", b"1", lasting=False)
+    objects.put("theirs/x", b"1", durable=False)
+    objects.put("gone/x", b"1", durable=False)
     events.clear()
     objects.barrier(["theirs/x", "theirs/none"])
     assert events[0] == "sync root/theirs/x"
@@ -156,7 +156,7 @@ def test_a_publish_syncs_all_that_was_written_before_the_manifest_has_its_name(
     objects: Objects, events: list[str]
 ) -> None:
     objects.put("segments/x", b"mine")
-    objects.put("segments/y", b"theirs", lasting=False)
+    objects.put("segments/y", b"theirs", durable=False)
     events.clear()
     log = VersionLog(CachedObjects(objects), SCHEMA, ("key",))
     assert log.publish(EMPTY, "encode", {}, pa.table({"key": ["a"]}, SCHEMA), also=["segments/y"]) is not None

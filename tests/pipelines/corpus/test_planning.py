@@ -161,11 +161,11 @@ def test_a_small_file_of_long_texts_does_not_make_all_units_small():
 
 def test_a_survey_remembers_row_numbers_only_where_there_are_gaps(tmp_path):
     tidy = survey(corpus_file(write_lines(tmp_path / "a.jsonl", *rows(1, 2))), COLUMNS)
-    assert (tidy.numbers, tidy.keyed, tidy.starts.tolist()) == (None, None, [0, 35])
+    assert (tidy.numbers, tidy.rows_with_key, tidy.starts.tolist()) == (None, None, [0, 35])
     gaps = survey(corpus_file(write_lines(tmp_path / "b.jsonl", b"", *rows(1), b"{", *rows(2))), COLUMNS)
-    assert (gaps.numbers.tolist(), gaps.keyed.tolist(), gaps.count) == ([1, 2, 3], [0, 2], 3)
+    assert (gaps.numbers.tolist(), gaps.rows_with_key.tolist(), gaps.count) == ([1, 2, 3], [0, 2], 3)
     trailing = survey(corpus_file(write_lines(tmp_path / "c.jsonl", *rows(1), b"{")), COLUMNS)
-    assert (trailing.numbers, trailing.keyed.tolist()) == (None, [0])
+    assert (trailing.numbers, trailing.rows_with_key.tolist()) == (None, [0])
 
 
 def test_reading_says_so_when_the_file_changed_after_the_plan(tmp_path):

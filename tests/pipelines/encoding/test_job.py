@@ -204,7 +204,7 @@ def test_a_unit_that_cannot_be_read_fails_alone_and_is_done_by_the_same_command(
     report = run_encode(tmp_path / "store", first, second)
     assert report.exit_code == 1
     assert report.document["failures"] == {
-        "1": {"stage": "read", "reason": "OSError: the disk is gone", "lasting": False}
+        "1": {"stage": "read", "reason": "OSError: the disk is gone", "unreadable": False}
     }
     assert len(Store.open(str(tmp_path / "store"))) == 10
     monkeypatch.undo()

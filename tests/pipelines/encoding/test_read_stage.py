@@ -40,7 +40,7 @@ def test_a_unit_that_cannot_be_read_does_not_lose_the_others_of_its_row_group(
     fail_at(10, monkeypatch, UnreadableFile(f"{corpus}: damaged"))
     report = run_encode(tmp_path / "store", corpus, unit_rows=10)
     assert report.document["failures"] == {
-        "1": {"stage": "read", "reason": f"UnreadableFile: {corpus}: damaged", "lasting": True}
+        "1": {"stage": "read", "reason": f"UnreadableFile: {corpus}: damaged", "unreadable": True}
     }
     stored = set(Store.open(str(tmp_path / "store")).documents()["doc_id"].to_pylist())
     assert stored == {f"d{number}" for number in range(40) if not 10 <= number < 20}

@@ -51,7 +51,7 @@ def test_a_flipped_byte_fails_its_unit_and_no_text_is_silently_another(tmp_path,
             try:
                 documents = read_unit(unit, CorpusColumns()).documents
             except UnreadableFile as error:
-                failures.append((number, str(error).partition("damaged")[0], Failure.of("read", error).lasting))
+                failures.append((number, str(error).partition("damaged")[0], Failure.of("read", error).unreadable))
             else:
                 assert documents.table.equals(expected[number])
     assert set(failures) == {(0, f"{path}: ", True)}
@@ -79,7 +79,7 @@ def test_a_null_list_of_fixed_size_is_named_and_is_no_damage(tmp_path, inside):
         UnreadableFile, match=r"x.parquet: a list of fixed size is null in it, .* a plain list"
     ) as caught:
         read_unit(unit, columns)
-    assert Failure.of("read", caught.value).lasting
+    assert Failure.of("read", caught.value).unreadable
 
 
 @pytest.mark.parametrize("levels", [101, 100_000])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from encore.featurestore.errors import DataError
 from encore.pipelines.corpus import CorpusColumns, plan
-from encore.tablefiles.json.layout import Layout
+from encore.tablefiles.json.layout import JsonLayout
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of
 
 VALUES = st.recursive(
@@ -37,7 +37,7 @@ def written(objects, layout):
 
 def found_in(data, sizes=()):
     """Rows and their numbers, found as the data arrive in pieces."""
-    splitter = Layout.of(data).splitter()
+    splitter = JsonLayout.of(data).splitter()
     rows, rest, at, first = [], b"", 0, 0
     for size in [*sizes, len(data) + 1]:
         rest += data[at : at + size]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from encore.experiments.tradeoff.measurement.grid import Setting, build_grid, default_layers, left_out
+from encore.experiments.tradeoff.measurement.grid import StorageSetting, build_grid, default_layers, left_out
 from encore.featurestore import EncoderSpec, FeatureSpec, LayerPooling, TextSpec, UsageError, parse_quantizer
 from encore.featurestore.quantizers import REGISTRY
 
@@ -18,7 +18,7 @@ def test_a_rich_store_allows_every_layer_pooling_position_and_kind_of_quantizer(
     grid = build_grid(spec())
     assert len(grid) == 4 * 3 * len(REGISTRY)
     assert {setting.quantizer_name for setting in grid} == set(REGISTRY)
-    assert grid[0] == Setting("last", "tokens", "float16")
+    assert grid[0] == StorageSetting("last", "tokens", "float16")
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_layers_follow_from_what_is_stored(stored: str, depth: int, expected: tu
 
 def test_what_a_poor_store_does_not_allow_is_left_out_where_nobody_asked_for_it() -> None:
     assert build_grid(spec("mean:6", quantizer="sign")) == (
-        Setting("mean:6", "tokens", "sign"),
-        Setting("mean:6", "cls", "sign"),
+        StorageSetting("mean:6", "tokens", "sign"),
+        StorageSetting("mean:6", "cls", "sign"),
     )
     plain = spec("mean:6")
     without_special = replace(plain, text=replace(plain.text, special_tokens=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from encore.experiments.bench import Estimate
-from encore.experiments.tradeoff.measurement.grid import Setting
+from encore.experiments.tradeoff.measurement.grid import StorageSetting
 from encore.experiments.tradeoff.summary.points import Point, SettingSize
 
 
@@ -15,7 +15,7 @@ def made_up(places: Sequence[tuple[float, float]], spread: float = 0.01) -> list
     return [
         Point(
             panel="task",
-            setting=Setting("last", "tokens", f"q{number}"),
+            setting=StorageSetting("last", "tokens", f"q{number}"),
             size=SettingSize("f", 1, size, size),
             accuracy=Estimate(accuracy, spread**2, 100.0),
             loss=Estimate(best - accuracy, spread**2, 100.0),

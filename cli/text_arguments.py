@@ -12,7 +12,7 @@ from encore.featurestore import UsageError
 from encore.tablefiles.formats import format_of_name
 
 STANDARD_INPUT = "-"
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def files_and_texts(words: Sequence[str], encoding: str) -> tuple[list[str], list[str]]:
@@ -51,7 +51,7 @@ def _may_be_name(word: str) -> bool:
 
 
 def _is_name(word: str) -> bool:
-    return format_of_name(word) is not None or URL.match(word) is not None
+    return format_of_name(word) is not None or URL_SCHEME.match(word) is not None
 
 
 def _is_there(word: str) -> bool:

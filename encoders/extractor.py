@@ -50,7 +50,7 @@ class _HostRows:
     saturated: int
 
 
-Outcome = BatchResult[_PendingBatch] | DocumentFailure
+BatchOutcome = BatchResult[_PendingBatch] | DocumentFailure
 OnProgress = Callable[[int, int, int], None]
 """Called with the number of documents since the last call, their tokens, and the tokens of all documents."""
 
@@ -232,9 +232,9 @@ def _no_progress(documents: int, tokens: int, of_all: int) -> None:
     """Do nothing."""
 
 
-def _one_behind(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _one_behind(outcomes: Iterable[BatchOutcome]) -> Iterator[BatchOutcome]:
     """Yield each outcome when the next one is there: the device works on a batch while the host collects another."""
-    waiting: list[Outcome] = []
+    waiting: list[BatchOutcome] = []
     for outcome in outcomes:
         yield from waiting
         waiting = [outcome]

@@ -17,7 +17,7 @@ from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group
 from encore.pipelines.dead_letters import DeadLetter
 from encore.pipelines.registry import called, load_heads
 from encore.pipelines.registry.prediction_rows import prediction_rows, row_schema
-from encore.tablefiles import PLAIN_TEXT, TextOptions, find_files
+from encore.tablefiles import PLAIN_TEXT, TextOptions, find_table_files
 from encore.tablefiles.values import is_blank, is_empty
 
 GIVEN_TEXTS = "given texts"
@@ -131,7 +131,7 @@ def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, Un
     """
     if request.texts:
         return ((GIVEN_TEXTS, read) for read in _read_texts(request.texts))
-    files = find_files(request.inputs, request.text)
+    files = find_table_files(request.inputs, request.text)
     units = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec)).units
     reads = chain.from_iterable(read_units(group, request.columns) for group in group_by_split(units))
     return zip((unit.file.uri for unit in units), reads, strict=True)

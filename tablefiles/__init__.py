@@ -3,7 +3,7 @@
 from encore.tablefiles.contract import TO_THE_END, KeyBlock, Part, Rows, TableFormat, Wanted
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.formats import format_of
-from encore.tablefiles.listing import Listing, Unread, find_files, list_files
+from encore.tablefiles.listing import Listing, Unread, find_table_files, list_files
 from encore.tablefiles.text_options import PLAIN_TEXT, TextOptions
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "TextOptions",
     "Unread",
     "Wanted",
-    "find_files",
+    "find_table_files",
     "format_of",
     "list_files",
 ]

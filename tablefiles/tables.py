@@ -12,7 +12,7 @@ from encore.featurestore.errors import DataError
 from encore.tablefiles.contract import TO_THE_END, Part, Rows, TableFormat, Wanted
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.formats import format_of
-from encore.tablefiles.values import as_text
+from encore.tablefiles.values import text_values
 
 PART_ROWS = 1 << 16
 
@@ -66,7 +66,7 @@ def _refuse_faults(file: TableFile, rows: Rows) -> None:
 
 
 def _text(file: TableFile, rows: Rows, name: str) -> pa.Array:
-    values, invalid = as_text(rows.values[name])
+    values, invalid = text_values(rows.values[name])
     if invalid.any():
         row = int(rows.rows[int(np.argmax(invalid))])
         raise DataError(f"{file.uri}: row {row:,} cannot be read: column {name} is invalid UTF-8")

@@ -68,7 +68,7 @@ def byte_lengths(values: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(pc.binary_length(values).fill_null(0).to_numpy(zero_copy_only=False), np.int64)
 
 
-def as_text(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, Mask]:
+def text_values(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, Mask]:
     """Values as large strings.
 
     Returns:

@@ -18,7 +18,7 @@ def derive(
     store: StoreOption,
     layers: Annotated[
         str | None,
-        typer.Option(metavar="POOLING", help="Of layers: last, layer:k, mean:m, stack:m.", show_default="as stored"),
+        typer.Option(metavar="LAYERS", help="Of layers: last, layer:k, mean:m, stack:m.", show_default="as stored"),
     ] = None,
     positions: Annotated[
         str | None, typer.Option(metavar="tokens|cls|mean", help="Positions to keep.", show_default="as stored")

@@ -43,7 +43,7 @@ def encode(
     layers: Annotated[
         str | None,
         typer.Option(
-            metavar="POOLING",
+            metavar="LAYERS",
             help="Of layers: last, layer:k, mean:m or stack:m; mean:16, or of every layer where there are fewer, "
             "unless given.",
             show_default=False,

@@ -10,7 +10,7 @@ minilm's states differ by 1e-6 in float32 and 0.02 in bfloat16. In tiny encoders
 changed states by 0.05 to 2."""
 
 
-def differ(one: torch.Tensor, other: torch.Tensor) -> bool:
+def states_differ(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether hidden states (layers, tokens, d) of one document differ by more than rounding.
 
     In float32 they differ if one token does. In half precision more than half of the tokens must differ: in a mixture

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 
 from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Index, TokenBlock
-from encore.encoders.behaviour.agreement import differ
+from encore.encoders.behaviour.agreement import states_differ
 from encore.encoders.passes import batch_inputs, hidden_states
-from encore.encoders.transformer import Encoder, ModelState, changes, restored_after, state_of
+from encore.encoders.transformer import Encoder, ModelState, restored_after, state_changes, state_of
 from encore.featurestore.common import first_line
 from encore.featurestore.documents import offsets_of
 from encore.featurestore.errors import UsageError
 
-SHORT = (4, 9)
+SHORT_LENGTHS = (4, 9)
 """Tokens of the test documents that every encoder is run on."""
 
 
@@ -78,11 +78,11 @@ def _compare(encoder: Encoder, lengths: Sequence[int], *, layers: bool) -> bool:
         _require_settings(encoder, runs.before, alone[0].after)
         with restored_after(encoder.model):
             padded = runs.together(range(len(lengths) + 1))
-            shows = any(differ(one.states, states) for one, states in zip(alone, padded, strict=False))
+            shows = any(states_differ(one.states, states) for one, states in zip(alone, padded, strict=False))
             # A model that keeps nothing of a run gives the same in the next one, so that it need not run again.
             if runs.differ_in_context:
                 _require_context(encoder, padded[0], padded[-1])
-            kept = shows or changes(runs.before, state_of(encoder.model))
+            kept = shows or state_changes(runs.before, state_of(encoder.model))
             again = runs.together([0])[0] if kept else alone[0].states
         if kept:
             _require_own(encoder, runs, alone[0].states, again)
@@ -170,11 +170,11 @@ def _require_context(encoder: Encoder, first: torch.Tensor, other: torch.Tensor)
 
 def _require_own(encoder: Encoder, runs: _Runs, first: torch.Tensor, again: torch.Tensor) -> None:
     """Raise UsageError where the first document's states change in a later run, or beside a document of its length."""
-    if differ(first, again):
-        random = differ(first, runs.fresh(0).states)
+    if states_differ(first, again):
+        random = states_differ(first, runs.fresh(0).states)
         how = "each time it runs" if random else "after a longer text than before"
         raise _refusal(encoder, f"gives a text other features {how}")
-    if differ(first, runs.together([0, len(runs.tokens) - 1])[0]):
+    if states_differ(first, runs.together([0, len(runs.tokens) - 1])[0]):
         raise _refusal(encoder, "gives a text other features beside another one of the same length")
 
 
@@ -189,7 +189,7 @@ def _require_nothing_shared(encoder: Encoder, lengths: Sequence[int], alone: Seq
     if not shows and alone[0].states.dtype == torch.float32:
         return
     for length, one in zip(lengths, alone, strict=True):
-        moved = changes(alone[0].after, one.after)
+        moved = state_changes(alone[0].after, one.after)
         if not shows:
             moved = [name for name in moved if _of_one_shape(alone[0].after[name], one.after[name])]
         if moved:
@@ -207,7 +207,7 @@ def _of_one_shape(one: object, other: object) -> bool:
 def _require_settings(encoder: Encoder, before: ModelState, after: ModelState) -> None:
     """Raise UsageError where a short text permanently changed a setting of config.json."""
     config = getattr(encoder.model, "config", None)
-    for name in changes(before, after):
+    for name in state_changes(before, after):
         setting = name.rpartition(".")[2]
         if hasattr(config, setting) and isinstance(after[name], str):
             raise _refusal(

@@ -14,7 +14,7 @@ from encore.encoders.files import EncoderFiles
 from encore.encoders.transformer import restored_after
 from encore.featurestore.common import first_line
 
-SAMPLE_TEXT = "a b c"
+SAMPLE_WORDS = "a b c"
 
 
 def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer) -> tuple[int, int]:
@@ -24,7 +24,7 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
         UsageError: the model cannot run on text alone, or does not give a hidden state for every token and layer.
     """
     try:
-        output = run_probe(model, tokenizer)
+        output = run_sample(model, tokenizer)
         layers = [*output.hidden_states[1:-1], output.last_hidden_state]
         shapes = {layer.shape for layer in layers}
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -33,14 +33,14 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
             f"{kind} gives no hidden states of text; choose an encoder ({first_line(error)})"
         ) from error
     width = layers[-1].shape[-1]
-    if shapes != {(1, len(tokenizer.encode(SAMPLE_TEXT).ids), width)}:
+    if shapes != {(1, len(tokenizer.encode(SAMPLE_WORDS).ids), width)}:
         raise files.refusal("its layers do not all hold one vector of one width for each token")
     return len(layers), width
 
 
-def run_probe(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
+def run_sample(model: PreTrainedModel, tokenizer: Tokenizer) -> Any:
     """Run the model on a few tokens. Return its output with all hidden states; leave the model as it was."""
-    return run_tokens(model, tokenizer.encode(SAMPLE_TEXT).ids)
+    return run_tokens(model, tokenizer.encode(SAMPLE_WORDS).ids)
 
 
 @torch.inference_mode()
@@ -58,7 +58,7 @@ def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer
     does not exist in bfloat16.
     """
     try:
-        run_probe(model, tokenizer)
+        run_sample(model, tokenizer)
     except torch.AcceleratorError:
         raise
     except (RuntimeError, TypeError, ValueError) as error:

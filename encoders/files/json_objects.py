@@ -31,7 +31,7 @@ def read_object(files: EncoderFiles, name: str) -> dict[str, Any] | None:
     return document
 
 
-def check_objects(files: EncoderFiles, names: Sequence[str]) -> None:
+def check_json_objects(files: EncoderFiles, names: Sequence[str]) -> None:
     """Raise UsageError where one of these files exists and holds no JSON object."""
     for name in names:
         read_object(files, name)

@@ -14,10 +14,10 @@ from encore.encoders.files.json_objects import read_object
 from encore.encoders.files.sources import EncoderFiles
 
 WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
-ENDING = ".safetensors"
+WEIGHTS_INDEX_FILE = "model.safetensors.index.json"
+WEIGHTS_ENDING = ".safetensors"
 
-VERSIONS = {"config.json": "configuration_files", "tokenizer_config.json": "fast_tokenizer_files"}
+VERSIONED_FILES = {"config.json": "configuration_files", "tokenizer_config.json": "fast_tokenizer_files"}
 """File → its setting that names other files, which some versions of transformers read in its place."""
 
 DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
@@ -26,7 +26,7 @@ DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
 
 def check_names(files: EncoderFiles) -> None:
     """Raise UsageError where settings name a replacement file that is outside of the encoder's folder."""
-    for file, setting in VERSIONS.items():
+    for file, setting in VERSIONED_FILES.items():
         named = (read_object(files, file) or {}).get(setting)
         if named is not None:
             _require_plain(files, f"{file}: {setting}", named if isinstance(named, list) else [named])
@@ -47,7 +47,7 @@ def weight_files(files: EncoderFiles) -> list[Path]:
         )
     if (files.folder / WEIGHTS_FILE).is_file():
         return [files.folder / WEIGHTS_FILE]
-    index = read_object(files, INDEX_FILE)
+    index = read_object(files, WEIGHTS_INDEX_FILE)
     if index is None:
         raise files.refusal(
             f"no {WEIGHTS_FILE} there; pickled weights are never loaded,"
@@ -55,12 +55,12 @@ def weight_files(files: EncoderFiles) -> list[Path]:
         )
     places = index.get("weight_map")
     if not isinstance(places, dict) or not places:
-        raise files.refusal(f"its {INDEX_FILE} has no weight_map; fetch the encoder again")
-    _require_plain(files, INDEX_FILE, places.values(), ENDING)
+        raise files.refusal(f"its {WEIGHTS_INDEX_FILE} has no weight_map; fetch the encoder again")
+    _require_plain(files, WEIGHTS_INDEX_FILE, places.values(), WEIGHTS_ENDING)
     found = [files.folder / name for name in sorted(set(places.values()))]
     for path in found:
         if not path.is_file():
-            raise files.refusal(f"no {path.name} there, which its {INDEX_FILE} names")
+            raise files.refusal(f"no {path.name} there, which its {WEIGHTS_INDEX_FILE} names")
     return found
 
 

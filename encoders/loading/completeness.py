@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from encore.encoders.files import EncoderFiles
 from encore.encoders.loading.digest import UNUSED_WEIGHTS
-from encore.encoders.loading.kernels import parts_of
+from encore.encoders.loading.kernels import nested_configs
 from encore.featurestore.errors import UsageError
 
 ADAPTER_FILE = "adapter_config.json"
@@ -51,7 +51,7 @@ def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
         raise UsageError(
             f"{source} names pruned_heads, which transformers no longer leaves out; choose an encoder without them"
         )
-    for part in parts_of(config):
+    for part in nested_configs(config):
         if getattr(part, "quantization_config", None):
             raise UsageError(
                 f"{source} has a quantization_config: quantized weights are not read;"

@@ -20,7 +20,7 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING
 
-from encore.encoders.files import EncoderFiles, check_names, check_objects, weight_files
+from encore.encoders.files import EncoderFiles, check_json_objects, check_names, weight_files
 from encore.encoders.loading.completeness import refuse_settings, refuse_weights
 from encore.encoders.loading.kernels import choose_kernels
 from encore.encoders.loading.limits import check_layers, check_sizes
@@ -42,7 +42,7 @@ def load_config(files: EncoderFiles) -> PreTrainedConfig:
     """
     if not (files.folder / "config.json").is_file():
         raise files.refusal("no config.json there; give the directory of a saved Transformer")
-    check_objects(files, ("config.json",))
+    check_json_objects(files, ("config.json",))
     check_names(files)
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
@@ -65,7 +65,7 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
                 # Try it now: a tokenizer that fails here would later fail on every text.
                 tokenizer.backend_tokenizer.encode("a b c", "a")
     except Exception as error:  # the tokenizers library raises Exception itself
-        check_objects(files, TOKENIZER_FILES)
+        check_json_objects(files, TOKENIZER_FILES)
         _check_sentencepiece(files, error)
         raise _refusal(files, "its tokenizer cannot be loaded", error) from error
     if not getattr(tokenizer, "is_fast", False) or _made_up(files, tokenizer):

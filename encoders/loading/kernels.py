@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from huggingface_hub import constants
 from transformers import PreTrainedConfig
 
-PLAIN = "eager"
+EAGER = "eager"
 """The only attention that an encoder's files may choose: plain matrix products. Some encoders need it."""
 
-PLAIN_EXPERTS = (PLAIN, "batched_mm", "grouped_mm")
+PLAIN_EXPERTS = (EAGER, "batched_mm", "grouped_mm")
 """Computations for mixtures of experts that an encoder's files may choose: those written in torch."""
 
 
@@ -24,21 +24,21 @@ def choose_kernels(config: PreTrainedConfig) -> None:
 
     transformers then uses torch's scaled dot product where an architecture can, and plain products elsewhere.
     """
-    for part in parts_of(config):
+    for part in nested_configs(config):
         # Set the private name, as transformers does: the public one would also change all parts below.
-        if part._attn_implementation != PLAIN:  # noqa: SLF001
+        if part._attn_implementation != EAGER:  # noqa: SLF001
             part._attn_implementation_internal = None  # noqa: SLF001
         if part._experts_implementation not in PLAIN_EXPERTS:  # noqa: SLF001
             part._experts_implementation_internal = None  # noqa: SLF001
 
 
-def parts_of(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
+def nested_configs(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
     """The settings of an encoder and of its parts with their own architecture."""
     yield config
     for value in vars(config).values():
         for part in value if isinstance(value, list | tuple) else [value]:
             if isinstance(part, PreTrainedConfig):
-                yield from parts_of(part)
+                yield from nested_configs(part)
 
 
 @contextmanager

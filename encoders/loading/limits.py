@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig
 from transformers.initialization import no_init_weights
 
 from encore.encoders.files import EncoderFiles, weight_files
-from encore.encoders.loading.kernels import parts_of
+from encore.encoders.loading.kernels import nested_configs
 from encore.featurestore.spec import MOST_LAYERS
 
 TIMES = 8
@@ -25,7 +25,7 @@ BESIDE = 1 << 28
 
 def check_layers(files: EncoderFiles, config: PreTrainedConfig) -> None:
     """Raise UsageError where the settings claim more layers than any encoder has: transformers would make each."""
-    for part in parts_of(config):
+    for part in nested_configs(config):
         layers = getattr(part, "num_hidden_layers", None)
         if isinstance(layers, int) and layers > MOST_LAYERS:
             raise files.refusal(f"its config.json claims {layers:,} layers, more than any has")

@@ -10,13 +10,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Padding
 from encore.encoders.behaviour import (
-    SHORT,
+    SHORT_LENGTHS,
     check_runs,
     first_token_of,
     hidden_shape,
     padding_shows,
     position_limit,
-    run_probe,
+    run_sample,
     tells_texts_apart,
     vocabulary_size,
 )
@@ -97,7 +97,7 @@ def load_encoder(
     )
     with quiet_transformers(), without_hub():
         # Check in float32, where rounding hides nothing.
-        if padding_shows(encoder, SHORT, layers=True):
+        if padding_shows(encoder, SHORT_LENGTHS, layers=True):
             encoder = replace(encoder, padding=EQUAL_LENGTHS)
         if compute != torch.float32:
             # Load again instead of casting: transformers knows which parts must keep their precision.
@@ -115,7 +115,7 @@ def _for_inference(encoder: Encoder, model: PreTrainedModel, probe: Callable[[],
     # oneDNN keeps code for each number of rows. Batches of equal lengths have too many different numbers.
     if encoder.device.type == "cpu" and encoder.padding == NO_PADDING and has_onednn() and use_onednn(model, probe):
         encoder = replace(encoder, padding=Padding(MULTIPLE, encoder.position_limit))
-    return replace(encoder, taps=LayerTaps.find(model, lambda: run_probe(model, encoder.tokenizer)))
+    return replace(encoder, taps=LayerTaps.find(model, lambda: run_sample(model, encoder.tokenizer)))
 
 
 def _default_max_length(

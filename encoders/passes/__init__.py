@@ -4,13 +4,13 @@ from encore.encoders.passes.cores import SharedCores
 from encore.encoders.passes.features import encode_batch, finite_documents
 from encore.encoders.passes.inputs import batch_inputs
 from encore.encoders.passes.layers import hidden_states
-from encore.encoders.passes.positions import Positions
+from encore.encoders.passes.positions import StoredPositions
 from encore.encoders.passes.transfer import HostCopy
 
 __all__ = [
     "HostCopy",
-    "Positions",
     "SharedCores",
+    "StoredPositions",
     "batch_inputs",
     "encode_batch",
     "finite_documents",

@@ -11,7 +11,7 @@ import torch
 from encore.encoders.batches import Index, TokenBlock
 from encore.encoders.passes.inputs import batch_inputs
 from encore.encoders.passes.layers import pooled_layers
-from encore.encoders.passes.positions import Positions
+from encore.encoders.passes.positions import StoredPositions
 from encore.encoders.passes.transfer import to_device
 from encore.encoders.transformer import Encoder
 from encore.featurestore.documents import offsets_of
@@ -54,7 +54,7 @@ def encode_batch(encoder: Encoder, spec: FeatureSpec, tokens: TokenBlock, docume
     kept = inputs.real.copy()
     if not spec.text.special_tokens:
         kept[inputs.real] = ~tokens.special[inputs.source]
-    positions = Positions.build(spec.positions, kept, encoder.device)
+    positions = StoredPositions.build(spec.positions, kept, encoder.device)
     values = pooled_layers(encoder, inputs.tensors, spec.layers, positions.select)
     finite_rows = torch.isfinite(values).flatten(1).all(dim=1)
     return BatchFeatures(values, finite_rows, positions.lengths, inputs.tensors["input_ids"].numel())

@@ -14,7 +14,7 @@ from encore.encoders.passes.transfer import to_device
 
 
 @dataclass(frozen=True)
-class Positions:
+class StoredPositions:
     """Which rows of a padded batch are stored.
 
     Attributes:

@@ -9,7 +9,7 @@ from torch import nn
 
 from encore.encoders.batches import Index, TokenBlock, default_budget, longest_first, split_by_budget
 from encore.encoders.behaviour import with_safe_padding
-from encore.encoders.passes import Positions, batch_inputs
+from encore.encoders.passes import StoredPositions, batch_inputs
 from encore.encoders.transformer import Encoder
 
 CUDA_TRAINING_BUDGET = 8192
@@ -22,9 +22,7 @@ def training_budget(device: torch.device) -> int:
     return CUDA_TRAINING_BUDGET if device.type == "cuda" else default_budget(device)
 
 
-def pooled_vectors(
-    encoder: Encoder, tokens: TokenBlock, documents: Index, position: str, precision: str
-) -> torch.Tensor:
+def pooled_batch(encoder: Encoder, tokens: TokenBlock, documents: Index, position: str, precision: str) -> torch.Tensor:
     """Pooled last layer of the documents at these positions, as one padded batch.
 
     Args:
@@ -40,7 +38,7 @@ def pooled_vectors(
     inputs = batch_inputs(encoder, tokens, documents)
     with torch.autocast(encoder.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
         hidden = encoder.model(**inputs.tensors, return_dict=True).last_hidden_state
-    return Positions.build(position, inputs.real, encoder.device).select(hidden)
+    return StoredPositions.build(position, inputs.real, encoder.device).select(hidden)
 
 
 @torch.inference_mode()
@@ -78,7 +76,7 @@ def predict_classes(
     predicted = np.empty(len(tokens), np.int64)
     try:
         for part in split_by_budget(tokens.lengths[order], budget, encoder.padding):
-            pooled = pooled_vectors(encoder, tokens, order[part], position, precision)
+            pooled = pooled_batch(encoder, tokens, order[part], position, precision)
             predicted[order[part]] = head(pooled).argmax(dim=1).cpu().numpy()
     finally:
         encoder.model.train(modes[0])

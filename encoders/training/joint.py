@@ -20,7 +20,7 @@ from torch.nn import functional
 from encore.encoders.batches import Index, TokenBlock, longest_first, split_by_budget
 from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.training.examples import TaskTokens
-from encore.encoders.training.forward import pooled_vectors, training_budget
+from encore.encoders.training.forward import pooled_batch, training_budget
 from encore.encoders.training.history import LossHistory
 from encore.encoders.training.optimizer import build_optimizer, set_rates
 from encore.encoders.training.seeds import seeded
@@ -191,7 +191,7 @@ class JointTraining:
     def _accumulate(self, documents: Index, owners: Index) -> torch.Tensor:
         """Add the gradient of a batch's part of the loss. Return (tasks,) sums of its documents' cross-entropy."""
         device = self.encoder.device
-        pooled = pooled_vectors(self.encoder, self._tokens, documents, self.position, self.precision)
+        pooled = pooled_batch(self.encoder, self._tokens, documents, self.position, self.precision)
         targets = torch.from_numpy(self._codes[documents]).to(device)
         sums = torch.zeros(len(self.heads), device=device)
         loss = torch.zeros((), device=device)

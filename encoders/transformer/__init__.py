@@ -2,7 +2,7 @@
 
 from encore.encoders.transformer.encoder import Encoder
 from encore.encoders.transformer.onednn import MULTIPLE, has_onednn, use_onednn
-from encore.encoders.transformer.state import ModelState, changes, restored_after, state_of
+from encore.encoders.transformer.state import ModelState, restored_after, state_changes, state_of
 from encore.encoders.transformer.taps import LayerTaps
 
 __all__ = [
@@ -10,9 +10,9 @@ __all__ = [
     "Encoder",
     "LayerTaps",
     "ModelState",
-    "changes",
     "has_onednn",
     "restored_after",
+    "state_changes",
     "state_of",
     "use_onednn",
 ]

@@ -15,7 +15,7 @@ from transformers.activations import GELUActivation
 
 from encore.featurestore.errors import UsageError
 
-ROWS = 2048
+LAYOUT_ROWS = 2048
 """Number of rows for which oneDNN chooses the layout of the weights: that of a batch on a CPU. Any number works."""
 
 MULTIPLE = 64
@@ -37,7 +37,7 @@ class OneDnnLinear(Module):
 
     def __init__(self, linear: Linear, *, gelu: bool = False) -> None:
         super().__init__()
-        packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().contiguous(), ROWS)  # noqa: SLF001 (torch has no other name for it)
+        packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().contiguous(), LAYOUT_ROWS)  # noqa: SLF001 (torch has no other name for it)
         self.weight = Parameter(packed, requires_grad=False)
         self.bias = linear.bias
         self.activation = "gelu" if gelu else "none"

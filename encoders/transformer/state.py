@@ -49,7 +49,7 @@ def state_of(model: Module) -> ModelState:
     return found
 
 
-def changes(before: ModelState, after: ModelState) -> list[str]:
+def state_changes(before: ModelState, after: ModelState) -> list[str]:
     """Names that both states have with different values."""
     return [name for name, value in before.items() if name in after and not _same(value, after[name])]
 

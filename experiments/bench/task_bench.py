@@ -14,7 +14,7 @@ from encore.featurestore.quantizers import Quantizer, calibrate
 from encore.heads import Labels, TrainedHead, TrainSettings, train_head
 from encore.heads.training import Examples
 
-PART_BYTES = 16 << 20
+DERIVE_BYTES = 16 << 20
 """Packed bytes that are derived at a time. Decoded to floats they may be sixteen times as many."""
 
 
@@ -66,7 +66,7 @@ def calibrated(source: Store, derivation: Derivation) -> Quantizer:
 
 
 def derived(block: FeatureBlock, source: FeatureSpec, target: FeatureSpec) -> FeatureBlock:
-    """Derive a block of another spec from a block of one spec, some `PART_BYTES` at a time."""
+    """Derive a block of another spec from a block of one spec, some `DERIVE_BYTES` at a time."""
     if source == target:
         return block
     derivation = Derivation(source, target)
@@ -77,7 +77,7 @@ def _slices(block: FeatureBlock) -> Iterator[FeatureBlock]:
     row_bytes = max(1, block.packed.nbytes // max(1, len(block.packed)))
     start = 0
     while start < len(block):
-        limit = block.offsets[start] + PART_BYTES // row_bytes
+        limit = block.offsets[start] + DERIVE_BYTES // row_bytes
         stop = max(start + 1, int(np.searchsorted(block.offsets, limit, side="right")) - 1)
         yield block.slice(start, stop)
         start = stop

@@ -19,7 +19,7 @@ from encore.featurestore.documents import key_hashes, text_digests
 from encore.heads.labels import Labels, in_order, label_column_of, named, named_classes, read_columns, written_otherwise
 from encore.tablefiles.names import shown_name
 
-COLUMNS = ("doc_id", "text", "text_pair", "label")
+TASK_COLUMNS = ("doc_id", "text", "text_pair", "label")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class TaskPart:
     @property
     def documents(self) -> DocumentBlock:
         """The texts, to be encoded."""
-        ids, texts, pairs = (self.table[name].combine_chunks() for name in COLUMNS[:3])
+        ids, texts, pairs = (self.table[name].combine_chunks() for name in TASK_COLUMNS[:3])
         return DocumentBlock.build(ids, texts, pairs)
 
     @property
@@ -142,7 +142,7 @@ def _read_part(task: Task, part: str, path: str, rows: int | None) -> TaskPart:
     columns["text_pair"] = pc.if_else(pc.equal(pairs, ""), pa.scalar(None, pa.string()), pairs)
     _refuse_unusable(task, path, columns)
     columns["doc_id"] = pc.binary_join_element_wise(pa.scalar(part), columns["doc_id"], ":")
-    whole = pa.table({name: columns[name] for name in COLUMNS})
+    whole = pa.table({name: columns[name] for name in TASK_COLUMNS})
     order = np.argsort(np.array(key_hashes(columns["doc_id"]).to_pylist(), dtype="S16"), kind="stable")
     return TaskPart(whole.take(pa.array(order[:rows])), path)
 

@@ -78,7 +78,7 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusSize:
     """The size of a corpus, and the number of tasks.
 
     Attributes:
@@ -164,7 +164,7 @@ class MoneyComparison:
 def compare_money(
     shape: EncoderShape,
     methods: Methods,
-    corpus: Corpus,
+    corpus: CorpusSize,
     prices: Prices,
     layers: LayerPooling,
     positions: str,

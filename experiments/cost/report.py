@@ -9,7 +9,7 @@ from typing import Any
 from encore.experiments.cost import reference
 from encore.experiments.cost.compute import Methods, classifier_flops
 from encore.experiments.cost.encoder_shapes import EncoderShape, encoder_shape
-from encore.experiments.cost.money import ASSUMED, Corpus, MoneyComparison, Prices, compare_money
+from encore.experiments.cost.money import ASSUMED, CorpusSize, MoneyComparison, Prices, compare_money
 from encore.experiments.cost.storage import StorageRow, as_the_paper_rounds, storage_rows
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
@@ -47,7 +47,7 @@ class CostRequest:
     prices: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        Corpus(1 if self.documents is None else self.documents, self.tokens, self.tasks)
+        CorpusSize(1 if self.documents is None else self.documents, self.tokens, self.tasks)
         check_queries(self.queries)
         if self.documents is None and (self.prices or self.layers or self.positions):
             raise UsageError("prices, layers and positions are for a corpus: say --documents N as well")
@@ -67,7 +67,7 @@ class PricedCorpus:
         comparison: encode once against encode per task.
     """
 
-    corpus: Corpus
+    corpus: CorpusSize
     layers: LayerPooling
     positions: str
     prices: Prices
@@ -156,7 +156,7 @@ def report_cost(request: CostRequest) -> CostReport:
 def _price(request: CostRequest, shape: EncoderShape, methods: Methods) -> PricedCorpus | None:
     if request.documents is None:
         return None
-    corpus, prices = Corpus(request.documents, request.tokens, request.tasks), Prices(**request.prices)
+    corpus, prices = CorpusSize(request.documents, request.tokens, request.tasks), Prices(**request.prices)
     layers = LayerPooling.parse(request.layers) if request.layers else LayerPooling.default(shape.num_layers)
     layers.check(shape.num_layers)
     positions = request.positions or "tokens"

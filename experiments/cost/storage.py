@@ -42,18 +42,18 @@ def storage_rows(shape: EncoderShape, tokens: int) -> tuple[StorageRow, ...]:
 
 def _row(shape: EncoderShape, tokens: int, layers: str, positions: str, layer: str, position: str) -> StorageRow:
     pooling = LayerPooling.parse(layer)
-    count = document_vectors(tokens, pooling, position)
+    count = vectors_per_document(tokens, pooling, position)
     return StorageRow(layers, positions, count, document_bytes(shape, tokens, pooling, position))
 
 
-def document_vectors(tokens: int, layers: LayerPooling, positions: str) -> int:
+def vectors_per_document(tokens: int, layers: LayerPooling, positions: str) -> int:
     """Vectors of a document: stored positions times stacked layers."""
     return (tokens if positions == "tokens" else 1) * (layers.stacked or 1)
 
 
 def document_bytes(shape: EncoderShape, tokens: int, layers: LayerPooling, positions: str) -> dict[str, int]:
     """Kind of quantizer → bytes of a document's features. Index, metadata and lossless codecs are not counted."""
-    vectors = document_vectors(tokens, layers, positions)
+    vectors = vectors_per_document(tokens, layers, positions)
     return {kind: vectors * parse_quantizer(kind).bytes_per_vector(shape.hidden_size) for kind in REGISTRY}
 
 

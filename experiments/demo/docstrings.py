@@ -26,7 +26,7 @@ SHORTEST = 40
 LEFT_OUT = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"})
 """Folders that hold no part of the library itself."""
 
-SCHEMA = pa.schema(
+DOCSTRING_SCHEMA = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
         pa.field("text", pa.string(), nullable=False),
@@ -99,9 +99,9 @@ def build_corpus(root: Path | None = None) -> pa.Table:
             kept.append(docstring)
     if not kept:
         raise DataError(f"{root}: no docstrings found; this Python was installed without its library's sources")
-    columns = [pa.array([getattr(d, name) for d in kept], type=pa.string()) for name in SCHEMA.names]
+    columns = [pa.array([getattr(d, name) for d in kept], type=pa.string()) for name in DOCSTRING_SCHEMA.names]
     facts = {"python": sys.version.split()[0]} | {name: str(count) for name, count in counts.items()}
-    return pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata(facts))
+    return pa.Table.from_arrays(columns, schema=DOCSTRING_SCHEMA.with_metadata(facts))
 
 
 def corpus_counts(corpus: pa.Table) -> dict[str, int]:

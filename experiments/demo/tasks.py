@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from encore.featurestore.documents import key_hashes
 
-PACKAGES = 8
+PACKAGE_CLASSES = 8
 """Number of classes of the task ``package``: the packages with the most docstrings."""
 
 HELD_OUT = 5
@@ -30,7 +30,7 @@ class DemoLabels:
 def demo_tasks(corpus: pa.Table) -> dict[str, tuple[pa.Table, pa.Table]]:
     """Task → (training labels, held-out labels), each with ``doc_id`` and ``label``.
 
-    - ``package``: which of the `PACKAGES` largest packages a text documents; other texts have no label.
+    - ``package``: which of the `PACKAGE_CLASSES` largest packages a text documents; other texts have no label.
     - ``kind``: function, class, method or module.
 
     The hash of its id decides whether a document is held out. So it is on the same side in every task, in every run and
@@ -39,7 +39,7 @@ def demo_tasks(corpus: pa.Table) -> dict[str, tuple[pa.Table, pa.Table]]:
     Args:
         corpus: table of `encore.experiments.demo.docstrings.build_corpus`.
     """
-    packages = corpus.filter(pc.is_in(corpus["package"], _largest(corpus["package"], PACKAGES)))
+    packages = corpus.filter(pc.is_in(corpus["package"], _largest(corpus["package"], PACKAGE_CLASSES)))
     return {"package": _split(packages, "package"), "kind": _split(corpus, "kind")}
 
 

@@ -13,7 +13,15 @@ import pyarrow.parquet as pq
 from encore.experiments.bench import CellStore, FeatureSetting, TaskRegistry, half_width
 from encore.experiments.cost import EncoderShape, encoder_shape, folded_attention_flops, pair_attention_flops
 from encore.experiments.paper.request import Experiment
-from encore.experiments.paper.tables import MISSING, ResultRow, cell_table, group_table, markdown, rows_of, task_table
+from encore.experiments.paper.tables import (
+    MISSING,
+    ResultRow,
+    cell_table,
+    group_table,
+    markdown,
+    result_rows,
+    task_table,
+)
 from encore.featurestore import UsageError
 from encore.featurestore.storage import whole_file
 
@@ -68,7 +76,7 @@ class Outcome:
         finished = [cell for store in cells for cell in store.rows()]
         found = [cell for cell in finished if cell["task"] in registry.names and cell["setting"] in names]
         shape = _shape(experiment)
-        rows = rows_of(found, {setting.name: setting.title for setting in settings}, registry)
+        rows = result_rows(found, {setting.name: setting.title for setting in settings}, registry)
         out = experiment.request.out
         outcome = cls(
             name=name,

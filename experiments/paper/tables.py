@@ -74,7 +74,7 @@ class ResultRow:
         )
 
 
-def rows_of(
+def result_rows(
     cells: Sequence[Mapping[str, Any]], titles: Mapping[str, str], registry: TaskRegistry
 ) -> dict[str, ResultRow]:
     """Setting → its row, for the settings in ``titles`` that have cells, in that order."""

@@ -29,10 +29,10 @@ from encore.experiments.tradeoff.summary import Point, Recommendation, SettingSi
 from encore.featurestore import Store, UsageError
 from encore.heads import TrainSettings
 
-Progress = Callable[[str, int, int], None]
+GridProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is finished and how much there is."""
 
-VERSIONS = ("encore-featurestore", "numpy", "torch")
+PACKAGES = ("encore-featurestore", "numpy", "torch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class TradeoffReport:
     @property
     def versions(self) -> dict[str, str]:
         """Package → version."""
-        return {name: version(name) for name in VERSIONS}
+        return {name: version(name) for name in PACKAGES}
 
     def poolings(self, task: TaskLabels) -> dict[str, str]:
         """Stored positions → pooling of the task's heads. Pairs are pooled text by text where both texts are known."""
@@ -100,7 +100,7 @@ class TradeoffReport:
         return point.size.bytes_per_document * self.documents
 
 
-def run_tradeoff(request: TradeoffRequest, progress: Progress) -> TradeoffReport:
+def run_tradeoff(request: TradeoffRequest, progress: GridProgress) -> TradeoffReport:
     """Measure every cell that is not there yet, and summarise all.
 
     Raises:
@@ -151,7 +151,7 @@ def _trials(request: TradeoffRequest, store: Store) -> Trials:
     return Trials(request.store, store.version, request.out / "cells", settings, request.queries, request.epochs)
 
 
-def _calibrate(trials: Trials, grid: tuple[StorageSetting, ...], workers: int, progress: Progress) -> None:
+def _calibrate(trials: Trials, grid: tuple[StorageSetting, ...], workers: int, progress: GridProgress) -> None:
     wanted = [setting for setting in grid if trials.spec_of(setting) is None]
 
     def watch() -> None:
@@ -164,7 +164,7 @@ def _calibrate(trials: Trials, grid: tuple[StorageSetting, ...], workers: int, p
         )
 
 
-def _measure(trials: Trials, batches: list[TrialBatch], workers: int, progress: Progress) -> int:
+def _measure(trials: Trials, batches: list[TrialBatch], workers: int, progress: GridProgress) -> int:
     """Train the missing heads. Return their number."""
     keys = [
         head_key(batch.task, setting, seed) for batch in batches for setting in batch.settings for seed in batch.seeds

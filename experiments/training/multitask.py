@@ -35,7 +35,7 @@ CHECKPOINT_STEPS = 100
 """Steps between two checkpoints. One takes three times the bytes of the weights, which a disk writes in a second or a
 few."""
 
-PARTS = ("train", "dev")
+TASK_PARTS = ("train", "dev")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def train_multitask(request: MultitaskRequest, display: TrainingDisplay | None =
     if any(task.pair_column is not None for task in request.tasks.tasks):
         BlockTokenizer.build(encoder.tokenizer, text).check_pairs()
     train, dev = (
-        {name: _examples(encoder, found, part, text.max_length) for name, found in data.items()} for part in PARTS
+        {name: _examples(encoder, found, part, text.max_length) for name, found in data.items()} for part in TASK_PARTS
     )
     heads = {name: fresh_head(encoder, found, settings.seed) for name, found in data.items()}
     training = JointTraining(encoder, heads, list(train.values()), settings)

@@ -11,7 +11,7 @@ from encore.featurestore.storage import read_file
 PARTS_OF_SPEECH = ("NOUN", "VERB", "ADJ", "ADV", "ADJ")
 """Names of WordNet's synset types 1 to 5, in the words of the instances; a satellite, type 5, is an adjective."""
 
-LINE = r"^(?P<lemma>[^%\s]+)%(?P<type>[1-5]):\S+ \d{8} (?P<number>\d+) \d+$"
+SENSE_LINE = r"^(?P<lemma>[^%\s]+)%(?P<type>[1-5]):\S+ \d{8} (?P<number>\d+) \d+$"
 """A line of ``index.sense``: sense key, place of the synset, sense number, count of tags."""
 
 
@@ -33,7 +33,7 @@ def read_first_senses(path: str) -> pa.Table:
         lines = pa.array(read_file(path).decode().splitlines(), pa.string())
     except (UsageError, UnicodeDecodeError) as error:
         raise UsageError(f"--first-senses {path}: cannot be read: {error}") from error
-    fields = pc.extract_regex(lines, LINE)
+    fields = pc.extract_regex(lines, SENSE_LINE)
     if fields.null_count or not len(fields):
         row = pc.index(fields.is_null(), True).as_py() if len(fields) else 0
         raise DataError(

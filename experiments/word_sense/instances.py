@@ -16,7 +16,7 @@ from encore.featurestore.documents import offsets_of, text_digests
 from encore.featurestore.format import DamagedParquet, decoded, footer_of, names_in, parse_footer
 from encore.featurestore.storage import read_file
 
-SCHEMA = pa.schema(
+INSTANCE_SCHEMA = pa.schema(
     {
         "instance_id": pa.string(),
         "sentence": pa.list_(pa.string()),
@@ -56,7 +56,7 @@ class WordInstances:
 
     @classmethod
     def read(cls, path: str) -> Self:
-        """The instances of a Parquet file with the columns of `SCHEMA`.
+        """The instances of a Parquet file with the columns of `INSTANCE_SCHEMA`.
 
         Raises:
             UsageError: no such file, a column is missing or of another type, or there are no rows.
@@ -115,16 +115,16 @@ def _read_columns(path: str) -> pa.Table:
     data = read_file(path)
     try:
         held = names_in(parse_footer(footer_of(data)))
-        missing = [name for name in SCHEMA.names if name not in held]
+        missing = [name for name in INSTANCE_SCHEMA.names if name not in held]
         if missing:
             raise UsageError(f"{path}: no column {', '.join(missing)}; columns there: {', '.join(held)}")
-        table = decoded(data, columns=SCHEMA.names)
+        table = decoded(data, columns=INSTANCE_SCHEMA.names)
     except (DamagedParquet, pa.ArrowException) as error:
         raise UsageError(f"{path}: cannot be read as Parquet: {first_line(error)}") from error
     try:
-        table = table.cast(SCHEMA)
+        table = table.cast(INSTANCE_SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        wanted = ", ".join(f"{field.name} {field.type}" for field in SCHEMA)
+        wanted = ", ".join(f"{field.name} {field.type}" for field in INSTANCE_SCHEMA)
         raise UsageError(f"{path}: columns of other types than expected ({wanted}): {without_quotes(error)}") from error
     if not table.num_rows:
         raise UsageError(f"{path}: holds no instances")

@@ -7,20 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from encore.experiments.paper import MISSING, markdown
-from encore.experiments.word_sense.scores import Coverage, Interval, PairedIntervals, SenseScore
+from encore.experiments.word_sense.scores import Coverage, Flags, Interval, PairedIntervals, SenseScore
 from encore.featurestore.storage import whole_file
 
 BASELINE = "most frequent sense"
 WHOLE = "all"
 """Name of the part that is the whole test."""
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from encore.featurestore.format.names import (
     new_run_id,
 )
 from encore.featurestore.format.parquet import (
-    DIGEST_BYTES,
+    DIGEST_ROW_BYTES,
     MAGIC,
     ROWS,
     DamagedParquet,
@@ -31,7 +31,7 @@ from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, ob
 from encore.featurestore.format.version import FORMAT_VERSION, require_version
 
 __all__ = [
-    "DIGEST_BYTES",
+    "DIGEST_ROW_BYTES",
     "EMPTIED",
     "FORMAT_VERSION",
     "LONG",

@@ -32,7 +32,7 @@ GROWTH = 1000
 """A larger file may decode to this many times its size."""
 COLUMN_LIMIT = (1 << 31) - 1
 """Maximum bytes of a column: beyond them pyarrow takes rows out of bounds, since its offsets have 32 bits."""
-DIGEST_BYTES = 16
+DIGEST_ROW_BYTES = 16
 """Minimum bytes of a row with a digest in a file: a digest cannot be compressed."""
 
 # Field numbers of parquet.thrift, of each struct in turn.

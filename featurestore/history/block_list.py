@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from encore.featurestore.documents import id_array
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.format import DIGEST_BYTES, read_parquet
+from encore.featurestore.format import DIGEST_ROW_BYTES, read_parquet
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 SALT_PATH = "blocked/salt"
@@ -145,7 +145,7 @@ def _read_list(objects: Objects, digest: str, salt: bytes) -> pa.Array:
         raise StoreError(f"{name}: missing; {RESTORE}") from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
-    table = read_parquet(data, name, row_bytes=DIGEST_BYTES)
+    table = read_parquet(data, name, row_bytes=DIGEST_ROW_BYTES)
     if table.schema.names != ["hash"] or table["hash"].type != HASH_TYPE or table["hash"].null_count:
         raise StoreError(f"{name}: damaged: holds no hashes; {RESTORE}")
     if (table.schema.metadata or {}).get(SALT_CHECK) != hashlib.sha256(salt).hexdigest().encode():

@@ -17,7 +17,7 @@ from encore.featurestore.common import first_line, lazy
 from encore.featurestore.documents import INDEX_SCHEMA, as_stored, promoted
 from encore.featurestore.errors import RESTORE, StoreError
 from encore.featurestore.format import (
-    DIGEST_BYTES,
+    DIGEST_ROW_BYTES,
     missing_reference,
     parse_json,
     read_parquet,
@@ -56,7 +56,7 @@ class IndexFile:
         """All columns, or some; a corpus column that the index lacks is left out, and others get plain types."""
         # Threads work on many segments, not on the columns of one.
         table = read_parquet(
-            self.data, self.name, columns=columns, rows=self.documents, row_bytes=DIGEST_BYTES, threads=False
+            self.data, self.name, columns=columns, rows=self.documents, row_bytes=DIGEST_ROW_BYTES, threads=False
         )
         for field in INDEX_SCHEMA:
             if columns is None or field.name in columns:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format import DIGEST_BYTES, read_parquet
+from encore.featurestore.format import DIGEST_ROW_BYTES, read_parquet
 from encore.featurestore.history import HASH_TYPE, LIST_PATH, SALT_BYTES, SALT_CHECK, SALT_PATH
 from encore.featurestore.verification.findings import Audit
 
@@ -49,7 +49,7 @@ def _list(audit: Audit, path: str) -> pa.Table | None:
         audit.report(path, "damaged: its bytes are not those that its name says")
         return None
     try:
-        table = read_parquet(data, audit.objects.name(path), row_bytes=DIGEST_BYTES)
+        table = read_parquet(data, audit.objects.name(path), row_bytes=DIGEST_ROW_BYTES)
     except StoreError as error:
         audit.refused(path, error)
         return None

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from encore.featurestore.errors import UsageError
 from encore.heads.labels.table import Labels
-from encore.tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_files
+from encore.tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_table_files
 from encore.tablefiles.tables import read_table
 
 
@@ -50,7 +50,7 @@ def read_columns(name: str, key: str, columns: tuple[str, ...], options: TextOpt
     """
     wanted = Wanted(key, labels=tuple(dict.fromkeys(column for column in columns if column != key)))
     parts: dict[str, list[pa.Array]] = {column: [] for column in columns}
-    files = find_files([name], options)
+    files = find_table_files([name], options)
     if not files:
         raise UsageError(f"{name}: is empty: 0 bytes")
     for file in files:

@@ -8,7 +8,7 @@ from encore.encoders.device import resolve_device
 from encore.featurestore import UsageError
 from encore.heads.scoring import check_dtype
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16}
+SCORING_DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
 def scoring_on(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
@@ -18,7 +18,7 @@ def scoring_on(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
         UsageError: unknown names, no such device here, or a type that the device does not score in.
     """
     place = resolve_device(device)
-    if dtype not in DTYPES:
-        raise UsageError(f"dtype {dtype!r}: expected {' or '.join(DTYPES)}")
-    check_dtype(DTYPES[dtype], place)
-    return place, DTYPES[dtype]
+    if dtype not in SCORING_DTYPES:
+        raise UsageError(f"dtype {dtype!r}: expected {' or '.join(SCORING_DTYPES)}")
+    check_dtype(SCORING_DTYPES[dtype], place)
+    return place, SCORING_DTYPES[dtype]

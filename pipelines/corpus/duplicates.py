@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from encore.tablefiles.contract import Int64s
+
 Keys = npt.NDArray[np.uint64]
-Int64s = npt.NDArray[np.int64]
 
 
 def find_duplicates(keys: Keys) -> tuple[Int64s, Int64s]:

@@ -19,8 +19,7 @@ from encore.pipelines.corpus.duplicates import find_duplicates
 from encore.pipelines.corpus.survey import Survey, survey
 from encore.pipelines.corpus.units import Duplicates, WorkUnit
 from encore.tablefiles import TO_THE_END, TableFile, Unread, format_of
-
-Int64s = npt.NDArray[np.int64]
+from encore.tablefiles.contract import Int64s
 
 T = TypeVar("T")
 
@@ -71,7 +70,7 @@ def plan(
     every run chooses the same row. The later rows are left out, and become dead letters when their unit is read.
 
     Args:
-        files: as `find_files` gives them, sorted by uri.
+        files: as `find_table_files` gives them, sorted by uri.
         columns: names of the columns.
         unit_rows: rows of a unit at most; None chooses a power of two by the size of the corpus and of its features.
         size: size of a document's features; None where the job makes none.

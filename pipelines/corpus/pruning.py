@@ -23,7 +23,7 @@ from encore.pipelines.limits import Limit
 from encore.tablefiles import Listing
 from encore.tablefiles.formats import FORMATS
 
-EXAMPLES = 20
+IDS_SHOWN = 20
 """Number of ids that are shown. The list of the run has all."""
 OBSTACLES_NAMED = 5
 

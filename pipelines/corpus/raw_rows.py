@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.dead_letters import DeadLetter
 from encore.tablefiles import Rows
-
-Int64s = npt.NDArray[np.int64]
+from encore.tablefiles.contract import Int64s
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders.documents import DocumentBlock
 from encore.featurestore.documents import KEY_BYTES, key_hashes
 from encore.pipelines.corpus.columns import CorpusColumns
+from encore.pipelines.corpus.duplicates import Keys
 from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.corpus.raw_rows import RawRows
 from encore.pipelines.corpus.read import read_raw
 from encore.pipelines.corpus.units import WorkUnit, group_by_split
 from encore.pipelines.corpus.validation import validate
-
-Keys = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ import pyarrow as pa
 from encore.featurestore.documents import key_hashes, words
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.tablefiles import TableFile, format_of
-from encore.tablefiles.values import Mask, as_text, is_empty, is_null
-
-Int64s = npt.NDArray[np.int64]
+from encore.tablefiles.contract import Int64s
+from encore.tablefiles.values import Mask, is_empty, is_null, text_values
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _rows_at(points: Int64s, numbers: Int64s | None, count: int) -> Int64s:
 
 
 def _valid(ids: pa.Array) -> Mask:
-    _, invalid = as_text(ids)
+    _, invalid = text_values(ids)
     return ~(is_null(ids) | is_empty(ids) | invalid)
 
 

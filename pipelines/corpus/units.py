@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from encore.tablefiles import Part, TableFile
-
-Rows = npt.NDArray[np.int64]
+from encore.tablefiles.contract import Int64s
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Duplicates:
     files: tuple[str, ...] = ()
 
     @classmethod
-    def build(cls, rows: Rows, first_rows: Rows, first_files: Rows, files: tuple[str, ...]) -> Duplicates:
+    def build(cls, rows: Int64s, first_rows: Int64s, first_files: Int64s, files: tuple[str, ...]) -> Duplicates:
         """Make it from arrays. ``files`` may name more files than are needed."""
         used, codes = np.unique(first_files, return_inverse=True)
         names = tuple(files[code] for code in used.tolist())
@@ -41,7 +39,7 @@ class Duplicates:
         """Number of duplicate rows."""
         return len(self.rows) // 8
 
-    def find(self, rows: Rows) -> Rows:
+    def find(self, rows: Int64s) -> Int64s:
         """(n,) int64: position of each row number among the duplicates, or −1."""
         mine = np.frombuffer(self.rows, np.int64)
         if not len(mine):

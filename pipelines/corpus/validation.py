@@ -14,7 +14,7 @@ from encore.featurestore.documents import text_digests
 from encore.pipelines.corpus.raw_rows import RawRows
 from encore.pipelines.corpus.units import WorkUnit
 from encore.pipelines.dead_letters import DeadLetter
-from encore.tablefiles.values import Mask, as_text, invalid_inside, is_blank, is_empty, is_null
+from encore.tablefiles.values import Mask, invalid_inside, is_blank, is_empty, is_null, text_values
 
 DUPLICATE = "duplicate id"
 
@@ -28,8 +28,8 @@ def validate(raw: RawRows, unit: WorkUnit) -> tuple[DocumentBlock, tuple[DeadLet
     Returns:
         The valid documents in file order, and the dead letters by row.
     """
-    ids, bad_ids = as_text(raw.ids)
-    texts, bad_texts = as_text(raw.texts)
+    ids, bad_ids = text_values(raw.ids)
+    texts, bad_texts = text_values(raw.texts)
     found = unit.duplicates.find(raw.rows)
     tests: list[tuple[str, Mask]] = [
         ("missing id", is_null(raw.ids) | is_empty(raw.ids)),
@@ -42,7 +42,7 @@ def validate(raw: RawRows, unit: WorkUnit) -> tuple[DocumentBlock, tuple[DeadLet
     ]
     pairs = None
     if raw.pairs is not None:
-        pairs, bad_pairs = as_text(raw.pairs)
+        pairs, bad_pairs = text_values(raw.pairs)
         tests += [
             ("pair is invalid UTF-8", bad_pairs),
             ("empty pair", is_empty(raw.pairs)),
@@ -72,7 +72,7 @@ def _kept_texts(raw: RawRows) -> tuple[pa.Table | None, list[tuple[str, Mask]]]:
     kept, tests = raw.kept, []
     for position, field in enumerate(raw.kept.schema):
         if pa.types.is_large_string(field.type):
-            values, invalid = as_text(kept.column(position))
+            values, invalid = text_values(kept.column(position))
             kept = kept.set_column(position, field.name, values.cast(pa.string()))
         elif pa.types.is_nested(field.type):
             invalid = invalid_inside(kept.column(position))

@@ -12,10 +12,9 @@ from encore.featurestore.documents import of_schema
 from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.export.head_columns import HeadColumns
 from encore.pipelines.flow import look_ahead
+from encore.pipelines.flow.segment_blocks import AHEAD_SEGMENTS
 from encore.pipelines.predictions import PredictionFile, Predictions, Sources, compose, source_files
 
-AHEAD_SEGMENTS = 16
-"""The most segments that are read ahead from object storage."""
 AHEAD_VALUES = 1 << 23
 """The most values (numbers and texts) that are read ahead from object storage: some 100 MB."""
 

@@ -19,7 +19,7 @@ from encore.pipelines.export.row_groups import RowGroups
 from encore.pipelines.predictions import PredictionFile, Predictions
 from encore.pipelines.registry import read_copy
 
-ENDING = ".parquet"
+EXPORT_ENDING = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
             written.
         StoreError: something stored is missing or damaged, or the file cannot be written.
     """
-    if not request.out.endswith(ENDING):
-        raise UsageError(f"{request.out}: expected a name that ends in {ENDING}")
+    if not request.out.endswith(EXPORT_ENDING):
+        raise UsageError(f"{request.out}: expected a name that ends in {EXPORT_ENDING}")
     check_file(request.out, "--out")
     predictions = Predictions.open(request.predictions)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from encore.featurestore import Change, commit
 from encore.featurestore.history import blocked, require_records
-from encore.pipelines.corpus import EXAMPLES, Pruning, listing_to_parquet
+from encore.pipelines.corpus import IDS_SHOWN, Pruning, listing_to_parquet
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.flow import UnitOutcome
 from encore.pipelines.ingestion.stages import Snapshot, WriteSegments
@@ -101,7 +101,7 @@ def commit_units(
         if pruning.count:
             listing = pruning.listing(store)
             entries["pruning"]["list"] = run.folder.put_left_corpus(listing_to_parquet(listing))
-            left = listing["doc_id"].slice(0, EXAMPLES).to_pylist()
+            left = listing["doc_id"].slice(0, IDS_SHOWN).to_pylist()
     withheld = pruning is not None and pruning.withheld
     failed = withheld or not (within and complete) or bool(totals.failures)
     return run.report(entries, failed=failed, left_corpus=left)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from encore.heads import Scores
 
 LABEL = pa.dictionary(pa.int32(), pa.string())
-COLUMNS = {"doc_id": pa.string(), "label": LABEL, "score": pa.float32()}
+PREDICTION_COLUMNS = {"doc_id": pa.string(), "label": LABEL, "score": pa.float32()}
 PROBABILITIES = "probabilities"
 
 
@@ -78,7 +78,7 @@ def from_parquet(
 
 
 def _check_columns(table: pa.Table, *, probabilities: bool) -> None:
-    wanted = COLUMNS | ({PROBABILITIES: pa.list_(pa.float32())} if probabilities else {})
+    wanted = PREDICTION_COLUMNS | ({PROBABILITIES: pa.list_(pa.float32())} if probabilities else {})
     if {field.name: field.type for field in table.schema} != wanted or table.column_names != list(wanted):
         raise DamagedFile(f"does not have the columns {', '.join(wanted)} of predictions")
 

@@ -15,7 +15,7 @@ from encore.heads.labels import TrainingIds
 from encore.pipelines.predictions import Predictions, head_name
 from encore.pipelines.registry.head_copies import copy_training_ids
 
-ENDING = ".parquet"
+PREDICT_ENDING = ".parquet"
 """Ending of the files of `predict` that can be read again. In object storage it tells a file from a folder."""
 
 
@@ -57,7 +57,7 @@ def read_predictions(source: str, head: str | None) -> HeadPredictions:
 
 def _read(source: str, head: str | None) -> HeadPredictions:
     path = Address.parse(source).local
-    if source.endswith(ENDING) if path is None else path.is_file():
+    if source.endswith(PREDICT_ENDING) if path is None else path.is_file():
         return _from_file(source, head)
     predictions = Predictions.open(source)
     name, table = predictions.read_one(head)

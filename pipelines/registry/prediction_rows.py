@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from encore.heads import Scores
 from encore.pipelines.predictions import MAP, PROBABILITIES, as_map, head_name, prediction_table
-from encore.pipelines.predictions.contents import COLUMNS
+from encore.pipelines.predictions.contents import PREDICTION_COLUMNS
 
 
 def prediction_rows(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
@@ -26,6 +26,6 @@ def prediction_rows(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: 
 
 def row_schema(*, probabilities: bool) -> pa.Schema:
     """``doc_id``, ``head`` (``task@digest``), ``label``, ``score``; if asked for ``probabilities``, class → float32."""
-    fields = [pa.field(name, kind) for name, kind in COLUMNS.items()]
+    fields = [pa.field(name, kind) for name, kind in PREDICTION_COLUMNS.items()]
     fields.insert(1, pa.field("head", pa.string()))
     return pa.schema([*fields, pa.field(PROBABILITIES, MAP)] if probabilities else fields)

@@ -20,7 +20,7 @@ from encore.pipelines.runs.run_folder import RunFolder
 from encore.pipelines.runs.runner import RunnerChoice, run_to_end
 
 
-class Outcome(Protocol):
+class JobOutcome(Protocol):
     """The part of a unit's outcome that all jobs share."""
 
     @property
@@ -32,7 +32,7 @@ class Outcome(Protocol):
         """Why the unit failed as a whole."""
 
 
-SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
+SomeOutcome = TypeVar("SomeOutcome", bound=JobOutcome)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class JobRun:
         return JobReport(document, tuple(left_corpus))
 
 
-def seconds_by_stage(outcomes: Iterable[Outcome]) -> dict[str, float]:
+def seconds_by_stage(outcomes: Iterable[JobOutcome]) -> dict[str, float]:
     """Stage → seconds, added up over all units and workers."""
     spent: Counter[str] = Counter()
     for outcome in outcomes:
@@ -147,7 +147,7 @@ def seconds_by_stage(outcomes: Iterable[Outcome]) -> dict[str, float]:
     return {stage: round(seconds, 3) for stage, seconds in spent.items()}
 
 
-def sums(outcomes: Iterable[Outcome], *names: str) -> dict[str, int]:
+def sums(outcomes: Iterable[JobOutcome], *names: str) -> dict[str, int]:
     """Name of a counter → its sum over all units."""
     counted: Counter[str] = Counter(dict.fromkeys(names, 0))
     for outcome in outcomes:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
@@ -17,8 +16,7 @@ from encore.tablefiles.csv.dialect import ESCAPED_QUOTE, IN_DOUBT
 from encore.tablefiles.csv.header import Header
 from encore.tablefiles.csv.records import BROKEN, ESCAPED
 from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock
-
-Mask = npt.NDArray[np.bool_]
+from encore.tablefiles.values import Mask
 
 
 @dataclass(frozen=True)

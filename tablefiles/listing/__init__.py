@@ -2,12 +2,12 @@
 
 from encore.tablefiles.listing.listing import Listing, Unread
 from encore.tablefiles.listing.outputs import refuse_outputs_among_inputs
-from encore.tablefiles.listing.sources import find_files, list_files
+from encore.tablefiles.listing.sources import find_table_files, list_files
 
 __all__ = [
     "Listing",
     "Unread",
-    "find_files",
+    "find_table_files",
     "list_files",
     "refuse_outputs_among_inputs",
 ]

@@ -23,7 +23,7 @@ OWN_FOLDERS: dict[frozenset[str], str] = {
 }
 """Names that a folder holds → what it then is: nothing below it is a table of the user's."""
 
-EMPTY = "it is empty: 0 bytes"
+EMPTY_FILE = "it is empty: 0 bytes"
 UNKNOWN_ENDING = "unknown ending"
 
 

@@ -12,7 +12,14 @@ from pathlib import Path
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.formats import format_of_name, require_format
 from encore.tablefiles.listing.globs import PathPart, absolute, hint, matches
-from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, FoundFile, Unread, is_bookkeeping, is_own_folder
+from encore.tablefiles.listing.listing import (
+    EMPTY_FILE,
+    UNKNOWN_ENDING,
+    FoundFile,
+    Unread,
+    is_bookkeeping,
+    is_own_folder,
+)
 from encore.tablefiles.names import list_names
 
 KINDS = (
@@ -72,7 +79,7 @@ def _expand(path: Path, *, strict: bool = True) -> list[FoundFile | Unread]:
     if not path.is_dir():
         return [_named(path)]
     found = sorted(_walk(path, "", set()), key=lambda it: it.uri)
-    if strict and not any(isinstance(it, FoundFile) or it.reason == EMPTY for it in found):
+    if strict and not any(isinstance(it, FoundFile) or it.reason == EMPTY_FILE for it in found):
         raise UsageError(f"{path}: no file to read below this directory; {_contents(path)}")
     return found
 
@@ -126,7 +133,7 @@ def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[Fo
     elif format_of_name(path.name) is None:
         yield Unread(shown, UNKNOWN_ENDING)
     elif not status.st_size:
-        yield Unread(shown, EMPTY)
+        yield Unread(shown, EMPTY_FILE)
     else:
         yield FoundFile(str(path), status.st_size, below)
 

@@ -17,7 +17,14 @@ from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage import Objects
 from encore.tablefiles.formats import format_of_name, require_format
 from encore.tablefiles.listing.globs import PathPart, hint, matches
-from encore.tablefiles.listing.listing import EMPTY, UNKNOWN_ENDING, FoundFile, Unread, is_bookkeeping, is_own_folder
+from encore.tablefiles.listing.listing import (
+    EMPTY_FILE,
+    UNKNOWN_ENDING,
+    FoundFile,
+    Unread,
+    is_bookkeeping,
+    is_own_folder,
+)
 from encore.tablefiles.names import list_names
 
 HADOOP_FOLDER = "_$folder$"
@@ -42,7 +49,7 @@ def list_objects(url: str) -> list[FoundFile | Unread]:
     if glob.has_magic(url) and not below:
         return _matching(url)
     found = [*_in_folder(folder, below), *skipped]
-    if not any(isinstance(it, FoundFile) or it.reason == EMPTY for it in found):
+    if not any(isinstance(it, FoundFile) or it.reason == EMPTY_FILE for it in found):
         names = list_names([path for path, _ in below])
         raise UsageError(f"{url}: no such object, and no file to read below it; objects there: {names}")
     return found
@@ -61,7 +68,7 @@ def _in_folder(folder: str, below: list[Size]) -> Iterator[FoundFile | Unread]:
             yield Unread(uri, UNKNOWN_ENDING)
         elif not size:
             # These include the markers that some tools write for folders, whatever their names end in.
-            yield Unread(uri, EMPTY)
+            yield Unread(uri, EMPTY_FILE)
         else:
             yield FoundFile(uri, size, parent)
 

@@ -11,7 +11,7 @@ from encore.featurestore.errors import UsageError
 from encore.featurestore.storage import Address
 from encore.tablefiles.files import TableFile, is_url
 from encore.tablefiles.formats import require_format
-from encore.tablefiles.listing.listing import EMPTY, FoundFile, Listing, Unread
+from encore.tablefiles.listing.listing import EMPTY_FILE, FoundFile, Listing, Unread
 from encore.tablefiles.listing.local_sources import list_local
 from encore.tablefiles.listing.object_sources import list_objects
 from encore.tablefiles.partitions import partitions_of
@@ -22,7 +22,7 @@ logger = logging.getLogger("encore")
 UNREAD_NAMED = 5
 
 
-def find_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> tuple[TableFile, ...]:
+def find_table_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> tuple[TableFile, ...]:
     """The files of `list_files`; what lies beside them and is not read is named in a warning, a line each."""
     listing = list_files(inputs, options)
     for it in listing.unread[:UNREAD_NAMED]:
@@ -62,13 +62,13 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
         if isinstance(it, Unread):
             unread.setdefault(it.uri, it)
         elif not it.bytes:
-            unread.setdefault(it.uri, Unread(it.uri, EMPTY))
+            unread.setdefault(it.uri, Unread(it.uri, EMPTY_FILE))
         else:
             identity = it.uri if is_url(it.uri) else str(Path(it.uri).resolve())
             file = TableFile(it.uri, require_format(it.uri), it.bytes, partitions_of(it.folder), options)
             files.setdefault(identity, file)
     bad = next(iter(unread.values()), None)
-    if not files and bad is not None and all(it.reason != EMPTY for it in unread.values()):
+    if not files and bad is not None and all(it.reason != EMPTY_FILE for it in unread.values()):
         raise UsageError(f"{bad.uri}: nothing to read: {bad.reason}")
     return Listing(tuple(files.values()), tuple(unread.values()))
 

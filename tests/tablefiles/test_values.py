@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.tablefiles.values import as_bytes, as_text, is_blank, is_empty, is_null
+from encore.tablefiles.values import as_bytes, is_blank, is_empty, is_null, text_values
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def is_utf8(value):
 
 @given(st.lists(st.none() | st.text(max_size=3).map(str.encode) | st.binary(max_size=3), max_size=40))
 def test_invalid_utf8_is_found_row_by_row_and_nothing_else_is_touched(values):
-    texts, invalid = as_text(pa.array(values, pa.large_binary()))
+    texts, invalid = text_values(pa.array(values, pa.large_binary()))
     assert invalid.tolist() == [value is not None and not is_utf8(value) for value in values]
     assert texts.to_pylist() == [None if value is None or not is_utf8(value) else value.decode() for value in values]
     assert is_blank(texts).tolist() == [bool(text) and text.isspace() for text in texts.to_pylist()]

@@ -9,7 +9,7 @@ import typer
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import JsonOption
 
-ASSUMED = "assumed; what it stands for is printed"
+ASSUMED_HELP = "assumed; what it stands for is printed"
 
 
 def cost(
@@ -37,7 +37,7 @@ def cost(
     layers: Annotated[
         str | None,
         typer.Option(
-            metavar="POOLING",
+            metavar="LAYERS",
             help="What is stored: last, mean:m or stack:m; only stack:m costs more.",
             show_default=False,
         ),
@@ -48,14 +48,15 @@ def cost(
     ] = None,
     price_per_gb_month: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Price of 10⁹ bytes for a month.", show_default=f"0.0214, {ASSUMED}"),
+        typer.Option(metavar="X", help="Price of 10⁹ bytes for a month.", show_default=f"0.0214, {ASSUMED_HELP}"),
     ] = None,
     price_per_device_hour: Annotated[
-        float | None, typer.Option(metavar="Y", help="Price of a device for an hour.", show_default=f"2.74, {ASSUMED}")
+        float | None,
+        typer.Option(metavar="Y", help="Price of a device for an hour.", show_default=f"2.74, {ASSUMED_HELP}"),
     ] = None,
     device_flops: Annotated[
         float | None,
-        typer.Option(metavar="F", help="The device's peak in TFLOP/s.", show_default=f"312, {ASSUMED}"),
+        typer.Option(metavar="F", help="The device's peak in TFLOP/s.", show_default=f"312, {ASSUMED_HELP}"),
     ] = None,
     utilization: Annotated[
         float | None, typer.Option(metavar="U", help="Share of the peak that is reached.", show_default="0.3")

@@ -90,7 +90,7 @@ def tradeoff(
     from encore.cli.printing.experiments.tradeoff import print_tradeoff  # noqa: PLC0415
     from encore.cli.printing.progress import trial_progress  # noqa: PLC0415
     from encore.experiments.tradeoff.measurement import LabelFiles  # noqa: PLC0415
-    from encore.experiments.tradeoff.report import check_folder, write_report_files  # noqa: PLC0415
+    from encore.experiments.tradeoff.report import check_report_folder, write_report_files  # noqa: PLC0415
     from encore.experiments.tradeoff.request import TradeoffRequest  # noqa: PLC0415
     from encore.experiments.tradeoff.run import run_tradeoff  # noqa: PLC0415
     from encore.featurestore.storage import local_folder  # noqa: PLC0415
@@ -116,7 +116,7 @@ def tradeoff(
         snapshot=snapshot,
         workers=workers,
     )
-    check_folder(folder)
+    check_report_folder(folder)
     with trial_progress() as progress:
         report = run_tradeoff(request, progress)
     files = write_report_files(report)

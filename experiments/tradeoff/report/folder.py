@@ -16,7 +16,7 @@ PICTURE_FILE = "tradeoff.png"
 PAGE_FILE = "tradeoff.html"
 
 
-def check_folder(folder: Path) -> None:
+def check_report_folder(folder: Path) -> None:
     """See that a report can be written there, before the work.
 
     Raises:

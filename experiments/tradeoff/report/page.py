@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from encore.experiments.tradeoff.measurement import TaskLabels
 from encore.experiments.tradeoff.report.page_panels import legend_of, panels_of
-from encore.experiments.tradeoff.report.page_table import head_of, rows_of
+from encore.experiments.tradeoff.report.page_table import head_of, table_rows
 from encore.experiments.tradeoff.report.parquet_tables import provenance
 from encore.experiments.tradeoff.report.wording import commands, percent, recommendation_text, rising_text
 from encore.experiments.tradeoff.run import TradeoffReport
@@ -51,7 +51,7 @@ def build_page(report: TradeoffReport, panels: Iterable[alt.LayerChart]) -> str:
         panels=panels_of(report),
         over="" if single else f", by the mean of {len(names)} tasks",
         head=head_of(report),
-        rows=rows_of(report),
+        rows=table_rows(report),
         commands=_commands(report),
         facts_list=_provenance(report),
         library=library,

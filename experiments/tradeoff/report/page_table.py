@@ -21,7 +21,7 @@ def head_of(report: TradeoffReport) -> str:
     return "".join([f"<th>{axes}</th>", *(f"<th>{_button(name)}</th>" for name in names)])
 
 
-def rows_of(report: TradeoffReport) -> str:
+def table_rows(report: TradeoffReport) -> str:
     """Every setting, the smallest first."""
     points = overall(report.points)
     numbers = front_numbers(points)

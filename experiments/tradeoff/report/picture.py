@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from encore.experiments.tradeoff.report.chart import WIDTH, colours_of, configured, panel, panel_names
 from encore.experiments.tradeoff.report.marks import Mark, listed, marks_of
-from encore.experiments.tradeoff.report.png import compact
+from encore.experiments.tradeoff.report.png import compress
 from encore.experiments.tradeoff.report.wording import panel_title
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.featurestore import UsageError
@@ -21,10 +21,10 @@ GAP = 66
 """Pixels between two panels, axis and labels included."""
 AXIS_WIDTH = 42
 """Pixels of an axis with its labels."""
-COLUMNS = 2
+PANEL_COLUMNS = 2
 LIST_COLUMNS = 3
 """Of the list below the panel over all tasks; below a task's there is one."""
-LINE = 17
+LINE_HEIGHT = 17
 """Pixels of a line of the list."""
 LEGEND_ROOM = 9
 """Quantizers that a line of the legend has room for, beside the positions."""
@@ -51,10 +51,10 @@ def build_picture(report: TradeoffReport) -> alt.VConcatChart:
     wide, *rest = panel_names(report)
     rows = [_titled(report, wide, WIDTH * 2 + GAP, LIST_COLUMNS)]
     rows += [
-        alt.hconcat(*(_titled(report, name, WIDTH, 1) for name in rest[start : start + COLUMNS])).properties(
+        alt.hconcat(*(_titled(report, name, WIDTH, 1) for name in rest[start : start + PANEL_COLUMNS])).properties(
             spacing=GAP - AXIS_WIDTH
         )
-        for start in range(0, len(rest), COLUMNS)
+        for start in range(0, len(rest), PANEL_COLUMNS)
     ]
     chart: alt.VConcatChart = (
         configured(alt.vconcat(*rows, spacing=30), INK)
@@ -68,7 +68,7 @@ def png_of(chart: alt.VConcatChart) -> bytes:
     """The picture as PNG."""
     import vl_convert  # noqa: PLC0415 (an extra)
 
-    return compact(vl_convert.vegalite_to_png(chart.to_dict(), scale=PNG_SCALE))
+    return compress(vl_convert.vegalite_to_png(chart.to_dict(), scale=PNG_SCALE))
 
 
 def _titled(report: TradeoffReport, name: str, width: int, columns: int) -> Any:
@@ -93,7 +93,7 @@ def _list(marks: Sequence[Mark], width: int, columns: int) -> Any:
     lines = [
         {
             "x": place // height * room,
-            "y": (place % height + 0.5) * LINE,
+            "y": (place % height + 0.5) * LINE_HEIGHT,
             "sign": str(each["number"] or "○"),
             "text": f"{each['setting']}   {each['listed_text']}{'   ← recommended' if each['recommended'] else ''}",
         }
@@ -104,4 +104,6 @@ def _list(marks: Sequence[Mark], width: int, columns: int) -> Any:
     )
     numbers = text.mark_text(align="right", dx=16, fontSize=12, fontWeight="bold").encode(text="sign:N")
     names = text.mark_text(align="left", dx=24, fontSize=12, limit=room - 32).encode(text="text:N")
-    return alt.layer(numbers, names, view=alt.ViewConfig(stroke=None)).properties(width=width, height=height * LINE)
+    return alt.layer(numbers, names, view=alt.ViewConfig(stroke=None)).properties(
+        width=width, height=height * LINE_HEIGHT
+    )

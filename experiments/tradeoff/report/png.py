@@ -9,7 +9,7 @@ from collections.abc import Iterator
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def compact(image: bytes) -> bytes:
+def compress(image: bytes) -> bytes:
     """The picture with its pixel data compressed as well as zlib can: a fifth of the size for a chart."""
     chunks = list(_chunks(image))
     pixels = b"".join(data for kind, data in chunks if kind == b"IDAT")

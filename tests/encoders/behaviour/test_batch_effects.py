@@ -15,7 +15,7 @@ import torch
 
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
 from encore.encoders.batches.budget import EQUAL_LENGTHS
-from encore.encoders.behaviour.batch_effects import SHORT, padding_shows, with_safe_padding
+from encore.encoders.behaviour.batch_effects import SHORT_LENGTHS, padding_shows, with_safe_padding
 from encore.encoders.transformer.encoder import Memo
 from encore.featurestore.errors import UsageError
 from tests.encoders.architectures import named, save
@@ -51,7 +51,7 @@ def beyond(length: int) -> Change:
 
 
 def test_an_encoder_that_masks_padding_is_left_alone(bert: Encoder) -> None:
-    assert not padding_shows(bert, SHORT, layers=True)
+    assert not padding_shows(bert, SHORT_LENGTHS, layers=True)
     assert with_safe_padding(bert, 64) is bert
     same = with_change(bert, lambda states, _: states)
     assert with_safe_padding(same, 64) is same
@@ -59,12 +59,12 @@ def test_an_encoder_that_masks_padding_is_left_alone(bert: Encoder) -> None:
 
 def test_padding_that_shows_asks_for_equal_lengths(bert: Encoder) -> None:
     average = with_change(bert, lambda states, _: states + states.mean(dim=1, keepdim=True))
-    assert padding_shows(average, SHORT)
+    assert padding_shows(average, SHORT_LENGTHS)
 
 
 def test_a_boundary_counts_where_documents_can_cross_it(bert: Encoder) -> None:
     encoder = with_change(bert, beyond(20))
-    assert not padding_shows(encoder, SHORT)
+    assert not padding_shows(encoder, SHORT_LENGTHS)
     assert with_safe_padding(encoder, 19) is encoder
     assert with_safe_padding(encoder, 20) is encoder
     assert with_safe_padding(encoder, 21).padding == EQUAL_LENGTHS
@@ -94,7 +94,7 @@ def test_documents_on_both_sides_of_a_boundary_have_what_they_have_alone(bert: E
 )
 def test_features_that_are_not_the_document_s_own_are_refused(bert: Encoder, change: Change, words: str) -> None:
     with pytest.raises(UsageError, match=f"encoder .*: Changed {words}"):
-        padding_shows(with_change(bert, change), SHORT)
+        padding_shows(with_change(bert, change), SHORT_LENGTHS)
 
 
 def test_features_that_depend_on_what_was_encoded_before_are_refused(bert: Encoder) -> None:
@@ -103,7 +103,7 @@ def test_features_that_depend_on_what_was_encoded_before_are_refused(bert: Encod
         return states * model.longest
 
     with pytest.raises(UsageError, match="gives a text other features after a longer text than before"):
-        padding_shows(with_change(bert, grows), SHORT)
+        padding_shows(with_change(bert, grows), SHORT_LENGTHS)
 
 
 def test_settings_that_long_texts_switch_for_all_threads_are_refused_with_a_length_that_works(bert: Encoder) -> None:
@@ -136,7 +136,7 @@ def test_the_encoder_is_left_as_it_was_found(bert: Encoder) -> None:
     encoder = with_change(bert, switches)
     encoder.model.train()
     try:
-        padding_shows(encoder, SHORT)
+        padding_shows(encoder, SHORT_LENGTHS)
         assert encoder.model.training
         assert encoder.model.scale.item() == 1.0
     finally:
@@ -171,13 +171,13 @@ def test_an_encoder_of_few_positions_is_asked_about_shorter_texts(bert: Encoder)
         lengths.add(states.shape[1])
         return states
 
-    padding_shows(replace(with_change(bert, notes), position_limit=4), SHORT)
+    padding_shows(replace(with_change(bert, notes), position_limit=4), SHORT_LENGTHS)
     assert lengths == {4}
 
 
 def test_an_encoder_without_context_is_refused(bert: Encoder) -> None:
     with pytest.raises(UsageError, match="gives a token the same features in any text: it needs kernels"):
-        padding_shows(with_change(bert, lambda states, _: torch.ones_like(states)), SHORT)
+        padding_shows(with_change(bert, lambda states, _: torch.ones_like(states)), SHORT_LENGTHS)
 
 
 def test_threads_ask_once(bert: Encoder) -> None:

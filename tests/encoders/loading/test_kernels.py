@@ -14,7 +14,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import BertConfig, CLIPConfig, EncoderDecoderConfig, modeling_utils
 
 from encore.encoders import Encoder, load_encoder
-from encore.encoders.loading.kernels import choose_kernels, parts_of, without_hub
+from encore.encoders.loading.kernels import choose_kernels, nested_configs, without_hub
 from tests.encoders.editing import edit_json
 from tests.encoders.refusal import refused
 from tests.models import tiny_bert
@@ -78,7 +78,7 @@ def test_plain_attention_is_taken_where_the_settings_ask_for_it(path: Path, bert
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_parts_with_an_architecture_of_their_own_are_chosen_for_alike(config: Any, name: str | None) -> None:
-    parts = list(parts_of(config))
+    parts = list(nested_configs(config))
     assert len(parts) == 3
     for part in parts:
         part._attn_implementation_internal = name

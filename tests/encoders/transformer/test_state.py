@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import Linear, Module
 
-from encore.encoders.behaviour.shape import run_probe
+from encore.encoders.behaviour.shape import run_sample
 from encore.encoders.files.sources import find_files
 from encore.encoders.loading.components import load_tokenizer, unlimited
-from encore.encoders.transformer.state import changes, restored_after, state_of
+from encore.encoders.transformer.state import restored_after, state_changes, state_of
 from tests.encoders.architectures import build, named, save
 
 
@@ -48,8 +48,8 @@ def test_what_a_run_changes_is_taken_back() -> None:
     layer, before = model.layer, state_of(model)
     with restored_after(model):
         model()
-        assert changes(before, state_of(model)) == [".training", ".mode", ".frequencies", "layer.training"]
-    assert changes(before, state_of(model)) == []
+        assert state_changes(before, state_of(model)) == [".training", ".mode", ".frequencies", "layer.training"]
+    assert state_changes(before, state_of(model)) == []
     assert (model.layer, model.training, model.mode) == (layer, True, "sparse")
     assert (model.config.mode, model.config.nested) == ("sparse", {"length": 4})
     assert not hasattr(model, "cached")
@@ -80,7 +80,7 @@ def test_hooks_that_a_run_adds_stay_with_the_flag_that_says_so() -> None:
 def test_a_short_text_leaves_bigbird_s_sparse_attention(tmp_path: Path) -> None:
     row = named("BigBird with sparse attention")
     model, files = build(row), find_files(str(save(row, tmp_path)))
-    run_probe(model, unlimited(load_tokenizer(files)))
+    run_sample(model, unlimited(load_tokenizer(files)))
     assert model.attention_type == "block_sparse"
     assert {layer.attention.attention_type for layer in model.encoder.layer} == {"block_sparse"}
     assert "Sparse" in type(model.encoder.layer[0].attention.self).__name__

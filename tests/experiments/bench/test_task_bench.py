@@ -61,7 +61,7 @@ def same(one: FeatureBlock, other: FeatureBlock) -> bool:
 def test_what_is_derived_in_memory_is_what_a_derived_store_holds(
     tmp_path: Path, rich: Store, split: Split, setting: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_bench, "PART_BYTES", 2000)
+    monkeypatch.setattr(task_bench, "DERIVE_BYTES", 2000)
     report = derive(DeriveRequest(rich.uri, str(tmp_path / "poor"), *setting), display=Silent())
     assert not report.exit_code
     poor = Store.open(str(tmp_path / "poor"))

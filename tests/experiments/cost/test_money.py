@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from encore.experiments.cost import BUILT_IN, Corpus, EncoderShape, Methods, MoneyComparison, Prices, compare_money
+from encore.experiments.cost import BUILT_IN, CorpusSize, EncoderShape, Methods, MoneyComparison, Prices, compare_money
 from encore.experiments.cost.money import ASSUMED, StoredOnce
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
@@ -22,7 +22,7 @@ def compared(
     queries: int = 1,
 ) -> MoneyComparison:
     methods = Methods.of(LARGE, DISTILLED, 50, queries)
-    corpus = Corpus(documents, 50, tasks)
+    corpus = CorpusSize(documents, 50, tasks)
     return compare_money(LARGE, methods, corpus, prices, LayerPooling.parse(layers), positions, queries)
 
 
@@ -111,7 +111,7 @@ def test_impossible_prices_are_refused(fields: dict[str, float], message: str) -
 @pytest.mark.parametrize("field", ["documents", "tokens", "tasks"])
 def test_a_corpus_of_nothing_is_refused(field: str) -> None:
     with pytest.raises(UsageError, match=f"{field} 0: expected 1 or more"):
-        Corpus(**({"documents": 1, "tokens": 1, "tasks": 1} | {field: 0}))
+        CorpusSize(**({"documents": 1, "tokens": 1, "tasks": 1} | {field: 0}))
 
 
 def test_keeping_is_told_as_a_multiple_of_encoding_and_the_size_of_encoder_that_it_pays_for() -> None:
@@ -124,7 +124,7 @@ def test_an_encoder_of_the_size_that_pays_breaks_even_at_the_tasks_that_were_ask
     def priced(shape: EncoderShape) -> StoredOnce:
         methods = Methods.of(shape, DISTILLED, 50)
         pooling = LayerPooling.parse("last")
-        return compare_money(shape, methods, Corpus(10, 50, 14), Prices(), pooling, "tokens").stored["sign"]
+        return compare_money(shape, methods, CorpusSize(10, 50, 14), Prices(), pooling, "tokens").stored["sign"]
 
     size = priced(BUILT_IN["minilm"]).size_that_pays
     assert size is not None

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from encore.experiments.cost import BUILT_IN, reference, storage_rows
-from encore.experiments.cost.storage import as_the_paper_rounds, document_bytes, document_vectors
+from encore.experiments.cost.storage import as_the_paper_rounds, document_bytes, vectors_per_document
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import REGISTRY, calibrate, parse_quantizer
 
@@ -56,7 +56,7 @@ def test_every_quantizer_has_a_column_that_is_the_size_of_what_it_packs(kind: st
     ],
 )
 def test_vectors_are_positions_times_stacked_layers(layers: str, positions: str, vectors: int) -> None:
-    assert document_vectors(9, LayerPooling.parse(layers), positions) == vectors
+    assert vectors_per_document(9, LayerPooling.parse(layers), positions) == vectors
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ import textwrap
 import pyarrow.parquet as pq
 import pytest
 
-from encore.experiments.demo.docstrings import SCHEMA, build_corpus, corpus_counts, standard_library, write_corpus
+from encore.experiments.demo.docstrings import (
+    DOCSTRING_SCHEMA,
+    build_corpus,
+    corpus_counts,
+    standard_library,
+    write_corpus,
+)
 from encore.featurestore.errors import DataError
 
 
@@ -20,7 +26,7 @@ LONG = "of a length that says something about it"
 
 
 def test_some_thousands_of_distinct_texts_come_from_this_pythons_library(corpus):
-    assert corpus.schema.names == SCHEMA.names
+    assert corpus.schema.names == DOCSTRING_SCHEMA.names
     assert corpus.num_rows > 4000
     assert len(set(corpus["doc_id"].to_pylist())) == corpus.num_rows
     assert len(set(corpus["text"].to_pylist())) == corpus.num_rows

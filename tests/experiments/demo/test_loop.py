@@ -13,13 +13,13 @@ from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import Silent
 from tests.models import tiny_bert
 
-PACKAGES = ("asyncio", "email", "json", "logging")
+PACKAGE_CLASSES = ("asyncio", "email", "json", "logging")
 
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """A few packages of the standard library."""
-    for package in PACKAGES:
+    for package in PACKAGE_CLASSES:
         shutil.copytree(standard_library() / package, tmp_path / "sources" / package)
     return tmp_path / "sources"
 

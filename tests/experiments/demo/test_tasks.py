@@ -3,7 +3,7 @@ from hashlib import blake2b
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.experiments.demo.tasks import PACKAGES, demo_tasks, write_labels
+from encore.experiments.demo.tasks import PACKAGE_CLASSES, demo_tasks, write_labels
 
 
 def labels_of(tables):
@@ -20,8 +20,8 @@ def test_the_package_task_takes_the_largest_packages(corpus):
     labels = labels_of(demo_tasks(corpus)["package"])
     packages = corpus["package"].to_pylist()
     by_size = sorted(set(packages), key=lambda package: (-packages.count(package), package))
-    assert set(labels.values()) == set(by_size[:PACKAGES])
-    assert len(labels) == sum(packages.count(package) for package in by_size[:PACKAGES])
+    assert set(labels.values()) == set(by_size[:PACKAGE_CLASSES])
+    assert len(labels) == sum(packages.count(package) for package in by_size[:PACKAGE_CLASSES])
 
 
 def test_a_fifth_is_held_out_and_on_the_same_side_in_both_tasks(corpus):

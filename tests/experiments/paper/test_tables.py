@@ -8,7 +8,7 @@ import pytest
 from encore.experiments.bench.intervals import half_width
 from encore.experiments.bench.registry import Task, TaskRegistry
 from encore.experiments.paper.outcome import Difference
-from encore.experiments.paper.tables import ResultRow, group_table, rows_of, task_table
+from encore.experiments.paper.tables import ResultRow, group_table, result_rows, task_table
 
 REGISTRY = TaskRegistry(
     tuple(
@@ -64,7 +64,7 @@ def test_a_seed_that_a_task_lacks_is_left_out_of_all() -> None:
 
 def test_settings_without_a_cell_have_no_row_and_rows_keep_the_order_asked_for() -> None:
     found = [*cells(setting="b"), *cells(setting="a")]
-    assert list(rows_of(found, {"a": "A", "b": "B", "c": "C"}, REGISTRY)) == ["a", "b"]
+    assert list(result_rows(found, {"a": "A", "b": "B", "c": "C"}, REGISTRY)) == ["a", "b"]
 
 
 def test_the_tables_read_as_the_papers() -> None:

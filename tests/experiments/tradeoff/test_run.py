@@ -79,7 +79,7 @@ def test_a_folder_of_other_results_is_refused(folder: Path, report: TradeoffRepo
 def test_a_cell_is_what_training_on_the_derived_features_gives(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_bench, "PART_BYTES", 1000)
+    monkeypatch.setattr(task_bench, "DERIVE_BYTES", 1000)
     asked = request(
         folder, tmp_path, ("three",), layers=("mean:2",), positions=("mean",), quantizers=("uint8",), seeds=1
     )

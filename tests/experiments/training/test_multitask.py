@@ -14,7 +14,7 @@ import torch
 import encore.experiments.training.multitask
 from encore.encoders import Encoder, FeatureExtractor, load_encoder
 from encore.encoders.training import JointTraining, StepReport, TrainingSettings
-from encore.encoders.training.forward import pooled_vectors
+from encore.encoders.training.forward import pooled_batch
 from encore.experiments.bench.task_data import read_task
 from encore.experiments.training.display import SilentTraining
 from encore.experiments.training.multitask import MultitaskRequest, train_multitask
@@ -101,7 +101,7 @@ def test_the_saved_encoder_and_heads_answer_as_those_in_memory(
         features = extractor.extract(documents).features
         tokens = extractor._tokenizer.tokenize(documents)
         with torch.inference_mode():
-            pooled = pooled_vectors(trained.encoder, tokens, np.arange(len(documents)), position, "float32")
+            pooled = pooled_batch(trained.encoder, tokens, np.arange(len(documents)), position, "float32")
             expected = trained.heads[task.name].eval()(pooled).softmax(dim=1)
         decoded = head.spec.quantizer.dequantize(torch.from_numpy(features.packed), 32)
         torch.testing.assert_close(decoded, pooled, rtol=2e-3, atol=1e-3)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.experiments.word_sense.instances import SCHEMA
+from encore.experiments.word_sense.instances import INSTANCE_SCHEMA
 
 
 def instance(
@@ -36,7 +36,7 @@ def instance(
 
 def write(path: Path, rows: Sequence[dict[str, Any]]) -> str:
     """Rows as a Parquet file, with ``index`` as the 32-bit integers that real files have; returns its path."""
-    schema = SCHEMA.set(SCHEMA.get_field_index("index"), pa.field("index", pa.int32()))
+    schema = INSTANCE_SCHEMA.set(INSTANCE_SCHEMA.get_field_index("index"), pa.field("index", pa.int32()))
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), path)
     return str(path)
 

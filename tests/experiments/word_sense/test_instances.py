@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.experiments.word_sense.instances import SCHEMA, WordInstances, distinct_sentences
+from encore.experiments.word_sense.instances import INSTANCE_SCHEMA, WordInstances, distinct_sentences
 from encore.featurestore import DataError, UsageError
 from tests.deep_parquet import deep_parquet
 from tests.experiments.word_sense.building import instance, made_up, write
@@ -98,7 +98,7 @@ def test_what_is_no_file_of_instances_is_wrong_usage(tmp_path: Path) -> None:
         WordInstances.read(str(tmp_path / "few.parquet"))
     with pytest.raises(UsageError, match="holds no instances"):
         WordInstances.read(write(tmp_path / "empty.parquet", []))
-    table = pa.Table.from_pylist([instance(0, ["a"], 0, "x")], schema=SCHEMA)
+    table = pa.Table.from_pylist([instance(0, ["a"], 0, "x")], schema=INSTANCE_SCHEMA)
     texts = table.set_column(1, "sentence", pa.array(["one text"]))
     pq.write_table(texts, tmp_path / "texts.parquet")
     with pytest.raises(UsageError, match="columns of other types than expected"):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from encore.pipelines.corpus import CorpusColumns, plan, read_unit
 from encore.pipelines.dead_letters import DeadLetter
-from encore.tablefiles import TableFile, TextOptions, find_files
+from encore.tablefiles import TableFile, TextOptions, find_table_files
 
 DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 """Real corpora, where there are any."""
@@ -32,7 +32,7 @@ def write_lines(path: Path, *lines: bytes | dict[str, Any], end: bytes = b"\n") 
 
 
 def corpus_file(path: Path) -> TableFile:
-    (file,) = find_files([str(path)])
+    (file,) = find_table_files([str(path)])
     return file
 
 
@@ -46,7 +46,9 @@ def read_all(
     columns = columns or CorpusColumns()
     documents: list[dict[str, Any]] = []
     letters: list[DeadLetter] = []
-    for unit in plan(find_files([str(path) for path in paths], options or TextOptions()), columns, unit_rows).units:
+    for unit in plan(
+        find_table_files([str(path) for path in paths], options or TextOptions()), columns, unit_rows
+    ).units:
         block, dead, _ = read_unit(unit, columns)
         documents += block.table.to_pylist()
         letters += dead

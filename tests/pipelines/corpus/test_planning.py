@@ -10,7 +10,7 @@ from encore.featurestore.errors import DataError, UsageError
 from encore.pipelines.corpus import CorpusColumns, plan, read_unit
 from encore.pipelines.corpus.cutting import DocumentSize, choose_unit_rows
 from encore.pipelines.corpus.survey import Survey, survey
-from encore.tablefiles import find_files
+from encore.tablefiles import find_table_files
 from encore.tablefiles.files import TableFile
 from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines, write_parquet
 
@@ -29,7 +29,7 @@ def made_up(count, text_bytes_each=200):
 def test_units_are_cut_by_rows_and_never_span_files(tmp_path):
     write_parquet(tmp_path / "a.parquet", rows(*range(5)))
     write_lines(tmp_path / "b.jsonl", *rows(*range(5, 8)))
-    planned = plan(find_files([str(tmp_path)]), COLUMNS, 2)
+    planned = plan(find_table_files([str(tmp_path)]), COLUMNS, 2)
     a, b = f"{tmp_path}/a.parquet", f"{tmp_path}/b.jsonl"
     described = [(unit.number, unit.file.uri, unit.first_row, unit.rows, unit.documents) for unit in planned.units]
     assert described == [(0, a, 0, 2, 2), (1, a, 2, 2, 2), (2, a, 4, 1, 1), (3, b, 0, 2, 2), (4, b, 2, 1, 1)]
@@ -88,7 +88,7 @@ def test_the_plan_does_not_depend_on_the_order_of_inputs(tmp_path):
     for name in "abc":
         write_lines(tmp_path / f"{name}.jsonl", *rows(1, 2, 3))
     names = [str(tmp_path / f"{name}.jsonl") for name in "abc"]
-    first, second = (plan(find_files(inputs), COLUMNS, 2) for inputs in (names, names[::-1]))
+    first, second = (plan(find_table_files(inputs), COLUMNS, 2) for inputs in (names, names[::-1]))
     assert first.units == second.units
 
 
@@ -97,20 +97,20 @@ def test_every_file_is_looked_at_before_the_ids_of_any_are_read(tmp_path, monkey
     write_lines(tmp_path / "b.jsonl", {"id": 1})
     monkeypatch.setattr("encore.pipelines.corpus.planning.survey", None)
     with pytest.raises(UsageError, match=r"b.jsonl: no column doc_id, text; columns there: id"):
-        plan(find_files([str(tmp_path)]), COLUMNS)
+        plan(find_table_files([str(tmp_path)]), COLUMNS)
 
 
 def test_files_need_not_agree_about_the_type_of_a_kept_column(tmp_path):
     write_parquet(tmp_path / "a.parquet", [{"doc_id": "1", "text": "x", "year": 2020}])
     write_lines(tmp_path / "b.jsonl", {"doc_id": "2", "text": "x", "year": 2020})
     columns = CorpusColumns(keep=("year",))
-    units = plan(find_files([str(tmp_path)]), columns).units
+    units = plan(find_table_files([str(tmp_path)]), columns).units
     assert [read_unit(unit, columns).documents.table["year"].to_pylist() for unit in units] == [[2020], ["2020"]]
 
 
 def test_no_rows_make_no_units(tmp_path):
     write_lines(tmp_path / "a.jsonl", b"")
-    planned = plan(find_files([str(tmp_path)]), COLUMNS)
+    planned = plan(find_table_files([str(tmp_path)]), COLUMNS)
     assert (planned.units, planned.documents, planned.keys.shape) == ((), 0, (0, 2))
 
 

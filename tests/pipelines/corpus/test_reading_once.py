@@ -24,7 +24,7 @@ from encore.pipelines.corpus import (
     sample_units,
     smallest_keys,
 )
-from encore.tablefiles import files, find_files
+from encore.tablefiles import files, find_table_files
 from encore.tablefiles.columnar import arrow_files, batches
 from tests.pipelines.corpus.corpora import corpus_file, write_parquet
 from tests.tablefiles.columnar.arrow_tables import write_arrow
@@ -60,7 +60,7 @@ def total(ranges):
 def test_units_of_a_row_group_on_object_storage_read_it_once(s3_bucket, tmp_path, requests, options):
     path = write_parquet(tmp_path / "a.parquet", rows(2400), **options)
     obstore.put(from_url(s3_bucket), "a.parquet", path.read_bytes())
-    (file,) = find_files([f"{s3_bucket}/a.parquet"])
+    (file,) = find_table_files([f"{s3_bucket}/a.parquet"])
     planned = plan([file], COLUMNS, 100)
     ids, texts = (sum(group["columns"][at]["total_compressed_size"] for group in _described(path)) for at in range(2))
     footer = 64 << 10
@@ -82,7 +82,7 @@ def _described(path):
 def test_a_footer_is_read_once_for_all_units(s3_bucket, tmp_path, requests):
     path = write_parquet(tmp_path / "a.parquet", rows(300), row_group_size=10)
     obstore.put(from_url(s3_bucket), "a.parquet", path.read_bytes())
-    planned = plan(find_files([f"{s3_bucket}/a.parquet"]), COLUMNS, 10)
+    planned = plan(find_table_files([f"{s3_bucket}/a.parquet"]), COLUMNS, 10)
     requests.clear()
     for group in group_by_split(planned.units):
         list(read_units(group, COLUMNS))
@@ -94,7 +94,7 @@ def test_a_compressed_file_in_object_storage_is_read_in_large_pieces(s3_bucket, 
     packed = gzip.compress("".join(json.dumps(row) + "\n" for row in rows(2400)).encode())
     assert len(packed) > 6 << 16
     obstore.put(from_url(s3_bucket), "a.jsonl.gz", packed)
-    planned = plan(find_files([f"{s3_bucket}/a.jsonl.gz"]), COLUMNS, 100)
+    planned = plan(find_table_files([f"{s3_bucket}/a.jsonl.gz"]), COLUMNS, 100)
     requests.clear()
     (group,) = group_by_split(planned.units)
     assert sum(len(read.documents) for read in read_units(group, COLUMNS)) == 2400

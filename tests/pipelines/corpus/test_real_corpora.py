@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.pipelines.corpus import CorpusColumns, plan, read_sample, sample_units, smallest_keys
-from encore.tablefiles import find_files
+from encore.tablefiles import find_table_files
 from tests.pipelines.corpus.corpora import DATA, corpus_file, read_all
 
 pytestmark = pytest.mark.skipif(not (DATA / "corpus").is_dir(), reason="needs the real corpora: set ENCORE_DATA")
@@ -58,7 +58,7 @@ def test_the_task_files_of_pairs_and_single_texts_are_read_without_dead_letters(
 
 
 def test_all_task_files_at_once_make_one_corpus():
-    planned = plan(find_files([f"{DATA}/tasks/*/dev.parquet"]), CorpusColumns())
+    planned = plan(find_table_files([f"{DATA}/tasks/*/dev.parquet"]), CorpusColumns())
     rows = sum(pq.read_metadata(path).num_rows for path in DATA.glob("tasks/*/dev.parquet"))
     assert planned.documents == sum(unit.rows for unit in planned.units) == rows
     assert planned.duplicates == 0

@@ -10,7 +10,7 @@ from encore.featurestore.documents.ids import key_hashes
 from encore.featurestore.documents.keys import words
 from encore.pipelines.corpus import CorpusColumns, order_by_key, plan
 from encore.pipelines.corpus.sample import read_sample, read_sample_units, sample_units, smallest_keys
-from encore.tablefiles import find_files
+from encore.tablefiles import find_table_files
 from tests.pipelines.corpus.corpora import write_lines, write_parquet
 
 COLUMNS = CorpusColumns()
@@ -23,7 +23,7 @@ def corpus(tmp_path):
     write_parquet(tmp_path / "a.parquet", [*ROWS[:90], {"doc_id": None, "text": "no id"}])
     write_lines(tmp_path / "b.jsonl", *ROWS[50:150], b"{", b"")
     (tmp_path / "c.csv").write_text("doc_id,text\n" + "".join("{doc_id},{text}\n".format(**row) for row in ROWS[150:]))
-    return find_files([str(tmp_path)])
+    return find_table_files([str(tmp_path)])
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 17, 199, 200, 1000])
@@ -52,7 +52,7 @@ def test_only_units_that_hold_a_sampled_document_are_read(corpus):
 
 def test_a_sampled_document_with_invalid_text_is_left_out(tmp_path):
     write_lines(tmp_path / "a.jsonl", *({**row, "text": ""} if row == BY_KEY[1] else row for row in ROWS))
-    planned = plan(find_files([str(tmp_path)]), COLUMNS)
+    planned = plan(find_table_files([str(tmp_path)]), COLUMNS)
     block = read_sample(sample_units(planned, smallest_keys(planned, 3)), COLUMNS)
     assert block.table["doc_id"].to_pylist() == [BY_KEY[0]["doc_id"], BY_KEY[2]["doc_id"]]
 

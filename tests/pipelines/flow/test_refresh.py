@@ -22,7 +22,7 @@ from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.encoding import handler
 from encore.pipelines.ingestion import job
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.removal.forgetting import forget
+from encore.pipelines.removal.forget import forget
 from encore.pipelines.runs.report import JobReport
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 from tests.raw_bytes import all_files, traces

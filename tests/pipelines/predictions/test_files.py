@@ -15,7 +15,7 @@ from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage import Objects
 from encore.pipelines.predictions import PredictionFile, Predictions, new_path
 from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem
-from encore.pipelines.removal.forgetting import forget
+from encore.pipelines.removal.forget import forget
 from tests.pipelines.predictions.building import Folder
 
 HEAD, SEGMENT, VECTOR, WORD = "topic@0123456789ab", "a" * 32, "b" * 32, "0" * 16

@@ -10,7 +10,7 @@ from obstore.store import from_url
 
 from encore.featurestore.errors import DataError, UsageError
 from encore.pipelines.corpus import CorpusColumns, plan, read_unit
-from encore.tablefiles import find_files, list_files
+from encore.tablefiles import find_table_files, list_files
 from encore.tablefiles.files import open_input
 from tests.pipelines.corpus.corpora import read_all, write_lines, write_parquet
 from tests.tablefiles.listing.globbed import GLOBBED, GLOBS
@@ -42,37 +42,37 @@ def names_of(files, bucket):
 
 def test_an_object_a_prefix_and_a_glob_are_found(s3_bucket):
     put_names(s3_bucket, "in/a.csv", "in/sub/b.jsonl", "in/readme.md", "in/_SUCCESS", "in/_tmp/c.csv", "other/d.csv")
-    assert names_of(find_files([f"{s3_bucket}/in/a.csv"]), s3_bucket) == ["in/a.csv"]
-    assert names_of(find_files([f"{s3_bucket}/in"]), s3_bucket) == ["in/a.csv", "in/sub/b.jsonl"]
-    assert names_of(find_files([f"{s3_bucket}/in/", f"{s3_bucket}/in/a.csv"]), s3_bucket) == [
+    assert names_of(find_table_files([f"{s3_bucket}/in/a.csv"]), s3_bucket) == ["in/a.csv"]
+    assert names_of(find_table_files([f"{s3_bucket}/in"]), s3_bucket) == ["in/a.csv", "in/sub/b.jsonl"]
+    assert names_of(find_table_files([f"{s3_bucket}/in/", f"{s3_bucket}/in/a.csv"]), s3_bucket) == [
         "in/a.csv",
         "in/sub/b.jsonl",
     ]
-    assert names_of(find_files([s3_bucket]), s3_bucket) == ["in/a.csv", "in/sub/b.jsonl", "other/d.csv"]
-    assert names_of(find_files([f"{s3_bucket}/*/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
-    assert names_of(find_files([f"{s3_bucket}/**/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
-    assert names_of(find_files([f"{s3_bucket}/in/**/b.*"]), s3_bucket) == ["in/sub/b.jsonl"]
-    assert names_of(find_files([f"{s3_bucket}/o*/**"]), s3_bucket) == ["other/d.csv"]
-    assert find_files([f"{s3_bucket}/in/a.csv"])[0].bytes == len("in/a.csv")
+    assert names_of(find_table_files([s3_bucket]), s3_bucket) == ["in/a.csv", "in/sub/b.jsonl", "other/d.csv"]
+    assert names_of(find_table_files([f"{s3_bucket}/*/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
+    assert names_of(find_table_files([f"{s3_bucket}/**/*.csv"]), s3_bucket) == ["in/a.csv", "other/d.csv"]
+    assert names_of(find_table_files([f"{s3_bucket}/in/**/b.*"]), s3_bucket) == ["in/sub/b.jsonl"]
+    assert names_of(find_table_files([f"{s3_bucket}/o*/**"]), s3_bucket) == ["other/d.csv"]
+    assert find_table_files([f"{s3_bucket}/in/a.csv"])[0].bytes == len("in/a.csv")
 
 
 def test_what_is_not_there_is_an_error_that_lists_what_is(s3_bucket):
     put_names(s3_bucket, "in/a.csv", "in/notes.txt", "bare/notes.txt")
     with pytest.raises(UsageError, match=r"no object matches; .*/in holds: a.csv, notes.txt"):
-        find_files([f"{s3_bucket}/in/*.parquet"])
+        find_table_files([f"{s3_bucket}/in/*.parquet"])
     with pytest.raises(
         UsageError, match=r"bare: no such object, and no file to read below it; objects there: notes.txt"
     ):
-        find_files([f"{s3_bucket}/bare"])
+        find_table_files([f"{s3_bucket}/bare"])
     with pytest.raises(UsageError, match=r"nowhere: no such object, .* objects there: none"):
-        find_files([f"{s3_bucket}/nowhere"])
+        find_table_files([f"{s3_bucket}/nowhere"])
     with pytest.raises(UsageError, match=r"in/notes.txt: unknown ending"):
-        find_files([f"{s3_bucket}/in/notes.txt"])
+        find_table_files([f"{s3_bucket}/in/notes.txt"])
 
 
 def test_an_unknown_kind_of_storage_is_an_error():
     with pytest.raises(UsageError, match="gopher"):
-        find_files(["gopher://host/a.csv"])
+        find_table_files(["gopher://host/a.csv"])
 
 
 def test_a_corpus_reads_alike_from_object_storage_and_from_disk(s3_bucket, tmp_path):
@@ -84,7 +84,7 @@ def test_a_corpus_reads_alike_from_object_storage_and_from_disk(s3_bucket, tmp_p
         name = f"in #1 %41/{path.name}"
         put(s3_bucket, **{name: path.read_bytes()})
         columns = CorpusColumns()
-        units = plan(find_files([f"{s3_bucket}/{name}"]), columns, 64).units
+        units = plan(find_table_files([f"{s3_bucket}/{name}"]), columns, 64).units
         remote = [row for unit in units for row in read_unit(unit, columns).documents.table.to_pylist()]
         assert len(units) == 5
         assert remote == read_all(path, unit_rows=64)[0]
@@ -93,7 +93,7 @@ def test_a_corpus_reads_alike_from_object_storage_and_from_disk(s3_bucket, tmp_p
 
 def test_an_object_that_changed_since_it_was_listed_is_an_error(s3_bucket):
     put_names(s3_bucket, "a.csv")
-    (file,) = find_files([s3_bucket])
+    (file,) = find_table_files([s3_bucket])
     put(s3_bucket, **{"a.csv": b"other"[:3]})
     with pytest.raises(DataError, match="had 5 bytes when it was listed and has 3 now"):
         open_input(file)
@@ -141,9 +141,9 @@ def test_empty_objects_that_stand_for_folders_are_neither_read_nor_named(s3_buck
 
 def test_a_key_whose_name_looks_like_a_glob_is_itself(s3_bucket):
     put_names(s3_bucket, "data[1].csv", "data1.csv", "odd[x]/a.csv")
-    assert names_of(find_files([f"{s3_bucket}/data[1].csv"]), s3_bucket) == ["data[1].csv"]
-    assert names_of(find_files([f"{s3_bucket}/data[12].csv"]), s3_bucket) == ["data1.csv"]
-    assert names_of(find_files([f"{s3_bucket}/odd[x]"]), s3_bucket) == ["odd[x]/a.csv"]
+    assert names_of(find_table_files([f"{s3_bucket}/data[1].csv"]), s3_bucket) == ["data[1].csv"]
+    assert names_of(find_table_files([f"{s3_bucket}/data[12].csv"]), s3_bucket) == ["data1.csv"]
+    assert names_of(find_table_files([f"{s3_bucket}/odd[x]"]), s3_bucket) == ["odd[x]/a.csv"]
 
 
 def test_what_encore_wrote_itself_below_a_prefix_is_no_input(s3_bucket):
@@ -162,7 +162,7 @@ def test_a_glob_passes_over_what_a_prefix_passes_over_unless_it_names_that(s3_bu
             assert listed(f"{s3_bucket}/{pattern}", s3_bucket) == (names, {}), pattern
             continue
         with pytest.raises(UsageError, match="no object matches"):
-            find_files([f"{s3_bucket}/{pattern}"])
+            find_table_files([f"{s3_bucket}/{pattern}"])
 
 
 def test_a_glob_that_matches_prefixes_stands_for_the_objects_below_them(s3_bucket):
@@ -176,9 +176,9 @@ def test_a_glob_that_matches_prefixes_stands_for_the_objects_below_them(s3_bucke
 
 def test_columns_in_the_names_of_prefixes_are_found(s3_bucket):
     put_names(s3_bucket, "in/section=sport/day=1/a.csv", "in/b.csv")
-    whole = {file.uri.rpartition("/")[2]: file.partitions for file in find_files([f"{s3_bucket}/in"])}
+    whole = {file.uri.rpartition("/")[2]: file.partitions for file in find_table_files([f"{s3_bucket}/in"])}
     assert whole == {"a.csv": (("section", "sport"), ("day", "1")), "b.csv": ()}
-    (one,) = find_files([f"{s3_bucket}/in/section=sport/day=1/a.csv"])
+    (one,) = find_table_files([f"{s3_bucket}/in/section=sport/day=1/a.csv"])
     assert one.partitions == (("section", "sport"), ("day", "1"))
 
 
@@ -186,6 +186,6 @@ def test_a_file_under_two_names_of_its_storage_counts_once_and_keys_stay_as_they
     put_names(s3_bucket, "in%20#?/a.csv", "in #?/b.csv")
     alias = s3_bucket.replace("s3://", "s3a://")
     inputs = [f"{alias}/in%20#?/a.csv", f"{s3_bucket}/in%20#?/a.csv", f"{alias}/in%20#"]
-    assert names_of(find_files(inputs[:2]), s3_bucket) == ["in%20#?/a.csv"]
+    assert names_of(find_table_files(inputs[:2]), s3_bucket) == ["in%20#?/a.csv"]
     with pytest.raises(UsageError, match="no such object"):
-        find_files(inputs[2:])
+        find_table_files(inputs[2:])

@@ -14,10 +14,10 @@ import pytest
 from encore.cli.main import run
 from encore.cli.printing.experiments.tradeoff import print_tradeoff
 from encore.experiments.tradeoff.report import picture
-from encore.experiments.tradeoff.report.folder import check_folder, write_report_files
+from encore.experiments.tradeoff.report.folder import check_report_folder, write_report_files
 from encore.experiments.tradeoff.report.page import build_page
 from encore.experiments.tradeoff.report.parquet_tables import CELL_SCHEMA, SETTING_SCHEMA
-from encore.experiments.tradeoff.report.png import compact
+from encore.experiments.tradeoff.report.png import compress
 from encore.experiments.tradeoff.report.wording import commands, recommendation_text
 from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
 from encore.featurestore import UsageError
@@ -109,7 +109,7 @@ def test_a_compact_picture_has_the_same_pixels(files: dict[str, Path]) -> None:
         return zlib.decompress(data[start + 4 : start + 4 + length])
 
     data = files["tradeoff.png"].read_bytes()
-    assert pixels(compact(data)) == pixels(data)
+    assert pixels(compress(data)) == pixels(data)
     end = data.index(b"IEND")
     assert data[end - 4 :] == b"\0\0\0\0IEND\xaeB`\x82"
 
@@ -171,7 +171,7 @@ def test_a_missing_extra_is_named_before_any_work(
 ) -> None:
     monkeypatch.setattr(picture, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"encore-featurestore\[report\]"):
-        check_folder(tmp_path / "out")
+        check_report_folder(tmp_path / "out")
     assert run(words_of(folder, tmp_path / "out", "two")) == 2
     assert "altair and vl_convert not installed" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ import pytest
 from encore.experiments.tradeoff.report.chart import COLOURS, page_panel, panel_names
 from encore.experiments.tradeoff.report.page import subtitle
 from encore.experiments.tradeoff.report.page_panels import legend_of, panels_of
-from encore.experiments.tradeoff.report.page_table import head_of, rows_of
+from encore.experiments.tradeoff.report.page_table import head_of, table_rows
 from encore.experiments.tradeoff.run import TradeoffReport
 
 PAGE = files("encore.experiments.tradeoff.report").joinpath("page.html").read_text(encoding="utf-8")
@@ -123,7 +123,7 @@ def test_every_panel_has_a_list_of_its_front(report: TradeoffReport) -> None:
 
 def test_the_table_has_a_name_to_sort_by_for_every_figure(report: TradeoffReport) -> None:
     names = head_of(report).count("<button")
-    assert {row.count("<data") for row in rows_of(report).splitlines()} == {names}
+    assert {row.count("<data") for row in table_rows(report).splitlines()} == {names}
 
 
 @pytest.mark.parametrize(("seeds", "words"), [(1, "1 classifier for each"), (2, "2 classifiers for each")])

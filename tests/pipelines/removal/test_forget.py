@@ -22,7 +22,7 @@ from encore.featurestore.verification.store import verify
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.flow import segment_blocks
 from encore.pipelines.predictions import Predictions
-from encore.pipelines.removal.forgetting import Forgetting, forget
+from encore.pipelines.removal.forget import Forgetting, forget
 from encore.pipelines.runs.report import JobReport
 from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pyarrow as pa
 
-from encore.api.report import Report
-from encore.api.tables import ArrowTable, Table, column_of, labels_of
+from encore.api.arguments.tables import ArrowTable, Table, column_of, labels_of
+from encore.api.results.report import Report
 from encore.featurestore.common import several
+from encore.featurestore.errors import UsageError
 from encore.featurestore.history import add_tag, remove_tag, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.spec import FeatureSpec
@@ -37,8 +39,8 @@ class Store:
 
     A snapshot never changes. So all reads of a handle are consistent, whatever other jobs do meanwhile.
 
-    `delete`, `compact` and a job that writes to the handle move it to the newest snapshot. Changes by others, such as
-    a nightly run, appear after `refresh`. A handle opened at a number or tag always stays at that snapshot.
+    `delete`, `compact`, `vacuum` and a job that writes to the handle move it to the newest snapshot. Changes by others,
+    such as a nightly run, appear after `refresh`. A handle opened at a number or tag always stays at that snapshot.
     """
 
     def __init__(self, catalogue: Catalogue, *, fixed: bool = False) -> None:
@@ -211,7 +213,7 @@ class Store:
     def delete(self, ids: DocIds, *, block: bool = False, strict: bool = False) -> Report:
         """Delete documents from the newest snapshot.
 
-        Older snapshots still hold them, and their bytes stay. ``encore vacuum --forget`` removes every byte of them.
+        Older snapshots still hold them, and their bytes stay. `vacuum` with ``forget`` removes every byte of them.
 
         Args:
             ids: ids of the documents. An id that comes twice counts once.
@@ -249,6 +251,54 @@ class Store:
         done = compact(self.catalogue, target_bytes=target_bytes, dry_run=dry_run)
         self.refresh()
         return Report("compact", {"store": self.uri, "dry_run": dry_run, **done.to_dict()})
+
+    def vacuum(
+        self,
+        *,
+        keep_snapshots: int = 1,
+        keep_days: float = 0,
+        older_than: float = 168,
+        forget: bool = False,
+        predictions: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
+        dry_run: bool = False,
+    ) -> Report:
+        """Remove old snapshots and every object that no snapshot needs any more. Tagged snapshots stay.
+
+        Args:
+            keep_snapshots: number of the newest snapshots that stay.
+            keep_days: snapshots also stay that were the newest within so many days.
+            older_than: hours. Nothing younger is removed. It must be longer than the longest job runs.
+            forget: leave no byte of a document, or of an old text of one, that the newest snapshot does not hold.
+            predictions: folders of predictions for the store, which are vacuumed too.
+            dry_run: change nothing, and report what would be removed.
+
+        Returns:
+            A report with ``kept_snapshots`` and ``removed``. With ``forget``, ``complete`` says whether all is
+            forgotten. If not, ``held_by_tags`` and ``at_work`` say why.
+
+        Raises:
+            UsageError: a folder holds another store's predictions, or ``forget`` is to keep older snapshots.
+            CommitConflict: other writers were first too many times in a row.
+        """
+        from encore.featurestore.removal.vacuum import vacuum  # noqa: PLC0415 (reading takes none of it)
+        from encore.pipelines.predictions import Predictions  # noqa: PLC0415 (reading takes none of it)
+        from encore.pipelines.removal import forget as forget_deleted  # noqa: PLC0415
+        from encore.pipelines.removal import vacuum_folder  # noqa: PLC0415
+
+        if forget and (keep_snapshots != 1 or keep_days):
+            raise UsageError("vacuum: forget keeps no older snapshots; tag the ones to keep, and leave keep_… out")
+        limit, objects = timedelta(hours=older_than), self.catalogue.objects
+        folders = [Predictions.open(uri) for uri in several(predictions, "predictions")]
+        if forget:
+            found = forget_deleted(Catalogue.open(self.uri), folders, age_limit=limit, dry_run=dry_run).to_dict()
+        else:
+            for folder in folders:
+                folder.require_store(self.catalogue)
+            done = vacuum(objects, keep_snapshots=keep_snapshots, keep_days=keep_days, age_limit=limit, dry_run=dry_run)
+            swept = [vacuum_folder(folder, age_limit=limit, dry_run=dry_run).to_dict() for folder in folders]
+            found = {**done.to_dict(), "predictions": swept}
+        self.refresh()
+        return Report("vacuum", {"store": self.uri, "dry_run": dry_run, **found})
 
     def verify(self, *, snapshot: int | str | None = None, deep: bool = False) -> Report:
         """Check that all objects of the store exist, are as they were written, and are consistent.

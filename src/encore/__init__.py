@@ -8,17 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from encore.api.backfill import backfill
-    from encore.api.derive import derive
-    from encore.api.encode import encode
-    from encore.api.evaluate import evaluate
-    from encore.api.export import export
-    from encore.api.heads import load_head
-    from encore.api.predict import Predicted, predict
-    from encore.api.predictions import Predictions, open_predictions
-    from encore.api.report import Report
+    from encore.api.jobs.backfill import backfill
+    from encore.api.jobs.derive import derive
+    from encore.api.jobs.encode import encode
+    from encore.api.results.evaluate import evaluate
+    from encore.api.jobs.export import export
+    from encore.api.arguments.heads import load_head
+    from encore.api.jobs.predict import Predicted, predict
+    from encore.api.results.predictions import Predictions, open_predictions
+    from encore.api.results.report import Report
     from encore.api.store import Store, open_store
-    from encore.api.train import train
+    from encore.api.jobs.train import train
     from encore.featurestore.errors import (
         CommitConflict,
         DataError,
@@ -67,23 +67,23 @@ _MODULES = {
     "Evaluation": "encore.heads.metrics",
     "Head": "encore.heads.artefact",
     "JobError": "encore.featurestore.errors",
-    "Predicted": "encore.api.predict",
-    "Predictions": "encore.api.predictions",
-    "Report": "encore.api.report",
+    "Predicted": "encore.api.jobs.predict",
+    "Predictions": "encore.api.results.predictions",
+    "Report": "encore.api.results.report",
     "SpecMismatch": "encore.featurestore.errors",
     "Store": "encore.api.store",
     "StoreError": "encore.featurestore.errors",
     "UsageError": "encore.featurestore.errors",
-    "backfill": "encore.api.backfill",
-    "derive": "encore.api.derive",
-    "encode": "encore.api.encode",
-    "evaluate": "encore.api.evaluate",
-    "export": "encore.api.export",
-    "load_head": "encore.api.heads",
-    "open_predictions": "encore.api.predictions",
+    "backfill": "encore.api.jobs.backfill",
+    "derive": "encore.api.jobs.derive",
+    "encode": "encore.api.jobs.encode",
+    "evaluate": "encore.api.results.evaluate",
+    "export": "encore.api.jobs.export",
+    "load_head": "encore.api.arguments.heads",
+    "open_predictions": "encore.api.results.predictions",
     "open_store": "encore.api.store",
-    "predict": "encore.api.predict",
-    "train": "encore.api.train",
+    "predict": "encore.api.jobs.predict",
+    "train": "encore.api.jobs.train",
 }
 
 

@@ -85,6 +85,7 @@ PAIRS = [
     Pair(encore.Store.tag, "tag", left_out=frozenset({"store"})),
     Pair(encore.Store.delete, "delete", left_out=frozenset({"store", *IDS_FILE}), optional=frozenset({"ids"})),
     Pair(encore.Store.compact, "compact", left_out=frozenset({"store"})),
+    Pair(encore.Store.vacuum, "vacuum", left_out=frozenset({"store"})),
     Pair(encore.Store.verify, "verify", left_out=frozenset({"store", "predictions"})),
 ]
 EACH = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.command)

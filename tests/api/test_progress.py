@@ -10,8 +10,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from encore.api.arguments.progress import display_of
 from encore.api.loading import load
-from encore.api.progress import display_of
 from encore.pipelines.progress import Silent
 from encore.pipelines.progress.displays import LogLines, TerminalBar
 from encore.pipelines.progress.notebook_bar import NotebookBar
@@ -39,7 +39,7 @@ def test_a_notebook_has_a_bar_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_terminal_has_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("encore.api.progress.is_terminal", lambda console: True)
+    monkeypatch.setattr("encore.api.arguments.progress.is_terminal", lambda console: True)
     for shell in (None, SimpleNamespace()):
         ipython(monkeypatch, shell)
         assert isinstance(display_of(None), TerminalBar)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from encore.api.report import Report, job_report
+from encore.api.results.report import Report, job_report
 from encore.featurestore import JobError
 
 DOCUMENT = {

@@ -25,6 +25,21 @@ def test_what_is_done_through_a_handle_moves_it(store: encore.Store) -> None:
     assert (store.snapshot, len(store)) == (4, 41)
 
 
+def test_a_vacuum_removes_old_snapshots_and_forgets(store: encore.Store, labels: pa.Table, tmp_path: Path) -> None:
+    head = encore.train(store, labels, task="topic", epochs=1)
+    folder = encore.backfill(store, heads=head, out=tmp_path / "predictions").uri
+    store.delete("d1")
+    assert store.vacuum(older_than=0, dry_run=True)["removed"]["manifests"]["objects"] == 1
+    assert store.snapshots().num_rows == 2
+    done = store.vacuum(older_than=0, predictions=folder)
+    assert (done["kept_snapshots"], len(done["predictions"])) == ([2], 1)
+    with pytest.raises(encore.UsageError, match="forget keeps no older snapshots"):
+        store.vacuum(forget=True, keep_days=1)
+    done = store.vacuum(older_than=0, forget=True, predictions=[folder])
+    assert (done["complete"], done["rewritten"]["deleted_rows"], len(store)) == (True, 1, 39)
+    assert store.snapshot == done["snapshot"]
+
+
 def test_what_others_do_is_shown_after_a_refresh(store: encore.Store, tmp_path: Path) -> None:
     run_encode(store.uri, write_corpus(tmp_path / "more.parquet", texts(5, start=40)))
     assert (store.snapshot, len(store)) == (1, 40)

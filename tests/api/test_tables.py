@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import encore
-from encore.api.limits import limit_text
-from encore.api.tables import arrow_table, corpus_files
+from encore.api.arguments.limits import limit_text
+from encore.api.arguments.tables import arrow_table, corpus_files
 from encore.tablefiles import Wanted
 from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
 
-from encore.api.predictions import Predictions
-from encore.api.progress import display_of
-from encore.api.report import Report
+from encore.api.arguments.progress import display_of
+from encore.api.results.predictions import Predictions
+from encore.api.results.report import Report
 from encore.api.store import StoreOrUri, snapshot_of, uri_of
 from encore.featurestore.common import several
 from encore.heads.artefact import Head

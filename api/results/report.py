@@ -1,4 +1,4 @@
-"""The report of a job, or of compact, delete or verify: the JSON of ``--json``, which a notebook shows as a table."""
+"""The report of a job, or of a store's maintenance: the JSON of ``--json``, which a notebook shows as a table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Report(Mapping[str, Any]):
     For example, ``report["documents"]["encoded"]`` is a number. `to_json` gives everything. A notebook shows a table.
 
     Attributes:
-        kind: what was done: ``encode``, ``derive``, ``export``, ``compact``, ``delete`` or ``verify``.
+        kind: what was done: ``encode``, ``derive``, ``export``, ``compact``, ``delete``, ``vacuum`` or ``verify``.
     """
 
     def __init__(self, kind: str, document: Mapping[str, Any]) -> None:

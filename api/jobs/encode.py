@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from encore.api.limits import limit_text
-from encore.api.progress import display_of
-from encore.api.report import Report, job_report
+from encore.api.arguments.limits import limit_text
+from encore.api.arguments.progress import display_of
+from encore.api.arguments.tables import Corpus, corpus_files
+from encore.api.results.report import Report, job_report
 from encore.api.store import StoreOrUri, uri_of, written
-from encore.api.tables import Corpus, corpus_files
 from encore.featurestore.common import several
 from encore.pipelines.corpus import CorpusColumns, PruneLimit
 from encore.pipelines.dead_letters import DeadLetterLimit

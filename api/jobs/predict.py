@@ -9,13 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.api.evaluate import evaluate
-from encore.api.heads import Heads, given_heads
-from encore.api.tables import ArrowTable, Corpus, Table, corpus_files, is_table, parts_of
+from encore.api.arguments.heads import Heads, given_heads
+from encore.api.arguments.tables import ArrowTable, Corpus, corpus_files, corpus_parts, is_table
+from encore.api.results.evaluate import Evaluable, name_of
 from encore.featurestore.common import several
 from encore.featurestore.summary import Summary
 from encore.heads.artefact import Head
-from encore.heads.metrics import Evaluation
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import dead_letter_table
 from encore.pipelines.predict_job import PredictRequest
@@ -30,7 +29,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Predicted:
+class Predicted(Evaluable):
     """Predictions of heads for new texts.
 
     It converts to a data frame: ``polars.DataFrame(predicted)``, ``predicted.to_arrow().to_pandas()``.
@@ -67,27 +66,10 @@ class Predicted:
         """
         if head is None:
             return self.table
-        return self.of_head(head_name(head) if isinstance(head, Head) else head).table
-
-    def evaluate(
-        self, head: str | Head | None, labels: Table, *, id_column: str = "doc_id", label_column: str = "label"
-    ) -> Evaluation:
-        """Compare the predictions of one head with labels, as `encore.evaluate` does.
-
-        Args:
-            head: its task, ``task@digest``, or the `Head`. None takes the only head.
-            labels: ids and labels: a file, or a table in memory.
-            id_column: column of the document ids.
-            label_column: column of the labels.
-
-        Raises:
-            UsageError: no such head or column.
-            DataError: none of the labelled documents has a prediction, or a label is not a class of the head.
-        """
-        return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
+        return self.of_head(name_of(head)).table
 
     def of_head(self, head: str | None) -> HeadPredictions:
-        """The predictions of one head, with its classes and training documents. `encore.evaluate` calls this."""
+        """The predictions of one head, by its task, ``task@digest`` or folder. None takes the only head."""
         found = of_table(self.table, head, "predictions")
         known = {head_name(it): it for it in self.heads}[found.head]
         return replace(found, classes=known.classes, trained_on=known.trained_on)
@@ -152,7 +134,7 @@ def predict(
     """
     corpus: Any = inputs
     if is_table(texts):
-        corpus, texts = (texts, *parts_of(inputs)), ()
+        corpus, texts = (texts, *corpus_parts(inputs)), ()
     columns = CorpusColumns(id_column, text_column, pair_column)
     loaded = tuple(load_heads(given_heads(heads)))
     with corpus_files(corpus, columns.wanted, here=True) as files:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 
-from encore.api.progress import display_of
+from encore.api.arguments.progress import display_of
+from encore.api.arguments.tables import Table, labels_of
 from encore.api.store import Store, StoreOrUri, uri_of
-from encore.api.tables import Table, labels_of
 from encore.featurestore.common import counted, several
 from encore.featurestore.errors import UsageError
 from encore.featurestore.storage import Address

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from encore.api.progress import display_of
-from encore.api.report import Report, job_report
+from encore.api.arguments.progress import display_of
+from encore.api.results.report import Report, job_report
 from encore.api.store import StoreOrUri, snapshot_of, uri_of, written
 from encore.featurestore.common import several
 from encore.pipelines.ingestion import DeriveRequest

@@ -6,19 +6,16 @@ from os import PathLike
 
 import pyarrow as pa
 
-from encore.api.evaluate import evaluate
-from encore.api.report import Report
-from encore.api.tables import Table
+from encore.api.results.evaluate import Evaluable, name_of
+from encore.api.results.report import Report
 from encore.featurestore.summary import Summary
 from encore.heads.artefact import Head
-from encore.heads.metrics import Evaluation
 from encore.pipelines.predictions import Predictions as Folder
-from encore.pipelines.predictions import head_name
 from encore.pipelines.registry import read_predictions
 from encore.pipelines.registry.head_predictions import HeadPredictions
 
 
-class Predictions:
+class Predictions(Evaluable):
     """Predictions of heads for the documents of a store, in a folder that `encore.backfill` keeps up to date.
 
     Each call reads the newest version of the folder.
@@ -62,36 +59,14 @@ class Predictions:
             UsageError: no such head, or several of that task.
             StoreError: a file is missing or damaged.
         """
-        return self._folder.read_one(_named(head))[1]
+        return self._folder.read_one(name_of(head))[1]
 
     def addresses(self, head: str | Head | None = None) -> list[str]:
         """The Parquet files of the newest version, for SQL engines and data frames. ``head`` None means all heads."""
-        return self._folder.addresses(_named(head))
-
-    def evaluate(
-        self,
-        head: str | Head | None,
-        labels: Table,
-        *,
-        id_column: str = "doc_id",
-        label_column: str = "label",
-    ) -> Evaluation:
-        """Compare the predictions of one head with labels, as `encore.evaluate` does.
-
-        Args:
-            head: its task, ``task@digest``, or the `Head`. None takes the only head.
-            labels: ids and labels: a file, or a table in memory.
-            id_column: column of the document ids.
-            label_column: column of the labels.
-
-        Raises:
-            UsageError: no such head or column.
-            DataError: none of the labelled documents has a prediction, or a label is not a class of the head.
-        """
-        return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
+        return self._folder.addresses(name_of(head))
 
     def of_head(self, head: str | None) -> HeadPredictions:
-        """The predictions of one head, with its classes and training documents. `encore.evaluate` calls this."""
+        """The predictions of one head, by its task, ``task@digest`` or folder. None takes the only head."""
         return read_predictions(self.uri, head)
 
     def _summary(self) -> Summary:
@@ -121,7 +96,3 @@ def open_predictions(predictions: str | PathLike[str]) -> Predictions:
         StoreError: the folder's own document is damaged, or of a newer format.
     """
     return Predictions(Folder.open(predictions))
-
-
-def _named(head: str | Head | None) -> str | None:
-    return head_name(head) if isinstance(head, Head) else head

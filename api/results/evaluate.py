@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from os import PathLike
-from typing import Protocol
 
-from encore.api.tables import Table, labels_of
+from encore.api.arguments.tables import Table, labels_of
 from encore.featurestore.common import several
 from encore.heads.artefact import Head
 from encore.heads.metrics import Evaluation, evaluate_predictions
@@ -16,16 +16,33 @@ from encore.pipelines.registry.head_predictions import HeadPredictions
 from encore.tablefiles import TextOptions
 
 
-class OfHeads(Protocol):
-    """A protocol for predictions of one head or several: `encore.Predictions` and `encore.Predicted`."""
+class Evaluable(ABC):
+    """Predictions of one head or several, which can be compared with labels."""
 
+    @abstractmethod
     def of_head(self, head: str | None) -> HeadPredictions:
         """The predictions of one head, by its task, ``task@digest`` or folder. None takes the only head."""
-        ...
+
+    def evaluate(
+        self, head: str | Head | None, labels: Table, *, id_column: str = "doc_id", label_column: str = "label"
+    ) -> Evaluation:
+        """Compare the predictions of one head with labels, as `encore.evaluate` does.
+
+        Args:
+            head: its task, ``task@digest``, or the `Head`. None takes the only head.
+            labels: ids and labels: a file, or a table in memory.
+            id_column: column of the document ids.
+            label_column: column of the labels.
+
+        Raises:
+            UsageError: no such head or column.
+            DataError: none of the labelled documents has a prediction, or a label is not a class of the head.
+        """
+        return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
 
 
 def evaluate(
-    predictions: OfHeads | str | PathLike[str],
+    predictions: Evaluable | str | PathLike[str],
     labels: Table,
     *,
     head: str | PathLike[str] | Head | None = None,
@@ -61,9 +78,16 @@ def evaluate(
     )
 
 
-def _found(predictions: OfHeads | str | PathLike[str], head: str | PathLike[str] | Head | None) -> HeadPredictions:
+def name_of(head: str | PathLike[str] | Head | None) -> str | None:
+    """The name by which predictions of a head are found: its task, ``task@digest`` or folder. None stays None."""
+    if head is None or isinstance(head, Head):
+        return None if head is None else head_name(head)
+    return str(several(head, "head")[0])
+
+
+def _found(predictions: Evaluable | str | PathLike[str], head: str | PathLike[str] | Head | None) -> HeadPredictions:
     """The predictions of the head that matches, with its classes and training documents."""
-    name = head_name(head) if isinstance(head, Head) else None if head is None else str(several(head, "head")[0])
+    name = name_of(head)
     if isinstance(predictions, (str, PathLike)):
         found = read_predictions(several(predictions, "predictions")[0], name)
     else:

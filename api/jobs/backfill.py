@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 
-from encore.api.heads import Heads, given_heads
-from encore.api.predictions import Predictions
-from encore.api.progress import display_of
-from encore.api.report import job_report
+from encore.api.arguments.heads import Heads, given_heads
+from encore.api.arguments.progress import display_of
+from encore.api.results.predictions import Predictions
+from encore.api.results.report import job_report
 from encore.api.store import StoreOrUri, snapshot_of, uri_of
 from encore.featurestore.common import several
 from encore.pipelines.backfill import BackfillRequest

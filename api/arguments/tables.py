@@ -86,7 +86,7 @@ def column_of(given: Any) -> Any:
     return pa.chunked_array(given) if hasattr(given, "__arrow_c_stream__") else given
 
 
-def parts_of(corpus: Any) -> tuple[Any, ...]:
+def corpus_parts(corpus: Any) -> tuple[Any, ...]:
     """The files and tables of a corpus as a tuple."""
     return (corpus,) if is_table(corpus) else several(corpus, "inputs")
 
@@ -105,7 +105,7 @@ def corpus_files(given: Any, wanted: Wanted, *, here: bool) -> Iterator[tuple[st
     Raises:
         UsageError: a table lacks a column, or the workers are elsewhere and could not read the temporary file.
     """
-    parts = parts_of(given)
+    parts = corpus_parts(given)
     tables = [part for part in parts if is_table(part)]
     if tables and not here:
         raise UsageError(

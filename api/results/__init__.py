@@ -1,0 +1,1 @@
+"""What a function returns: reports of jobs, and predictions with their evaluation."""

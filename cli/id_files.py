@@ -41,7 +41,9 @@ def _lines(name: str, options: TextOptions) -> pa.Array:
         text = _unpacked(name).decode(options.encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         encoding = options.encoding.upper()
-        raise UsageError(f"{name}: is not {encoding} text: {error.reason} at byte {error.start}") from error
+        raise UsageError(
+            f"{name}: is not {encoding} text: {error.reason} at byte {error.start}; name its encoding with --encoding"
+        ) from error
     return pa.array((line.removesuffix("\r") for line in text.split("\n")), pa.string())
 
 
@@ -53,4 +55,4 @@ def _unpacked(name: str) -> bytes:
     try:
         return bytes(pa.CompressedInputStream(pa.BufferReader(data), codec).read())
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: cannot be unpacked as {codec}: {error}") from error
+        raise DataError(f"{name}: cannot be unpacked as {codec}: {error}; make the file again") from error

@@ -66,9 +66,10 @@ def _lines(encoding: str) -> list[str]:
         text = sys.stdin.buffer.read().decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"standard input is not {encoding} text: {error.reason} at byte {error.start}; --encoding names another"
+            f"standard input is not {encoding} text: {error.reason} at byte {error.start};"
+            " name its encoding with --encoding"
         ) from error
     if not text:
-        raise UsageError("standard input is empty; expected a text a line")
+        raise UsageError("standard input is empty; write one text a line to it")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[:-1] if lines[-1] == "" else lines

@@ -91,7 +91,9 @@ def open_input(file: TableFile) -> pa.NativeFile:
     except (BaseError, OSError) as error:
         raise DataError(f"{file.uri}: cannot be read: {first_line(error)}") from error
     if found != file.bytes:
-        raise DataError(f"{file.uri}: had {file.bytes:,} bytes when it was listed and has {found:,} now; run again")
+        raise DataError(
+            f"{file.uri}: had {file.bytes:,} bytes when it was listed and has {found:,} now; run the command again"
+        )
     return stream
 
 

@@ -41,7 +41,7 @@ class TextOptions:
         if self.escape is not None:
             _character(self.escape, "escape", "\r\n\0")
         if self.escape is not None and self.escape == self.delimiter:
-            raise UsageError(f"CSV escape {self.escape!r}: is the delimiter as well")
+            raise UsageError(f"CSV escape {self.escape!r}: is the delimiter as well; choose another")
 
     def to_dict(self) -> dict[str, str]:
         """What differs from the defaults, for reports."""
@@ -56,7 +56,7 @@ def _canonical(name: str) -> str:
     except (LookupError, ValueError):
         usable = False
     if not usable:
-        raise UsageError(f"encoding {name!r}: is no text encoding that Python knows; for example utf-16, cp1252")
+        raise UsageError(f"encoding {name!r}: Python knows no such text encoding; give one such as utf-16 or cp1252")
     return UTF_8 if found.name == "utf-8-sig" else found.name
 
 

@@ -110,7 +110,7 @@ def corpus_files(given: Any, wanted: Wanted, *, here: bool) -> Iterator[tuple[st
     if tables and not here:
         raise UsageError(
             "inputs: a table in memory is on this machine alone, and the runner's workers may be on others; "
-            "write it to a file that they can read, and name that"
+            "write it to a file that they can read, and give that file"
         )
     with TemporaryDirectory(prefix="encore-table-") as folder:
         numbers = iter(range(1, len(tables) + 1))
@@ -125,7 +125,7 @@ def _written(given: Any, wanted: Wanted, folder: Path, number: int) -> str:
         pq.write_table(table.select(wanted.names), path, row_group_size=ROW_GROUP, compression="zstd")
     except pa.ArrowNotImplementedError as error:
         raise UsageError(
-            f"the table: a column is of a type that Parquet has not: {first_line(error)}; leave it out"
+            f"the table: Parquet has no type for a column: {first_line(error)}; leave that column out"
         ) from error
     return str(path)
 

@@ -98,7 +98,7 @@ def train(
     """
     folder = None if out is None else several(out, "out")[0]
     if task is None and folder is None:
-        raise UsageError("train: the task has no name; give task, or out, whose last folder it is then called after")
+        raise UsageError("train: the task has no name; give task, or give out, whose last folder then names it")
     text = TextOptions(encoding, csv_delimiter, csv_escape)
     settings = TrainSettings(
         poolings=several(poolings, "poolings"),

@@ -165,7 +165,11 @@ def _require_context(encoder: Encoder, first: torch.Tensor, other: torch.Tensor)
     Without its CUDA kernels, MRA attends to nothing and raises no error.
     """
     if torch.allclose(first[-1, -1], other[-1, -1], rtol=1e-5, atol=1e-7):
-        raise _refusal(encoder, "gives a token the same features in any text: it needs kernels that are not here")
+        raise _refusal(
+            encoder,
+            "gives a token the same features in any text, since kernels that it needs are not installed;"
+            " choose another",
+        )
 
 
 def _require_own(encoder: Encoder, runs: _Runs, first: torch.Tensor, again: torch.Tensor) -> None:
@@ -173,9 +177,9 @@ def _require_own(encoder: Encoder, runs: _Runs, first: torch.Tensor, again: torc
     if states_differ(first, again):
         random = states_differ(first, runs.fresh(0).states)
         how = "each time it runs" if random else "after a longer text than before"
-        raise _refusal(encoder, f"gives a text other features {how}")
+        raise _refusal(encoder, f"gives a text other features {how}; choose another")
     if states_differ(first, runs.together([0, len(runs.tokens) - 1])[0]):
-        raise _refusal(encoder, "gives a text other features beside another one of the same length")
+        raise _refusal(encoder, "gives a text other features beside another text of the same length; choose another")
 
 
 def _require_nothing_shared(encoder: Encoder, lengths: Sequence[int], alone: Sequence[_Alone], *, shows: bool) -> None:

@@ -34,7 +34,7 @@ def hidden_shape(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokeniz
         ) from error
     width = layers[-1].shape[-1]
     if shapes != {(1, len(tokenizer.encode(SAMPLE_WORDS).ids), width)}:
-        raise files.refusal("its layers do not all hold one vector of one width for each token")
+        raise files.refusal("its layers do not all hold one vector of one width for each token; choose another")
     return len(layers), width
 
 

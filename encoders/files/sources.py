@@ -119,7 +119,9 @@ def _from_hub(model_id: str, wanted: Sequence[str], *, download: bool) -> Encode
             )
     except HFValidationError:
         # The error's own text would repeat the whole name, whatever that holds.
-        raise UsageError(f"encoder {without_credentials(model_id)!r}: neither a directory nor a hub id") from None
+        raise UsageError(
+            f"encoder {without_credentials(model_id)!r}: neither a directory nor a hub id; give one of them"
+        ) from None
     except RepositoryNotFoundError as error:
         raise UsageError(
             f"encoder hf:{model_id}: not on the hub, or not open to you; check the id, set HF_TOKEN if it is private"

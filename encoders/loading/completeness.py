@@ -32,7 +32,7 @@ BUFFERS = re.compile(r"(^|\.)(position_ids|token_type_ids|inv_freq|masked_bias|a
 def refuse_adapter(files: EncoderFiles) -> None:
     """Raise UsageError where the folder is an adapter or contains one: transformers may or may not load it."""
     if (files.folder / ADAPTER_FILE).is_file():
-        raise files.refusal(f"its {ADAPTER_FILE} names an adapter, which is not applied; {MERGE}")
+        raise files.refusal(f"its {ADAPTER_FILE} names an adapter, which Encore does not apply; {MERGE}")
 
 
 def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
@@ -54,13 +54,14 @@ def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
     for part in nested_configs(config):
         if getattr(part, "quantization_config", None):
             raise UsageError(
-                f"{source} has a quantization_config: quantized weights are not read;"
+                f"{source} has a quantization_config, and quantized weights are not read;"
                 " give the encoder with float16, bfloat16 or float32 weights (--dtype says what it runs in)"
             )
         for setting in DETOURS:
             if getattr(part, setting, None):
                 raise UsageError(
-                    f"{source} has {setting}, which is not followed; load the encoder with it where you trust it,"
+                    f"{source} has {setting}, which Encore does not follow; load the encoder with it where you"
+                    " trust it,"
                     " save_pretrained it without, and give that folder"
                 )
         if part.model_type in FETCHED:
@@ -87,11 +88,14 @@ def refuse_weights(files: EncoderFiles, model: PreTrainedModel, report: Mapping[
         )
     adapters = [name for name in report["unexpected_keys"] if ADAPTER_WEIGHT.search(name)]
     if adapters:
-        raise UsageError(f"{source} {_some(adapters)} of an adapter, which is not applied; {MERGE}")
+        raise UsageError(f"{source} {_some(adapters)} of an adapter, which Encore does not apply; {MERGE}")
     missing = [name for name in report["missing_keys"] if not name.startswith(UNUSED_WEIGHTS)]
     if missing:
         # transformers fills missing weights with random numbers. They would change every feature.
-        raise UsageError(f"{source} {len(missing)} weights are not in its files, {min(missing)} among them")
+        raise UsageError(
+            f"{source} {len(missing)} weights are not in its files, {min(missing)} among them;"
+            " fetch or save the encoder again"
+        )
     left = [name for name in report["unexpected_keys"] if _inside(model, name) and not BUFFERS.search(name)]
     if left:
         raise UsageError(

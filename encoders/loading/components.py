@@ -138,7 +138,7 @@ def load_model(files: EncoderFiles, config: PreTrainedConfig, dtype: torch.dtype
     architecture: Any = mapping.get(type(config), None)
     refuse_settings(files, config)
     if architecture is None or (config.is_encoder_decoder and not encoders):
-        raise files.refusal(f"a {config.model_type} model is no text encoder")
+        raise files.refusal(f"a {config.model_type} model is no text encoder; choose another")
     options = {"add_pooling_layer": False} if _can_leave_out_pooler(architecture) else {}
     auto = AutoModelForTextEncoding if encoders else AutoModel
     model: PreTrainedModel

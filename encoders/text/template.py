@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from encore.featurestore.common import counted
 from encore.featurestore.errors import UsageError
 
 Ids = npt.NDArray[np.int32]
@@ -47,7 +48,9 @@ class Template:
         inner = [special[start:stop].any() for start, stop in cuts]
         if any(inner) or min(start for start, _ in cuts) < 0 or cuts != sorted(cuts):
             raise UsageError(
-                f"the tokenizer lays {texts} text(s) out in a way that cannot be followed: {encoding.tokens}"
+                f"the tokenizer lays out {counted(texts, 'text')} in a way that Encore cannot follow:"
+                f" {encoding.tokens};"
+                " choose another encoder"
             )
         edges = [0, *(edge for cut in cuts for edge in cut), len(ids)]
         gaps = [slice(edges[i], edges[i + 1]) for i in range(0, len(edges), 2)]

@@ -121,7 +121,8 @@ def _restore(training: JointTraining, tensors: dict[str, torch.Tensor]) -> None:
 def _require_same(mine: dict[str, Any], document: dict[str, Any], path: Path) -> None:
     if document["format_version"] != FORMAT_VERSION:
         raise UsageError(
-            f"checkpoint {path}: format version {document['format_version']}; this release reads {FORMAT_VERSION}"
+            f"checkpoint {path}: format version {document['format_version']}; this release reads {FORMAT_VERSION};"
+            " remove it to start afresh"
         )
     theirs = document["identity"]
     different = [

@@ -32,7 +32,7 @@ class TaskTokens:
         if len(self.tokens) != len(self.codes):
             raise ValueError(f"task {self.task}: {len(self.tokens)} documents, {len(self.codes)} classes")
         if not len(self.codes):
-            raise DataError(f"task {self.task}: no documents")
+            raise DataError(f"task {self.task}: has no documents; label some")
 
     @classmethod
     def tokenize(
@@ -62,7 +62,9 @@ class TaskTokens:
             raise DataError(f"task {task}: a text cannot be used: {next(iter(tokens.failures.values()))}; leave it out")
         # Check this on the host: an embedding look-up out of range ends all work on a CUDA device.
         if np.any(tokens.ids >= encoder.vocabulary):
-            raise DataError(f"task {task}: a text has a token that {encoder.spec.name} has no embedding for")
+            raise DataError(
+                f"task {task}: a text has a token that {encoder.spec.name} has no embedding for; leave the text out"
+            )
         return cls(task, tokens, np.asarray(codes, np.int64))
 
     def __len__(self) -> int:

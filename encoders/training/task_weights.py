@@ -28,7 +28,7 @@ def task_weights(sizes: Mapping[str, int], temperature: float) -> dict[str, floa
     if not math.isfinite(temperature) or temperature < 0:
         raise UsageError(f"temperature {temperature}: expected a number from 0 on")
     if not sizes:
-        raise UsageError("multi-task training: no task is left to train on")
+        raise UsageError("multi-task training: no task is left to train on; name more tasks")
     # Relative to the largest, so that no power overflows.
     largest = max(sizes.values())
     powers = {task: (size / largest) ** temperature for task, size in sizes.items()}

@@ -45,7 +45,7 @@ class CellStore:
             name = next(name for name in names if there.get(name) != self.settings.get(name))
             raise UsageError(
                 f"{folder}: holds cells of other settings ({name} was {_short(there.get(name))}, is now "
-                f"{_short(self.settings.get(name))}); name another --out, or ask for what was asked for then"
+                f"{_short(self.settings.get(name))}); name another --out, or ask for the same as before"
             )
 
     def get(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -75,7 +75,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise StoreError(f"{path}: is damaged; remove it, and its cell is measured again") from error
+        raise StoreError(f"{path}: damaged; remove it, and the experiment measures its cell again") from error
     return document
 
 

@@ -79,7 +79,7 @@ class TaskRegistry:
         names = self._known(names)
         left = tuple(task for task in self.tasks if task.name not in names)
         if not left:
-            raise UsageError(f"{self.source}: without {', '.join(names)} no task is left")
+            raise UsageError(f"{self.source}: without {', '.join(names)} no task is left; leave out fewer")
         return replace(self, tasks=left)
 
     def of_groups(self, groups: Sequence[str]) -> TaskRegistry:
@@ -143,7 +143,8 @@ def _task(source: str, name: str, table: Any, root: str) -> Task:
     paths = {part: _resolve(table[part], root) for part in ("train", "dev")}
     if paths["train"] == paths["dev"]:
         raise UsageError(
-            f"{where}: train and dev are the same file; a head must not be measured on what it has learned"
+            f"{where}: train and dev are the same file;"
+            " give another dev, since a head must not be measured on what it has learned"
         )
     return Task(**{"name": name, "title": name, **table, **paths})
 

@@ -116,7 +116,9 @@ def quantized_before(setting: FeatureSetting, quantizer: str, queries: int = 1) 
     """
     pooling = LayerPooling.parse(setting.layers)
     if pooling.kind != "mean":
-        raise UsageError(f"layers {setting.layers}: only an average of layers can be quantized before it is taken")
+        raise UsageError(
+            f"layers {setting.layers}: only an average of layers can be quantized before it is taken; give mean:m"
+        )
     after = quantized(setting, quantizer, queries)
     return replace(
         after,

@@ -118,7 +118,8 @@ def read_task(task: Task, train_rows: int | None = None, dev_rows: int | None = 
     classes = train.labels.classes
     if len(classes) < 2:
         raise DataError(
-            f"task {task.name}: every training document is {shown_name(classes[0])!r}; a task needs two classes"
+            f"task {task.name}: every training document is {shown_name(classes[0])!r}; a task needs two classes;"
+            " label others"
         )
     unseen = in_order(set(dev.labels.classes) - set(classes))
     if unseen:
@@ -150,7 +151,7 @@ def _read_part(task: Task, part: str, path: str, rows: int | None) -> TaskPart:
 def _refuse_unusable(task: Task, path: str, columns: dict[str, Any]) -> None:
     """Raise DataError unless every row has an id of its own, a text and a label."""
     if not len(columns["doc_id"]):
-        raise DataError(f"task {task.name}: {path} holds no rows")
+        raise DataError(f"task {task.name}: {path} holds no rows; add documents")
     for name in ("doc_id", "text", "label"):
         blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(columns[name]), ""), fill_value=True)
         count = pc.sum(blank).as_py()
@@ -162,4 +163,6 @@ def _refuse_unusable(task: Task, path: str, columns: dict[str, Any]) -> None:
     counts = pc.value_counts(columns["doc_id"])
     twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
-        raise DataError(f"task {task.name}: {path}: ids occur more than once ({named(twice)}); ids must be unique")
+        raise DataError(
+            f"task {task.name}: {path}: ids occur more than once ({named(twice)}); give every document its own id"
+        )

@@ -50,7 +50,7 @@ class CostRequest:
         CorpusSize(1 if self.documents is None else self.documents, self.tokens, self.tasks)
         check_queries(self.queries)
         if self.documents is None and (self.prices or self.layers or self.positions):
-            raise UsageError("prices, layers and positions are for a corpus: say --documents N as well")
+            raise UsageError("prices, layers and positions are for a corpus; give --documents N as well")
         if self.positions is not None and self.positions not in POSITIONS:
             raise UsageError(f"positions {self.positions!r}: expected one of {', '.join(POSITIONS)}")
 

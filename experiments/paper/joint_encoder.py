@@ -75,7 +75,7 @@ def _require_same(folder: Path, experiment: Experiment, tasks: Sequence[str], se
             "settings": {name: there["settings"][name] for name in settings_document(settings)},
         }
     except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{folder}: is there, but not as an encoder that was trained here; remove it") from error
+        raise UsageError(f"{folder}: is there, and is no encoder that an experiment trained; remove it") from error
     wanted = {
         "source": experiment.encoder.weights,
         "tasks": {name: experiment.data[name].digest for name in tasks},

@@ -110,7 +110,7 @@ def run_tradeoff(request: TradeoffRequest, progress: GridProgress) -> TradeoffRe
     started = time.monotonic()
     store = Store.open(request.store, request.snapshot)
     if not len(store):
-        raise UsageError(f"{store.uri}: snapshot {store.version} holds no documents")
+        raise UsageError(f"{store.uri}: snapshot {store.version} holds no documents; encode some first")
     grid = build_grid(store.spec, request.layers, request.positions, request.quantizers)
     trials = _trials(request, store)
     for setting in grid:

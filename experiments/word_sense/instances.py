@@ -127,7 +127,7 @@ def _read_columns(path: str) -> pa.Table:
         wanted = ", ".join(f"{field.name} {field.type}" for field in INSTANCE_SCHEMA)
         raise UsageError(f"{path}: columns of other types than expected ({wanted}): {without_quotes(error)}") from error
     if not table.num_rows:
-        raise UsageError(f"{path}: holds no instances")
+        raise UsageError(f"{path}: holds no instances; give a file that has some")
     return table
 
 

@@ -203,7 +203,10 @@ def requested_spec(request: EncodeRequest, encoder: Encoder) -> FeatureSpec:
 def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
     samples = sample_units(corpus, smallest_keys(corpus, SAMPLE_DOCUMENTS))
     if not samples:
-        raise UsageError("the corpus holds no document to calibrate the quantizer on")
+        raise UsageError(
+            "the corpus holds no document to calibrate the quantizer on;"
+            " add documents, or take over a calibration with --like"
+        )
     # Without the kept columns, whose types may differ between files.
     sample = read_sample(samples, replace(columns, keep=()))
     return [DocumentBlock(sample.table.slice(at, PART_DOCUMENTS)) for at in range(0, len(sample), PART_DOCUMENTS)]

@@ -76,7 +76,9 @@ def derive(
     codec = request.codec or derivation.target.quantizer.default_codec
     check_codec(codec)
     if not len(source):
-        raise UsageError(f"{source.uri}: snapshot {source.version} holds no documents to derive from")
+        raise UsageError(
+            f"{source.uri}: snapshot {source.version} holds no documents to derive from; encode some first"
+        )
 
     def measured(spec: FeatureSpec) -> FeatureSpec:
         return spec.with_quantizer(calibrate(spec.quantizer, lambda: sample_activations(source, derivation)))

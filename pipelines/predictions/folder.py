@@ -99,7 +99,10 @@ class Predictions:
             UsageError: it holds those of another store.
         """
         if read_folder_document(self.objects)["store_id"] != store.store_id:
-            raise UsageError(f"{self.objects.uri}: holds predictions for another store than {store.uri}")
+            raise UsageError(
+                f"{self.objects.uri}: holds predictions for another store than {store.uri};"
+                " name a folder of its predictions"
+            )
 
     @property
     def log(self) -> VersionLog:
@@ -244,7 +247,9 @@ class Predictions:
                 return Publication(latest, manifest, missing)
             # As in encore.featurestore.commits.publication: writers that wait equally long would collide again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
-        raise CommitConflict(f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+        raise CommitConflict(
+            f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again"
+        )
 
     def resolve(self, head: str) -> str:
         """Full name of a head, given as ``task@digest`` or as a task that only one head has."""
@@ -281,9 +286,11 @@ def read_folder_document(objects: Objects) -> Mapping[str, Any]:
         if found == FORMAT_VERSION and isinstance(document["probabilities"], bool):
             return {**document, "store_id": str(document["store_id"])}
     except FileNotFoundError as error:
-        raise UsageError(f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE})") from error
+        raise UsageError(
+            f"{objects.uri}: no predictions here (no {PREDICTIONS_FILE}); name a folder that encore backfill wrote"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{name}: damaged: is not what a folder of predictions says of itself; {ANEW}") from error
+        raise StoreError(f"{name}: damaged: it does not describe a folder of predictions; {ANEW}") from error
     if not isinstance(found, int) or found == FORMAT_VERSION:
-        raise StoreError(f"{name}: damaged: is not what a folder of predictions says of itself; {ANEW}")
+        raise StoreError(f"{name}: damaged: it does not describe a folder of predictions; {ANEW}")
     raise StoreError(f"{name}: format version {found}; this release reads version {FORMAT_VERSION}: {UPGRADE}")

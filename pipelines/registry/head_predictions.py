@@ -68,7 +68,10 @@ def _from_file(file: str, head: str | None) -> HeadPredictions:
     try:
         table = read_parquet(read_file(file), file)
     except StoreError as error:
-        raise UsageError(f"{file}: not a Parquet file that encore predict wrote") from error
+        raise UsageError(
+            f"{file}: is no Parquet file that encore predict wrote;"
+            " give such a file, or a folder that encore backfill wrote"
+        ) from error
     lacking = {"doc_id", "head", "label"} - set(table.column_names)
     if lacking:
         raise UsageError(

@@ -172,7 +172,9 @@ def follow(store: Store, predictions: Predictions) -> int:
     }
     live = entries.keys() - outdated
     if predictions.publish(JobWork(heads, store.version, live, made, listed, lambda: live)).gone:
-        raise CommitConflict(f"{predictions.objects.uri}: files that were to be listed are gone; forget again")
+        raise CommitConflict(
+            f"{predictions.objects.uri}: another job removed files that forget was about to list; run forget again"
+        )
     return len(made)
 
 

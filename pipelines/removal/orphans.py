@@ -85,7 +85,9 @@ def publish_fence(predictions: Predictions, operation: str) -> None:
         latest = predictions.log.latest()
         if predictions.log.publish(latest, operation, latest.counts, nothing) is not None:
             return
-    raise CommitConflict(f"{predictions.objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+    raise CommitConflict(
+        f"{predictions.objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again"
+    )
 
 
 def count_and_bytes(found: Sequence[Listed]) -> dict[str, int]:

@@ -81,7 +81,7 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
             aside.retire(manifest_path(number) for number in retired)
             aside.move(unlisted)
             return replace(found, version=published.version)
-    raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run again")
+    raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
 
 
 def store_id_of(predictions: Predictions) -> str:
@@ -96,7 +96,10 @@ def require_features(predictions: Predictions, store: Store) -> None:
         UsageError: it belongs to other features.
     """
     if read_folder_document(predictions.objects).get("fingerprint") != store.spec.fingerprint:
-        raise UsageError(f"{predictions.objects.uri}: holds predictions from other features than {store.uri}")
+        raise UsageError(
+            f"{predictions.objects.uri}: holds predictions from other features than {store.uri};"
+            " name a folder of its predictions"
+        )
 
 
 def _read(predictions: Predictions, number: int) -> tuple[Manifest, Sequence[PredictionFile]] | StoreError | None:

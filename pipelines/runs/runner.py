@@ -55,7 +55,8 @@ class RunnerChoice:
         direct = parsed.view_as(DirectOptions)
         if direct.direct_running_mode == "multi_processing":
             raise UsageError(
-                "--direct_running_mode=multi_processing hangs when a worker dies; leave it out: threads do as well"
+                "--direct_running_mode=multi_processing hangs when a worker dies;"
+                " leave it out, since threads are as fast"
             )
         if direct.direct_num_workers < 0:
             raise UsageError(f"--direct_num_workers={direct.direct_num_workers}: expected 1 or more, or 0 for all")
@@ -102,7 +103,9 @@ def parse_options(options: Sequence[str]) -> PipelineOptions:
         raise UsageError(f"Beam options, which follow --: {reason}") from ending
     unknown = sorted(known - PipelineOptions([]).get_all_options().keys())
     if unknown and _embedded(parsed):
-        raise UsageError(f"Beam options, which follow --: Beam knows no --{', --'.join(unknown)}")
+        raise UsageError(
+            f"Beam options, which follow --: Beam knows no --{', --'.join(unknown)}; correct it or leave it out"
+        )
     return parsed
 
 

@@ -59,7 +59,8 @@ class HeadReference:
         head = Head.load(self.source)
         if head_name(head) != self.name:
             raise StoreError(
-                f"{self.source}: holds {head_name(head)}, and held {self.name} when the pipeline was made; make it anew"
+                f"{self.source}: holds {head_name(head)}, and held {self.name} when the pipeline was made;"
+                " make the pipeline anew"
             )
         return head
 

@@ -89,7 +89,7 @@ class _Cursor:
             self._batch = None
             found = next(self._batches, None)
             if found is None:
-                raise UnreadableFile(f"{self._file.uri}: damaged: ends before row {row:,}, which its ids were read of")
+                raise UnreadableFile(f"{self._file.uri}: damaged: it ends before row {row:,}, whose id was read before")
             self._row, self._batch = found
         return self._batch
 

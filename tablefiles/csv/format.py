@@ -64,7 +64,7 @@ class CsvFiles:
         """See `TableFormat.read`."""
         header = read_header(file)
         if header is None:
-            raise DataError(f"{file.uri}: has no header any more; run again")
+            raise DataError(f"{file.uri}: has no header any more; run the command again")
         wanted.require(file.uri, header.names)
         records = CsvRecords(header.dialect, len(header.names))
         with open_text(file) as stream:

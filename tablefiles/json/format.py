@@ -83,7 +83,7 @@ class JsonLinesFiles:
                 ids = ids.take(pa.array(origin, mask=origin < 0))
             yield KeyBlock(ids, block.rows, block.starts, len(block.data))
         if isinstance(splitter, ElementRows) and not splitter.closed:
-            raise DataError(f"{file.uri}: its JSON array is not closed: the file is cut short")
+            raise DataError(f"{file.uri}: its JSON array is not closed: the file is cut short; write or copy it again")
 
     def split_points(self, file: TableFile) -> npt.NDArray[np.int64] | None:
         """See `TableFormat.split_points`."""

@@ -140,7 +140,9 @@ def read_blocks(
         piece = stream.read(wanted)
         at += len(piece)
         if len(piece) < wanted and stream.size < TO_THE_END:
-            raise DataError(f"{file.uri}: ends at byte {at:,}, expected {min(stop, stream.size):,}; run again")
+            raise DataError(
+                f"{file.uri}: ends at byte {at:,}, expected {min(stop, stream.size):,}; run the command again"
+            )
         final = at == stream.size or len(piece) < wanted
         data = rest + piece if rest else piece
         if skip is not None:

@@ -89,7 +89,7 @@ class TextStream:
             return bytes(self._packed.read(length))
         except (pa.ArrowException, OSError) as error:
             raise DataError(
-                f"{self._file.uri}: cannot be unpacked as {self._file.codec} behind byte {self._at:,} of its text: "
+                f"{self._file.uri}: cannot be unpacked as {self._file.codec} after byte {self._at:,} of its text: "
                 f"{first_line(error)}; it is cut short, damaged, or no {self._file.codec} file"
             ) from error
 

@@ -68,7 +68,7 @@ def delete(
     elif not named:
         raise UsageError("nothing to delete: name ids, or a file of them with --ids-file")
     if "" in named:
-        raise UsageError("an id is empty; no document has one")
+        raise UsageError("an id is empty, and no document has an empty id; leave it out")
     done = deletion.delete(Store.open(store), named, block=block, strict=strict)
     if as_json:
         print_json(done.to_dict())

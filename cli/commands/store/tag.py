@@ -32,7 +32,7 @@ def tag(
     from encore.featurestore.history import add_tag, remove_tag  # noqa: PLC0415
 
     if remove and snapshot is not None:
-        raise UsageError("--remove takes no --snapshot: a tag has one snapshot")
+        raise UsageError("--remove takes no --snapshot, since a tag has one snapshot; leave --snapshot out")
     opened = Store.open(store, snapshot)
     if remove:
         remove_tag(opened.objects, name)

@@ -134,6 +134,6 @@ def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Store) 
         not_stored += len(missing)
         split = Split.given(kept, kept_dev)
     if split.dev is None or len(split.dev) < 2:
-        raise DataError(f"task {files.task}: one document to measure on; label more, for an interval takes two")
+        raise DataError(f"task {files.task}: only one document to measure on; label more, since an interval takes two")
     split.warn_of_unmeasured()
     return TaskLabels(files, split.train, split.dev, split.classes, not_stored)

@@ -52,8 +52,8 @@ def run_in_processes(
             watch()
     except BrokenProcessPool as error:
         raise JobError(
-            "tradeoff: a training process ended unasked, perhaps for lack of memory; what is finished is kept: run the "
-            "same command again, with --workers 1 where memory is short"
+            "tradeoff: a training process was killed, perhaps for lack of memory; run the same command again, which "
+            "keeps what is finished, with --workers 1 where memory is short"
         ) from error
     except BaseException:
         for process in multiprocessing.active_children():

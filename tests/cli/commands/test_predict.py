@@ -216,7 +216,10 @@ def test_files_and_texts_at_once_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(b"", "standard input is empty"), (b"\xff\n", r"is not utf-8 text: .* at byte 0; --encoding names another")],
+    [
+        (b"", "standard input is empty"),
+        (b"\xff\n", r"is not utf-8 text: .* at byte 0; name its encoding with --encoding"),
+    ],
 )
 def test_standard_input_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes, message: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))

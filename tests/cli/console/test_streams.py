@@ -104,7 +104,7 @@ def test_closed_streams_leave_the_exit_code_and_no_traceback(closed: str, words:
 def test_standard_input_that_is_closed_is_empty() -> None:
     done = command('"$@" <&-', "predict", "-", "--head", "nowhere")
     assert done.returncode == 2
-    assert done.stderr.endswith(b" encore: standard input is empty; expected a text a line\n")
+    assert done.stderr.endswith(b" encore: standard input is empty; write one text a line to it\n")
 
 
 def test_a_pipe_that_is_closed_early_is_no_failure() -> None:

@@ -88,7 +88,7 @@ def test_documents_on_both_sides_of_a_boundary_have_what_they_have_alone(bert: E
         (lambda states, _: states + torch.randn_like(states), "gives a text other features each time it runs"),
         (
             lambda states, _: states + states.mean(dim=0, keepdim=True),
-            "gives a text other features beside another one of the same length",
+            "gives a text other features beside another text of the same length",
         ),
     ],
 )
@@ -176,7 +176,7 @@ def test_an_encoder_of_few_positions_is_asked_about_shorter_texts(bert: Encoder)
 
 
 def test_an_encoder_without_context_is_refused(bert: Encoder) -> None:
-    with pytest.raises(UsageError, match="gives a token the same features in any text: it needs kernels"):
+    with pytest.raises(UsageError, match="gives a token the same features in any text, since kernels"):
         padding_shows(with_change(bert, lambda states, _: torch.ones_like(states)), SHORT_LENGTHS)
 
 

@@ -87,7 +87,7 @@ def test_settings_that_name_another_file_of_weights_are_refused(path: Path, unpi
     (path / WEIGHTS_FILE).rename(path / name)
     save_file({"x": torch.zeros(1)}, path / WEIGHTS_FILE)
     edit_json(path / "config.json", transformers_weights=name)
-    assert "its config.json has transformers_weights, which is not followed" in refused(path)
+    assert "its config.json has transformers_weights, which Encore does not follow" in refused(path)
     assert unpickled == []
 
 

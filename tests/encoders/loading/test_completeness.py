@@ -75,7 +75,7 @@ def test_layers_that_the_settings_leave_out_are_refused(path: Path) -> None:
 )
 def test_adapters_in_a_checkpoint_are_refused(path: Path, name: str) -> None:
     add_weights(path, name)
-    assert f"hold a weight ({name}) of an adapter, which is not applied; merge it" in refused(path)
+    assert f"hold a weight ({name}) of an adapter, which Encore does not apply; merge it" in refused(path)
 
 
 def test_a_checkpoint_of_peft_is_refused_as_one(path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_checkpoint_of_peft_is_refused_as_one(path: Path) -> None:
     query = "encoder.layer.0.attention.self.query"
     weights[f"{query}.base_layer.weight"] = weights.pop(f"{query}.weight")
     save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
-    assert "of an adapter, which is not applied" in refused(path)
+    assert "of an adapter, which Encore does not apply" in refused(path)
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -92,7 +92,7 @@ def test_the_folder_of_an_adapter_is_refused(path: Path, whole: bool) -> None:
     (path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     if not whole:
         (path / "config.json").unlink()
-    assert "its adapter_config.json names an adapter, which is not applied; merge it" in refused(path)
+    assert "its adapter_config.json names an adapter, which Encore does not apply; merge it" in refused(path)
 
 
 @pytest.mark.parametrize(

@@ -152,4 +152,4 @@ def test_the_setting_is_put_back_after_an_error(monkeypatch: pytest.MonkeyPatch)
 
 def test_layers_that_settings_want_replaced_are_refused(path: Path) -> None:
     edit_json(path / "config.json", fusion_config={"patch_embeddings": True})
-    assert "its config.json has fusion_config, which is not followed" in refused(path)
+    assert "its config.json has fusion_config, which Encore does not follow" in refused(path)

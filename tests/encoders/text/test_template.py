@@ -46,5 +46,5 @@ def test_a_pair_without_a_separator_is_no_pair_template() -> None:
 
 
 def test_texts_in_another_order_are_refused() -> None:
-    with pytest.raises(UsageError, match="cannot be followed"):
+    with pytest.raises(UsageError, match="cannot follow"):
         Template.of(tokenizer_with("$A", "$B [X] $A"), 2)

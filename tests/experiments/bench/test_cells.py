@@ -44,7 +44,7 @@ def test_a_damaged_cell_is_named(tmp_path: Path) -> None:
     cells.put(KEY, {"accuracy": 1.0})
     path = next(path for path in tmp_path.glob("*.json") if path.name != "settings.json")
     path.write_text("{")
-    with pytest.raises(StoreError, match=f"{path.name}: is damaged; remove it"):
+    with pytest.raises(StoreError, match=f"{path.name}: damaged; remove it"):
         cells.get(KEY)
 
 

@@ -172,5 +172,5 @@ def test_reading_says_so_when_the_file_changed_after_the_plan(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", *rows(1, 2))
     (unit,) = plan([corpus_file(path)], COLUMNS).units
     write_lines(path, *rows(1, 2, 3))
-    with pytest.raises(DataError, match="run again"):
+    with pytest.raises(DataError, match="run the command again"):
         read_unit(unit, COLUMNS)

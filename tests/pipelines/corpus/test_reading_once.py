@@ -145,6 +145,6 @@ def test_a_unit_is_handed_on_before_the_next_is_read(tmp_path, monkeypatch):
 def test_a_file_that_lost_rows_since_the_plan_says_so(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", rows(40), row_group_size=10)
     units = plan([corpus_file(path)], COLUMNS, 10).units
-    with pytest.raises(UnreadableFile, match="damaged: ends before row 40"):
+    with pytest.raises(UnreadableFile, match="damaged: it ends before row 40"):
         list(read_units([replace(units[-1], start=30, stop=50)], COLUMNS))
     assert np.array_equal(next(read_units(units[3:], COLUMNS)).rows, np.arange(30, 40))

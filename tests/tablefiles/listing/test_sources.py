@@ -171,7 +171,7 @@ def test_a_file_that_changed_or_went_since_it_was_listed_is_an_error(tmp_path):
     touch(tmp_path, "a.csv")
     (file,) = find_table_files([str(tmp_path)])
     os.truncate(file.uri, 2)
-    with pytest.raises(DataError, match="had 5 bytes when it was listed and has 2 now; run again"):
+    with pytest.raises(DataError, match="had 5 bytes when it was listed and has 2 now; run the command again"):
         open_input(file)
     Path(file.uri).unlink()
     with pytest.raises(DataError, match=r"a.csv: cannot be read"):

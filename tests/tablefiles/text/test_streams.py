@@ -122,7 +122,7 @@ def test_bytes_that_are_no_text_in_the_encoding_cost_their_row(tmp_path):
 
 @pytest.mark.parametrize("name", ["hex", "no-such", "idna", "rot13", "", "undefined"])
 def test_an_encoding_that_is_none_is_refused(name):
-    with pytest.raises(UsageError, match=f"encoding '{name}': is no text encoding that Python knows"):
+    with pytest.raises(UsageError, match=f"encoding '{name}': Python knows no such text encoding"):
         TextOptions(encoding=name)
 
 

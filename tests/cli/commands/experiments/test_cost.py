@@ -105,7 +105,7 @@ def test_a_picture_is_written_where_it_was_asked_for(tmp_path: Path, capsys: pyt
         (["--tasks", "0"], "tasks 0: expected 1 or more"),
         (["--tokens", "0"], "tokens 0: expected 1 or more"),
         (["--documents", "5", "--price-per-gb-month", "-1"], "price per GB and month -1"),
-        (["--months", "3"], "say --documents N"),
+        (["--months", "3"], "give --documents N"),
         (["--encoder", "./nowhere"], "known without files: roberta-large"),
         (["--plot", "f.pdf"], "give a name that ends in .png"),
     ],

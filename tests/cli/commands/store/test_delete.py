@@ -109,7 +109,7 @@ class TestDelete:
         (tmp_path / "empty").mkdir()
         words = ["delete", "--store", store]
         refused(words, 2, "nothing to delete: name ids, or a file", capsys)
-        refused([*words, ""], 2, "an id is empty; no document has one", capsys)
+        refused([*words, ""], 2, "an id is empty, and no document has an empty id; leave it out", capsys)
         for name, message in [
             ("ids.csv", "ids.csv: no column doc_id; columns there: id"),
             ("ids.txt", "ids.txt: is not UTF-8 text: invalid start byte at byte 6"),

@@ -11,7 +11,7 @@ from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.model import check_pooling
 
-POOLINGS = ("mean", "cls")
+POOLED = ("mean", "cls")
 """Poolings without learned parameters: one vector a document."""
 
 Vectors = npt.NDArray[np.float32]
@@ -29,8 +29,8 @@ def pooled_vectors(block: FeatureBlock, spec: FeatureSpec, pooled: str) -> Vecto
     Raises:
         UsageError: no such pooling, or the store does not hold what it needs.
     """
-    if pooled not in POOLINGS:
-        raise UsageError(f"pooled {pooled!r}: expected {' or '.join(POOLINGS)}")
+    if pooled not in POOLED:
+        raise UsageError(f"pooled {pooled!r}: expected {' or '.join(POOLED)}")
     check_pooling(pooled, spec)
     values = _decoded(block, spec)
     if pooled == "cls":

@@ -11,7 +11,7 @@ from typing import Any
 from encore.featurestore import StoreError, UsageError
 from encore.featurestore.storage import whole_file
 
-SETTINGS_FILE = "settings.json"
+CELL_SETTINGS_FILE = "settings.json"
 
 
 class CellStore:
@@ -35,7 +35,7 @@ class CellStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{folder}: cannot be made: {error.strerror or error}") from error
-        path = folder / SETTINGS_FILE
+        path = folder / CELL_SETTINGS_FILE
         if not path.exists():
             _write(path, self.settings)
             return
@@ -59,7 +59,7 @@ class CellStore:
 
     def rows(self) -> list[dict[str, Any]]:
         """One mapping for each cell, with its key and its result, in the order of the keys."""
-        paths = (path for path in self.folder.glob("*.json") if path.name != SETTINGS_FILE)
+        paths = (path for path in self.folder.glob("*.json") if path.name != CELL_SETTINGS_FILE)
         cells = sorted((_read(path) for path in paths), key=lambda cell: _canonical(cell["key"]))
         return [{**cell["key"], **cell["result"]} for cell in cells]
 

@@ -14,7 +14,7 @@ from encore.pipelines.export.head_columns import HeadColumns
 
 GROUP_ROWS = 122_880
 """Rows of a group: as many as one thread of DuckDB reads."""
-GROUP_BYTES = 64 << 20
+ROW_GROUP_BYTES = 64 << 20
 """The most bytes of probabilities in a row group."""
 METADATA = b"encore"
 """Key of the file's metadata that says what it was made from."""
@@ -30,7 +30,7 @@ class RowGroups:
         self._schema, self._heads = schema, heads
         self._kept = [name for name in schema.names if name not in {field.name for it in heads for field in it.fields}]
         classes = sum(len(head.classes or ()) for head in heads)
-        self._rows = max(1, min(GROUP_ROWS, GROUP_BYTES // (4 * max(1, classes))))
+        self._rows = max(1, min(GROUP_ROWS, ROW_GROUP_BYTES // (4 * max(1, classes))))
         self._pending: list[pa.Table] = []
         self._writer = pq.ParquetWriter(
             file,

@@ -8,6 +8,7 @@ import typer
 
 from encore.cli.options.beam import beam_options
 from encore.cli.options.common import DeviceOption, EncoderOption, JsonOption, MaxLengthOption, comma_list
+from encore.cli.options.experiments import DataOption, TasksArgument
 from encore.cli.options.joint_training import JointPoolingOption
 from encore.cli.options.sync import no_sync_option
 
@@ -15,12 +16,9 @@ from encore.cli.options.sync import no_sync_option
 @no_sync_option
 def multitask(
     context: typer.Context,
-    tasks: Annotated[str, typer.Argument(metavar="TASKS", help="TOML registry of tasks, or the word paper.")],
+    tasks: TasksArgument,
     out: Annotated[str, typer.Option("--out", metavar="ENCODER_DIR", help="Where the trained encoder goes.")],
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Folder that the registry's relative paths start from.", show_default=False),
-    ] = None,
+    data: DataOption = None,
     encoder: EncoderOption = "minilm",
     without: Annotated[
         str, typer.Option(metavar="TASK,TASK", help="Tasks of the registry to leave out.", show_default=False)

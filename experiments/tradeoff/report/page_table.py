@@ -9,7 +9,7 @@ from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import MEAN, Point, front_numbers, overall
 from encore.featurestore.common import human_bytes
 
-TASK_COLUMNS = 4
+MAX_TASK_COLUMNS = 4
 """Tasks up to which the table has a column for each; settings.parquet has any number."""
 
 
@@ -54,7 +54,7 @@ def _row(report: TradeoffReport, point: Point, number: int | None) -> str:
 
 def _task_columns(report: TradeoffReport) -> list[str]:
     names = [task.name for task in report.tasks]
-    return names if overall(report.points)[0].panel == MEAN and len(names) <= TASK_COLUMNS else []
+    return names if overall(report.points)[0].panel == MEAN and len(names) <= MAX_TASK_COLUMNS else []
 
 
 def _button(name: str) -> str:

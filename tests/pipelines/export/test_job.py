@@ -238,7 +238,7 @@ def test_small_segments_share_a_row_group_and_large_ones_are_cut(
     monkeypatch.setattr(row_groups, "GROUP_ROWS", 4)
     assert exported(folder)[1].equals(whole)
     assert groups_of(folder) == [4, 4, 4, 4, 3]
-    monkeypatch.setattr(row_groups, "GROUP_BYTES", 3 * 4 * 5)
+    monkeypatch.setattr(row_groups, "ROW_GROUP_BYTES", 3 * 4 * 5)
     assert exported(folder)[1].equals(whole)
     assert groups_of(folder) == [3] * 6 + [1]
 

@@ -15,7 +15,7 @@ from encore.featurestore.common import settle_fields
 from encore.heads import Head, Scorer
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.registry import called, load_heads
+from encore.pipelines.registry import head_title, load_heads
 from encore.pipelines.registry.prediction_rows import prediction_rows, row_schema
 from encore.tablefiles import PLAIN_TEXT, TextOptions, find_table_files
 from encore.tablefiles.values import is_blank, is_empty
@@ -89,10 +89,10 @@ def predict(request: PredictRequest) -> NewPredictions:
     heads = load_heads(request.heads)
     spec = heads[0].spec
     for given, head in zip(request.heads, heads, strict=True):
-        head.require(spec, called(given), called(request.heads[0]))
+        head.require(spec, head_title(given), head_title(request.heads[0]))
         if head.model.of_pairs and (request.columns.pair is None or request.texts):
             raise UsageError(
-                f"{called(given)} compares the two texts of pairs; give a file, and name the second's with "
+                f"{head_title(given)} compares the two texts of pairs; give a file, and name the second's with "
                 "--pair-column"
             )
     found = _given(request, spec)

@@ -43,7 +43,7 @@ def evaluate(
 
     Example: encore evaluate predictions topics-held-out.parquet --head topic
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.evaluate import print_evaluation  # noqa: PLC0415
     from encore.cli.printing.tables import print_json  # noqa: PLC0415
     from encore.heads import evaluate_predictions, read_labels  # noqa: PLC0415

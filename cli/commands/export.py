@@ -44,7 +44,7 @@ def export(
 
     Example: encore export predictions --store features --out topics.parquet
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.export import print_export  # noqa: PLC0415
     from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
     from encore.pipelines.export import ExportRequest  # noqa: PLC0415

@@ -60,7 +60,7 @@ def predict(
     Example: encore predict today.csv --head trained/topic --out answers.parquet
     Example: encore predict "The cup went to extra time" --head trained/topic
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.documents import prepare_out  # noqa: PLC0415
     from encore.cli.printing.predict import print_predictions  # noqa: PLC0415
     from encore.cli.text_arguments import files_and_texts  # noqa: PLC0415

@@ -96,7 +96,7 @@ def train(
 
     Example: encore train topics.parquet --store features --out trained/topic
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.train import print_epoch, print_training  # noqa: PLC0415
     from encore.featurestore.storage import Address  # noqa: PLC0415
     from encore.featurestore.store import read_store  # noqa: PLC0415

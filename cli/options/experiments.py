@@ -102,7 +102,7 @@ def experiment_command(*, seeds: int, heads: bool = True) -> Callable[[Callable[
         options = {**FIRST, **own, **sizes, **(HEADS if heads else {}), **LAST}
 
         def run(context: typer.Context, **values: Any) -> None:
-            beam_options(context, taken=False)
+            beam_options(context, runs_job=False)
             shared = {key: value for key, value in values.items() if key not in own and key != "as_json"}
             more = {key: values[key] for key in own}
             command(request=_request(**shared), as_json=values["as_json"], **more)

@@ -24,7 +24,7 @@ from encore.pipelines.predictions import (
     plan_segments,
 )
 from encore.pipelines.progress import ProgressDisplay, Silent
-from encore.pipelines.registry import called, copy_heads, load_heads
+from encore.pipelines.registry import copy_heads, head_title, load_heads
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
@@ -75,7 +75,7 @@ def backfill(
     store = Store.open(request.store, request.snapshot)
     heads = load_heads(request.heads)
     for given, head in zip(request.heads, heads, strict=True):
-        head.require(store.spec, called(given), f"store {store.uri}")
+        head.require(store.spec, head_title(given), f"store {store.uri}")
     names = [head_name(head) for head in heads]
     require_records(store.objects, store.manifest, store.listed)
     predictions = Predictions.create(request.out, store, probabilities=request.probabilities)

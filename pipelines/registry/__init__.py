@@ -2,8 +2,8 @@
 
 from encore.pipelines.registry.head_copies import (
     HeadCopies,
-    called,
     copy_heads,
+    head_title,
     load_heads,
     read_copy,
     require_different,
@@ -14,8 +14,8 @@ from encore.pipelines.registry.verification import FolderVerification, verify_fo
 __all__ = [
     "FolderVerification",
     "HeadCopies",
-    "called",
     "copy_heads",
+    "head_title",
     "load_heads",
     "read_copy",
     "read_predictions",

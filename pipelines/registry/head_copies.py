@@ -40,7 +40,7 @@ def require_different(heads: Sequence[Head]) -> None:
         raise UsageError(f"heads {', '.join(sorted(twice))} are named twice; name each once")
 
 
-def called(given: str | Head) -> str:
+def head_title(given: str | Head) -> str:
     """The name of a head in messages: its directory, or its own name."""
     return f"head {head_name(given) if isinstance(given, Head) else given}"
 

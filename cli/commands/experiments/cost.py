@@ -70,7 +70,7 @@ def cost(
 
     Example: encore cost --encoder minilm --tokens 60 --documents 1000000
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.experiments.cost import print_cost  # noqa: PLC0415
     from encore.cli.printing.tables import prepare_file  # noqa: PLC0415
     from encore.experiments.cost import CostRequest, check_figure, report_cost, write_figure  # noqa: PLC0415  # noqa: PLC0415

@@ -21,7 +21,7 @@ def demo(
 
     Example: encore demo
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.demo import print_demo, print_step  # noqa: PLC0415
     from encore.experiments.demo.loop import run_demo  # noqa: PLC0415

@@ -62,7 +62,7 @@ def multitask(
 
     The same command resumes an interrupted training.
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.multitask import print_multitask  # noqa: PLC0415
     from encore.encoders.training import TrainingSettings  # noqa: PLC0415

@@ -86,7 +86,7 @@ def tradeoff(
 
     Run again, it trains only what is missing, whatever the budget.
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.experiments.tradeoff import print_tradeoff  # noqa: PLC0415
     from encore.cli.printing.progress import trial_progress  # noqa: PLC0415
     from encore.experiments.tradeoff.measurement import LabelFiles  # noqa: PLC0415

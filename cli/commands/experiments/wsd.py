@@ -58,7 +58,7 @@ def wsd(
 
     Example: encore experiment wsd train.parquet test.parquet --out results --layer 4 --layer 6
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.console.terminal import error_console  # noqa: PLC0415
     from encore.cli.printing.experiments.outcome import progress_line  # noqa: PLC0415
     from encore.experiments.word_sense import ProbeRequest, run_probe  # noqa: PLC0415

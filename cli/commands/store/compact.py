@@ -33,7 +33,7 @@ def compact(
 
     Example: encore compact --store features
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     target = parse_bytes(target_bytes, "--target-bytes")
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415

@@ -34,7 +34,7 @@ def copy(
 
     Example: encore copy --store features --to s3://bucket/features
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415

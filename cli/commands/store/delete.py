@@ -53,7 +53,7 @@ def delete(
 
     Example: encore delete --store features review-17 review-23 --block
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store, UsageError  # noqa: PLC0415
     from encore.featurestore.rewriting import deletion  # noqa: PLC0415

@@ -27,7 +27,7 @@ def documents(
 
     Example: encore documents --store features --out documents.parquet
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.documents import documents_json, prepare_out, print_documents, write_documents  # noqa: PLC0415
     from encore.cli.printing.tables import print_json  # noqa: PLC0415
     from encore.featurestore.store import read_store  # noqa: PLC0415

@@ -24,7 +24,7 @@ def inspect(
 
     Example: encore inspect --store features
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
     from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415

@@ -140,7 +140,7 @@ def repair(
         prune=prune,
         prune_limit=PruneLimit.parse(max_pruned),
     )
-    options = beam_options(context, taken=bool(inputs))
+    options = beam_options(context, runs_job=bool(inputs))
     with segment_progress("repair: looking at the store") as progress:
         found = preview_repair(request, progress)
     if not as_json:

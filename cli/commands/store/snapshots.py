@@ -13,7 +13,7 @@ def snapshots(context: typer.Context, store: StoreOption, as_json: JsonOption = 
 
     Example: encore snapshots --store features
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_json, print_table  # noqa: PLC0415
     from encore.featurestore import Store  # noqa: PLC0415
     from encore.featurestore.history import version_log  # noqa: PLC0415

@@ -26,7 +26,7 @@ def tag(
 
     Example: encore tag release-3 --store features
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_line  # noqa: PLC0415
     from encore.featurestore import Store, UsageError  # noqa: PLC0415
     from encore.featurestore.history import add_tag, remove_tag  # noqa: PLC0415

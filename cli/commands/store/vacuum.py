@@ -81,7 +81,7 @@ def vacuum(
 
     Example: encore vacuum --store features --forget --predictions predictions
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     if forget:
         _forget(store, predictions or [], keep_snapshots, keep_days, older_than, dry_run=dry_run, as_json=as_json)
         return

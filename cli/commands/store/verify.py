@@ -45,7 +45,7 @@ def verify(
 
     Example: encore verify --store features --deep --predictions predictions
     """
-    beam_options(context, taken=False)
+    beam_options(context, runs_job=False)
     from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
     from encore.cli.printing.store.verify import print_verification  # noqa: PLC0415
     from encore.featurestore.verification import store as verification  # noqa: PLC0415

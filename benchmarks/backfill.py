@@ -248,7 +248,7 @@ class Jobs:
         def read() -> None:
             buffers = BufferPool()
             for entry in store.entries:
-                for block in store.scan_segment(entry, BLOCK_BYTES, buffers):
+                for block in store.features.scan_segment(entry, BLOCK_BYTES, buffers):
                     _ = block.doc_ids
                     del block
 

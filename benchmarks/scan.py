@@ -114,7 +114,7 @@ def contenders(store: Store) -> dict[str, Callable[[], None]]:
         "scan, kept": lambda: exhaust(list(store.scan())),
         "decode": decode_of(store),
         "read, all cores": lambda: on_all_cores(read_segment, store),
-        "scan, all cores": lambda: on_all_cores(lambda entry: exhaust(store.scan_segment(entry)), store),
+        "scan, all cores": lambda: on_all_cores(lambda entry: exhaust(store.features.scan_segment(entry)), store),
     }
 
 

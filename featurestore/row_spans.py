@@ -43,7 +43,7 @@ class RowSpans:
         spans = cls(*(np.full(len(doc_ids), -1, np.int64) for _ in range(3)))
 
         def find(entry: SegmentEntry) -> tuple[Positions, Positions, Positions]:
-            segment = store.open_segment(entry, columns=["key_hash"])
+            segment = store.features.open_segment(entry, columns=["key_hash"])
             documents = wanted.documents(segment.index["key_hash"], segment.deleted)
             places = np.flatnonzero(documents >= 0)
             documents = documents[places]

@@ -46,7 +46,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
     log = version_log(store.objects)
     base = store if store.version == change.base else _at(store, log.at(change.base))
     # What was read of the base's segments stays true. A later try reads only segments that were listed since.
-    lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
+    lived = {} if change.deleted is None else base.indexes.positions_of(change.deleted, base.entries)
     since = Upstream(base)
     block_list = NOTHING
     for attempt in range(ATTEMPTS):

@@ -44,7 +44,7 @@ class Upstream:
         """Segment → positions of its live documents with these key hashes, which must be the same at each try."""
         entries = [entry for entry in head.entries if self._is_new(entry)]
         unread = [entry for entry in entries if entry not in self._positions]
-        found = head.positions_of(wanted, unread)
+        found = head.indexes.positions_of(wanted, unread)
         nothing = np.empty(0, np.int64)
         self._positions |= {entry: found.get(entry.segment, nothing) for entry in unread}
         return {entry.segment: self._positions[entry] for entry in entries if len(self._positions[entry])}

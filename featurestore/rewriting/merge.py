@@ -80,7 +80,7 @@ class Source:
     @classmethod
     def open(cls, store: Store, entry: SegmentEntry) -> Source:
         """Read all of a segment but its features."""
-        segment = store.open_segment(entry, columns=None)
+        segment = store.features.open_segment(entry, columns=None)
         alive = np.ones(entry.documents, bool)
         alive[segment.deleted] = False
         return cls(segment.reader, segment.index, np.diff(segment.offsets), alive)

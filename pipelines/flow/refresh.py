@@ -65,7 +65,7 @@ class Refresh:
         segment, finished = find_adoptable(store, self.segment_id(store.spec.fingerprint))
         if finished is not None:
             return finished
-        block = store.gather_from(self.entries, self.segments, self.documents, columns=None)
+        block = store.features.gather_from(self.entries, self.segments, self.documents, columns=None)
         names = kept_names(self.index)
         index = block.index.drop_columns([name for name in block.index.column_names if name in names])
         for name in names:

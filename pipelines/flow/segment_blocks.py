@@ -36,7 +36,7 @@ def segment_blocks(store: Store, entry: SegmentEntry, buffers: BufferPool) -> It
     Raises:
         StoreError: the segment is damaged.
     """
-    rest = store.scan_segment(entry, BLOCK_BYTES, buffers)
+    rest = store.features.scan_segment(entry, BLOCK_BYTES, buffers)
     first = next(rest)
     # The ids are decoded here, in the reading thread, so that the caller does not wait for it.
     _ = first.doc_ids

@@ -152,7 +152,7 @@ def derive_unit(
         return UnitFeatures(settled)
     parts, saturated, start = [], 0, 0
     counts.begin(unit.number)
-    for block in source.scan_segment(unit.entry, columns=None):
+    for block in source.features.scan_segment(unit.entry, columns=None):
         kept = block.take(np.flatnonzero(left[start : start + len(block)]))
         start += len(block)
         if len(kept):

@@ -10,9 +10,9 @@ import pytest
 
 from encore.featurestore import Store, StoreError
 from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.read_store import read_store
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.store import read_store
 from tests.featurestore.building import expected, held, put, spec_of
 
 READERS: dict[str, Callable[[Store], object]] = {
@@ -65,7 +65,7 @@ def test_it_looks_again_once(store: Store) -> None:
 def test_a_snapshot_that_was_named_is_not_replaced_by_another(
     store: Store, snapshot: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("encore.featurestore.store.snapshot_number", lambda objects, named: 2)
+    monkeypatch.setattr("encore.featurestore.history.snapshot_choice.snapshot_number", lambda objects, named: 2)
     with pytest.raises(SnapshotGone, match="gone with its snapshot"):
         read_store(store.uri, snapshot, meanwhile(held, 1))
 

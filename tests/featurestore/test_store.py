@@ -417,7 +417,7 @@ class TestDamage:
         store = put(store, TEXTS)
         entry = replace(store.entries[0], documents=11)
         with pytest.raises(StoreError, match=rf"/{entry.segment}/.*offsets/zarr.json: .*13 rows .* its list says 12"):
-            list(store.scan_segment(entry))
+            list(store.features.scan_segment(entry))
 
     def test_a_missing_deletion_vector_is_named(self, store: Store) -> None:
         store = put(put(store, TEXTS), {}, prune=frozenset({"doc-1"}))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Store, StoreError
-from encore.featurestore import store as module
 from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.history import snapshot_choice as module
 from encore.featurestore.history.torn_writes import require_records
 from encore.featurestore.history.versions import list_path, manifest_path
 from encore.featurestore.removal.vacuum import vacuum

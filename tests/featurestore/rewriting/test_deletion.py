@@ -16,6 +16,7 @@ from encore.featurestore.history.block_list import BlockList, blocked
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.segment_indexes import SegmentIndexes
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import change_to, expected, held, put, spec_of
@@ -189,9 +190,9 @@ class TestTwoWriters:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         looked_at: list[int] = []
-        positions_of, publish = Store.positions_of, VersionLog.publish
+        positions_of, publish = SegmentIndexes.positions_of, VersionLog.publish
 
-        def counted(self: Store, keys: Any, entries: Sequence[SegmentEntry]) -> Any:
+        def counted(self: SegmentIndexes, keys: Any, entries: Sequence[SegmentEntry]) -> Any:
             looked_at.append(sum(entry.documents for entry in entries))
             return positions_of(self, keys, entries)
 
@@ -199,7 +200,7 @@ class TestTwoWriters:
             monkeypatch.setattr(VersionLog, "publish", publish)
             put(store, {"new": "x"})
 
-        monkeypatch.setattr(Store, "positions_of", counted)
+        monkeypatch.setattr(SegmentIndexes, "positions_of", counted)
         monkeypatch.setattr(VersionLog, "publish", somebody_was_faster)
         assert delete(store, ["doc-1", "new"]).deleted == 2
         assert looked_at == [6, 0, 1]

@@ -10,9 +10,9 @@ import pytest
 
 from encore.featurestore import Store
 from encore.featurestore.errors import StoreError
+from encore.featurestore.feature_reader import OWN_COLUMNS
 from encore.featurestore.segments.reader import IndexFile
 from encore.featurestore.segments.scan import ScannedBlock
-from encore.featurestore.store import OWN_COLUMNS
 from tests.featurestore.building import put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" * (i + 1) for i in range(12)}
@@ -86,7 +86,7 @@ def test_a_damaged_index_is_found_before_any_feature_is_given(store: Store) -> N
 
 
 def test_an_index_of_another_length_is_found_when_it_is_decoded(store: Store) -> None:
-    segment = store.open_segment(store.entries[0])
+    segment = store.features.open_segment(store.entries[0])
     reader = segment.reader
     shorter = replace(segment, reader=replace(reader, entry=replace(reader.entry, documents=11)))
     with pytest.raises(StoreError, match=r"documents\.parquet: damaged: 12 rows, expected 11"):

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from encore.featurestore import Change, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
+from encore.featurestore.feature_reader import FeatureReader
 from encore.featurestore.storage.objects import Objects
 from encore.heads import HeadModel, Labels, Scorer, TrainSettings
 from encore.heads.scoring import scorer
@@ -204,14 +205,14 @@ def test_a_segment_that_cannot_be_scored_fails_alone(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(store, tmp_path)
-    whole = Store.scan_segment
+    whole = FeatureReader.scan_segment
 
-    def broken(self: Store, entry: object, *words: object) -> object:
+    def broken(self: FeatureReader, entry: object, *words: object) -> object:
         if entry == store.entries[1]:
             raise StoreError("features: damaged")
         return whole(self, entry, *words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Store, "scan_segment", broken)
+    monkeypatch.setattr(FeatureReader, "scan_segment", broken)
     report = run_backfill(store, tmp_path, "parity")
     assert report.exit_code == 1
     assert report.document["failures"] == {"1": {"stage": "read", "reason": "StoreError: features: damaged"}}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from encore.featurestore import FeatureBlock, Store
+from encore.featurestore.feature_reader import FeatureReader
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer, Scores
@@ -76,9 +77,9 @@ def test_segments_are_read_while_the_first_is_scored(
 ) -> None:
     train(store, tmp_path)
     opened = {entry.segment: Event() for entry in store.entries}
-    scan, score = Store.scan_segment, Scorer.score
+    scan, score = FeatureReader.scan_segment, Scorer.score
 
-    def noting(self: Store, entry: SegmentEntry, *words: object) -> object:
+    def noting(self: FeatureReader, entry: SegmentEntry, *words: object) -> object:
         opened[entry.segment].set()
         return scan(self, entry, *words)  # type: ignore[arg-type]
 
@@ -86,7 +87,7 @@ def test_segments_are_read_while_the_first_is_scored(
         assert all(event.wait(WAIT) for event in opened.values())
         return score(self, block)
 
-    monkeypatch.setattr(Store, "scan_segment", noting)
+    monkeypatch.setattr(FeatureReader, "scan_segment", noting)
     monkeypatch.setattr(Scorer, "score", waiting)
     assert run_backfill(store, tmp_path, "parity").exit_code == 0
 
@@ -96,9 +97,9 @@ def test_what_is_read_ahead_has_a_limit(store: Store, tmp_path: Path, monkeypatc
     train(store, tmp_path)
     opened: list[str] = []
     scored: list[int] = []
-    scan, score = Store.scan_segment, Scorer.score
+    scan, score = FeatureReader.scan_segment, Scorer.score
 
-    def noting(self: Store, entry: SegmentEntry, *words: object) -> object:
+    def noting(self: FeatureReader, entry: SegmentEntry, *words: object) -> object:
         opened.append(entry.segment)
         return scan(self, entry, *words)  # type: ignore[arg-type]
 
@@ -106,7 +107,7 @@ def test_what_is_read_ahead_has_a_limit(store: Store, tmp_path: Path, monkeypatc
         scored.append(len(opened))
         return score(self, block)
 
-    monkeypatch.setattr(Store, "scan_segment", noting)
+    monkeypatch.setattr(FeatureReader, "scan_segment", noting)
     monkeypatch.setattr(Scorer, "score", looking)
     largest = max(entry.payload_bytes for entry in store.entries)
     monkeypatch.setattr(segment_blocks, "AHEAD_BYTES", 2 * largest)
@@ -125,7 +126,7 @@ def test_the_report_says_where_the_time_went(store: Store, tmp_path: Path, monke
 
         return slow
 
-    monkeypatch.setattr(Store, "open_segment", slowed(Store.open_segment, 0.03))
+    monkeypatch.setattr(FeatureReader, "open_segment", slowed(FeatureReader.open_segment, 0.03))
     monkeypatch.setattr(Scorer, "score", slowed(Scorer.score, 0.02))
     monkeypatch.setattr(Predictions, "write_file", slowed(Predictions.write_file, 0.01))
     seconds = run_backfill(store, tmp_path, "parity").document["seconds"]

@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from encore.api.report import Report
 from encore.api.tables import ArrowTable, Table, column_of, labels_of
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import several
 from encore.featurestore.history import add_tag, remove_tag, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store import Store as Catalogue
 from encore.featurestore.summary import Summary
 from encore.tablefiles import PLAIN_TEXT
 

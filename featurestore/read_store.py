@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.errors import SnapshotGone
-from encore.featurestore.store import Store
 
 T = TypeVar("T")
 
 
-def read_store(uri: str, snapshot: int | str | None, read: Callable[[Store], T]) -> T:
+def read_store(uri: str, snapshot: int | str | None, read: Callable[[Catalogue], T]) -> T:
     """Run ``read`` on a snapshot, by default the newest; once more if a vacuum removes the newest meanwhile.
 
     Args:
@@ -20,12 +20,12 @@ def read_store(uri: str, snapshot: int | str | None, read: Callable[[Store], T])
         read: reads the store from the start; it may be called twice.
 
     Raises:
-        UsageError, StoreError: as `Store.open`, and what ``read`` raises; `SnapshotGone` where a named snapshot was
+        UsageError, StoreError: as `Catalogue.open`, and what ``read`` raises; `SnapshotGone` where a named snapshot was
             removed, or a second one.
     """
     try:
-        return read(Store.open(uri, snapshot))
+        return read(Catalogue.open(uri, snapshot))
     except SnapshotGone:
         if snapshot is not None:
             raise
-    return read(Store.open(uri))
+    return read(Catalogue.open(uri))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from encore.featurestore import FeatureBlock, Store
+from encore.featurestore import Catalogue, FeatureBlock
 from encore.featurestore.segments import BufferPool, SegmentEntry
 from encore.pipelines.flow.lookahead import read_ahead
 
@@ -25,7 +25,7 @@ def segments_ahead(entries: Iterable[SegmentEntry]) -> int:
     return max(1, min(AHEAD_SEGMENTS, AHEAD_BYTES // max(1, largest)))
 
 
-def segment_blocks(store: Store, entry: SegmentEntry, buffers: BufferPool) -> Iterator[FeatureBlock]:
+def segment_blocks(store: Catalogue, entry: SegmentEntry, buffers: BufferPool) -> Iterator[FeatureBlock]:
     """The live documents of a segment. The first block is read now. From object storage, a thread reads the others.
 
     Args:

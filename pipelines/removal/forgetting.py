@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from encore.featurestore import CommitConflict, Store
+from encore.featurestore import Catalogue, CommitConflict
 from encore.featurestore.removal import (
     AGE_LIMIT,
     FAR,
@@ -65,7 +65,7 @@ class Forgetting:
         folders: the result for each predictions folder.
     """
 
-    store: Store
+    store: Catalogue
     compaction: Compaction
     removal: ForgetReport
     folders: Sequence[FolderForgetting] = field(default=())
@@ -102,7 +102,7 @@ class Forgetting:
 
 
 def forget(
-    store: Store,
+    store: Catalogue,
     predictions: Sequence[Predictions] = (),
     *,
     age_limit: timedelta = AGE_LIMIT,
@@ -142,7 +142,7 @@ def forget(
     return Forgetting(newest(store), compaction, removal, folders)
 
 
-def follow(store: Store, predictions: Predictions) -> int:
+def follow(store: Catalogue, predictions: Predictions) -> int:
     """Rewrite outdated prediction files from their older rows, without scoring, and list only the new files.
 
     Args:
@@ -176,20 +176,20 @@ def follow(store: Store, predictions: Predictions) -> int:
     return len(made)
 
 
-def _carry(store: Store, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
+def _carry(store: Catalogue, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
     """Write the file of one head for one segment from its older files; None where these do not cover the segment."""
     entry = unit.entry
     table = carry_over(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
     return None if table is None else predictions.write(head, entry, table, store.version, store.spec.fingerprint)
 
 
-def outdated_files(store: Store, predictions: Predictions) -> list[PredictionFile]:
+def outdated_files(store: Catalogue, predictions: Predictions) -> list[PredictionFile]:
     """Listed files that are removed or rewritten once the store's segments with deleted rows are compacted."""
     whole = {entry.segment for entry in store.entries if not entry.deleted}
     return [file for file in predictions.files() if file.segment not in whole or file.deletions is not None]
 
 
-def unscored(store: Store, predictions: Predictions) -> int:
+def unscored(store: Catalogue, predictions: Predictions) -> int:
     """Number of predictions that the next backfill of the folder's heads makes."""
     units = plan_segments(store, predictions, predictions.heads(), predictions.files())
     return sum(len(unit.heads) * unit.entry.live for unit in units)

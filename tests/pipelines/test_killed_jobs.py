@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.removal.vacuum import vacuum
@@ -39,7 +39,7 @@ class State:
         objects = Objects.open(str(folder))
         numbers = [manifest.version for manifest in version_log(objects).history()]
         paths = frozenset(path for path, _ in objects.walk() if not path.startswith("runs/"))
-        return cls(paths, {number: held(Store.open(str(folder), number)) for number in numbers})
+        return cls(paths, {number: held(Catalogue.open(str(folder), number)) for number in numbers})
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ def verify(
 
 
 def _check_folders(store: str, predictions: list[str]) -> list[FolderVerification]:
-    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.pipelines.registry import verify_folder  # noqa: PLC0415
 
-    opened = Store.open(store)
+    opened = Catalogue.open(store)
     return [verify_folder(opened, uri) for uri in predictions]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.storage import local_files
 from encore.featurestore.storage.objects import Objects
@@ -71,7 +71,7 @@ def check_repair(
     # Of documents that were deleted in a snapshot that is lost, the corpus alone tells.
     store, _ = bring_back(objects, prune=done.survey.is_older)
     assert verify(objects.uri, deep=True).findings == ()
-    assert store.digest() == Store.open(objects.uri).digest() == digest
+    assert store.digest() == Catalogue.open(objects.uri).digest() == digest
     assert blocked(objects).mask(BLOCKED).all()
 
 

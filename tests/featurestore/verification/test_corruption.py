@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.featurestore.format.tombstones import retire
 from encore.featurestore.history.block_list import block, blocked
 from encore.featurestore.history.tags import add_tag
@@ -99,7 +99,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound") / "store"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("encore.featurestore.segments.writer.CHUNK_BYTES", 128)
-        store = Store.create(str(folder), SPEC)
+        store = Catalogue.create(str(folder), SPEC)
         for before, now in zip([{}, *HISTORY], HISTORY, strict=False):
             store = put(store, now, prune=frozenset(before.keys() - now.keys()))
             if len(now) == len(HISTORY[1]):
@@ -151,7 +151,7 @@ def check_reads(objects: Objects, path: str, snapshots: Sequence[int | str] = tu
         wanted = expected(SNAPSHOTS[snapshot], SPEC)
         for read in (held, lambda store: gathered(store, "doc-2", "doc-7")):
             try:
-                found = read(Store.open(objects.uri, snapshot))
+                found = read(Catalogue.open(objects.uri, snapshot))
             except StoreError as error:
                 errors.append(str(error))
             except UsageError:
@@ -164,7 +164,7 @@ def check_reads(objects: Objects, path: str, snapshots: Sequence[int | str] = tu
     return len(errors)
 
 
-def gathered(store: Store, *doc_ids: str) -> dict[str, bytes]:
+def gathered(store: Catalogue, *doc_ids: str) -> dict[str, bytes]:
     block = store.gather(doc_ids)
     rows = zip(doc_ids, block.offsets[:-1], block.offsets[1:], strict=True)
     return {doc_id: block.packed[start:stop].tobytes() for doc_id, start, stop in rows}
@@ -255,10 +255,10 @@ def test_one_broken_object_stops_the_check_of_no_other(store: Objects) -> None:
 
 
 def test_a_damaged_list_hides_its_own_snapshot_alone(store: Objects) -> None:
-    newest = Store.open(store.uri)
+    newest = Catalogue.open(store.uri)
     path = f"lists/{newest.manifest.lists[-1].digest}.parquet"
     store.put(path, store.get(path)[:-1])
-    segment = Store.open(store.uri, 1).entries[0].segment
+    segment = Catalogue.open(store.uri, 1).entries[0].segment
     (shard,) = (shard for shard in of_kind(store, "feature shard") if segment in shard)
     store.delete([shard])
     assert {store.name(path), store.name(shard)} <= named(store)

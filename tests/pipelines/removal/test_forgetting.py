@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Store, UsageError
+from encore.featurestore import Catalogue, UsageError
 from encore.featurestore.documents.ids import text_digests
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.rewriting.deletion import delete
@@ -50,8 +50,8 @@ class Loop:
         self.encode([{"doc_id": CHANGED, "text": "quite another text than before"}])
 
     @property
-    def store(self) -> Store:
-        return Store.open(f"{self.root}/store")
+    def store(self) -> Catalogue:
+        return Catalogue.open(f"{self.root}/store")
 
     @property
     def predictions(self) -> Predictions:
@@ -176,7 +176,7 @@ def test_a_backfill_that_is_at_work_keeps_what_it_reads(local: Loop) -> None:
     assert [sign.name for sign in done.removal.at_work] == [local.predictions.objects.name(run)]
     assert not done.complete
     assert len(snapshot.documents()) == len(snapshot)
-    assert snapshot.digest() == Store.open(snapshot.uri, snapshot.version).digest()
+    assert snapshot.digest() == Catalogue.open(snapshot.uri, snapshot.version).digest()
     assert local.forget(age_limit=timedelta(0)).complete
     assert local.traces() == set()
 

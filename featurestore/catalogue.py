@@ -80,6 +80,10 @@ class Catalogue:
         store.spec.require_request(spec, "store", "request")
         return store
 
+    def newest(self) -> Catalogue:
+        """The catalogue of the store's newest snapshot."""
+        return Catalogue(self.objects, self.spec, version_log(self.objects).latest())
+
     @property
     def uri(self) -> str:
         """Where the store lies."""

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.errors import UsageError
-from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.activity import (
     ActiveJob,
@@ -62,11 +61,6 @@ class ForgetReport:
         return not (self.at_work or self.tags or self.deleted_meanwhile)
 
 
-def newest(store: Catalogue) -> Catalogue:
-    """The store at its newest snapshot."""
-    return Catalogue(store.objects, store.spec, version_log(store.objects).latest())
-
-
 def rewrite(store: Catalogue, *, dry_run: bool = False) -> Compaction:
     """Rewrite the segments of the newest snapshot that have deleted rows, without these rows; leave others alone."""
     return compact(store, target_bytes=1, dry_run=dry_run)
@@ -105,7 +99,7 @@ def remove_forgotten(
     objects, cutoff = store.objects, age_cutoff(age_limit)
     objects.require_no_links()
     inventory = Inventory.of(objects)
-    head, tagged = newest(store), tags(objects)
+    head, tagged = store.newest(), tags(objects)
     at_work = [sign for root in (objects, *others) for sign in active_jobs(root, cutoff)]
     at_work += active_attempts(objects, inventory.segments, head.listed, cutoff)
     at_work.sort(key=lambda sign: sign.since)
@@ -123,7 +117,7 @@ def remove_forgotten(
     if not dry_run:
         planned, orphans = orphans, remove(objects, orphans, live, "forget")
         kept |= planned.manifests.keys() - orphans.manifests.keys()
-    after = newest(store)
+    after = store.newest()
     return ForgetReport(
         kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),
         at_work=at_work,

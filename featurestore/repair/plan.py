@@ -15,7 +15,7 @@ from encore.featurestore.repair.snapshots import SnapshotSurvey, survey_snapshot
 from encore.featurestore.repair.store_file import old_store_id, rebuilt, sound_spec
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
-from encore.featurestore.verification import Finding, ReadOnce, verify_objects
+from encore.featurestore.verification import Finding, ReadOnce, verify
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class RepairPlan:
 
 
 def plan_repair(objects: Objects, *, store_id: str | None = None, progress: ProgressCallback = silent) -> RepairPlan:
-    """Look at everything, change nothing.
+    """Look at everything, change nothing. As `verify`, it takes the objects: a damaged store may not open.
 
     Args:
         objects: of the store.
@@ -119,6 +119,6 @@ def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Prog
         # All other checks compare with the spec that the repaired store will have.
         view = ReadOnce(objects)
         view.held[STORE_FILE] = file
-    found = verify_objects(view, deep=True, progress=progress)
+    found = verify(view, deep=True, progress=progress)
     damage = Damage.of(objects, [*findings, *found.findings])
     return RepairPlan(view, damage, survey_snapshots(objects, damage), file, new_id)

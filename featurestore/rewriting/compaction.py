@@ -9,7 +9,7 @@ from typing import Any
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import Change, commit
 from encore.featurestore.errors import CommitConflict, UsageError
-from encore.featurestore.history import require_records, version_log
+from encore.featurestore.history import require_records
 from encore.featurestore.rewriting.merge import merge
 from encore.featurestore.segments import SegmentEntry, SegmentRecord
 
@@ -103,7 +103,7 @@ def compact(store: Catalogue, *, target_bytes: int = TARGET_BYTES, dry_run: bool
     if target_bytes < 1:
         raise UsageError(f"target of {target_bytes} bytes: expected at least 1")
     store.objects.require_no_links()
-    head = first = Catalogue(store.objects, store.spec, version_log(store.objects).latest())
+    head = first = store.newest()
     require_records(head.objects, head.manifest, head.listed)
     done = Compaction(first.version, first.version, (len(first.entries),) * 2)
     ours: set[str] = set()
@@ -127,7 +127,7 @@ def compact(store: Catalogue, *, target_bytes: int = TARGET_BYTES, dry_run: bool
                 done = done.with_group(group, 0 if record is None else record.payload_bytes)
                 ours |= set() if record is None else {record.segment}
             done = replace(done, after=after.version, segments=(done.segments[0], len(after.entries)))
-        before, head = head, Catalogue(store.objects, store.spec, version_log(store.objects).latest())
+        before, head = head, store.newest()
         restless |= {entry.segment for entry in head.entries if before.listed.get(entry.segment) != entry}
     if done.replaced == 0 and plan_groups(head.entries, target_bytes):
         raise CommitConflict(f"{store.uri}: what was compacted changed meanwhile, again and again; run it again")
@@ -178,7 +178,7 @@ def _commit(base: Catalogue, written: Sequence[Written]) -> tuple[Catalogue, lis
     If another change comes between the check and the commit, it checks again.
     """
     for _ in range(PASSES):
-        head = Catalogue(base.objects, base.spec, version_log(base.objects).latest())
+        head = base.newest()
         current = [part for part in written if _still_right(head, *part)]
         if not current:
             return head, []

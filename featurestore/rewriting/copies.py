@@ -48,7 +48,7 @@ def copy_store(
     """Copy a store, or bring a copy of it up to date; checksums are compared on the way.
 
     Args:
-        source: URI of the store.
+        source: URI of the store; each try opens it anew.
         destination: URI of the copy; no other process may write to it meanwhile.
         snapshot: number or tag of the newest snapshot that the copy is to have; the store's own unless given.
         progress: called after each segment that is copied or was there.

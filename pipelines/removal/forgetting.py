@@ -14,7 +14,6 @@ from encore.featurestore.removal import (
     FAR,
     ForgetReport,
     age_cutoff,
-    newest,
     remove_aside,
     remove_forgotten,
     remove_runs,
@@ -130,7 +129,7 @@ def forget(
         objects.require_no_links()
     cutoff = age_cutoff(age_limit)
     compaction = rewrite(store, dry_run=dry_run)
-    head = newest(store)
+    head = store.newest()
     # Before the replaced segments are removed: `follow` needs their records.
     rewritten = [len(outdated_files(head, it)) if dry_run else follow(head, it) for it in predictions]
     removal = remove_forgotten(store, [it.objects for it in predictions], age_limit=age_limit, dry_run=dry_run)
@@ -139,7 +138,7 @@ def forget(
     for folder, files in zip(predictions, rewritten, strict=True):
         removed, staged = remove_orphans_and_runs(folder, cutoff, since, dry_run=dry_run)
         folders.append(FolderForgetting(folder.objects.uri, files, removed, staged, unscored(head, folder)))
-    return Forgetting(newest(store), compaction, removal, folders)
+    return Forgetting(store.newest(), compaction, removal, folders)
 
 
 def follow(store: Catalogue, predictions: Predictions) -> int:

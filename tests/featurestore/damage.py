@@ -97,4 +97,4 @@ def tree(objects: Objects) -> dict[str, bytes]:
 
 
 def findings(store: Catalogue) -> tuple[object, ...]:
-    return verify(store.uri, deep=True).findings
+    return verify(Objects.open(store.uri), deep=True).findings

@@ -188,7 +188,7 @@ class StoreMachine(RuleBasedStateMachine):
         if done is not None:
             assert set(done.kept) == kept == left
             # It is not told where verify has findings.
-            assert hours or verify(self.objects.uri).unreferenced in (0, None)
+            assert hours or verify(Objects.open(self.objects.uri)).unreferenced in (0, None)
 
     def given_up(self, path: str) -> bool:
         """Whether a vacuum that stopped has emptied a segment's tombstone: nobody can list it any more."""
@@ -234,7 +234,7 @@ class StoreMachine(RuleBasedStateMachine):
                 self.store.gather(ids)
 
     def verify(self) -> None:
-        assert verify(self.objects.uri, deep=True).findings == ()
+        assert verify(Objects.open(self.objects.uri), deep=True).findings == ()
 
     @invariant()
     def holds_what_the_model_holds(self) -> None:

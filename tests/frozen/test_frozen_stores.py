@@ -21,6 +21,7 @@ from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from encore.heads import Head, Scorer
 from encore.pipelines.backfill.job import BackfillRequest, backfill
@@ -63,7 +64,7 @@ class TestFrozenStore:
             np.testing.assert_array_equal(values[document], rows)
 
     def test_is_found_whole(self, frozen: Path) -> None:
-        assert verify(str(frozen), deep=True).findings == ()
+        assert verify(Objects.open(str(frozen)), deep=True).findings == ()
 
     def test_goes_on_from_there(self, frozen: Path, tmp_path: Path) -> None:
         digests, values = expected(frozen)
@@ -77,7 +78,7 @@ class TestFrozenStore:
         for document in set(digests) - {"d1", "d2"}:
             assert now[document] == digests[document]
             np.testing.assert_array_equal(features[document], values[document])
-        assert verify(uri, deep=True).findings == ()
+        assert verify(Objects.open(uri), deep=True).findings == ()
 
 
 class TestHistoryOfVersion1:

@@ -167,7 +167,7 @@ class Expected:
         if promised.job in jobs[jobs.index("vacuum") :]:
             snapshots = {version: it for version, it in snapshots.items() if version not in self.retired}
         if snapshots:
-            verified = verify(str(image.store), deep=True)
+            verified = verify(Objects.open(str(image.store)), deep=True)
             assert verified.findings == ()
             assert snapshots.keys() <= set(verified.snapshots)
             for version, manifest in snapshots.items():
@@ -183,7 +183,7 @@ class Expected:
         if again:
             image.jobs[promised.job]()
             assert image.state() == self.states[promised.job]
-            assert verify(str(image.store), deep=True).findings == ()
+            assert verify(Objects.open(str(image.store)), deep=True).findings == ()
 
 
 def require_whole_segments(store: Path) -> None:

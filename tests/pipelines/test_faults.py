@@ -60,7 +60,7 @@ def the_loop(root: str, corpora: Sequence[str], folder: Path, count: int) -> dic
     reports.append(backfill(backfilling, beam_options=ONE_WORKER))
     for place in (uri, derived):
         vacuum(Objects.open(place), age_limit=timedelta(0))
-    found = [verify(place, deep=True) for place in (uri, derived)]
+    found = [verify(Objects.open(place), deep=True) for place in (uri, derived)]
     predictions = Predictions.open(out)
     [name] = predictions.heads()
     return {

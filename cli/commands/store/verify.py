@@ -48,10 +48,11 @@ def verify(
     beam_options(context, taken=False)
     from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
     from encore.cli.printing.store.verify import print_verification  # noqa: PLC0415
-    from encore.featurestore.verification import store as verification  # noqa: PLC0415
+    from encore.featurestore.storage import Objects  # noqa: PLC0415
+    from encore.featurestore.verification import verify as verify_store  # noqa: PLC0415
 
     with segment_progress("verify") as progress:
-        found = verification.verify(store, snapshot, deep=deep, progress=progress)
+        found = verify_store(Objects.open(store), snapshot, deep=deep, progress=progress)
     folders = _check_folders(store, predictions) if predictions else []
     print_verification(found, folders, as_json=as_json)
     if found.findings or any(folder.findings for folder in folders):

@@ -65,7 +65,7 @@ def test_one_with_a_damaged_object_is_made_again_under_another_name(store: Catal
     after = put(store, TEXTS)
     assert record.segment not in after.listed
     assert held(after) == expected(TEXTS, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 @pytest.mark.parametrize("how", [how for how in DAMAGES if how != "gone"])
@@ -76,7 +76,7 @@ def test_one_whose_record_is_damaged_was_never_finished(store: Catalogue, how: s
     after = put(store, TEXTS)
     assert record.segment not in after.listed
     assert held(after) == expected(TEXTS, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_a_name_that_is_listed_with_its_documents_deleted_is_used_up(store: Catalogue) -> None:

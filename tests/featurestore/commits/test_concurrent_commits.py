@@ -17,6 +17,7 @@ from encore.featurestore.history.tags import add_tag, tags
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -129,7 +130,7 @@ def require_whole(uri: str, works: list[Work], snapshots: int) -> None:
     store = Catalogue.open(uri)
     assert tags(store.objects) == tagged
     require_each_once(store, texts_after(works))
-    assert verify(uri, deep=True).findings == ()
+    assert verify(Objects.open(uri), deep=True).findings == ()
 
 
 def require_each_once(store: Catalogue, texts: dict[str, str]) -> None:

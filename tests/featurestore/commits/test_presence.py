@@ -42,7 +42,7 @@ def test_a_segment_whose_objects_are_gone_is_made_again_under_another_name(store
     assert held(again) == expected({"a": "1"}, store.spec)
     assert [e.segment for e in again.entries] == [e.segment for e in change_to(store, {"a": "1"}).added]
     assert entry.segment not in again.listed
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 @pytest.mark.parametrize("emptied", [False, True])
@@ -73,7 +73,7 @@ def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(
     with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
         commit(store, slow)
     assert held(commit(store, other)) == expected({"a": "1"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_a_commit_writes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.segments.entries import entry_problem, entry_table
 from encore.featurestore.segments.records import SegmentRecord
 from encore.featurestore.segments.writer import read_record
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import held, put, spec_of
 
@@ -104,7 +105,7 @@ class TestLists:
         ):
             with pytest.raises(StoreError, match=r"/lists/[0-9a-f]{64}.parquet: damaged: "):
                 work()
-        assert name in {finding.object for finding in verify(store.uri).findings}
+        assert name in {finding.object for finding in verify(Objects.open(store.uri)).findings}
         # What a job had begun to write is all that is new.
         assert before.items() <= everything(tmp_path).items()
 
@@ -251,4 +252,4 @@ def test_json_that_lies_too_deep_in_itself_is_damage(store: Catalogue, path: str
 
     with pytest.raises(StoreError, match=rf"/{path}: "):
         read()
-    assert {finding.object for finding in verify(store.uri).findings} >= {store.objects.name(path)}
+    assert {finding.object for finding in verify(Objects.open(store.uri)).findings} >= {store.objects.name(path)}

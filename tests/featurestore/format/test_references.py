@@ -17,6 +17,7 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.segments.deletion_vectors import vector_path
 from encore.featurestore.segments.records import record_path
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -43,13 +44,13 @@ def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone
     retire(store.objects, path)
     assert read_reference(store.objects, path, None, sha256(data).hexdigest()) == data
     assert held(Catalogue.open(store.uri)) == expected(TEXTS, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
     vacuum(store.objects, age_limit=timedelta(0))
     assert held(Catalogue.open(store.uri)) == expected(TEXTS, store.spec)
     store.objects.replace(path, EMPTIED)
     with pytest.raises(StoreError, match=f"{path}: missing; run encore repair, or restore it from a copy of the store"):
         held(Catalogue.open(store.uri))
-    assert [finding.object for finding in verify(store.uri).findings] == [store.objects.name(path)]
+    assert [finding.object for finding in verify(Objects.open(store.uri)).findings] == [store.objects.name(path)]
 
 
 def test_a_tombstone_that_holds_another_record_than_was_listed_is_not_read_through(store: Catalogue) -> None:

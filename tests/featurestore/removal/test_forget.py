@@ -27,7 +27,7 @@ from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import add_tag, remove_tag
 from encore.featurestore.history.versions import EMPTY
-from encore.featurestore.removal import forget, sweep
+from encore.featurestore.removal import sweep
 from encore.featurestore.removal.forget import ForgetReport, remove_forgotten, rewrite
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
@@ -121,7 +121,7 @@ def dead_letters(
 
 
 def newest(store: Catalogue) -> Catalogue:
-    return forget.newest(store)
+    return store.newest()
 
 
 def forget_all(store: Catalogue, age_limit: timedelta = timedelta(days=7)) -> ForgetReport:
@@ -142,7 +142,7 @@ def nothing_left(store: Catalogue) -> bool:
 
 
 def clean(store: Catalogue) -> bool:
-    return not verify(store.uri, deep=True).findings
+    return not verify(Objects.open(store.uri), deep=True).findings
 
 
 class TestNothingIsLeft:
@@ -161,7 +161,7 @@ class TestNothingIsLeft:
         assert len(blocked(store.objects)) == 2
         if store.uri != "memory":
             assert clean(store)
-            assert verify(store.uri).snapshots == done.kept
+            assert verify(Objects.open(store.uri)).snapshots == done.kept
 
     def test_of_superseded_texts_alone(self, local: Catalogue) -> None:
         store = lifetime(local)

@@ -15,6 +15,7 @@ from encore.featurestore import Catalogue
 from encore.featurestore.removal.forget import remove_forgotten, rewrite
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
 from tests.raw_bytes import all_files, traces
@@ -59,5 +60,5 @@ def test_nothing_listed_is_lost(tmp_path: Path, rounds: int) -> None:
     rewrite(Catalogue.open(uri))
     assert remove_forgotten(Catalogue.open(uri), age_limit=timedelta(0)).complete
     assert held(Catalogue.open(uri)) == expected(texts[0] | texts[1], Catalogue.open(uri).spec)
-    assert not verify(uri, deep=True).findings
+    assert not verify(Objects.open(uri), deep=True).findings
     assert not traces(all_files(Catalogue.open(uri).objects), {name: name.encode() for name in gone})

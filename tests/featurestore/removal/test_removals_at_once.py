@@ -19,6 +19,7 @@ from encore.featurestore.removal.forget import remove_forgotten, rewrite
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
 
@@ -87,6 +88,6 @@ def test_nothing_listed_is_lost(tmp_path: Path) -> None:
     assert held(Catalogue.open(uri)) == expected(texts, Catalogue.open(uri).spec)
     vacuum(Catalogue.open(uri).objects, age_limit=NOW)
     vacuum(Catalogue.open(uri).objects, age_limit=NOW)
-    found = verify(uri, deep=True)
+    found = verify(Objects.open(uri), deep=True)
     assert (found.findings, found.unreferenced) == ((), 0)
     assert held(Catalogue.open(uri)) == expected(texts, Catalogue.open(uri).spec)

@@ -67,7 +67,7 @@ def sound(store: Catalogue, texts: dict[str, str], snapshot: int | str | None = 
     """Whether a snapshot holds these texts, and nothing is wrong with the store."""
     return (
         held(Catalogue.open(store.uri, snapshot)) == expected(texts, store.spec)
-        and verify(store.uri, deep=True).findings == ()
+        and verify(Objects.open(store.uri), deep=True).findings == ()
     )
 
 
@@ -345,10 +345,10 @@ def test_a_dry_run_spares_what_a_half_taken_snapshot_with_a_tag_needs(
 def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Catalogue, snapshot: str | None) -> None:
     """It is read by its tag, so what is wrong with it is to be found."""
     store = half_taken(store)
-    assert verify(store.uri, "keep", deep=True).snapshots == (2,)
+    assert verify(Objects.open(store.uri), "keep", deep=True).snapshots == (2,)
     folder = f"segments/{Catalogue.open(store.uri, 'keep').entries[0].segment}/"
     store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
-    assert verify(store.uri, snapshot, deep=True).findings
+    assert verify(Objects.open(store.uri), snapshot, deep=True).findings
     carry_out(store.objects, plan_repair(store.objects))
     assert tags(store.objects) == {}
     assert sound(store, {**SECOND, "d2": "2", "new": "n"})

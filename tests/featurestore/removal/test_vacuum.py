@@ -259,7 +259,7 @@ class TestCrash:
             except Stopped:
                 stopped = True
             assert digests(copy, 2, 7) == want
-            assert verify(copy.uri, deep=True).findings == ()
+            assert verify(Objects.open(copy.uri), deep=True).findings == ()
             newest = vacuum(storage, age_limit=NOW).kept[-1]
             assert digests(copy, 2, newest) == {2: want[2], newest: want[7]}
             vacuum(storage, age_limit=NOW)

@@ -68,7 +68,7 @@ def test_what_is_listed_right_before_its_record_would_go_stays(
     before(monkeypatch, "retire", lambda _: commit(store, change))
     assert vacuum(store.objects).attempts == []
     assert held(Catalogue.open(store.uri)) == expected({"a": "1"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_then_put_back(
@@ -82,7 +82,7 @@ def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_
     def listed(*arguments: Any) -> None:
         unseen(monkeypatch, store, change)
         seen.append((object_state(store.objects, path).retired, held(Catalogue.open(store.uri))))
-        assert verify(store.uri, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), deep=True).findings == ()
         fence(*arguments)
 
     monkeypatch.setattr(sweep, "_publish_nothing", listed)
@@ -143,7 +143,7 @@ def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone
     monkeypatch.setattr(module, "require_present", then_vacuum)
     with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
         commit(store, change)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
     assert held(put(Catalogue.open(store.uri), {"a": "1"})) == expected({"a": "1"}, store.spec)
 
 
@@ -168,7 +168,7 @@ def test_a_deletion_vector_is_never_written_under_a_name_that_a_vacuum_may_be_ta
     assert needed_now != vector
     assert vector not in paths(store)
     assert held(newest) == expected({"c": "3"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_a_record_that_is_being_taken_is_gone_to_a_commit(store: Catalogue) -> None:
@@ -199,7 +199,7 @@ def test_two_vacuums_that_take_the_same_record_leave_what_is_listed(
     monkeypatch.setattr(sweep, "_publish_nothing", second_and_commit)
     vacuum(store.objects)
     assert held(Catalogue.open(store.uri)) == expected({"a": "1"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_a_tagged_snapshot_survives_a_vacuum_that_is_killed_before_it_puts_it_back(
@@ -255,5 +255,5 @@ def test_a_number_is_never_taken_again(busy: Catalogue) -> None:
         vacuum(store.objects, age_limit=NOW)
     assert version_log(busy.objects).publish(late, "late", late.counts, entry_table([])) is None
     assert not store.objects.create(manifest_path(late.version + 1), b"x")
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
     assert vacuum(store.objects, age_limit=NOW).kept == (78,)

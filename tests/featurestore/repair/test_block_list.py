@@ -43,7 +43,9 @@ def test_it_does_not_keep_the_rest_from_being_repaired(broken: Catalogue) -> Non
     done = mend(broken.objects, blocked_ids=None)
     assert done.left
     assert done.snapshot == broken.version + 1
-    assert {finding.object.split("/blocked")[0] for finding in verify(broken.uri, deep=True).findings} == {broken.uri}
+    assert {
+        finding.object.split("/blocked")[0] for finding in verify(Objects.open(broken.uri), deep=True).findings
+    } == {broken.uri}
     with pytest.raises(StoreError, match="blocked/"):
         put(Catalogue.open(broken.uri), {"doc-0": "text 0"})
 

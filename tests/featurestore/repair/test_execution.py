@@ -261,7 +261,7 @@ def test_killed_at_any_write_it_is_completed_by_the_next(
             else:
                 break
         mend(copy)
-        assert verify(copy.uri, deep=True).findings == ()
+        assert verify(Objects.open(copy.uri), deep=True).findings == ()
         again, _ = bring_back(copy, prune=True)
         assert again.digest() == digest
         assert blocked(copy).mask(BLOCKED).all()
@@ -389,4 +389,4 @@ def test_in_a_bucket(store: Catalogue, s3_bucket: str) -> None:
     mend(objects)
     again, _ = bring_back(objects, prune=True)
     assert again.digest() == store.digest()
-    assert verify(objects.uri, deep=True).findings == ()
+    assert verify(Objects.open(objects.uri), deep=True).findings == ()

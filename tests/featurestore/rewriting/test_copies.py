@@ -36,7 +36,7 @@ def there(tmp_path: Path) -> str:
 
 def check(store: Catalogue, copy: str) -> None:
     """See that a copy is a whole store that holds what this snapshot does."""
-    assert verify(copy, deep=True).findings == ()
+    assert verify(Objects.open(copy), deep=True).findings == ()
     opened = Catalogue.open(copy)
     assert (opened.version, opened.digest(), opened.store_id) == (store.version, store.digest(), store.store_id)
     assert blocked(opened.objects).mask(BLOCKED).all()
@@ -53,7 +53,7 @@ def test_it_holds_the_newest_snapshot_the_tagged_ones_and_the_block_list(tmp_pat
     assert tags(Objects.open(there)) == named
     for tag in named:
         assert Catalogue.open(there, tag).digest() == Catalogue.open(store.uri, tag).digest()
-    assert verify(there, deep=True).unreferenced == 0
+    assert verify(Objects.open(there), deep=True).unreferenced == 0
 
 
 def test_what_is_there_is_not_copied_again_and_what_is_new_is(store: Catalogue, there: str) -> None:
@@ -139,7 +139,7 @@ def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
                 with pytest.raises((UsageError, StoreError), match=r"no store here|store\.json: missing"):
                     Catalogue.open(copy)
             else:
-                assert verify(copy, deep=True).findings == ()
+                assert verify(Objects.open(copy), deep=True).findings == ()
                 assert Catalogue.open(copy).digest() in (store.digest(), grown.digest(), newer.digest())
             copy_store(store.uri, copy)
             check(newer, copy)

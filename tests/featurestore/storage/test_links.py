@@ -161,9 +161,9 @@ class TestAStoreWithALink:
         link = self.link(tmp_path, store, place)
         if place == "a circle among manifests":
             with pytest.raises(StoreError, match=r"manifests: .*x points to an ancestor"):
-                verify(store.uri)
+                verify(Objects.open(store.uri))
             return
-        found = {finding.object: finding.problem for finding in verify(store.uri).findings}
+        found = {finding.object: finding.problem for finding in verify(Objects.open(store.uri)).findings}
         assert found[link] == "is a symbolic link"
 
     def test_is_read_unless_its_folders_run_in_a_circle(
@@ -183,7 +183,7 @@ def test_a_store_behind_a_link_is_changed_like_any_other(tmp_path: Path, store: 
     delete(linked, ["a"])
     compact(linked)
     vacuum(linked.objects, age_limit=NOW)
-    assert verify(linked.uri).findings == ()
+    assert verify(Objects.open(linked.uri)).findings == ()
 
 
 ASKS = """

@@ -132,7 +132,7 @@ def damage(objects: Objects, path: str, data: bytes | None) -> None:
 def named(objects: Objects, *, deep: bool = True) -> set[str]:
     """Full names of the objects that a verification finds something wrong with."""
     try:
-        return {finding.object for finding in verify(objects.uri, deep=deep).findings}
+        return {finding.object for finding in verify(Objects.open(objects.uri), deep=deep).findings}
     except StoreError as error:
         return {str(error).split(": ", maxsplit=1)[0]}
 
@@ -171,7 +171,7 @@ def gathered(store: Catalogue, *doc_ids: str) -> dict[str, bytes]:
 
 
 def test_a_sound_store_is_clean_and_every_kind_of_object_is_in_it(store: Objects) -> None:
-    found = verify(store.uri, deep=True)
+    found = verify(Objects.open(store.uri), deep=True)
     assert found.findings == ()
     paths = dict(store.walk())
     assert sorted(path for kind in KINDS for path in of_kind(store, kind)) == sorted(paths)
@@ -212,7 +212,7 @@ def test_the_tombstone_of_an_interrupted_removal(store: Objects, change: Damage)
     """Damaged, it is found where a snapshot needs what it holds, and no read of that gives anything else."""
     taken = of_kind(store, "completion record")[0]
     retire(store, taken)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
     assert check_reads(store, taken) == 0
     store.put(taken, change.change(store.get(taken)) or b"")
     assert named(store) == {store.name(taken)}

@@ -52,7 +52,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def problems(store: Catalogue, *, deep: bool = True) -> dict[str, str]:
     """Path of each object that something is wrong with → what."""
-    found = verify(store.uri, deep=deep).findings
+    found = verify(Objects.open(store.uri), deep=deep).findings
     return {finding.object.removeprefix(f"{store.uri}/"): finding.problem for finding in found}
 
 
@@ -98,7 +98,7 @@ class TestBesideARemoval:
             return listing
 
         monkeypatch.setattr(module, "read_spans", vacuumed)
-        found = verify(store.uri, deep=True)
+        found = verify(Objects.open(store.uri), deep=True)
         assert looks == [3, 1]
         assert (found.findings, found.snapshots, found.unreferenced) == ((), (3, 4), 0)
 
@@ -120,7 +120,7 @@ class TestSound:
         add_tag(store.objects, "v1", 2)
         block(store.objects, ["doc-0"])
         for deep in (False, True):
-            found = verify(store.uri, deep=deep)
+            found = verify(Objects.open(store.uri), deep=deep)
             assert found.findings == ()
             assert (found.store, found.deep, found.snapshots, found.unreferenced) == (store.uri, deep, (1, 2, 3, 4), 0)
         there = dict(store.objects.walk())
@@ -133,16 +133,16 @@ class TestSound:
         store = Catalogue.create(str(tmp_path / "store"), SPECS[name])
         record = write(store, TEXTS, {"topic": pa.array(["a"] * 12)}, codec=codec)
         commit(store, Change(0, "encode", [SegmentEntry.of(record)]))
-        assert verify(store.uri, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), deep=True).findings == ()
 
     def test_an_empty_store_is_clean(self, store: Catalogue) -> None:
-        found = verify(store.uri, deep=True)
+        found = verify(Objects.open(store.uri), deep=True)
         assert (found.findings, found.snapshots, found.segments, found.objects) == ((), (), 0, 1)
 
     def test_nothing_is_changed(self, store: Catalogue) -> None:
         put(store, TEXTS)
         before = {path: store.objects.get(path) for path, _ in store.objects.walk()}
-        verify(store.uri, deep=True)
+        verify(Objects.open(store.uri), deep=True)
         assert {path: store.objects.get(path) for path, _ in store.objects.walk()} == before
 
     def test_what_nobody_refers_to_is_counted_and_is_no_damage(self, store: Catalogue) -> None:
@@ -150,13 +150,13 @@ class TestSound:
         write(store, MORE)
         store.objects.put(f"lists/{'0' * 64}.parquet", b"of a commit that was interrupted")
         store.objects.put("runs/1/report.json", b"{}")
-        found = verify(store.uri, deep=True)
+        found = verify(Objects.open(store.uri), deep=True)
         assert (found.findings, found.unreferenced) == ((), 6 + 1 + 1)
 
     def test_each_segment_is_checked_once_and_counted(self, store: Catalogue) -> None:
         store = put(put(put(store, TEXTS), MORE), {"a": "a"}, prune=frozenset({"doc-1"}))
         told: list[tuple[int, int]] = []
-        found = verify(store.uri, progress=lambda done, of: told.append((done, of)))
+        found = verify(Objects.open(store.uri), progress=lambda done, of: told.append((done, of)))
         assert told == [(1, 3), (2, 3), (3, 3)]
         assert found.segments == 3
 
@@ -178,17 +178,19 @@ class TestSnapshots:
         shard = f"{attempt_path(new.segment, new.attempt)}/features/c/0/0"
         store.objects.delete([shard])
         for snapshot in (1, "1", "v1"):
-            found = verify(store.uri, snapshot, deep=True)
+            found = verify(Objects.open(store.uri), snapshot, deep=True)
             assert (found.snapshots, found.segments, found.findings, found.unreferenced) == ((1,), 1, (), None)
         for snapshot in (2, None):
-            assert [finding.object for finding in verify(store.uri, snapshot).findings] == [store.objects.name(shard)]
+            assert [finding.object for finding in verify(Objects.open(store.uri), snapshot).findings] == [
+                store.objects.name(shard)
+            ]
 
     def test_one_that_is_not_there_is_refused(self, store: Catalogue) -> None:
         put(store, TEXTS)
         with pytest.raises(UsageError, match="no snapshot 7; the newest is 1"):
-            verify(store.uri, 7)
+            verify(Objects.open(store.uri), 7)
         with pytest.raises(UsageError, match="no tag 'v1'; it has none"):
-            verify(store.uri, "v1")
+            verify(Objects.open(store.uri), "v1")
 
     def test_a_gap_in_the_numbers_is_named(self, store: Catalogue) -> None:
         for i in range(5):
@@ -412,7 +414,7 @@ class TestIds:
                 f"document doc-4 is live in segment {other} too, in snapshot 3"
             )
         }
-        assert verify(store.uri, 2, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), 2, deep=True).findings == ()
 
     def test_an_id_twice_in_one_segment_is_named(self, store: Catalogue) -> None:
         block = block_of(store.spec, TEXTS)
@@ -428,7 +430,7 @@ class TestIds:
     def test_an_id_that_moved_from_segment_to_segment_lives_once(self, store: Catalogue) -> None:
         for text in ("a", "b", "c", "b", "a"):
             store = put(store, {**TEXTS, "doc-4": text})
-        assert verify(store.uri, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 class TestNoStore:
@@ -437,19 +439,19 @@ class TestNoStore:
     def test_a_folder_that_is_none(self, root: str) -> None:
         objects = Objects.open(f"{root}/empty", make=True)
         with pytest.raises(UsageError, match=r"empty: no store here \(no store.json\); encore encode makes one"):
-            verify(objects.uri)
+            verify(Objects.open(objects.uri))
         assert list(objects.walk()) == []
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="nowhere: no such directory"):
-            verify(str(tmp_path / "nowhere"))
+            verify(Objects.open(str(tmp_path / "nowhere")))
         assert not (tmp_path / "nowhere").exists()
 
     def test_a_newer_format(self, store: Catalogue) -> None:
         data = store.objects.get("store.json").replace(b'"format_version": 1', b'"format_version": 2')
         store.objects.put("store.json", data)
         with pytest.raises(StoreError, match=r"store.json: format version 2; this release reads version 1: upgrade"):
-            verify(store.uri)
+            verify(Objects.open(store.uri))
         assert store.objects.get("store.json") == data
 
     def test_a_store_that_lost_its_description_is_still_checked(self, store: Catalogue) -> None:
@@ -466,7 +468,7 @@ def test_what_is_found_says_what_to_do(store: Catalogue) -> None:
     store = put(store, TEXTS)
     (shard,) = (path for path, _ in store.objects.walk() if "/features/c/" in path)
     store.objects.delete([shard])
-    (finding,) = verify(store.uri).findings
+    (finding,) = verify(Objects.open(store.uri)).findings
     assert (finding.object, finding.problem) == (store.objects.name(shard), "missing")
     assert finding.action == "run encore repair, or restore it from a copy of the store"
 
@@ -482,10 +484,10 @@ class TestAfterwards:
         compact(Catalogue.open(store.uri), target_bytes=1)
         mended = Catalogue.open(store.uri)
         assert held(mended) == expected({**TEXTS, **MORE}, store.spec)
-        assert verify(store.uri, mended.version, deep=True).findings == ()
-        assert verify(store.uri).findings != ()
+        assert verify(Objects.open(store.uri), mended.version, deep=True).findings == ()
+        assert verify(Objects.open(store.uri)).findings != ()
         vacuum(store.objects, age_limit=timedelta(0))
-        found = verify(store.uri, deep=True)
+        found = verify(Objects.open(store.uri), deep=True)
         assert (found.findings, found.unreferenced) == ((), 0)
         assert found.snapshots == (mended.version, mended.version + 1)
 
@@ -496,10 +498,10 @@ class TestAfterwards:
                 add_tag(store.objects, "v1", store.version)
         delete(store, ["doc-5"], block=True)
         compact(Catalogue.open(store.uri))
-        before = verify(store.uri, deep=True)
+        before = verify(Objects.open(store.uri), deep=True)
         assert before.findings == ()
         vacuum(store.objects, age_limit=timedelta(0))
-        after = verify(store.uri, deep=True)
+        after = verify(Objects.open(store.uri), deep=True)
         assert (after.findings, after.unreferenced) == ((), 0)
         assert after.snapshots == (3, before.snapshots[-1], before.snapshots[-1] + 1)
         assert after.objects < before.objects

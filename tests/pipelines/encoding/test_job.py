@@ -16,6 +16,7 @@ import torch
 from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
 from encore.featurestore import Catalogue, DataError, SpecMismatch, TextSpec, UsageError
 from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.corpus.pruning import PruneLimit
@@ -308,7 +309,7 @@ def test_kept_columns_of_one_run_and_of_many_need_not_agree_about_types(tmp_path
         assert kept_of(opened, keep) == expected
         compact(opened)
     assert len(Catalogue.open(str(store)).entries) == 1
-    assert verify(str(store), deep=True).findings == ()
+    assert verify(Objects.open(str(store)), deep=True).findings == ()
 
 
 def kept_of(store: Catalogue, columns: CorpusColumns) -> dict[str, list[object]]:

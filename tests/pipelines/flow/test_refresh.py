@@ -16,6 +16,7 @@ import pytest
 from encore.featurestore import Catalogue
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import DeadLetterLimit
@@ -48,7 +49,7 @@ class Corpus:
         """Run the job; nothing that it leaves may be damaged."""
         path = write_corpus(self.folder / "corpus" / "a.parquet", self.rows)
         report = run_encode(self.uri, path, columns=columns, unit_rows=request.pop("unit_rows", 8), **request)
-        assert verify(str(self.uri), deep=True).findings == ()
+        assert verify(Objects.open(str(self.uri)), deep=True).findings == ()
         assert not report.document["failures"]
         counts = documents(report)
         ways = ("encoded", "adopted", "refreshed", "skipped", "blocked", "dead")
@@ -352,4 +353,4 @@ def test_a_derived_store_follows_the_columns_of_its_source(corpus: Corpus) -> No
     assert (documents(report)["refreshed"], documents(report)["skipped"], documents(report)["encoded"]) == (2, 18, 0)
     assert sorted_rows(Catalogue.open(str(poorer)), "tag") == sorted_rows(corpus.store, "tag")
     assert Catalogue.open(str(poorer)).digest() == before
-    assert verify(str(poorer), deep=True).findings == ()
+    assert verify(Objects.open(str(poorer)), deep=True).findings == ()

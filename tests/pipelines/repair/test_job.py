@@ -85,7 +85,7 @@ def test_what_was_damaged_is_encoded_again_as_it_was(made: Path, site: Path) -> 
     assert done.encoded.document["documents"]["encoded"] == found.plan.survey.lost
     after = Catalogue.open(str(site / "store"))
     assert (after.digest(), after.spec) == (before.digest(), before.spec)
-    assert verify(after.uri, deep=True).findings == ()
+    assert verify(Objects.open(after.uri), deep=True).findings == ()
     assert preview_repair(asked(site)).needed is False
 
 
@@ -99,7 +99,7 @@ def test_segments_that_a_lost_list_named_are_not_encoded_again(made: Path, site:
     assert done.encoded is not None
     assert done.encoded.document["documents"]["encoded"] == 0
     assert done.store.digest() == Catalogue.open(str(made / "store")).digest()
-    assert verify(objects.uri, deep=True).findings == ()
+    assert verify(Objects.open(objects.uri), deep=True).findings == ()
 
 
 def test_a_look_changes_nothing(site: Path) -> None:

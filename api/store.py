@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from encore.api.arguments.tables import ArrowTable, Table, column_of, labels_of
 from encore.api.results.report import Report
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import several
 from encore.featurestore.errors import UsageError
 from encore.featurestore.history import add_tag, remove_tag, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store import Store as Catalogue
+from encore.featurestore.storage import Objects
 from encore.featurestore.summary import Summary
 from encore.tablefiles import PLAIN_TEXT
 
@@ -316,7 +317,7 @@ class Store:
         """
         from encore.featurestore.verification.store import verify  # noqa: PLC0415 (reading takes none of it)
 
-        return Report("verify", asdict(verify(self.uri, snapshot, deep=deep)))
+        return Report("verify", asdict(verify(Objects.open(self.uri), snapshot, deep=deep)))
 
     def _summary(self) -> Summary:
         spec, counts = self.spec, self.catalogue.manifest.counts

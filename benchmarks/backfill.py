@@ -42,7 +42,7 @@ from benchmarks.measure import Contender, Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
 from encore.encoders.files import find_files
-from encore.featurestore import FeatureBlock, Store
+from encore.featurestore import Catalogue, FeatureBlock
 from encore.featurestore.segments import BufferPool
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model import AttentionPooling
@@ -203,14 +203,14 @@ class Jobs:
         self._folder, self._content = folder, content
         self._numbers = count()
 
-    def store(self, name: str, documents: int) -> Store:
+    def store(self, name: str, documents: int) -> Catalogue:
         """A store, made when it is first asked for."""
         folder = self._folder / f"{name}-{documents}"
         if folder.exists():
-            return Store.open(str(folder))
+            return Catalogue.open(str(folder))
         return synthetic_store(folder, documents, *STORES[name], self._content)
 
-    def heads(self, store: Store, number: int) -> list[str]:
+    def heads(self, store: Catalogue, number: int) -> list[str]:
         """Folders of heads for a store."""
         folders = []
         for seed in range(number):
@@ -220,7 +220,7 @@ class Jobs:
             folders.append(str(folder))
         return folders
 
-    def run(self, store: Store, heads: list[str]) -> JobReport:
+    def run(self, store: Catalogue, heads: list[str]) -> JobReport:
         """Report of one job into a new folder."""
         out = self._folder / f"out-{next(self._numbers)}"
         report = backfill(BackfillRequest(store.uri, tuple(heads), str(out)))
@@ -248,7 +248,7 @@ class Jobs:
         def read() -> None:
             buffers = BufferPool()
             for entry in store.entries:
-                for block in store.scan_segment(entry, BLOCK_BYTES, buffers):
+                for block in store.features.scan_segment(entry, BLOCK_BYTES, buffers):
                     _ = block.doc_ids
                     del block
 
@@ -280,7 +280,7 @@ class MultiheadModel(nn.Module):
         return self.classifier(pooled[:, 0])  # type: ignore[no-any-return]
 
 
-def multihead(store: Store) -> Step:
+def multihead(store: Catalogue) -> Step:
     """Scoring of dequantized floats with `MultiheadModel`."""
     block: FeatureBlock = next(store.scan())
     block = block.slice(0, min(len(block), ENCODED))

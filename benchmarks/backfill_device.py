@@ -47,7 +47,7 @@ import torch
 from benchmarks.measure import Measurement, digits, measure, timed
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import MAX_TOKENS, news_lengths
-from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
+from encore.featurestore import Catalogue, Change, EncoderSpec, FeatureBlock, FeatureSpec, TextSpec, commit
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.heads import Head, Scorer
 from encore.heads.scoring import TURNS
@@ -215,7 +215,7 @@ class Bench:
 
         return run
 
-    def _job(self, store: Store, heads: int, dtype: str) -> Callable[[], float]:
+    def _job(self, store: Catalogue, heads: int, dtype: str) -> Callable[[], float]:
         folders = tuple(str(self._head_folder(seed)) for seed in range(heads))
 
         def run() -> float:
@@ -245,9 +245,9 @@ def random_block(start: int, stop: int) -> FeatureBlock:
     return FeatureBlock(document_index(ids, ids, lengths.tolist()), packed, np.cumsum([0, *lengths]))
 
 
-def stored(folder: Path, spec: FeatureSpec, blocks: list[FeatureBlock]) -> Store:
+def stored(folder: Path, spec: FeatureSpec, blocks: list[FeatureBlock]) -> Catalogue:
     """A committed store, each block a segment."""
-    store = Store.create(str(folder), spec)
+    store = Catalogue.create(str(folder), spec)
     entries = []
     for block in blocks:
         counts = EncodingCounts(len(block.packed), len(block.packed))

@@ -35,7 +35,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.report import RESULTS
 from encore.experiments.bench import CellStore, TaskData, half_width, load_tasks, read_task, sampling_half_width
-from encore.featurestore import FeatureBlock, Store
+from encore.featurestore import Catalogue, FeatureBlock
 from encore.heads import Labels, TrainSettings
 from encore.heads.model import default_pooling
 from encore.heads.training import Codes, Examples, train_grid
@@ -107,7 +107,7 @@ class TaskStores:
     folder: Path
     data: TaskData
 
-    def open(self, positions: str, quantizer: str) -> Store:
+    def open(self, positions: str, quantizer: str) -> Catalogue:
         """Features of every document of the task."""
         rich, wanted = self.folder / "tokens-float16", self.folder / f"{positions}-{quantizer}"
         done = wanted.with_suffix(".done")
@@ -120,7 +120,7 @@ class TaskStores:
                 request = DeriveRequest(str(rich), str(wanted), None, positions, quantizer, codec="none")
                 require(derive(request, display=Silent()).exit_code)
             done.touch()
-        return Store.open(str(wanted))
+        return Catalogue.open(str(wanted))
 
     def _encode(self, target: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -187,7 +187,7 @@ def drawn(labels: Labels, count: int, seed: int) -> Labels:
     return labels.filter(chosen)
 
 
-def logistic(store: Store, blocks: Sequence[FeatureBlock], codes: Sequence[Codes], *, standardise: bool) -> float:
+def logistic(store: Catalogue, blocks: Sequence[FeatureBlock], codes: Sequence[Codes], *, standardise: bool) -> float:
     """Accuracy of scikit-learn's logistic regression on one vector a document."""
     train, dev = (pooled(store, block) for block in blocks)
     plain = LogisticRegression(max_iter=2000)
@@ -195,7 +195,7 @@ def logistic(store: Store, blocks: Sequence[FeatureBlock], codes: Sequence[Codes
     return float(model.fit(train, codes[0]).score(dev, codes[1]))
 
 
-def pooled(store: Store, block: FeatureBlock) -> npt.NDArray[np.float32]:
+def pooled(store: Catalogue, block: FeatureBlock) -> npt.NDArray[np.float32]:
     """(documents, d) means of the documents' vectors."""
     values = store.spec.quantizer.dequantize(torch.from_numpy(block.packed), store.spec.width).numpy()
     means: npt.NDArray[np.float32] = np.add.reduceat(values, block.offsets[:-1], axis=0) / block.lengths[:, None]

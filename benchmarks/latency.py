@@ -26,7 +26,7 @@ import torch
 from benchmarks.backfill import Jobs
 from benchmarks.measure import Contender, measure, timed
 from benchmarks.report import Report, arguments
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.storage import Objects
 from encore.pipelines.backfill import score_stage
 from encore.pipelines.runs import available_cores
@@ -82,7 +82,7 @@ def main() -> None:
     report.end(header, rows, measured)
 
 
-def job_at(place: Place, jobs: Jobs, store: Store, heads: list[str]) -> Contender:
+def job_at(place: Place, jobs: Jobs, store: Catalogue, heads: list[str]) -> Contender:
     """Seconds of a job over storage at some place; to get there is no part of it."""
 
     def run() -> float:
@@ -92,7 +92,7 @@ def job_at(place: Place, jobs: Jobs, store: Store, heads: list[str]) -> Contende
     return run
 
 
-def waited(place: Place, jobs: Jobs, store: Store, heads: list[str]) -> float:
+def waited(place: Place, jobs: Jobs, store: Catalogue, heads: list[str]) -> float:
     """Seconds that one more job's scoring waited, all workers together, for each second of the job."""
     with place():
         started = time.perf_counter()

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmarks.peak import peak_mib
-from encore.featurestore import Change, FeatureBlock, Store, commit
+from encore.featurestore import Catalogue, Change, FeatureBlock, commit
 from encore.featurestore.documents import key_hashes
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.featurestore.storage import Objects
@@ -61,7 +61,7 @@ def main() -> None:
 
 def build(folder: str, options: argparse.Namespace) -> None:
     """A store of so many documents, evenly spread over so many segments."""
-    store = Store.create(folder, spec_of("sign", width=options.width))
+    store = Catalogue.create(folder, spec_of("sign", width=options.width))
     random = np.random.default_rng(0)
     bounds = np.linspace(0, options.documents, options.segments + 1).astype(int)
     entries = []
@@ -120,10 +120,10 @@ def measure(folder: str, options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of opening and of gathers of random ids, each of other ids than the one before; memory and requests."""
     before = peak_mib()
     started = time.perf_counter()
-    opened = Store.open(folder)
+    opened = Catalogue.open(folder)
     seconds_open = time.perf_counter() - started
     objects = CountingObjects(opened.objects)
-    store = Store(objects, opened.spec, opened.manifest)
+    store = Catalogue(objects, opened.spec, opened.manifest)
     random = np.random.default_rng(1)
     seconds, processor, requests = [], [], []
     for _ in range(options.repeats + 1):

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.peak import peak_mib
-from encore.featurestore import Change, Store, commit
+from encore.featurestore import Catalogue, Change, commit
 from encore.featurestore.history import version_log
 from encore.featurestore.segments import ENTRY_SCHEMA, SegmentEntry
 from tests.featurestore.building import spec_of, write
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         build(folder, options)
-        store = Store.open(folder)
+        store = Catalogue.open(folder)
         lists = [part.entries for part in store.manifest.lists]
         listed_bytes = sum(size for _, size in store.objects.walk("lists"))
         # The first repeat warms up and is left out.
@@ -57,7 +57,7 @@ def main() -> None:
 
 def build(folder: str, options: argparse.Namespace) -> None:
     """Publish entries of segments that are not there, in commits of equal size."""
-    store = Store.create(folder, spec_of("sign", width=384))
+    store = Catalogue.create(folder, spec_of("sign", width=384))
     log = version_log(store.objects)
     manifest = log.latest()
     counts = dict.fromkeys(("segments", "documents", "deleted", "tokens", "payload_bytes", "stored_bytes"), 0)
@@ -89,9 +89,9 @@ def entries_of_nothing(segments: int, documents: int, row_bytes: int, seed: int)
 def one_round(folder: str, repeat: int) -> dict[str, float]:
     """Seconds of each step, each from a store that was just opened."""
     return {
-        "open": timed(lambda: Store.open(folder).manifest.counts),
-        "open_and_list": timed(lambda: len(Store.open(folder))),
-        "open_and_commit": timed(lambda: commit_one(Store.open(folder), f"{repeat} a")),
+        "open": timed(lambda: Catalogue.open(folder).manifest.counts),
+        "open_and_list": timed(lambda: len(Catalogue.open(folder))),
+        "open_and_commit": timed(lambda: commit_one(Catalogue.open(folder), f"{repeat} a")),
         "commit_after_another": timed_commit_after_another(folder, repeat),
     }
 
@@ -103,16 +103,16 @@ def timed(step: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def commit_one(store: Store, name: str) -> Store:
+def commit_one(store: Catalogue, name: str) -> Catalogue:
     """Write a segment of one document and commit it."""
     return commit(store, Change(store.version, "encode", [SegmentEntry.of(write(store, {name: name}))]))
 
 
 def timed_commit_after_another(folder: str, repeat: int) -> float:
     """Seconds of a commit that has to be worked out anew on another writer's, lists read before."""
-    late = Store.open(folder)
+    late = Catalogue.open(folder)
     _ = late.listed
-    commit_one(Store.open(folder), f"{repeat} b")
+    commit_one(Catalogue.open(folder), f"{repeat} b")
     return timed(lambda: commit_one(late, f"{repeat} c"))
 
 

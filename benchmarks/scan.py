@@ -1,4 +1,4 @@
-"""`Store.scan` beside a plain `read()` of the same files, page cache warm, in packed bytes a second.
+"""`Catalogue.scan` beside a plain `read()` of the same files, page cache warm, in packed bytes a second.
 
 Read is every object of every segment, read whole and dropped at once: nothing that gives the bytes to a program does
 less. It takes the stored bytes, fewer than the packed ones where a codec has made them so. Each file lands in the
@@ -31,7 +31,7 @@ from benchmarks.machine import available_cores
 from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import TextDocuments, synthetic_store
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.segments import SegmentEntry, attempt_path, decoder, record_path
 from encore.pipelines.runs import give_back_freed_memory
 
@@ -65,7 +65,7 @@ def main() -> None:
     rows, measured = [], {}
     with tempfile.TemporaryDirectory() as name:
         if options.store:
-            stores = {folder.name: Store.open(str(folder)) for folder in options.store}
+            stores = {folder.name: Catalogue.open(str(folder)) for folder in options.store}
         else:
             texts = TextDocuments.encode(Path(name) / "texts")
             stores = {
@@ -98,7 +98,7 @@ def main() -> None:
     report.end(HEADER, rows, measured)
 
 
-def contenders(store: Store) -> dict[str, Callable[[], None]]:
+def contenders(store: Catalogue) -> dict[str, Callable[[], None]]:
     """What is compared, each over the whole store."""
     files = {entry.segment: files_of(store, entry) for entry in store.entries}
 
@@ -114,7 +114,7 @@ def contenders(store: Store) -> dict[str, Callable[[], None]]:
         "scan, kept": lambda: exhaust(list(store.scan())),
         "decode": decode_of(store),
         "read, all cores": lambda: on_all_cores(read_segment, store),
-        "scan, all cores": lambda: on_all_cores(lambda entry: exhaust(store.scan_segment(entry)), store),
+        "scan, all cores": lambda: on_all_cores(lambda entry: exhaust(store.features.scan_segment(entry)), store),
     }
 
 
@@ -138,13 +138,13 @@ def exhaust(items: Iterable[object]) -> None:
     deque(items, maxlen=0)
 
 
-def on_all_cores(step: Callable[[SegmentEntry], None], store: Store) -> None:
+def on_all_cores(step: Callable[[SegmentEntry], None], store: Catalogue) -> None:
     """Do something with every segment, as many at a time as there are cores."""
     with ThreadPoolExecutor(available_cores()) as pool:
         exhaust(pool.map(step, store.entries))
 
 
-def decode_of(store: Store) -> Callable[[], None]:
+def decode_of(store: Catalogue) -> Callable[[], None]:
     """The codec's work on all chunks: those of one segment, as many times as there are segments."""
     shard = store.reader(store.entries[0])._features  # noqa: SLF001 (what a scan does with a chunk, without the reading)
     data = np.fromfile(Path(store.uri, shard.path), np.uint8)
@@ -160,7 +160,7 @@ def decode_of(store: Store) -> Callable[[], None]:
     return run
 
 
-def row_of(title: str, store: Store, taken: Measurement, processor: Measurement) -> list[object]:
+def row_of(title: str, store: Catalogue, taken: Measurement, processor: Measurement) -> list[object]:
     """The line of one store: bytes a second, and how they compare."""
     packed, stored = packed_bytes(store), stored_bytes(store)
     return [
@@ -178,7 +178,7 @@ def row_of(title: str, store: Store, taken: Measurement, processor: Measurement)
     ]
 
 
-def speed(store: Store, taken: Measurement, how: str, scanned: str | None = None) -> Ratio:
+def speed(store: Catalogue, taken: Measurement, how: str, scanned: str | None = None) -> Ratio:
     """Packed bytes a second of a scan as a share of the stored bytes a second of reading.
 
     Both are done in one way, or the scan in another.
@@ -187,17 +187,17 @@ def speed(store: Store, taken: Measurement, how: str, scanned: str | None = None
     return ratio.times(packed_bytes(store) / stored_bytes(store))
 
 
-def packed_bytes(store: Store) -> int:
+def packed_bytes(store: Catalogue) -> int:
     """Bytes of all features as a scan gives them."""
     return sum(entry.payload_bytes for entry in store.entries)
 
 
-def stored_bytes(store: Store) -> int:
+def stored_bytes(store: Catalogue) -> int:
     """Bytes of all objects that a plain read takes."""
     return sum(file.stat().st_size for entry in store.entries for file in files_of(store, entry))
 
 
-def files_of(store: Store, entry: SegmentEntry) -> list[Path]:
+def files_of(store: Catalogue, entry: SegmentEntry) -> list[Path]:
     """The objects of a segment that a scan reads, its completion record included."""
     folder = Path(store.uri, attempt_path(entry.segment, entry.attempt))
     return [Path(store.uri, record_path(entry.segment)), *(file for file in folder.rglob("*") if file.is_file())]

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peak import peak_mib
-from encore.featurestore import Change, FeatureBlock, Store, commit
+from encore.featurestore import Catalogue, Change, FeatureBlock, commit
 from encore.featurestore.rewriting import compact
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.featurestore.storage import Objects
@@ -68,7 +68,7 @@ def measured(segments: int, segment_kb: int, repeats: int) -> dict[str, Any]:
         shutil.copytree(folder / "store", folder / "copy")
         words = [sys.executable, "-m", "benchmarks.store", f"--measure={folder / 'copy'}"]
         peak = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-        stored = Store.open(str(folder / "store")).manifest.counts["stored_bytes"]
+        stored = Catalogue.open(str(folder / "store")).manifest.counts["stored_bytes"]
     seconds = {step: statistics.median(seconds[step] for seconds in rounds) for step in rounds[0]}
     ratios = {
         "compaction_to_cp": [r["compaction"] / r["cp"] for r in rounds],
@@ -90,7 +90,7 @@ def one_round(folder: Path) -> dict[str, float]:
         "cp": timed(lambda: subprocess.run(["cp", "-r", str(store), str(copy)], check=True)),
         "objects_copied": timed(lambda: copy_objects(store, other)),
         "scan_before": timed(lambda: scan(copy)),
-        "compaction": timed(lambda: compact(Store.open(str(copy)))),
+        "compaction": timed(lambda: compact(Catalogue.open(str(copy)))),
         "scan_after": timed(lambda: scan(copy)),
     }
     print(json.dumps({step: round(value, 3) for step, value in seconds.items()}), file=sys.stderr)
@@ -115,12 +115,12 @@ def copy_objects(store: Path, other: Path) -> None:
 
 def scan(folder: Path) -> int:
     """Rows of a whole scan."""
-    return sum(len(block.packed) for block in Store.open(str(folder)).scan())
+    return sum(len(block.packed) for block in Catalogue.open(str(folder)).scan())
 
 
 def build(folder: str, segments: int, segment_kb: int) -> None:
     """A store of so many segments."""
-    store = Store.create(folder, spec_of("sign", width=WIDTH))
+    store = Catalogue.create(folder, spec_of("sign", width=WIDTH))
     random = np.random.default_rng(0)
     documents = max(1, segment_kb * 1024 // (TOKENS * store.spec.row_bytes))
     lengths = [TOKENS] * documents
@@ -137,7 +137,7 @@ def build(folder: str, segments: int, segment_kb: int) -> None:
 
 def memory_of_compaction(folder: str) -> dict[str, float]:
     """Peak MiB of this process before and after it compacts the store."""
-    store = Store.open(folder)
+    store = Catalogue.open(folder)
     before = peak_mib()
     compact(store)
     return {"before": before, "compaction": peak_mib()}

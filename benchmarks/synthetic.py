@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.corpus import default_corpus
-from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Quantizer, Store, TextSpec, commit
+from encore.featurestore import Catalogue, Change, EncoderSpec, FeatureBlock, FeatureSpec, Quantizer, TextSpec, commit
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.pipelines.encoding import EncodeRequest, encode
 from tests.documents import document_index
@@ -84,7 +84,7 @@ class TextDocuments:
         request = EncodeRequest((str(texts),), str(store), layers="mean:6", quantizer="float16", codec="none")
         if (report := encode(request)).exit_code:
             raise RuntimeError(f"the texts cannot be encoded: {report.document['failures']}")
-        blocks = list(Store.open(str(store)).scan())
+        blocks = list(Catalogue.open(str(store)).scan())
         features = torch.from_numpy(np.concatenate([block.packed for block in blocks])).float()
         return cls(features, np.cumsum([0, *np.concatenate([block.lengths for block in blocks])]))
 
@@ -110,12 +110,12 @@ def news_lengths(documents: int, random: np.random.Generator) -> npt.NDArray[np.
 
 def synthetic_store(
     folder: Path, documents: int, quantizer: str, codec: str, content: Documents | None = None
-) -> Store:
+) -> Catalogue:
     """A committed store of minilm's width in segments of `UNIT` documents, of random features unless given others."""
     content = content or RandomDocuments.make()
     encoder = EncoderSpec(weights="0" * 64, tokenizer="0" * 64, hidden_size=WIDTH, num_layers=6, name="random")
     spec = FeatureSpec.build(encoder, TextSpec(MAX_TOKENS), "mean:6", "tokens", quantizer)
-    store = Store.create(str(folder), calibrated(spec, content.sample))
+    store = Catalogue.create(str(folder), calibrated(spec, content.sample))
     entries = []
     for start in range(0, documents, UNIT):
         ids = [f"document-{number:08d}" for number in range(start, min(start + UNIT, documents))]

@@ -1,5 +1,6 @@
 """Activations to disk and back: feature specs, quantizers, segments, manifests, snapshots."""
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import Change, commit
 from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock
 from encore.featurestore.errors import (
@@ -18,6 +19,7 @@ from encore.featurestore.store import Store
 
 __all__ = [
     "INDEX_SCHEMA",
+    "Catalogue",
     "Change",
     "CommitConflict",
     "DataError",

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import torch
 from encore.featurestore.documents import FeatureBlock, offsets_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import Quantizer
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.store import Store
 
 SAMPLE_DOCUMENTS = 1024
 """Documents of the sample: some 50,000 token vectors of typical text."""
@@ -131,7 +131,7 @@ def _check_layers(source: LayerPooling, target: LayerPooling, num_layers: int) -
         )
 
 
-def sample_activations(source: Store, derivation: Derivation) -> Iterator[torch.Tensor]:
+def sample_activations(source: Catalogue, derivation: Derivation) -> Iterator[torch.Tensor]:
     """Float features (rows, [m,] width) of a store's sample, as a derivation's quantizer is to see them, in parts.
 
     Args:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.documents import WantedKeys, key_hashes, words
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store
 
 Positions = npt.NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class RowSpans:
     stops: Positions
 
     @classmethod
-    def of(cls, store: Store, doc_ids: pa.Array) -> RowSpans:
+    def of(cls, store: Catalogue, doc_ids: pa.Array) -> RowSpans:
         """Look documents up by their ids (string); reads key hashes and offsets of every segment once.
 
         Raises:
@@ -43,7 +43,7 @@ class RowSpans:
         spans = cls(*(np.full(len(doc_ids), -1, np.int64) for _ in range(3)))
 
         def find(entry: SegmentEntry) -> tuple[Positions, Positions, Positions]:
-            segment = store.open_segment(entry, columns=["key_hash"])
+            segment = store.features.open_segment(entry, columns=["key_hash"])
             documents = wanted.documents(segment.index["key_hash"], segment.deleted)
             places = np.flatnonzero(documents >= 0)
             documents = documents[places]

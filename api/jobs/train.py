@@ -10,11 +10,11 @@ from os import PathLike
 from encore.api.arguments.progress import display_of
 from encore.api.arguments.tables import Table, labels_of
 from encore.api.store import Store, StoreOrUri, uri_of
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import counted, several
 from encore.featurestore.errors import UsageError
+from encore.featurestore.read_store import read_store
 from encore.featurestore.storage import Address
-from encore.featurestore.store import Store as Catalogue
-from encore.featurestore.store import read_store
 from encore.heads.artefact import Head, check_folder
 from encore.heads.training import (
     Epoch,

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from encore.featurestore import FeatureBlock, FeatureSpec, Store
+from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec
 from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.quantizers import Quantizer, calibrate
 from encore.heads import Labels, TrainedHead, TrainSettings, train_head
@@ -47,7 +47,7 @@ class TaskExamples:
 class TaskBench:
     """The rich features of a task's documents, read once."""
 
-    def __init__(self, source: Store, train: Labels, dev: Labels, classes: Sequence[str]) -> None:
+    def __init__(self, source: Catalogue, train: Labels, dev: Labels, classes: Sequence[str]) -> None:
         self._spec = source.spec
         self._parts = [(source.gather(labels.doc_ids), labels.codes(classes)) for labels in (train, dev)]
         self._classes = classes
@@ -60,7 +60,7 @@ class TaskBench:
         return TaskExamples(train, dev, self._classes)
 
 
-def calibrated(source: Store, derivation: Derivation) -> Quantizer:
+def calibrated(source: Catalogue, derivation: Derivation) -> Quantizer:
     """The calibrated quantizer that `encore derive` would make, from the same sample."""
     return calibrate(derivation.target.quantizer, partial(sample_activations, source, derivation))
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from encore.experiments.bench import Say
 from encore.experiments.demo.docstrings import write_corpus
 from encore.experiments.demo.tasks import DemoLabels, demo_tasks, write_labels
-from encore.featurestore import JobError, Store
+from encore.featurestore import Catalogue, JobError
 from encore.featurestore.common import counted
 from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
 from encore.heads.training import TrainRequest, train_from_store
@@ -86,7 +86,7 @@ def run_demo(
     uri = str(directory / "features")
     request = EncodeRequest((str(corpus),), uri, encoder=encoder, layers=LAYERS, quantizer=QUANTIZER, device="auto")
     _require_done(encode(request, display=display).exit_code, "encode")
-    store = Store.open(uri)
+    store = Catalogue.open(uri)
     clock.lap("encode")
 
     heads = {}

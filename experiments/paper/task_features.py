@@ -23,7 +23,7 @@ from encore.experiments.bench import (
     richest,
 )
 from encore.experiments.paper.request import Experiment
-from encore.featurestore import FeatureSpec, JobError, Store, parse_quantizer
+from encore.featurestore import Catalogue, FeatureSpec, JobError, parse_quantizer
 from encore.featurestore.common import counted
 from encore.featurestore.derivation import Derivation
 from encore.heads import Evaluation
@@ -97,7 +97,7 @@ class FrozenTask:
         task = self.data.task.name
         return {"task": task, "data": self.data.digest, "encoder": self.label, "setting": setting.name, "seed": seed}
 
-    def _rich(self, settings: tuple[FeatureSetting, ...]) -> Store:
+    def _rich(self, settings: tuple[FeatureSetting, ...]) -> Catalogue:
         """The store that all settings are derived from."""
         layers, positions = richest(settings, self.experiment.encoder.num_layers)
         corpus = self._folder / "corpus.parquet"
@@ -141,7 +141,7 @@ def encode_documents(
     encoder: str,
     setting: FeatureSetting,
     display: ProgressDisplay,
-) -> Store:
+) -> Catalogue:
     """A corpus of one task's documents as a store; what an earlier run has encoded is kept.
 
     Raises:
@@ -170,7 +170,7 @@ def encode_documents(
         raise JobError(
             f"encode into {target} did not finish ({reasons or 'units failed'}); run the experiment again to resume"
         )
-    return Store.open(str(target))
+    return Catalogue.open(str(target))
 
 
 def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[str, Any]:
@@ -191,7 +191,7 @@ def accuracy_of(evaluation: Evaluation | None, train_documents: int) -> Mapping[
     }
 
 
-def _spec_of(rich: Store, setting: FeatureSetting) -> FeatureSpec:
+def _spec_of(rich: Catalogue, setting: FeatureSetting) -> FeatureSpec:
     """The calibrated spec of a setting's features."""
     derivation = Derivation.build(rich.spec, setting.layers, setting.positions, parse_quantizer(setting.quantizer))
     target = derivation.target

@@ -26,7 +26,7 @@ from encore.experiments.tradeoff.measurement import (
 )
 from encore.experiments.tradeoff.request import TradeoffRequest
 from encore.experiments.tradeoff.summary import Point, Recommendation, SettingSize, overall, recommend, summarise
-from encore.featurestore import Store, UsageError
+from encore.featurestore import Catalogue, UsageError
 from encore.heads import TrainSettings
 
 GridProgress = Callable[[str, int, int], None]
@@ -108,7 +108,7 @@ def run_tradeoff(request: TradeoffRequest, progress: GridProgress) -> TradeoffRe
         DataError: labels that no head can be trained or measured on; before any work.
     """
     started = time.monotonic()
-    store = Store.open(request.store, request.snapshot)
+    store = Catalogue.open(request.store, request.snapshot)
     if not len(store):
         raise UsageError(f"{store.uri}: snapshot {store.version} holds no documents; encode some first")
     grid = build_grid(store.spec, request.layers, request.positions, request.quantizers)
@@ -139,7 +139,7 @@ def run_tradeoff(request: TradeoffRequest, progress: GridProgress) -> TradeoffRe
     )
 
 
-def _trials(request: TradeoffRequest, store: Store) -> Trials:
+def _trials(request: TradeoffRequest, store: Catalogue) -> Trials:
     training = asdict(TrainSettings(queries=request.queries, epochs=request.epochs))
     settings = {
         "format": "encore-tradeoff",

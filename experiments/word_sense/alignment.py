@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from encore.encoders import Encoder
 from encore.encoders.batches import Index
 from encore.encoders.text import BlockTokenizer, kept_of_single
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.featurestore.documents import offsets_of, rows_of, text_digests
 
 SENTENCES_AT_ONCE = 4096
@@ -115,7 +115,7 @@ class WordRows:
         return WordRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
 
 
-def check_stored(store: Store, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens) -> None:
+def check_stored(store: Catalogue, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens) -> None:
     """Check that the store holds these sentences, with the aligned tokens.
 
     Raises:
@@ -137,7 +137,7 @@ def check_stored(store: Store, encoder: Encoder, sentences: pa.Table, tokens: Se
 def _refuse(
     wrong: pa.ChunkedArray,
     sentences: pa.Table,
-    store: Store,
+    store: Catalogue,
     reason: str,
     remedy: str = "remove the store and run the experiment again",
 ) -> None:

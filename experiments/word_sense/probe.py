@@ -21,7 +21,7 @@ from encore.experiments.word_sense.results import BASELINE, ProbeResult, lines_o
 from encore.experiments.word_sense.scores import Coverage
 from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors
-from encore.featurestore import Store, UsageError, parse_quantizer
+from encore.featurestore import Catalogue, UsageError, parse_quantizer
 from encore.featurestore.common import counted, settle_fields
 from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.progress import ProgressDisplay
@@ -131,7 +131,7 @@ class _Probe:
 
     @classmethod
     def of(
-        cls, train: WordInstances, test: WordInstances, sentences: pa.Table, encoder: Encoder, encoded: Store
+        cls, train: WordInstances, test: WordInstances, sentences: pa.Table, encoder: Encoder, encoded: Catalogue
     ) -> _Probe:
         tokens = SentenceTokens.of(sentences["text"], BlockTokenizer.build(encoder.tokenizer, encoded.spec.text))
         inventory = SenseInventory.of(train.words, train.senses)
@@ -150,7 +150,7 @@ class _Probe:
         """(test,) whether the word's most frequent sense in training is right."""
         return self.test.accepts(self.inventory.named(self.inventory.most_frequent(self.test.words)))
 
-    def right(self, store: Store) -> Right:
+    def right(self, store: Catalogue) -> Right:
         """(test,) whether the sense with the nearest centroid is right."""
         check_stored(store, self.encoder, self.sentences, self.tokens)
         both = WordRows.concatenate(self.train_rows, self.test_rows)

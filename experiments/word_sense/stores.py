@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore import JobError, Store, UsageError
+from encore.featurestore import Catalogue, JobError, UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.ingestion import DeriveRequest, derive
@@ -50,7 +50,7 @@ class SentenceStores:
                 raise UsageError(f"layer {layer}: layers are numbered 1 to {self.num_layers}")
             LayerPooling("layer", layer).check(self.num_layers)
 
-    def encode(self, sentences: pa.Table, display: ProgressDisplay) -> Store:
+    def encode(self, sentences: pa.Table, display: ProgressDisplay) -> Catalogue:
         """Every token of the sentences: of one layer, or, for several, of all from the lowest on.
 
         Raises:
@@ -73,9 +73,9 @@ class SentenceStores:
             codec=CODEC,
         )
         _require_done(encode(request, display=display), "encode", uri)
-        return Store.open(uri)
+        return Catalogue.open(uri)
 
-    def derive(self, source: Store, layer: int, quantizer: str) -> Store:
+    def derive(self, source: Catalogue, layer: int, quantizer: str) -> Catalogue:
         """Derive the features of one layer under a quantizer. Return ``source`` itself if it holds exactly these.
 
         Raises:
@@ -88,7 +88,7 @@ class SentenceStores:
         request = DeriveRequest(source.uri, uri, layers=layers, quantizer=quantizer, codec=CODEC)
         report = derive(request, display=Silent())
         _require_done(report, "derive", uri)
-        return Store.open(uri)
+        return Catalogue.open(uri)
 
     def _uri(self, layers: str, quantizer: str) -> str:
         return str(self.out / "stores" / "-".join(word.replace(":", "-") for word in (layers, quantizer)))

@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import torch
 
 from encore.experiments.word_sense.alignment import WordRows
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.documents import offsets_of, rows_of
 
 
-def word_vectors(store: Store, doc_ids: pa.ChunkedArray, rows: WordRows) -> npt.NDArray[np.float32]:
+def word_vectors(store: Catalogue, doc_ids: pa.ChunkedArray, rows: WordRows) -> npt.NDArray[np.float32]:
     """(n, width) float32: the mean over each target's sub-words, decoded; zeros where none is stored.
 
     The store is read once, in blocks; only the rows of targets are decoded.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits.presence import is_whole
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import FORMAT_VERSION, START, is_of_another_format
 from encore.featurestore.segments import SegmentRecord, record_path
 from encore.featurestore.storage import Objects
-from encore.featurestore.store import Store
 
 
-def find_adoptable(store: Store, segment: str) -> tuple[str, SegmentRecord | None]:
+def find_adoptable(store: Catalogue, segment: str) -> tuple[str, SegmentRecord | None]:
     """The name under which a segment is to be stored, and its record where an earlier attempt has finished it.
 
     What an earlier attempt left is not trusted: every byte of it is compared with its checksum. A name cannot be used

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits.change import Change
 from encore.featurestore.commits.presence import require_present
 from encore.featurestore.commits.rebase import rebase
@@ -17,7 +18,6 @@ from encore.featurestore.segments import (
     snapshot_counts,
 )
 from encore.featurestore.storage import CachedObjects, Objects
-from encore.featurestore.store import Store
 
 ATTEMPTS = 200
 """Times a commit is tried again after another writer was first."""
@@ -25,7 +25,7 @@ LONGEST_WAIT = 2.0
 """Seconds: the longest pause between two tries. A pause is never longer than the try before it took."""
 
 
-def commit(store: Store, change: Change) -> Store:
+def commit(store: Catalogue, change: Change) -> Catalogue:
     """Publish a change and return the store at the snapshot that holds it.
 
     If another writer has listed a segment of the change meanwhile, the segment is dropped from the change. If another
@@ -41,12 +41,12 @@ def commit(store: Store, change: Change) -> Store:
     return commit_on_head(store, change)[1]
 
 
-def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
+def commit_on_head(store: Catalogue, change: Change) -> tuple[Catalogue, Catalogue]:
     """As `commit`; returns the snapshots before and after the change, one snapshot twice if nothing was published."""
     log = version_log(store.objects)
     base = store if store.version == change.base else _at(store, log.at(change.base))
     # What was read of the base's segments stays true. A later try reads only segments that were listed since.
-    lived = {} if change.deleted is None else base.positions_of(change.deleted, base.entries)
+    lived = {} if change.deleted is None else base.indexes.positions_of(change.deleted, base.entries)
     since = Upstream(base)
     block_list = NOTHING
     for attempt in range(ATTEMPTS):
@@ -69,7 +69,7 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
         records = [record_path(entry.segment) for entry in changed if entry.segment not in head.listed]
         manifest = log.publish(head.manifest, change.operation, counts, entry_table(changed), removed, records)
         if manifest is not None:
-            return _of(store.objects, head), Store(store.objects, store.spec, manifest)
+            return _of(store.objects, head), Catalogue(store.objects, store.spec, manifest)
         if attempt == 0:
             remembered = CachedObjects(store.objects)
             log, base = version_log(remembered), _of(remembered, base)
@@ -80,11 +80,11 @@ def commit_on_head(store: Store, change: Change) -> tuple[Store, Store]:
     raise CommitConflict(f"{store.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
 
 
-def _at(store: Store, manifest: Manifest) -> Store:
+def _at(store: Catalogue, manifest: Manifest) -> Catalogue:
     """The store at a snapshot; the same object if it is there already, since it may have read the segment list."""
-    return store if store.manifest == manifest else Store(store.objects, store.spec, manifest)
+    return store if store.manifest == manifest else Catalogue(store.objects, store.spec, manifest)
 
 
-def _of(objects: Objects, store: Store) -> Store:
+def _of(objects: Objects, store: Catalogue) -> Catalogue:
     """The same snapshot, read through other objects."""
-    return store if store.objects is objects else Store(objects, store.spec, store.manifest)
+    return store if store.objects is objects else Catalogue(objects, store.spec, store.manifest)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits.change import Change, Positions
 from encore.featurestore.commits.upstream import Upstream
 from encore.featurestore.documents import KeyArray
@@ -22,13 +23,12 @@ from encore.featurestore.segments import (
     live_positions,
 )
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store
 
 NO_POSITIONS: Positions = np.empty(0, np.int64)
 
 
 def rebase(
-    head: Store, since: Upstream, change: Change, lived: Mapping[str, Positions], block_list: BlockList
+    head: Catalogue, since: Upstream, change: Change, lived: Mapping[str, Positions], block_list: BlockList
 ) -> list[SegmentEntry]:
     """The entries that a commit of ``change`` writes: new ones, and old ones with another deletion vector.
 
@@ -64,18 +64,18 @@ def rebase(
     return [entry for entry in changed.values() if entry.segment in head.listed or entry.live]
 
 
-def _is_news(segment: str, head: Store, base: Store) -> bool:
+def _is_news(segment: str, head: Catalogue, base: Catalogue) -> bool:
     """Whether a segment is not listed yet.
 
     Raises:
         ValueError: the base lists it and has deleted some of its documents, which adding it again would not bring back.
     """
     if segment in base.listed and base.listed[segment].deleted:
-        raise ValueError(f"segment {segment} was listed before and lost documents; name it by Store.segment_for")
+        raise ValueError(f"segment {segment} was listed before and lost documents; name it by Catalogue.segment_for")
     return segment not in head.listed
 
 
-def _require_unchanged(head: Store, change: Change) -> None:
+def _require_unchanged(head: Catalogue, change: Change) -> None:
     """Refuse to replace segments that are gone, or that lost documents since they were read.
 
     A replacement whose name is listed would be dropped from the change, and what it holds would be lost.
@@ -86,7 +86,7 @@ def _require_unchanged(head: Store, change: Change) -> None:
             raise CommitConflict(f"{head.uri}: segment {segment} changed while it was compacted; run the command again")
 
 
-def _dropped(head: Store, base: Store, change: Change) -> Mapping[str, Positions]:
+def _dropped(head: Catalogue, base: Catalogue, change: Change) -> Mapping[str, Positions]:
     """What the change takes away, without documents whose new segment another writer has listed meanwhile.
 
     That writer has superseded these rows already. A row can only be live again if its text changed back later, and a
@@ -104,7 +104,7 @@ def _dropped(head: Store, base: Store, change: Change) -> Mapping[str, Positions
     return left
 
 
-def _moved(head: Store, since: Upstream, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
+def _moved(head: Catalogue, since: Upstream, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
     """Where documents at these positions of the base's segments lie now that those segments were compacted.
 
     A row is recognised by id and text. A row that was deleted or superseded meanwhile is not found, and need not be.
@@ -120,7 +120,7 @@ def _moved(head: Store, since: Upstream, moved: Mapping[str, Positions]) -> Iter
         yield from head.locate(theirs, found[theirs.same_text(found, index["text_digest"])]).items()
 
 
-def _added_by_both(head: Store, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+def _added_by_both(head: Catalogue, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
     """Rows to take away where an added segment and one that was committed since the base hold the same document."""
     theirs = since.keys(head)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
@@ -133,7 +133,7 @@ def _added_by_both(head: Store, since: Upstream, added: Sequence[SegmentEntry]) 
             yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
 
 
-def _refreshed(head: Store, since: Upstream, refreshed: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+def _refreshed(head: Catalogue, since: Upstream, refreshed: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
     """Rows that refreshed documents replace, and refreshed documents that have no row to replace."""
     base, theirs = since.base, since.keys(head)
     for entry in refreshed:
@@ -151,7 +151,7 @@ def _refreshed(head: Store, since: Upstream, refreshed: Sequence[SegmentEntry]) 
             yield entry.segment, np.flatnonzero(~placed)
 
 
-def _live(head: Store, base: Store, found: Positions) -> npt.NDArray[np.bool_]:
+def _live(head: Catalogue, base: Catalogue, found: Positions) -> npt.NDArray[np.bool_]:
     """(n,) bool: whether the rows at these positions of the base's keys live in the head, in the same segments."""
     live = np.zeros(len(found), bool)
     segments, documents = base.keys.segment[found], base.keys.document[found]
@@ -164,7 +164,7 @@ def _live(head: Store, base: Store, found: Positions) -> npt.NDArray[np.bool_]:
 
 
 def _deleted(
-    head: Store, since: Upstream, deleted: KeyArray, lived: Mapping[str, Positions]
+    head: Catalogue, since: Upstream, deleted: KeyArray, lived: Mapping[str, Positions]
 ) -> Iterator[tuple[str, Positions]]:
     """Where the documents of these key hashes lie in the head; ``lived`` is where they lived in the base."""
     for segment, positions in chain(lived.items(), since.positions(head, deleted).items()):
@@ -172,7 +172,7 @@ def _deleted(
             yield segment, positions
 
 
-def _blocked(head: Store, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:
+def _blocked(head: Catalogue, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:
     """Added documents that were put on the block list since the job read the corpus."""
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         indexes = pool.map(lambda entry: head.reader(entry).index(["doc_id"]), added)

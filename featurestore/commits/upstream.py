@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits.change import Positions
 from encore.featurestore.documents import KeyArray, KeyIndex
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store
 
 
 class Upstream:
@@ -25,12 +25,12 @@ class Upstream:
         base: the snapshot that the change was worked out on.
     """
 
-    def __init__(self, base: Store) -> None:
+    def __init__(self, base: Catalogue) -> None:
         self.base = base
         self._keys: dict[SegmentEntry, KeyIndex] = {}
         self._positions: dict[SegmentEntry, Positions] = {}
 
-    def keys(self, head: Store) -> KeyIndex:
+    def keys(self, head: Catalogue) -> KeyIndex:
         """Where the documents of these segments lie in the head."""
         ordinals = [i for i, entry in enumerate(head.entries) if entry.live and self._is_new(entry)]
         unread = [i for i in ordinals if head.entries[i] not in self._keys]
@@ -40,11 +40,11 @@ class Upstream:
         parts = ((i, self._keys[head.entries[i]]) for i in ordinals)
         return KeyIndex.build([replace(part, segment=np.full(len(part), i, np.uint32)) for i, part in parts])
 
-    def positions(self, head: Store, wanted: KeyArray) -> Mapping[str, Positions]:
+    def positions(self, head: Catalogue, wanted: KeyArray) -> Mapping[str, Positions]:
         """Segment → positions of its live documents with these key hashes, which must be the same at each try."""
         entries = [entry for entry in head.entries if self._is_new(entry)]
         unread = [entry for entry in entries if entry not in self._positions]
-        found = head.positions_of(wanted, unread)
+        found = head.indexes.positions_of(wanted, unread)
         nothing = np.empty(0, np.int64)
         self._positions |= {entry: found.get(entry.segment, nothing) for entry in unread}
         return {entry.segment: self._positions[entry] for entry in entries if len(self._positions[entry])}

@@ -14,16 +14,23 @@ from encore.featurestore.history.block_list import (
     read_salt,
 )
 from encore.featurestore.history.log import version_log
-from encore.featurestore.history.store_file import STORE_FILE, read_spec, read_store_id, require_no_snapshots
+from encore.featurestore.history.snapshot_choice import manifest_to_read
+from encore.featurestore.history.store_file import (
+    STORE_FILE,
+    create_store_file,
+    read_spec,
+    read_store_id,
+    require_no_snapshots,
+    require_spec,
+)
 from encore.featurestore.history.tags import TAG_NAME, add_tag, remove_tag, snapshot_number, tag_names, tag_path
-from encore.featurestore.history.torn_writes import require_lists, require_records
-from encore.featurestore.history.versions import EMPTY, LOOKS, MANIFEST, Manifest, VersionLog, list_path, manifest_path
+from encore.featurestore.history.torn_writes import require_records
+from encore.featurestore.history.versions import EMPTY, MANIFEST, Manifest, VersionLog, list_path, manifest_path
 
 __all__ = [
     "EMPTY",
     "HASH_TYPE",
     "LIST_PATH",
-    "LOOKS",
     "MANIFEST",
     "NOTHING",
     "SALT_BYTES",
@@ -37,16 +44,18 @@ __all__ = [
     "add_tag",
     "block",
     "blocked",
+    "create_store_file",
     "list_of",
     "list_path",
     "manifest_path",
+    "manifest_to_read",
     "read_salt",
     "read_spec",
     "read_store_id",
     "remove_tag",
-    "require_lists",
     "require_no_snapshots",
     "require_records",
+    "require_spec",
     "snapshot_number",
     "tag_names",
     "tag_path",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from importlib.metadata import version
 from typing import Any
 
@@ -22,6 +23,18 @@ def require_no_snapshots(objects: Objects) -> None:
     """
     if next(objects.walk("manifests"), None) is not None:
         raise StoreError(f"{objects.name(STORE_FILE)}: missing; {RESTORE}")
+
+
+def create_store_file(objects: Objects, spec: FeatureSpec) -> None:
+    """Make a store, unless one is there.
+
+    Raises:
+        StoreError: a link lies in the folder, or it has snapshots but no ``store.json``.
+    """
+    objects.require_no_links()
+    if objects.size(STORE_FILE) is None:
+        require_no_snapshots(objects)
+    objects.create(STORE_FILE, store_file(spec, uuid.uuid4().hex))
 
 
 def store_file(spec: FeatureSpec, store_id: str) -> bytes:
@@ -59,6 +72,20 @@ def read_spec(objects: Objects) -> FeatureSpec | None:
         raise StoreError(f"{name}: damaged: the spec cannot be read: {error}; {RESTORE}") from error
     if fingerprint != document.get("fingerprint"):
         raise StoreError(f"{name}: damaged: the spec does not match its fingerprint; {RESTORE}")
+    return spec
+
+
+def require_spec(objects: Objects) -> FeatureSpec:
+    """The spec of the store at this root.
+
+    Raises:
+        UsageError: there is no store.
+        StoreError: as `read_spec`, or ``store.json`` is gone from a store that has snapshots.
+    """
+    spec = read_spec(objects)
+    if spec is None:
+        require_no_snapshots(objects)
+        raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
     return spec
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.errors import UsageError
-from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.activity import (
     ActiveJob,
@@ -31,7 +31,6 @@ from encore.featurestore.removal.tag_holds import held_by_tags
 from encore.featurestore.removal.vacuum import AGE_LIMIT
 from encore.featurestore.rewriting import Compaction, compact
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
-from encore.featurestore.store import Store
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -62,12 +61,7 @@ class ForgetReport:
         return not (self.at_work or self.tags or self.deleted_meanwhile)
 
 
-def newest(store: Store) -> Store:
-    """The store at its newest snapshot."""
-    return Store(store.objects, store.spec, version_log(store.objects).latest())
-
-
-def rewrite(store: Store, *, dry_run: bool = False) -> Compaction:
+def rewrite(store: Catalogue, *, dry_run: bool = False) -> Compaction:
     """Rewrite the segments of the newest snapshot that have deleted rows, without these rows; leave others alone."""
     return compact(store, target_bytes=1, dry_run=dry_run)
 
@@ -84,7 +78,7 @@ def age_cutoff(age_limit: timedelta) -> datetime:
 
 
 def remove_forgotten(
-    store: Store, others: Sequence[Objects] = (), *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False
+    store: Catalogue, others: Sequence[Objects] = (), *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False
 ) -> ForgetReport:
     """Remove all but what the newest snapshot and tagged ones need, however young.
 
@@ -105,7 +99,7 @@ def remove_forgotten(
     objects, cutoff = store.objects, age_cutoff(age_limit)
     objects.require_no_links()
     inventory = Inventory.of(objects)
-    head, tagged = newest(store), tags(objects)
+    head, tagged = store.newest(), tags(objects)
     at_work = [sign for root in (objects, *others) for sign in active_jobs(root, cutoff)]
     at_work += active_attempts(objects, inventory.segments, head.listed, cutoff)
     at_work.sort(key=lambda sign: sign.since)
@@ -123,7 +117,7 @@ def remove_forgotten(
     if not dry_run:
         planned, orphans = orphans, remove(objects, orphans, live, "forget")
         kept |= planned.manifests.keys() - orphans.manifests.keys()
-    after = newest(store)
+    after = store.newest()
     return ForgetReport(
         kept=tuple(sorted(kept if dry_run else kept | {after.version} - {0})),
         at_work=at_work,
@@ -142,7 +136,7 @@ def remove_forgotten(
     )
 
 
-def _as_if_rewritten(head: Store, live: LiveSet) -> None:
+def _as_if_rewritten(head: Catalogue, live: LiveSet) -> None:
     """Make ``live`` what the newest snapshot will need after its segments with deleted rows are rewritten."""
     if head.version:
         live.add(head.objects, [head.version])

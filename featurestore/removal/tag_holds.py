@@ -7,24 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.history import version_log
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store
 
 
-def held_by_tags(newest: Store, tagged: Mapping[str, int]) -> dict[str, int]:
+def held_by_tags(newest: Catalogue, tagged: Mapping[str, int]) -> dict[str, int]:
     """Tag → how many of its stored rows are not live in the newest snapshot with the same text, if any.
 
     Rows that the tagged snapshot hides count as well: their bytes lie in the segments that it needs.
     """
     manifests = version_log(newest.objects).those({*tagged.values()}, taken=True)
     # A tag whose snapshot is gone holds nothing.
-    held = {it.version: _rows_gone(newest, Store(newest.objects, newest.spec, it)) for it in manifests}
+    held = {it.version: _rows_gone(newest, Catalogue(newest.objects, newest.spec, it)) for it in manifests}
     return {tag: held[number] for tag, number in sorted(tagged.items()) if held.get(number)}
 
 
-def _rows_gone(newest: Store, snapshot: Store) -> int:
+def _rows_gone(newest: Catalogue, snapshot: Catalogue) -> int:
     """Rows of a snapshot's segments that are not live in the newest one."""
     # A segment that both snapshots list, without deleted rows, needs no look.
     whole = {(entry.segment, entry.attempt) for entry in newest.entries if not entry.deleted}

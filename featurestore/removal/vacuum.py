@@ -75,6 +75,8 @@ def vacuum(
 ) -> Vacuum:
     """Remove old snapshots, and then the objects that no snapshot needs any more.
 
+    It takes the store's objects, and no `Catalogue`: which snapshots matter, it finds out itself.
+
     The newest snapshot, tagged ones, and those that were the newest within the age limit stay in any case; so do
     `store.json`, tags, the block list and the reports below ``runs/``. If a vacuum is stopped at any point, what is
     kept is whole, and the next vacuum removes the rest. If it removes more than manifests, it publishes a snapshot that

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import ATTEMPTS
 from encore.featurestore.errors import CommitConflict, StoreError
 from encore.featurestore.format import new_run_id
@@ -22,7 +23,6 @@ from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.snapshots import SnapshotSurvey, survey_snapshots
 from encore.featurestore.segments import SegmentEntry, drop_documents, entry_table, record_path, snapshot_counts
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
-from encore.featurestore.store import Store
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _publish(plan: RepairPlan, objects: Objects) -> tuple[SnapshotSurvey, Manife
     """Publish what is whole, after whatever was published meanwhile: what the verification did not see is new."""
     for _ in range(ATTEMPTS):
         survey = survey_snapshots(objects, plan.damage)
-        kept = _without_blocked(Store(objects, plan.spec, survey.base), survey) if survey.is_older else survey.kept
+        kept = _without_blocked(Catalogue(objects, plan.spec, survey.base), survey) if survey.is_older else survey.kept
         gone = sum(entry.live for entry, _ in survey.unlisted)
         counts = snapshot_counts(kept) | _blocked(objects, survey)
         counts |= {"unlisted": len(survey.unlisted), "lost": gone if survey.lost is None else survey.lost}
@@ -140,7 +140,7 @@ def _blocked(objects: Objects, survey: SnapshotSurvey) -> dict[str, int]:
     return {"blocked": count} if count else {}
 
 
-def _without_blocked(store: Store, survey: SnapshotSurvey) -> list[SegmentEntry]:
+def _without_blocked(store: Catalogue, survey: SnapshotSurvey) -> list[SegmentEntry]:
     """The kept segments, without documents that were blocked after the snapshot that is restored."""
     block_list = blocked(store.objects)
 

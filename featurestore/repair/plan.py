@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import UsageError
 from encore.featurestore.history import STORE_FILE, read_spec
@@ -14,8 +15,7 @@ from encore.featurestore.repair.snapshots import SnapshotSurvey, survey_snapshot
 from encore.featurestore.repair.store_file import old_store_id, rebuilt, sound_spec
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
-from encore.featurestore.store import Store
-from encore.featurestore.verification import Finding, ReadOnce, verify_objects
+from encore.featurestore.verification import Finding, ReadOnce, verify
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class RepairPlan:
             raise UsageError(f"{self.objects.uri}: no store here (no {STORE_FILE}); encore encode makes one")
         return spec
 
-    def store_after(self) -> Store:
+    def store_after(self) -> Catalogue:
         """The store as it will be before anything comes back, for a look that changes nothing."""
-        store = Store(self.objects, self.spec, self.survey.base)
+        store = Catalogue(self.objects, self.spec, self.survey.base)
         # Otherwise the store would read its entries from lists.
         vars(store)["entries"] = list(self.survey.kept)
         return store
@@ -94,7 +94,7 @@ class RepairPlan:
 
 
 def plan_repair(objects: Objects, *, store_id: str | None = None, progress: ProgressCallback = silent) -> RepairPlan:
-    """Look at everything, change nothing.
+    """Look at everything, change nothing. As `verify`, it takes the objects: a damaged store may not open.
 
     Args:
         objects: of the store.
@@ -119,6 +119,6 @@ def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Prog
         # All other checks compare with the spec that the repaired store will have.
         view = ReadOnce(objects)
         view.held[STORE_FILE] = file
-    found = verify_objects(view, deep=True, progress=progress)
+    found = verify(view, deep=True, progress=progress)
     damage = Damage.of(objects, [*findings, *found.findings])
     return RepairPlan(view, damage, survey_snapshots(objects, damage), file, new_id)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import Change, commit
 from encore.featurestore.documents import KeyIndex
 from encore.featurestore.errors import StoreError
@@ -23,7 +24,6 @@ from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.store_file import records
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, live_positions, record_path
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store
 from encore.featurestore.verification import Audit, Span, check_segment
 
 Positions = npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ class Salvage:
         return sum(len(positions) for _, positions in self.live)
 
 
-def find_salvage(store: Store, wanted: pa.Table) -> Salvage:
+def find_salvage(store: Catalogue, wanted: pa.Table) -> Salvage:
     """Look for documents in segments that the snapshot does not list, the newest segments first.
 
     Args:
@@ -94,7 +94,7 @@ def find_salvage(store: Store, wanted: pa.Table) -> Salvage:
     return Salvage(tuple(live), store.locate(store.keys, replaced[replaced >= 0]), tuple(damaged))
 
 
-def list_again(store: Store, found: Salvage, aside: Quarantine) -> Store:
+def list_again(store: Catalogue, found: Salvage, aside: Quarantine) -> Catalogue:
     """Commit what was found, and set aside what is damaged, so that no job takes it for finished.
 
     Raises:
@@ -109,7 +109,7 @@ def list_again(store: Store, found: Salvage, aside: Quarantine) -> Store:
     return commit(store, Change(store.version, "repair", added, found.superseded, hidden=hidden)) if added else store
 
 
-def _damaged(store: Store, entry: SegmentEntry) -> list[str]:
+def _damaged(store: Catalogue, entry: SegmentEntry) -> list[str]:
     """Paths of what a deep verification finds damaged in a segment, with its record's; none where it is whole."""
     audit = Audit(store.objects, deep=True)
     check_segment(audit, store.spec, 0, [Span(entry, 0, 1)])

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import Change, commit
 from encore.featurestore.errors import CommitConflict, UsageError
-from encore.featurestore.history import require_records, version_log
+from encore.featurestore.history import require_records
 from encore.featurestore.rewriting.merge import merge
 from encore.featurestore.segments import SegmentEntry, SegmentRecord
-from encore.featurestore.store import Store
 
 TARGET_BYTES = 64 << 20
 COMMIT_GROUPS = 64
@@ -83,7 +83,7 @@ class Compaction:
         )
 
 
-def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Compaction:
+def compact(store: Catalogue, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Compaction:
     """Merge small segments that are neighbours, and write those with deleted documents anew without them.
 
     One output segment is in memory at a time. After a crash, finished output segments are found by name. If another
@@ -103,7 +103,7 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
     if target_bytes < 1:
         raise UsageError(f"target of {target_bytes} bytes: expected at least 1")
     store.objects.require_no_links()
-    head = first = Store(store.objects, store.spec, version_log(store.objects).latest())
+    head = first = store.newest()
     require_records(head.objects, head.manifest, head.listed)
     done = Compaction(first.version, first.version, (len(first.entries),) * 2)
     ours: set[str] = set()
@@ -127,7 +127,7 @@ def compact(store: Store, *, target_bytes: int = TARGET_BYTES, dry_run: bool = F
                 done = done.with_group(group, 0 if record is None else record.payload_bytes)
                 ours |= set() if record is None else {record.segment}
             done = replace(done, after=after.version, segments=(done.segments[0], len(after.entries)))
-        before, head = head, Store(store.objects, store.spec, version_log(store.objects).latest())
+        before, head = head, store.newest()
         restless |= {entry.segment for entry in head.entries if before.listed.get(entry.segment) != entry}
     if done.replaced == 0 and plan_groups(head.entries, target_bytes):
         raise CommitConflict(f"{store.uri}: what was compacted changed meanwhile, again and again; run it again")
@@ -172,13 +172,13 @@ def _live_bytes(entry: SegmentEntry) -> int:
 Written = tuple[Group, SegmentRecord | None]
 
 
-def _commit(base: Store, written: Sequence[Written]) -> tuple[Store, list[Written]]:
+def _commit(base: Catalogue, written: Sequence[Written]) -> tuple[Catalogue, list[Written]]:
     """Commit what was written, without groups that others changed; returns the snapshot after and what it took.
 
     If another change comes between the check and the commit, it checks again.
     """
     for _ in range(PASSES):
-        head = Store(base.objects, base.spec, version_log(base.objects).latest())
+        head = base.newest()
         current = [part for part in written if _still_right(head, *part)]
         if not current:
             return head, []
@@ -191,7 +191,7 @@ def _commit(base: Store, written: Sequence[Written]) -> tuple[Store, list[Writte
     return head, []
 
 
-def _still_right(head: Store, group: Group, record: SegmentRecord | None) -> bool:
+def _still_right(head: Catalogue, group: Group, record: SegmentRecord | None) -> bool:
     """Whether the sources are listed as they were, and the name of the merged segment is free."""
     free = record is None or record.segment not in head.listed
     return free and all(head.listed.get(entry.segment) == entry for entry in group.sources)

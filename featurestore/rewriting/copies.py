@@ -10,6 +10,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import SnapshotGone, UsageError
 from encore.featurestore.format import EMPTIED, object_state
@@ -17,7 +18,6 @@ from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag
 from encore.featurestore.history.tags import tags
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
 from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
-from encore.featurestore.store import Store
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Copied:
         there: objects that an earlier copy had written.
     """
 
-    store: Store
+    store: Catalogue
     tags: tuple[str, ...]
     objects: int
     bytes: int
@@ -45,7 +45,7 @@ def copy_store(
     """Copy a store, or bring a copy of it up to date; checksums are compared on the way.
 
     Args:
-        source: URI of the store.
+        source: URI of the store; each try opens it anew.
         destination: URI of the copy; no other process may write to it meanwhile.
         snapshot: number or tag of the newest snapshot that the copy is to have; the store's own unless given.
         progress: called after each segment that is copied or was there.
@@ -55,16 +55,16 @@ def copy_store(
         StoreError: an object of the store is missing or damaged; the copy is what it was before.
     """
     for _ in range(TRIES_BESIDE_VACUUM - 1):
-        store = Store.open(source, snapshot)
+        store = Catalogue.open(source, snapshot)
         try:
             return _copy(store, destination, progress)
         except SnapshotGone:
             if snapshot is not None:
                 raise
-    return _copy(Store.open(source, snapshot), destination, progress)
+    return _copy(Catalogue.open(source, snapshot), destination, progress)
 
 
-def _copy(store: Store, destination: str, progress: ProgressCallback) -> Copied:
+def _copy(store: Catalogue, destination: str, progress: ProgressCallback) -> Copied:
     """One try."""
     objects, newest = store.objects, store.version
     tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
@@ -94,7 +94,7 @@ def _copy(store: Store, destination: str, progress: ProgressCallback) -> Copied:
     target.put_small(STORE_FILE, objects.get(STORE_FILE))
     there.barrier()
     kept = tuple(sorted(name for number in manifests for name in tagged.get(number, ())))
-    return Copied(Store.open(destination, newest), kept, target.written, target.written_bytes, target.there)
+    return Copied(Catalogue.open(destination, newest), kept, target.written, target.written_bytes, target.there)
 
 
 def _tags(objects: Objects) -> dict[int, dict[str, bytes]]:
@@ -109,7 +109,7 @@ def _tags(objects: Objects) -> dict[int, dict[str, bytes]]:
     return found
 
 
-def _require_same_store(store: Store, target: Target) -> None:
+def _require_same_store(store: Catalogue, target: Target) -> None:
     """Check that the destination is empty, or an older copy.
 
     Raises:
@@ -120,7 +120,7 @@ def _require_same_store(store: Store, target: Target) -> None:
         raise UsageError(f"{there.uri}: is the store itself; name another folder with --to")
     if "predictions.json" in target.sizes:
         raise UsageError(f"{there.uri}: holds predictions; a store needs a folder of its own")
-    if STORE_FILE in target.sizes and Store.open(there.uri).store_id != store.store_id:
+    if STORE_FILE in target.sizes and Catalogue.open(there.uri).store_id != store.store_id:
         raise UsageError(f"{there.uri}: holds another store; name another folder with --to")
     numbers = {number for number, emptied in version_log(there).taken().items() if not emptied}
     if max(numbers, default=0) > store.version:

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import Change, commit_on_head
 from encore.featurestore.documents import id_array, key_hashes, words
 from encore.featurestore.errors import DataError
 from encore.featurestore.history import block as put_on_block_list
-from encore.featurestore.store import Store
 
 EXAMPLES = 5
 """How many of the ids that are not stored a message names."""
@@ -32,7 +32,7 @@ class Deletion:
         blocked: ids that were put on the block list; those that were on it already are not counted.
     """
 
-    store: Store
+    store: Catalogue
     deleted: int
     not_stored: int
     missing: tuple[str, ...]
@@ -56,7 +56,7 @@ class Deletion:
 
 
 def delete(
-    store: Store,
+    store: Catalogue,
     doc_ids: str | Sequence[str] | pa.Array | pa.ChunkedArray,
     *,
     block: bool = False,

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import find_adoptable
 from encore.featurestore.documents import FeatureBlock, concatenate_indexes, offsets_of
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, SegmentReader, SegmentRecord, write_segment
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store
 
 COPY_BYTES = 4 << 20
 """Packed bytes that are read at a time from a source with deleted rows, beside the new segment in memory."""
@@ -25,7 +25,7 @@ COPY_THREADS = 4
 """Sources whose features are copied at a time."""
 
 
-def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
+def compacted_id(store: Catalogue, sources: Sequence[SegmentEntry]) -> str:
     """Name of the segment that these become: sha256 over what is copied, 32 hex digits.
 
     It follows from the completion records of the sources and their deletion vectors, so that all compactions of the
@@ -37,7 +37,7 @@ def compacted_id(store: Store, sources: Sequence[SegmentEntry]) -> str:
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
 
 
-def merge(store: Store, entries: Sequence[SegmentEntry]) -> SegmentRecord:
+def merge(store: Catalogue, entries: Sequence[SegmentEntry]) -> SegmentRecord:
     """Write the segment that these become, or take a finished one; at least one document must be live."""
     name, finished = find_adoptable(store, compacted_id(store, entries))
     if finished is not None:
@@ -78,9 +78,9 @@ class Source:
     alive: npt.NDArray[np.bool_]
 
     @classmethod
-    def open(cls, store: Store, entry: SegmentEntry) -> Source:
+    def open(cls, store: Catalogue, entry: SegmentEntry) -> Source:
         """Read all of a segment but its features."""
-        segment = store.open_segment(entry, columns=None)
+        segment = store.features.open_segment(entry, columns=None)
         alive = np.ones(entry.documents, bool)
         alive[segment.deleted] = False
         return cls(segment.reader, segment.index, np.diff(segment.offsets), alive)

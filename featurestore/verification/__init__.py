@@ -5,7 +5,7 @@ from encore.featurestore.verification.lists import Span
 from encore.featurestore.verification.segment import check_segment
 from encore.featurestore.verification.segment_objects import ReadOnce
 from encore.featurestore.verification.snapshots import check_manifests
-from encore.featurestore.verification.store import Verification, verify_objects
+from encore.featurestore.verification.store import Verification, verify
 
 __all__ = [
     "UNREAD",
@@ -16,5 +16,5 @@ __all__ = [
     "Verification",
     "check_manifests",
     "check_segment",
-    "verify_objects",
+    "verify",
 ]

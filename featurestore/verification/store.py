@@ -50,15 +50,17 @@ class Verification:
 
 
 def verify(
-    uri: str, snapshot: int | str | None = None, *, deep: bool = False, progress: ProgressCallback = silent
+    objects: Objects, snapshot: int | str | None = None, *, deep: bool = False, progress: ProgressCallback = silent
 ) -> Verification:
     """Check a store: every snapshot that is there, or one alone.
+
+    It takes the store's objects, and no `Catalogue`: a damaged store may not open.
 
     If there are problems and a removal has taken snapshots meanwhile, the store is looked at again: the problems may be
     gone too.
 
     Args:
-        uri: of the store.
+        objects: of the store.
         snapshot: number or tag of the one to check; all of them unless given.
         deep: read every object in full, compare it with its checksum, and decode every chunk.
         progress: called after each segment that is checked.
@@ -67,13 +69,6 @@ def verify(
         UsageError: there is no store, or no such snapshot.
         StoreError: the store is of a newer format.
     """
-    return verify_objects(Objects.open(uri), snapshot, deep=deep, progress=progress)
-
-
-def verify_objects(
-    objects: Objects, snapshot: int | str | None = None, *, deep: bool = False, progress: ProgressCallback = silent
-) -> Verification:
-    """`verify`, through objects that are open."""
     found = _look(objects, snapshot, deep, progress)
     for _ in range(TRIES_BESIDE_VACUUM - 1):
         if not found.findings or not _is_removed_from(objects, found.snapshots):

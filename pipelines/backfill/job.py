@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.common import settle_fields
 from encore.featurestore.history import require_records
 from encore.heads import Head
@@ -72,7 +72,7 @@ def backfill(
     """
     started = time.monotonic()
     device = _device_of(request, local=RunnerChoice.of(beam_options, units=1).workers is not None)
-    store = Store.open(request.store, request.snapshot)
+    store = Catalogue.open(request.store, request.snapshot)
     heads = load_heads(request.heads)
     for given, head in zip(request.heads, heads, strict=True):
         head.require(store.spec, head_title(given), f"store {store.uri}")
@@ -85,7 +85,7 @@ def backfill(
     listed = predictions.files()
     # The store is opened again, after the list of files is read. Otherwise files that another backfill published just
     # before, for a newer snapshot, would look outdated.
-    store = Store.open(request.store, request.snapshot)
+    store = Catalogue.open(request.store, request.snapshot)
     units = plan_segments(store, predictions, names, listed, check=request.check)
     run = JobRun(
         name="backfill",
@@ -111,7 +111,7 @@ def backfill(
             live=[entry.segment for entry in store.entries if entry.live],
             made=made,
             planned_on=listed,
-            newest_live=lambda: [entry.segment for entry in Store.open(request.store).entries if entry.live],
+            newest_live=lambda: [entry.segment for entry in Catalogue.open(request.store).entries if entry.live],
         )
     )
     gone = set(done.gone)

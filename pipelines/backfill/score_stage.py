@@ -16,7 +16,7 @@ import pyarrow as pa
 import torch
 from apache_beam.utils.shared import Shared
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.segments import BufferPool
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.backfill.device import scoring_on
@@ -60,7 +60,7 @@ class ScoreSegments(beam.DoFn):
         Raises:
             UsageError: no such device on this worker.
         """
-        self._store = Store.open(self._uri, self._version)
+        self._store = Catalogue.open(self._uri, self._version)
         # Kept, since it is a digest: computing it for every file took as long as writing a third of the files.
         self._fingerprint = self._store.spec.fingerprint
         self._predictions = Predictions.open(self._out)

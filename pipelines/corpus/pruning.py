@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.common import counted
 from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.limits import Limit
@@ -55,7 +55,7 @@ class Pruning:
     obstacles: tuple[str, ...]
 
     @classmethod
-    def find(cls, store: Store, corpus: Plan, listing: Listing, limit: PruneLimit) -> Pruning:
+    def find(cls, store: Catalogue, corpus: Plan, listing: Listing, limit: PruneLimit) -> Pruning:
         """Compare a snapshot with the plan of a corpus. ``listing`` has the files of the corpus."""
         left = store.locate(store.keys, store.keys.not_among(corpus.keys))
         return cls(left, len(store), limit, tuple(_obstacles(corpus, listing)) if left else ())
@@ -70,7 +70,7 @@ class Pruning:
         """Whether documents seem to have left, but none is pruned: there are obstacles, or the limit is exceeded."""
         return bool(self.count and (self.obstacles or not self.limit.allows(self.count, self.stored)))
 
-    def listing(self, store: Store) -> pa.Table:
+    def listing(self, store: Catalogue) -> pa.Table:
         """Ids of the documents in ``left``, as `LIST_SCHEMA`, in the snapshot's order."""
         parts = [
             store.reader(entry).index(["doc_id"]).select(["doc_id"]).take(pa.array(self.left[entry.segment]))

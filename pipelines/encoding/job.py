@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
 from encore.encoders import DocumentBlock, Encoder, FeatureExtractor, load_encoder
-from encore.featurestore import FeatureSpec, Store, StoreError, UsageError
+from encore.featurestore import Catalogue, FeatureSpec, StoreError, UsageError
 from encore.featurestore.common import counted, settle_fields
 from encore.featurestore.derivation import PART_DOCUMENTS, SAMPLE_DOCUMENTS
 from encore.featurestore.segments import check_codec
@@ -133,7 +133,7 @@ def encode(
             calibrate_with_encoder(spec, parts, request.encoder, request.device, run=folder, runner=runner)
         )
 
-    store = Store.create(request.store, settle_spec(request.store, requested, request.like, measured))
+    store = Catalogue.create(request.store, settle_spec(request.store, requested, request.like, measured))
     planned = time.monotonic()
     elements = group_by_split(corpus.units, readers_wanted(corpus, store, runner))
     expected = corpus.documents - min(len(store), len(corpus.keys))
@@ -166,7 +166,7 @@ def encode(
     return commit_units(run, totals, request.limit, pruning, details, complete=not corpus.damaged)
 
 
-def readers_wanted(corpus: Plan, store: Store, runner: RunnerChoice) -> int:
+def readers_wanted(corpus: Plan, store: Catalogue, runner: RunnerChoice) -> int:
     """The fewest groups that the units are divided into.
 
     This is the number of workers, or of units that hold the new documents, whichever is less. With few new documents,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.documents import of_schema
 from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.export.head_columns import HeadColumns
@@ -31,7 +31,7 @@ class Exporter:
         heads: the exported heads.
     """
 
-    store: Store
+    store: Catalogue
     predictions: Predictions
     listed: Sequence[PredictionFile]
     kept: pa.Schema

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from encore.featurestore import Store, UsageError
+from encore.featurestore import Catalogue, UsageError
 from encore.featurestore.common import settle_fields
 from encore.featurestore.history import Manifest
+from encore.featurestore.read_store import read_store
 from encore.featurestore.storage import check_file, new_file
-from encore.featurestore.store import read_store
 from encore.pipelines.export.exporter import Exporter
 from encore.pipelines.export.head_columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
 from encore.pipelines.export.row_groups import RowGroups
@@ -88,8 +88,8 @@ class ExportSummary:
 def export(request: ExportRequest, progress: Callable[[int, int], None] | None = None) -> ExportSummary:
     """Write one Parquet file of all documents of a snapshot: id, kept columns, and what each head predicted.
 
-    Rows come in the snapshot's order, which is that of `Store.documents`. Label, score and probabilities of a head are
-    null for a document that it has not scored; predictions for documents that are not in the snapshot are left out.
+    Rows come in the snapshot's order, which is that of `Catalogue.documents`. Label, score and probabilities of a head
+    are null for a document that it has not scored; predictions for documents that are not in the snapshot are left out.
     The file is written whole or not at all. Only some segments are in memory at a time.
 
     Args:
@@ -106,7 +106,7 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
     check_file(request.out, "--out")
     predictions = Predictions.open(request.predictions)
 
-    def write(store: Store) -> ExportSummary:
+    def write(store: Catalogue) -> ExportSummary:
         predictions.require_store(store)
         return predictions.read_newest(lambda manifest: _write(store, predictions, manifest, request, progress))
 
@@ -114,7 +114,7 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
 
 
 def _write(
-    store: Store,
+    store: Catalogue,
     predictions: Predictions,
     manifest: Manifest,
     request: ExportRequest,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore import INDEX_SCHEMA, Store
+from encore.featurestore import INDEX_SCHEMA, Catalogue
 from encore.featurestore.commits import find_adoptable
 from encore.featurestore.documents import concatenate_indexes, differ
 from encore.featurestore.segments import EncodingCounts, RejectedDocument, SegmentEntry, SegmentRecord, write_segment
@@ -60,12 +60,12 @@ class Refresh:
         digest.update(sink.getvalue())
         return digest.hexdigest()[:32]
 
-    def write(self, store: Store, codec: str, rejected: Sequence[RejectedDocument] = ()) -> SegmentRecord:
+    def write(self, store: Catalogue, codec: str, rejected: Sequence[RejectedDocument] = ()) -> SegmentRecord:
         """Write the segment with the stored features and the new columns, or adopt it where it is finished."""
         segment, finished = find_adoptable(store, self.segment_id(store.spec.fingerprint))
         if finished is not None:
             return finished
-        block = store.gather_from(self.entries, self.segments, self.documents, columns=None)
+        block = store.features.gather_from(self.entries, self.segments, self.documents, columns=None)
         names = kept_names(self.index)
         index = block.index.drop_columns([name for name in block.index.column_names if name in names])
         for name in names:
@@ -85,7 +85,7 @@ class Refresh:
 class StoredColumns:
     """Kept columns of a snapshot. A segment's columns are read when they are needed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Catalogue) -> None:
         self._store = store
         self._lock = Lock()
         self._held: OrderedDict[tuple[int, tuple[str, ...]], pa.Table] = OrderedDict()
@@ -147,7 +147,7 @@ class StoredColumns:
         return table
 
 
-def refresh_of_segment(store: Store, record: SegmentRecord, index: pa.Table) -> Refresh | None:
+def refresh_of_segment(store: Catalogue, record: SegmentRecord, index: pa.Table) -> Refresh | None:
     """All documents of a finished segment that no snapshot lists, if kept columns changed since it was made; else None.
 
     Args:

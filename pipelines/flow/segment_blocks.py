@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from encore.featurestore import FeatureBlock, Store
+from encore.featurestore import Catalogue, FeatureBlock
 from encore.featurestore.segments import BufferPool, SegmentEntry
 from encore.pipelines.flow.lookahead import read_ahead
 
@@ -25,7 +25,7 @@ def segments_ahead(entries: Iterable[SegmentEntry]) -> int:
     return max(1, min(AHEAD_SEGMENTS, AHEAD_BYTES // max(1, largest)))
 
 
-def segment_blocks(store: Store, entry: SegmentEntry, buffers: BufferPool) -> Iterator[FeatureBlock]:
+def segment_blocks(store: Catalogue, entry: SegmentEntry, buffers: BufferPool) -> Iterator[FeatureBlock]:
     """The live documents of a segment. The first block is read now. From object storage, a thread reads the others.
 
     Args:
@@ -36,7 +36,7 @@ def segment_blocks(store: Store, entry: SegmentEntry, buffers: BufferPool) -> It
     Raises:
         StoreError: the segment is damaged.
     """
-    rest = store.scan_segment(entry, BLOCK_BYTES, buffers)
+    rest = store.features.scan_segment(entry, BLOCK_BYTES, buffers)
     first = next(rest)
     # The ids are decoded here, in the reading thread, so that the caller does not wait for it.
     _ = first.doc_ids

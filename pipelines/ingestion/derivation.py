@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.utils.shared import Shared
 
-from encore.featurestore import FeatureBlock, FeatureSpec, Store, UsageError, parse_quantizer
+from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec, UsageError, parse_quantizer
 from encore.featurestore.common import panics_as_errors, settle_fields
 from encore.featurestore.derivation import Derivation, sample_activations
 from encore.featurestore.quantizers import calibrate
@@ -70,7 +70,7 @@ def derive(
         SpecMismatch: the store is there and holds other features.
     """
     started = time.monotonic()
-    source = Store.open(request.source, request.snapshot)
+    source = Catalogue.open(request.source, request.snapshot)
     asked = None if request.quantizer is None else parse_quantizer(request.quantizer)
     derivation = Derivation.build(source.spec, request.layers, request.positions, asked)
     codec = request.codec or derivation.target.quantizer.default_codec
@@ -84,7 +84,7 @@ def derive(
         return spec.with_quantizer(calibrate(spec.quantizer, lambda: sample_activations(source, derivation)))
 
     spec = settle_spec(request.store, derivation.target, request.like, measured)
-    store = Store.create(request.store, spec)
+    store = Catalogue.create(request.store, spec)
     if store.uri == source.uri:
         raise UsageError(f"{store.uri}: a store cannot be derived from itself; name another --store")
     units = [SourceUnit(number, entry) for number, entry in enumerate(source.entries) if entry.live]
@@ -114,7 +114,7 @@ def derive(
 class DeriveUnit(beam.DoFn):
     """SourceUnit → UnitFeatures: reads one source segment and reduces the documents that the store lacks."""
 
-    def __init__(self, run: JobRun, source: Store) -> None:
+    def __init__(self, run: JobRun, source: Catalogue) -> None:
         self._derivation = Derivation(source.spec, run.store.spec)
         self._source_at, self._store_at = (source.uri, source.version), (run.store.uri, run.store.version)
         self._shared_counts = run.shared_counts
@@ -126,7 +126,7 @@ class DeriveUnit(beam.DoFn):
 
     def setup(self) -> None:
         """Open both stores once a worker."""
-        self._source = Store.open(*self._source_at)
+        self._source = Catalogue.open(*self._source_at)
         self._snapshot = self.open()
 
     def process(self, unit: SourceUnit) -> Iterator[UnitFeatures | FailedUnit]:
@@ -141,7 +141,7 @@ class DeriveUnit(beam.DoFn):
 
 @panics_as_errors()
 def derive_unit(
-    unit: SourceUnit, source: Store, snapshot: Snapshot, derivation: Derivation, counts: UnitCounts
+    unit: SourceUnit, source: Catalogue, snapshot: Snapshot, derivation: Derivation, counts: UnitCounts
 ) -> UnitFeatures:
     """Features of the documents of a source segment that the snapshot lacks. ``counts`` follows the progress."""
     counts.check()
@@ -154,7 +154,7 @@ def derive_unit(
         return UnitFeatures(settled)
     parts, saturated, start = [], 0, 0
     counts.begin(unit.number)
-    for block in source.scan_segment(unit.entry, columns=None):
+    for block in source.features.scan_segment(unit.entry, columns=None):
         kept = block.take(np.flatnonzero(left[start : start + len(block)]))
         start += len(block)
         if len(kept):

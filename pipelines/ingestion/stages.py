@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.utils.shared import Shared
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.commits import find_adoptable
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.history import BlockList, blocked
@@ -36,7 +36,7 @@ class Snapshot:
     """The snapshot that a job works from, with key index and block list. The threads of a process share one."""
 
     def __init__(self, uri: str, version: int) -> None:
-        self.store = Store.open(uri, version)
+        self.store = Catalogue.open(uri, version)
         self.keys = self.store.keys
         self.columns = StoredColumns(self.store)
         self.blocked = blocked(self.store.objects)
@@ -106,7 +106,7 @@ class WriteSegments(beam.DoFn):
 
     def setup(self) -> None:
         """Open the store once a worker."""
-        self._store = Store.open(self._uri, self._version)
+        self._store = Catalogue.open(self._uri, self._version)
         self._run = RunFolder(self._store.objects, self._run_id)
 
     def process(self, element: UnitFeatures | FailedUnit) -> Iterator[UnitOutcome]:
@@ -128,7 +128,7 @@ class WriteSegments(beam.DoFn):
 
 
 @panics_as_errors()
-def finish_unit(store: Store, made: UnitFeatures, codec: str) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
+def finish_unit(store: Catalogue, made: UnitFeatures, codec: str) -> tuple[UnitOutcome, tuple[DeadLetter, ...]]:
     """Write a unit's segment, or adopt the finished one. Returns the unit's outcome and its dead letters."""
     unit, started = made.unit, time.perf_counter()
     outcome = UnitOutcome(
@@ -167,7 +167,7 @@ def finish_unit(store: Store, made: UnitFeatures, codec: str) -> tuple[UnitOutco
     return replace(outcome, dead=len(dead), entry=entry, superseded=superseded), dead
 
 
-def _write(store: Store, made: UnitFeatures, codec: str) -> SegmentRecord:
+def _write(store: Catalogue, made: UnitFeatures, codec: str) -> SegmentRecord:
     if made.features is None or made.counts is None or made.unit.segment is None:
         raise ValueError(f"unit {made.unit.number}: a segment without features")
     return write_segment(

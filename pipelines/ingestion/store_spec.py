@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from encore.featurestore import FeatureSpec, Store, UsageError
+from encore.featurestore import Catalogue, FeatureSpec, UsageError
 from encore.featurestore.history import read_spec, require_no_snapshots
 from encore.featurestore.storage import Address, Objects
 from encore.pipelines.predictions import PREDICTIONS_FILE
@@ -42,7 +42,7 @@ def spec_without_calibration(uri: str, requested: FeatureSpec, like: str | None)
         return existing
     if like is None:
         return None
-    lender = Store.open(like).spec
+    lender = Catalogue.open(like).spec
     lender.require_request(requested, "--like store", "request")
     return requested.with_quantizer(lender.quantizer)
 

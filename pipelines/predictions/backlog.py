@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import Listed
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
@@ -17,7 +17,7 @@ Candidates = Mapping[tuple[str, str, str], Sequence[Listed]]
 
 
 def plan_segments(
-    store: Store,
+    store: Catalogue,
     predictions: Predictions,
     names: Sequence[str],
     listed: Sequence[PredictionFile],

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from encore.featurestore import CommitConflict, Store, StoreError, UsageError
+from encore.featurestore import Catalogue, CommitConflict, StoreError, UsageError
 from encore.featurestore.commits import LONGEST_WAIT
 from encore.featurestore.errors import RESTORE, UPGRADE
 from encore.featurestore.format import parse_json
@@ -57,7 +57,7 @@ class Predictions:
     probabilities: bool
 
     @classmethod
-    def create(cls, uri: str, store: Store, *, probabilities: bool) -> Predictions:
+    def create(cls, uri: str, store: Catalogue, *, probabilities: bool) -> Predictions:
         """Make a folder for a store's predictions, or open the existing one.
 
         Raises:
@@ -92,7 +92,7 @@ class Predictions:
         objects = Objects.open(uri)
         return cls(objects, read_folder_document(objects)["probabilities"])
 
-    def require_store(self, store: Store) -> None:
+    def require_store(self, store: Catalogue) -> None:
         """Check that the folder holds predictions for this store.
 
         Raises:

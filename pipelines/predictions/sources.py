@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, read_deletions, read_record
 from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions.files import PredictionFile
@@ -39,7 +39,7 @@ Sources = Mapping[str, tuple[SourceFile, ...]]
 
 
 def source_files(
-    store: Store, entries: Iterable[tuple[SegmentEntry, Sequence[str]]], listed: Sequence[PredictionFile]
+    store: Catalogue, entries: Iterable[tuple[SegmentEntry, Sequence[str]]], listed: Sequence[PredictionFile]
 ) -> dict[str, Sources]:
     """Segment → head → the files of all the segments that were compacted into it, in the order of its documents.
 
@@ -67,7 +67,7 @@ def source_files(
         return {segment: files for segment, files in pool.map(look, entries) if files}
 
 
-def _readable_record(store: Store, segment: str) -> SegmentRecord | None:
+def _readable_record(store: Catalogue, segment: str) -> SegmentRecord | None:
     """A completion record; None if it is missing or damaged. The scoring of a damaged segment reports the error."""
     try:
         return read_record(store.objects, segment)
@@ -76,7 +76,7 @@ def _readable_record(store: Store, segment: str) -> SegmentRecord | None:
 
 
 def _files(
-    store: Store,
+    store: Catalogue,
     head: str,
     sources: Sequence[tuple[str, str | None]],
     there: Mapping[tuple[str, str], PredictionFile],
@@ -99,7 +99,7 @@ def _files(
 
 
 def carry_over(
-    store: Store,
+    store: Catalogue,
     predictions: Predictions,
     entry: SegmentEntry,
     older: PredictionFile | None,
@@ -133,7 +133,7 @@ def carry_over(
 
 
 def compose(
-    store: Store,
+    store: Catalogue,
     predictions: Predictions,
     entry: SegmentEntry,
     sources: Sequence[SourceFile],
@@ -163,7 +163,7 @@ def compose(
     return whole if entry.deletions is None else whole.filter(pc.is_in(whole["doc_id"], value_set=live))
 
 
-def _copied_documents(store: Store, sources: Sequence[SourceFile], documents: int) -> list[int] | None:
+def _copied_documents(store: Catalogue, sources: Sequence[SourceFile], documents: int) -> list[int] | None:
     """How many documents were copied from each source; None where it cannot be found out any more.
 
     A file that was scored under the deletion vector of the compaction has as many rows as were copied. A file that was

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.history import Manifest, list_path, manifest_path
 from encore.featurestore.segments import vector_path
 from encore.featurestore.storage import REQUESTS_AT_ONCE, TRIES_BESIDE_VACUUM, Objects
@@ -54,7 +54,7 @@ class FolderVerification:
     findings: tuple[Finding, ...]
 
 
-def verify_folder(store: Store, uri: str) -> FolderVerification:
+def verify_folder(store: Catalogue, uri: str) -> FolderVerification:
     """Check a folder of predictions for a store, at its newest version.
 
     If a vacuum removes files meanwhile, the check is repeated with the version that is the newest then.
@@ -76,7 +76,7 @@ def verify_folder(store: Store, uri: str) -> FolderVerification:
     return found
 
 
-def _look(store: Store, uri: str) -> FolderVerification:
+def _look(store: Catalogue, uri: str) -> FolderVerification:
     audit = Audit(Objects.open(uri), deep=True)
     files: Sequence[PredictionFile] = ()
     manifests: Sequence[Manifest] = ()
@@ -146,7 +146,7 @@ def _check_head(audit: Audit, head: str) -> tuple[str, ...] | None:
 def _check_file(
     audit: Audit,
     predictions: Predictions,
-    store: Store,
+    store: Catalogue,
     file: PredictionFile,
     classes: Mapping[str, tuple[str, ...] | None],
 ) -> None:
@@ -174,7 +174,7 @@ def _check_file(
         audit.report(file.path, "holds other ids than the live ones of its segment", SCORE_AGAIN)
 
 
-def _live_ids(store: Store, file: PredictionFile) -> pa.ChunkedArray | None:
+def _live_ids(store: Catalogue, file: PredictionFile) -> pa.ChunkedArray | None:
     """Ids that a file must hold; None if the store does not list its segment any more."""
     entry = store.listed.get(file.segment)
     if entry is None:

@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from encore.featurestore import CommitConflict, Store
+from encore.featurestore import Catalogue, CommitConflict
 from encore.featurestore.removal import (
     AGE_LIMIT,
     FAR,
     ForgetReport,
     age_cutoff,
-    newest,
     remove_aside,
     remove_forgotten,
     remove_runs,
@@ -65,7 +64,7 @@ class Forgetting:
         folders: the result for each predictions folder.
     """
 
-    store: Store
+    store: Catalogue
     compaction: Compaction
     removal: ForgetReport
     folders: Sequence[FolderForgetting] = field(default=())
@@ -102,7 +101,7 @@ class Forgetting:
 
 
 def forget(
-    store: Store,
+    store: Catalogue,
     predictions: Sequence[Predictions] = (),
     *,
     age_limit: timedelta = AGE_LIMIT,
@@ -130,7 +129,7 @@ def forget(
         objects.require_no_links()
     cutoff = age_cutoff(age_limit)
     compaction = rewrite(store, dry_run=dry_run)
-    head = newest(store)
+    head = store.newest()
     # Before the replaced segments are removed: `follow` needs their records.
     rewritten = [len(outdated_files(head, it)) if dry_run else follow(head, it) for it in predictions]
     removal = remove_forgotten(store, [it.objects for it in predictions], age_limit=age_limit, dry_run=dry_run)
@@ -139,10 +138,10 @@ def forget(
     for folder, files in zip(predictions, rewritten, strict=True):
         removed, staged = remove_orphans_and_runs(folder, cutoff, since, dry_run=dry_run)
         folders.append(FolderForgetting(folder.objects.uri, files, removed, staged, unscored(head, folder)))
-    return Forgetting(newest(store), compaction, removal, folders)
+    return Forgetting(store.newest(), compaction, removal, folders)
 
 
-def follow(store: Store, predictions: Predictions) -> int:
+def follow(store: Catalogue, predictions: Predictions) -> int:
     """Rewrite outdated prediction files from their older rows, without scoring, and list only the new files.
 
     Args:
@@ -178,20 +177,20 @@ def follow(store: Store, predictions: Predictions) -> int:
     return len(made)
 
 
-def _carry(store: Store, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
+def _carry(store: Catalogue, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
     """Write the file of one head for one segment from its older files; None where these do not cover the segment."""
     entry = unit.entry
     table = carry_over(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
     return None if table is None else predictions.write(head, entry, table, store.version, store.spec.fingerprint)
 
 
-def outdated_files(store: Store, predictions: Predictions) -> list[PredictionFile]:
+def outdated_files(store: Catalogue, predictions: Predictions) -> list[PredictionFile]:
     """Listed files that are removed or rewritten once the store's segments with deleted rows are compacted."""
     whole = {entry.segment for entry in store.entries if not entry.deleted}
     return [file for file in predictions.files() if file.segment not in whole or file.deletions is not None]
 
 
-def unscored(store: Store, predictions: Predictions) -> int:
+def unscored(store: Catalogue, predictions: Predictions) -> int:
     """Number of predictions that the next backfill of the folder's heads makes."""
     units = plan_segments(store, predictions, predictions.heads(), predictions.files())
     return sum(len(unit.heads) * unit.entry.live for unit in units)

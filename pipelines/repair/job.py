@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from encore.featurestore import CommitConflict, FeatureSpec, Store
+from encore.featurestore import Catalogue, CommitConflict, FeatureSpec
 from encore.featurestore.repair import Quarantine, Repaired, carry_out, find_salvage, list_again
 from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
 from encore.pipelines.encoding import EncodeRequest, encode
@@ -39,9 +39,9 @@ class RepairResult:
     uri: str
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> Catalogue:
         """The store after the repair. Raises StoreError if its newest manifest is still damaged."""
-        return Store.open(self.uri)
+        return Catalogue.open(self.uri)
 
     @property
     def exit_code(self) -> int:
@@ -85,7 +85,7 @@ def repair(
     if found.corpus is not None:
         came = _list_again(request.store, found.corpus, "" if done is None else done.repair)
         report = encode(
-            _encode_request(request, Store.open(request.store).spec), beam_options=beam_options, display=display
+            _encode_request(request, Catalogue.open(request.store).spec), beam_options=beam_options, display=display
         )
     folders = tuple(repair_predictions(Predictions.open(uri)) for uri in request.predictions)
     return RepairResult(done, came, report, folders, objects.uri)
@@ -94,7 +94,7 @@ def repair(
 def _list_again(uri: str, corpus: pa.Table, repair_id: str) -> int:
     """List whole segments again. Returns the number of their documents."""
     for _ in range(TRIES_BESIDE_VACUUM):
-        store = Store.open(uri)
+        store = Catalogue.open(uri)
         found = find_salvage(store, corpus)
         try:
             list_again(store, found, Quarantine(store.objects, repair_id or "salvage"))

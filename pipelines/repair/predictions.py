@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from encore.featurestore import CommitConflict, Store, StoreError, UsageError
+from encore.featurestore import Catalogue, CommitConflict, StoreError, UsageError
 from encore.featurestore.errors import NewerFormat
 from encore.featurestore.format import new_run_id
 from encore.featurestore.history import EMPTY, Manifest, manifest_path
@@ -89,7 +89,7 @@ def store_id_of(predictions: Predictions) -> str:
     return str(read_folder_document(predictions.objects)["store_id"])
 
 
-def require_features(predictions: Predictions, store: Store) -> None:
+def require_features(predictions: Predictions, store: Catalogue) -> None:
     """Check that a folder belongs to features like the store's, before the store's lost id is taken from it.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import apache_beam as beam
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.pipelines.flow import LOST, Failure
 from encore.pipelines.progress import ProgressDisplay, SharedCounts, watch_units
 from encore.pipelines.runs.report import JobReport, package_versions
@@ -51,7 +51,7 @@ class JobRun:
     """
 
     name: str
-    store: Store
+    store: Catalogue
     folder: RunFolder
     units: Sequence[Any]
     documents: int

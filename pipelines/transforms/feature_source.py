@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import apache_beam as beam
 
-from encore.featurestore import FeatureBlock, FeatureSpec, Store
+from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import BufferPool, SegmentEntry
 from encore.pipelines.backfill.groups import groups_of
@@ -21,7 +21,7 @@ class StoreHandle(Protocol):
     """`encore.Store`, which shows a snapshot of a store."""
 
     @property
-    def catalogue(self) -> Store:
+    def catalogue(self) -> Catalogue:
         """The store at that snapshot."""
         ...
 
@@ -39,7 +39,7 @@ class ReadFeatures(beam.PTransform):
         spec: spec of the features.
     """
 
-    def __init__(self, store: StoreHandle | Store | str | PathLike[str], snapshot: int | str | None = None) -> None:
+    def __init__(self, store: StoreHandle | Catalogue | str | PathLike[str], snapshot: int | str | None = None) -> None:
         """Open a store and list its segments.
 
         Args:
@@ -52,9 +52,9 @@ class ReadFeatures(beam.PTransform):
         """
         super().__init__()
         given = store.catalogue if isinstance(store, StoreHandle) else store
-        opened = given if isinstance(given, Store) else Store.open(given, snapshot)
+        opened = given if isinstance(given, Catalogue) else Catalogue.open(given, snapshot)
         if opened is given and snapshot is not None:
-            opened = Store.open(opened.uri, snapshot)
+            opened = Catalogue.open(opened.uri, snapshot)
         self.uri: str = opened.uri
         self.version: int = opened.version
         self.spec: FeatureSpec = opened.spec
@@ -85,7 +85,7 @@ class ReadSegments(beam.DoFn):
 
     def setup(self) -> None:
         """Open the store once a worker."""
-        self._store = Store.open(self._uri, self._version)
+        self._store = Catalogue.open(self._uri, self._version)
         self._buffers = BufferPool()
 
     def process(self, entries: tuple[SegmentEntry, ...]) -> Iterator[FeatureBlock]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import encore
-from encore.featurestore import Store as Catalogue
+from encore.featurestore import Catalogue
 from encore.heads.feature_dataset import MEMORY
 from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 

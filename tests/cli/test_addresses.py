@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.cli.main import run
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Head
 from tests.pipelines.jobs import encoder, texts
@@ -48,8 +48,8 @@ def test_stores_whose_names_differ_only_in_a_sign_are_as_many_as_their_names(s3_
         assert run(encode_words(corpus, store)) == 0
     for number, store in enumerate(stores[1:], 1):
         assert run(["delete", "--store", store, *(f"d{i}" for i in range(number))]) == 0
-    assert [len(Store.open(store)) for store in stores] == [8, 7, 6, 5, 4, 3, 2]
-    assert len({Store.open(store).store_id for store in stores}) == len(ENDINGS)
+    assert [len(Catalogue.open(store)) for store in stores] == [8, 7, 6, 5, 4, 3, 2]
+    assert len({Catalogue.open(store).store_id for store in stores}) == len(ENDINGS)
     folders = {path.partition("/")[0] for path, _ in Objects.open(s3_bucket).walk()}
     assert folders == {"texts.parquet", *(f"prod{ending}" for ending in ENDINGS)}
 
@@ -163,7 +163,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_any_work(
 ) -> None:
     copytree(stored, work, dirs_exist_ok=True)
     before = sorted(path.name for path in work.iterdir())
-    for name in ("encore.featurestore.Store.create", "encore.heads.training.store.train_from_store"):
+    for name in ("encore.featurestore.Catalogue.create", "encore.heads.training.store.train_from_store"):
         monkeypatch.setattr(name, None)
     for url, says in ((f"{s3_bucket}-other", "no such bucket"), ("dbfs:/x", "/dbfs/x"), ("s3:/x", "two slashes")):
         capsys.readouterr()
@@ -180,7 +180,7 @@ def test_a_picture_goes_to_object_storage(s3_bucket: str) -> None:
 def test_a_new_store_at_a_file_url(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(texts(4)), tmp_path / "a#b.parquet")
     assert run(encode_words(f"file://{tmp_path}/a#b.parquet", f"file://{tmp_path}/new%20store#1")) == 0
-    assert len(Store.open(str(tmp_path / "new%20store#1"))) == 4
+    assert len(Catalogue.open(str(tmp_path / "new%20store#1"))) == 4
 
 
 @pytest.mark.parametrize("uri", ["dbfs:/x", "hdfs:/x", "file:/x", "hdfs://host/x", "ftp://host/x", "s3:/bucket/x"])

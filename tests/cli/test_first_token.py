@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.cli.main import run
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.heads import Head
 from tests.experiments.tiny_tasks import write_registry
 from tests.first_tokens import FIRST_TOKENS, reason, without_summary
@@ -111,7 +111,7 @@ def test_encode_refuses_and_keeps_the_mean(
     words = ["encode", corpus, "--store", str(made), "--encoder", without_summary(kind), "--device", "cpu"]
     assert_refused([*words, "--positions", "cls"], f"positions cls: {reason(kind)}; take mean", made, capsys)
     assert run([*words, "--positions", "mean"]) == 0
-    assert Store.open(str(made)).spec.encoder.first_token == FIRST_TOKENS[kind]
+    assert Catalogue.open(str(made)).spec.encoder.first_token == FIRST_TOKENS[kind]
 
 
 def test_derive_refuses(tmp_path: Path, store: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:

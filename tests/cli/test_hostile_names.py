@@ -104,7 +104,7 @@ def test_errors_repeat_words_harmlessly(
 
 def test_errors_of_libraries_are_harmless(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for error in (OSError(HOSTILE), ValueError(HOSTILE)):
-        monkeypatch.setattr("encore.featurestore.Store.open", lambda *_, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr("encore.featurestore.Catalogue.open", lambda *_, error=error: (_ for _ in ()).throw(error))
         assert run(["tag", "x", "--store", "s"]) == 1
         assert_shown(capsys.readouterr().err)
 

@@ -16,7 +16,7 @@ import pytest
 from encore.cli.commands.backfill import backfill
 from encore.cli.commands.encode import encode
 from encore.cli.main import run
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
@@ -225,7 +225,7 @@ def test_an_unforeseen_error_is_one_line_too(
     def broken(*_: object) -> None:
         raise ValueError("odd\nand long")
 
-    monkeypatch.setattr("encore.featurestore.Store.open", broken)
+    monkeypatch.setattr("encore.featurestore.Catalogue.open", broken)
     expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: ValueError: odd;", capsys)
 
 
@@ -247,9 +247,9 @@ def test_the_newest_snapshot_is_read_though_a_vacuum_removes_the_one_that_was(
 ) -> None:
     store = tmp_path / "store"
     assert run(encode_words(corpus, store, "--unit-rows", "20")) == 0
-    real, calls = Store.open, []
+    real, calls = Catalogue.open, []
 
-    def then_compacted(uri: str, snapshot: int | str | None = None) -> Store:
+    def then_compacted(uri: str, snapshot: int | str | None = None) -> Catalogue:
         opened = real(uri, snapshot)
         calls.append(opened.version)
         if len(calls) == 1:
@@ -258,7 +258,7 @@ def test_the_newest_snapshot_is_read_though_a_vacuum_removes_the_one_that_was(
             vacuum(opened.objects, age_limit=timedelta(0))
         return opened
 
-    monkeypatch.setattr(Store, "open", then_compacted)
+    monkeypatch.setattr(Catalogue, "open", then_compacted)
     capsys.readouterr()
     for words in (["documents"], ["inspect", "--digest"], ["train", labels, "--out", str(tmp_path / "head")]):
         calls.clear()
@@ -271,7 +271,7 @@ def test_the_newest_snapshot_is_read_though_a_vacuum_removes_the_one_that_was(
 def test_a_panic_of_a_library_is_one_line_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("encore.featurestore.Store.open", lambda *_: panic())
+    monkeypatch.setattr("encore.featurestore.Catalogue.open", lambda *_: panic())
     expect(["inspect", "--store", str(tmp_path)], 1, "a mistake of Encore's own: PanicException: Onig", capsys)
 
 
@@ -307,7 +307,7 @@ def test_ctrl_c_exits_130_and_says_what_is_kept(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("encore.featurestore.Store.open", interrupted)
+    monkeypatch.setattr("encore.featurestore.Catalogue.open", interrupted)
     monkeypatch.setattr("encore.pipelines.encoding.encode", interrupted)
     corpus = ["corpus.parquet"] if command == "encode" else []
     expect([command, *corpus, "--store", str(tmp_path)], 130, f"encore: {said}", capsys)
@@ -317,7 +317,7 @@ def test_predictions_that_no_run_has_finished_are_said_to_be_none(
     tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(encode_words(corpus, tmp_path / "store"))
-    Predictions.create(str(tmp_path / "out"), Store.open(str(tmp_path / "store")), probabilities=False)
+    Predictions.create(str(tmp_path / "out"), Catalogue.open(str(tmp_path / "store")), probabilities=False)
     expect(["evaluate", str(tmp_path / "out"), labels], 2, "lists no predictions yet", capsys)
 
 

@@ -20,7 +20,7 @@ import pytest
 
 import encore.featurestore.storage.objects
 from encore.cli.main import run
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.format.seal import seal
 from encore.featurestore.history.tags import add_tag
 from encore.heads import Labels, TrainSettings
@@ -116,7 +116,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Site:
     run_encode(
         site.store, write_corpus(site.folder / "corpus.parquet", texts(COUNT)), layers="mean:2", quantizer="float16"
     )
-    store = Store.open(site.store)
+    store = Catalogue.open(site.store)
     add_tag(store.objects, "good", 1)
     request = TrainRequest(
         "t", Labels.from_table(labels, "doc_id", "label", "test"), dev_share=0, settings=TrainSettings(epochs=1)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from encore.featurestore import Change, EncoderSpec, FeatureBlock, FeatureSpec, Store, TextSpec, commit
+from encore.featurestore import Catalogue, Change, EncoderSpec, FeatureBlock, FeatureSpec, TextSpec, commit
 from encore.featurestore.documents.ids import key_hashes, text_digests
 from encore.featurestore.quantizers import calibrate
 from encore.featurestore.segments.entries import SegmentEntry
@@ -31,7 +31,7 @@ def written_store(folder, quantizer, codec):
     vectors = torch.randn(sum(LENGTHS), WIDTH, generator=torch.Generator().manual_seed(0))
     request = FeatureSpec.build(EncoderSpec("w", "t", WIDTH, 2), TextSpec(8), "last", "tokens", quantizer)
     spec = request.with_quantizer(calibrate(request.quantizer, lambda: [vectors]))
-    store = Store.create(str(folder), spec)
+    store = Catalogue.create(str(folder), spec)
     ids = pa.array(["a", "b", "c"])
     index = pa.table(
         {

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Change, Store, commit
+from encore.featurestore import Catalogue, Change, commit
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.export import ExportRequest, export
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """Predictions of which some are superseded, some dropped, and listed by more than one list."""
     root = tmp_path_factory.mktemp("query")
     folder = Folder(root)
-    store = Store.create(str(root / "store"), spec_of())
+    store = Catalogue.create(str(root / "store"), spec_of())
     records = [
         write(store, texts(letter, 3), {"section": pa.array([["home", "world"][number % 2]] * 3)})
         for number, letter in enumerate("abcdefg")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Change, Store, commit
+from encore.featurestore import Catalogue, Change, commit
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.docs.python_blocks import python_blocks
@@ -26,7 +26,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store, and labels of its documents in two files."""
     spec = spec_of("uint8", width=32)
     block, codes = learnable(spec, 300, len(TOPICS))
-    store = Store.create(str(tmp_path / "features"), spec)
+    store = Catalogue.create(str(tmp_path / "features"), spec)
     counts = EncodingCounts(len(block.packed), len(block.packed))
     record = write_segment(store.objects, store.segment_for(block.index), block, spec, counts, codec="none")
     commit(store, Change(0, "encode", [SegmentEntry.of(record)]))

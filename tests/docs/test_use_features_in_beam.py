@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from tests.docs.python_blocks import python_blocks
 from tests.pipelines.predictions.building import Folder, texts
 
@@ -35,7 +35,7 @@ def test_the_files_hold_what_a_backfill_predicts(folder: Folder) -> None:
 
 
 def test_the_norms_are_those_of_documents(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(Store.open("features")) == 13
+    assert len(Catalogue.open("features")) == 13
     exec(NORMS, {"__name__": "__main__"})
     found = re.findall(r"\('(\w+)', ([\d.]+)\)", capsys.readouterr().out)
     assert len(found) == 3

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore import (
+    Catalogue,
     Change,
     CommitConflict,
     EncoderSpec,
     FeatureBlock,
     FeatureSpec,
-    Store,
     StoreError,
     TextSpec,
     UsageError,
@@ -60,7 +60,7 @@ def block_of(spec: FeatureSpec, texts: Mapping[str, str], kept: Mapping[str, pa.
 
 
 def write(
-    store: Store, texts: Mapping[str, str], kept: Mapping[str, pa.Array] | None = None, *, codec: str = "none"
+    store: Catalogue, texts: Mapping[str, str], kept: Mapping[str, pa.Array] | None = None, *, codec: str = "none"
 ) -> SegmentRecord:
     """Store documents as one segment, as a job does, without committing it."""
     block = block_of(store.spec, texts, kept)
@@ -69,7 +69,7 @@ def write(
     return finished or write_segment(store.objects, segment, block, store.spec, counts, codec=codec)
 
 
-def change_to(store: Store, texts: Mapping[str, str], prune: frozenset[str] = frozenset()) -> Change:
+def change_to(store: Catalogue, texts: Mapping[str, str], prune: frozenset[str] = frozenset()) -> Change:
     """The change that makes ``store`` hold these texts too, and no longer those of ``prune``: what a job plans."""
     index = document_index(list(texts), list(texts.values()), [1] * len(texts))
     found = store.keys.find(index["key_hash"])
@@ -83,12 +83,12 @@ def change_to(store: Store, texts: Mapping[str, str], prune: frozenset[str] = fr
     return Change(store.version, "encode", added, store.locate(store.keys, gone))
 
 
-def put(store: Store, texts: Mapping[str, str], prune: frozenset[str] = frozenset()) -> Store:
+def put(store: Catalogue, texts: Mapping[str, str], prune: frozenset[str] = frozenset()) -> Catalogue:
     """Add and update documents in one commit."""
     return commit(store, change_to(store, texts, prune))
 
 
-def held(store: Store) -> dict[str, bytes]:
+def held(store: Catalogue) -> dict[str, bytes]:
     """id → packed features of every live document, by a scan; fails where an id comes twice."""
     found: dict[str, bytes] = {}
     for block in store.scan():

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from tests.featurestore.building import spec_of
 from tests.featurestore.grown_stores import grown
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec_of())
+def store(tmp_path: Path) -> Catalogue:
+    return Catalogue.create(str(tmp_path / "store"), spec_of())
 
 
 @pytest.fixture
-def busy(store: Store) -> Store:
+def busy(store: Catalogue) -> Catalogue:
     return grown(store)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.repair.execution import BlockListChoice, Repaired, carry_out
@@ -27,9 +27,9 @@ TEXTS = {f"doc-{i}": f"text {i}" for i in range(1, 20) if i not in (3, 8)} | {"d
 """What every one of these stores holds in the end."""
 
 
-def history(uri: str) -> Store:
+def history(uri: str) -> Catalogue:
     """Snapshots of an encode, a change, deletions and more documents; two have tags."""
-    store = put(Store.create(uri, SPEC), {f"doc-{i}": f"text {i}" for i in range(9)})
+    store = put(Catalogue.create(uri, SPEC), {f"doc-{i}": f"text {i}" for i in range(9)})
     store = delete(store, BLOCKED, block=True).store
     add_tag(store.objects, "first", store.version)
     store = put(store, {"doc-2": "changed"} | {f"doc-{i}": f"text {i}" for i in range(9, 14)})
@@ -38,22 +38,22 @@ def history(uri: str) -> Store:
     return put(store, {"doc-12": "changed"} | {f"doc-{i}": f"text {i}" for i in range(14, 20)})
 
 
-def compacted(uri: str) -> Store:
+def compacted(uri: str) -> Catalogue:
     """The same, with its small segments merged, and then a deletion in what was merged; older snapshots are there."""
     store = history(uri)
     store = put(store, {"doc-30": "in passing"})
     compact(store, target_bytes=700)
-    return delete(Store.open(uri), ["doc-30"]).store
+    return delete(Catalogue.open(uri), ["doc-30"]).store
 
 
-def vacuumed(uri: str) -> Store:
+def vacuumed(uri: str) -> Catalogue:
     """One snapshot, and nothing that it does not need; its tag names it."""
     store = history(uri)
     for tag in ("first", "v1"):
         store.objects.delete([f"tags/{tag}.json"])
     vacuum(store.objects, age_limit=timedelta(0))
     vacuum(store.objects, age_limit=timedelta(0))
-    store = Store.open(uri)
+    store = Catalogue.open(uri)
     add_tag(store.objects, "v1", store.version)
     return store
 
@@ -71,9 +71,9 @@ def mend(objects: Objects, blocked_ids: Sequence[str] | None = BLOCKED) -> Repai
     return carry_out(objects, plan_repair(objects), BlockListChoice(ids=blocked_ids))
 
 
-def bring_back(objects: Objects, texts: Mapping[str, str] = TEXTS, *, prune: bool = False) -> tuple[Store, int]:
+def bring_back(objects: Objects, texts: Mapping[str, str] = TEXTS, *, prune: bool = False) -> tuple[Catalogue, int]:
     """List whole segments again and encode the rest; the store, and how many documents were listed again."""
-    store = Store.open(objects.uri)
+    store = Catalogue.open(objects.uri)
     found = find_salvage(store, pairs_of(texts))
     store = list_again(store, found, Quarantine(objects, "salvage"))
     gone = held(store).keys() - texts.keys() if prune else ()
@@ -87,7 +87,7 @@ def cut(objects: Objects, path: str) -> bytes:
     return data
 
 
-def shard(store: Store, segment: str) -> str:
+def shard(store: Catalogue, segment: str) -> str:
     (path,) = (path for path, _ in store.objects.walk(f"segments/{segment}") if "/features/c/" in path)
     return path
 
@@ -96,5 +96,5 @@ def tree(objects: Objects) -> dict[str, bytes]:
     return {path: objects.get(path) for path, _ in objects.walk()}
 
 
-def findings(store: Store) -> tuple[object, ...]:
-    return verify(store.uri, deep=True).findings
+def findings(store: Catalogue) -> tuple[object, ...]:
+    return verify(Objects.open(store.uri), deep=True).findings

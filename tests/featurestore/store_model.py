@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from encore.featurestore import Change, Store
+from encore.featurestore import Catalogue, Change
 
 Texts = dict[str, str]
 
@@ -43,7 +43,7 @@ class Places:
     listed: frozenset[str]
 
     @classmethod
-    def of(cls, store: Store, texts: Texts) -> Places:
+    def of(cls, store: Catalogue, texts: Texts) -> Places:
         """The places in a snapshot of these documents."""
         live = [entry for entry in store.entries if entry.live]
         segments = {i: e.segment for e in live for i in store.live_index(e, ["doc_id"])["doc_id"].to_pylist()}

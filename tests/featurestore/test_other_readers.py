@@ -13,7 +13,7 @@ import tensorstore
 import torch
 import zarr
 
-from encore.featurestore import Change, FeatureBlock, FeatureSpec, Store, commit
+from encore.featurestore import Catalogue, Change, FeatureBlock, FeatureSpec, commit
 from encore.featurestore.quantizers import REGISTRY, calibrate
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
@@ -31,13 +31,15 @@ DOCUMENTS = 40
 QUANTIZERS = (*REGISTRY, "uint8:per-dimension:histogram")
 
 
-def stored(folder: Path, quantizer: str, layers: str, codec: str, first: int = 0, store: Store | None = None) -> Store:
+def stored(
+    folder: Path, quantizer: str, layers: str, codec: str, first: int = 0, store: Catalogue | None = None
+) -> Catalogue:
     """A store of `DOCUMENTS` more documents, each of 1 to 6 rows of normal numbers."""
     random = np.random.default_rng(first)
     lengths = random.integers(1, 7, DOCUMENTS)
     if store is None:
         asked = spec_of(quantizer, layers, width=WIDTH)
-        store = Store.create(
+        store = Catalogue.create(
             str(folder), asked.with_quantizer(calibrate(asked.quantizer, lambda: [floats(asked, 999)]))
         )
     rows = floats(store.spec, int(lengths.sum()), first)
@@ -80,11 +82,11 @@ def decoded(codes: npt.NDArray[Any], attributes: dict[str, Any]) -> npt.NDArray[
             return np.unpackbits(codes, axis=-1, count=width).astype(np.float32) * 2 - 1
 
 
-def folder_of(store: Store, entry: SegmentEntry) -> Path:
+def folder_of(store: Catalogue, entry: SegmentEntry) -> Path:
     return Path(store.uri) / "segments" / entry.segment / entry.attempt
 
 
-def same_segment(store: Store, entry: SegmentEntry) -> None:
+def same_segment(store: Catalogue, entry: SegmentEntry) -> None:
     """See that TensorStore, Zarr and pyarrow read of a segment what Encore reads, and decode it alike."""
     reader, folder = store.reader(entry), folder_of(store, entry)
     offsets, codes = reader.offsets(), reader.packed(0, entry.rows)
@@ -125,8 +127,8 @@ def test_another_reader_finds_them_in_compacted_segments(tmp_path: Path, quantiz
     store = stored(tmp_path / "store", quantizer, "mean:4", codec)
     store = stored(tmp_path / "store", quantizer, "mean:4", codec, DOCUMENTS, store)
     delete(store, [f"d{i}" for i in range(0, 2 * DOCUMENTS, 9)])
-    compact(Store.open(store.uri))
-    store = Store.open(store.uri)
+    compact(Catalogue.open(store.uri))
+    store = Catalogue.open(store.uri)
     [entry] = store.entries
     assert entry.documents == 2 * DOCUMENTS - 9
     same_segment(store, entry)
@@ -137,7 +139,7 @@ def test_the_whole_store_is_read_by_pyarrow_and_tensorstore_alone(tmp_path: Path
     store = stored(tmp_path / "store", "sign", "mean:4", "none")
     store = stored(tmp_path / "store", "sign", "mean:4", "none", DOCUMENTS, store)
     delete(store, ["d3", "d39", "d40", "nothing"])
-    store = Store.open(store.uri)
+    store = Catalogue.open(store.uri)
     root, found = Path(store.uri), {}
     for part in store.manifest.lists:
         for row in pq.read_table(root / f"lists/{part.digest}.parquet").to_pylist():

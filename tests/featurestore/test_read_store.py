@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.read_store import read_store
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
-from encore.featurestore.store import read_store
 from tests.featurestore.building import expected, held, put, spec_of
 
-READERS: dict[str, Callable[[Store], object]] = {
+READERS: dict[str, Callable[[Catalogue], object]] = {
     "scan": held,
     "gather": lambda store: store.gather(["a", "b"]).doc_ids.to_pylist(),
     "documents": lambda store: sorted(store.documents(["doc_id"])["doc_id"].to_pylist()),
@@ -26,22 +26,22 @@ READERS: dict[str, Callable[[Store], object]] = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return put(put(Store.create(str(tmp_path / "store"), spec_of()), {"a": "1"}), {"b": "2"})
+def store(tmp_path: Path) -> Catalogue:
+    return put(put(Catalogue.create(str(tmp_path / "store"), spec_of()), {"a": "1"}), {"b": "2"})
 
 
-def compact_and_vacuum(store: Store) -> None:
-    compact(Store.open(store.uri))
+def compact_and_vacuum(store: Catalogue) -> None:
+    compact(Catalogue.open(store.uri))
     vacuum(store.objects, age_limit=timedelta(0))
 
 
-def meanwhile(read: Callable[[Store], object], times: int) -> Callable[[Store], object]:
+def meanwhile(read: Callable[[Catalogue], object], times: int) -> Callable[[Catalogue], object]:
     """``read``, with a commit, a compaction and a vacuum between opening and reading, so often."""
     left = [f"new{n}" for n in range(times)]
 
-    def then(opened: Store) -> object:
+    def then(opened: Catalogue) -> object:
         if left:
-            put(Store.open(opened.uri), {left.pop(): "n"})
+            put(Catalogue.open(opened.uri), {left.pop(): "n"})
             compact_and_vacuum(opened)
         return read(opened)
 
@@ -49,31 +49,31 @@ def meanwhile(read: Callable[[Store], object], times: int) -> Callable[[Store], 
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_reader_of_the_newest_snapshot_that_a_vacuum_removes_reads_the_next(store: Store, reader: str) -> None:
+def test_a_reader_of_the_newest_snapshot_that_a_vacuum_removes_reads_the_next(store: Catalogue, reader: str) -> None:
     read = READERS[reader]
     found = read_store(store.uri, None, meanwhile(read, 1))
-    assert found == read(Store.open(store.uri))
-    assert held(Store.open(store.uri)) == expected({"a": "1", "b": "2", "new0": "n"}, store.spec)
+    assert found == read(Catalogue.open(store.uri))
+    assert held(Catalogue.open(store.uri)) == expected({"a": "1", "b": "2", "new0": "n"}, store.spec)
 
 
-def test_it_looks_again_once(store: Store) -> None:
+def test_it_looks_again_once(store: Catalogue) -> None:
     with pytest.raises(SnapshotGone, match="gone with its snapshot"):
         read_store(store.uri, None, meanwhile(held, 2))
 
 
 @pytest.mark.parametrize("snapshot", [2, "mine"])
 def test_a_snapshot_that_was_named_is_not_replaced_by_another(
-    store: Store, snapshot: int | str, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, snapshot: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("encore.featurestore.store.snapshot_number", lambda objects, named: 2)
+    monkeypatch.setattr("encore.featurestore.history.snapshot_choice.snapshot_number", lambda objects, named: 2)
     with pytest.raises(SnapshotGone, match="gone with its snapshot"):
         read_store(store.uri, snapshot, meanwhile(held, 1))
 
 
-def test_what_is_lost_from_the_newest_snapshot_is_not_looked_for_twice(store: Store) -> None:
+def test_what_is_lost_from_the_newest_snapshot_is_not_looked_for_twice(store: Catalogue) -> None:
     calls = []
 
-    def read(opened: Store) -> None:
+    def read(opened: Catalogue) -> None:
         calls.append(opened)
         opened.objects.delete(path for path, _ in list(opened.objects.walk("segments")))
         opened.digest()

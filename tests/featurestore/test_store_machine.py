@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from obstore.store import LocalStore, MemoryStore
 
-from encore.featurestore import CommitConflict, DataError, Store, UsageError, commit
+from encore.featurestore import Catalogue, CommitConflict, DataError, UsageError, commit
 from encore.featurestore.format.tombstones import EMPTIED
 from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
@@ -56,7 +56,7 @@ class StoreMachine(RuleBasedStateMachine):
         # One commit a group, so that a compaction may stop between two; one thread, so that runs repeat.
         for patched in opened, patch.object(compaction, "COMMIT_GROUPS", 1), patch.object(sweep, "REQUESTS_AT_ONCE", 1):
             self.closing.enter_context(patched)
-        self.store = Store.create(self.objects.uri, spec_of())
+        self.store = Catalogue.create(self.objects.uri, spec_of())
         self.versions = [Version({})]
         self.there = {0}
         self.plans: list[Plan] = []
@@ -74,8 +74,8 @@ class StoreMachine(RuleBasedStateMachine):
     def texts(self) -> Texts:
         return self.versions[-1].texts
 
-    def open(self, snapshot: int | str | None = None) -> Store:
-        return Store.open(self.objects.uri, snapshot)
+    def open(self, snapshot: int | str | None = None) -> Catalogue:
+        return Catalogue.open(self.objects.uri, snapshot)
 
     def run(self, job: Callable[[], T], stop: int | None) -> T | None:
         """What a job returns; None where it stopped, and then the store is as sound as before."""
@@ -188,7 +188,7 @@ class StoreMachine(RuleBasedStateMachine):
         if done is not None:
             assert set(done.kept) == kept == left
             # It is not told where verify has findings.
-            assert hours or verify(self.objects.uri).unreferenced in (0, None)
+            assert hours or verify(Objects.open(self.objects.uri)).unreferenced in (0, None)
 
     def given_up(self, path: str) -> bool:
         """Whether a vacuum that stopped has emptied a segment's tombstone: nobody can list it any more."""
@@ -234,7 +234,7 @@ class StoreMachine(RuleBasedStateMachine):
                 self.store.gather(ids)
 
     def verify(self) -> None:
-        assert verify(self.objects.uri, deep=True).findings == ()
+        assert verify(Objects.open(self.objects.uri), deep=True).findings == ()
 
     @invariant()
     def holds_what_the_model_holds(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.commits.presence import is_whole
 from encore.featurestore.format.tombstones import object_state
 from encore.featurestore.history.versions import VersionLog, manifest_path
@@ -68,10 +68,10 @@ class Site:
         return {
             "encode": lambda: self.encode("first.parquet"),
             "encode more": lambda: self.encode("second.parquet"),
-            "delete": lambda: delete(Store.open(str(self.store)), ["d1", "d9"]),
+            "delete": lambda: delete(Catalogue.open(str(self.store)), ["d1", "d9"]),
             "train": lambda: self.train(epochs=1),
             "backfill": self.backfill,
-            "compact": lambda: compact(Store.open(str(self.store))),
+            "compact": lambda: compact(Catalogue.open(str(self.store))),
             "backfill again": self.backfill,
             "vacuum": lambda: vacuum(Objects.open(str(self.store)), age_limit=timedelta(0)),
             "train again": lambda: self.train(epochs=2),
@@ -89,7 +89,7 @@ class Site:
         rows = {"doc_id": [f"d{i}" for i in range(COUNT)], "label": ["even", "odd"] * (COUNT // 2)}
         labels = Labels.from_table(pa.table(rows), "doc_id", "label", "labels")
         request = TrainRequest("topic", labels, dev_share=0, settings=TrainSettings(epochs=epochs))
-        train_from_store(Store.open(str(self.store)), request).head.save(self.head)
+        train_from_store(Catalogue.open(str(self.store)), request).head.save(self.head)
 
     def backfill(self) -> None:
         request = BackfillRequest(str(self.store), (str(self.head),), str(self.predictions), device="cpu")
@@ -97,7 +97,7 @@ class Site:
 
     def state(self) -> dict[str, Any]:
         """What the store, the predictions and the head say; None for what is not there yet."""
-        store = Store.open(str(self.store)) if (self.store / "store.json").exists() else None
+        store = Catalogue.open(str(self.store)) if (self.store / "store.json").exists() else None
         head = Head.load(self.head).digest if self.head.exists() else None
         listed = (self.predictions / "manifests").exists()
         return {
@@ -167,7 +167,7 @@ class Expected:
         if promised.job in jobs[jobs.index("vacuum") :]:
             snapshots = {version: it for version, it in snapshots.items() if version not in self.retired}
         if snapshots:
-            verified = verify(str(image.store), deep=True)
+            verified = verify(Objects.open(str(image.store)), deep=True)
             assert verified.findings == ()
             assert snapshots.keys() <= set(verified.snapshots)
             for version, manifest in snapshots.items():
@@ -183,7 +183,7 @@ class Expected:
         if again:
             image.jobs[promised.job]()
             assert image.state() == self.states[promised.job]
-            assert verify(str(image.store), deep=True).findings == ()
+            assert verify(Objects.open(str(image.store)), deep=True).findings == ()
 
 
 def require_whole_segments(store: Path) -> None:

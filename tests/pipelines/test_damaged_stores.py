@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from encore.cli.main import run
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.errors import RESTORE
 from encore.featurestore.segments.records import record_path
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
@@ -36,7 +36,7 @@ def backfill_more(root: Path) -> Callable[[], object]:
     return folder.backfill
 
 
-def one_object(store: Store, name: str) -> Path:
+def one_object(store: Catalogue, name: str) -> Path:
     (entry, *_) = store.entries
     below = record_path(entry.segment) if name == "record" else f"segments/{entry.segment}/{entry.attempt}/{name}"
     return Path(store.uri) / below
@@ -47,12 +47,12 @@ def test_an_empty_record_is_named_before_the_work(
     tmp_path: Path, prepare: Callable[[Path], Callable[[], object]]
 ) -> None:
     job = prepare(tmp_path)
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     torn = one_object(store, "record")
     torn.write_bytes(b"")
     with pytest.raises(StoreError, match=f"{torn.name}: damaged: it is empty; run encore repair"):
         job()
-    assert Store.open(store.uri).version == store.version
+    assert Catalogue.open(store.uri).version == store.version
 
 
 @pytest.mark.parametrize("prepare", [encode_more, derive_more])
@@ -60,7 +60,7 @@ def test_a_damaged_index_is_named_before_the_work(
     tmp_path: Path, prepare: Callable[[Path], Callable[[], object]]
 ) -> None:
     job = prepare(tmp_path)
-    torn = one_object(Store.open(str(tmp_path / "store")), "documents.parquet")
+    torn = one_object(Catalogue.open(str(tmp_path / "store")), "documents.parquet")
     torn.write_bytes(b"")
     with pytest.raises(StoreError, match=f"{torn}: damaged: its bytes are not those that its record says"):
         job()
@@ -68,7 +68,7 @@ def test_a_damaged_index_is_named_before_the_work(
 
 def test_the_command_says_so_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     encode_more(tmp_path)
-    torn = one_object(Store.open(str(tmp_path / "store")), "documents.parquet")
+    torn = one_object(Catalogue.open(str(tmp_path / "store")), "documents.parquet")
     torn.write_bytes(b"")
     words = ["encode", str(tmp_path / "b.parquet"), "--store", str(tmp_path / "store"), "--encoder", encoder()]
     assert run([*words, "--device", "cpu"], ONE_WORKER) == 1

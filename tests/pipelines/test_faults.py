@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
@@ -42,7 +42,7 @@ def the_loop(root: str, corpora: Sequence[str], folder: Path, count: int) -> dic
     reports = [run_encode(uri, corpora[0], layers="stack:2", quantizer="float16", unit_rows=max(COUNT, count // 4))]
     add_tag(Objects.open(uri), "first", 1)
     reports.append(run_encode(uri, corpora[1], unit_rows=max(COUNT, count // 4), layers="stack:2", quantizer="float16"))
-    deletion = delete(Store.open(uri), [f"d{i}" for i in range(0, count, 7)] + ["nothing"], block=True)
+    deletion = delete(Catalogue.open(uri), [f"d{i}" for i in range(0, count, 7)] + ["nothing"], block=True)
     reports.append(run_encode(uri, corpora[1], unit_rows=max(COUNT, count // 4), layers="stack:2", quantizer="float16"))
     reports.append(derive(DeriveRequest(uri, derived, layers="mean:2", quantizer="sign"), beam_options=ONE_WORKER))
 
@@ -50,25 +50,25 @@ def the_loop(root: str, corpora: Sequence[str], folder: Path, count: int) -> dic
     table = pa.table({"doc_id": labelled, "label": ["even" if int(i[1:]) % 2 == 0 else "odd" for i in labelled]})
     labels = Labels.from_table(table, "doc_id", "label", "test")
     request = TrainRequest("parity", labels, dev_share=0, settings=TrainSettings(epochs=1))
-    head = train_from_store(Store.open(derived), request).head
+    head = train_from_store(Catalogue.open(derived), request).head
     head.save(folder / "parity")
     backfilling = BackfillRequest(derived, (str(folder / "parity"),), out)
     reports.append(backfill(backfilling, beam_options=ONE_WORKER))
 
-    delete(Store.open(derived), labelled[:5])
-    compactions = [compact(Store.open(place)) for place in (uri, derived)]
+    delete(Catalogue.open(derived), labelled[:5])
+    compactions = [compact(Catalogue.open(place)) for place in (uri, derived)]
     reports.append(backfill(backfilling, beam_options=ONE_WORKER))
     for place in (uri, derived):
         vacuum(Objects.open(place), age_limit=timedelta(0))
-    found = [verify(place, deep=True) for place in (uri, derived)]
+    found = [verify(Objects.open(place), deep=True) for place in (uri, derived)]
     predictions = Predictions.open(out)
     [name] = predictions.heads()
     return {
         "exit codes": [report.exit_code for report in reports],
         "documents": [documents(report) for report in reports],
         "deleted": (deletion.deleted, deletion.not_stored, deletion.blocked),
-        "features": [Store.open(uri, snapshot).digest() for snapshot in (None, "first")],
-        "derived features": Store.open(derived).digest(),
+        "features": [Catalogue.open(uri, snapshot).digest() for snapshot in (None, "first")],
+        "derived features": Catalogue.open(derived).digest(),
         "head": head.digest,
         "predictions": predictions.read(name).sort_by("doc_id").to_pylist(),
         "compacted": [(done.replaced, done.written, done.deleted) for done in compactions],

@@ -9,7 +9,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.pipelines.predict_job import PredictRequest, predict
 from encore.pipelines.predictions import Predictions
 from tests.pipelines.backfill.trained_heads import run_backfill, train
@@ -24,13 +24,13 @@ def corpus(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path, corpus: str) -> Store:
+def store(tmp_path: Path, corpus: str) -> Catalogue:
     run_encode(tmp_path / "store", corpus, unit_rows=COUNT)
-    return Store.open(str(tmp_path / "store"))
+    return Catalogue.open(str(tmp_path / "store"))
 
 
 @pytest.fixture
-def too_large(store: Store, tmp_path: Path) -> str:
+def too_large(store: Catalogue, tmp_path: Path) -> str:
     """A head of finite weights whose products are not."""
     head = train(store, tmp_path, "huge")
     head.model.load_state_dict({name: tensor * 1e37 for name, tensor in head.model.state_dict().items()})
@@ -40,7 +40,7 @@ def too_large(store: Store, tmp_path: Path) -> str:
 
 
 def test_a_head_too_large_to_compute_with_fails_each_segment_by_name(
-    store: Store, tmp_path: Path, too_large: str
+    store: Catalogue, tmp_path: Path, too_large: str
 ) -> None:
     report = run_backfill(store, tmp_path, Path(too_large).name)
     assert report.exit_code == 1
@@ -57,7 +57,7 @@ def test_a_head_too_large_to_compute_with_predicts_nothing(corpus: str, too_larg
 
 
 @pytest.fixture
-def from_the_hub(store: Store, tmp_path: Path) -> str:
+def from_the_hub(store: Catalogue, tmp_path: Path) -> str:
     """A head that names an encoder of the hub."""
     head = train(store, tmp_path, "far")
     encoder = replace(head.spec.encoder, source="hf:someone/theirs")
@@ -66,7 +66,7 @@ def from_the_hub(store: Store, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[bool]:
+def asked(monkeypatch: pytest.MonkeyPatch, store: Catalogue) -> list[bool]:
     """Whether each request for an encoder reached the hub, which has it; this machine has not."""
     reached: list[bool] = []
 
@@ -98,7 +98,7 @@ def test_predict_fetches_an_encoder_that_its_caller_names(corpus: str, from_the_
 
 
 def test_predict_takes_an_encoder_that_was_fetched_before(
-    corpus: str, from_the_hub: str, store: Store, monkeypatch: pytest.MonkeyPatch
+    corpus: str, from_the_hub: str, store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: store.spec.encoder.source)
     assert predict(PredictRequest((corpus,), (from_the_hub,), device="cpu")).table.num_rows == 40

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.flow import Interruption
@@ -56,7 +56,7 @@ def test_an_interrupted_encode_ends_with_its_batch_and_leaves_the_store_as_ctrl_
         encode(request, beam_options=ONE_WORKER, display=Interrupter())
     wait_for_the_job()
     assert 0 < outcomes(tmp_path / "store") < UNITS
-    assert Store.open(tmp_path / "store").version == 0
+    assert Catalogue.open(tmp_path / "store").version == 0
     counts = documents(run_encode(tmp_path / "store", corpus, unit_rows=10))
     assert counts["adopted"] > 0
     assert counts["adopted"] + counts["encoded"] == COUNT
@@ -92,11 +92,11 @@ def test_an_interrupted_derive_ends_with_its_unit(stored: Path, tmp_path: Path) 
         )
     wait_for_the_job()
     assert 0 < outcomes(tmp_path / "poorer") < UNITS
-    assert Store.open(tmp_path / "poorer").version == 0
+    assert Catalogue.open(tmp_path / "poorer").version == 0
 
 
 def test_an_interrupted_backfill_ends_with_its_unit(stored: Path, tmp_path: Path) -> None:
-    train(Store.open(stored), tmp_path)
+    train(Catalogue.open(stored), tmp_path)
     request = BackfillRequest(str(stored), (str(tmp_path / "parity"),), str(tmp_path / "out"), device="cpu")
     with pytest.raises(KeyboardInterrupt):
         backfill(request, beam_options=ONE_WORKER, display=Interrupter())

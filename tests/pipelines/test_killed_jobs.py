@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.removal.vacuum import vacuum
@@ -39,7 +39,7 @@ class State:
         objects = Objects.open(str(folder))
         numbers = [manifest.version for manifest in version_log(objects).history()]
         paths = frozenset(path for path, _ in objects.walk() if not path.startswith("runs/"))
-        return cls(paths, {number: held(Store.open(str(folder), number)) for number in numbers})
+        return cls(paths, {number: held(Catalogue.open(str(folder), number)) for number in numbers})
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def kill(operation: Operation, forks: CommandForks, store: Path, kill_after: flo
     require_sound(operation, store, again)
     require_done(operation, again)
     vacuum(Objects.open(str(store)), age_limit=timedelta(0))
-    assert verify(str(store)).unreferenced == 0
+    assert verify(Objects.open(str(store))).unreferenced == 0
     assert [path for path in store.rglob("*#*") if path.is_file()] == []
     shutil.rmtree(store)
     if ended.code == 0:
@@ -155,7 +155,7 @@ def require_sound(operation: Operation, store: Path, found: State) -> None:
         wanted = known[number]
         lost = [doc_id for doc_id, features in wanted.items() if documents.get(doc_id) != features]
         assert (lost, documents.keys() - wanted.keys()) == ([], set()), f"snapshot {number}"
-    assert verify(str(store), deep=True).findings == ()
+    assert verify(Objects.open(str(store)), deep=True).findings == ()
 
 
 def require_done(operation: Operation, found: State) -> None:

@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
 
-from encore.featurestore import Change, DataError, Store, UsageError, commit
+from encore.featurestore import Catalogue, Change, DataError, UsageError, commit
 from encore.pipelines.corpus import CorpusColumns, plan, read_unit
 from encore.pipelines.corpus.pruning import PruneLimit, Pruning
 from encore.pipelines.dead_letters import DeadLetterLimit
@@ -85,7 +85,7 @@ class Nights(RuleBasedStateMachine):
         self.open_store()
 
     def open_store(self) -> None:
-        self.store = Store.create(str(self.root / "store"), spec_of())
+        self.store = Catalogue.create(str(self.root / "store"), spec_of())
 
     def teardown(self) -> None:
         shutil.rmtree(self.root)
@@ -175,7 +175,7 @@ class Nights(RuleBasedStateMachine):
         except (UsageError, DataError):
             # The job ended before it changed anything.
             withheld = True
-        now = set(Store.open(str(self.root / "store")).documents()["doc_id"].to_pylist())
+        now = set(Catalogue.open(str(self.root / "store")).documents()["doc_id"].to_pylist())
         meant = {doc_id for file in self.there for doc_id in file.rows}
         assert not (self.stored - now) & meant, "left without being readably gone"
         if not withheld:

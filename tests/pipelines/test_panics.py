@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.pipelines.corpus import CorpusColumns, WorkUnit, read_units
 from encore.pipelines.corpus.read import UnitRead
 from encore.pipelines.dead_letters import dead_letters_from_parquet
@@ -40,7 +40,7 @@ def test_a_text_that_the_tokenizer_panics_on_is_a_dead_letter_in_every_run(
     again = run_encode(store, corpus, encoder=encoder, quantizer="uint8", unit_rows=COUNT)
     assert again.exit_code == 0
     assert documents(again) == documents(again) | {"encoded": 0, "skipped": COUNT - 1, "dead": 1}
-    opened = Store.open(str(store))
+    opened = Catalogue.open(str(store))
     assert len(opened) == COUNT - 1
     letters = [
         letter
@@ -64,4 +64,4 @@ def test_a_unit_whose_reading_panics_fails_alone(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(read_stage, "read_units", panicking)
     report = run_encode(store, corpus, quantizer="uint8", unit_rows=COUNT // 3)
     assert report.exit_code == 1
-    assert len(Store.open(str(store))) == COUNT - COUNT // 3
+    assert len(Catalogue.open(str(store))) == COUNT - COUNT // 3

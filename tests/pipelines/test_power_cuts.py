@@ -11,6 +11,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from encore.featurestore.storage import Objects
 from encore.featurestore.storage.sync import NO_SYNC
 from encore.featurestore.verification.store import verify
 from tests.featurestore.disk_images import Cut, Recorder
@@ -54,7 +55,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
             recorder.mark("end", name)
             states[name] = site.state()
     published = {event[3] for event in recorder.events if event[:3] == ("mark", "published", "store")}
-    retired = frozenset(published - set(verify(str(site.store)).snapshots))
+    retired = frozenset(published - set(verify(Objects.open(str(site.store))).snapshots))
     return Recorded(recorder, site, Expected(states, retired))
 
 

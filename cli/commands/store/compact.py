@@ -36,11 +36,11 @@ def compact(
     beam_options(context, runs_job=False)
     target = parse_bytes(target_bytes, "--target-bytes")
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
-    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
     from encore.featurestore.rewriting import compact as run_compact  # noqa: PLC0415
 
-    opened = Store.open(store)
+    opened = Catalogue.open(store)
     done = run_compact(opened, target_bytes=target, dry_run=dry_run)
     if as_json:
         print_json({"store": opened.uri, "dry_run": dry_run, **done.to_dict()})

@@ -55,7 +55,7 @@ def delete(
     """
     beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
-    from encore.featurestore import Store, UsageError  # noqa: PLC0415
+    from encore.featurestore import Catalogue, UsageError  # noqa: PLC0415
     from encore.featurestore.rewriting import deletion  # noqa: PLC0415
 
     named = list(ids or ())
@@ -69,7 +69,7 @@ def delete(
         raise UsageError("nothing to delete: name ids, or a file of them with --ids-file")
     if "" in named:
         raise UsageError("an id is empty, and no document has an empty id; leave it out")
-    done = deletion.delete(Store.open(store), named, block=block, strict=strict)
+    done = deletion.delete(Catalogue.open(store), named, block=block, strict=strict)
     if as_json:
         print_json(done.to_dict())
         return

@@ -26,14 +26,14 @@ def inspect(
     """
     beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
-    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
-    from encore.featurestore.store import read_store  # noqa: PLC0415
+    from encore.featurestore.read_store import read_store  # noqa: PLC0415
 
     if digest:
         print(read_store(store, snapshot, lambda opened: opened.digest()))
         return
-    opened = Store.open(store, snapshot)
+    opened = Catalogue.open(store, snapshot)
     counts, spec = dict(opened.manifest.counts), opened.spec
     documents = counts.get("documents", 0)
     if as_json:

@@ -15,11 +15,11 @@ def snapshots(context: typer.Context, store: StoreOption, as_json: JsonOption = 
     """
     beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_json, print_table  # noqa: PLC0415
-    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.featurestore.history import version_log  # noqa: PLC0415
     from encore.featurestore.history.tags import tags  # noqa: PLC0415
 
-    opened = Store.open(store)
+    opened = Catalogue.open(store)
     named: dict[int, list[str]] = {}
     for name, number in tags(opened.objects).items():
         named.setdefault(number, []).append(name)

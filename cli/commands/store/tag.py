@@ -28,12 +28,12 @@ def tag(
     """
     beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_line  # noqa: PLC0415
-    from encore.featurestore import Store, UsageError  # noqa: PLC0415
+    from encore.featurestore import Catalogue, UsageError  # noqa: PLC0415
     from encore.featurestore.history import add_tag, remove_tag  # noqa: PLC0415
 
     if remove and snapshot is not None:
         raise UsageError("--remove takes no --snapshot, since a tag has one snapshot; leave --snapshot out")
-    opened = Store.open(store, snapshot)
+    opened = Catalogue.open(store, snapshot)
     if remove:
         remove_tag(opened.objects, name)
         print_line(f"{opened.uri}: tag {name} is removed")

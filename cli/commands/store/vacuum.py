@@ -101,10 +101,10 @@ def vacuum(
 
 def _folders(store: str, predictions: list[str]) -> list[Predictions]:
     """Open the predictions folders. Raises UsageError if one belongs to another store."""
-    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
 
-    opened, folders = Store.open(store), [Predictions.open(uri) for uri in predictions]
+    opened, folders = Catalogue.open(store), [Predictions.open(uri) for uri in predictions]
     for folder in folders:
         folder.require_store(opened)
     return folders
@@ -132,12 +132,12 @@ def _forget(
     from datetime import timedelta  # noqa: PLC0415
 
     from encore.cli.printing.store.vacuum import print_forgetting  # noqa: PLC0415
-    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.pipelines.predictions import Predictions  # noqa: PLC0415
     from encore.pipelines.removal import forget as run_forget  # noqa: PLC0415
 
     limit = timedelta(hours=older_than)
-    opened = Store.open(store)
+    opened = Catalogue.open(store)
     folders = [Predictions.open(uri) for uri in predictions]
     done = run_forget(opened, folders, age_limit=limit, dry_run=dry_run)
     print_forgetting(done, age_limit=limit, dry_run=dry_run, as_json=as_json)

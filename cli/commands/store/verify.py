@@ -48,10 +48,11 @@ def verify(
     beam_options(context, runs_job=False)
     from encore.cli.printing.progress import segment_progress  # noqa: PLC0415
     from encore.cli.printing.store.verify import print_verification  # noqa: PLC0415
-    from encore.featurestore.verification import store as verification  # noqa: PLC0415
+    from encore.featurestore.storage import Objects  # noqa: PLC0415
+    from encore.featurestore.verification import verify as verify_store  # noqa: PLC0415
 
     with segment_progress("verify") as progress:
-        found = verification.verify(store, snapshot, deep=deep, progress=progress)
+        found = verify_store(Objects.open(store), snapshot, deep=deep, progress=progress)
     folders = _check_folders(store, predictions) if predictions else []
     print_verification(found, folders, as_json=as_json)
     if found.findings or any(folder.findings for folder in folders):
@@ -59,8 +60,8 @@ def verify(
 
 
 def _check_folders(store: str, predictions: list[str]) -> list[FolderVerification]:
-    from encore.featurestore import Store  # noqa: PLC0415
+    from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.pipelines.registry import verify_folder  # noqa: PLC0415
 
-    opened = Store.open(store)
+    opened = Catalogue.open(store)
     return [verify_folder(opened, uri) for uri in predictions]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from encore.featurestore import DataError, Store, UsageError
+from encore.featurestore import Catalogue, DataError, UsageError
 from encore.featurestore.storage import without_credentials
 from encore.heads import Labels, Split, check_task, read_labels
 from encore.heads.training import DEV_SHARE
@@ -96,7 +96,7 @@ class TaskLabels:
 
 def read_tasks(
     files: Sequence[LabelFiles],
-    store: Store,
+    store: Catalogue,
     id_column: str = "doc_id",
     label_column: str = "label",
     options: TextOptions = PLAIN_TEXT,
@@ -124,7 +124,7 @@ def read_tasks(
     return tuple(_stored(each, train, dev, store) for each, train, dev in read)
 
 
-def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Store) -> TaskLabels:
+def _stored(files: LabelFiles, train: Labels, dev: Labels | None, store: Catalogue) -> TaskLabels:
     kept, missing = train.partition(store.contains(train.doc_ids))
     not_stored = len(missing)
     if dev is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encore.featurestore import FeatureSpec, Store
+from encore.featurestore import Catalogue, FeatureSpec
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, record_path
 
 RECORDS_READ = 16
@@ -31,7 +31,7 @@ class DocumentSizes:
     index_bytes: float
 
     @classmethod
-    def measure(cls, store: Store) -> DocumentSizes:
+    def measure(cls, store: Catalogue) -> DocumentSizes:
         """From the segment list and a few segments' records."""
         entries = [entry for entry in store.entries if entry.documents]
         documents = sum(entry.documents for entry in entries)
@@ -48,7 +48,7 @@ class DocumentSizes:
         return self.payload(spec) + self.index_bytes
 
 
-def _index_bytes(store: Store, entry: SegmentEntry) -> int:
+def _index_bytes(store: Catalogue, entry: SegmentEntry) -> int:
     path = record_path(entry.segment)
     record = SegmentRecord.from_bytes(store.objects.get(path), store.objects.name(path))
     return sum(stored.size for stored in record.objects if not stored.path.startswith(FEATURES))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from encore.experiments.bench import CellStore, TaskBench, calibrated
 from encore.experiments.tradeoff.measurement.grid import StorageSetting
 from encore.experiments.tradeoff.measurement.labels import TaskLabels
-from encore.featurestore import FeatureSpec, Store
+from encore.featurestore import Catalogue, FeatureSpec
 from encore.featurestore.quantizers import quantizer_from_dict
 from encore.heads import TrainedHead, TrainSettings
 from encore.heads.model import kind_of
@@ -46,9 +46,9 @@ class Trials:
         return Trials, (self.store, self.snapshot, self.folder, self.settings, self.queries, self.epochs)
 
     @cached_property
-    def source(self) -> Store:
+    def source(self) -> Catalogue:
         """The rich store."""
-        return Store.open(self.store, self.snapshot)
+        return Catalogue.open(self.store, self.snapshot)
 
     @cached_property
     def heads(self) -> CellStore:

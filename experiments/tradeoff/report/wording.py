@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from encore.experiments.tradeoff.run import TradeoffReport
 from encore.experiments.tradeoff.summary import Point, Recommendation
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.common import counted, human_bytes
 
 RISING_BY_CHANCE = 0.1
@@ -84,7 +84,7 @@ def commands(report: TradeoffReport) -> tuple[str, ...]:
     return tuple(shlex.join(line) for line in [*lines, words])
 
 
-def _holds_pairs(store: Store) -> bool:
+def _holds_pairs(store: Catalogue) -> bool:
     index = store.documents(["n_tokens", "n_first_tokens"])
     return bool(pc.any(pc.less(index["n_first_tokens"], index["n_tokens"])).as_py())
 

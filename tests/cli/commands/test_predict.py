@@ -16,7 +16,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from encore.cli.main import run
 from encore.cli.text_arguments import files_and_texts
-from encore.featurestore import Store, UsageError
+from encore.featurestore import Catalogue, UsageError
 from encore.pipelines.predict_job import PredictRequest
 from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import run_encode, texts, write_corpus
@@ -32,7 +32,7 @@ def test_an_encoder_that_a_head_names_is_fetched_where_the_command_line_says_so(
 ) -> None:
     corpus = write_corpus(tmp_path / "a.parquet", texts(40))
     run_encode(tmp_path / "store", corpus)
-    head = train(Store.open(str(tmp_path / "store")), tmp_path, "far")
+    head = train(Catalogue.open(str(tmp_path / "store")), tmp_path, "far")
     there = head.spec.encoder.source
     replace(head, spec=replace(head.spec, encoder=replace(head.spec.encoder, source="hf:someone/theirs"))).save(
         tmp_path / "far"
@@ -61,7 +61,7 @@ def test_every_probability_is_shown_beside_the_name_of_its_class(
     corpus = write_corpus(tmp_path / "a.parquet", texts(40))
     run_encode(tmp_path / "store", corpus)
     for task in ("one", "two"):
-        train(Store.open(str(tmp_path / "store")), tmp_path, task)
+        train(Catalogue.open(str(tmp_path / "store")), tmp_path, task)
     few = write_corpus(tmp_path / "few.parquet", texts(2))
     words = ["predict", few, "--head", str(tmp_path / "one"), "--head", str(tmp_path / "two"), "--probabilities"]
 
@@ -91,7 +91,7 @@ def test_texts_and_lines_of_standard_input_get_the_answers_that_a_file_gets(
     corpus = write_corpus(tmp_path / "a.parquet", rows)
     run_encode(tmp_path / "store", corpus)
     for task in ("one", "other"):
-        train(Store.open(str(tmp_path / "store")), tmp_path, task)
+        train(Catalogue.open(str(tmp_path / "store")), tmp_path, task)
     heads = ["--head", str(tmp_path / "one"), "--head", str(tmp_path / "other"), "--device", "cpu", "--json"]
 
     def answers(*words: str) -> list[tuple[object, ...]]:

@@ -14,7 +14,7 @@ import pytest
 from encore.cli.console.streams import flush_streams, guarded
 from encore.cli.main import run
 from encore.cli.printing.tables import print_json, print_table
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 ROOT = Path(__file__).parents[3]
@@ -70,7 +70,7 @@ def test_a_job_whose_reader_has_gone_ends_as_it_would_have(
     monkeypatch.setattr(sys, "stdout", broken())
     monkeypatch.setattr(sys, "stderr", broken())
     assert run(words) == code
-    assert len(Store.open(str(tmp_path / "store"))) == (6 if code == 0 else 0)
+    assert len(Catalogue.open(str(tmp_path / "store"))) == (6 if code == 0 else 0)
 
 
 def command(script: str, *words: str) -> subprocess.CompletedProcess[bytes]:
@@ -88,7 +88,7 @@ def test_a_job_whose_streams_are_closed_commits(tmp_path: Path) -> None:
     done = command('"$@" <&- >&- 2>&-', *encode_words(tmp_path))
     assert done.returncode == 0
     assert (done.stdout, done.stderr) == (b"", b"")
-    assert len(Store.open(str(tmp_path / "store"))) == 6
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 6
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])

@@ -9,7 +9,7 @@ import pytest
 
 from encore.experiments.bench import task_bench
 from encore.experiments.bench.task_bench import TaskBench, calibrated
-from encore.featurestore import FeatureBlock, FeatureSpec, Store, parse_quantizer
+from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec, parse_quantizer
 from encore.featurestore.derivation import Derivation
 from encore.heads import Labels, Split, TrainSettings, read_labels, train_head
 from encore.pipelines.ingestion import DeriveRequest, derive
@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rich(folder: Path) -> Store:
-    return Store.open(str(folder / "rich"))
+def rich(folder: Path) -> Catalogue:
+    return Catalogue.open(str(folder / "rich"))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def split(folder: Path) -> Split:
     return Split.given(read_labels(str(folder / "three-train.csv")), read_labels(str(folder / "three-dev.csv")))
 
 
-def bench_of(rich: Store, split: Split) -> TaskBench:
+def bench_of(rich: Catalogue, split: Split) -> TaskBench:
     return TaskBench(rich, split.train, dev_of(split), split.classes)
 
 
@@ -48,7 +48,7 @@ def dev_of(split: Split) -> Labels:
     return split.dev
 
 
-def spec_of(rich: Store, layers: str, positions: str, quantizer: str) -> FeatureSpec:
+def spec_of(rich: Catalogue, layers: str, positions: str, quantizer: str) -> FeatureSpec:
     derivation = Derivation.build(rich.spec, layers, positions, parse_quantizer(quantizer))
     return derivation.target.with_quantizer(calibrated(rich, derivation))
 
@@ -59,19 +59,19 @@ def same(one: FeatureBlock, other: FeatureBlock) -> bool:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=" ".join)
 def test_what_is_derived_in_memory_is_what_a_derived_store_holds(
-    tmp_path: Path, rich: Store, split: Split, setting: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, rich: Catalogue, split: Split, setting: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_bench, "DERIVE_BYTES", 2000)
     report = derive(DeriveRequest(rich.uri, str(tmp_path / "poor"), *setting), display=Silent())
     assert not report.exit_code
-    poor = Store.open(str(tmp_path / "poor"))
+    poor = Catalogue.open(str(tmp_path / "poor"))
     found = bench_of(rich, split).derive(spec_of(rich, *setting))
     assert found.train.spec.fingerprint == poor.spec.fingerprint
     assert same(found.train.block, poor.gather(split.train.doc_ids))
     assert same(found.dev.block, poor.gather(dev_of(split).doc_ids))
 
 
-def test_a_head_is_the_one_that_is_trained_on_the_features_themselves(rich: Store, split: Split) -> None:
+def test_a_head_is_the_one_that_is_trained_on_the_features_themselves(rich: Catalogue, split: Split) -> None:
     spec, settings = spec_of(rich, *SETTINGS[1]), TrainSettings(epochs=1, seeds=(3,))
     examples = bench_of(rich, split).derive(spec)
     found = examples.train_head(settings)
@@ -89,6 +89,6 @@ def test_a_head_is_the_one_that_is_trained_on_the_features_themselves(rich: Stor
     assert found.evaluation.to_dict() == expected.evaluation.to_dict()
 
 
-def test_the_rich_features_themselves_are_not_copied(rich: Store, split: Split) -> None:
+def test_the_rich_features_themselves_are_not_copied(rich: Catalogue, split: Split) -> None:
     block = rich.gather(split.train.doc_ids)
     assert task_bench.derived(block, rich.spec, spec_of(rich, *SETTINGS[0])) is block

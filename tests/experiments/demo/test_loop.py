@@ -8,7 +8,7 @@ import pytest
 from encore.cli.printing.experiments.demo import print_demo
 from encore.experiments.demo.docstrings import standard_library
 from encore.experiments.demo.loop import run_demo
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.progress import Silent
 from tests.models import tiny_bert
@@ -35,7 +35,7 @@ def test_the_demo_runs_the_whole_loop_and_finds_its_work_again(
     # None is called like a package of ours, which a Python that is started there might take it for.
     made = {path.name for path in (tmp_path / "demo").iterdir() if path.is_dir()}
     assert made == {"features", "labels", "predictions", "trained"}
-    assert result.documents == len(Store.open(str(tmp_path / "demo" / "features"))) > 100
+    assert result.documents == len(Catalogue.open(str(tmp_path / "demo" / "features"))) > 100
     for task in result.evaluations:
         assert Predictions.open(str(tmp_path / "demo" / "predictions")).read(task).num_rows == result.documents
     sizes = result.bytes_a_document
@@ -45,5 +45,5 @@ def test_the_demo_runs_the_whole_loop_and_finds_its_work_again(
     assert "majority class" in output
     assert f"encore inspect --store {tmp_path / 'demo' / 'features'}" in output.replace("\n", "")
     again = run_demo(tmp_path / "demo", encoder, said.append, Silent(), sources)
-    assert Store.open(str(tmp_path / "demo" / "features")).version == 1
+    assert Catalogue.open(str(tmp_path / "demo" / "features")).version == 1
     assert again.evaluations == result.evaluations

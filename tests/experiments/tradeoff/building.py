@@ -10,7 +10,7 @@ import pyarrow.csv
 
 from encore.experiments.tradeoff.measurement.labels import LabelFiles
 from encore.experiments.tradeoff.request import TradeoffRequest
-from encore.featurestore import Change, FeatureBlock, Store, commit
+from encore.featurestore import Catalogue, Change, FeatureBlock, commit
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.heads.building import learnable, pairs_alike_or_not, spec_of
@@ -37,7 +37,7 @@ def pair_store(folder: Path) -> Path:
 
 
 def _store_of(uri: Path, block: FeatureBlock) -> None:
-    store = Store.create(str(uri), RICH)
+    store = Catalogue.create(str(uri), RICH)
     rows = len(block.packed)
     name = store.segment_for(block.index)
     record = write_segment(store.objects, name, block, RICH, EncodingCounts(rows, rows), codec="none")

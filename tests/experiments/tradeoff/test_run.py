@@ -12,7 +12,7 @@ from encore.experiments.tradeoff.measurement.labels import LabelFiles
 from encore.experiments.tradeoff.measurement.sizes import DocumentSizes
 from encore.experiments.tradeoff.measurement.trials import head_key, right_of
 from encore.experiments.tradeoff.run import TradeoffReport, run_tradeoff
-from encore.featurestore import DataError, EncoreError, Store, UsageError
+from encore.featurestore import Catalogue, DataError, EncoreError, UsageError
 from encore.featurestore.segments.records import SegmentRecord, record_path
 from encore.heads import TrainSettings, read_labels, train_head
 from tests.experiments.tradeoff.building import DOCUMENTS, request, silent
@@ -84,7 +84,7 @@ def test_a_cell_is_what_training_on_the_derived_features_gives(
         folder, tmp_path, ("three",), layers=("mean:2",), positions=("mean",), quantizers=("uint8",), seeds=1
     )
     found = run_tradeoff(asked, silent)
-    store = Store.open(str(folder / "rich"))
+    store = Catalogue.open(str(folder / "rich"))
     spec = found.trials.spec_of(found.grid[0])
     assert spec is not None
     train, dev = (read_labels(f"{folder}/three-{part}.csv") for part in ("train", "dev"))
@@ -123,7 +123,7 @@ def test_losses_are_paired_with_the_most_accurate_setting(report: TradeoffReport
 
 
 def test_sizes_are_what_the_store_measures(folder: Path, report: TradeoffReport) -> None:
-    store = Store.open(str(folder / "rich"))
+    store = Catalogue.open(str(folder / "rich"))
     (entry,) = store.entries
     data = store.objects.get(record_path(entry.segment))
     objects = SegmentRecord.from_bytes(data, "").objects

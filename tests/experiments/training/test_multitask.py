@@ -18,7 +18,7 @@ from encore.encoders.training.forward import pooled_batch
 from encore.experiments.bench.task_data import read_task
 from encore.experiments.training.display import SilentTraining
 from encore.experiments.training.multitask import MultitaskRequest, train_multitask
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.heads import Head, Scorer
 from encore.heads.model.registry import kind_of
 from encore.pipelines.corpus import CorpusColumns
@@ -138,7 +138,7 @@ def test_predict_and_backfill_take_the_heads(tmp_path: Path):
     )
     assert report.exit_code == 0
     head = Head.load(folder)
-    head.require(Store.open(str(tmp_path / "store")).spec)
+    head.require(Catalogue.open(str(tmp_path / "store")).spec)
     assert head.trained_on is not None
     ids = [pq.read_table(tmp_path / f"same-{part}.parquet")["doc_id"] for part in ("train", "dev")]
     assert [head.trained_on.count(column) for column in ids] == [40, 0]

@@ -17,7 +17,7 @@ from encore.encoders import Encoder, load_encoder
 from encore.encoders.text.tokenizer import BlockTokenizer
 from encore.experiments.word_sense import alignment
 from encore.experiments.word_sense.alignment import SentenceTokens, WordRows, check_stored
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.featurestore.documents.ids import text_digests
 from encore.featurestore.spec import TextSpec
 from tests.models import tiny_bert, tiny_roberta
@@ -104,18 +104,18 @@ class TestStoreOfOtherTokens:
         return pa.table({"doc_id": ["a", "b", "c"], "text": pa.chunked_array([list(self.SENTENCES)])})
 
     @pytest.fixture
-    def store(self, tmp_path: Path, path: Path) -> Store:
+    def store(self, tmp_path: Path, path: Path) -> Catalogue:
         rows = [{"doc_id": i, "text": text} for i, text in zip("abc", self.SENTENCES, strict=True)]
         corpus = write_corpus(tmp_path / "corpus.parquet", rows)
         run_encode(tmp_path / "store", corpus, encoder=str(path), layers="last")
-        return Store.open(str(tmp_path / "store"))
+        return Catalogue.open(str(tmp_path / "store"))
 
     @pytest.fixture
-    def tokens(self, encoder: Encoder, sentences: pa.Table, store: Store) -> SentenceTokens:
+    def tokens(self, encoder: Encoder, sentences: pa.Table, store: Catalogue) -> SentenceTokens:
         return SentenceTokens.of(sentences["text"], BlockTokenizer.build(encoder.tokenizer, store.spec.text))
 
     def test_the_same_sentences_and_tokens_pass(
-        self, store: Store, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
+        self, store: Catalogue, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
     ) -> None:
         check_stored(store, encoder, sentences, tokens)
         order = np.array([2, 0, 1])
@@ -123,21 +123,21 @@ class TestStoreOfOtherTokens:
         check_stored(store, encoder, sentences.take(pa.array(order)), other)
 
     def test_another_tokenizer_is_refused(
-        self, store: Store, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
+        self, store: Catalogue, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
     ) -> None:
         other = replace(encoder, spec=replace(encoder.spec, tokenizer="ff" * 32))
         with pytest.raises(UsageError, match="was made with another tokenizer than"):
             check_stored(store, other, sentences, tokens)
 
     def test_another_number_of_tokens_names_the_document(
-        self, store: Store, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
+        self, store: Catalogue, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
     ) -> None:
         other = replace(tokens, kept=tokens.kept + np.array([0, 1, 0]))
         with pytest.raises(StoreError, match="document b is stored with another number of tokens; remove the store"):
             check_stored(store, encoder, sentences, other)
 
     def test_another_text_names_the_document(
-        self, store: Store, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
+        self, store: Catalogue, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
     ) -> None:
         changed = sentences.set_column(1, "text", pa.chunked_array([["the news is good", "bad film", "the end"]]))
         assert text_digests(changed["text"]) != text_digests(sentences["text"])
@@ -145,7 +145,7 @@ class TestStoreOfOtherTokens:
             check_stored(store, encoder, changed, tokens)
 
     def test_a_missing_sentence_is_named(
-        self, store: Store, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
+        self, store: Catalogue, encoder: Encoder, sentences: pa.Table, tokens: SentenceTokens
     ) -> None:
         strange = sentences.set_column(0, "doc_id", pa.array(["a", "x", "c"]))
         with pytest.raises(StoreError, match="document x is not stored; see its dead letters"):

@@ -18,7 +18,7 @@ from encore.experiments.word_sense.instances import WordInstances
 from encore.experiments.word_sense.probe import ProbeRequest, default_layer, run_probe
 from encore.experiments.word_sense.results import BASELINE, ProbeLine, ProbeResult
 from encore.experiments.word_sense.scores import Coverage, SenseScore
-from encore.featurestore import DataError, JobError, Store, UsageError
+from encore.featurestore import Catalogue, DataError, JobError, UsageError
 from encore.pipelines.progress import Silent
 from tests.experiments.word_sense.building import RIVER, instance, made_up, write
 from tests.pipelines.jobs import DATA, encoder
@@ -165,10 +165,13 @@ def test_the_files_hold_every_figure(result: ProbeResult, tmp_path: Path) -> Non
 def test_a_second_run_encodes_nothing_and_finds_the_same(tmp_path: Path) -> None:
     first = probe(tmp_path)
     store = tmp_path / "out" / "stores" / "layer-2-float16"
-    versions = Store.open(str(store)).version, Store.open(str(store.with_name("layer-2-sign"))).version
+    versions = Catalogue.open(str(store)).version, Catalogue.open(str(store.with_name("layer-2-sign"))).version
     second = probe(tmp_path)
     assert second.lines == first.lines
-    assert versions == (Store.open(str(store)).version, Store.open(str(store.with_name("layer-2-sign"))).version)
+    assert versions == (
+        Catalogue.open(str(store)).version,
+        Catalogue.open(str(store.with_name("layer-2-sign"))).version,
+    )
     assert versions == (1, 1)
 
 

@@ -12,21 +12,23 @@ import torch
 
 from encore.experiments.word_sense.alignment import WordRows
 from encore.experiments.word_sense.vectors import word_vectors
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 
 
 @pytest.fixture(params=["float16", "uint8:per-dimension", "int2", "sign"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
     corpus = write_corpus(tmp_path / "corpus.parquet", texts(30))
     run_encode(tmp_path / "store", corpus, quantizer=request.param, layers="layer:2", unit_rows=8)
-    return Store.open(str(tmp_path / "store"))
+    return Catalogue.open(str(tmp_path / "store"))
 
 
 @pytest.mark.parametrize("block_bytes", [1, 1000, 64 << 20])
-def test_each_vector_is_the_mean_of_its_rows(store: Store, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    scan = Store.scan
-    monkeypatch.setattr(Store, "scan", lambda self: scan(self, block_bytes))
+def test_each_vector_is_the_mean_of_its_rows(
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    scan = Catalogue.scan
+    monkeypatch.setattr(Catalogue, "scan", lambda self: scan(self, block_bytes))
     random = np.random.default_rng(0)
     # Some of the stored documents are no sentence of the instances, and some sentences have no instance.
     ids = [f"d{number}" for number in random.permutation(30)[:25]]

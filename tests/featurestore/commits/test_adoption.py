@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import retire
 from encore.featurestore.segments.records import SegmentRecord, attempt_path, record_path
@@ -29,9 +29,9 @@ DAMAGES: dict[str, Damage] = {
 
 
 @pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
     root = str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
-    return Store.create(f"{root}/store", spec_of())
+    return Catalogue.create(f"{root}/store", spec_of())
 
 
 def damage(objects: Objects, path: str, how: str) -> None:
@@ -46,13 +46,13 @@ def objects_of(record: SegmentRecord) -> list[str]:
     return [f"{attempt_path(record.segment, record.attempt)}/{stored.path}" for stored in record.objects]
 
 
-def test_a_finished_segment_is_taken_over(store: Store) -> None:
+def test_a_finished_segment_is_taken_over(store: Catalogue) -> None:
     record = write(store, TEXTS)
     assert put(store, TEXTS).entries[0].attempt == record.attempt
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_one_with_a_damaged_object_is_made_again_under_another_name(store: Store, how: str) -> None:
+def test_one_with_a_damaged_object_is_made_again_under_another_name(store: Catalogue, how: str) -> None:
     record = write(store, TEXTS)
     for number, path in enumerate(objects_of(record)):
         sound = store.objects.get(path)
@@ -65,34 +65,34 @@ def test_one_with_a_damaged_object_is_made_again_under_another_name(store: Store
     after = put(store, TEXTS)
     assert record.segment not in after.listed
     assert held(after) == expected(TEXTS, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 @pytest.mark.parametrize("how", [how for how in DAMAGES if how != "gone"])
-def test_one_whose_record_is_damaged_was_never_finished(store: Store, how: str) -> None:
+def test_one_whose_record_is_damaged_was_never_finished(store: Catalogue, how: str) -> None:
     """As a crash of the machine leaves it where nothing was synced: no later job stumbles over it."""
     record = write(store, TEXTS)
     damage(store.objects, record_path(record.segment), how)
     after = put(store, TEXTS)
     assert record.segment not in after.listed
     assert held(after) == expected(TEXTS, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
-def test_a_name_that_is_listed_with_its_documents_deleted_is_used_up(store: Store) -> None:
+def test_a_name_that_is_listed_with_its_documents_deleted_is_used_up(store: Catalogue) -> None:
     """It follows from one that is retired, so that what it is named after does not tell it from that one."""
     retire(store.objects, record_path(write(store, TEXTS).segment))
     gone = put(put(store, TEXTS), {}, prune=frozenset(TEXTS))
     assert held(put(gone, TEXTS)) == expected(TEXTS, store.spec)
 
 
-def test_a_record_of_another_segment_is_none(store: Store) -> None:
+def test_a_record_of_another_segment_is_none(store: Catalogue) -> None:
     record, other = write(store, TEXTS), write(store, {"a": "1"})
     store.objects.put(record_path(record.segment), store.objects.get(record_path(other.segment)))
     assert held(put(store, TEXTS)) == expected(TEXTS, store.spec)
 
 
-def test_a_record_of_a_newer_format_is_not_passed_over(store: Store) -> None:
+def test_a_record_of_a_newer_format_is_not_passed_over(store: Catalogue) -> None:
     record = write(store, TEXTS)
     path = record_path(record.segment)
     document = {**json.loads(store.objects.get(path)), "format_version": 3}
@@ -102,7 +102,7 @@ def test_a_record_of_a_newer_format_is_not_passed_over(store: Store) -> None:
         change_to(store, TEXTS)
 
 
-def test_a_damaged_digit_is_no_newer_format(store: Store) -> None:
+def test_a_damaged_digit_is_no_newer_format(store: Catalogue) -> None:
     record = write(store, TEXTS)
     path = record_path(record.segment)
     store.objects.put(path, store.objects.get(path).replace(b'"format_version": 1', b'"format_version": 3'))

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import CommitConflict, Store
+from encore.featurestore import Catalogue, CommitConflict
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag, tags
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -76,7 +77,7 @@ def write_at_once(uri: str, writer: int, commits: int) -> Work:
     snapshots, longest = [], 0.0
     STARTS[0].wait()
     for i in range(commits):
-        store, began = Store.open(uri), time.monotonic()
+        store, began = Catalogue.open(uri), time.monotonic()
         if i % DELETING == DELETING - 1:
             snapshots.append(delete(store, [f"{writer}-{i - 1}"]).snapshot)
             add_tag(store.objects, f"writer-{writer}-{i}", snapshots[-1])
@@ -93,7 +94,7 @@ def compact_at_once(uri: str, rounds: int) -> int:
     STARTS[0].wait()
     for _ in range(rounds):
         try:
-            made += compact(Store.open(uri)).replaced > 0
+            made += compact(Catalogue.open(uri)).replaced > 0
         except CommitConflict:
             # Others were first every time, which is what this is about.
             continue
@@ -112,7 +113,7 @@ def writers(count: int) -> ProcessPoolExecutor:
 
 def require_whole(uri: str, works: list[Work], snapshots: int) -> None:
     """See that every commit is a snapshot, and that the newest holds each document once."""
-    log = version_log(Store.open(uri).objects)
+    log = version_log(Catalogue.open(uri).objects)
     history = log.history()
     assert [manifest.version for manifest in history] == list(range(1, snapshots + 1))
     assert [manifest.parent for manifest in history] == list(range(snapshots))
@@ -126,13 +127,13 @@ def require_whole(uri: str, works: list[Work], snapshots: int) -> None:
         for i, number in enumerate(work.snapshots)
         if i % DELETING == DELETING - 1
     }
-    store = Store.open(uri)
+    store = Catalogue.open(uri)
     assert tags(store.objects) == tagged
     require_each_once(store, texts_after(works))
-    assert verify(uri, deep=True).findings == ()
+    assert verify(Objects.open(uri), deep=True).findings == ()
 
 
-def require_each_once(store: Store, texts: dict[str, str]) -> None:
+def require_each_once(store: Catalogue, texts: dict[str, str]) -> None:
     """See that a store holds these texts, each once."""
     assert held(store) == expected(texts, store.spec)
     assert len(store) == store.manifest.counts["documents"] == len(texts)
@@ -157,7 +158,7 @@ def texts_after(works: list[Work]) -> dict[str, str]:
 @pytest.fixture(params=["local", "s3"])
 def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     root = str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
-    return Store.create(f"{root}/store", spec_of()).uri
+    return Catalogue.create(f"{root}/store", spec_of()).uri
 
 
 @pytest.mark.parametrize(
@@ -187,9 +188,9 @@ def test_processes_that_commit_while_another_compacts_lose_nothing(uri: str) -> 
         jobs = [pool.submit(write_at_once, uri, writer, commits) for writer in range(processes)]
         works = [job.result() for job in jobs]
         made = compacting.result()
-    snapshots = Store.open(uri).version
+    snapshots = Catalogue.open(uri).version
     assert snapshots >= processes * commits
     require_whole(uri, works, snapshots)
     print(f"{uri[:5]}…: {processes} × {commits} commits beside {made} compactions")
-    compact(Store.open(uri))
-    require_each_once(Store.open(uri), texts_after(works))
+    compact(Catalogue.open(uri))
+    require_each_once(Catalogue.open(uri), texts_after(works))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import CommitConflict, Store, commit
+from encore.featurestore import Catalogue, CommitConflict, commit
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.segments.records import record_path
 from encore.featurestore.storage.objects import Objects
@@ -16,20 +16,20 @@ from tests.featurestore.building import change_to, expected, held, put, spec_of
 
 
 @pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
     root = str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
-    return Store.create(f"{root}/store", spec_of())
+    return Catalogue.create(f"{root}/store", spec_of())
 
 
-def test_a_segment_that_vanished_is_not_listed(store: Store) -> None:
+def test_a_segment_that_vanished_is_not_listed(store: Catalogue) -> None:
     change = change_to(store, {"a": "1"})
     store.objects.delete([record_path(change.added[0].segment)])
     with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1, for example"):
         commit(store, change)
-    assert Store.open(store.uri).version == 0
+    assert Catalogue.open(store.uri).version == 0
 
 
-def test_a_segment_whose_objects_are_gone_is_made_again_under_another_name(store: Store) -> None:
+def test_a_segment_whose_objects_are_gone_is_made_again_under_another_name(store: Catalogue) -> None:
     """Its record stays: what lies there by now may be that of a job which is about to list it."""
     change = change_to(store, {"a": "1"})
     (entry,) = change.added
@@ -42,11 +42,11 @@ def test_a_segment_whose_objects_are_gone_is_made_again_under_another_name(store
     assert held(again) == expected({"a": "1"}, store.spec)
     assert [e.segment for e in again.entries] == [e.segment for e in change_to(store, {"a": "1"}).added]
     assert entry.segment not in again.listed
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 @pytest.mark.parametrize("emptied", [False, True])
-def test_a_segment_that_a_removal_has_taken_is_made_again_under_another_name(store: Store, emptied: bool) -> None:
+def test_a_segment_that_a_removal_has_taken_is_made_again_under_another_name(store: Catalogue, emptied: bool) -> None:
     change = change_to(store, {"a": "1"})
     record = record_path(change.added[0].segment)
     retire(store.objects, record)
@@ -61,7 +61,9 @@ def test_a_segment_that_a_removal_has_taken_is_made_again_under_another_name(sto
 
 
 @pytest.mark.parametrize("objects_left", [False, True])
-def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(store: Store, objects_left: bool) -> None:
+def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(
+    store: Catalogue, objects_left: bool
+) -> None:
     """A vacuum takes records first, and may be stopped before it takes the objects."""
     slow = change_to(store, {"a": "1"})
     entry = slow.added[0]
@@ -71,12 +73,12 @@ def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(st
     with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
         commit(store, slow)
     assert held(commit(store, other)) == expected({"a": "1"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_a_commit_writes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even an old one, to make it young: between a look and a write another job may have written its own."""
-    store = Store.create(str(tmp_path / "store"), spec_of())
+    store = Catalogue.create(str(tmp_path / "store"), spec_of())
     change = change_to(store, {"a": "1"})
     os.utime(tmp_path / "store" / record_path(change.added[0].segment), (0, 0))
     put_object, written = Objects.put, []
@@ -90,7 +92,7 @@ def test_a_commit_writes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [path for path in written if path.startswith("segments/")] == []
 
 
-def test_a_listing_tells_sizes_and_times(store: Store) -> None:
+def test_a_listing_tells_sizes_and_times(store: Catalogue) -> None:
     store.objects.put("some/folder/a", b"123")
     (found,) = store.objects.listing("some")
     assert (found.path, found.size) == ("some/folder/a", 3)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.featurestore import INDEX_SCHEMA, FeatureBlock, Store
+from encore.featurestore import INDEX_SCHEMA, Catalogue, FeatureBlock
 from encore.featurestore.documents.blocks import concatenate_indexes
 from tests.featurestore.building import block_of, put, spec_of
 from tests.strategies import feature_blocks, feature_specs
@@ -136,7 +136,7 @@ def test_a_pickled_slice_holds_its_own_documents_alone() -> None:
 
 
 def test_a_pickled_block_of_a_scan_holds_nothing_of_its_reader(tmp_path: Path) -> None:
-    store = put(Store.create(str(tmp_path / "store"), SPEC), {"a": "text", "b": "more text"})
+    store = put(Catalogue.create(str(tmp_path / "store"), SPEC), {"a": "text", "b": "more text"})
     (block,) = store.scan()
     data = pickle.dumps(block)
     assert type(pickle.loads(data)) is FeatureBlock

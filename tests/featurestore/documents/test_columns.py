@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from encore.featurestore import Change, Store, commit
+from encore.featurestore import Catalogue, Change, commit
 from encore.featurestore.documents.column_text import texts
 from encore.featurestore.documents.columns import TEXT, as_stored, promote, promoted
 from encore.featurestore.rewriting.compaction import compact
@@ -99,7 +99,7 @@ def test_a_store_gives_every_value_back_compacted_or_not(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     columns = [data.draw(arrays(data.draw(arrow_types()))) for _ in range(data.draw(st.integers(1, 3)))]
-    store = Store.create(str(tmp_path_factory.mktemp("store")), spec_of())
+    store = Catalogue.create(str(tmp_path_factory.mktemp("store")), spec_of())
     documents = [{f"{number}-{row}": "x" for row in range(len(column))} for number, column in enumerate(columns)]
     written = [write(store, ids, {"kept": column}) for ids, column in zip(documents, columns, strict=True)]
     store = commit(store, Change(0, "encode", [SegmentEntry.of(record) for record in written]))
@@ -110,7 +110,7 @@ def test_a_store_gives_every_value_back_compacted_or_not(
         assert_holds(before["kept"].combine_chunks().slice(start, len(column)), column)
         start += len(column)
     compact(store)
-    after = Store.open(store.uri)
+    after = Catalogue.open(store.uri)
     assert len(after.entries) == 1
     assert after.documents().schema == before.schema
     assert texts_of(after.documents()) == texts_of(before)
@@ -132,7 +132,7 @@ AS_STORED_BEFORE = {
 def test_a_store_whose_types_were_stored_as_they_came_is_listed_and_compacted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: pa.Array
 ) -> None:
-    store = Store.create(str(tmp_path / "store"), spec_of())
+    store = Catalogue.create(str(tmp_path / "store"), spec_of())
     other = pa.array([Decimal("0.5")])
     with monkeypatch.context() as patch:
         patch.setattr(writer, "concatenate_indexes", lambda indexes: indexes[0])
@@ -150,7 +150,7 @@ def test_a_store_whose_types_were_stored_as_they_came_is_listed_and_compacted(
         [promote(kept.slice(0, 1), promoted_type), promote(kept.slice(2), promoted_type), promote(other, promoted_type)]
     )
     compact(store)
-    assert Store.open(store.uri).documents(["doc_id", "kept"]).equals(before)
+    assert Catalogue.open(store.uri).documents(["doc_id", "kept"]).equals(before)
 
 
 def assert_holds(held: pa.Array, column: pa.Array) -> None:

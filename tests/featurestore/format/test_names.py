@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.format.names import (
     COUNT_LIMIT,
     SHORT,
@@ -31,6 +31,7 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.segments.entries import entry_problem, entry_table
 from encore.featurestore.segments.records import SegmentRecord
 from encore.featurestore.segments.writer import read_record
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import held, put, spec_of
 
@@ -66,8 +67,8 @@ def test_numbers_count_something(value: object) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = put(Store.create(str(tmp_path / "store"), spec_of()), {"a": "1", "b": "2"})
+def store(tmp_path: Path) -> Catalogue:
+    store = put(Catalogue.create(str(tmp_path / "store"), spec_of()), {"a": "1", "b": "2"})
     return put(store, {}, prune=frozenset({"b"}))
 
 
@@ -88,14 +89,14 @@ class TestLists:
 
     @pytest.mark.parametrize("change", CHANGES, ids=str)
     def test_with_another_name_or_number_are_damage_and_nothing_is_done(
-        self, tmp_path: Path, store: Store, change: dict[str, Any]
+        self, tmp_path: Path, store: Catalogue, change: dict[str, Any]
     ) -> None:
         entries = [replace(store.entries[0], **change)]
         table = entry_table(entries).append_column("removed", pa.array([False]))
         published(store, table)
         name = store.objects.name(list_path(digest_of(table)))
         before = everything(tmp_path)
-        changed = Store.open(store.uri)
+        changed = Catalogue.open(store.uri)
         for work in (
             lambda: held(changed),
             changed.documents,
@@ -104,7 +105,7 @@ class TestLists:
         ):
             with pytest.raises(StoreError, match=r"/lists/[0-9a-f]{64}.parquet: damaged: "):
                 work()
-        assert name in {finding.object for finding in verify(store.uri).findings}
+        assert name in {finding.object for finding in verify(Objects.open(store.uri)).findings}
         # What a job had begun to write is all that is new.
         assert before.items() <= everything(tmp_path).items()
 
@@ -117,18 +118,20 @@ class TestLists:
             lambda t: pa.concat_tables([t, t]),
         ],
     )
-    def test_of_other_columns_or_rows_are_damage(self, store: Store, change: Callable[[pa.Table], pa.Table]) -> None:
+    def test_of_other_columns_or_rows_are_damage(
+        self, store: Catalogue, change: Callable[[pa.Table], pa.Table]
+    ) -> None:
         table = entry_table(store.entries).append_column("removed", pa.array([False]))
         published(store, change(table))
         with pytest.raises(StoreError, match=r"/lists/[0-9a-f]{64}.parquet: damaged: "):
-            _ = Store.open(store.uri).entries
+            _ = Catalogue.open(store.uri).entries
 
-    def test_of_names_as_they_are_written_are_sound(self, store: Store) -> None:
+    def test_of_names_as_they_are_written_are_sound(self, store: Catalogue) -> None:
         assert entry_problem(entry_table(store.entries)) is None
         assert entry_problem(entry_table([])) is None
 
 
-def published(store: Store, table: pa.Table) -> None:
+def published(store: Catalogue, table: pa.Table) -> None:
     """Publish a manifest that names a list of these rows."""
     data = bytes_of(table)
     store.objects.put(list_path(digest_of(table)), data)
@@ -216,7 +219,7 @@ def test_a_record_of_other_values_is_damage(change: dict[str, Any]) -> None:
         SegmentRecord.parse(json.dumps(document | change).encode(), "r")
 
 
-def test_a_record_under_another_segment_s_name_is_damage(store: Store) -> None:
+def test_a_record_under_another_segment_s_name_is_damage(store: Catalogue) -> None:
     data = store.objects.get(f"segments/{store.entries[0].segment}.json")
     store.objects.put(f"segments/{ID}.json", data)
     with pytest.raises(StoreError, match=rf"/segments/{ID}.json: damaged: says that it is the record of segment "):
@@ -224,7 +227,7 @@ def test_a_record_under_another_segment_s_name_is_damage(store: Store) -> None:
 
 
 @pytest.mark.parametrize("snapshot", [0, -1, True, 1.0, "1", None, 10**40, float("nan")])
-def test_a_tag_names_a_snapshot(store: Store, snapshot: object) -> None:
+def test_a_tag_names_a_snapshot(store: Catalogue, snapshot: object) -> None:
     add_tag(store.objects, "v1", 1)
     assert tags(store.objects) == {"v1": 1}
     document = {"format_version": 1, "snapshot": snapshot, "created_at": "2026-11-28T01:00:00+00:00"}
@@ -237,16 +240,16 @@ NESTED = b'{"a": ' * 100_000 + b"1" + b"}" * 100_000
 
 
 @pytest.mark.parametrize("path", ["store.json", f"manifests/{2:020d}.json", "tags/v1.json", "segments/{segment}.json"])
-def test_json_that_lies_too_deep_in_itself_is_damage(store: Store, path: str) -> None:
+def test_json_that_lies_too_deep_in_itself_is_damage(store: Catalogue, path: str) -> None:
     add_tag(store.objects, "v1", 1)
     path = path.format(segment=store.entries[0].segment)
     entry = replace(store.entries[0], record=hashlib.sha256(NESTED).hexdigest())
     store.objects.put(path, NESTED)
 
     def read() -> None:
-        opened = Store.open(store.uri, "v1" if path.startswith("tags/") else None)
+        opened = Catalogue.open(store.uri, "v1" if path.startswith("tags/") else None)
         _ = opened.reader(entry).record
 
     with pytest.raises(StoreError, match=rf"/{path}: "):
         read()
-    assert {finding.object for finding in verify(store.uri).findings} >= {store.objects.name(path)}
+    assert {finding.object for finding in verify(Objects.open(store.uri)).findings} >= {store.objects.name(path)}

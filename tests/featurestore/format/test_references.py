@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.format.references import read_reference
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history.versions import list_path
@@ -17,6 +17,7 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.segments.deletion_vectors import vector_path
 from encore.featurestore.segments.records import record_path
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -24,35 +25,35 @@ TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}
 
 
 @pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
     root = str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
-    store = put(Store.create(f"{root}/store", spec_of()), {**TEXTS, "gone": "gone"})
+    store = put(Catalogue.create(f"{root}/store", spec_of()), {**TEXTS, "gone": "gone"})
     return put(store, {}, prune=frozenset({"gone"}))
 
 
-def names(store: Store) -> list[str]:
+def names(store: Catalogue) -> list[str]:
     """What the newest snapshot names: one of each kind."""
     (entry,) = store.entries
     assert entry.deletions is not None
     return [record_path(entry.segment), vector_path(entry.deletions), list_path(store.manifest.lists[-1].digest)]
 
 
-def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone(store: Store) -> None:
+def test_a_record_that_an_interrupted_removal_took_is_read_through_its_tombstone(store: Catalogue) -> None:
     path = names(store)[0]
     data = store.objects.get(path)
     retire(store.objects, path)
     assert read_reference(store.objects, path, None, sha256(data).hexdigest()) == data
-    assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert held(Catalogue.open(store.uri)) == expected(TEXTS, store.spec)
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
     vacuum(store.objects, age_limit=timedelta(0))
-    assert held(Store.open(store.uri)) == expected(TEXTS, store.spec)
+    assert held(Catalogue.open(store.uri)) == expected(TEXTS, store.spec)
     store.objects.replace(path, EMPTIED)
     with pytest.raises(StoreError, match=f"{path}: missing; run encore repair, or restore it from a copy of the store"):
-        held(Store.open(store.uri))
-    assert [finding.object for finding in verify(store.uri).findings] == [store.objects.name(path)]
+        held(Catalogue.open(store.uri))
+    assert [finding.object for finding in verify(Objects.open(store.uri)).findings] == [store.objects.name(path)]
 
 
-def test_a_tombstone_that_holds_another_record_than_was_listed_is_not_read_through(store: Store) -> None:
+def test_a_tombstone_that_holds_another_record_than_was_listed_is_not_read_through(store: Catalogue) -> None:
     path = names(store)[0]
     listed = store.objects.get(path)
     store.objects.put(path, listed.replace(b'"tokens"', b'"Tokens"'))
@@ -62,27 +63,27 @@ def test_a_tombstone_that_holds_another_record_than_was_listed_is_not_read_throu
 
 
 @pytest.mark.parametrize("kind", range(3))
-def test_what_is_lost_is_to_be_restored(store: Store, kind: int) -> None:
+def test_what_is_lost_is_to_be_restored(store: Catalogue, kind: int) -> None:
     path = names(store)[kind]
     store.objects.delete([path])
     with pytest.raises(StoreError, match=f"{path}: missing; run encore repair, or restore it from a copy of the store"):
-        held(Store.open(store.uri))
+        held(Catalogue.open(store.uri))
 
 
 @pytest.mark.parametrize("what", ["index", "features", "list"])
-def test_a_reader_of_a_snapshot_that_was_vacuumed_meanwhile_is_told_so(store: Store, what: str) -> None:
-    opened = Store.open(store.uri)
+def test_a_reader_of_a_snapshot_that_was_vacuumed_meanwhile_is_told_so(store: Catalogue, what: str) -> None:
+    opened = Catalogue.open(store.uri)
     reader = opened.reader(opened.entries[0])
     assert len(reader.offsets()) == 8
     if what == "features":
         reader.packed(0, 1)
-    after = put(Store.open(store.uri), {"doc-0": "changed"})
+    after = put(Catalogue.open(store.uri), {"doc-0": "changed"})
     compact(after)
     vacuum(after.objects, age_limit=timedelta(0))
     reads: dict[str, Any] = {
         "index": reader.index,
         "features": lambda: reader.packed_rows(reader.offsets()[:2]),
-        "list": lambda: held(Store(opened.objects, opened.spec, opened.manifest)),
+        "list": lambda: held(Catalogue(opened.objects, opened.spec, opened.manifest)),
     }
     with pytest.raises(StoreError, match=r"gone with its snapshot, .*\nopen the store anew"):
         reads[what]()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store, StoreError
-from encore.featurestore import store as module
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.errors import SnapshotGone
+from encore.featurestore.history import snapshot_choice as module
 from encore.featurestore.history.torn_writes import require_records
 from encore.featurestore.history.versions import list_path, manifest_path
 from encore.featurestore.removal.vacuum import vacuum
@@ -21,8 +21,8 @@ from tests.featurestore.building import held, put, spec_of
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    first = put(Store.create(str(tmp_path / "store"), spec_of()), {f"doc-{i}": f"text {i}" for i in range(9)})
+def store(tmp_path: Path) -> Catalogue:
+    first = put(Catalogue.create(str(tmp_path / "store"), spec_of()), {f"doc-{i}": f"text {i}" for i in range(9)})
     return put(first, {"doc-9": "more"})
 
 
@@ -39,28 +39,30 @@ TORN = pytest.mark.parametrize(("tear", "says"), [(gone, "missing; run encore re
 
 @TORN
 def test_a_list_is_looked_at_when_the_newest_snapshot_is_opened(
-    store: Store, tear: Callable[[Objects, str], None], says: str
+    store: Catalogue, tear: Callable[[Objects, str], None], says: str
 ) -> None:
     path = list_path(store.manifest.lists[-1].digest)
     tear(store.objects, path)
     with pytest.raises(StoreError, match=f"{path}: .*{says}"):
-        Store.open(store.uri)
-    assert len(held(Store.open(store.uri, 1))) == 9
+        Catalogue.open(store.uri)
+    assert len(held(Catalogue.open(store.uri, 1))) == 9
 
 
 @TORN
 def test_records_are_looked_at_before_a_job_builds_on_them(
-    store: Store, tear: Callable[[Objects, str], None], says: str
+    store: Catalogue, tear: Callable[[Objects, str], None], says: str
 ) -> None:
     path = record_path(store.entries[0].segment)
     tear(store.objects, path)
-    opened = Store.open(store.uri)
+    opened = Catalogue.open(store.uri)
     for build in (lambda: require_records(opened.objects, opened.manifest, opened.listed), lambda: compact(opened)):
         with pytest.raises(StoreError, match=f"{path}: .*{says}"):
             build()
 
 
-def test_a_snapshot_that_a_vacuum_takes_meanwhile_is_no_torn_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_that_a_vacuum_takes_meanwhile_is_no_torn_one(
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = module.require_lists
 
     def late(objects: Objects, manifest: object) -> None:
@@ -71,24 +73,24 @@ def test_a_snapshot_that_a_vacuum_takes_meanwhile_is_no_torn_one(store: Store, m
         real(objects, manifest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "require_lists", late)
-    assert len(held(Store.open(store.uri))) == 11
+    assert len(held(Catalogue.open(store.uri))) == 11
     with pytest.raises(SnapshotGone):
         require_records(store.objects, store.manifest, ["0" * 32])
 
 
-def test_an_empty_manifest_is_no_empty_store(store: Store) -> None:
+def test_an_empty_manifest_is_no_empty_store(store: Catalogue) -> None:
     store.objects.put(manifest_path(2), b"")
     with pytest.raises(StoreError, match=r"0002\.json: not a manifest: .*run encore repair"):
-        Store.open(store.uri)
+        Catalogue.open(store.uri)
 
 
-def test_in_a_bucket_nothing_more_is_asked(store: Store, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_bucket_nothing_more_is_asked(store: Catalogue, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = Objects.open(f"{s3_bucket}/store")
     for path, _ in store.objects.walk():
         objects.put(path, store.objects.get(path))
     asked: list[str] = []
     real = Objects.size
     monkeypatch.setattr(Objects, "size", lambda self, path: asked.append(path) or real(self, path))
-    opened = Store.open(objects.uri)
+    opened = Catalogue.open(objects.uri)
     require_records(opened.objects, opened.manifest, opened.listed)
     assert asked == []

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from obstore.store import MemoryStore
 
-from encore.featurestore import Change, CommitConflict, FeatureSpec, Store, UsageError, commit
+from encore.featurestore import Catalogue, Change, CommitConflict, FeatureSpec, UsageError, commit
 from encore.featurestore.documents.ids import key_hashes, text_digests
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED
@@ -27,7 +27,7 @@ from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.tags import add_tag, remove_tag
 from encore.featurestore.history.versions import EMPTY
-from encore.featurestore.removal import forget, sweep
+from encore.featurestore.removal import sweep
 from encore.featurestore.removal.forget import ForgetReport, remove_forgotten, rewrite
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
@@ -50,23 +50,23 @@ def spec() -> FeatureSpec:
 
 
 @pytest.fixture(params=["local", "s3", "memory"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
     if request.param == "memory":
         return memory_store()
     root = str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
-    return Store.create(f"{root}/store", spec())
+    return Catalogue.create(f"{root}/store", spec())
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec())
+def local(tmp_path: Path) -> Catalogue:
+    return Catalogue.create(str(tmp_path / "store"), spec())
 
 
-def memory_store() -> Store:
+def memory_store() -> Catalogue:
     document = {"format": "encore-store", "format_version": 1, "store_id": "a", "fingerprint": spec().fingerprint}
     objects = Objects(MemoryStore(), "memory")
     objects.put("store.json", seal({**document, "spec": spec().to_dict(), "created_by": {}}))
-    return Store(objects, spec(), EMPTY)
+    return Catalogue(objects, spec(), EMPTY)
 
 
 def needles(texts: Mapping[str, str]) -> dict[str, bytes]:
@@ -86,7 +86,7 @@ def needles(texts: Mapping[str, str]) -> dict[str, bytes]:
     return found
 
 
-def lifetime(store: Store) -> Store:
+def lifetime(store: Catalogue) -> Catalogue:
     """A store that has seen a lot, with the documents of `GONE` and an old text of document-3 in all its corners."""
     for number in range(0, 12, 4):
         texts = {name: text for name, text in LIVE.items() if number <= int(name.split("-")[1]) < number + 4}
@@ -100,14 +100,16 @@ def lifetime(store: Store) -> Store:
     return store
 
 
-def with_column(store: Store, texts: Mapping[str, str], codec: str) -> Store:
+def with_column(store: Catalogue, texts: Mapping[str, str], codec: str) -> Catalogue:
     """A commit of documents with a kept column, dictionary-encoded, as a corpus may have it."""
     values = pa.array([KEPT_VALUE if name in GONE else "elsewhere" for name in texts]).dictionary_encode()
     entry = SegmentEntry.of(write(store, texts, {"street": values}, codec=codec))
     return commit(store, Change(store.version, "encode", [entry]))
 
 
-def dead_letters(store: Store, run: str, ids: list[str], report: bytes | None = b'{"failures": {"0": "GONE"}}') -> None:
+def dead_letters(
+    store: Catalogue, run: str, ids: list[str], report: bytes | None = b'{"failures": {"0": "GONE"}}'
+) -> None:
     """A run's folder as encode leaves it, with dead letters of these documents."""
     digests = text_digests(pa.array([GONE.get(name, name) for name in ids]))
     sink = io.BytesIO()
@@ -118,11 +120,11 @@ def dead_letters(store: Store, run: str, ids: list[str], report: bytes | None = 
         store.objects.put(f"runs/{run}/report.json", report.replace(b"GONE", ids[0].encode()))
 
 
-def newest(store: Store) -> Store:
-    return forget.newest(store)
+def newest(store: Catalogue) -> Catalogue:
+    return store.newest()
 
 
-def forget_all(store: Store, age_limit: timedelta = timedelta(days=7)) -> ForgetReport:
+def forget_all(store: Catalogue, age_limit: timedelta = timedelta(days=7)) -> ForgetReport:
     rewrite(store)
     return remove_forgotten(store, age_limit=age_limit)
 
@@ -135,16 +137,16 @@ ALL_GONE = {
 }
 
 
-def nothing_left(store: Store) -> bool:
+def nothing_left(store: Catalogue) -> bool:
     return not traces(all_files(store.objects), ALL_GONE)
 
 
-def clean(store: Store) -> bool:
-    return not verify(store.uri, deep=True).findings
+def clean(store: Catalogue) -> bool:
+    return not verify(Objects.open(store.uri), deep=True).findings
 
 
 class TestNothingIsLeft:
-    def test_of_deleted_and_superseded_documents(self, empty: Store) -> None:
+    def test_of_deleted_and_superseded_documents(self, empty: Catalogue) -> None:
         store = lifetime(empty)
         delete(newest(store), list(GONE), block=True)
         before = traces(all_files(store.objects), ALL_GONE)
@@ -159,9 +161,9 @@ class TestNothingIsLeft:
         assert len(blocked(store.objects)) == 2
         if store.uri != "memory":
             assert clean(store)
-            assert verify(store.uri).snapshots == done.kept
+            assert verify(Objects.open(store.uri)).snapshots == done.kept
 
-    def test_of_superseded_texts_alone(self, local: Store) -> None:
+    def test_of_superseded_texts_alone(self, local: Catalogue) -> None:
         store = lifetime(local)
         assert forget_all(store).complete
         found = {name for name, _ in traces(all_files(store.objects), ALL_GONE)}
@@ -169,7 +171,7 @@ class TestNothingIsLeft:
         assert not any(OLD_TEXT in name or "earlier" in name for name in found)
         assert held(newest(store)) == expected(LIVE | GONE, spec())
 
-    def test_of_a_store_of_which_everything_is_deleted(self, local: Store) -> None:
+    def test_of_a_store_of_which_everything_is_deleted(self, local: Catalogue) -> None:
         store = put(local, GONE)
         delete(store, list(GONE))
         assert forget_all(newest(store)).complete
@@ -177,7 +179,7 @@ class TestNothingIsLeft:
         assert len(newest(store)) == 0
         assert clean(store)
 
-    def test_what_is_live_can_be_added_to_and_forgotten_from_again(self, local: Store) -> None:
+    def test_what_is_live_can_be_added_to_and_forgotten_from_again(self, local: Catalogue) -> None:
         store = lifetime(local)
         delete(newest(store), list(GONE))
         forget_all(newest(store))
@@ -186,7 +188,7 @@ class TestNothingIsLeft:
         assert held(newest(store)) == expected(LIVE | {"new": "a new text", "document-7": "changed"}, spec())
         assert clean(store)
 
-    def test_a_second_time_changes_no_segment(self, local: Store) -> None:
+    def test_a_second_time_changes_no_segment(self, local: Catalogue) -> None:
         store = lifetime(local)
         delete(newest(store), list(GONE))
         forget_all(newest(store))
@@ -196,7 +198,7 @@ class TestNothingIsLeft:
         assert {path for path, _ in store.objects.walk("segments")} == there
         assert clean(store)
 
-    def test_a_dry_run_changes_nothing_and_names_what_goes(self, local: Store) -> None:
+    def test_a_dry_run_changes_nothing_and_names_what_goes(self, local: Catalogue) -> None:
         store = lifetime(local)
         delete(newest(store), list(GONE))
         before = all_files(store.objects)
@@ -214,7 +216,7 @@ def paths(done: ForgetReport) -> set[str]:
 
 
 class TestTags:
-    def test_a_tag_that_holds_documents_is_named_and_stays_readable(self, empty: Store) -> None:
+    def test_a_tag_that_holds_documents_is_named_and_stays_readable(self, empty: Catalogue) -> None:
         store = lifetime(empty)
         tagged = held(newest(store))
         add_tag(store.objects, "paper", newest(store).version)
@@ -227,7 +229,7 @@ class TestTags:
         assert done.tags == {"paper": 5, "thesis": 3}
         assert not done.complete
         log = version_log(store.objects)
-        assert held(Store(store.objects, store.spec, log.at(5))) == tagged
+        assert held(Catalogue(store.objects, store.spec, log.at(5))) == tagged
         assert held(newest(store)) == expected(LIVE, spec())
         if store.uri != "memory":
             assert clean(store)
@@ -239,7 +241,7 @@ class TestTags:
         assert forget_all(newest(store)).complete
         assert nothing_left(store)
 
-    def test_a_tag_that_holds_live_documents_alone_is_none_to_name(self, local: Store) -> None:
+    def test_a_tag_that_holds_live_documents_alone_is_none_to_name(self, local: Catalogue) -> None:
         store = put(put(local, {"a": "1"}), {"b": "2"})
         add_tag(store.objects, "before", 1)
         store = put(store, GONE)
@@ -250,7 +252,7 @@ class TestTags:
         assert clean(store)
 
 
-def running(store: Store, hours: float = 0) -> str:
+def running(store: Catalogue, hours: float = 0) -> str:
     """The folder of a run that has begun and not ended."""
     began = datetime.now(UTC) - timedelta(hours=hours)
     run = f"{began:%Y%m%dT%H%M%SZ}-0000beef"
@@ -259,7 +261,7 @@ def running(store: Store, hours: float = 0) -> str:
 
 
 class TestJobsAtWork:
-    def test_a_job_commits_what_it_wrote_and_the_next_time_it_is_forgotten(self, local: Store) -> None:
+    def test_a_job_commits_what_it_wrote_and_the_next_time_it_is_forgotten(self, local: Catalogue) -> None:
         store = put(local, LIVE)
         run = running(store)
         base = newest(store)
@@ -287,7 +289,7 @@ class TestJobsAtWork:
 
     @pytest.mark.parametrize(("hours", "age_limit", "complete"), [(20, 24, False), (30, 24, True), (0, 0, True)])
     def test_a_run_without_a_report_counts_within_the_age_limit(
-        self, local: Store, hours: float, age_limit: float, complete: bool
+        self, local: Catalogue, hours: float, age_limit: float, complete: bool
     ) -> None:
         store = put(local, GONE)
         running(store, hours)
@@ -296,7 +298,7 @@ class TestJobsAtWork:
         assert done.complete is complete
         assert nothing_left(store) is complete
 
-    def test_segments_that_wait_for_a_rerun_with_a_higher_limit_stay(self, local: Store) -> None:
+    def test_segments_that_wait_for_a_rerun_with_a_higher_limit_stay(self, local: Catalogue) -> None:
         store = put(local, LIVE)
         run = running(store)
         record = write(store, {"waiting": "for a rerun"})
@@ -307,7 +309,7 @@ class TestJobsAtWork:
         assert forget_all(newest(store)).complete
         assert list(store.objects.walk(f"segments/{record.segment}")) == []
 
-    def test_an_attempt_that_nobody_finished_is_named_until_it_is_old(self, local: Store) -> None:
+    def test_an_attempt_that_nobody_finished_is_named_until_it_is_old(self, local: Catalogue) -> None:
         store = put(local, LIVE)
         record = write(store, GONE)
         store.objects.delete([record_path(record.segment)])
@@ -320,7 +322,7 @@ class TestJobsAtWork:
         assert forget_all(newest(store)).complete
         assert nothing_left(store)
 
-    def test_a_file_whose_write_was_cut_off_is_found_though_no_listing_shows_it(self, local: Store) -> None:
+    def test_a_file_whose_write_was_cut_off_is_found_though_no_listing_shows_it(self, local: Catalogue) -> None:
         store = put(local, LIVE)
         staged = Path(store.uri) / "segments" / "documents.parquet#1"
         staged.write_bytes(b"".join(needles(GONE).values()))
@@ -331,7 +333,7 @@ class TestJobsAtWork:
         assert done.staged == [staged]
         assert nothing_left(store)
 
-    def test_what_is_deleted_while_it_runs_is_said(self, local: Store) -> None:
+    def test_what_is_deleted_while_it_runs_is_said(self, local: Catalogue) -> None:
         store = put(local, LIVE | GONE)
         rewrite(store)
         delete(newest(store), list(GONE))
@@ -340,7 +342,7 @@ class TestJobsAtWork:
         assert clean(store)
 
 
-def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
+def unseen(monkeypatch: pytest.MonkeyPatch, store: Catalogue, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
         patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
@@ -349,7 +351,7 @@ def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> Non
 
 class TestCommitsAtTheSameMoment:
     def test_what_is_listed_before_the_fence_keeps_its_record(
-        self, local: Store, monkeypatch: pytest.MonkeyPatch
+        self, local: Catalogue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = put(local, LIVE)
         change = change_to(store, {"late": "but in time"})
@@ -364,7 +366,7 @@ class TestCommitsAtTheSameMoment:
         assert held(newest(store)) == expected(LIVE | {"late": "but in time"}, spec())
         assert clean(store)
 
-    def test_what_comes_after_it_is_told_so(self, local: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_comes_after_it_is_told_so(self, local: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = put(local, LIVE)
         change = change_to(store, {"late": "too late"})
         fence = sweep._publish_nothing
@@ -380,7 +382,7 @@ class TestCommitsAtTheSameMoment:
         assert clean(store)
 
     def test_a_removal_that_stopped_before_the_fence_is_undone_where_a_commit_was_faster(
-        self, local: Store, monkeypatch: pytest.MonkeyPatch
+        self, local: Catalogue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = put(local, LIVE)
         change = change_to(store, {"late": "but in time"})
@@ -430,7 +432,7 @@ class Interrupted(Objects):
             super().delete([path])
 
 
-def short_life(store: Store) -> Store:
+def short_life(store: Catalogue) -> Catalogue:
     """One segment, of which half is gone."""
     store = put(store, LIVE | GONE | {"document-3": OLD_TEXT})
     store = put(store, {"document-3": LIVE["document-3"]})
@@ -443,7 +445,7 @@ def short_life(store: Store) -> Store:
     [(short_life, 3), *(pytest.param(life, 1, marks=pytest.mark.soak) for life in (short_life, lifetime))],
 )
 def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
-    local: Store, tmp_path: Path, life: Callable[[Store], Store], stride: int
+    local: Catalogue, tmp_path: Path, life: Callable[[Catalogue], Catalogue], stride: int
 ) -> None:
     store = life(local)
     write(store, {"never listed": "nor asked for again"})
@@ -452,9 +454,9 @@ def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
     for changes in itertools.count(step=stride):
         copy = tmp_path / f"copy-{changes}"
         shutil.copytree(store.uri, copy)
-        opened = Store.open(str(copy))
+        opened = Catalogue.open(str(copy))
         try:
-            forget_all(Store(Interrupted(opened.objects, changes), opened.spec, opened.manifest))
+            forget_all(Catalogue(Interrupted(opened.objects, changes), opened.spec, opened.manifest))
             finished = True
         except KeyboardInterrupt:
             assert held(newest(opened)) == expected(LIVE, spec())
@@ -469,6 +471,6 @@ def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
     assert changes > 30
 
 
-def test_a_negative_age_limit_is_refused(local: Store) -> None:
+def test_a_negative_age_limit_is_refused(local: Catalogue) -> None:
     with pytest.raises(UsageError, match="negative"):
         forget_all(local, timedelta(-1))

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.removal.forget import remove_forgotten, rewrite
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
 
@@ -32,16 +33,16 @@ DELETING = 4
 def write(uri: str, writer: int, rounds: int) -> None:
     """Add documents one by one, and delete some."""
     for n in range(rounds):
-        again(lambda n=n: put(Store.open(uri), {f"{writer}-{n}": f"text {writer} {n}"}))
+        again(lambda n=n: put(Catalogue.open(uri), {f"{writer}-{n}": f"text {writer} {n}"}))
         if n % DELETING == DELETING - 1:
-            again(lambda n=n: delete(Store.open(uri), [f"{writer}-{n - 1}"], strict=True))
+            again(lambda n=n: delete(Catalogue.open(uri), [f"{writer}-{n - 1}"], strict=True))
 
 
 def look_after(uri: str, name: str) -> None:
     """Until it is killed."""
     work: Callable[[], object] = {
-        "vacuum": lambda: vacuum(Store.open(uri).objects, age_limit=NOW),
-        "compact": lambda: compact(Store.open(uri)),
+        "vacuum": lambda: vacuum(Catalogue.open(uri).objects, age_limit=NOW),
+        "compact": lambda: compact(Catalogue.open(uri)),
         "forget": lambda: forget(uri),
     }[name]
     while True:
@@ -49,8 +50,8 @@ def look_after(uri: str, name: str) -> None:
 
 
 def forget(uri: str) -> None:
-    rewrite(Store.open(uri))
-    remove_forgotten(Store.open(uri), age_limit=NOW)
+    rewrite(Catalogue.open(uri))
+    remove_forgotten(Catalogue.open(uri), age_limit=NOW)
 
 
 def keeper(uri: str, name: str) -> BaseProcess:
@@ -62,7 +63,7 @@ def keeper(uri: str, name: str) -> BaseProcess:
 @pytest.mark.soak
 def test_nothing_listed_is_lost(tmp_path: Path) -> None:
     """Now and then one of the removals or the compaction is killed, and another takes its place."""
-    rounds, uri = 300, Store.create(str(tmp_path / "store"), spec_of()).uri
+    rounds, uri = 300, Catalogue.create(str(tmp_path / "store"), spec_of()).uri
     names = ["vacuum", "vacuum", "forget", "compact"]
     keepers = [keeper(uri, name) for name in names]
     try:
@@ -84,9 +85,9 @@ def test_nothing_listed_is_lost(tmp_path: Path) -> None:
 
     numbers = itertools.product(range(2), range(rounds))
     texts = {f"{w}-{n}": f"text {w} {n}" for w, n in numbers if n % DELETING != DELETING - 2 or n == rounds - 1}
-    assert held(Store.open(uri)) == expected(texts, Store.open(uri).spec)
-    vacuum(Store.open(uri).objects, age_limit=NOW)
-    vacuum(Store.open(uri).objects, age_limit=NOW)
-    found = verify(uri, deep=True)
+    assert held(Catalogue.open(uri)) == expected(texts, Catalogue.open(uri).spec)
+    vacuum(Catalogue.open(uri).objects, age_limit=NOW)
+    vacuum(Catalogue.open(uri).objects, age_limit=NOW)
+    found = verify(Objects.open(uri), deep=True)
     assert (found.findings, found.unreferenced) == ((), 0)
-    assert held(Store.open(uri)) == expected(texts, Store.open(uri).spec)
+    assert held(Catalogue.open(uri)) == expected(texts, Catalogue.open(uri).spec)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from encore.featurestore import CommitConflict, Store, UsageError, commit
+from encore.featurestore import Catalogue, CommitConflict, UsageError, commit
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history import version_log
@@ -40,11 +40,11 @@ commits = import_module("encore.featurestore.commits.publication")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec_of())
+def store(tmp_path: Path) -> Catalogue:
+    return Catalogue.create(str(tmp_path / "store"), spec_of())
 
 
-def age(store: Store, days: float) -> None:
+def age(store: Catalogue, days: float) -> None:
     for folder, _, files in os.walk(store.uri):
         for path in (Path(folder, name) for name in files):
             then = path.stat().st_mtime - days * 24 * 3600
@@ -63,22 +63,22 @@ def at_first(patch: pytest.MonkeyPatch, owner: Any, name: str, before: Callable[
     patch.setattr(owner, name, then)
 
 
-def sound(store: Store, texts: dict[str, str], snapshot: int | str | None = None) -> bool:
+def sound(store: Catalogue, texts: dict[str, str], snapshot: int | str | None = None) -> bool:
     """Whether a snapshot holds these texts, and nothing is wrong with the store."""
     return (
-        held(Store.open(store.uri, snapshot)) == expected(texts, store.spec)
-        and verify(store.uri, deep=True).findings == ()
+        held(Catalogue.open(store.uri, snapshot)) == expected(texts, store.spec)
+        and verify(Objects.open(store.uri), deep=True).findings == ()
     )
 
 
-def vacuumed_and_made_again(store: Store) -> None:
+def vacuumed_and_made_again(store: Catalogue) -> None:
     """A vacuum takes a segment that is not listed, and a second copy of its job makes and lists it."""
     vacuum(store.objects)
-    put(Store.open(store.uri), {"a": "1"})
+    put(Catalogue.open(store.uri), {"a": "1"})
 
 
 def test_a_second_copy_of_a_job_makes_a_segment_under_another_name_while_its_record_goes(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another vacuum runs to its end between this one's look at the store and its first change of it."""
     change_to(store, {"a": "1"})
@@ -89,7 +89,7 @@ def test_a_second_copy_of_a_job_makes_a_segment_under_another_name_while_its_rec
 
 
 def test_a_commit_whose_record_is_retired_right_after_it_was_read_lists_nothing(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = change_to(store, {"a": "1"})
     age(store, 8)
@@ -108,13 +108,13 @@ def test_a_commit_whose_record_is_retired_right_after_it_was_read_lists_nothing(
     assert sound(store, {"a": "1"})
 
 
-def three_and_one(store: Store) -> Store:
+def three_and_one(store: Catalogue) -> Catalogue:
     """Three old snapshots, a compaction of them, and one that was added a week later."""
     for n in range(3):
         store = put(store, {f"d{n}": str(n)})
     compact(store)
     age(store, 30)
-    store = put(Store.open(store.uri), {"new": "n"})
+    store = put(Catalogue.open(store.uri), {"new": "n"})
     age(store, 8)
     return store
 
@@ -123,7 +123,7 @@ SECOND = {"d0": "0", "d1": "1"}
 
 
 def test_a_snapshot_that_is_tagged_while_two_vacuums_remove_it_is_whole(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second finds its manifest taken by the first, which is about to put it back."""
     store = three_and_one(store)
@@ -138,7 +138,7 @@ def test_a_snapshot_that_is_tagged_while_two_vacuums_remove_it_is_whole(
 
 
 def test_a_tag_that_comes_while_the_fence_is_published_is_told_that_its_snapshot_is_gone(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = three_and_one(store)
     told = []
@@ -156,7 +156,7 @@ def test_a_tag_that_comes_while_the_fence_is_published_is_told_that_its_snapshot
 
 
 def test_who_finds_the_same_tag_of_a_snapshot_that_goes_is_told_so_too(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both had seen the snapshot before it went, and the tag's first owner has not looked again yet."""
     store = three_and_one(store)
@@ -173,7 +173,7 @@ def test_who_finds_the_same_tag_of_a_snapshot_that_goes_is_told_so_too(
 
 @pytest.mark.parametrize("followers", [2, 3, 70])
 def test_a_commit_that_slept_while_its_number_was_taken_and_retired(
-    store: Store, monkeypatch: pytest.MonkeyPatch, followers: int
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch, followers: int
 ) -> None:
     """It is too late, and makes its change in what followed."""
     store = put(store, {"a": "1", "b": "2"})
@@ -183,7 +183,7 @@ def test_a_commit_that_slept_while_its_number_was_taken_and_retired(
         for _ in range(followers):
             head = log.latest()
             assert log.publish(head, "other", head.counts, entry_table([])) is not None
-        remove_forgotten(Store.open(store.uri))
+        remove_forgotten(Catalogue.open(store.uri))
         vacuum(store.objects, age_limit=NOW)
 
     at_first(monkeypatch, VersionLog, "_create", meanwhile)
@@ -192,20 +192,20 @@ def test_a_commit_that_slept_while_its_number_was_taken_and_retired(
     assert log.find(2) is None
 
 
-def test_a_tag_whose_snapshot_is_gone_stops_no_forgetting(store: Store) -> None:
+def test_a_tag_whose_snapshot_is_gone_stops_no_forgetting(store: Catalogue) -> None:
     store = put(put(store, {"a": "1", "b": "2"}), {}, prune=frozenset({"b"}))
     add_tag(store.objects, "broken", 1)
     store.objects.replace(manifest_path(1), EMPTIED)
     compact(store, target_bytes=1)
-    done = remove_forgotten(Store.open(store.uri), age_limit=NOW)
+    done = remove_forgotten(Catalogue.open(store.uri), age_limit=NOW)
     assert (done.complete, done.tags) == (True, {})
     with pytest.raises(UsageError, match="no snapshot 1"):
-        Store.open(store.uri, "broken")
+        Catalogue.open(store.uri, "broken")
 
 
-def test_so_many_snapshots_are_kept_behind_a_gap_too(store: Store) -> None:
+def test_so_many_snapshots_are_kept_behind_a_gap_too(store: Catalogue) -> None:
     for n in range(5):
-        store = put(Store.open(store.uri), {f"d{n}": str(n)})
+        store = put(Catalogue.open(store.uri), {f"d{n}": str(n)})
         if n == 2:
             add_tag(store.objects, "keep", 3)
     vacuum(store.objects, age_limit=NOW)
@@ -213,17 +213,17 @@ def test_so_many_snapshots_are_kept_behind_a_gap_too(store: Store) -> None:
     assert [manifest.version for manifest in version_log(store.objects).history()] == [3, 6]
     remove_tag(store.objects, "keep")
     assert vacuum(store.objects, keep_snapshots=2, age_limit=NOW).kept == (3, 6)
-    put(Store.open(store.uri), {"more": "m"})
+    put(Catalogue.open(store.uri), {"more": "m"})
     assert vacuum(store.objects, keep_snapshots=2, age_limit=NOW).kept == (6, 7, 8)
 
 
-def tag_late(store: Store, number: int) -> None:
+def tag_late(store: Catalogue, number: int) -> None:
     """Tag a snapshot as a writer that looked for it before the removal took it, and is about to look again."""
     store.objects.create(tag_path("late"), seal({"format_version": 1, "snapshot": number, "created_at": "2026-01-01"}))
 
 
 def test_a_snapshot_that_another_vacuum_puts_back_for_a_tag_before_the_fence_is_whole(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first has looked at the tags before that one was there, and its manifest is none that it put back itself."""
     store = three_and_one(store)
@@ -241,7 +241,7 @@ def test_a_snapshot_that_another_vacuum_puts_back_for_a_tag_before_the_fence_is_
 
 
 def test_a_tag_of_what_an_interrupted_vacuum_had_half_removed_leads_to_nothing_and_stops_no_vacuum(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tombstones are emptied first: one that holds a snapshot says that all of it is there."""
     store = three_and_one(store)
@@ -258,13 +258,13 @@ def test_a_tag_of_what_an_interrupted_vacuum_had_half_removed_leads_to_nothing_a
     tag_late(store, 2)
     assert version_log(store.objects).find(2, taken=True) is None
     vacuum(store.objects, age_limit=NOW)
-    assert held(Store.open(store.uri)) == expected({**SECOND, "d2": "2", "new": "n"}, store.spec)
+    assert held(Catalogue.open(store.uri)) == expected({**SECOND, "d2": "2", "new": "n"}, store.spec)
     with pytest.raises(UsageError, match="no snapshot 2"):
-        Store.open(store.uri, "late")
+        Catalogue.open(store.uri, "late")
 
 
 def test_objects_of_a_name_that_another_vacuum_has_just_retired_go_all_the_same(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may have been killed then; forgetting leaves nothing behind."""
     change = change_to(store, {"a": "1"})
@@ -272,12 +272,12 @@ def test_objects_of_a_name_that_another_vacuum_has_just_retired_go_all_the_same(
     store.objects.delete([path])
     age(store, 8)
     at_first(monkeypatch, sweep, "_claimed", lambda: store.objects.create(path, EMPTIED))
-    assert remove_forgotten(Store.open(store.uri)).complete
+    assert remove_forgotten(Catalogue.open(store.uri)).complete
     assert [path for path, _ in store.objects.walk("segments")] == [path]
 
 
 def test_tombstones_outlast_a_power_cut_before_what_they_led_to_goes(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, seen = three_and_one(store), []
     for name in ("replace", "barrier", "delete"):
@@ -294,14 +294,14 @@ def test_tombstones_outlast_a_power_cut_before_what_they_led_to_goes(
 
 
 def test_a_repair_that_slept_over_a_vacuum_hides_what_it_is_to_hide(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The vacuum has looked, and deletes right after the repair has committed."""
     store = put(store, {"a": "1", "b": "2"})
     add_tag(store.objects, "keep", 1)
     put(store, {"a": "changed", "b": "changed"})
-    compact(Store.open(store.uri))
-    store = Store.open(store.uri)
+    compact(Catalogue.open(store.uri))
+    store = Catalogue.open(store.uri)
     found = find_salvage(store, pairs_of({"a": "1"}))
     orphans: list[str] = []
 
@@ -317,7 +317,7 @@ def test_a_repair_that_slept_over_a_vacuum_hides_what_it_is_to_hide(
     assert sound(store, {"a": "1", "b": "changed"})
 
 
-def half_taken(store: Store) -> Store:
+def half_taken(store: Catalogue) -> Catalogue:
     """A tagged snapshot that an interrupted vacuum had begun to take."""
     store = three_and_one(store)
     add_tag(store.objects, "keep", 2)
@@ -330,10 +330,10 @@ def half_taken(store: Store) -> Store:
     [lambda store, **how: vacuum(store.objects, age_limit=NOW, **how), partial(remove_forgotten, age_limit=NOW)],
 )
 def test_a_dry_run_spares_what_a_half_taken_snapshot_with_a_tag_needs(
-    store: Store, take: Callable[..., Vacuum | ForgetReport]
+    store: Catalogue, take: Callable[..., Vacuum | ForgetReport]
 ) -> None:
     store = half_taken(store)
-    store = Store.open(store.uri)
+    store = Catalogue.open(store.uri)
     said, done = take(store, dry_run=True).removed, take(store).removed
     assert {kind: {it.path for it in said[kind]} for kind in said if kind != "manifests"} == {
         kind: {it.path for it in done[kind]} for kind in done if kind != "manifests"
@@ -342,20 +342,20 @@ def test_a_dry_run_spares_what_a_half_taken_snapshot_with_a_tag_needs(
 
 
 @pytest.mark.parametrize("snapshot", [None, "keep"])
-def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Store, snapshot: str | None) -> None:
+def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Catalogue, snapshot: str | None) -> None:
     """It is read by its tag, so what is wrong with it is to be found."""
     store = half_taken(store)
-    assert verify(store.uri, "keep", deep=True).snapshots == (2,)
-    folder = f"segments/{Store.open(store.uri, 'keep').entries[0].segment}/"
+    assert verify(Objects.open(store.uri), "keep", deep=True).snapshots == (2,)
+    folder = f"segments/{Catalogue.open(store.uri, 'keep').entries[0].segment}/"
     store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
-    assert verify(store.uri, snapshot, deep=True).findings
+    assert verify(Objects.open(store.uri), snapshot, deep=True).findings
     carry_out(store.objects, plan_repair(store.objects))
     assert tags(store.objects) == {}
     assert sound(store, {**SECOND, "d2": "2", "new": "n"})
 
 
 def test_a_vacuum_that_keeps_more_than_another_goes_on_without_what_that_took(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has read the manifests, and finds their lists gone."""
     for n in range(3):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from encore.featurestore import Change, CommitConflict, Store, UsageError, commit
+from encore.featurestore import Catalogue, Change, CommitConflict, UsageError, commit
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import EMPTIED, object_state, retire
 from encore.featurestore.history import version_log
@@ -39,19 +39,19 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
     monkeypatch.setattr(sweep, step, raced)
 
 
-def unseen(monkeypatch: pytest.MonkeyPatch, store: Store, change: Change) -> None:
+def unseen(monkeypatch: pytest.MonkeyPatch, store: Catalogue, change: Change) -> None:
     """A commit that had seen its segments to be there before they were taken."""
     with monkeypatch.context() as patch:
         patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
         commit(store, change)
 
 
-def add_tag_late(store: Store) -> None:
+def add_tag_late(store: Catalogue) -> None:
     """Tag snapshot 2 as a writer that looked for it before the removal took it, and is about to look again."""
     store.objects.create("tags/late.json", seal({"format_version": 1, "snapshot": 2, "created_at": "2026-01-01"}))
 
 
-def test_a_job_whose_old_segment_was_removed_is_told_and_its_rerun_writes_it(store: Store) -> None:
+def test_a_job_whose_old_segment_was_removed_is_told_and_its_rerun_writes_it(store: Catalogue) -> None:
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
     vacuum(store.objects)
@@ -60,17 +60,19 @@ def test_a_job_whose_old_segment_was_removed_is_told_and_its_rerun_writes_it(sto
     assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
 
 
-def test_what_is_listed_right_before_its_record_would_go_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_listed_right_before_its_record_would_go_stays(
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
     before(monkeypatch, "retire", lambda _: commit(store, change))
     assert vacuum(store.objects).attempts == []
-    assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert held(Catalogue.open(store.uri)) == expected({"a": "1"}, store.spec)
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_then_put_back(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
@@ -79,19 +81,19 @@ def test_what_is_listed_while_its_record_goes_is_read_through_its_tombstone_and_
 
     def listed(*arguments: Any) -> None:
         unseen(monkeypatch, store, change)
-        seen.append((object_state(store.objects, path).retired, held(Store.open(store.uri))))
-        assert verify(store.uri, deep=True).findings == ()
+        seen.append((object_state(store.objects, path).retired, held(Catalogue.open(store.uri))))
+        assert verify(Objects.open(store.uri), deep=True).findings == ()
         fence(*arguments)
 
     monkeypatch.setattr(sweep, "_publish_nothing", listed)
     assert vacuum(store.objects).attempts == []
     assert seen == [(True, expected({"a": "1"}, store.spec))]
     assert not object_state(store.objects, path).retired
-    assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+    assert held(Catalogue.open(store.uri)) == expected({"a": "1"}, store.spec)
 
 
 def test_an_unfinished_segment_that_is_finished_while_a_vacuum_runs_stays(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job that slept for longer than the age limit puts its record after the vacuum has listed all."""
     record = write(store, {"a": "1"})
@@ -107,10 +109,10 @@ def test_an_unfinished_segment_that_is_finished_while_a_vacuum_runs_stays(
 
     monkeypatch.setattr(sweep, "_claimed", finished)
     assert vacuum(store.objects).attempts == []
-    assert put(Store.open(store.uri), {"a": "1"}).entries[0].attempt == record.attempt
+    assert put(Catalogue.open(store.uri), {"a": "1"}).entries[0].attempt == record.attempt
 
 
-def test_a_job_that_finishes_a_segment_which_a_vacuum_has_removed_is_told_so(store: Store) -> None:
+def test_a_job_that_finishes_a_segment_which_a_vacuum_has_removed_is_told_so(store: Catalogue) -> None:
     record = write(store, {"a": "1"})
     path = record_path(record.segment)
     data = store.objects.get(path)
@@ -119,13 +121,13 @@ def test_a_job_that_finishes_a_segment_which_a_vacuum_has_removed_is_told_so(sto
     assert len(vacuum(store.objects).attempts) == len(record.objects)
     assert not store.objects.create(path, data)
     assert store.objects.get(path) == EMPTIED
-    again = put(Store.open(store.uri), {"a": "1"})
+    again = put(Catalogue.open(store.uri), {"a": "1"})
     assert record.segment not in again.listed
     assert held(again) == expected({"a": "1"}, store.spec)
 
 
 def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole vacuum runs between a commit's look and its snapshot."""
     change = change_to(store, {"a": "1"})
@@ -141,35 +143,35 @@ def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone
     monkeypatch.setattr(module, "require_present", then_vacuum)
     with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
         commit(store, change)
-    assert verify(store.uri, deep=True).findings == ()
-    assert held(put(Store.open(store.uri), {"a": "1"})) == expected({"a": "1"}, store.spec)
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
+    assert held(put(Catalogue.open(store.uri), {"a": "1"})) == expected({"a": "1"}, store.spec)
 
 
 def test_a_deletion_vector_is_never_written_under_a_name_that_a_vacuum_may_be_taking(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same position is deleted again, in a segment that a compaction has made."""
     delete(put(store, {"a": "1", "b": "2", "c": "3"}), ["a"])
     (vector,) = (path for path in paths(store) if path.startswith("deletions/"))
-    compact(Store.open(store.uri))
+    compact(Catalogue.open(store.uri))
     fence = sweep._publish_nothing
 
     def deleted(*arguments: Any) -> None:
         monkeypatch.undo()
-        delete(Store.open(store.uri), ["b"])
+        delete(Catalogue.open(store.uri), ["b"])
         fence(*arguments)
 
     monkeypatch.setattr(sweep, "_publish_nothing", deleted)
     vacuum(store.objects, age_limit=NOW)
-    newest = Store.open(store.uri)
+    newest = Catalogue.open(store.uri)
     (needed_now,) = (f"deletions/{entry.deletions}" for entry in newest.entries)
     assert needed_now != vector
     assert vector not in paths(store)
     assert held(newest) == expected({"c": "3"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
-def test_a_record_that_is_being_taken_is_gone_to_a_commit(store: Store) -> None:
+def test_a_record_that_is_being_taken_is_gone_to_a_commit(store: Catalogue) -> None:
     change = change_to(store, {"a": "1"})
     retire(store.objects, record_path(change.added[0].segment))
     with pytest.raises(CommitConflict, match="gone: 1"):
@@ -177,7 +179,7 @@ def test_a_record_that_is_being_taken_is_gone_to_a_commit(store: Store) -> None:
 
 
 def test_two_vacuums_that_take_the_same_record_leave_what_is_listed(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first puts it back for a commit; the second, which found it taken, goes on."""
     change = change_to(store, {"a": "1"})
@@ -196,12 +198,12 @@ def test_two_vacuums_that_take_the_same_record_leave_what_is_listed(
 
     monkeypatch.setattr(sweep, "_publish_nothing", second_and_commit)
     vacuum(store.objects)
-    assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
-    assert verify(store.uri, deep=True).findings == ()
+    assert held(Catalogue.open(store.uri)) == expected({"a": "1"}, store.spec)
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_a_tagged_snapshot_survives_a_vacuum_that_is_killed_before_it_puts_it_back(
-    busy: Store, monkeypatch: pytest.MonkeyPatch
+    busy: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     want = digests(busy, 2, 7)
 
@@ -214,15 +216,15 @@ def test_a_tagged_snapshot_survives_a_vacuum_that_is_killed_before_it_puts_it_ba
         with pytest.raises(KeyboardInterrupt):
             vacuum(busy.objects, age_limit=NOW)
     with pytest.raises(UsageError, match="no snapshot 2"):
-        Store.open(busy.uri, 2)
-    assert Store.open(busy.uri, "late").digest() == want[2]
+        Catalogue.open(busy.uri, 2)
+    assert Catalogue.open(busy.uri, "late").digest() == want[2]
     vacuum(busy.objects)
-    assert Store.open(busy.uri, "late").digest() == want[2], "it may be in the hands of who took it"
+    assert Catalogue.open(busy.uri, "late").digest() == want[2], "it may be in the hands of who took it"
     vacuum(busy.objects, age_limit=NOW)
     assert digests(busy, 2, 7) == want
 
 
-def test_a_segment_that_lacks_any_object_is_not_listed(store: Store) -> None:
+def test_a_segment_that_lacks_any_object_is_not_listed(store: Catalogue) -> None:
     change = change_to(store, {"a": "1"})
     shards = [path for path in paths(store) if "/features/c/" in path]
     store.objects.delete(shards)
@@ -230,7 +232,9 @@ def test_a_segment_that_lacks_any_object_is_not_listed(store: Store) -> None:
         commit(store, change)
 
 
-def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(busy: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(
+    busy: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before_it = digests(busy, 2, 7)
     monkeypatch.setattr(sweep, "REQUESTS_AT_ONCE", 1)
     before(monkeypatch, "retire", lambda _: add_tag(busy.objects, "late", 2))
@@ -241,7 +245,7 @@ def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(busy: Store, mo
     assert paths(busy) == needed(busy, 2, 8)
 
 
-def test_a_number_is_never_taken_again(busy: Store) -> None:
+def test_a_number_is_never_taken_again(busy: Catalogue) -> None:
     """A commit that slept over 70 others and two vacuums comes too late, and is told so."""
     late = version_log(busy.objects).latest()
     store = busy
@@ -251,5 +255,5 @@ def test_a_number_is_never_taken_again(busy: Store) -> None:
         vacuum(store.objects, age_limit=NOW)
     assert version_log(busy.objects).publish(late, "late", late.counts, entry_table([])) is None
     assert not store.objects.create(manifest_path(late.version + 1), b"x")
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
     assert vacuum(store.objects, age_limit=NOW).kept == (78,)

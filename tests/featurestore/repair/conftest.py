@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.storage import local_files
 from tests.featurestore.damage import (
     history,
@@ -20,5 +20,5 @@ def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Catalogue:
     return history(str(tmp_path / "store"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.storage import local_files
 from encore.featurestore.storage.objects import Objects
@@ -40,7 +40,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str
     for name, make in STORES.items():
         store = make(str(folder / name))
         assert held(store) == expected(TEXTS, SPEC)
-        assert verify(store.uri, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), deep=True).findings == ()
         made[name] = (folder / name, store.digest())
     return made
 
@@ -67,11 +67,11 @@ def check_repair(
             path = chance.choice(paths)
             damage(objects, path, change.change(objects.get(path)))
     done = mend(objects)
-    assert verify(objects.uri, deep=True).findings == ()
+    assert verify(Objects.open(objects.uri), deep=True).findings == ()
     # Of documents that were deleted in a snapshot that is lost, the corpus alone tells.
     store, _ = bring_back(objects, prune=done.survey.is_older)
-    assert verify(objects.uri, deep=True).findings == ()
-    assert store.digest() == Store.open(objects.uri).digest() == digest
+    assert verify(Objects.open(objects.uri), deep=True).findings == ()
+    assert store.digest() == Catalogue.open(objects.uri).digest() == digest
     assert blocked(objects).mask(BLOCKED).all()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Change, CommitConflict, Store, StoreError, UsageError, commit
+from encore.featurestore import Catalogue, Change, CommitConflict, StoreError, UsageError, commit
 from encore.featurestore.format.seal import seal
 from encore.featurestore.format.tombstones import object_state
 from encore.featurestore.history import version_log
@@ -43,7 +43,7 @@ from tests.featurestore.damage import (
 )
 
 
-def test_a_sound_store_needs_nothing(store: Store) -> None:
+def test_a_sound_store_needs_nothing(store: Catalogue) -> None:
     before = tree(store.objects)
     plan = plan_repair(store.objects)
     assert not plan.needed
@@ -51,7 +51,7 @@ def test_a_sound_store_needs_nothing(store: Store) -> None:
     assert tree(store.objects) == before
 
 
-def test_the_plan_says_what_is_lost_and_changes_nothing(store: Store) -> None:
+def test_the_plan_says_what_is_lost_and_changes_nothing(store: Catalogue) -> None:
     segment = store.entries[0].segment
     cut(store.objects, shard(store, segment))
     before = tree(store.objects)
@@ -64,7 +64,7 @@ def test_the_plan_says_what_is_lost_and_changes_nothing(store: Store) -> None:
     assert json.loads(json.dumps(plan.to_dict()))["lost"] == store.entries[0].live
 
 
-def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Store) -> None:
+def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Catalogue) -> None:
     entry = store.entries[0]
     path = shard(store, entry.segment)
     record = store.objects.get(record_path(entry.segment))
@@ -79,7 +79,7 @@ def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Store) ->
         found = object_state(store.objects, name)
         assert found is not None
         assert (found.retired, found.content) == (True, None)
-    newest = Store.open(store.uri)
+    newest = Catalogue.open(store.uri)
     assert (newest.version, newest.manifest.operation) == (store.version + 1, "repair")
     assert (newest.manifest.counts["unlisted"], newest.manifest.counts["lost"]) == (1, entry.live)
     assert held(newest).items() < expected(TEXTS, SPEC).items()
@@ -92,26 +92,26 @@ def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Store) ->
     assert held(again) == expected(TEXTS, SPEC)
 
 
-def test_nothing_set_aside_is_damage_or_goes_with_a_vacuum_but_forgetting_removes_it(store: Store) -> None:
+def test_nothing_set_aside_is_damage_or_goes_with_a_vacuum_but_forgetting_removes_it(store: Catalogue) -> None:
     cut(store.objects, shard(store, store.entries[0].segment))
     mend(store.objects)
     bring_back(store.objects)
     vacuum(store.objects, age_limit=timedelta(0))
     assert findings(store) == ()
     assert any(store.objects.walk("aside"))
-    done = remove_forgotten(Store.open(store.uri), age_limit=timedelta(0))
+    done = remove_forgotten(Catalogue.open(store.uri), age_limit=timedelta(0))
     assert done.removed["objects set aside"]
     assert not any(store.objects.walk("aside"))
 
 
-def test_an_unreadable_newest_manifest_puts_the_snapshot_before_it_in_force(store: Store) -> None:
+def test_an_unreadable_newest_manifest_puts_the_snapshot_before_it_in_force(store: Catalogue) -> None:
     cut(store.objects, manifest_path(store.version))
     with pytest.raises(StoreError, match=r"not a manifest: .*run encore repair"):
-        Store.open(store.uri)
+        Catalogue.open(store.uri)
     before = expected({d: t for d, t in TEXTS.items() if int(d[4:]) < 14} | {"doc-12": "text 12"}, SPEC)
     done = mend(store.objects)
     assert (done.survey.base.version, done.snapshot) == (store.version - 1, store.version + 1)
-    assert held(Store.open(store.uri)) == before
+    assert held(Catalogue.open(store.uri)) == before
     assert tags(store.objects) == {"first": 2, "v1": 4}
     assert findings(store) == ()
     again, salvaged = bring_back(store.objects)
@@ -121,32 +121,32 @@ def test_an_unreadable_newest_manifest_puts_the_snapshot_before_it_in_force(stor
     assert held(again) == expected(TEXTS, SPEC)
 
 
-def test_everything_that_the_last_commit_wrote_may_be_torn(store: Store) -> None:
+def test_everything_that_the_last_commit_wrote_may_be_torn(store: Catalogue) -> None:
     """As after a power cut on a disk without barriers: all of it is empty."""
     before = set(tree(store.objects))
     grown = put(store, {"doc-70": "torn", "doc-71": "torn too"})
     for path in set(tree(store.objects)) - before:
         store.objects.put(path, b"")
     mend(store.objects)
-    assert held(Store.open(store.uri)) == expected(TEXTS, SPEC)
+    assert held(Catalogue.open(store.uri)) == expected(TEXTS, SPEC)
     again, _ = bring_back(store.objects, TEXTS | {"doc-70": "torn", "doc-71": "torn too"})
     assert held(again) == expected(TEXTS | {"doc-70": "torn", "doc-71": "torn too"}, SPEC)
     assert again.version > grown.version
     assert findings(store) == ()
 
 
-def test_numbers_of_manifests_that_are_missing_are_taken(store: Store) -> None:
+def test_numbers_of_manifests_that_are_missing_are_taken(store: Catalogue) -> None:
     store.objects.delete([manifest_path(2), manifest_path(3)])
     done = mend(store.objects)
     assert (done.survey.retired, done.survey.tags) == ((2, 3), ("first",))
     assert findings(store) == ()
 
 
-def test_documents_that_were_blocked_in_a_lost_snapshot_do_not_come_back(store: Store) -> None:
+def test_documents_that_were_blocked_in_a_lost_snapshot_do_not_come_back(store: Catalogue) -> None:
     after = delete(store, ["doc-1"], block=True).store
     cut(store.objects, manifest_path(after.version))
     mend(store.objects)
-    assert "doc-1" not in held(Store.open(store.uri))
+    assert "doc-1" not in held(Catalogue.open(store.uri))
     assert findings(store) == ()
     gone, _ = bring_back(store.objects, {d: t for d, t in TEXTS.items() if d != "doc-1"})
     assert "doc-1" not in held(gone)
@@ -166,14 +166,14 @@ def test_segments_of_a_lost_list_are_listed_again_and_nothing_is_encoded(tmp_pat
     assert findings(store) == ()
 
 
-def test_a_segment_that_is_listed_again_hides_what_the_corpus_lacks_or_has_anew(store: Store) -> None:
+def test_a_segment_that_is_listed_again_hides_what_the_corpus_lacks_or_has_anew(store: Catalogue) -> None:
     objects, newest = store.objects, store.version
     for part in store.manifest.lists:
         objects.delete([list_path(part.digest)])
     mend(objects)
     wanted = {"doc-2": "changed", "doc-1": "text 1", "doc-15": "never stored"}
     listed = list_again(
-        Store.open(store.uri), find_salvage(Store.open(store.uri), pairs_of(wanted)), Quarantine(objects, "x")
+        Catalogue.open(store.uri), find_salvage(Catalogue.open(store.uri), pairs_of(wanted)), Quarantine(objects, "x")
     )
     found = held(listed)
     assert {found.get("doc-1"), found.get("doc-2")} == set(
@@ -184,21 +184,21 @@ def test_a_segment_that_is_listed_again_hides_what_the_corpus_lacks_or_has_anew(
     assert findings(store) == ()
 
 
-def test_a_salvaged_segment_takes_nothing_from_what_others_commit_meanwhile(store: Store) -> None:
+def test_a_salvaged_segment_takes_nothing_from_what_others_commit_meanwhile(store: Catalogue) -> None:
     """Its hidden rows are no documents: another text of theirs that is committed now stays."""
     for part in store.manifest.lists:
         store.objects.delete([list_path(part.digest)])
     mend(store.objects)
-    seen = Store.open(store.uri)
+    seen = Catalogue.open(store.uri)
     found = find_salvage(seen, pairs_of({"doc-14": "text 14"}))
-    others = put(Store.open(store.uri), {"doc-15": "from elsewhere"})
+    others = put(Catalogue.open(store.uri), {"doc-15": "from elsewhere"})
     listed = list_again(seen, found, Quarantine(store.objects, "x"))
     assert listed.version > others.version
     both = expected({"doc-14": "text 14", "doc-15": "from elsewhere"}, SPEC)
     assert {d: b for d, b in held(listed).items() if d in both} == both
 
 
-def test_a_damaged_segment_that_no_list_names_is_not_listed_again(store: Store) -> None:
+def test_a_damaged_segment_that_no_list_names_is_not_listed_again(store: Catalogue) -> None:
     entry = store.entries[-1]
     path = shard(store, entry.segment)
     for part in store.manifest.lists:
@@ -221,7 +221,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("kind", ["shard", "manifest", "list", "store.json", "salt"])
 def test_killed_at_any_write_it_is_completed_by_the_next(
-    store: Store, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: Catalogue, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     objects = store.objects
     paths = {
@@ -261,7 +261,7 @@ def test_killed_at_any_write_it_is_completed_by_the_next(
             else:
                 break
         mend(copy)
-        assert verify(copy.uri, deep=True).findings == ()
+        assert verify(Objects.open(copy.uri), deep=True).findings == ()
         again, _ = bring_back(copy, prune=True)
         assert again.digest() == digest
         assert blocked(copy).mask(BLOCKED).all()
@@ -269,7 +269,7 @@ def test_killed_at_any_write_it_is_completed_by_the_next(
     assert stop_at > 5
 
 
-def test_two_repairs_and_a_commit_at_once_lose_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_repairs_and_a_commit_at_once_lose_nothing(store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another repair, and a commit, land just before the snapshot is published."""
     cut(store.objects, shard(store, store.entries[0].segment))
     plan = plan_repair(store.objects)
@@ -290,25 +290,25 @@ def test_two_repairs_and_a_commit_at_once_lose_nothing(store: Store, monkeypatch
     assert findings(store) == ()
     again, _ = bring_back(store.objects, TEXTS | {"doc-50": "meanwhile"})
     assert held(again) == expected(TEXTS | {"doc-50": "meanwhile"}, SPEC)
-    assert "doc-50" in held(Store.open(store.uri))
+    assert "doc-50" in held(Catalogue.open(store.uri))
 
 
-def test_a_job_that_began_before_loses_to_no_repair(store: Store) -> None:
+def test_a_job_that_began_before_loses_to_no_repair(store: Catalogue) -> None:
     """It adds to what is whole, whether its base is still there or not."""
     cut(store.objects, shard(store, store.entries[0].segment))
     added = SegmentEntry.of(write(store, {"doc-60": "late"}))
     mend(store.objects)
-    after = commit(Store.open(store.uri), Change(Store.open(store.uri).version, "encode", [added]))
+    after = commit(Catalogue.open(store.uri), Change(Catalogue.open(store.uri).version, "encode", [added]))
     assert "doc-60" in held(after)
     with pytest.raises((CommitConflict, StoreError, UsageError)):
-        commit(Store.open(store.uri), Change(store.version, "encode", [added]))
+        commit(Catalogue.open(store.uri), Change(store.version, "encode", [added]))
 
 
 class TestWhatItCannotJudge:
     """Nothing is changed where it is not known that something is damaged."""
 
     @pytest.mark.parametrize("path", ["store.json", manifest_path(3), "tags/v1.json"])
-    def test_a_newer_format(self, store: Store, path: str) -> None:
+    def test_a_newer_format(self, store: Catalogue, path: str) -> None:
         document = json.loads(store.objects.get(path)) | {"format_version": 9}
         del document["checksum"]
         store.objects.put(path, seal(document))
@@ -318,13 +318,13 @@ class TestWhatItCannotJudge:
         assert tree(store.objects) == before
 
     @pytest.mark.parametrize("path", ["store.json", manifest_path(3), "tags/v1.json"])
-    def test_a_damaged_digit_is_no_newer_format(self, store: Store, path: str) -> None:
+    def test_a_damaged_digit_is_no_newer_format(self, store: Catalogue, path: str) -> None:
         data = store.objects.get(path)
         store.objects.put(path, data.replace(b'"format_version": 1', b'"format_version": 9'))
         mend(store.objects)
         assert findings(store) == ()
 
-    def test_what_storage_does_not_let_be_read(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_storage_does_not_let_be_read(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         refused, real = record_path(store.entries[0].segment), Objects.get
 
         def get(self: Objects, path: str) -> bytes:
@@ -340,12 +340,12 @@ class TestWhatItCannotJudge:
         assert tree(store.objects) == before
 
     def test_a_segment_that_no_list_names_and_storage_does_not_give(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cut(store.objects, manifest_path(store.version))
         mend(store.objects)
         real = Objects.get_range
-        opened, before = Store.open(store.uri), tree(store.objects)
+        opened, before = Catalogue.open(store.uri), tree(store.objects)
 
         def get_range(self: Objects, path: str, start: int, length: int) -> bytes:
             if path.endswith("documents.parquet") and path.split("/")[1] not in opened.listed:
@@ -365,7 +365,7 @@ class TestWhatItCannotJudge:
         monkeypatch.undo()
         assert tree(store.objects) == before
 
-    def test_a_link(self, store: Store, tmp_path: Path) -> None:
+    def test_a_link(self, store: Catalogue, tmp_path: Path) -> None:
         cut(store.objects, shard(store, store.entries[0].segment))
         plan = plan_repair(store.objects)
         (tmp_path / "elsewhere").mkdir()
@@ -373,14 +373,14 @@ class TestWhatItCannotJudge:
         with pytest.raises(StoreError, match="symbolic link"):
             carry_out(store.objects, plan)
         assert not any((tmp_path / "elsewhere").iterdir())
-        assert Store.open(store.uri).version == store.version
+        assert Catalogue.open(store.uri).version == store.version
 
     def test_no_store(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no store here"):
             plan_repair(Objects.open(str(tmp_path)))
 
 
-def test_in_a_bucket(store: Store, s3_bucket: str) -> None:
+def test_in_a_bucket(store: Catalogue, s3_bucket: str) -> None:
     objects = Objects.open(f"{s3_bucket}/store")
     for path, data in tree(store.objects).items():
         objects.put(path, data)
@@ -389,4 +389,4 @@ def test_in_a_bucket(store: Store, s3_bucket: str) -> None:
     mend(objects)
     again, _ = bring_back(objects, prune=True)
     assert again.digest() == store.digest()
-    assert verify(objects.uri, deep=True).findings == ()
+    assert verify(Objects.open(objects.uri), deep=True).findings == ()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from encore.featurestore import Change, CommitConflict, FeatureBlock, Store, UsageError, commit
+from encore.featurestore import Catalogue, Change, CommitConflict, FeatureBlock, UsageError, commit
 from encore.featurestore.history.block_list import block
 from encore.featurestore.quantizers import UInt8
 from encore.featurestore.rewriting import compaction
@@ -33,19 +33,19 @@ SPECS = (spec_of("sign"), spec_of("float16", "stack:2"), spec_of().with_quantize
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec_of())
+def store(tmp_path: Path) -> Catalogue:
+    return Catalogue.create(str(tmp_path / "store"), spec_of())
 
 
-def filled(store: Store, segments: int = 3, documents: int = 4) -> Store:
+def filled(store: Catalogue, segments: int = 3, documents: int = 4) -> Catalogue:
     """So many segments, each of so many documents."""
     for i in range(segments):
         store = put(store, {f"{i}-{j}": f"text {i} {j}" for j in range(documents)})
     return store
 
 
-def newest(store: Store) -> Store:
-    return Store.open(store.uri)
+def newest(store: Catalogue) -> Catalogue:
+    return Catalogue.open(store.uri)
 
 
 def entry(name: str, payload: int, documents: int = 10, deleted: int = 0) -> SegmentEntry:
@@ -89,7 +89,7 @@ class TestContent:
         spec = data.draw(st.sampled_from(SPECS))
         ids = st.sampled_from([f"doc-{i}" for i in range(8)])
         with tempfile.TemporaryDirectory() as folder:
-            store, texts = Store.create(folder, spec), dict[str, str]()
+            store, texts = Catalogue.create(folder, spec), dict[str, str]()
             for _ in range(data.draw(st.integers(1, 4))):
                 new = data.draw(st.dictionaries(ids, st.sampled_from(["x", "y", "z"]), max_size=4))
                 gone = data.draw(st.frozensets(ids, max_size=3)) - new.keys()
@@ -110,7 +110,7 @@ class TestContent:
         self, place: str, tmp_path: Path, request: pytest.FixtureRequest
     ) -> None:
         root = str(tmp_path) if place == "local" else str(request.getfixturevalue("s3_bucket"))
-        store = filled(Store.create(f"{root}/store", spec_of()))
+        store = filled(Catalogue.create(f"{root}/store", spec_of()))
         store = put(store, {}, prune=frozenset({"1-2", "0-0"}))
         order = store.documents()["doc_id"].to_pylist()
         then = store.entries
@@ -123,15 +123,15 @@ class TestContent:
         assert done.payload_bytes == merged.payload_bytes
         assert after.reader(merged).record.sources == tuple((e.segment, e.deletions) for e in then)
         assert after.manifest.operation == "compact"
-        assert after.digest() == Store.open(store.uri, 4).digest()
+        assert after.digest() == Catalogue.open(store.uri, 4).digest()
 
-    def test_a_segment_of_which_all_is_deleted_leaves_the_list(self, store: Store) -> None:
+    def test_a_segment_of_which_all_is_deleted_leaves_the_list(self, store: Catalogue) -> None:
         store = put(filled(store, 2), {}, prune=frozenset(f"{i}-{j}" for i in range(2) for j in range(4)))
         done = compact(store)
         assert (done.replaced, done.written) == (2, 0)
         assert newest(store).entries == []
 
-    def test_counts_are_carried_on_less_what_was_deleted(self, store: Store) -> None:
+    def test_counts_are_carried_on_less_what_was_deleted(self, store: Catalogue) -> None:
         index = block_of(store.spec, {"a": "1", "b": "2", "c": "3"}).index
         tokens = dict(zip("abc", index["n_tokens"].to_pylist(), strict=True))
         store = put(put(store, {"a": "1", "b": "2"}), {"c": "3"}, prune=frozenset({"b"}))
@@ -141,7 +141,7 @@ class TestContent:
         assert record.tokens == merged.tokens == tokens["a"] + tokens["c"]
         assert record.padded_tokens == sum(tokens.values())
 
-    def test_kept_columns_that_differ_are_joined(self, store: Store) -> None:
+    def test_kept_columns_that_differ_are_joined(self, store: Catalogue) -> None:
         first = write(store, {"a": "1"}, {"year": pa.array([2020])})
         second = write(store, {"b": "2"}, {"year": pa.array(["MMXX"]), "note": pa.array(["x"])})
         store = commit(store, Change(0, "encode", [SegmentEntry.of(first), SegmentEntry.of(second)]))
@@ -150,7 +150,7 @@ class TestContent:
         assert len(newest(store).entries) == 1
         assert newest(store).documents().equals(before)
 
-    def test_kept_columns_of_lists_and_numbers_become_strings(self, store: Store) -> None:
+    def test_kept_columns_of_lists_and_numbers_become_strings(self, store: Catalogue) -> None:
         first = write(store, {"a": "1"}, {"year": pa.array([2020])})
         second = write(store, {"b": "2"}, {"year": pa.array([[1, 2]])})
         store = commit(store, Change(0, "encode", [SegmentEntry.of(first), SegmentEntry.of(second)]))
@@ -159,20 +159,20 @@ class TestContent:
         assert newest(store).documents()["year"].to_pylist() == ["2020", "[1, 2]"]
 
     @pytest.mark.parametrize("codec", ["none", "zstd", "blosc"])
-    def test_the_codec_is_that_of_the_sources(self, store: Store, codec: str) -> None:
+    def test_the_codec_is_that_of_the_sources(self, store: Catalogue, codec: str) -> None:
         parts = [write(store, {f"{i}": f"text {i}"}, codec=codec) for i in range(2)]
         store = commit(store, Change(0, "encode", [SegmentEntry.of(part) for part in parts]))
         compact(store)
         (merged,) = newest(store).entries
         assert newest(store).reader(merged).codec == codec
 
-    def test_of_several_codecs_the_one_of_most_bytes_is_taken(self, store: Store) -> None:
+    def test_of_several_codecs_the_one_of_most_bytes_is_taken(self, store: Catalogue) -> None:
         small, large = write(store, {"a": "1"}, codec="blosc"), write(store, {f"{i}": f"{i}" for i in range(9)})
         store = commit(store, Change(0, "encode", [SegmentEntry.of(small), SegmentEntry.of(large)]))
         compact(store)
         assert newest(store).reader(newest(store).entries[0]).codec == "none"
 
-    def test_a_dry_run_says_the_same_and_writes_nothing(self, store: Store) -> None:
+    def test_a_dry_run_says_the_same_and_writes_nothing(self, store: Catalogue) -> None:
         store = put(filled(store), {}, prune=frozenset({"1-2"}))
         there = sorted(store.objects.walk())
         said = compact(store, dry_run=True)
@@ -180,20 +180,20 @@ class TestContent:
         done = compact(store)
         assert replace(done, after=said.after, payload_bytes=said.payload_bytes) == said
 
-    def test_nothing_to_do_publishes_nothing(self, store: Store) -> None:
+    def test_nothing_to_do_publishes_nothing(self, store: Catalogue) -> None:
         assert compact(store) == Compaction(0, 0, (0, 0))
         store = filled(store, 1)
         assert compact(store) == Compaction(1, 1, (1, 1))
 
-    def test_a_target_of_nothing_is_refused(self, store: Store) -> None:
+    def test_a_target_of_nothing_is_refused(self, store: Catalogue) -> None:
         with pytest.raises(UsageError, match="target of 0 bytes: expected at least 1"):
             compact(store, target_bytes=0)
 
-    def test_the_newest_snapshot_is_compacted_whichever_is_open(self, store: Store) -> None:
+    def test_the_newest_snapshot_is_compacted_whichever_is_open(self, store: Catalogue) -> None:
         filled(store)
-        assert compact(Store.open(store.uri, 1)).before == 3
+        assert compact(Catalogue.open(store.uri, 1)).before == 3
 
-    def test_one_output_segment_is_held_at_a_time(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_output_segment_is_held_at_a_time(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store, 6, 8)
         target = max(entry.payload_bytes for entry in store.entries) * 2
         written: list[int] = []
@@ -210,7 +210,7 @@ class TestContent:
 
     @pytest.mark.parametrize("deleted", [[], ["0-1", "0-6", "2-0", "2-1"]])
     def test_features_are_read_in_parts(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch, deleted: list[str]
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch, deleted: list[str]
     ) -> None:
         """Stored pieces of whole segments, decoded parts of those that lose rows; no row twice."""
         monkeypatch.setattr("encore.featurestore.segments.writer.CHUNK_BYTES", 6)
@@ -247,7 +247,9 @@ class TestContent:
         assert sum(parts) == sum(entry.payload_bytes for entry in sources)
         assert all(part <= merging.COPY_BYTES or part in whole for part in parts)
 
-    def test_very_many_small_segments_become_one_by_steps(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_very_many_small_segments_become_one_by_steps(
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(compaction, "GROUP_SEGMENTS", 3)
         store = filled(store, 10, 2)
         done = compact(store)
@@ -256,14 +258,14 @@ class TestContent:
 
 
 class TestNames:
-    def test_a_compacted_segment_is_not_taken_for_the_encoded_one_of_the_same_documents(self, store: Store) -> None:
+    def test_a_compacted_segment_is_not_taken_for_the_encoded_one_of_the_same_documents(self, store: Catalogue) -> None:
         store = filled(store, 2)
         compact(store)
         (merged,) = newest(store).entries
         index = newest(store).reader(merged).index()
         assert newest(store).segment_for(index) != merged.segment
 
-    def test_the_name_follows_from_sources_and_their_deletions(self, store: Store) -> None:
+    def test_the_name_follows_from_sources_and_their_deletions(self, store: Catalogue) -> None:
         a, b = entry("a", 1), entry("b", 1)
         names = [
             compacted_id(store, sources)
@@ -272,7 +274,7 @@ class TestNames:
         assert len(set(names)) == len(names)
         assert compacted_id(store, [a, b]) == names[0]
 
-    def test_a_name_that_is_listed_is_not_taken_again(self, store: Store) -> None:
+    def test_a_name_that_is_listed_is_not_taken_again(self, store: Catalogue) -> None:
         """The documents of a compacted store are pruned, then encoded again by a job that finds its old segments."""
         store = filled(store, 2)
         compact(store)
@@ -285,7 +287,7 @@ class TestNames:
         assert newest(store).digest() == before
         assert held(newest(store)) == expected(texts, store.spec)
 
-    def test_what_an_encode_finished_before_a_compaction_is_not_listed_twice(self, store: Store) -> None:
+    def test_what_an_encode_finished_before_a_compaction_is_not_listed_twice(self, store: Catalogue) -> None:
         """Two runs of one encode: the second commits after the first's segments were compacted."""
         first = [change_to(store, {f"{i}": f"text {i}"}) for i in range(2)]
         twin = Change(0, "encode", [entry for change in first for entry in change.added])
@@ -313,7 +315,7 @@ class TestOthers:
 
         monkeypatch.setattr(compaction, "merge", interrupted)
 
-    def test_documents_added_meanwhile_are_kept(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_documents_added_meanwhile_are_kept(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store)
         self.meanwhile(monkeypatch, lambda _: put(newest(store), {"new": "new"}))
         done = compact(store)
@@ -321,21 +323,23 @@ class TestOthers:
         assert done.after > 5, "the new segment is merged too, in a second pass"
         assert len(newest(store).entries) == 1
 
-    def test_a_document_deleted_meanwhile_stays_deleted(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_document_deleted_meanwhile_stays_deleted(
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         store = filled(store)
         self.meanwhile(monkeypatch, lambda _: put(newest(store), {}, prune=frozenset({"1-1"})))
         compact(store)
         assert held(newest(store)).keys() == held(store).keys() - {"1-1"}
         assert newest(store).manifest.counts["deleted"] == 0
 
-    def test_a_text_changed_meanwhile_is_the_new_one(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_text_changed_meanwhile_is_the_new_one(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store)
         self.meanwhile(monkeypatch, lambda _: put(newest(store), {"2-0": "changed"}))
         compact(store)
         texts = {f"{i}-{j}": f"text {i} {j}" for i in range(3) for j in range(4)}
         assert held(newest(store)) == expected({**texts, "2-0": "changed"}, store.spec)
 
-    def test_a_conflict_costs_one_group(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_conflict_costs_one_group(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store, 6)
         target = sum(e.payload_bytes for e in store.entries) // 3 + 40
         untouched = plan_groups(store.entries, target)[-1]
@@ -345,7 +349,7 @@ class TestOthers:
         assert name in newest(store).listed
         assert held(newest(store)).keys() == held(store).keys() - {"0-0"}
 
-    def test_a_second_compaction_at_once_does_no_harm(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_second_compaction_at_once_does_no_harm(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store)
         before = store.digest()
         self.meanwhile(monkeypatch, lambda _: compact(store))
@@ -353,13 +357,13 @@ class TestOthers:
         assert newest(store).digest() == before
         assert len(newest(store).entries) == 1
 
-    def test_a_document_that_is_blocked_and_not_deleted_yet_is_left_to_its_deletion(self, store: Store) -> None:
+    def test_a_document_that_is_blocked_and_not_deleted_yet_is_left_to_its_deletion(self, store: Catalogue) -> None:
         store = filled(store)
         block(store.objects, pa.array(["1-1"]))
         compact(store)
         assert held(newest(store)) == held(store)
 
-    def test_encodes_deletions_and_compactions_at_once_lose_nothing(self, store: Store) -> None:
+    def test_encodes_deletions_and_compactions_at_once_lose_nothing(self, store: Catalogue) -> None:
         def write_some(writer: int) -> None:
             for i in range(4):
                 gone = frozenset({f"{writer}-{i - 1}"}) if i == 2 else frozenset[str]()
@@ -377,7 +381,7 @@ class TestOthers:
         texts = {f"{writer}-{i}": f"text {i}" for writer in range(2) for i in (2, 3)}
         assert held(newest(store)) == expected(texts | {"0-0": "round 3", "1-0": "round 3"}, store.spec)
 
-    def test_others_who_never_stop_are_a_conflict(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_others_who_never_stop_are_a_conflict(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store, 3, 12)
         changed = [frozenset({f"0-{n}", f"1-{n}", f"2-{n}"}) for n in range(12)]
         self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=changed[n]), times=10)
@@ -386,7 +390,7 @@ class TestOthers:
         assert held(newest(store)).keys() == held(store).keys() - changed[1] - changed[2]
 
     def test_a_segment_that_others_change_all_the_time_does_not_keep_its_neighbours_apart(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = filled(store, 4, 12)
         self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=frozenset({f"1-{n}"})), times=10)
@@ -397,7 +401,7 @@ class TestOthers:
         monkeypatch.undo()
         assert compact(newest(store)).segments == (2, 1)
 
-    def test_an_encode_that_began_before_finds_what_it_supersedes(self, store: Store) -> None:
+    def test_an_encode_that_began_before_finds_what_it_supersedes(self, store: Catalogue) -> None:
         store = filled(store)
         late = change_to(store, {"1-1": "changed", "new": "new"}, prune=frozenset({"0-3"}))
         compact(store)
@@ -405,7 +409,7 @@ class TestOthers:
         texts = {f"{i}-{j}": f"text {i} {j}" for i in range(3) for j in range(4) if (i, j) != (0, 3)}
         assert held(newest(store)) == expected({**texts, "1-1": "changed", "new": "new"}, store.spec)
 
-    def test_what_was_written_since_is_not_pruned_by_a_job_that_began_before(self, store: Store) -> None:
+    def test_what_was_written_since_is_not_pruned_by_a_job_that_began_before(self, store: Catalogue) -> None:
         store = filled(store)
         late = change_to(store, {}, prune=frozenset({"1-1", "1-2"}))
         compact(put(store, {"1-1": "changed"}))
@@ -415,7 +419,7 @@ class TestOthers:
         assert found["1-1"] == expected({"1-1": "changed"}, store.spec)["1-1"]
 
     @pytest.mark.parametrize("texts", [{"1-1": "changed"}, {}])
-    def test_what_was_copied_from_an_older_state_is_refused(self, store: Store, texts: dict[str, str]) -> None:
+    def test_what_was_copied_from_an_older_state_is_refused(self, store: Catalogue, texts: dict[str, str]) -> None:
         """The sources changed after the last look at them, and before the commit."""
         store = filled(store, 2)
         (group,) = plan_groups(store.entries, compaction.TARGET_BYTES)
@@ -428,7 +432,7 @@ class TestOthers:
             commit(store, stale)
         assert newest(store).version == store.version + 1
 
-    def test_replacing_under_a_listed_name_is_refused(self, store: Store) -> None:
+    def test_replacing_under_a_listed_name_is_refused(self, store: Catalogue) -> None:
         store = filled(store, 2)
         a, b = store.entries
         with pytest.raises(CommitConflict, match="changed while it was compacted"):
@@ -443,7 +447,7 @@ class TestCrash:
         put_object, create = Objects.put, Objects.create
         stopped = 0
         while True:
-            store = put(filled(Store.create(str(tmp_path / f"{stopped}"), spec_of())), {}, prune=frozenset({"0-1"}))
+            store = put(filled(Catalogue.create(str(tmp_path / f"{stopped}"), spec_of())), {}, prune=frozenset({"0-1"}))
             before, left = store.digest(), [stopped]
 
             def step(left: list[int] = left) -> None:
@@ -477,7 +481,7 @@ class TestCrash:
             stopped += 1
         assert stopped > 7, "objects, record, list and manifest"
 
-    def test_a_finished_segment_is_adopted(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_finished_segment_is_adopted(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = filled(store)
         (group,) = plan_groups(store.entries, compaction.TARGET_BYTES)
         record = merging.merge(store, group.sources)

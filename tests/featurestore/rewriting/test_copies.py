@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.featurestore.errors import SnapshotGone
 from encore.featurestore.format.tombstones import retire
 from encore.featurestore.history.block_list import block, blocked
@@ -25,7 +25,7 @@ from tests.featurestore.damage import BLOCKED, STORES, history
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Catalogue:
     return history(str(tmp_path / "store"))
 
 
@@ -34,10 +34,10 @@ def there(tmp_path: Path) -> str:
     return str(tmp_path / "copy")
 
 
-def check(store: Store, copy: str) -> None:
+def check(store: Catalogue, copy: str) -> None:
     """See that a copy is a whole store that holds what this snapshot does."""
-    assert verify(copy, deep=True).findings == ()
-    opened = Store.open(copy)
+    assert verify(Objects.open(copy), deep=True).findings == ()
+    opened = Catalogue.open(copy)
     assert (opened.version, opened.digest(), opened.store_id) == (store.version, store.digest(), store.store_id)
     assert blocked(opened.objects).mask(BLOCKED).all()
 
@@ -46,17 +46,17 @@ def check(store: Store, copy: str) -> None:
 def test_it_holds_the_newest_snapshot_the_tagged_ones_and_the_block_list(tmp_path: Path, there: str, name: str) -> None:
     store = STORES[name](str(tmp_path / "store"))
     done = copy_store(store.uri, there)
-    newest = Store.open(store.uri)
+    newest = Catalogue.open(store.uri)
     check(newest, there)
     named = tags(newest.objects)
     assert done.tags == tuple(sorted(named))
     assert tags(Objects.open(there)) == named
     for tag in named:
-        assert Store.open(there, tag).digest() == Store.open(store.uri, tag).digest()
-    assert verify(there, deep=True).unreferenced == 0
+        assert Catalogue.open(there, tag).digest() == Catalogue.open(store.uri, tag).digest()
+    assert verify(Objects.open(there), deep=True).unreferenced == 0
 
 
-def test_what_is_there_is_not_copied_again_and_what_is_new_is(store: Store, there: str) -> None:
+def test_what_is_there_is_not_copied_again_and_what_is_new_is(store: Catalogue, there: str) -> None:
     first = copy_store(store.uri, there)
     assert (first.there, copy_store(store.uri, there).objects) == (0, 0)
     grown = put(store, {"doc-40": "new"})
@@ -70,15 +70,15 @@ def test_what_is_there_is_not_copied_again_and_what_is_new_is(store: Store, ther
     assert blocked(Objects.open(there)).mask(["doc-5"]).all()
 
 
-def test_an_older_snapshot_may_be_asked_for_and_the_copy_brought_up_to_date_then(store: Store, there: str) -> None:
+def test_an_older_snapshot_may_be_asked_for_and_the_copy_brought_up_to_date_then(store: Catalogue, there: str) -> None:
     copy_store(store.uri, there, "first")
-    assert (Store.open(there).version, tags(Objects.open(there))) == (2, {"first": 2})
-    assert Store.open(there).digest() == Store.open(store.uri, 2).digest()
+    assert (Catalogue.open(there).version, tags(Objects.open(there))) == (2, {"first": 2})
+    assert Catalogue.open(there).digest() == Catalogue.open(store.uri, 2).digest()
     copy_store(store.uri, there)
     check(store, there)
 
 
-def test_to_a_bucket_and_back(store: Store, s3_bucket: str, there: str) -> None:
+def test_to_a_bucket_and_back(store: Catalogue, s3_bucket: str, there: str) -> None:
     copy_store(store.uri, f"{s3_bucket}/copy")
     check(store, f"{s3_bucket}/copy")
     copy_store(f"{s3_bucket}/copy", there)
@@ -112,7 +112,7 @@ STRIDE = 6
 
 @pytest.mark.parametrize("first", [2, *(pytest.param(n, marks=pytest.mark.soak) for n in (0, 1, 3, 4, 5))])
 def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
-    first: int, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: int, store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At every sixth write from the first; together they are all."""
     older = str(tmp_path / "older")
@@ -137,10 +137,10 @@ def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
                     break
             if fresh:
                 with pytest.raises((UsageError, StoreError), match=r"no store here|store\.json: missing"):
-                    Store.open(copy)
+                    Catalogue.open(copy)
             else:
-                assert verify(copy, deep=True).findings == ()
-                assert Store.open(copy).digest() in (store.digest(), grown.digest(), newer.digest())
+                assert verify(Objects.open(copy), deep=True).findings == ()
+                assert Catalogue.open(copy).digest() in (store.digest(), grown.digest(), newer.digest())
             copy_store(store.uri, copy)
             check(newer, copy)
             stop_at += STRIDE
@@ -148,7 +148,7 @@ def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
     assert not before.exists()
 
 
-def beside(store: Store, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object], times: int = 1) -> None:
+def beside(store: Catalogue, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object], times: int = 1) -> None:
     """Let something happen when the copy reads the first object of a segment, so many times."""
     real, left = Objects.get, times
 
@@ -165,17 +165,17 @@ def beside(store: Store, monkeypatch: pytest.MonkeyPatch, work: Callable[[], obj
 
 
 def test_beside_a_commit_it_is_the_snapshot_that_was_the_newest(
-    store: Store, there: str, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         beside(store, patch, lambda: put(delete(store, ["doc-1"], block=True).store, {"doc-40": "new"}))
         copy_store(store.uri, there)
     check(store, there)
     copy_store(store.uri, there)
-    check(Store.open(store.uri), there)
+    check(Catalogue.open(store.uri), there)
 
 
-def test_what_a_power_cut_left_short_in_the_copy_is_copied_again(store: Store, there: str) -> None:
+def test_what_a_power_cut_left_short_in_the_copy_is_copied_again(store: Catalogue, there: str) -> None:
     copy_store(store.uri, there)
     copy = Objects.open(there)
     cut = [path for path, _ in copy.walk("segments") if path.endswith("documents.parquet")]
@@ -184,18 +184,18 @@ def test_what_a_power_cut_left_short_in_the_copy_is_copied_again(store: Store, t
     check(store, there)
 
 
-def test_a_tagged_snapshot_that_an_interrupted_vacuum_had_begun_to_take_is_copied(store: Store, there: str) -> None:
+def test_a_tagged_snapshot_that_an_interrupted_vacuum_had_begun_to_take_is_copied(store: Catalogue, there: str) -> None:
     """The store reads it by its tag, and the next vacuum puts it back."""
     retire(store.objects, manifest_path(2))
-    want = Store.open(store.uri, "first").digest()
+    want = Catalogue.open(store.uri, "first").digest()
     assert copy_store(store.uri, there).tags == ("first", "v1")
     check(store, there)
-    assert Store.open(there, "first").digest() == Store.open(there, 2).digest() == want
+    assert Catalogue.open(there, "first").digest() == Catalogue.open(there, 2).digest() == want
 
 
 @pytest.mark.parametrize("moved", [True, False])
 def test_beside_a_tag_that_goes_it_has_no_tag_without_its_snapshot(
-    store: Store, there: str, monkeypatch: pytest.MonkeyPatch, moved: bool
+    store: Catalogue, there: str, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
     grown = put(store, {"doc-40": "new"})
 
@@ -211,59 +211,59 @@ def test_beside_a_tag_that_goes_it_has_no_tag_without_its_snapshot(
     assert tags(Objects.open(there)) == {"first": 2, "v1": 4}
 
 
-def rewrite(store: Store, *, tagged: bool) -> None:
+def rewrite(store: Catalogue, *, tagged: bool) -> None:
     """Leave nothing of what the newest snapshot needed."""
     if tagged:
         for name in tags(store.objects):
             remove_tag(store.objects, name)
-    put(Store.open(store.uri), {"doc-40": "new"})
-    compact(Store.open(store.uri))
+    put(Catalogue.open(store.uri), {"doc-40": "new"})
+    compact(Catalogue.open(store.uri))
     for _ in range(2):
         vacuum(store.objects, age_limit=timedelta(0))
 
 
 @pytest.mark.parametrize("tagged", [True, False])
 def test_beside_a_vacuum_it_looks_again(
-    store: Store, there: str, monkeypatch: pytest.MonkeyPatch, tagged: bool
+    store: Catalogue, there: str, monkeypatch: pytest.MonkeyPatch, tagged: bool
 ) -> None:
     with monkeypatch.context() as patch:
         beside(store, patch, lambda: rewrite(store, tagged=tagged))
         copy_store(store.uri, there)
-    check(Store.open(store.uri), there)
+    check(Catalogue.open(store.uri), there)
 
 
 def test_a_named_snapshot_that_a_vacuum_takes_is_said_to_be_gone(
-    store: Store, there: str, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         beside(store, patch, lambda: rewrite(store, tagged=True))
         with pytest.raises(SnapshotGone):
             copy_store(store.uri, there, store.version)
     with pytest.raises(UsageError, match="no store here"):
-        Store.open(there)
+        Catalogue.open(there)
 
 
 class TestRefusals:
     """What a copy is not written over."""
 
-    def test_another_store(self, store: Store, there: str) -> None:
+    def test_another_store(self, store: Catalogue, there: str) -> None:
         history(there)
-        before = Store.open(there).digest()
+        before = Catalogue.open(there).digest()
         with pytest.raises(UsageError, match="holds another store"):
             copy_store(store.uri, there)
-        assert Store.open(there).digest() == before
+        assert Catalogue.open(there).digest() == before
 
-    def test_a_copy_that_somebody_has_written_to(self, store: Store, there: str) -> None:
+    def test_a_copy_that_somebody_has_written_to(self, store: Catalogue, there: str) -> None:
         copy_store(store.uri, there)
-        put(Store.open(there), {"doc-50": "here"})
+        put(Catalogue.open(there), {"doc-50": "here"})
         with pytest.raises(UsageError, match="no older copy"):
             copy_store(store.uri, there)
         put(put(store, {"doc-51": "there"}), {"doc-52": "there"})
         with pytest.raises(UsageError, match="somebody has written to it"):
             copy_store(store.uri, there)
-        assert "doc-50" in held(Store.open(there))
+        assert "doc-50" in held(Catalogue.open(there))
 
-    def test_the_store_itself_and_predictions(self, store: Store, there: str) -> None:
+    def test_the_store_itself_and_predictions(self, store: Catalogue, there: str) -> None:
         with pytest.raises(UsageError, match="is the store itself"):
             copy_store(store.uri, store.uri)
         Objects.open(there, make=True).put("predictions.json", b"{}")
@@ -272,7 +272,7 @@ class TestRefusals:
 
 
 @pytest.mark.parametrize("part", ["/features/c/", "/documents.parquet", "segments/", "lists/", "deletions/"])
-def test_damage_is_not_copied(store: Store, there: str, part: str) -> None:
+def test_damage_is_not_copied(store: Catalogue, there: str, part: str) -> None:
     """Of the newest snapshot's objects, each of which is compared with its checksum."""
     needed = {path for path, _ in store.objects.walk() if part in path}
     wanted = {entry.attempt for entry in store.entries} | {entry.segment for entry in store.entries}
@@ -283,10 +283,10 @@ def test_damage_is_not_copied(store: Store, there: str, part: str) -> None:
     with pytest.raises(StoreError, match="damaged"):
         copy_store(store.uri, there)
     with pytest.raises(UsageError, match="no store here"):
-        Store.open(there)
+        Catalogue.open(there)
 
 
-def test_a_new_block_list_replaces_the_old(store: Store, there: str) -> None:
+def test_a_new_block_list_replaces_the_old(store: Catalogue, there: str) -> None:
     copy_store(store.uri, there)
     store.objects.delete([path for path, _ in store.objects.walk("blocked")])
     block(store.objects, [*BLOCKED, "more"])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.format.seal import seal
 from encore.featurestore.history.store_file import read_spec
 from encore.featurestore.segments.codecs import decoder
@@ -69,11 +69,11 @@ def test_a_frame_without_a_size_fills_all_that_it_is_told(filled: int) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return put(Store.create(str(tmp_path / "store"), spec_of()), {"a": "1", "b": "2"})
+def store(tmp_path: Path) -> Catalogue:
+    return put(Catalogue.create(str(tmp_path / "store"), spec_of()), {"a": "1", "b": "2"})
 
 
-def with_object(store: Store, below: str, data: bytes) -> SegmentEntry:
+def with_object(store: Catalogue, below: str, data: bytes) -> SegmentEntry:
     """The segment's entry, once an object of it and its record are others, with all checksums right."""
     entry = store.entries[0]
     record = store.reader(entry).record
@@ -105,7 +105,7 @@ SHAPES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("array", "change"), SHAPES, ids=str)
-def test_an_array_is_as_large_as_the_list_says(store: Store, array: str, change: dict[str, Any]) -> None:
+def test_an_array_is_as_large_as_the_list_says(store: Catalogue, array: str, change: dict[str, Any]) -> None:
     entry = store.entries[0]
     path = f"{array}/zarr.json"
     metadata = json.loads(store.objects.get(f"{attempt_path(entry.segment, entry.attempt)}/{path}"))
@@ -125,7 +125,7 @@ def test_an_array_is_as_large_as_the_list_says(store: Store, array: str, change:
 
 
 @pytest.mark.parametrize("data", [b"{" * 10, b'{"a":' * 100_000, b"[]", b"7", b"{}"])
-def test_metadata_that_is_none_is_damage(store: Store, data: bytes) -> None:
+def test_metadata_that_is_none_is_damage(store: Catalogue, data: bytes) -> None:
     changed = with_object(store, "features/zarr.json", data)
     with pytest.raises(StoreError, match=r"/features/zarr.json: not an array of this format: "):
         store.reader(changed).packed(0, 1)
@@ -176,7 +176,7 @@ def changed_spec(document: dict[str, Any], change: dict[str, Any]) -> dict[str, 
     ],
     ids=lambda change: str(change)[:60],
 )
-def test_a_spec_of_other_values_is_damage(store: Store, change: dict[str, Any]) -> None:
+def test_a_spec_of_other_values_is_damage(store: Catalogue, change: dict[str, Any]) -> None:
     document = json.loads(store.objects.get("store.json"))
     del document["checksum"]
     store.objects.put("store.json", seal(changed_spec(document, change)))

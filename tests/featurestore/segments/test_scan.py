@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.errors import StoreError
+from encore.featurestore.feature_reader import OWN_COLUMNS
 from encore.featurestore.segments.reader import IndexFile
 from encore.featurestore.segments.scan import ScannedBlock
-from encore.featurestore.store import OWN_COLUMNS
 from tests.featurestore.building import put, spec_of
 
 TEXTS = {f"doc-{i}": f"text {i}" * (i + 1) for i in range(12)}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return put(Store.create(str(tmp_path), spec_of("sign")), TEXTS)
+def store(tmp_path: Path) -> Catalogue:
+    return put(Catalogue.create(str(tmp_path), spec_of("sign")), TEXTS)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_features_alone_need_no_index(store: Store, decoded: list[str]) -> None:
+def test_features_alone_need_no_index(store: Catalogue, decoded: list[str]) -> None:
     blocks = list(store.scan(max_bytes=20))
     assert sum(len(block) for block in blocks) == len(TEXTS)
     assert sum(block.packed.nbytes for block in blocks) == store.entries[0].payload_bytes
@@ -45,7 +45,7 @@ def test_features_alone_need_no_index(store: Store, decoded: list[str]) -> None:
     assert decoded == []
 
 
-def test_the_index_is_decoded_once_for_all_blocks_of_a_segment(store: Store, decoded: list[str]) -> None:
+def test_the_index_is_decoded_once_for_all_blocks_of_a_segment(store: Catalogue, decoded: list[str]) -> None:
     blocks = list(store.scan(max_bytes=20))
     assert len(blocks) > 2
     assert [doc_id for block in blocks for doc_id in block.index["doc_id"].to_pylist()] == list(TEXTS)
@@ -53,7 +53,7 @@ def test_the_index_is_decoded_once_for_all_blocks_of_a_segment(store: Store, dec
     assert len(decoded) == 1
 
 
-def test_ids_alone_are_decoded_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_alone_are_decoded_alone(store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     columns: list[object] = []
     read = IndexFile.read
     monkeypatch.setattr(IndexFile, "read", lambda self, *given: columns.append(given[0]) or read(self, *given))
@@ -64,7 +64,7 @@ def test_ids_alone_are_decoded_alone(store: Store, monkeypatch: pytest.MonkeyPat
     assert columns == [["doc_id"], OWN_COLUMNS]
 
 
-def test_a_block_can_be_sliced_taken_from_and_changed(store: Store) -> None:
+def test_a_block_can_be_sliced_taken_from_and_changed(store: Catalogue) -> None:
     (block,) = store.scan()
     assert isinstance(block, ScannedBlock)
     assert block.slice(2, 4).doc_ids.to_pylist() == ["doc-2", "doc-3"]
@@ -76,7 +76,7 @@ def test_a_block_can_be_sliced_taken_from_and_changed(store: Store) -> None:
         replace(block, offsets=block.offsets[::-1])
 
 
-def test_a_damaged_index_is_found_before_any_feature_is_given(store: Store) -> None:
+def test_a_damaged_index_is_found_before_any_feature_is_given(store: Catalogue) -> None:
     (path,) = (path for path, _ in store.objects.walk("segments") if path.endswith("documents.parquet"))
     data = bytearray(store.objects.get(path))
     data[len(data) // 2] ^= 1
@@ -85,8 +85,8 @@ def test_a_damaged_index_is_found_before_any_feature_is_given(store: Store) -> N
         next(store.scan())
 
 
-def test_an_index_of_another_length_is_found_when_it_is_decoded(store: Store) -> None:
-    segment = store.open_segment(store.entries[0])
+def test_an_index_of_another_length_is_found_when_it_is_decoded(store: Catalogue) -> None:
+    segment = store.features.open_segment(store.entries[0])
     reader = segment.reader
     shorter = replace(segment, reader=replace(reader, entry=replace(reader.entry, documents=11)))
     with pytest.raises(StoreError, match=r"documents\.parquet: damaged: 12 rows, expected 11"):
@@ -95,14 +95,14 @@ def test_an_index_of_another_length_is_found_when_it_is_decoded(store: Store) ->
         _ = shorter.doc_ids
 
 
-def test_blocks_that_are_kept_keep_their_features(store: Store) -> None:
+def test_blocks_that_are_kept_keep_their_features(store: Catalogue) -> None:
     blocks = list(store.scan(max_bytes=20))
     copies = [np.array(block.packed) for block in store.scan(max_bytes=20)]
     assert len(blocks) == len(copies)
     assert all(np.array_equal(block.packed, copy) for block, copy in zip(blocks, copies, strict=True))
 
 
-def test_a_scan_whose_blocks_are_dropped_needs_the_memory_of_few(store: Store) -> None:
+def test_a_scan_whose_blocks_are_dropped_needs_the_memory_of_few(store: Catalogue) -> None:
     store = put(store, {f"more-{i}": "some more text" for i in range(400)})
     places = {block.packed.ctypes.data for block in store.scan(max_bytes=20)}
     assert len(places) <= 3

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.removal.forget import remove_forgotten
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
@@ -122,14 +122,14 @@ LINKS = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = put(Store.create(str(tmp_path / "store"), spec_of()), TEXTS)
+def store(tmp_path: Path) -> Catalogue:
+    store = put(Catalogue.create(str(tmp_path / "store"), spec_of()), TEXTS)
     return put(store, {}, prune=frozenset({"b"}))
 
 
 @pytest.mark.parametrize("place", LINKS)
 class TestAStoreWithALink:
-    def link(self, tmp_path: Path, store: Store, place: str) -> str:
+    def link(self, tmp_path: Path, store: Catalogue, place: str) -> str:
         name, target = LINKS[place]
         entry = store.entries[0]
         link = Path(store.uri, name.format(segment=entry.segment, attempt=entry.attempt))
@@ -143,12 +143,12 @@ class TestAStoreWithALink:
             lambda store: remove_forgotten(store, age_limit=NOW),
             lambda store: delete(store, ["a"], block=True),
             compact,
-            lambda store: Store.create(store.uri, store.spec),
+            lambda store: Catalogue.create(store.uri, store.spec),
         ],
         ids=["vacuum", "forget", "delete", "compact", "encode"],
     )
     def test_is_not_changed(
-        self, tmp_path: Path, store: Store, outside: Path, place: str, change: Callable[[Store], object]
+        self, tmp_path: Path, store: Catalogue, outside: Path, place: str, change: Callable[[Catalogue], object]
     ) -> None:
         link = self.link(tmp_path, store, place)
         os.utime(outside / "thesis", (0, 0))
@@ -157,33 +157,33 @@ class TestAStoreWithALink:
             change(store)
         assert (contents(outside), contents(Path(store.uri))) == before
 
-    def test_is_not_clean(self, tmp_path: Path, store: Store, outside: Path, place: str) -> None:
+    def test_is_not_clean(self, tmp_path: Path, store: Catalogue, outside: Path, place: str) -> None:
         link = self.link(tmp_path, store, place)
         if place == "a circle among manifests":
             with pytest.raises(StoreError, match=r"manifests: .*x points to an ancestor"):
-                verify(store.uri)
+                verify(Objects.open(store.uri))
             return
-        found = {finding.object: finding.problem for finding in verify(store.uri).findings}
+        found = {finding.object: finding.problem for finding in verify(Objects.open(store.uri)).findings}
         assert found[link] == "is a symbolic link"
 
     def test_is_read_unless_its_folders_run_in_a_circle(
-        self, tmp_path: Path, store: Store, outside: Path, place: str
+        self, tmp_path: Path, store: Catalogue, outside: Path, place: str
     ) -> None:
         self.link(tmp_path, store, place)
         if place == "a circle among manifests":
             with pytest.raises(StoreError, match=r"manifests: .*x points to an ancestor"):
-                Store.open(store.uri)
+                Catalogue.open(store.uri)
         else:
-            assert held(Store.open(store.uri)) == expected({"a": "1"}, store.spec)
+            assert held(Catalogue.open(store.uri)) == expected({"a": "1"}, store.spec)
 
 
-def test_a_store_behind_a_link_is_changed_like_any_other(tmp_path: Path, store: Store) -> None:
+def test_a_store_behind_a_link_is_changed_like_any_other(tmp_path: Path, store: Catalogue) -> None:
     (tmp_path / "by").symlink_to(store.uri)
-    linked = Store.open(str(tmp_path / "by"))
+    linked = Catalogue.open(str(tmp_path / "by"))
     delete(linked, ["a"])
     compact(linked)
     vacuum(linked.objects, age_limit=NOW)
-    assert verify(linked.uri).findings == ()
+    assert verify(Objects.open(linked.uri)).findings == ()
 
 
 ASKS = """
@@ -203,7 +203,7 @@ for ask in (objects.get, objects.size, lambda path: objects.get_range(path, 0, 1
 @pytest.mark.parametrize("name", ["store.json", "manifests/00000000000000000001.json"])
 def test_a_pipe_with_the_name_of_an_object_is_named_and_not_waited_for(tmp_path: Path, name: str) -> None:
     """In a process of its own, which can be ended where it waits for ever."""
-    store = put(Store.create(str(tmp_path / "store"), spec_of()), {"a": "1"})
+    store = put(Catalogue.create(str(tmp_path / "store"), spec_of()), {"a": "1"})
     (tmp_path / "store" / name).unlink()
     os.mkfifo(tmp_path / "store" / name)
     words = [sys.executable, "-c", ASKS, store.uri, name]

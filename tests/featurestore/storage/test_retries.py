@@ -12,7 +12,7 @@ from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore
 
 import encore.featurestore.storage.objects
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.storage.retries import TRIES, again
 from tests.faulty_proxy import WAYS, Fault, faulty_proxy
@@ -157,11 +157,11 @@ class TestThroughFaults:
         texts = {f"d{i}": f"text {i}" for i in range(12)}
         with faulty_proxy(s3_endpoint, every=20, seed=5, delay=0.02) as proxy:
             through.setenv("AWS_ENDPOINT", proxy.endpoint)
-            store = Store.create(f"{s3_bucket}/store", spec_of())
+            store = Catalogue.create(f"{s3_bucket}/store", spec_of())
             for i in range(4):
                 store = put(store, {f"d{k}": f"text {k}" for k in range(3 * i, 3 * i + 3)} | {"d0": f"text {3 - i}"})
             assert store.version == 4
-            there = held(Store.open(f"{s3_bucket}/store"))
+            there = held(Catalogue.open(f"{s3_bucket}/store"))
         texts["d0"] = "text 0"
         assert there == expected(texts, store.spec)
         assert_all_happened(proxy.schedule.happened, list(WAYS))

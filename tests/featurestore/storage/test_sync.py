@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Change, Store, commit
+from encore.featurestore import Catalogue, Change, commit
 from encore.featurestore.errors import StoreError
 from encore.featurestore.history.versions import EMPTY, VersionLog
 from encore.featurestore.segments.entries import SegmentEntry
@@ -172,10 +172,10 @@ def test_a_publish_syncs_all_that_was_written_before_the_manifest_has_its_name(
 def test_a_commit_syncs_the_records_of_other_processes_once(tmp_path: Path, events: list[str]) -> None:
     """The writer may have been stopped after it gave the file its name and before the sync of its folder."""
     spec = spec_of()
-    record = write(Store.create(str(tmp_path / "root"), spec), {"a": "text", "b": "another"})
+    record = write(Catalogue.create(str(tmp_path / "root"), spec), {"a": "text", "b": "another"})
     path, manifest = f"sync root/segments/{record.segment}.json", "link root/manifests/{:020d}.json"
     events.clear()
-    store = commit(Store.open(str(tmp_path / "root")), Change(0, "encode", [SegmentEntry.of(record)]))
+    store = commit(Catalogue.open(str(tmp_path / "root")), Change(0, "encode", [SegmentEntry.of(record)]))
     before = events[: events.index(manifest.format(1))]
     assert {path, "sync root/segments"} <= set(before)
     events.clear()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.featurestore.format.tombstones import retire
 from encore.featurestore.history.block_list import block, blocked
 from encore.featurestore.history.tags import add_tag
@@ -99,7 +99,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound") / "store"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("encore.featurestore.segments.writer.CHUNK_BYTES", 128)
-        store = Store.create(str(folder), SPEC)
+        store = Catalogue.create(str(folder), SPEC)
         for before, now in zip([{}, *HISTORY], HISTORY, strict=False):
             store = put(store, now, prune=frozenset(before.keys() - now.keys()))
             if len(now) == len(HISTORY[1]):
@@ -132,7 +132,7 @@ def damage(objects: Objects, path: str, data: bytes | None) -> None:
 def named(objects: Objects, *, deep: bool = True) -> set[str]:
     """Full names of the objects that a verification finds something wrong with."""
     try:
-        return {finding.object for finding in verify(objects.uri, deep=deep).findings}
+        return {finding.object for finding in verify(Objects.open(objects.uri), deep=deep).findings}
     except StoreError as error:
         return {str(error).split(": ", maxsplit=1)[0]}
 
@@ -151,7 +151,7 @@ def check_reads(objects: Objects, path: str, snapshots: Sequence[int | str] = tu
         wanted = expected(SNAPSHOTS[snapshot], SPEC)
         for read in (held, lambda store: gathered(store, "doc-2", "doc-7")):
             try:
-                found = read(Store.open(objects.uri, snapshot))
+                found = read(Catalogue.open(objects.uri, snapshot))
             except StoreError as error:
                 errors.append(str(error))
             except UsageError:
@@ -164,14 +164,14 @@ def check_reads(objects: Objects, path: str, snapshots: Sequence[int | str] = tu
     return len(errors)
 
 
-def gathered(store: Store, *doc_ids: str) -> dict[str, bytes]:
+def gathered(store: Catalogue, *doc_ids: str) -> dict[str, bytes]:
     block = store.gather(doc_ids)
     rows = zip(doc_ids, block.offsets[:-1], block.offsets[1:], strict=True)
     return {doc_id: block.packed[start:stop].tobytes() for doc_id, start, stop in rows}
 
 
 def test_a_sound_store_is_clean_and_every_kind_of_object_is_in_it(store: Objects) -> None:
-    found = verify(store.uri, deep=True)
+    found = verify(Objects.open(store.uri), deep=True)
     assert found.findings == ()
     paths = dict(store.walk())
     assert sorted(path for kind in KINDS for path in of_kind(store, kind)) == sorted(paths)
@@ -212,7 +212,7 @@ def test_the_tombstone_of_an_interrupted_removal(store: Objects, change: Damage)
     """Damaged, it is found where a snapshot needs what it holds, and no read of that gives anything else."""
     taken = of_kind(store, "completion record")[0]
     retire(store, taken)
-    assert verify(store.uri, deep=True).findings == ()
+    assert verify(Objects.open(store.uri), deep=True).findings == ()
     assert check_reads(store, taken) == 0
     store.put(taken, change.change(store.get(taken)) or b"")
     assert named(store) == {store.name(taken)}
@@ -255,10 +255,10 @@ def test_one_broken_object_stops_the_check_of_no_other(store: Objects) -> None:
 
 
 def test_a_damaged_list_hides_its_own_snapshot_alone(store: Objects) -> None:
-    newest = Store.open(store.uri)
+    newest = Catalogue.open(store.uri)
     path = f"lists/{newest.manifest.lists[-1].digest}.parquet"
     store.put(path, store.get(path)[:-1])
-    segment = Store.open(store.uri, 1).entries[0].segment
+    segment = Catalogue.open(store.uri, 1).entries[0].segment
     (shard,) = (shard for shard in of_kind(store, "feature shard") if segment in shard)
     store.delete([shard])
     assert {store.name(path), store.name(shard)} <= named(store)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Change, FeatureBlock, Store, StoreError, UsageError, commit
+from encore.featurestore import Catalogue, Change, FeatureBlock, StoreError, UsageError, commit
 from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import block
 from encore.featurestore.history.tags import add_tag
@@ -41,8 +41,8 @@ MORE = {f"doc-{i}": f"text {i}" for i in range(12, 20)}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec_of("float16"))
+def store(tmp_path: Path) -> Catalogue:
+    return Catalogue.create(str(tmp_path / "store"), spec_of("float16"))
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -50,21 +50,21 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
 
 
-def problems(store: Store, *, deep: bool = True) -> dict[str, str]:
+def problems(store: Catalogue, *, deep: bool = True) -> dict[str, str]:
     """Path of each object that something is wrong with → what."""
-    found = verify(store.uri, deep=deep).findings
+    found = verify(Objects.open(store.uri), deep=deep).findings
     return {finding.object.removeprefix(f"{store.uri}/"): finding.problem for finding in found}
 
 
-def listed(store: Store, *entries: SegmentEntry) -> Store:
+def listed(store: Catalogue, *entries: SegmentEntry) -> Catalogue:
     """The store with these entries committed as they are."""
     log = version_log(store.objects)
     counts = snapshot_counts([*store.entries, *entries])
     assert log.publish(log.latest(), "encode", counts, entry_table(entries)) is not None
-    return Store.open(store.uri)
+    return Catalogue.open(store.uri)
 
 
-def rewritten(store: Store, path: str, data: bytes) -> SegmentEntry:
+def rewritten(store: Catalogue, path: str, data: bytes) -> SegmentEntry:
     """The entry of the store's only segment, with one of its objects written otherwise and the record to match."""
     (entry,) = store.entries
     record = read_record(store.objects, entry.segment)
@@ -76,13 +76,15 @@ def rewritten(store: Store, path: str, data: bytes) -> SegmentEntry:
     return rerecorded(store, replace(record, objects=stored, stored_bytes=sum(o.size for o in stored)))
 
 
-def rerecorded(store: Store, record: SegmentRecord) -> SegmentEntry:
+def rerecorded(store: Catalogue, record: SegmentRecord) -> SegmentEntry:
     store.objects.put(record_path(record.segment), record.to_bytes())
     return SegmentEntry.of(record)
 
 
 class TestBesideARemoval:
-    def test_what_goes_while_it_is_looked_at_is_no_finding(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_goes_while_it_is_looked_at_is_no_finding(
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         store = put(put(store, TEXTS), MORE)
         compact(store)
         module = import_module("encore.featurestore.verification.store")
@@ -96,29 +98,29 @@ class TestBesideARemoval:
             return listing
 
         monkeypatch.setattr(module, "read_spans", vacuumed)
-        found = verify(store.uri, deep=True)
+        found = verify(Objects.open(store.uri), deep=True)
         assert looks == [3, 1]
         assert (found.findings, found.snapshots, found.unreferenced) == ((), (3, 4), 0)
 
-    def test_what_is_lost_is_a_finding_all_the_same(self, store: Store) -> None:
+    def test_what_is_lost_is_a_finding_all_the_same(self, store: Catalogue) -> None:
         store = put(put(store, TEXTS), MORE)
         compact(store)
         vacuum(store.objects, age_limit=timedelta(0))
-        record = record_path(Store.open(store.uri).entries[0].segment)
+        record = record_path(Catalogue.open(store.uri).entries[0].segment)
         store.objects.delete([record])
         assert problems(store) == {record: "missing"}
 
 
 class TestSound:
     def test_a_store_with_a_history_is_clean(self, root: str) -> None:
-        store = put(Store.create(f"{root}/store", spec_of()), TEXTS)
+        store = put(Catalogue.create(f"{root}/store", spec_of()), TEXTS)
         store = put(store, {**TEXTS, **MORE, "doc-3": "changed"}, prune=frozenset({"doc-0"}))
         store = put(store, {"doc-3": "text 3"})
         store = put(store, {}, prune=frozenset(MORE))
         add_tag(store.objects, "v1", 2)
         block(store.objects, ["doc-0"])
         for deep in (False, True):
-            found = verify(store.uri, deep=deep)
+            found = verify(Objects.open(store.uri), deep=deep)
             assert found.findings == ()
             assert (found.store, found.deep, found.snapshots, found.unreferenced) == (store.uri, deep, (1, 2, 3, 4), 0)
         there = dict(store.objects.walk())
@@ -128,37 +130,37 @@ class TestSound:
     @pytest.mark.parametrize("codec", CODECS)
     @pytest.mark.parametrize("name", SPECS)
     def test_every_quantizer_stack_and_codec_is_clean(self, tmp_path: Path, name: str, codec: str) -> None:
-        store = Store.create(str(tmp_path / "store"), SPECS[name])
+        store = Catalogue.create(str(tmp_path / "store"), SPECS[name])
         record = write(store, TEXTS, {"topic": pa.array(["a"] * 12)}, codec=codec)
         commit(store, Change(0, "encode", [SegmentEntry.of(record)]))
-        assert verify(store.uri, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), deep=True).findings == ()
 
-    def test_an_empty_store_is_clean(self, store: Store) -> None:
-        found = verify(store.uri, deep=True)
+    def test_an_empty_store_is_clean(self, store: Catalogue) -> None:
+        found = verify(Objects.open(store.uri), deep=True)
         assert (found.findings, found.snapshots, found.segments, found.objects) == ((), (), 0, 1)
 
-    def test_nothing_is_changed(self, store: Store) -> None:
+    def test_nothing_is_changed(self, store: Catalogue) -> None:
         put(store, TEXTS)
         before = {path: store.objects.get(path) for path, _ in store.objects.walk()}
-        verify(store.uri, deep=True)
+        verify(Objects.open(store.uri), deep=True)
         assert {path: store.objects.get(path) for path, _ in store.objects.walk()} == before
 
-    def test_what_nobody_refers_to_is_counted_and_is_no_damage(self, store: Store) -> None:
+    def test_what_nobody_refers_to_is_counted_and_is_no_damage(self, store: Catalogue) -> None:
         store = put(store, TEXTS)
         write(store, MORE)
         store.objects.put(f"lists/{'0' * 64}.parquet", b"of a commit that was interrupted")
         store.objects.put("runs/1/report.json", b"{}")
-        found = verify(store.uri, deep=True)
+        found = verify(Objects.open(store.uri), deep=True)
         assert (found.findings, found.unreferenced) == ((), 6 + 1 + 1)
 
-    def test_each_segment_is_checked_once_and_counted(self, store: Store) -> None:
+    def test_each_segment_is_checked_once_and_counted(self, store: Catalogue) -> None:
         store = put(put(put(store, TEXTS), MORE), {"a": "a"}, prune=frozenset({"doc-1"}))
         told: list[tuple[int, int]] = []
-        found = verify(store.uri, progress=lambda done, of: told.append((done, of)))
+        found = verify(Objects.open(store.uri), progress=lambda done, of: told.append((done, of)))
         assert told == [(1, 3), (2, 3), (3, 3)]
         assert found.segments == 3
 
-    def test_features_are_read_only_when_asked_for(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_features_are_read_only_when_asked_for(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
         store = put(store, TEXTS)
         read: list[str] = []
         monkeypatch.setattr("encore.featurestore.segments.reader.SegmentReader.packed", lambda *_: pytest.fail("read"))
@@ -169,58 +171,60 @@ class TestSound:
 
 
 class TestSnapshots:
-    def test_one_alone_is_checked_by_number_or_tag(self, store: Store) -> None:
+    def test_one_alone_is_checked_by_number_or_tag(self, store: Catalogue) -> None:
         second = put(put(store, TEXTS), MORE)
         add_tag(store.objects, "v1", 1)
         (new,) = (entry for entry in second.entries if entry.documents == len(MORE))
         shard = f"{attempt_path(new.segment, new.attempt)}/features/c/0/0"
         store.objects.delete([shard])
         for snapshot in (1, "1", "v1"):
-            found = verify(store.uri, snapshot, deep=True)
+            found = verify(Objects.open(store.uri), snapshot, deep=True)
             assert (found.snapshots, found.segments, found.findings, found.unreferenced) == ((1,), 1, (), None)
         for snapshot in (2, None):
-            assert [finding.object for finding in verify(store.uri, snapshot).findings] == [store.objects.name(shard)]
+            assert [finding.object for finding in verify(Objects.open(store.uri), snapshot).findings] == [
+                store.objects.name(shard)
+            ]
 
-    def test_one_that_is_not_there_is_refused(self, store: Store) -> None:
+    def test_one_that_is_not_there_is_refused(self, store: Catalogue) -> None:
         put(store, TEXTS)
         with pytest.raises(UsageError, match="no snapshot 7; the newest is 1"):
-            verify(store.uri, 7)
+            verify(Objects.open(store.uri), 7)
         with pytest.raises(UsageError, match="no tag 'v1'; it has none"):
-            verify(store.uri, "v1")
+            verify(Objects.open(store.uri), "v1")
 
-    def test_a_gap_in_the_numbers_is_named(self, store: Store) -> None:
+    def test_a_gap_in_the_numbers_is_named(self, store: Catalogue) -> None:
         for i in range(5):
             store = put(store, {f"{i}": f"{i}"})
         store.objects.delete([f"manifests/{number:020d}.json" for number in (2, 3)])
         assert problems(store) == {f"manifests/{2:020d}.json": "missing: snapshot 2 and those up to 3 between 1 and 4"}
 
-    def test_a_tag_whose_snapshot_has_gone_is_named(self, store: Store) -> None:
+    def test_a_tag_whose_snapshot_has_gone_is_named(self, store: Catalogue) -> None:
         store = put(put(put(store, TEXTS), MORE), {"a": "a"})
         add_tag(store.objects, "v1", 1)
         store.objects.delete([f"manifests/{1:020d}.json"])
         assert problems(store) == {"tags/v1.json": "names snapshot 1, whose manifest is missing"}
 
-    def test_counts_that_are_not_those_of_the_lists_are_named(self, store: Store) -> None:
+    def test_counts_that_are_not_those_of_the_lists_are_named(self, store: Catalogue) -> None:
         store = put(store, TEXTS)
         manifest = replace(store.manifest, counts={**store.manifest.counts, "documents": 11})
         path = f"manifests/{1:020d}.json"
         store.objects.put(path, manifest.to_bytes())
         assert problems(store) == {path: "counts 11 documents where its lists have 12"}
 
-    def test_a_manifest_with_another_parent_is_named(self, store: Store) -> None:
+    def test_a_manifest_with_another_parent_is_named(self, store: Catalogue) -> None:
         store = put(put(store, TEXTS), MORE)
         path = f"manifests/{2:020d}.json"
         store.objects.put(path, replace(store.manifest, parent=0).to_bytes())
         assert problems(store) == {path: "damaged: says that it is snapshot 2, made from snapshot 0"}
 
-    def test_a_list_longer_than_its_manifest_says_is_named(self, store: Store) -> None:
+    def test_a_list_longer_than_its_manifest_says_is_named(self, store: Catalogue) -> None:
         store = put(store, TEXTS)
         (part,) = store.manifest.lists
         manifest = replace(store.manifest, lists=(replace(part, entries=2),))
         store.objects.put(f"manifests/{1:020d}.json", manifest.to_bytes())
         assert problems(store) == {f"lists/{part.digest}.parquet": f"holds 1 entries, manifests/{1:020d}.json says 2"}
 
-    def test_an_object_that_is_no_list_is_named(self, store: Store) -> None:
+    def test_an_object_that_is_no_list_is_named(self, store: Catalogue) -> None:
         store = put(store, TEXTS)
         data = b"no list"
         digest = hashlib.sha256(data).hexdigest()
@@ -242,14 +246,14 @@ class TestSegments:
         ],
     )
     def test_a_list_that_counts_otherwise_than_the_record(
-        self, store: Store, change: dict[str, Any], says: str
+        self, store: Catalogue, change: dict[str, Any], says: str
     ) -> None:
         entry = replace(SegmentEntry.of(write(store, TEXTS)), **change)
         found = problems(listed(store, entry), deep=False)
         assert found[record_path(entry.segment)] == f"disagrees with its list and the store in {says}"
 
-    def test_a_segment_of_another_spec(self, store: Store, tmp_path: Path) -> None:
-        other = Store.create(str(tmp_path / "other"), spec_of("float16", "mean:2"))
+    def test_a_segment_of_another_spec(self, store: Catalogue, tmp_path: Path) -> None:
+        other = Catalogue.create(str(tmp_path / "other"), spec_of("float16", "mean:2"))
         record = write(other, TEXTS)
         for path, _ in other.objects.walk("segments"):
             store.objects.put(path, other.objects.get(path))
@@ -281,7 +285,7 @@ class TestSegments:
             ("zarr.json", {"attributes": {}}, "does not say that it is a segment"),
         ],
     )
-    def test_metadata_that_does_not_fit(self, store: Store, path: str, change: dict[str, Any], says: str) -> None:
+    def test_metadata_that_does_not_fit(self, store: Catalogue, path: str, change: dict[str, Any], says: str) -> None:
         draft = commit(store, Change(0, "encode", [SegmentEntry.of(write(store, TEXTS))]))
         (entry,) = draft.entries
         folder = attempt_path(entry.segment, entry.attempt)
@@ -305,7 +309,9 @@ class TestSegments:
             ),
         ],
     )
-    def test_an_index_that_does_not_fit(self, store: Store, change: Callable[[pa.Table], pa.Table], says: str) -> None:
+    def test_an_index_that_does_not_fit(
+        self, store: Catalogue, change: Callable[[pa.Table], pa.Table], says: str
+    ) -> None:
         draft = commit(store, Change(0, "encode", [SegmentEntry.of(write(store, TEXTS))]))
         (entry,) = draft.entries
         sink = pa.BufferOutputStream()
@@ -324,7 +330,7 @@ class TestSegments:
         ],
     )
     def test_offsets_that_do_not_rise(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch, change: Callable[[list[int]], list[int]], says: str
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch, change: Callable[[list[int]], list[int]], says: str
     ) -> None:
         store = self.written(store, monkeypatch, offsets=lambda o: np.array(change(o.tolist())))
         (entry,) = store.entries
@@ -334,7 +340,7 @@ class TestSegments:
         }
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    def test_numbers_that_are_none(self, store: Store, monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    def test_numbers_that_are_none(self, store: Catalogue, monkeypatch: pytest.MonkeyPatch, value: float) -> None:
         store = self.written(
             store, monkeypatch, packed=lambda p: np.where(np.arange(p.size).reshape(p.shape) < 2, value, p)
         )
@@ -344,7 +350,9 @@ class TestSegments:
         assert problems(store, deep=False) == {}
 
     @staticmethod
-    def written(store: Store, monkeypatch: pytest.MonkeyPatch, **change: Callable[[np.ndarray], np.ndarray]) -> Store:
+    def written(
+        store: Catalogue, monkeypatch: pytest.MonkeyPatch, **change: Callable[[np.ndarray], np.ndarray]
+    ) -> Catalogue:
         """A segment as a writer that makes a mistake would write it."""
         block = block_of(store.spec, TEXTS)
         monkeypatch.setattr(FeatureBlock, "__post_init__", lambda self: None)
@@ -355,14 +363,14 @@ class TestSegments:
         monkeypatch.undo()
         return listed(store, SegmentEntry.of(record))
 
-    def test_a_record_that_is_sound_and_not_the_one_listed(self, store: Store) -> None:
+    def test_a_record_that_is_sound_and_not_the_one_listed(self, store: Catalogue) -> None:
         record = write(store, TEXTS)
         listing = listed(store, SegmentEntry.of(record))
         rerecorded(store, replace(record, truncated=record.truncated + 1))
         path = record_path(record.segment)
         assert problems(listing) == {path: "damaged: its bytes are not those that were listed"}
 
-    def test_a_record_that_leaves_an_object_out(self, store: Store) -> None:
+    def test_a_record_that_leaves_an_object_out(self, store: Catalogue) -> None:
         record = write(store, TEXTS)
         left = tuple(stored for stored in record.objects if stored.path != "documents.parquet")
         entry = rerecorded(store, replace(record, objects=left, stored_bytes=sum(stored.size for stored in left)))
@@ -381,19 +389,21 @@ class TestDeletions:
             ([2, 1], 2, "holds positions that segment {segment} of 12 documents does not have"),
         ],
     )
-    def test_a_vector_that_does_not_fit(self, store: Store, positions: Sequence[int], deleted: int, says: str) -> None:
+    def test_a_vector_that_does_not_fit(
+        self, store: Catalogue, positions: Sequence[int], deleted: int, says: str
+    ) -> None:
         digest = write_deletions(store.objects, np.array(positions))
         entry = SegmentEntry.of(write(store, TEXTS)).without(digest, deleted)
         assert problems(listed(store, entry)) == {f"deletions/{digest}": says.format(segment=entry.segment)}
 
-    def test_deleted_documents_without_a_vector(self, store: Store) -> None:
+    def test_deleted_documents_without_a_vector(self, store: Catalogue) -> None:
         entry = replace(SegmentEntry.of(write(store, TEXTS)), deleted=1)
         found = problems(listed(store, entry))
         assert found == {record_path(entry.segment): "is listed with 1 documents deleted and no deletion vector"}
 
 
 class TestIds:
-    def test_an_id_that_lives_twice_is_named_with_both_places(self, store: Store) -> None:
+    def test_an_id_that_lives_twice_is_named_with_both_places(self, store: Catalogue) -> None:
         first = put(put(store, TEXTS), {"x": "x"})
         entry = SegmentEntry.of(write(store, {"y": "y", "doc-4": "another text"}))
         second = listed(first, entry)
@@ -404,9 +414,9 @@ class TestIds:
                 f"document doc-4 is live in segment {other} too, in snapshot 3"
             )
         }
-        assert verify(store.uri, 2, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), 2, deep=True).findings == ()
 
-    def test_an_id_twice_in_one_segment_is_named(self, store: Store) -> None:
+    def test_an_id_twice_in_one_segment_is_named(self, store: Catalogue) -> None:
         block = block_of(store.spec, TEXTS)
         twice = FeatureBlock.concatenate([block, block.slice(3, 4)])
         record = write_segment(store.objects, "5e" * 16, twice, store.spec, EncodingCounts(1, 1), codec="none")
@@ -417,10 +427,10 @@ class TestIds:
             )
         }
 
-    def test_an_id_that_moved_from_segment_to_segment_lives_once(self, store: Store) -> None:
+    def test_an_id_that_moved_from_segment_to_segment_lives_once(self, store: Catalogue) -> None:
         for text in ("a", "b", "c", "b", "a"):
             store = put(store, {**TEXTS, "doc-4": text})
-        assert verify(store.uri, deep=True).findings == ()
+        assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 class TestNoStore:
@@ -429,22 +439,22 @@ class TestNoStore:
     def test_a_folder_that_is_none(self, root: str) -> None:
         objects = Objects.open(f"{root}/empty", make=True)
         with pytest.raises(UsageError, match=r"empty: no store here \(no store.json\); encore encode makes one"):
-            verify(objects.uri)
+            verify(Objects.open(objects.uri))
         assert list(objects.walk()) == []
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="nowhere: no such directory"):
-            verify(str(tmp_path / "nowhere"))
+            verify(Objects.open(str(tmp_path / "nowhere")))
         assert not (tmp_path / "nowhere").exists()
 
-    def test_a_newer_format(self, store: Store) -> None:
+    def test_a_newer_format(self, store: Catalogue) -> None:
         data = store.objects.get("store.json").replace(b'"format_version": 1', b'"format_version": 2')
         store.objects.put("store.json", data)
         with pytest.raises(StoreError, match=r"store.json: format version 2; this release reads version 1: upgrade"):
-            verify(store.uri)
+            verify(Objects.open(store.uri))
         assert store.objects.get("store.json") == data
 
-    def test_a_store_that_lost_its_description_is_still_checked(self, store: Store) -> None:
+    def test_a_store_that_lost_its_description_is_still_checked(self, store: Catalogue) -> None:
         store = put(store, TEXTS)
         store.objects.delete(["store.json"])
         (shard,) = (path for path, _ in store.objects.walk() if "/features/c/" in path)
@@ -454,44 +464,44 @@ class TestNoStore:
         assert found["store.json"] == "missing"
 
 
-def test_what_is_found_says_what_to_do(store: Store) -> None:
+def test_what_is_found_says_what_to_do(store: Catalogue) -> None:
     store = put(store, TEXTS)
     (shard,) = (path for path, _ in store.objects.walk() if "/features/c/" in path)
     store.objects.delete([shard])
-    (finding,) = verify(store.uri).findings
+    (finding,) = verify(Objects.open(store.uri)).findings
     assert (finding.object, finding.problem) == (store.objects.name(shard), "missing")
     assert finding.action == "run encore repair, or restore it from a copy of the store"
 
 
 class TestAfterwards:
-    def test_lost_features_are_made_again_as_the_guide_says(self, store: Store) -> None:
+    def test_lost_features_are_made_again_as_the_guide_says(self, store: Catalogue) -> None:
         """Delete the documents of the damaged segment, encode, compact, vacuum."""
         store = put(put(store, TEXTS), MORE)
         (lost,) = (entry for entry in store.entries if entry.documents == len(TEXTS))
         store.objects.delete([f"{attempt_path(lost.segment, lost.attempt)}/features/c/0/0"])
         delete(store, store.live_index(lost)["doc_id"])
-        put(Store.open(store.uri), TEXTS)
-        compact(Store.open(store.uri), target_bytes=1)
-        mended = Store.open(store.uri)
+        put(Catalogue.open(store.uri), TEXTS)
+        compact(Catalogue.open(store.uri), target_bytes=1)
+        mended = Catalogue.open(store.uri)
         assert held(mended) == expected({**TEXTS, **MORE}, store.spec)
-        assert verify(store.uri, mended.version, deep=True).findings == ()
-        assert verify(store.uri).findings != ()
+        assert verify(Objects.open(store.uri), mended.version, deep=True).findings == ()
+        assert verify(Objects.open(store.uri)).findings != ()
         vacuum(store.objects, age_limit=timedelta(0))
-        found = verify(store.uri, deep=True)
+        found = verify(Objects.open(store.uri), deep=True)
         assert (found.findings, found.unreferenced) == ((), 0)
         assert found.snapshots == (mended.version, mended.version + 1)
 
-    def test_a_store_that_was_compacted_and_vacuumed_is_clean(self, store: Store) -> None:
+    def test_a_store_that_was_compacted_and_vacuumed_is_clean(self, store: Catalogue) -> None:
         for i in range(6):
             store = put(store, {**TEXTS, f"new-{i}": f"{i}", "doc-3": f"text {i}"})
             if i == 2:
                 add_tag(store.objects, "v1", store.version)
         delete(store, ["doc-5"], block=True)
-        compact(Store.open(store.uri))
-        before = verify(store.uri, deep=True)
+        compact(Catalogue.open(store.uri))
+        before = verify(Objects.open(store.uri), deep=True)
         assert before.findings == ()
         vacuum(store.objects, age_limit=timedelta(0))
-        after = verify(store.uri, deep=True)
+        after = verify(Objects.open(store.uri), deep=True)
         assert (after.findings, after.unreferenced) == ((), 0)
         assert after.snapshots == (3, before.snapshots[-1], before.snapshots[-1] + 1)
         assert after.objects < before.objects

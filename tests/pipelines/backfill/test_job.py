@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from encore.featurestore import Change, FeatureSpec, SpecMismatch, Store, StoreError, UsageError, commit
+from encore.featurestore import Catalogue, Change, FeatureSpec, SpecMismatch, StoreError, UsageError, commit
+from encore.featurestore.feature_reader import FeatureReader
 from encore.featurestore.storage.objects import Objects
 from encore.heads import HeadModel, Labels, Scorer, TrainSettings
 from encore.heads.scoring import scorer
@@ -43,11 +44,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(template: Path, tmp_path: Path) -> Store:
-    return Store.open(str(copied(template, tmp_path / "store")))
+def store(template: Path, tmp_path: Path) -> Catalogue:
+    return Catalogue.open(str(copied(template, tmp_path / "store")))
 
 
-def test_every_stored_document_gets_the_answer_that_the_head_gives(store: Store, tmp_path: Path) -> None:
+def test_every_stored_document_gets_the_answer_that_the_head_gives(store: Catalogue, tmp_path: Path) -> None:
     head = train(store, tmp_path)
     report = run_backfill(store, tmp_path, "parity")
     assert (report.exit_code, report.document["documents"]["scored"]) == (0, COUNT)
@@ -61,7 +62,7 @@ def test_every_stored_document_gets_the_answer_that_the_head_gives(store: Store,
         assert score == pytest.approx(float(scores.probabilities[row].max()), abs=1e-6)
 
 
-def test_many_heads_in_one_pass_give_what_each_gives_alone(store: Store, tmp_path: Path) -> None:
+def test_many_heads_in_one_pass_give_what_each_gives_alone(store: Catalogue, tmp_path: Path) -> None:
     for task, pooling in (("one", "attention"), ("two", "mean"), ("three", "cls")):
         train(store, tmp_path, task, poolings=(pooling,), seeds=(len(task),))
     run_backfill(store, tmp_path, "one", "two", "three", probabilities=True)
@@ -76,7 +77,7 @@ def test_many_heads_in_one_pass_give_what_each_gives_alone(store: Store, tmp_pat
 
 
 def test_workers_share_heads_that_are_prepared_on_a_device(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The device's way of scoring, on the processor."""
     for task, pooling in (("one", "attention"), ("two", "mean"), ("three", "attention")):
@@ -113,7 +114,7 @@ def test_workers_share_heads_that_are_prepared_on_a_device(
     ],
 )
 def test_a_device_or_a_type_that_is_not_there_is_refused_before_any_work(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str], message: str
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str], message: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     train(store, tmp_path)
@@ -125,7 +126,7 @@ def test_a_device_or_a_type_that_is_not_there_is_refused_before_any_work(
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_a_cuda_device_gives_the_answers_of_the_processor(store: Store, tmp_path: Path, dtype: str) -> None:
+def test_a_cuda_device_gives_the_answers_of_the_processor(store: Catalogue, tmp_path: Path, dtype: str) -> None:
     train(store, tmp_path)
     run_backfill(store, tmp_path, "parity")
     usual = answers(tmp_path, "parity")
@@ -137,7 +138,7 @@ def test_a_cuda_device_gives_the_answers_of_the_processor(store: Store, tmp_path
     assert [found[key][1] for key in usual] == pytest.approx([score for _, score in usual.values()], abs=0.01)
 
 
-def test_only_what_is_not_scored_yet_is_scored(store: Store, tmp_path: Path, corpus: str) -> None:
+def test_only_what_is_not_scored_yet_is_scored(store: Catalogue, tmp_path: Path, corpus: str) -> None:
     train(store, tmp_path)
     run_backfill(store, tmp_path, "parity")
     again = run_backfill(store, tmp_path, "parity")
@@ -151,7 +152,7 @@ def test_only_what_is_not_scored_yet_is_scored(store: Store, tmp_path: Path, cor
     assert len(answers(tmp_path, "parity")) == len(answers(tmp_path, "second")) == COUNT + 15
 
 
-def test_changed_documents_are_scored_anew_and_the_others_are_carried_over(store: Store, tmp_path: Path) -> None:
+def test_changed_documents_are_scored_anew_and_the_others_are_carried_over(store: Catalogue, tmp_path: Path) -> None:
     train(store, tmp_path)
     run_backfill(store, tmp_path, "parity")
     before = answers(tmp_path, "parity")
@@ -165,7 +166,7 @@ def test_changed_documents_are_scored_anew_and_the_others_are_carried_over(store
     assert {doc_id for doc_id in after if after[doc_id] != before[doc_id]} == {"d3"}
 
 
-def test_deleted_documents_lose_their_predictions(store: Store, tmp_path: Path) -> None:
+def test_deleted_documents_lose_their_predictions(store: Catalogue, tmp_path: Path) -> None:
     train(store, tmp_path)
     run_backfill(store, tmp_path, "parity")
     first, second, _ = store.entries
@@ -175,7 +176,7 @@ def test_deleted_documents_lose_their_predictions(store: Store, tmp_path: Path) 
     assert len(answers(tmp_path, "parity")) == COUNT - 21
 
 
-def test_an_older_snapshot_can_be_scored(store: Store, tmp_path: Path) -> None:
+def test_an_older_snapshot_can_be_scored(store: Catalogue, tmp_path: Path) -> None:
     train(store, tmp_path)
     run_encode(store.uri, write_corpus(tmp_path / "b.parquet", texts(15, start=COUNT)))
     run_backfill(store, tmp_path, "parity", snapshot=1)
@@ -183,7 +184,7 @@ def test_an_older_snapshot_can_be_scored(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_backfill_that_stopped_before_its_commit_is_resumed(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(store, tmp_path)
 
@@ -201,17 +202,17 @@ def test_a_backfill_that_stopped_before_its_commit_is_resumed(
 
 
 def test_a_segment_that_cannot_be_scored_fails_alone(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(store, tmp_path)
-    whole = Store.scan_segment
+    whole = FeatureReader.scan_segment
 
-    def broken(self: Store, entry: object, *words: object) -> object:
+    def broken(self: FeatureReader, entry: object, *words: object) -> object:
         if entry == store.entries[1]:
             raise StoreError("features: damaged")
         return whole(self, entry, *words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Store, "scan_segment", broken)
+    monkeypatch.setattr(FeatureReader, "scan_segment", broken)
     report = run_backfill(store, tmp_path, "parity")
     assert report.exit_code == 1
     assert report.document["failures"] == {"1": {"stage": "read", "reason": "StoreError: features: damaged"}}
@@ -221,22 +222,24 @@ def test_a_segment_that_cannot_be_scored_fails_alone(
     assert len(answers(tmp_path, "parity")) == COUNT
 
 
-def test_bundles_that_run_twice_leave_each_prediction_once(store: Store, tmp_path: Path) -> None:
+def test_bundles_that_run_twice_leave_each_prediction_once(store: Catalogue, tmp_path: Path) -> None:
     train(store, tmp_path)
     report = run_backfill(store, tmp_path, "parity", options=("--direct_runner_bundle_repeat=1",))
     assert report.document["documents"]["scored"] == COUNT
     assert len(answers(tmp_path, "parity")) == COUNT
 
 
-def test_a_head_of_other_features_is_refused_and_nothing_is_scored(store: Store, tmp_path: Path, corpus: str) -> None:
+def test_a_head_of_other_features_is_refused_and_nothing_is_scored(
+    store: Catalogue, tmp_path: Path, corpus: str
+) -> None:
     train(store, tmp_path)
     run_encode(tmp_path / "other", corpus, layers="last")
     with pytest.raises(SpecMismatch, match=r"layers +mean:3 +\| +last"):
-        run_backfill(Store.open(str(tmp_path / "other")), tmp_path, "parity")
+        run_backfill(Catalogue.open(str(tmp_path / "other")), tmp_path, "parity")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_damaged_head_is_refused_and_nothing_is_scored(store: Store, tmp_path: Path) -> None:
+def test_a_damaged_head_is_refused_and_nothing_is_scored(store: Catalogue, tmp_path: Path) -> None:
     train(store, tmp_path)
     weights = tmp_path / "parity" / "weights.safetensors"
     data = bytearray(weights.read_bytes())
@@ -247,17 +250,17 @@ def test_a_damaged_head_is_refused_and_nothing_is_scored(store: Store, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_predictions_of_two_stores_do_not_mix(store: Store, tmp_path: Path, corpus: str) -> None:
+def test_predictions_of_two_stores_do_not_mix(store: Catalogue, tmp_path: Path, corpus: str) -> None:
     train(store, tmp_path)
     run_backfill(store, tmp_path, "parity")
     run_encode(tmp_path / "twin", corpus)
     with pytest.raises(UsageError, match="another store"):
-        run_backfill(Store.open(str(tmp_path / "twin")), tmp_path, "parity")
+        run_backfill(Catalogue.open(str(tmp_path / "twin")), tmp_path, "parity")
     with pytest.raises(UsageError, match="without probabilities"):
         run_backfill(store, tmp_path, "parity", probabilities=True)
 
 
-def test_predict_on_the_text_of_stored_documents_equals_backfill(store: Store, tmp_path: Path, corpus: str) -> None:
+def test_predict_on_the_text_of_stored_documents_equals_backfill(store: Catalogue, tmp_path: Path, corpus: str) -> None:
     for task in ("parity", "second"):
         train(store, tmp_path, task, seeds=(len(task),))
     run_backfill(store, tmp_path, "parity", "second")
@@ -280,8 +283,8 @@ def test_one_text_at_a_time_equals_backfill_where_padding_could_show(name: str, 
     encoding = {"encoder": encoder, "positions": "mean", "quantizer": "float16", "max_length": 40}
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows), **encoding)
     assert report.document["equal_lengths"] == equal
-    train(Store.open(str(tmp_path / "store")), tmp_path)
-    run_backfill(Store.open(str(tmp_path / "store")), tmp_path, "parity")
+    train(Catalogue.open(str(tmp_path / "store")), tmp_path)
+    run_backfill(Catalogue.open(str(tmp_path / "store")), tmp_path, "parity")
     stored = answers(tmp_path, "parity")
     for row_ in rows[:8]:
         corpus = write_corpus(tmp_path / "one.parquet", [row_])
@@ -290,7 +293,7 @@ def test_one_text_at_a_time_equals_backfill_where_padding_could_show(name: str, 
         assert predicted[0]["score"] == pytest.approx(stored[row_["doc_id"]][1], abs=1e-4)
 
 
-def test_predict_names_what_it_rejects(store: Store, tmp_path: Path) -> None:
+def test_predict_names_what_it_rejects(store: Catalogue, tmp_path: Path) -> None:
     train(store, tmp_path)
     odd = write_corpus(
         tmp_path / "odd.parquet", [*texts(3), {"doc_id": "e", "text": ""}, {"doc_id": "z", "text": "\u200b"}]
@@ -303,16 +306,18 @@ def test_predict_names_what_it_rejects(store: Store, tmp_path: Path) -> None:
     }
 
 
-def test_predict_refuses_an_encoder_that_has_changed(store: Store, tmp_path: Path, corpus: str) -> None:
+def test_predict_refuses_an_encoder_that_has_changed(store: Catalogue, tmp_path: Path, corpus: str) -> None:
     train(store, tmp_path)
     other = str(tiny_bert(tmp_path / "other", seed=7))
     with pytest.raises(SpecMismatch, match=r"encoder\.weights"):
         predict(PredictRequest((corpus,), (str(tmp_path / "parity"),), encoder=other, device="cpu"))
 
 
-def test_store_heads_and_predictions_may_lie_on_s3(store: Store, tmp_path: Path, s3_bucket: str, corpus: str) -> None:
+def test_store_heads_and_predictions_may_lie_on_s3(
+    store: Catalogue, tmp_path: Path, s3_bucket: str, corpus: str
+) -> None:
     run_encode(f"{s3_bucket}/store", corpus, unit_rows=20)
-    far = Store.open(f"{s3_bucket}/store")
+    far = Catalogue.open(f"{s3_bucket}/store")
     train(far, tmp_path)
     report = backfill(
         BackfillRequest(far.uri, (str(tmp_path / "parity"),), f"{s3_bucket}/out"), beam_options=ONE_WORKER
@@ -323,7 +328,7 @@ def test_store_heads_and_predictions_may_lie_on_s3(store: Store, tmp_path: Path,
     assert kept["documents"]["scored"] == COUNT
 
 
-def test_plain_parquet_readers_see_the_predictions(store: Store, tmp_path: Path) -> None:
+def test_plain_parquet_readers_see_the_predictions(store: Catalogue, tmp_path: Path) -> None:
     head = train(store, tmp_path)
     run_backfill(store, tmp_path, "parity", probabilities=True)
     (folder,) = (tmp_path / "out").glob("head=*")
@@ -335,7 +340,7 @@ def test_plain_parquet_readers_see_the_predictions(store: Store, tmp_path: Path)
 
 
 def test_predict_keeps_the_probabilities_of_heads_with_different_classes(
-    store: Store, tmp_path: Path, corpus: str
+    store: Catalogue, tmp_path: Path, corpus: str
 ) -> None:
     train(store, tmp_path)
     ids = [f"d{i}" for i in range(30)]
@@ -353,12 +358,12 @@ def test_predict_keeps_the_probabilities_of_heads_with_different_classes(
 
 
 def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = [{**row, "pair": "another text"} for row in texts(COUNT)]
     uri = str(tmp_path / "pairs")
     run_encode(uri, write_corpus(tmp_path / "pairs.parquet", pairs), columns=CorpusColumns(pair="pair"))
-    paired = Store.open(uri)
+    paired = Catalogue.open(uri)
     head = train(paired, tmp_path, "pair")
     assert head.model.of_pairs
     report = backfill(BackfillRequest(uri, (str(tmp_path / "pair"),), str(tmp_path / "out")))

@@ -10,7 +10,8 @@ from threading import Event
 import numpy as np
 import pytest
 
-from encore.featurestore import FeatureBlock, Store
+from encore.featurestore import Catalogue, FeatureBlock
+from encore.featurestore.feature_reader import FeatureReader
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer, Scores
@@ -33,8 +34,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(template: Path, tmp_path: Path) -> Store:
-    return Store.open(str(copied(template, tmp_path / "store")))
+def store(template: Path, tmp_path: Path) -> Catalogue:
+    return Catalogue.open(str(copied(template, tmp_path / "store")))
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def probabilities(folder: Path, task: str) -> dict[str, list[float]]:
 @pytest.mark.parametrize("block_bytes", [16 << 20, 200], ids=["one block", "many blocks"])
 @pytest.mark.parametrize("options", [ONE_WORKER, ()], ids=["one worker", "all cores"])
 def test_predictions_are_those_from_a_disk(
-    store: Store, tmp_path: Path, request: pytest.FixtureRequest, options: tuple[str, ...], block_bytes: int
+    store: Catalogue, tmp_path: Path, request: pytest.FixtureRequest, options: tuple[str, ...], block_bytes: int
 ) -> None:
     for task, pooling in (("one", "attention"), ("two", "mean")):
         train(store, tmp_path / "disk", task, poolings=(pooling,))
@@ -72,13 +73,13 @@ def test_predictions_are_those_from_a_disk(
 
 @pytest.mark.usefixtures("far")
 def test_segments_are_read_while_the_first_is_scored(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(store, tmp_path)
     opened = {entry.segment: Event() for entry in store.entries}
-    scan, score = Store.scan_segment, Scorer.score
+    scan, score = FeatureReader.scan_segment, Scorer.score
 
-    def noting(self: Store, entry: SegmentEntry, *words: object) -> object:
+    def noting(self: FeatureReader, entry: SegmentEntry, *words: object) -> object:
         opened[entry.segment].set()
         return scan(self, entry, *words)  # type: ignore[arg-type]
 
@@ -86,19 +87,19 @@ def test_segments_are_read_while_the_first_is_scored(
         assert all(event.wait(WAIT) for event in opened.values())
         return score(self, block)
 
-    monkeypatch.setattr(Store, "scan_segment", noting)
+    monkeypatch.setattr(FeatureReader, "scan_segment", noting)
     monkeypatch.setattr(Scorer, "score", waiting)
     assert run_backfill(store, tmp_path, "parity").exit_code == 0
 
 
 @pytest.mark.usefixtures("far")
-def test_what_is_read_ahead_has_a_limit(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_read_ahead_has_a_limit(store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(store, tmp_path)
     opened: list[str] = []
     scored: list[int] = []
-    scan, score = Store.scan_segment, Scorer.score
+    scan, score = FeatureReader.scan_segment, Scorer.score
 
-    def noting(self: Store, entry: SegmentEntry, *words: object) -> object:
+    def noting(self: FeatureReader, entry: SegmentEntry, *words: object) -> object:
         opened.append(entry.segment)
         return scan(self, entry, *words)  # type: ignore[arg-type]
 
@@ -106,7 +107,7 @@ def test_what_is_read_ahead_has_a_limit(store: Store, tmp_path: Path, monkeypatc
         scored.append(len(opened))
         return score(self, block)
 
-    monkeypatch.setattr(Store, "scan_segment", noting)
+    monkeypatch.setattr(FeatureReader, "scan_segment", noting)
     monkeypatch.setattr(Scorer, "score", looking)
     largest = max(entry.payload_bytes for entry in store.entries)
     monkeypatch.setattr(segment_blocks, "AHEAD_BYTES", 2 * largest)
@@ -115,7 +116,7 @@ def test_what_is_read_ahead_has_a_limit(store: Store, tmp_path: Path, monkeypatc
     assert all(open_by_now <= place + 2 for place, open_by_now in enumerate(scored, 1))
 
 
-def test_the_report_says_where_the_time_went(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_says_where_the_time_went(store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(store, tmp_path)
 
     def slowed(step: Callable[..., object], seconds: float) -> Callable[..., object]:
@@ -125,7 +126,7 @@ def test_the_report_says_where_the_time_went(store: Store, tmp_path: Path, monke
 
         return slow
 
-    monkeypatch.setattr(Store, "open_segment", slowed(Store.open_segment, 0.03))
+    monkeypatch.setattr(FeatureReader, "open_segment", slowed(FeatureReader.open_segment, 0.03))
     monkeypatch.setattr(Scorer, "score", slowed(Scorer.score, 0.02))
     monkeypatch.setattr(Predictions, "write_file", slowed(Predictions.write_file, 0.01))
     seconds = run_backfill(store, tmp_path, "parity").document["seconds"]
@@ -137,7 +138,7 @@ def test_the_report_says_where_the_time_went(store: Store, tmp_path: Path, monke
 
 @pytest.mark.parametrize("where", ["disk", "far"])
 def test_a_head_whose_file_cannot_be_written_fails_its_segment_alone(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
 ) -> None:
     train(store, tmp_path, "one")
     train(store, tmp_path, "two", seeds=(5,))
@@ -163,7 +164,7 @@ def test_a_head_whose_file_cannot_be_written_fails_its_segment_alone(
 
 @pytest.mark.parametrize("where", ["disk", "far"])
 def test_a_segment_that_this_run_has_scored_is_not_scored_again(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
+    store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
 ) -> None:
     train(store, tmp_path)
     if where == "far":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.heads import Head, Labels, TrainSettings
 from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
@@ -15,7 +15,7 @@ from encore.pipelines.runs.report import JobReport
 from tests.pipelines.jobs import ONE_WORKER
 
 
-def train(store: Store, folder: Path, task: str = "parity", **settings: object) -> Head:
+def train(store: Catalogue, folder: Path, task: str = "parity", **settings: object) -> Head:
     ids = [f"d{i}" for i in range(40)]
     labels = Labels.from_table(
         pa.table({"doc_id": ids, "label": ["even" if i % 2 == 0 else "odd" for i in range(40)]}),
@@ -30,7 +30,7 @@ def train(store: Store, folder: Path, task: str = "parity", **settings: object) 
 
 
 def run_backfill(
-    store: Store, folder: Path, *tasks: str, options: tuple[str, ...] = ONE_WORKER, **request: object
+    store: Catalogue, folder: Path, *tasks: str, options: tuple[str, ...] = ONE_WORKER, **request: object
 ) -> JobReport:
     heads = tuple(str(folder / task) for task in tasks)
     asked = BackfillRequest(store.uri, heads, str(folder / "out"), **{"device": "cpu", **request})  # type: ignore[arg-type]

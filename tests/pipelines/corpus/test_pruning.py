@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Store, UsageError
+from encore.featurestore import Catalogue, UsageError
 from encore.pipelines.corpus.pruning import PruneLimit
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.runs.report import JobReport
@@ -51,7 +51,7 @@ def prune(corpus: Path, limit: str | None = "1.0") -> JobReport:
 
 
 def stored(corpus: Path) -> set[str]:
-    return set(Store.open(str(corpus.parent / "store")).documents()["doc_id"].to_pylist())
+    return set(Catalogue.open(str(corpus.parent / "store")).documents()["doc_id"].to_pylist())
 
 
 def cut(path: Path) -> None:

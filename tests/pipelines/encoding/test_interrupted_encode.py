@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.storage.objects import Objects
 from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
@@ -66,13 +66,13 @@ def test_an_interrupted_encode_resumes_where_it_stopped(undisturbed: Path, tmp_p
     if end != signal.SIGKILL:
         assert process.returncode == 130
         assert "the same command resumes" in errors
-    assert Store.open(str(store)).version == 0
+    assert Catalogue.open(str(store)).version == 0
     resumed = run_encode(store, corpus, unit_rows=30)
     counts = documents(resumed)
     assert resumed.exit_code == 0
     assert counts["adopted"] >= 90
     assert counts["adopted"] + counts["encoded"] == COUNT
-    assert Store.open(str(store)).digest() == Store.open(str(undisturbed / "store")).digest()
+    assert Catalogue.open(str(store)).digest() == Catalogue.open(str(undisturbed / "store")).digest()
 
 
 def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
         output, errors = process.communicate(timeout=240)
         assert process.returncode == 0, output + errors
     run_encode(tmp_path / "near", corpus, unit_rows=20, quantizer="uint8")
-    far, near = Store.open(str(tmp_path / "far")), Store.open(str(tmp_path / "near"))
+    far, near = Catalogue.open(str(tmp_path / "far")), Catalogue.open(str(tmp_path / "near"))
     assert far.spec.fingerprint == near.spec.fingerprint
     assert far.digest() == near.digest()
     assert len(far) == 60
@@ -100,7 +100,7 @@ def test_corpus_and_store_may_lie_on_s3(tmp_path: Path, s3_bucket: str) -> None:
     report = run_encode(f"{s3_bucket}/store", f"{s3_bucket}/corpus/*.parquet", unit_rows=15)
     assert (report.exit_code, documents(report)["encoded"]) == (0, 40)
     run_encode(tmp_path / "local", str(corpus), unit_rows=15)
-    assert Store.open(f"{s3_bucket}/store").digest() == Store.open(str(tmp_path / "local")).digest()
+    assert Catalogue.open(f"{s3_bucket}/store").digest() == Catalogue.open(str(tmp_path / "local")).digest()
     again = run_encode(f"{s3_bucket}/store", f"{s3_bucket}/corpus/a.parquet")
     assert documents(again)["skipped"] == 40
 
@@ -113,7 +113,7 @@ def test_minilm_encodes_real_news(tmp_path: Path) -> None:
     corpus = tmp_path / "news.parquet"
     pq.write_table(pq.read_table(news).slice(0, 64), corpus)
     report = run_encode(tmp_path / "store", str(corpus), encoder="minilm")
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     assert documents(report)["encoded"] == len(store) == 64
     assert (str(store.spec.layers), store.spec.row_bytes, store.spec.text.max_length) == ("mean:6", 48, 256)
     tokens = sum(store.documents()["n_tokens"].to_pylist())

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from encore.encoders import DocumentBlock, FeatureExtractor, load_encoder
-from encore.featurestore import DataError, SpecMismatch, Store, TextSpec, UsageError
+from encore.featurestore import Catalogue, DataError, SpecMismatch, TextSpec, UsageError
 from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.corpus.pruning import PruneLimit
@@ -42,7 +43,7 @@ def test_every_document_is_stored_with_the_features_that_the_encoder_gives(tmp_p
         "dead": 0,
         "superseded": 0,
     }
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     loaded = load_encoder(encoder(), device="cpu")
     block = DocumentBlock.build(pa.array([r["doc_id"] for r in rows]), pa.array([r["text"] for r in rows]))
     expected = FeatureExtractor(loaded, store.spec).extract(block).features
@@ -68,25 +69,25 @@ def test_only_new_and_changed_documents_are_encoded(tmp_path: Path) -> None:
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", changed + texts(10, start=40)))
     assert documents(report)["encoded"] == 13
     assert documents(report)["superseded"] == 3
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     assert len(store) == 50
     fresh = run_encode(tmp_path / "fresh", str(tmp_path / "a.parquet"))
     assert fresh.exit_code == 0
-    assert store.digest() == Store.open(str(tmp_path / "fresh")).digest()
+    assert store.digest() == Catalogue.open(str(tmp_path / "fresh")).digest()
 
 
 @pytest.mark.parametrize("refused", ["", "\u200b"], ids=["by validation", "by the tokenizer"])
 def test_a_document_whose_new_text_is_refused_keeps_its_old_features(tmp_path: Path, refused: str) -> None:
     rows = texts(6)
     run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows))
-    before = Store.open(str(tmp_path / "store")).gather(["d2"]).packed
+    before = Catalogue.open(str(tmp_path / "store")).gather(["d2"]).packed
     changed = [{**row, "text": {"d2": refused, "d4": "another text"}.get(row["doc_id"], row["text"])} for row in rows]
     write_corpus(tmp_path / "a.parquet", changed)
     for superseded in (1, 0):
         report = run_encode(tmp_path / "store", str(tmp_path / "a.parquet"), prune=True)
         counts = documents(report)
         assert (counts["dead"], counts["superseded"], report.document["pruned"]) == (1, superseded, 0)
-        store = Store.open(str(tmp_path / "store"))
+        store = Catalogue.open(str(tmp_path / "store"))
         assert len(store) == 6
         np.testing.assert_array_equal(store.gather(["d2"]).packed, before)
 
@@ -94,11 +95,11 @@ def test_a_document_whose_new_text_is_refused_keeps_its_old_features(tmp_path: P
 def test_a_text_that_changes_and_changes_back_is_stored_as_it_was(tmp_path: Path) -> None:
     corpus = tmp_path / "a.parquet"
     run_encode(tmp_path / "store", write_corpus(corpus, [{"doc_id": "x", "text": "one"}]))
-    first = Store.open(str(tmp_path / "store")).digest()
+    first = Catalogue.open(str(tmp_path / "store")).digest()
     run_encode(tmp_path / "store", write_corpus(corpus, [{"doc_id": "x", "text": "two"}]))
-    assert Store.open(str(tmp_path / "store")).digest() != first
+    assert Catalogue.open(str(tmp_path / "store")).digest() != first
     run_encode(tmp_path / "store", write_corpus(corpus, [{"doc_id": "x", "text": "one"}]))
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     assert (store.digest(), len(store)) == (first, 1)
 
 
@@ -107,7 +108,7 @@ def test_segments_of_a_run_that_committed_nothing_are_adopted(tmp_path: Path) ->
     over = run_encode(tmp_path / "store", corpus, unit_rows=10)
     assert over.exit_code == 1
     assert over.document["dead_letters"]["count"] == 12
-    assert Store.open(str(tmp_path / "store")).version == 0
+    assert Catalogue.open(str(tmp_path / "store")).version == 0
     within = run_encode(tmp_path / "store", corpus, unit_rows=10, limit=DeadLetterLimit.parse("12"))
     assert within.exit_code == 0
     assert documents(within) == {
@@ -120,7 +121,7 @@ def test_segments_of_a_run_that_committed_nothing_are_adopted(tmp_path: Path) ->
         "dead": 12,
         "superseded": 0,
     }
-    assert len(Store.open(str(tmp_path / "store"))) == 30
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 30
 
 
 def test_an_id_in_two_files_gives_the_same_store_every_night(tmp_path: Path) -> None:
@@ -137,11 +138,11 @@ def test_an_id_in_two_files_gives_the_same_store_every_night(tmp_path: Path) -> 
         "dead": 5,
         "superseded": 0,
     }
-    digest = Store.open(str(tmp_path / "store")).digest()
+    digest = Catalogue.open(str(tmp_path / "store")).digest()
     again = run_encode(tmp_path / "store", second, first)
     assert documents(again)["encoded"] == 0
     assert not again.document["committed"]
-    assert Store.open(str(tmp_path / "store")).digest() == digest
+    assert Catalogue.open(str(tmp_path / "store")).digest() == digest
 
 
 def test_rejected_documents_become_dead_letters_with_their_reason(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_rejected_documents_become_dead_letters_with_their_reason(tmp_path: Path
         ("d1", "validate", "duplicate id", 9),
     }
     assert report.document["dead_letters"]["count"] == 5
-    assert len(Store.open(str(tmp_path / "store"))) == 5
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 5
 
 
 def test_dead_letters_of_the_encoder_are_reported_again_when_a_segment_is_adopted(tmp_path: Path) -> None:
@@ -206,11 +207,11 @@ def test_a_unit_that_cannot_be_read_fails_alone_and_is_done_by_the_same_command(
     assert report.document["failures"] == {
         "1": {"stage": "read", "reason": "OSError: the disk is gone", "unreadable": False}
     }
-    assert len(Store.open(str(tmp_path / "store"))) == 10
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 10
     monkeypatch.undo()
     report = run_encode(tmp_path / "store", first, second)
     assert (report.exit_code, documents(report)["encoded"]) == (0, 10)
-    assert len(Store.open(str(tmp_path / "store"))) == 20
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 20
 
 
 def test_bundles_that_run_twice_store_and_count_everything_once(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_bundles_that_run_twice_store_and_count_everything_once(tmp_path: Path) 
     once = run_encode(tmp_path / "once", corpus, unit_rows=10, quantizer="uint8:per-dimension:histogram")
     assert documents(twice) == documents(once)
     assert twice.document["fingerprint"] == once.document["fingerprint"]
-    assert Store.open(str(tmp_path / "twice")).digest() == Store.open(str(tmp_path / "once")).digest()
+    assert Catalogue.open(str(tmp_path / "twice")).digest() == Catalogue.open(str(tmp_path / "once")).digest()
 
 
 def test_calibration_does_not_depend_on_units_or_workers(tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_two_encodes_of_one_corpus_at_once_end_in_one_correct_store(tmp_path: Pa
         run.join()
     assert [report.exit_code for report in reports] == [0, 0]
     run_encode(tmp_path / "alone", corpus, unit_rows=60)
-    both, alone = Store.open(str(tmp_path / "store")), Store.open(str(tmp_path / "alone"))
+    both, alone = Catalogue.open(str(tmp_path / "store")), Catalogue.open(str(tmp_path / "alone"))
     assert sorted(both.documents()["doc_id"].to_pylist()) == sorted(alone.documents()["doc_id"].to_pylist())
     assert len(both) == 60
 
@@ -264,10 +265,10 @@ def test_documents_that_left_the_corpus_stay_until_they_are_pruned(tmp_path: Pat
     run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(20)))
     smaller = write_corpus(tmp_path / "a.parquet", texts(15))
     run_encode(tmp_path / "store", smaller)
-    assert len(Store.open(str(tmp_path / "store"))) == 20
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 20
     report = run_encode(tmp_path / "store", smaller, prune=True, prune_limit=PruneLimit.parse("5"))
     assert report.document["pruned"] == 5
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     assert set(store.documents()["doc_id"].to_pylist()) == {f"d{i}" for i in range(15)}
 
 
@@ -275,7 +276,7 @@ def test_kept_columns_stay_beside_the_features(tmp_path: Path) -> None:
     rows = [{**row, "year": 2000 + i, "source": "wire"} for i, row in enumerate(texts(5))]
     columns = CorpusColumns(keep=("year", "source"))
     run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows), columns=columns)
-    table = Store.open(str(tmp_path / "store")).documents()
+    table = Catalogue.open(str(tmp_path / "store")).documents()
     assert table["year"].to_pylist() == [2000, 2001, 2002, 2003, 2004]
     assert table["source"].to_pylist() == ["wire"] * 5
 
@@ -302,16 +303,16 @@ def test_kept_columns_of_one_run_and_of_many_need_not_agree_about_types(tmp_path
         "d2": ["1.10", "1e400", '{"b":[1.0],"a": 2}'],
     }
     derive(DeriveRequest(str(store), str(tmp_path / "poorer"), positions="cls"), beam_options=ONE_WORKER)
-    assert kept_of(Store.open(str(tmp_path / "poorer")), keep) == expected
+    assert kept_of(Catalogue.open(str(tmp_path / "poorer")), keep) == expected
     for _ in range(2):
-        opened = Store.open(str(store))
+        opened = Catalogue.open(str(store))
         assert kept_of(opened, keep) == expected
         compact(opened)
-    assert len(Store.open(str(store)).entries) == 1
-    assert verify(str(store), deep=True).findings == ()
+    assert len(Catalogue.open(str(store)).entries) == 1
+    assert verify(Objects.open(str(store)), deep=True).findings == ()
 
 
-def kept_of(store: Store, columns: CorpusColumns) -> dict[str, list[object]]:
+def kept_of(store: Catalogue, columns: CorpusColumns) -> dict[str, list[object]]:
     """Id → kept values."""
     rows = store.documents(["doc_id", *columns.keep]).to_pylist()
     return {row.pop("doc_id"): list(row.values()) for row in rows}
@@ -323,7 +324,7 @@ def test_pairs_and_single_texts_go_into_one_store(tmp_path: Path) -> None:
     run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows), columns=columns)
     lengths = dict(
         zip(
-            *(Store.open(str(tmp_path / "store")).documents()[c].to_pylist() for c in ("doc_id", "n_tokens")),
+            *(Catalogue.open(str(tmp_path / "store")).documents()[c].to_pylist() for c in ("doc_id", "n_tokens")),
             strict=True,
         )
     )
@@ -334,7 +335,7 @@ def test_long_texts_are_truncated_counted_and_flagged(tmp_path: Path) -> None:
     rows = [{"doc_id": "long", "text": "a " * 100}, {"doc_id": "short", "text": "a"}]
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", rows), max_length=16)
     assert report.document["truncated"] == 1
-    table = Store.open(str(tmp_path / "store")).documents()
+    table = Catalogue.open(str(tmp_path / "store")).documents()
     assert table.select(["doc_id", "n_tokens", "truncated"]).to_pylist() == [
         {"doc_id": "long", "n_tokens": 16, "truncated": True},
         {"doc_id": "short", "n_tokens": 3, "truncated": False},
@@ -349,7 +350,7 @@ def test_the_side_that_is_cut_is_the_tokenizer_s_own_unless_one_is_asked_for(
     edit_json(encoder / "tokenizer_config.json", truncation_side="left")
     corpus = write_corpus(tmp_path / "a.parquet", texts(3))
     run_encode(tmp_path / "store", corpus, encoder=str(encoder), quantizer="float16", **asked)
-    assert Store.open(str(tmp_path / "store")).spec.text == TextSpec(64, side)
+    assert Catalogue.open(str(tmp_path / "store")).spec.text == TextSpec(64, side)
 
 
 def test_a_store_lends_its_calibration(tmp_path: Path) -> None:
@@ -374,7 +375,7 @@ def test_the_report_is_kept_in_the_store_and_counts_what_happened(tmp_path: Path
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(25)), unit_rows=10)
     kept = json.loads((tmp_path / "store" / "runs" / report.document["run"] / "report.json").read_text())
     assert kept == json.loads(report.to_json())
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     assert kept["tokens"] == sum(store.documents()["n_tokens"].to_pylist())
     assert kept["bytes"]["payload"] == kept["tokens"] * 32 // 8
     assert kept["units"] == {"planned": 3, "failed": 0}
@@ -426,7 +427,7 @@ def test_an_empty_corpus_makes_an_empty_store(tmp_path: Path) -> None:
     schema = pa.schema([("doc_id", pa.string()), ("text", pa.string())])
     report = run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", [], schema))
     assert report.exit_code == 0
-    assert len(Store.open(str(tmp_path / "store"))) == 0
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 0
 
 
 def test_a_run_over_its_limit_prunes_nothing_and_says_so(tmp_path: Path) -> None:
@@ -434,7 +435,7 @@ def test_a_run_over_its_limit_prunes_nothing_and_says_so(tmp_path: Path) -> None
     smaller = write_corpus(tmp_path / "a.parquet", [*texts(15), {"doc_id": "empty", "text": ""}])
     report = run_encode(tmp_path / "store", smaller, prune=True, limit=DeadLetterLimit.parse("0"))
     assert (report.exit_code, report.document["pruned"], report.document["committed"]) == (1, 0, False)
-    assert len(Store.open(str(tmp_path / "store"))) == 20
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 20
 
 
 def test_calibration_merges_what_every_part_of_the_sample_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,7 +465,7 @@ def test_a_unit_that_the_runner_lost_is_found_out(tmp_path: Path, monkeypatch: p
     report = run_encode(tmp_path / "store", corpus, unit_rows=10)
     assert report.exit_code == 1
     assert set(report.document["failures"]) == {"1"}
-    assert len(Store.open(str(tmp_path / "store"))) == 10
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 10
 
 
 def test_a_file_that_cannot_be_read_costs_no_other_and_is_named(tmp_path: Path) -> None:
@@ -478,7 +479,7 @@ def test_a_file_that_cannot_be_read_costs_no_other_and_is_named(tmp_path: Path) 
     unread = report.document["corpus"]["unread"]
     assert (report.exit_code, report.document["corpus"]["files"], report.document["corpus"]["damaged"]) == (1, 2, 1)
     assert [(Path(it["file"]).name, "cut short" in it["reason"]) for it in unread] == [("b.jsonl.gz", True)]
-    assert len(Store.open(str(tmp_path / "store"))) == 20
+    assert len(Catalogue.open(str(tmp_path / "store"))) == 20
     (folder / "a.jsonl").write_bytes(b"".join(rows[:9]))
     report = run_encode(tmp_path / "store", str(folder), prune=True, prune_limit=PruneLimit.parse("1.0"))
     assert (report.exit_code, report.document["pruned"], report.document["pruning"]["withheld"]) == (1, 0, True)

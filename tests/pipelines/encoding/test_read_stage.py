@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from encore.cli.printing.jobs import failed_units_advice
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.errors import StoreError, UnreadableFile
 from encore.pipelines.corpus import CorpusColumns, group_by_split, plan
 from encore.pipelines.encoding import read_stage
@@ -42,7 +42,7 @@ def test_a_unit_that_cannot_be_read_does_not_lose_the_others_of_its_row_group(
     assert report.document["failures"] == {
         "1": {"stage": "read", "reason": f"UnreadableFile: {corpus}: damaged", "unreadable": True}
     }
-    stored = set(Store.open(str(tmp_path / "store")).documents()["doc_id"].to_pylist())
+    stored = set(Catalogue.open(str(tmp_path / "store")).documents()["doc_id"].to_pylist())
     assert stored == {f"d{number}" for number in range(40) if not 10 <= number < 20}
     monkeypatch.undo()
     again = run_encode(tmp_path / "store", corpus, unit_rows=10)
@@ -72,14 +72,14 @@ def test_each_unit_is_written_before_the_next_is_read(tmp_path: Path, monkeypatc
 def test_units_are_spread_over_the_workers_where_much_is_to_be_encoded(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "a.parquet", texts(40))
     run_encode(tmp_path / "store", write_corpus(tmp_path / "first.parquet", texts(25)))
-    store = Store.open(str(tmp_path / "store"))
+    store = Catalogue.open(str(tmp_path / "store"))
     planned = plan([corpus_file(Path(corpus))], CorpusColumns(), 5)
     for workers, wanted in ((1, 1), (2, 2), (8, 3)):
         runner = RunnerChoice.of((f"--direct_num_workers={workers}",), 8)
         assert readers_wanted(planned, store, runner) == wanted
     assert readers_wanted(planned, store, RunnerChoice(("--runner=x",), None, None)) == 3
     run_encode(tmp_path / "store", corpus)
-    full = Store.open(str(tmp_path / "store"))
+    full = Catalogue.open(str(tmp_path / "store"))
     assert readers_wanted(planned, full, RunnerChoice.of(ONE_WORKER, 8)) == 1
     assert (
         len(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Change, Store, StoreError, UsageError, commit
+from encore.featurestore import Catalogue, Change, StoreError, UsageError, commit
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
@@ -33,7 +33,7 @@ KEPT = {"section": pa.array(["home", "world"] * 4), "year": pa.array(range(2018,
 def folder(tmp_path: Path) -> Folder:
     """Thirteen documents in two segments, of which the second keeps other columns; heads ``tone`` and ``topic``."""
     folder = Folder(tmp_path)
-    store = Store.create(str(tmp_path / "store"), spec_of())
+    store = Catalogue.create(str(tmp_path / "store"), spec_of())
     for documents, kept in (
         (texts("a", 8), KEPT),
         (texts("b", 5), {"year": pa.array([0.5] * 5), "by": pa.array(["x"] * 5)}),
@@ -285,7 +285,7 @@ def test_nothing_is_exported_without_predictions_of_the_store(folder: Folder, tm
     Predictions.create(str(tmp_path / "out"), folder.store, probabilities=False)
     with pytest.raises(UsageError, match="lists no predictions yet"):
         exported(folder)
-    other = Store.create(str(tmp_path / "other"), spec_of())
+    other = Catalogue.create(str(tmp_path / "other"), spec_of())
     with pytest.raises(UsageError, match=r"holds predictions for another store than .*other"):
         export(ExportRequest(str(tmp_path / "out"), other.uri, str(tmp_path / "x.parquet")))
     with pytest.raises(UsageError, match=r"x.csv: expected a name that ends in .parquet"):

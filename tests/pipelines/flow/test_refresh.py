@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
+from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import DeadLetterLimit
@@ -48,7 +49,7 @@ class Corpus:
         """Run the job; nothing that it leaves may be damaged."""
         path = write_corpus(self.folder / "corpus" / "a.parquet", self.rows)
         report = run_encode(self.uri, path, columns=columns, unit_rows=request.pop("unit_rows", 8), **request)
-        assert verify(str(self.uri), deep=True).findings == ()
+        assert verify(Objects.open(str(self.uri)), deep=True).findings == ()
         assert not report.document["failures"]
         counts = documents(report)
         ways = ("encoded", "adopted", "refreshed", "skipped", "blocked", "dead")
@@ -56,8 +57,8 @@ class Corpus:
         return report
 
     @property
-    def store(self) -> Store:
-        return Store.open(str(self.uri))
+    def store(self) -> Catalogue:
+        return Catalogue.open(str(self.uri))
 
     def expected(self, *names: str) -> list[Mapping[str, Any]]:
         return [{name: row.get(name) for name in ("doc_id", *names)} for row in self.rows]
@@ -67,7 +68,7 @@ class Corpus:
         return sorted_rows(self.store, *names) == sorted(self.expected(*names), key=lambda row: row["doc_id"])
 
 
-def sorted_rows(store: Store, *names: str) -> Sequence[Mapping[str, Any]]:
+def sorted_rows(store: Catalogue, *names: str) -> Sequence[Mapping[str, Any]]:
     return sorted(store.documents(["doc_id", *names]).to_pylist(), key=lambda row: row["doc_id"])
 
 
@@ -126,7 +127,7 @@ def test_new_texts_and_new_columns_of_one_unit_are_told_apart(corpus: Corpus) ->
     assert corpus.holds("tag")
     fresh = run_encode(corpus.folder / "fresh", str(corpus.folder / "corpus"), columns=TAG)
     assert fresh.exit_code == 0
-    assert corpus.store.digest() == Store.open(str(corpus.folder / "fresh")).digest()
+    assert corpus.store.digest() == Catalogue.open(str(corpus.folder / "fresh")).digest()
 
 
 @pytest.mark.usefixtures("no_encoder")
@@ -304,7 +305,7 @@ def test_rows_that_a_compaction_moved_while_the_job_ran_are_refreshed_where_they
     corpus.change("d3", "d15", tag="new")
     publish = job.commit
 
-    def after_a_compaction(store: Store, change: Any) -> Store:
+    def after_a_compaction(store: Catalogue, change: Any) -> Catalogue:
         compact(corpus.store)
         delete(corpus.store, ["d15"])
         return publish(store, change)
@@ -325,7 +326,7 @@ def test_two_runs_at_once_leave_each_document_once_and_a_new_text_stays(
     other.change("d4", text="another text")
     publish = job.commit
 
-    def after_the_other(store: Store, change: Any) -> Store:
+    def after_the_other(store: Catalogue, change: Any) -> Catalogue:
         with monkeypatch.context() as patch:
             patch.setattr(job, "commit", publish)
             other.encode(unit_rows=5)
@@ -345,11 +346,11 @@ def test_a_derived_store_follows_the_columns_of_its_source(corpus: Corpus) -> No
         return derive(asked, beam_options=ONE_WORKER)
 
     run()
-    before = Store.open(str(poorer)).digest()
+    before = Catalogue.open(str(poorer)).digest()
     corpus.change("d3", "d4", tag="new")
     corpus.encode()
     report = run()
     assert (documents(report)["refreshed"], documents(report)["skipped"], documents(report)["encoded"]) == (2, 18, 0)
-    assert sorted_rows(Store.open(str(poorer)), "tag") == sorted_rows(corpus.store, "tag")
-    assert Store.open(str(poorer)).digest() == before
-    assert verify(str(poorer), deep=True).findings == ()
+    assert sorted_rows(Catalogue.open(str(poorer)), "tag") == sorted_rows(corpus.store, "tag")
+    assert Catalogue.open(str(poorer)).digest() == before
+    assert verify(Objects.open(str(poorer)), deep=True).findings == ()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from encore.featurestore import SpecMismatch, Store, UsageError
+from encore.featurestore import Catalogue, SpecMismatch, UsageError
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.runs.report import JobReport
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
@@ -31,7 +31,7 @@ def rich(template: Path, tmp_path: Path) -> Path:
 
 
 def floats(store: Path) -> np.ndarray:
-    opened = Store.open(str(store))
+    opened = Catalogue.open(str(store))
     block = opened.gather([f"d{i}" for i in range(40)])
     return opened.spec.quantizer.dequantize(torch.from_numpy(block.packed), opened.spec.width).numpy()
 
@@ -49,7 +49,8 @@ def test_derived_features_are_those_that_encoding_would_have_given(
         tmp_path / "direct", str(tmp_path / "a.parquet"), layers=layers, positions=positions, quantizer="float16"
     )
     assert (
-        Store.open(str(tmp_path / "derived")).spec.fingerprint == Store.open(str(tmp_path / "direct")).spec.fingerprint
+        Catalogue.open(str(tmp_path / "derived")).spec.fingerprint
+        == Catalogue.open(str(tmp_path / "direct")).spec.fingerprint
     )
     # The rich store has rounded each layer to half precision before it is averaged.
     np.testing.assert_allclose(floats(tmp_path / "derived"), floats(tmp_path / "direct"), atol=4e-3)
@@ -70,7 +71,7 @@ def test_a_rerun_derives_only_what_the_source_has_gained(rich: Path, tmp_path: P
     run_encode(rich, more, layers="stack:3", quantizer="float16")
     report = run_derive(rich, tmp_path / "derived", layers="last", quantizer="sign")
     assert (documents(report)["encoded"], documents(report)["superseded"]) == (6, 1)
-    assert len(Store.open(str(tmp_path / "derived"))) == 45
+    assert len(Catalogue.open(str(tmp_path / "derived"))) == 45
 
 
 def test_a_derived_uint8_store_is_calibrated_once_and_lends_its_calibration(rich: Path, tmp_path: Path) -> None:
@@ -79,17 +80,17 @@ def test_a_derived_uint8_store_is_calibrated_once_and_lends_its_calibration(rich
         rich, tmp_path / "lent", layers="mean:3", quantizer="uint8:per-dimension", like=str(tmp_path / "own")
     )
     assert own.document["fingerprint"] == lent.document["fingerprint"]
-    assert Store.open(str(tmp_path / "own")).digest() == Store.open(str(tmp_path / "lent")).digest()
+    assert Catalogue.open(str(tmp_path / "own")).digest() == Catalogue.open(str(tmp_path / "lent")).digest()
     derived = floats(tmp_path / "own")
     run_derive(rich, tmp_path / "float", layers="mean:3")
-    scale = np.array(Store.open(str(tmp_path / "own")).spec.quantizer.to_dict()["scale"])
+    scale = np.array(Catalogue.open(str(tmp_path / "own")).spec.quantizer.to_dict()["scale"])
     assert (np.abs(derived - floats(tmp_path / "float")) <= scale * 0.51 + 4e-3).all()
 
 
 def test_the_derived_store_names_its_source(rich: Path, tmp_path: Path) -> None:
     report = run_derive(rich, tmp_path / "derived", quantizer="sign")
-    fingerprint = Store.open(str(rich)).spec.fingerprint
-    assert Store.open(str(tmp_path / "derived")).spec.derived_from == fingerprint
+    fingerprint = Catalogue.open(str(rich)).spec.fingerprint
+    assert Catalogue.open(str(tmp_path / "derived")).spec.derived_from == fingerprint
     assert report.document["source"]["fingerprint"] == fingerprint
 
 

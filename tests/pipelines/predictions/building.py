@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.heads import Head
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.predictions import JobWork, PredictionFile, Predictions
@@ -29,14 +29,14 @@ class Folder:
     @classmethod
     def build(cls, root: Path) -> Folder:
         folder = cls(root)
-        store = Store.create(str(root / "store"), spec_of())
+        store = Catalogue.create(str(root / "store"), spec_of())
         put(put(store, texts("a", 8)), texts("b", 5))
         folder.head("tone")
         return folder
 
     @property
-    def store(self) -> Store:
-        return Store.open(str(self.root / "store"))
+    def store(self) -> Catalogue:
+        return Catalogue.open(str(self.root / "store"))
 
     @property
     def predictions(self) -> Predictions:

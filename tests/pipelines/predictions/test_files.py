@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Store, StoreError
+from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage import Objects
 from encore.pipelines.predictions import PredictionFile, Predictions, new_path
@@ -120,7 +120,7 @@ def test_a_path_to_another_file_is_refused_before_anything_is_read_or_removed(
         use(folder)
     assert (documents / "thesis.parquet").read_bytes() == b"years of work"
     assert folder.there() == before
-    assert Store.open(folder.store.uri).digest()
+    assert Catalogue.open(folder.store.uri).digest()
 
 
 def test_a_list_of_something_else_is_refused(folder: Folder) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Store, StoreError, UsageError
+from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.pipelines.predictions import JobWork, PredictionFile, Predictions
 from encore.pipelines.predictions import folder as module
 from encore.pipelines.predictions.sources import SourceFile, carry_over
@@ -22,7 +22,7 @@ HEAD = "topic@0123456789ab"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Predictions:
-    store = Store.create(str(tmp_path / "store"), spec_of())
+    store = Catalogue.create(str(tmp_path / "store"), spec_of())
     predictions = Predictions.create(str(tmp_path / "predictions"), store, probabilities=False)
     publish(predictions, "1", "2")
     return predictions
@@ -144,7 +144,7 @@ def test_which_head_is_meant_is_asked_of_the_version_that_is_read(folder: Predic
 
 
 def test_what_a_vacuum_has_removed_is_scored_and_not_carried_over(folder: Predictions, tmp_path: Path) -> None:
-    store = put(Store.open(str(tmp_path / "store")), {"a": "1"})
+    store = put(Catalogue.open(str(tmp_path / "store")), {"a": "1"})
     gone = PredictionFile(HEAD, "9" * 32, None, path_of("9"), 1, 1, 1, "fingerprint")
     assert carry_over(store, folder, store.entries[0], gone, ()) is None
     source = SourceFile(path_of("9"), 1, "9" * 32, None, None)

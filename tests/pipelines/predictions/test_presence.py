@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encore.featurestore import Change, Store, StoreError, commit
+from encore.featurestore import Catalogue, Change, StoreError, commit
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
 from encore.pipelines.predictions.presence import files_of, sound_files
@@ -117,7 +117,7 @@ def test_far_away_sizes_are_compared_in_one_listing(folder: Folder, monkeypatch:
     assert folder.counts("tone", "mood") == {}
     path.write_bytes(b"")
     assert folder.counts("tone", "mood") == {"scored": 5}
-    assert Store.open(folder.store.uri).version == folder.store.version
+    assert Catalogue.open(folder.store.uri).version == folder.store.version
 
 
 def test_rows_in_another_order_are_not_carried_over(folder: Folder) -> None:

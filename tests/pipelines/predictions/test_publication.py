@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encore.featurestore import Change, Store, StoreError, commit
+from encore.featurestore import Catalogue, Change, StoreError, commit
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.pipelines.predictions import JobWork, PredictionFile, Predictions, presence
@@ -302,4 +302,4 @@ def test_a_damaged_list_is_named_and_nothing_is_published(folder: Folder) -> Non
     path.write_bytes(b"")
     with pytest.raises(StoreError, match=path.name):
         folder.backfill()
-    assert Store.open(folder.store.uri).version == folder.store.version
+    assert Catalogue.open(folder.store.uri).version == folder.store.version

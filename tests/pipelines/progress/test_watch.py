@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
@@ -92,7 +92,7 @@ def test_derive_tells_of_every_block(tmp_path: Path, heard: list[int]) -> None:
 def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     encode(request(tmp_path), beam_options=["--direct_num_workers=1"])
     heard.clear()
-    train(Store.open(str(tmp_path / "store")), tmp_path)
+    train(Catalogue.open(str(tmp_path / "store")), tmp_path)
     monkeypatch.setattr("encore.pipelines.flow.segment_blocks.BLOCK_BYTES", 20_000)
     seen = Seen()
     backfill(BackfillRequest(str(tmp_path / "store"), (str(tmp_path / "parity"),), str(tmp_path / "out")), display=seen)

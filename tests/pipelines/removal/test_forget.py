@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Store, UsageError
+from encore.featurestore import Catalogue, UsageError
 from encore.featurestore.documents.ids import text_digests
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.rewriting.deletion import delete
@@ -50,8 +50,8 @@ class Loop:
         self.encode([{"doc_id": CHANGED, "text": "quite another text than before"}])
 
     @property
-    def store(self) -> Store:
-        return Store.open(f"{self.root}/store")
+    def store(self) -> Catalogue:
+        return Catalogue.open(f"{self.root}/store")
 
     @property
     def predictions(self) -> Predictions:
@@ -127,7 +127,7 @@ def test_no_byte_of_store_and_predictions_is_left(loop: Loop, monkeypatch: pytes
     assert done.complete
     assert loop.traces() == set()
     assert loop.store.digest() == left
-    assert not verify(loop.store.uri, deep=True).findings
+    assert not verify(Objects.open(loop.store.uri), deep=True).findings
     live = {f"d{number}" for number in range(COUNT)} - {CHANGED}
     assert loop.answers() == {name: kept[name] for name in live}
     assert done.folders[0].unscored == 1
@@ -176,7 +176,7 @@ def test_a_backfill_that_is_at_work_keeps_what_it_reads(local: Loop) -> None:
     assert [sign.name for sign in done.removal.at_work] == [local.predictions.objects.name(run)]
     assert not done.complete
     assert len(snapshot.documents()) == len(snapshot)
-    assert snapshot.digest() == Store.open(snapshot.uri, snapshot.version).digest()
+    assert snapshot.digest() == Catalogue.open(snapshot.uri, snapshot.version).digest()
     assert local.forget(age_limit=timedelta(0)).complete
     assert local.traces() == set()
 
@@ -211,7 +211,7 @@ def test_a_tag_keeps_predictions_of_nobody(local: Loop) -> None:
     done = local.forget()
     assert done.removal.tags == {"paper": 3}
     assert {path.split("/")[1] for _, path in local.traces()} == {"segments"}
-    assert not verify(local.store.uri, deep=True).findings
+    assert not verify(Objects.open(local.store.uri), deep=True).findings
 
 
 def test_a_dry_run_changes_nothing(local: Loop) -> None:
@@ -247,7 +247,7 @@ def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
         assert local.forget().complete
         assert local.traces() == set()
         assert local.answers().keys() == live
-        assert not verify(local.store.uri, deep=True).findings
+        assert not verify(Objects.open(local.store.uri), deep=True).findings
         shutil.rmtree(copy)
         changes += every
     assert changes > 30

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from encore.cli.main import run
-from encore.featurestore import FeatureSpec, Store, UsageError
+from encore.featurestore import Catalogue, FeatureSpec, UsageError
 from encore.featurestore.history.block_list import blocked
 from encore.featurestore.history.versions import list_path, manifest_path
 from encore.featurestore.repair.execution import BlockListChoice
@@ -40,8 +40,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = str(site / "store")
     for files in (str(site / "first.parquet"), corpus):
         run_encode(store, files, unit_rows=20, quantizer="uint8", layers="mean:2")
-    delete(Store.open(store), ["d1", "d2"], block=True)
-    train(Store.open(store), site)
+    delete(Catalogue.open(store), ["d1", "d2"], block=True)
+    train(Catalogue.open(store), site)
     backfill(BackfillRequest(store, (str(site / "parity"),), str(site / "out"), device="cpu"), beam_options=ONE_WORKER)
     (site / "blocked.txt").write_text("d1\nd2\n")
     return site
@@ -78,28 +78,28 @@ def repaired(request: RepairRequest) -> tuple[RepairPreview, RepairResult]:
 def test_what_was_damaged_is_encoded_again_as_it_was(made: Path, site: Path) -> None:
     cut(objects_of(site), shards(site)[0])
     cut(objects_of(site), "store.json")
-    before = Store.open(str(made / "store"))
+    before = Catalogue.open(str(made / "store"))
     found, done = repaired(asked(site))
     assert (found.to_encode - 2, done.exit_code) == (found.plan.survey.lost, 0)
     assert done.encoded is not None
     assert done.encoded.document["documents"]["encoded"] == found.plan.survey.lost
-    after = Store.open(str(site / "store"))
+    after = Catalogue.open(str(site / "store"))
     assert (after.digest(), after.spec) == (before.digest(), before.spec)
-    assert verify(after.uri, deep=True).findings == ()
+    assert verify(Objects.open(after.uri), deep=True).findings == ()
     assert preview_repair(asked(site)).needed is False
 
 
 def test_segments_that_a_lost_list_named_are_not_encoded_again(made: Path, site: Path) -> None:
     objects = objects_of(site)
-    for manifest in (Store.open(objects.uri, version).manifest for version in (1, 2, 3)):
+    for manifest in (Catalogue.open(objects.uri, version).manifest for version in (1, 2, 3)):
         objects.delete(list_path(part.digest) for part in manifest.lists)
     found, done = repaired(asked(site))
     assert found.plan.survey.base.version == 0
     assert (found.salvage.documents, done.from_whole_segments, found.to_encode) == (COUNT, COUNT, 0)
     assert done.encoded is not None
     assert done.encoded.document["documents"]["encoded"] == 0
-    assert done.store.digest() == Store.open(str(made / "store")).digest()
-    assert verify(objects.uri, deep=True).findings == ()
+    assert done.store.digest() == Catalogue.open(str(made / "store")).digest()
+    assert verify(Objects.open(objects.uri), deep=True).findings == ()
 
 
 def test_a_look_changes_nothing(site: Path) -> None:
@@ -119,13 +119,13 @@ def test_nothing_is_encoded_while_nobody_knows_what_is_blocked(made: Path, site:
     assert len(done.store) < COUNT - 2
     _, done = repaired(asked(site, block_list=BlockListChoice(ids=["d1", "d2"])))
     assert done.exit_code == 0
-    assert done.store.digest() == Store.open(str(made / "store")).digest()
+    assert done.store.digest() == Catalogue.open(str(made / "store")).digest()
     assert blocked(done.store.objects).mask(["d1", "d2", "d3"]).tolist() == [True, True, False]
 
 
 def test_deletions_that_only_a_lost_snapshot_knew_are_found_by_pruning(site: Path) -> None:
     objects = objects_of(site)
-    after = delete(Store.open(objects.uri), ["d7"]).store
+    after = delete(Catalogue.open(objects.uri), ["d7"]).store
     digest = after.digest()
     cut(objects, manifest_path(after.version))
     rows = [row for row in texts(COUNT) if row["doc_id"] != "d7"]
@@ -143,7 +143,7 @@ class TestPredictions:
         objects_of(site).delete(["store.json"])
         assert preview_repair(asked(site)).plan.new_id
         repaired(asked(site, predictions=(str(site / "out"),)))
-        assert Store.open(str(site / "store")).store_id == Store.open(str(made / "store")).store_id
+        assert Catalogue.open(str(site / "store")).store_id == Catalogue.open(str(made / "store")).store_id
 
     def test_of_another_store_are_refused(self, site: Path) -> None:
         path = site / "out/predictions.json"
@@ -224,7 +224,7 @@ def test_the_command_says_what_is_left_where_the_newest_snapshot_is_damaged_with
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut(objects_of(site), "blocked/salt")
-    cut(objects_of(site), manifest_path(Store.open(str(site / "store")).version))
+    cut(objects_of(site), manifest_path(Catalogue.open(str(site / "store")).version))
     assert run(words(site, str(site / "corpus.parquet"))) == 1
     said = capsys.readouterr()
     assert "left" in said.out
@@ -242,7 +242,7 @@ def test_the_command_copies(site: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert run(["copy", "--store", str(site / "store"), "--to", copy]) == 0
     assert "written  0 objects" in capsys.readouterr().out
     assert run(["verify", "--store", copy, "--deep"]) == 0
-    Predictions.open(str(site / "out")).require_store(Store.open(copy))
+    Predictions.open(str(site / "out")).require_store(Catalogue.open(copy))
 
 
 def test_a_corpus_of_any_type_has_the_pairs_of_its_documents(site: Path) -> None:

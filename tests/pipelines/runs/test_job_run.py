@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 import pytest
 
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.pipelines.flow import LOST, Failure, UnitOutcome
 from encore.pipelines.progress import Silent
 from encore.pipelines.runs import JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
@@ -23,7 +23,7 @@ FAILURE = Failure("read", "OSError: the disk is gone")
 
 @pytest.fixture
 def run(tmp_path: Path) -> JobRun:
-    store = Store.create(str(tmp_path), spec_of())
+    store = Catalogue.create(str(tmp_path), spec_of())
     units = [SimpleNamespace(number=number) for number in range(UNITS)]
     runner = RunnerChoice.of(["--direct_num_workers=1"], UNITS)
     return JobRun("encode", store, RunFolder.start(store.objects), units, 30, runner, Silent(), time.monotonic())
@@ -40,7 +40,7 @@ class Put(beam.DoFn):
         self._uri, self._run_id = uri, run_id
 
     def process(self, unit: int) -> None:
-        RunFolder(Store.open(self._uri).objects, self._run_id).put_outcome(unit, outcome(unit).to_dict())
+        RunFolder(Catalogue.open(self._uri).objects, self._run_id).put_outcome(unit, outcome(unit).to_dict())
 
 
 def test_every_element_goes_through_the_stages(run: JobRun) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.cli.main import run
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.history.block_list import blocked
 from tests.featurestore.building import held, put, spec_of
 
@@ -20,7 +20,7 @@ TEXTS = {f"doc-{i}": f"text {i}" for i in range(6)}
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
-    return put(Store.create(str(tmp_path / "store"), spec_of()), TEXTS).uri
+    return put(Catalogue.create(str(tmp_path / "store"), spec_of()), TEXTS).uri
 
 
 def answer(words: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def answer(words: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, An
 
 
 def stored(store: str) -> set[str]:
-    return set(held(Store.open(store)))
+    return set(held(Catalogue.open(store)))
 
 
 def refused(words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +67,7 @@ class TestDelete:
             "not_stored_ids": ["none"],
             "blocked": 2,
         }
-        assert blocked(Store.open(store).objects).mask(["doc-1", "none", "doc-2"]).tolist() == [True, True, False]
+        assert blocked(Catalogue.open(store).objects).mask(["doc-1", "none", "doc-2"]).tolist() == [True, True, False]
 
     @pytest.mark.parametrize("ending", ["txt", "csv", "jsonl", "parquet"])
     def test_ids_come_from_a_file(
@@ -87,7 +87,7 @@ class TestDelete:
         assert stored(store) == {"doc-0", "doc-2", "doc-4"}
 
     def test_ids_may_be_numbers_in_another_column(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        store = put(Store.create(str(tmp_path / "store"), spec_of()), {"7": "x", "8": "y"}).uri
+        store = put(Catalogue.create(str(tmp_path / "store"), spec_of()), {"7": "x", "8": "y"}).uri
         pq.write_table(pa.table({"key": [7, 9]}), tmp_path / "ids.parquet")
         words = ["delete", "--store", store, "--ids-file", str(tmp_path / "ids.parquet"), "--id-column", "key"]
         assert answer(words, capsys)["deleted"] == 1
@@ -131,7 +131,7 @@ class TestDelete:
 
 class TestSnapshotsAndTags:
     def test_snapshots_are_listed_with_their_tags(self, store: str, capsys: pytest.CaptureFixture[str]) -> None:
-        put(Store.open(store), {"more": "x"})
+        put(Catalogue.open(store), {"more": "x"})
         assert run(["delete", "--store", store, "doc-1", "doc-2"]) == 0
         for words in (["first", "--snapshot", "1"], ["start", "--snapshot", "first"], ["newest"]):
             assert run(["tag", *words, "--store", store]) == 0
@@ -143,14 +143,14 @@ class TestSnapshotsAndTags:
             (2, "encode", 7, 2, []),
             (3, "delete", 5, 2, ["newest"]),
         ]
-        assert found["snapshots"][2]["committed_at"] == Store.open(store).manifest.committed_at
+        assert found["snapshots"][2]["committed_at"] == Catalogue.open(store).manifest.committed_at
         assert run(["snapshots", "--store", store]) == 0
         table = capsys.readouterr().out
         assert next(line.split()[:3] for line in table.splitlines() if "encode" in line) == ["1", "first,", "start"]
         assert "delete" in table
 
     def test_an_empty_store_has_no_snapshots(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        store = Store.create(str(tmp_path / "store"), spec_of()).uri
+        store = Catalogue.create(str(tmp_path / "store"), spec_of()).uri
         assert answer(["snapshots", "--store", store], capsys)["snapshots"] == []
         refused(["tag", "v1", "--store", store], 2, "holds no snapshot yet", capsys)
 
@@ -175,6 +175,6 @@ class TestSnapshotsAndTags:
         refused(["tag", "v2", "--store", store, "--snapshot", "4"], 2, "no snapshot 4", capsys)
 
     def test_a_taken_name_says_how_to_move_it(self, store: str, capsys: pytest.CaptureFixture[str]) -> None:
-        put(Store.open(store), {"more": "x"})
+        put(Catalogue.open(store), {"more": "x"})
         assert run(["tag", "v1", "--store", store, "--snapshot", "1"]) == 0
         refused(["tag", "v1", "--store", store], 2, "tag v1 is at snapshot 1; remove it first", capsys)

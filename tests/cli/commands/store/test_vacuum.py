@@ -8,7 +8,7 @@ import pytest
 
 from encore.cli.main import run
 from encore.cli.printing.store.vacuum import number_ranges
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.format.tombstones import is_emptied
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.rewriting.deletion import delete
@@ -16,21 +16,21 @@ from tests.featurestore.building import put, spec_of
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store.create(str(tmp_path / "store"), spec_of())
+def store(tmp_path: Path) -> Catalogue:
+    store = Catalogue.create(str(tmp_path / "store"), spec_of())
     for text in ("first", "second", "third"):
         store = put(store, {"a": text})
     return store
 
 
-def test_by_default_nothing_of_the_last_week_goes(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_by_default_nothing_of_the_last_week_goes(store: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
     there = set(store.objects.walk())
     assert run(["vacuum", "--store", store.uri]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == ["kept     3 snapshots: 1 to 3", "removed  nothing"]
     assert set(store.objects.walk()) == there
 
 
-def test_it_removes_and_says_what(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_removes_and_says_what(store: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
     add_tag(store.objects, "paper", 1)
     before = len(list(store.objects.walk()))
     assert run(["vacuum", "--store", store.uri, "--older-than", "0", "--json"]) == 0
@@ -40,10 +40,10 @@ def test_it_removes_and_says_what(store: Store, capsys: pytest.CaptureFixture[st
     # More are there: the snapshot that changes nothing, and the tombstone of the one that went.
     assert before - removed + 2 == len(list(store.objects.walk()))
     assert said["removed"]["manifests"]["objects"] == 1
-    assert Store.open(store.uri).digest() == store.digest()
+    assert Catalogue.open(store.uri).digest() == store.digest()
 
 
-def test_a_dry_run_names_every_object(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_names_every_object(store: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
     there = {path for path, _ in store.objects.walk()}
     words = ["vacuum", "--store", store.uri, "--older-than", "0", "--keep-snapshots", "2"]
     assert run([*words, "--dry-run"]) == 0
@@ -67,12 +67,12 @@ def test_what_is_no_store_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureF
 
 class TestForget:
     @pytest.fixture
-    def words(self, store: Store) -> list[str]:
+    def words(self, store: Catalogue) -> list[str]:
         """The command for a store that had another text of ``a`` twice, and a document that was deleted."""
         delete(put(store, {"gone": "text"}), ["gone"])
         return ["vacuum", "--store", store.uri, "--forget"]
 
-    def test_it_says_what_it_did(self, words: list[str], store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_says_what_it_did(self, words: list[str], store: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(words) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == f"store      {store.uri} at snapshot 7, 1 document"
@@ -87,7 +87,7 @@ class TestForget:
         assert run(["verify", "--store", store.uri, "--deep"]) == 0
 
     def test_a_tag_that_holds_documents_is_exit_code_1(
-        self, words: list[str], store: Store, capsys: pytest.CaptureFixture[str]
+        self, words: list[str], store: Catalogue, capsys: pytest.CaptureFixture[str]
     ) -> None:
         add_tag(store.objects, "paper", 2)
         assert run(words) == 1
@@ -102,7 +102,7 @@ class TestForget:
         assert run(words) == 0
 
     def test_a_job_at_work_is_exit_code_1_and_says_when_to_come_again(
-        self, words: list[str], store: Store, capsys: pytest.CaptureFixture[str]
+        self, words: list[str], store: Catalogue, capsys: pytest.CaptureFixture[str]
     ) -> None:
         began = datetime.now(UTC).replace(microsecond=0)
         run_id = f"{began:%Y%m%dT%H%M%SZ}-00c0ffee"
@@ -116,7 +116,7 @@ class TestForget:
         assert run([*words, "--older-than", "0"]) == 0
 
     def test_a_dry_run_names_what_goes(
-        self, words: list[str], store: Store, capsys: pytest.CaptureFixture[str]
+        self, words: list[str], store: Catalogue, capsys: pytest.CaptureFixture[str]
     ) -> None:
         there = {path for path, _ in store.objects.walk()}
         assert run([*words, "--dry-run"]) == 0
@@ -136,7 +136,7 @@ class TestForget:
         assert "--forget keeps no older snapshots" in capsys.readouterr().err
 
     def test_a_folder_that_holds_no_predictions_is_wrong_usage(
-        self, words: list[str], store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, words: list[str], store: Catalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         there = set(store.objects.walk())
         (tmp_path / "empty").mkdir()

@@ -9,19 +9,21 @@ import pytest
 
 from encore.cli.main import run
 from encore.cli.printing.progress import segment_progress
-from encore.featurestore import Store
+from encore.featurestore import Catalogue
 from encore.featurestore.errors import RESTORE
 from encore.pipelines.progress import displays
 from tests.featurestore.building import put, spec_of
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    first = put(Store.create(str(tmp_path / "store"), spec_of("float16")), {f"doc-{i}": f"text {i}" for i in range(6)})
+def store(tmp_path: Path) -> Catalogue:
+    first = put(
+        Catalogue.create(str(tmp_path / "store"), spec_of("float16")), {f"doc-{i}": f"text {i}" for i in range(6)}
+    )
     return put(first, {"doc-7": "more"})
 
 
-def broken_shard(store: Store) -> str:
+def broken_shard(store: Catalogue) -> str:
     """Full name of an object of the newest segment that is no longer there."""
     attempt = store.entries[-1].attempt
     (path,) = (path for path, _ in store.objects.walk() if f"/{attempt}/features/c/" in path)
@@ -29,7 +31,7 @@ def broken_shard(store: Store) -> str:
     return store.objects.name(path)
 
 
-def test_a_clean_store_is_one_line_and_exit_code_0(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_clean_store_is_one_line_and_exit_code_0(store: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", "--store", store.uri, "--deep"]) == 0
     shown = capsys.readouterr()
     (line,) = shown.out.splitlines()
@@ -40,7 +42,7 @@ def test_a_clean_store_is_one_line_and_exit_code_0(store: Store, capsys: pytest.
 
 
 def test_what_is_broken_is_named_with_what_to_do_and_exit_code_1(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    store: Catalogue, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shard = broken_shard(store)
     assert run(["verify", "--store", store.uri]) == 1
@@ -53,7 +55,7 @@ def test_what_is_broken_is_named_with_what_to_do_and_exit_code_1(
     assert summary.startswith("1 finding: 2 snapshots, ")
 
 
-def test_json_says_all_of_it(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_says_all_of_it(store: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", "--store", store.uri, "--deep", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     paths = dict(store.objects.walk())
@@ -78,7 +80,7 @@ def test_json_says_all_of_it(store: Store, capsys: pytest.CaptureFixture[str]) -
     }
 
 
-def test_one_snapshot_may_be_asked_for(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_snapshot_may_be_asked_for(store: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
     broken_shard(store)
     assert run(["verify", "--store", store.uri, "--snapshot", "1"]) == 0
     assert capsys.readouterr().out.startswith("clean: snapshot 1, 1 segment, ")
@@ -101,7 +103,7 @@ def test_what_is_no_store_is_said_in_a_line(tmp_path: Path, command: str, capsys
 
 
 @pytest.mark.parametrize("command", ["verify", "inspect", "documents"])
-def test_a_newer_format_is_said_in_a_line(store: Store, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_newer_format_is_said_in_a_line(store: Catalogue, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     data = store.objects.get("store.json").replace(b'"format_version": 1', b'"format_version": 2')
     store.objects.put("store.json", data)
     before = {path: store.objects.get(path) for path, _ in store.objects.walk()}

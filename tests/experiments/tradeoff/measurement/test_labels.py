@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from encore.experiments.tradeoff.measurement.labels import LabelFiles, read_tasks
-from encore.featurestore import Store, UsageError
+from encore.featurestore import Catalogue, UsageError
 from tests.experiments.tradeoff.building import rich_store
 
 
@@ -45,7 +45,7 @@ def test_what_names_no_files_is_refused(text: str, message: str) -> None:
 def test_labels_are_read_in_their_normal_form_and_classes_without_a_dev_document_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = Store.open(str(rich_store(tmp_path) / "rich"))
+    store = Catalogue.open(str(rich_store(tmp_path) / "rich"))
     values = ["10 ", "2", " 10", "2", "1", "1"] * 3
     for part, ids, chosen in (("a", range(18), values), ("b", range(20, 24), ["2 ", "10", "2", "10"])):
         rows = "".join(f"d{at},{value}\n" for at, value in zip(ids, chosen, strict=True))

@@ -6,21 +6,18 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from encore.featurestore import (
     INDEX_SCHEMA,
+    Catalogue,
     Change,
-    DataError,
     FeatureSpec,
     SpecMismatch,
-    Store,
     StoreError,
     UsageError,
     commit,
@@ -30,7 +27,6 @@ from encore.featurestore.quantizers import UInt8
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments import writer
 from encore.featurestore.segments.entries import SegmentEntry
-from encore.featurestore.segments.reader import SegmentReader
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import ENCODER, block_of, expected, features_of, held, put, spec_of, write
@@ -40,17 +36,12 @@ MORE = {f"doc-{i}": f"text {i}" for i in range(12, 20)}
 TENSOR = UInt8("per-tensor", "min-max", scale=(0.25,), zero_point=(100,))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(str(tmp_path / "store"), spec_of())
-
-
 @pytest.fixture(params=["local", "s3"])
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "local" else str(request.getfixturevalue("s3_bucket"))
 
 
-def kept_store(store: Store, *writer: tuple[Mapping[str, str], Mapping[str, pa.Array]]) -> Store:
+def kept_store(store: Catalogue, *writer: tuple[Mapping[str, str], Mapping[str, pa.Array]]) -> Catalogue:
     """A store of one segment for each (texts, kept columns)."""
     entries = [SegmentEntry.of(write(store, texts, kept)) for texts, kept in writer]
     return commit(store, Change(store.version, "encode", entries))
@@ -61,13 +52,13 @@ class TestWhole:
 
     @pytest.mark.parametrize("spec", [spec_of("sign"), spec_of("float16", "stack:2"), spec_of().with_quantizer(TENSOR)])
     def test_what_was_put_is_scanned_gathered_and_listed(self, root: str, spec: FeatureSpec) -> None:
-        Store.create(f"{root}/store", spec)
-        first = put(Store.open(f"{root}/store"), TEXTS)
+        Catalogue.create(f"{root}/store", spec)
+        first = put(Catalogue.open(f"{root}/store"), TEXTS)
         changed = {**TEXTS, **MORE, "doc-3": "another text"}
         second = put(first, changed, prune=frozenset({"doc-0"}))
         del changed["doc-0"]
 
-        opened = Store.open(f"{root}/store")
+        opened = Catalogue.open(f"{root}/store")
         assert (opened.version, opened.uri, opened.spec) == (2, f"{root}/store", spec)
         assert opened.manifest == second.manifest
         assert held(opened) == expected(changed, spec)
@@ -83,14 +74,14 @@ class TestWhole:
         assert block.packed.tobytes() == b"".join(rows.tobytes() for rows in wanted)
         assert block.lengths.tolist() == list(map(len, wanted))
 
-        past = Store.open(f"{root}/store", snapshot=1)
+        past = Catalogue.open(f"{root}/store", snapshot=1)
         assert held(past) == expected(TEXTS, spec)
         assert past.digest() == first.digest() != opened.digest()
         assert past.gather(["doc-0"]).packed.tobytes() == features_of("text 0", spec).tobytes()
 
 
 class TestOpening:
-    def test_an_empty_store_holds_nothing(self, store: Store) -> None:
+    def test_an_empty_store_holds_nothing(self, store: Catalogue) -> None:
         assert (store.version, len(store), bool(store), store.entries) == (0, 0, True, [])
         assert list(store.scan()) == []
         assert store.documents().schema == INDEX_SCHEMA
@@ -98,53 +89,58 @@ class TestOpening:
         assert len(store.gather([])) == 0
         assert store.gather([]).packed.shape == (0, 2)
         assert store.digest() == "0" * 64
-        assert held(Store.open(store.uri, snapshot=0)) == {}
+        assert held(Catalogue.open(store.uri, snapshot=0)) == {}
 
-    def test_creating_it_again_opens_it(self, store: Store) -> None:
+    def test_creating_it_again_opens_it(self, store: Catalogue) -> None:
         put(store, TEXTS)
-        again = Store.create(store.uri, spec_of())
+        again = Catalogue.create(store.uri, spec_of())
         assert (again.version, again.store_id) == (1, store.store_id)
 
-    def test_its_name_is_its_own(self, store: Store, tmp_path: Path) -> None:
-        other = Store.create(str(tmp_path / "other"), spec_of())
-        assert other.store_id != store.store_id
-        assert Store.open(store.uri).store_id == store.store_id
+    def test_every_catalogue_of_a_store_finds_the_newest(self, store: Catalogue) -> None:
+        first = put(store, TEXTS)
+        second = put(first, MORE)
+        assert [it.newest().manifest for it in (store, first, second)] == [second.manifest] * 3
 
-    def test_another_request_is_refused_and_nothing_written(self, store: Store) -> None:
+    def test_its_name_is_its_own(self, store: Catalogue, tmp_path: Path) -> None:
+        other = Catalogue.create(str(tmp_path / "other"), spec_of())
+        assert other.store_id != store.store_id
+        assert Catalogue.open(store.uri).store_id == store.store_id
+
+    def test_another_request_is_refused_and_nothing_written(self, store: Catalogue) -> None:
         before = sorted(store.objects.walk())
         with pytest.raises(SpecMismatch, match=r"layers +mean:4  \|  mean:3") as raised:
-            Store.create(store.uri, spec_of(layers="mean:3"))
+            Catalogue.create(store.uri, spec_of(layers="mean:3"))
         assert raised.value.exit_code == 2
         assert sorted(store.objects.walk()) == before
 
     def test_the_calibration_of_the_first_writer_is_in_force(self, tmp_path: Path) -> None:
         spec = spec_of().with_quantizer(TENSOR)
-        Store.create(str(tmp_path), spec)
-        late = Store.create(str(tmp_path), spec.with_quantizer(replace(TENSOR, scale=(0.5,))))
+        Catalogue.create(str(tmp_path), spec)
+        late = Catalogue.create(str(tmp_path), spec.with_quantizer(replace(TENSOR, scale=(0.5,))))
         assert late.spec.quantizer == TENSOR
 
     def test_a_spec_without_calibration_makes_no_store(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="has not been calibrated"):
-            Store.create(str(tmp_path / "store"), spec_of("uint8"))
+            Catalogue.create(str(tmp_path / "store"), spec_of("uint8"))
         assert not (tmp_path / "store/store.json").exists()
 
-    def test_provenance_may_differ(self, store: Store) -> None:
+    def test_provenance_may_differ(self, store: Catalogue) -> None:
         elsewhere = replace(store.spec, encoder=replace(ENCODER, name="copy", source="/elsewhere"))
-        assert Store.create(store.uri, elsewhere).spec.encoder.name == "tiny"
+        assert Catalogue.create(store.uri, elsewhere).spec.encoder.name == "tiny"
 
     def test_where_there_is_none_the_error_says_what_makes_one(self, root: str, tmp_path: Path) -> None:
         Objects.open(f"{root}/empty", make=True)
         with pytest.raises(
             UsageError, match=r"empty: no store here \(no store.json\); encore encode makes one"
         ) as raised:
-            Store.open(f"{root}/empty")
+            Catalogue.open(f"{root}/empty")
         assert raised.value.exit_code == 2
         with pytest.raises(UsageError, match="nowhere: no such directory"):
-            Store.open(str(tmp_path / "nowhere"))
+            Catalogue.open(str(tmp_path / "nowhere"))
 
-    def test_an_unknown_snapshot_is_refused(self, store: Store) -> None:
+    def test_an_unknown_snapshot_is_refused(self, store: Catalogue) -> None:
         with pytest.raises(UsageError, match="no snapshot 3; the newest is 0"):
-            Store.open(store.uri, snapshot=3)
+            Catalogue.open(store.uri, snapshot=3)
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -161,7 +157,7 @@ class TestOpening:
             (lambda d: d.replace(b'"request": "sign"', b'"request": 7'), "damaged: the spec cannot be read"),
         ],
     )  # fmt: skip
-    def test_a_damaged_or_newer_store_is_named(self, store: Store, change: object, message: str) -> None:
+    def test_a_damaged_or_newer_store_is_named(self, store: Catalogue, change: object, message: str) -> None:
         """Under a checksum that fits, as a stranger may have written it."""
         document = json.loads(store.objects.get("store.json"))
         data = json.dumps({key: value for key, value in document.items() if key != "checksum"}, indent=1).encode()
@@ -171,177 +167,52 @@ class TestOpening:
             damaged = seal(json.loads(damaged))
         store.objects.put("store.json", damaged)
         with pytest.raises(StoreError, match=f"{store.uri}/store.json: {message}") as raised:
-            Store.open(store.uri)
+            Catalogue.open(store.uri)
         assert raised.value.exit_code == 1
         assert "\n" not in str(raised.value)
 
-    def test_no_byte_of_store_json_changes_unseen(self, store: Store) -> None:
+    def test_no_byte_of_store_json_changes_unseen(self, store: Catalogue) -> None:
         data = store.objects.get("store.json")
         store.objects.put("store.json", data.replace(b'"store_id": "', b'"store_id": "0'))
         with pytest.raises(StoreError, match=r"store\.json: damaged: its bytes do not match the checksum in it"):
-            Store.open(store.uri)
+            Catalogue.open(store.uri)
 
-    def test_store_json_says_who_made_it(self, store: Store) -> None:
+    def test_store_json_says_who_made_it(self, store: Catalogue) -> None:
         document = json.loads(store.objects.get("store.json"))
         assert document["format"] == "encore-store"
         assert document["fingerprint"] == store.spec.fingerprint
         assert set(document["created_by"]) == {"encore-featurestore", "torch", "zarr", "pyarrow"}
 
 
-class TestScan:
-    def test_blocks_are_as_large_as_asked_for_and_no_larger(self, store: Store) -> None:
-        store = put(store, {f"{i}": f"long text {i}" for i in range(200)})
-        whole = [block.packed for block in store.scan()]
-        assert len(whole) == 1
-        parts = list(store.scan(max_bytes=40))
-        assert all(block.packed.nbytes <= 40 for block in parts)
-        # No two neighbours would fit into one block.
-        assert all(a.packed.nbytes + b.packed[: b.offsets[1]].nbytes > 40 for a, b in pairwise(parts))
-        assert np.array_equal(np.concatenate([block.packed for block in parts]), whole[0])
-
-    def test_a_document_larger_than_a_block_comes_alone(self, store: Store) -> None:
-        store = put(store, TEXTS)
-        assert [len(block) for block in store.scan(max_bytes=1)] == [1] * len(TEXTS)
-        assert held(store) == expected(TEXTS, store.spec)
-
-    def test_no_more_is_read_than_is_yielded(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        store = put(store, {f"{i}": f"long text {i}" for i in range(200)})
-        sizes = []
-        packed = SegmentReader.packed
-        monkeypatch.setattr(
-            SegmentReader,
-            "packed",
-            lambda self, a, b, out: sizes.append((b - a) * 2) or packed(self, a, b, out),  # type: ignore[func-returns-value]
-        )
-        for block in store.scan(max_bytes=100):
-            assert sizes[-1] == block.packed.nbytes <= 100
-
-    def test_deleted_documents_are_left_out_of_every_block(self, store: Store) -> None:
-        base = put(store, TEXTS)
-        less = put(base, {}, prune=frozenset({"doc-0", "doc-5", "doc-6", "doc-11"}))
-        left = {doc_id: text for doc_id, text in TEXTS.items() if doc_id not in ("doc-0", "doc-5", "doc-6", "doc-11")}
-        for max_bytes in (1, 7, 30, 1 << 20):
-            found = [doc_id for block in less.scan(max_bytes) for doc_id in block.doc_ids.to_pylist()]
-            assert found == list(left)
-        assert held(less) == expected(left, less.spec)
-
-    def test_a_segment_of_dead_documents_is_not_read(self, store: Store) -> None:
-        base = put(store, TEXTS)
-        empty = put(base, {}, prune=frozenset(TEXTS))
-        entry = empty.entries[0]
-        empty.objects.delete([path for path, _ in empty.objects.walk(f"segments/{entry.segment}")])
-        assert (list(empty.scan()), empty.documents().num_rows, len(empty.keys)) == ([], 0, 0)
-
-    def test_decoded_features_are_those_that_were_encoded(self, tmp_path: Path) -> None:
-        spec = spec_of().with_quantizer(TENSOR)
-        store = put(Store.create(str(tmp_path), spec), TEXTS)
-        block = next(store.scan())
-        floats = spec.quantizer.dequantize(torch.from_numpy(block.packed), spec.width)
-        assert floats.shape == (len(block.packed), 16)
-        assert torch.equal(spec.quantizer.quantize(floats), torch.from_numpy(block.packed))
-
-
-class TestGather:
-    def test_any_order_over_many_segments(self, store: Store) -> None:
-        texts: dict[str, str] = {}
-        for i in range(6):
-            texts |= {f"{i}-{j}": f"{i} {j}" for j in range(5)}
-            store = put(store, texts)
-        random = np.random.default_rng(3)
-        for _ in range(5):
-            ids = random.choice(list(texts), 40).tolist()
-            block = store.gather(ids)
-            assert block.doc_ids.to_pylist() == ids
-            assert block.packed.tobytes() == b"".join(features_of(texts[i], store.spec).tobytes() for i in ids)
-
-    @pytest.mark.parametrize(
-        "ids",
-        [
-            ["doc-2", "doc-1"],
-            pa.array(["doc-2", "doc-1"]),
-            pa.array(["doc-2", "doc-1"], pa.large_string()),
-            pa.chunked_array([["doc-2"], ["doc-1"]]),
-            pa.array(["doc-2", "doc-1"]).dictionary_encode(),
-        ],
-    )
-    def test_ids_come_in_many_forms(self, store: Store, ids: object) -> None:
-        store = put(store, TEXTS)
-        assert store.gather(ids).doc_ids.to_pylist() == ["doc-2", "doc-1"]  # type: ignore[arg-type]
-        assert store.contains(ids).tolist() == [True, True]  # type: ignore[arg-type]
-
-    def test_whole_numbers_are_taken_as_their_decimal_text(self, store: Store) -> None:
-        store = put(store, {"7": "x", "8": "y"})
-        assert store.gather(pa.array([8])).doc_ids.to_pylist() == ["8"]
-
-    def test_ids_that_are_not_stored_are_counted_and_named(self, store: Store) -> None:
-        store = put(store, TEXTS)
-        asked = ["doc-1", *(f"missing-{i}" for i in range(9))]
-        with pytest.raises(DataError) as raised:
-            store.gather(asked)
-        assert str(raised.value) == (
-            f"{store.uri}: 9 of 10 documents are not stored, for example missing-0, missing-1, missing-2, missing-3, "
-            "missing-4"
-        )
-
-    def test_what_was_deleted_or_superseded_is_found_where_it_lives_now(self, store: Store) -> None:
-        store = put(put(store, TEXTS | MORE), {"doc-3": "changed"}, prune=frozenset({"doc-4", "doc-19"}))
-        assert store.contains(["doc-4", "doc-3", "doc-19", "doc-3"]).tolist() == [False, True, False, True]
-        assert store.gather(["doc-3"]).packed.tobytes() == features_of("changed", store.spec).tobytes()
-        with pytest.raises(DataError, match="1 of 2 documents are not stored, for example doc-4"):
-            store.gather(["doc-3", "doc-4"])
-
-    def test_each_index_is_read_once_and_features_only_where_a_document_lies(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        for i in range(4):
-            store = put(store, {f"{i}-{j}": f"{i} {j}" for j in range(5)})
-        asked: list[str] = []
-        get_range = Objects.get_range
-
-        def noted(self: Objects, path: str, start: int, length: int) -> bytes:
-            asked.append(path.split("/", 3)[3])
-            return get_range(self, path, start, length)
-
-        monkeypatch.setattr(Objects, "get_range", noted)
-        assert store.gather(["2-1", "0-3", "2-4"]).doc_ids.to_pylist() == ["2-1", "0-3", "2-4"]
-        assert (asked.count("documents.parquet"), asked.count("features/c/0/0"), asked.count("offsets/c/0")) == (
-            4,
-            2,
-            2,
-        )
-
-    def test_a_null_id_is_refused(self, store: Store) -> None:
-        with pytest.raises(DataError, match="1 of 2 ids are null"):
-            put(store, TEXTS).gather(pa.array(["doc-1", None]))
-
-
 class TestNames:
     """Places and ids as Python callers may give them."""
 
     def test_one_id_by_itself_is_one_and_so_is_a_column(self, tmp_path: Path) -> None:
-        there = put(Store.create(str(tmp_path / "store"), spec_of()), TEXTS)
+        there = put(Catalogue.create(str(tmp_path / "store"), spec_of()), TEXTS)
         assert there.contains("doc-3").tolist() == [True]
         assert there.gather("doc-3").doc_ids.to_pylist() == ["doc-3"]
         assert there.documents("doc_id") == there.documents(["doc_id"])
         assert delete(there, "doc-3").missing == ()
-        assert "doc-3" not in Store.open(there.uri).documents("doc_id")["doc_id"].to_pylist()
+        assert "doc-3" not in Catalogue.open(there.uri).documents("doc_id")["doc_id"].to_pylist()
 
     def test_a_store_is_opened_by_a_path(self, tmp_path: Path) -> None:
-        Store.create(str(tmp_path / "store"), spec_of())
-        assert Store.open(tmp_path / "store").uri == str(tmp_path / "store")
+        Catalogue.create(str(tmp_path / "store"), spec_of())
+        assert Catalogue.open(tmp_path / "store").uri == str(tmp_path / "store")
 
     def test_a_store_says_what_it_is_in_one_line(self, tmp_path: Path) -> None:
-        there = put(Store.create(str(tmp_path / "store"), spec_of()), TEXTS)
+        there = put(Catalogue.create(str(tmp_path / "store"), spec_of()), TEXTS)
         features = f"{ENCODER.name} mean:4 tokens sign"
-        assert repr(there) == f"Store('{tmp_path}/store', snapshot=1, documents={len(TEXTS)}, features='{features}')"
+        assert (
+            repr(there) == f"Catalogue('{tmp_path}/store', snapshot=1, documents={len(TEXTS)}, features='{features}')"
+        )
 
 
 class TestDocuments:
-    def test_the_index_is_that_of_the_blocks_that_were_written(self, store: Store) -> None:
+    def test_the_index_is_that_of_the_blocks_that_were_written(self, store: Catalogue) -> None:
         assert put(store, TEXTS).documents().to_pydict() == block_of(store.spec, TEXTS).index.to_pydict()
 
     def test_a_segment_without_a_column_of_the_store_s_own_is_damaged(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
+        self, store: Catalogue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(writer, "INDEX_SCHEMA", pa.schema([it for it in INDEX_SCHEMA if it.name != "n_first_tokens"]))
@@ -353,12 +224,12 @@ class TestDocuments:
         with pytest.raises(StoreError, match=r"documents\.parquet: damaged: no column n_first_tokens"):
             store.documents()
 
-    def test_columns_are_those_asked_for_in_their_order(self, store: Store) -> None:
+    def test_columns_are_those_asked_for_in_their_order(self, store: Catalogue) -> None:
         store = kept_store(store, (TEXTS, {"topic": pa.array(["a"] * 12)}))
         assert store.documents().column_names == [*INDEX_SCHEMA.names, "topic"]
         assert store.documents(["topic", "doc_id"]).column_names == ["topic", "doc_id"]
 
-    def test_kept_columns_that_differ_between_segments_are_joined(self, store: Store) -> None:
+    def test_kept_columns_that_differ_between_segments_are_joined(self, store: Catalogue) -> None:
         store = kept_store(
             store,
             (TEXTS, {"year": pa.array([2020] * 12, pa.int32()), "topic": pa.array(["a"] * 12)}),
@@ -373,19 +244,19 @@ class TestDocuments:
         assert store.documents(["source"]).num_rows == 21
         assert list(store.kept_columns()) == [table.schema.field(name) for name in ("year", "topic", "source")]
 
-    def test_without_kept_columns_there_are_none(self, store: Store) -> None:
+    def test_without_kept_columns_there_are_none(self, store: Catalogue) -> None:
         assert list(store.kept_columns()) == list(put(store, TEXTS).kept_columns()) == []
 
-    def test_types_with_nothing_in_common_are_read_as_strings(self, store: Store) -> None:
+    def test_types_with_nothing_in_common_are_read_as_strings(self, store: Catalogue) -> None:
         store = kept_store(store, ({"a": "a"}, {"year": pa.array([2020])}), ({"b": "b"}, {"year": pa.array(["20xx"])}))
         assert store.documents()["year"].to_pylist() == ["2020", "20xx"]
 
-    def test_features_are_read_without_the_kept_columns(self, store: Store) -> None:
+    def test_features_are_read_without_the_kept_columns(self, store: Catalogue) -> None:
         store = kept_store(store, ({"a": "a"}, {"year": pa.array([2020])}), ({"b": "b"}, {"year": pa.array(["20xx"])}))
         blocks = [store.gather(["b", "a"]), store.gather_positions(np.array([1, 0])), *store.scan()]
         assert [block.index.column_names for block in blocks] == [INDEX_SCHEMA.names] * 4
 
-    def test_a_column_that_no_segment_has_is_refused(self, store: Store) -> None:
+    def test_a_column_that_no_segment_has_is_refused(self, store: Catalogue) -> None:
         store = kept_store(store, (TEXTS, {"topic": pa.array(["a"] * 12)}))
         with pytest.raises(
             UsageError, match=r"no column topics, years in the document index; it has doc_id, .*, topic"
@@ -396,15 +267,15 @@ class TestDocuments:
 class TestDigest:
     def test_it_does_not_see_segments(self, tmp_path: Path) -> None:
         spec = spec_of("float16")
-        one, many = (Store.create(str(tmp_path / name), spec) for name in ("one", "many"))
+        one, many = (Catalogue.create(str(tmp_path / name), spec) for name in ("one", "many"))
         one = put(one, TEXTS)
         for doc_id in reversed(TEXTS):
             many = put(many, {doc_id: TEXTS[doc_id]})
         assert len(many.entries) == len(TEXTS)
         assert many.digest() == one.digest()
 
-    def test_it_does_not_see_what_was_deleted(self, tmp_path: Path, store: Store) -> None:
-        other = put(Store.create(str(tmp_path / "other"), store.spec), TEXTS)
+    def test_it_does_not_see_what_was_deleted(self, tmp_path: Path, store: Catalogue) -> None:
+        other = put(Catalogue.create(str(tmp_path / "other"), store.spec), TEXTS)
         store = put(put(store, {**TEXTS, "x": "x", "doc-1": "old"}), TEXTS, prune=frozenset({"x"}))
         assert store.digest() == other.digest()
         assert store.digest() != put(store, {"doc-1": "new"}).digest()
@@ -413,19 +284,19 @@ class TestDigest:
 class TestDamage:
     """What a list says and what lies there must agree."""
 
-    def test_a_segment_that_holds_something_else_is_named(self, store: Store) -> None:
+    def test_a_segment_that_holds_something_else_is_named(self, store: Catalogue) -> None:
         store = put(store, TEXTS)
         entry = replace(store.entries[0], documents=11)
         with pytest.raises(StoreError, match=rf"/{entry.segment}/.*offsets/zarr.json: .*13 rows .* its list says 12"):
-            list(store.scan_segment(entry))
+            list(store.features.scan_segment(entry))
 
-    def test_a_missing_deletion_vector_is_named(self, store: Store) -> None:
+    def test_a_missing_deletion_vector_is_named(self, store: Catalogue) -> None:
         store = put(put(store, TEXTS), {}, prune=frozenset({"doc-1"}))
         store.objects.delete([path for path, _ in store.objects.walk("deletions")])
         with pytest.raises(StoreError, match=r"/deletions/[0-9a-f]{32}: missing"):
-            list(Store.open(store.uri).scan())
+            list(Catalogue.open(store.uri).scan())
 
-    def test_a_missing_segment_is_named_by_every_way_of_reading(self, store: Store) -> None:
+    def test_a_missing_segment_is_named_by_every_way_of_reading(self, store: Catalogue) -> None:
         store = put(store, TEXTS)
         store.objects.delete([path for path, _ in store.objects.walk("segments") if path.endswith("documents.parquet")])
         for read in (lambda: list(store.scan()), lambda: store.gather(["doc-1"]), store.documents, store.digest):

@@ -12,9 +12,8 @@ class Batch:
     """Decoded features of some documents, padded to the longest.
 
     Attributes:
-        rows: (at least documents · tokens, [m,] d) floats, all finite, with an axis for the m layers of ``stack:m``
-            features. Document i begins at row i · tokens. There may be unused rows after the last document: they keep
-            the number of different shapes small.
+        rows: (documents · tokens, [m,] d) floats, all finite, with an axis for the m layers of ``stack:m`` features.
+            Document i begins at row i · tokens.
         tokens: tokens of the longest document.
         lengths: (documents,) tokens of each document, at least 1. Its rows after these are padding.
         first_lengths: (documents,) tokens of each document before the second text's own; None where no head needs them.
@@ -37,7 +36,7 @@ class Batch:
     @property
     def values(self) -> torch.Tensor:
         """(documents, tokens, [m,] d)."""
-        return self.rows[: len(self) * self.tokens].view(len(self), self.tokens, *self.rows.shape[1:])
+        return self.rows.view(len(self), self.tokens, *self.rows.shape[1:])
 
     @property
     def layers(self) -> int:

@@ -42,15 +42,13 @@ def decode(
         documents: (documents,) positions of the wanted documents in the block.
         spec: spec of the features.
         first_lengths: (all documents,) tokens before the second text's own; None where no head needs them.
-        memory: allocates the rows. It is called with a number of rows and returns (at least that many, [m,] d) finite
-            floats.
+        memory: allocates the rows. It is called with their number and returns (rows, [m,] d) floats.
     """
     packed, lengths = pad(block.packed, block.offsets, documents)
     flat = packed.flatten(0, 1)
-    rows = None if memory is None else memory(len(flat))
-    used = spec.quantizer.dequantize(flat, spec.width, out=None if rows is None else rows[: len(flat)])
+    rows = spec.quantizer.dequantize(flat, spec.width, out=None if memory is None else memory(len(flat)))
     first = None if first_lengths is None else torch.from_numpy(first_lengths[documents])
-    return Batch(used if rows is None else rows, packed.shape[1], lengths, first)
+    return Batch(rows, packed.shape[1], lengths, first)
 
 
 def pad(packed: npt.NDArray[np.generic], offsets: Positions, documents: Positions) -> tuple[torch.Tensor, torch.Tensor]:

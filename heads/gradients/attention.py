@@ -18,7 +18,6 @@ from encore.heads.batches import Batch
 from encore.heads.gradients.layer_mix import MixGradients
 from encore.heads.gradients.parameters import LinearGradients, StackParameters
 from encore.heads.model import AttentionPooling, PairPooling, Standardisation
-from encore.heads.products import batched, large, product
 
 
 class AttentionGradients:
@@ -58,7 +57,7 @@ class AttentionGradients:
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pool a batch to (G, documents, N · U, d), and keep what `backward` needs."""
         self._batch = batch
-        scores = large(batch.by_layer.flatten(0, 1)[None], self._fold().t()[None]).view(len(batch), batch.tokens, -1)
+        scores = torch.mm(batch.by_layer.flatten(0, 1), self._fold().t()).view(len(batch), batch.tokens, -1)
         if self._mix is not None:
             self._layer_scores = scores.view(len(batch), batch.tokens, batch.layers, -1)
             scores = (self._layer_scores * self._columns(self._mix, 1)).sum(dim=2)
@@ -67,13 +66,13 @@ class AttentionGradients:
         if self._mix is not None:
             rows = (rows[:, :, None] * self._columns(self._mix, self._texts)).flatten(1, 2)
         summed = rows.new_empty(rows.shape[2], len(batch), self._width)
-        batched(rows.transpose(1, 2), batch.by_layer, out=summed.transpose(0, 1))
+        torch.bmm(rows.transpose(1, 2), batch.by_layer, out=summed.transpose(0, 1))
         return self._project(summed)
 
     def backward(self, gradient: torch.Tensor) -> None:
-        """Compute the gradients of all parameters from the gradient of the result, and pass them to the optimizers."""
+        """Compute the gradients of all parameters from the gradient of the result."""
         batch, attended = self._batch, self._attended
-        weights = batched(batch.by_layer, self._project_back(gradient).permute(1, 2, 0))
+        weights = torch.bmm(batch.by_layer, self._project_back(gradient).permute(1, 2, 0))
         if self._mix is not None:
             layered = weights.view(len(batch), batch.tokens, batch.layers, -1)
             self._mix.learn((layered * attended[:, :, None]).sum(dim=(0, 1)))
@@ -84,7 +83,7 @@ class AttentionGradients:
         if self._mix is not None:
             self._mix.learn((self._layer_scores * scores[:, :, None]).sum(dim=(0, 1)))
             scores = scores[:, :, None] * self._columns(self._mix, 1)
-        self._fold_back(product(scores.flatten(0, -2).t(), batch.by_layer.flatten(0, 1).t()))
+        self._fold_back(torch.mm(scores.flatten(0, -2).t(), batch.by_layer.flatten(0, 1)))
 
     def _attend(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Weights (documents, tokens, J · U) from scores (..., J). They sum to 1 over the tokens of each text."""
@@ -107,7 +106,7 @@ class AttentionGradients:
         self._take_products("key_weight", self._projected, by_head)
         by_query = projected.view(len(self._stack), self._heads, self._queries, -1).transpose(1, 2).flatten(2)
         query = self._project_query.backward(by_query)
-        self._stack.take_all(self._prefix + "query", query.view(self._stack.values[self._prefix + "query"].shape))
+        self._stack.gradients[self._prefix + "query"] = query.view(self._stack.values[self._prefix + "query"].shape)
 
     def _project(self, summed: torch.Tensor) -> torch.Tensor:
         """Project the weighted sums (J · U, documents, d) to (G, documents, N · U, d)."""
@@ -118,7 +117,7 @@ class AttentionGradients:
             summed = self._standard(summed)
         # One row for each document, query and text. All rows of a head share its projections.
         self._rows = summed.view(stack * self._heads, -1, self._width)
-        values = batched(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
+        values = torch.bmm(self._rows, self._values.transpose(1, 2)).view(stack, self._heads, self._rows.shape[1], -1)
         by_stack = values.transpose(1, 2).flatten(2).add_(self._bias)
         return self._project_output.forward(by_stack).view(stack, -1, documents, self._width).transpose(1, 2)
 
@@ -127,8 +126,8 @@ class AttentionGradients:
         stack, documents = gradient.shape[:2]
         by_stack = self._project_output.backward(gradient.transpose(1, 2).flatten(1, 2))
         by_head = by_stack.view(stack, -1, self._heads, self._width // self._heads).transpose(1, 2).flatten(0, 1)
-        summed = batched(by_head, self._values)
-        self._stack.take_all(self._prefix + "value_bias", by_stack.sum(dim=1))
+        summed = torch.bmm(by_head, self._values)
+        self._stack.gradients[self._prefix + "value_bias"] = by_stack.sum(dim=1)
         self._take_products("value_weight", by_head, self._rows)
         return self._scaled(summed).view(-1, documents, self._width)
 
@@ -137,11 +136,11 @@ class AttentionGradients:
         return values if self._standard is None else values * self._standard.scale
 
     def _take_products(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
-        """Pass leftᵀ · right on as the gradients of a parameter; left (G · H, rows, d / H), right (G · H, rows, d)."""
+        """Keep leftᵀ · right as the gradients of a parameter; left (G · H, rows, d / H), right (G · H, rows, d)."""
         turned = left.transpose(1, 2)
         # A single query gives one row. A matrix product with inner size 1 costs more than a plain multiplication.
-        gradients = turned * right if right.shape[1] == 1 else batched(turned, right)
-        self._stack.take_all(self._prefix + name, gradients.view(-1, self._width, self._width))
+        gradients = turned * right if right.shape[1] == 1 else torch.bmm(turned, right)
+        self._stack.gradients[self._prefix + name] = gradients.view(-1, self._width, self._width)
 
     def _columns(self, mix: MixGradients, texts: int) -> torch.Tensor:
         """Weight of each layer in each column, (m, J · texts)."""

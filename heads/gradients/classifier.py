@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import torch
 
 from encore.heads.gradients.parameters import LinearGradients, StackParameters
-from encore.heads.model import draw_bits, kept_from
+from encore.heads.model import Kept
 
 
 class ClassifierGradients:
@@ -16,47 +13,33 @@ class ClassifierGradients:
 
     Args:
         weights: parameters of the heads.
-        dropout: share of the inputs of each linear map that training sets to zero.
-        generators: for each head, the source of its dropout.
     """
 
-    def __init__(self, weights: StackParameters, dropout: float, generators: Sequence[torch.Generator]) -> None:
+    def __init__(self, weights: StackParameters) -> None:
         self._hidden = LinearGradients(weights, "classifier.hidden.weight", "classifier.hidden.bias")
         self._output = LinearGradients(weights, "classifier.output.weight", "classifier.output.bias")
-        self._dropout = dropout
-        self._generators = generators
 
     def logits(self, pooled: torch.Tensor) -> torch.Tensor:
         """(G, documents, classes) of pooled features (G, documents, inputs), without dropout."""
         return self._output.forward(tanh_(self._hidden.forward(pooled)))
 
-    def learn(self, pooled: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def learn(
+        self, pooled: torch.Tensor, targets: torch.Tensor, kept: Kept | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the mean cross-entropy (G,) over the documents, and the gradient of their pooled features.
-
-        The gradients of the classifiers' own parameters go to the optimizers.
 
         Args:
             pooled: (G, documents, inputs).
             targets: (documents,) class of each.
+            kept: dropout factors (G, documents, inputs) and (G, documents, d); None for no dropout.
         """
-        kept = self._draw(pooled)
-        tanh = tanh_(self._hidden.forward(_dropped(pooled, kept)))
-        kept_hidden = self._draw(tanh)
+        kept_inputs, kept_hidden = (None, None) if kept is None else kept
+        tanh = tanh_(self._hidden.forward(_dropped(pooled, kept_inputs)))
         losses, gradient = cross_entropy(self._output.forward(_dropped(tanh, kept_hidden)), targets)
         hidden = _dropped(self._output.backward(gradient), kept_hidden)
         # The derivative of tanh is 1 - tanh².
         hidden = torch.addcmul(hidden, hidden * tanh, tanh, value=-1)
-        return losses, _dropped(self._hidden.backward(hidden), kept)
-
-    def _draw(self, values: torch.Tensor) -> torch.Tensor | None:
-        """Dropout factor of each value; None for no dropout. Each head gets what `draw_kept` would draw for it."""
-        if self._dropout == 0:
-            return None
-        drawn = torch.stack([draw_bits(values[0].numel(), generator) for generator in self._generators])
-        least, factor = kept_from(self._dropout)
-        # NumPy converts them to floats in a fifth of torch's time.
-        kept = np.multiply(drawn.view(values.shape).numpy() >= least, factor, dtype=values.numpy().dtype)
-        return torch.from_numpy(kept)
+        return losses, _dropped(self._hidden.backward(hidden), kept_inputs)
 
 
 def tanh_(values: torch.Tensor) -> torch.Tensor:

@@ -37,6 +37,6 @@ class MixGradients:
         self._gradient += gradient.view(len(gradient), len(self._stack), -1).sum(dim=2).t()
 
     def backward(self) -> None:
-        """Pass on the gradients of the logits, from all gradients that `learn` got since `forward`."""
+        """Compute the gradients of the logits, from all gradients that `learn` got since `forward`."""
         inner = (self._weights * self._gradient).sum(dim=1, keepdim=True)
-        self._stack.take_all(LOGITS, self._weights * (self._gradient - inner))
+        self._stack.gradients[LOGITS] = self._weights * (self._gradient - inner)

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from encore.heads.model import Tensors
-from encore.heads.products import large
 
 
 @dataclass(frozen=True)
 class StackParameters:
-    """Parameters of G heads of one design, and who takes their gradients.
+    """Parameters of G heads of one design, and their gradients.
 
     Attributes:
         values: name, as in a head's own state, → (G, ...) parameters.
-        take: for each head, a function that takes the name of a parameter and its gradient, and may change the
-            parameter at once. Every backward pass calls it once for each parameter, as soon as no later step needs
-            the old value. At that moment the gradient is still in the processor's caches; then its memory is free.
+        gradients: name → (G, ...) gradients of the last backward pass.
     """
 
     values: Tensors
-    take: Sequence[Callable[[str, torch.Tensor], None]]
+    gradients: Tensors = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of heads G."""
-        return len(self.take)
-
-    def take_all(self, name: str, gradients: torch.Tensor) -> None:
-        """Give each head its part of the gradients (G, ...) of a parameter."""
-        for take, gradient in zip(self.take, gradients.unbind(), strict=True):
-            take(name, gradient)
+        return len(next(iter(self.values.values())))
 
 
 class LinearGradients:
@@ -52,12 +43,12 @@ class LinearGradients:
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Map (G, rows, inputs) to (G, rows, outputs), and keep the inputs for `backward`."""
         self._inputs = values
-        return large(values, self._weights.transpose(1, 2)).add_(self._biases)
+        return torch.baddbmm(self._biases, values, self._weights.transpose(1, 2))
 
     def backward(self, gradient: torch.Tensor) -> torch.Tensor:
-        """From the gradient of the result, pass on the gradients of W and b, and return the gradient of the inputs."""
+        """From the gradient of the result, compute the gradients of W and b, and return the gradient of the inputs."""
         weight, bias = self._names
-        of_inputs = large(gradient, self._weights)
-        self._stack.take_all(bias, gradient.sum(dim=1))
-        self._stack.take_all(weight, large(gradient.transpose(1, 2), self._inputs))
+        of_inputs = torch.bmm(gradient, self._weights)
+        self._stack.gradients[bias] = gradient.sum(dim=1)
+        self._stack.gradients[weight] = torch.bmm(gradient.transpose(1, 2), self._inputs)
         return of_inputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -16,6 +16,7 @@ from encore.heads.model import (
     AttentionPooling,
     ClsPooling,
     HeadModel,
+    Kept,
     MeanPooling,
     PairPooling,
     Pooling,
@@ -30,9 +31,8 @@ class HeadStack:
     Losses, gradients and logits equal those of each head's own `HeadModel`, up to rounding.
 
     Args:
-        weights: parameters of the heads.
+        weights: parameters of the heads; `learn` puts their gradients there.
         design: a head of the same shape.
-        generators: for each head, the source of its dropout.
         standard: standardises the heads' inputs while they learn; None leaves them as they are.
     """
 
@@ -40,23 +40,23 @@ class HeadStack:
         self,
         weights: StackParameters,
         design: HeadModel,
-        generators: Sequence[torch.Generator],
         standard: Standardisation | None = None,
     ) -> None:
         self._mix = MixGradients(weights) if LOGITS in weights.values else None
         self._pooling = STACKED[type(design.pooling)](weights, design.pooling, self._mix, standard)
         self._of_pairs = design.of_pairs
-        self._classifier = ClassifierGradients(weights, design.classifier.dropout, generators)
+        self._classifier = ClassifierGradients(weights)
 
-    def learn(self, batch: Batch, targets: torch.Tensor) -> torch.Tensor:
-        """Compute the mean loss (G,) of each head over a batch, dropout included, and pass on all gradients.
+    def learn(self, batch: Batch, targets: torch.Tensor, kept: Kept | None) -> torch.Tensor:
+        """Compute the mean loss (G,) of each head over a batch, and all gradients.
 
         Args:
             batch: documents to learn from.
             targets: (documents,) class of each document.
+            kept: dropout factors of each head, stacked; None for no dropout.
         """
         vectors = self._pool(batch)
-        losses, gradient = self._classifier.learn(self._enter(vectors), targets)
+        losses, gradient = self._classifier.learn(self._enter(vectors), targets, kept)
         self._pooling.backward(self._enter_back(gradient, vectors))
         if self._mix is not None:
             self._mix.backward()

@@ -1,7 +1,7 @@
 """The modules of a head: layer mix, position poolings, classifier."""
 
 from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.classifier import Classifier, draw_bits, kept_from
+from encore.heads.model.classifier import Classifier, Kept
 from encore.heads.model.cls import ClsPooling
 from encore.heads.model.layer_mix import LAYER_MIXES, LayerMix
 from encore.heads.model.mean import MeanPooling
@@ -25,6 +25,7 @@ __all__ = [
     "Classifier",
     "ClsPooling",
     "HeadModel",
+    "Kept",
     "LayerMix",
     "MeanPooling",
     "PairPooling",
@@ -36,7 +37,5 @@ __all__ = [
     "check_queries_of",
     "compare_texts",
     "default_pooling",
-    "draw_bits",
-    "kept_from",
     "kind_of",
 ]

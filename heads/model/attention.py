@@ -17,6 +17,7 @@ from torch import nn
 from encore.featurestore.errors import UsageError
 from encore.heads.attention_sizes import MAX_QUERIES, check_queries, default_heads
 from encore.heads.batches import Batch
+from encore.heads.model.affine import affine
 from encore.heads.model.pooling import Pooling
 from encore.heads.model.standardisation import Standardisation, Tensors
 
@@ -77,15 +78,25 @@ class AttentionPooling(Pooling):
 
     def folded_queries(self) -> torch.Tensor:
         """(N·H, d), query by query: the vectors whose dot products with a token are its scores."""
-        projected = (self.query_weight @ self.query.t()).t() + self.query_bias
-        query = projected.reshape(self.queries, self.heads, -1)
+        projected = affine(self.query.view(self.queries, self.width), self.query_weight, self.query_bias)
+        query = projected.view(self.queries, self.heads, -1).transpose(0, 1) / math.sqrt(self.width // self.heads)
         keys = self.key_weight.view(self.heads, -1, self.width)
-        return torch.einsum("nhk,hkd->nhd", query, keys).flatten(0, 1) / math.sqrt(query.shape[2])
+        return torch.bmm(query, keys).transpose(0, 1).flatten(0, 1)
 
-    def project_values(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Value projection of each head's weighted sum: (rows, H, d) → (rows, d), heads side by side."""
-        values = self.value_weight.view(self.heads, -1, self.width)
-        return torch.einsum("bhd,hkd->bhk", pooled, values).flatten(1) + self.value_bias
+    def scores(self, batch: Batch) -> torch.Tensor:
+        """(N·H, documents, tokens): the score of each token, padding included."""
+        # The tokens are the second factor, so that the scores of a document lie side by side for their softmax.
+        return (self.folded_queries() @ batch.rows.t()).view(-1, len(batch), batch.tokens)
+
+    def project(self, sums: torch.Tensor) -> torch.Tensor:
+        """Value and output projections of weighted sums: (n·H, documents, d), any n → (documents, n, d)."""
+        documents = sums.shape[1]
+        by_head = sums.view(-1, self.heads, documents, self.width).transpose(0, 1).flatten(1, 2)
+        values = self.value_weight.view(self.heads, -1, self.width) @ by_head.mT
+        side_by_side = values.flatten(0, 1).mT + self.value_bias
+        return (
+            affine(side_by_side, self.output_weight, self.output_bias).view(-1, documents, self.width).transpose(0, 1)
+        )
 
     def folded_output(self, hidden: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
         """Fold value bias and output projection into a classifier's first linear map: weight (d, N·d), bias (d,).
@@ -107,9 +118,10 @@ class AttentionPooling(Pooling):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pool a batch to (documents, N·d)."""
-        scores = batch.values @ self.folded_queries().T
-        weights = scores.masked_fill(batch.padding[:, :, None], -torch.inf).softmax(dim=1)
-        pooled = torch.bmm(weights.transpose(1, 2), batch.values)
-        # One row for each query of a document. All rows share the projections.
-        rows = self.project_values(pooled.view(-1, self.heads, self.width))
-        return (rows @ self.output_weight.T + self.output_bias).view(len(batch), self.queries * self.width)
+        weights = self.scores(batch).masked_fill(batch.padding, -torch.inf).softmax(dim=-1)
+        return self.project(weighted_sums(weights, batch.values)).flatten(1)
+
+
+def weighted_sums(weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """(vectors, documents, d): sums of tokens (documents, tokens, d) by weights (vectors, documents, tokens)."""
+    return torch.bmm(weights.transpose(0, 1), values).transpose(0, 1).contiguous()

@@ -5,8 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
+
+from encore.heads.model.affine import affine
+
+Kept = tuple[torch.Tensor, torch.Tensor]
+"""Dropout factors of the pooled features (documents, N·d) and of the hidden layer (documents, d)."""
 
 
 class Classifier(nn.Module):
@@ -33,9 +39,37 @@ class Classifier(nn.Module):
         self.output = _linear(width, classes, generator)
         self._generator = generator
 
-    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Logits (documents, classes) of pooled features (documents, N·d)."""
-        return self.output(self._drop(torch.tanh(self.hidden(self._drop(pooled)))))  # type: ignore[no-any-return]
+    def forward(self, pooled: torch.Tensor, kept: Kept | None = None) -> torch.Tensor:
+        """Logits (documents, classes) of pooled features (documents, N·d).
+
+        Args:
+            pooled: features of the documents.
+            kept: dropout factors from `draw`; None draws them in training mode, and drops nothing in evaluation mode.
+        """
+        if kept is None and self.training:
+            kept = self.draw(len(pooled))
+        if kept is None:
+            return self._output(torch.tanh(self._hidden(pooled)))
+        first, second = kept
+        return self._output(torch.tanh(self._hidden(pooled * first)) * second)
+
+    def draw(self, documents: int) -> Kept | None:
+        """Dropout factors of the inputs of both linear maps, drawn from the classifier's own generator; None for none.
+
+        They are drawn on the CPU, so that a seed gives the same dropout on every device.
+        """
+        # nn.Dropout draws from torch's global generator. Training one head would then change the dropout of another.
+        if self.dropout == 0:
+            return None
+        widths = self.hidden.in_features, self.output.in_features
+        first, second = (_draw_kept(documents, width, self.dropout, self._generator) for width in widths)
+        return first.to(self.hidden.weight.device), second.to(self.hidden.weight.device)
+
+    def _hidden(self, values: torch.Tensor) -> torch.Tensor:
+        return affine(values, self.hidden.weight, self.hidden.bias)
+
+    def _output(self, values: torch.Tensor) -> torch.Tensor:
+        return affine(values, self.output.weight, self.output.bias)
 
     @torch.no_grad()
     def set_class_prior(self, documents: Sequence[int]) -> None:
@@ -47,30 +81,17 @@ class Classifier(nn.Module):
         counts = torch.tensor(documents, dtype=torch.float32) + 1
         self.output.bias.copy_((counts / counts.sum()).log())
 
-    def _drop(self, values: torch.Tensor) -> torch.Tensor:
-        # nn.Dropout draws from torch's global generator. Training one head would then change the dropout of another.
-        if not self.training or self.dropout == 0:
-            return values
-        return values * draw_kept(values, self.dropout, self._generator)
 
+def _draw_kept(documents: int, width: int, dropout: float, generator: torch.Generator | None) -> torch.Tensor:
+    """(documents, width) dropout factors on the CPU: 0, or the factor that keeps the mean.
 
-def draw_kept(values: torch.Tensor, dropout: float, generator: torch.Generator | None) -> torch.Tensor:
-    """Dropout factor of each value: 0, or the factor that keeps the mean."""
-    least, factor = kept_from(dropout)
-    bits = draw_bits(values.numel(), generator, values.device).view(values.shape)
-    return (bits >= least).to(values.dtype).mul_(factor)
-
-
-def draw_bits(count: int, generator: torch.Generator | None, device: torch.device | None = None) -> torch.Tensor:
-    """(count,) uniform int16. Drawing 16 bits a value is cheaper than torch's dropout, which draws 32 or more."""
-    drawn = torch.empty(-(-count // 4), dtype=torch.int64, device=device)
-    return drawn.random_(-(2**63), None, generator=generator).view(torch.int16)[:count]
-
-
-def kept_from(dropout: float) -> tuple[int, float]:
-    """The smallest int16 of `draw_bits` that keeps its value, and the factor of a kept value."""
-    dropped = min(round(dropout * 2**16), 2**16 - 1)
-    return dropped - 2**15, 2**16 / (2**16 - dropped)
+    They are drawn with 16 bits each: torch's dropout draws 32 or more, which takes longer.
+    """
+    count, dropped = documents * width, min(round(dropout * 2**16), 2**16 - 1)
+    drawn = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    kept = drawn.view(torch.int16)[:count].view(documents, width).numpy() >= dropped - 2**15
+    # NumPy converts to floats in a fifth of torch's time.
+    return torch.from_numpy(np.multiply(kept, 2**16 / (2**16 - dropped), dtype=np.float32))
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:

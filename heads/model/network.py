@@ -10,7 +10,7 @@ from torch import nn
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import Batch
-from encore.heads.model.classifier import Classifier
+from encore.heads.model.classifier import Classifier, Kept
 from encore.heads.model.layer_mix import LayerMix
 from encore.heads.model.pooling import Pooling
 from encore.heads.model.registry import build_pooling, check_pooling
@@ -87,8 +87,14 @@ class HeadModel(nn.Module):
         standard = Standardisation(torch.zeros(spec.width), torch.ones(spec.width)) if standardised else None
         return cls(mix, pooled, classifier, standard)
 
-    def forward(self, batch: Batch) -> torch.Tensor:
-        """Logits (documents, classes) of a batch."""
+    def forward(self, batch: Batch, kept: Kept | None = None) -> torch.Tensor:
+        """Logits (documents, classes) of a batch.
+
+        Args:
+            batch: documents.
+            kept: dropout factors from `Classifier.draw`; None draws them in training mode, and drops nothing in
+                evaluation mode.
+        """
         mixed = batch if self.mix is None else self.mix(batch)
         if self.standard is None:
             pooled = self.pooling(mixed)
@@ -96,4 +102,4 @@ class HeadModel(nn.Module):
             pooled = self.pooling(replace(mixed, rows=self.standard(mixed.rows)))
         else:
             pooled = self.standard(self.pooling(mixed))
-        return self.classifier(pooled)  # type: ignore[no-any-return]
+        return self.classifier(pooled, kept)  # type: ignore[no-any-return]

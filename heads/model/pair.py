@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from encore.heads.batches import Batch
-from encore.heads.model.attention import AttentionPooling
+from encore.heads.model.attention import AttentionPooling, weighted_sums
 from encore.heads.model.pooling import Pooling
 from encore.heads.model.standardisation import Standardisation, Tensors
 
@@ -50,13 +50,12 @@ class PairPooling(Pooling):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pool a batch to (documents, 4·d)."""
-        attention, values, texts = self.attention, batch.values, batch.texts[..., None]
-        scores = (values @ attention.folded_queries().T)[:, None].expand(-1, 2, -1, -1)
+        # Shape (2, 1, documents, tokens): both texts, for every attention head.
+        texts = batch.texts.transpose(0, 1)[:, None]
+        scores = self.attention.scores(batch)
         # A finite fill: for a text without tokens, the softmax of -inf alone would be NaN, and its gradient too.
-        weights = scores.masked_fill(~texts, torch.finfo(scores.dtype).min).softmax(dim=2) * texts
-        pooled = torch.bmm(weights.transpose(2, 3).flatten(1, 2), values)
-        projected = attention.project_values(pooled.view(-1, attention.heads, attention.width))
-        return compare_texts((projected @ attention.output_weight.T + attention.output_bias).view(len(values), 2, -1))
+        weights = scores.masked_fill(~texts, torch.finfo(scores.dtype).min).softmax(dim=-1) * texts
+        return compare_texts(self.attention.project(weighted_sums(weights.flatten(0, 1), batch.values)))
 
 
 def compare_texts(texts: torch.Tensor) -> torch.Tensor:

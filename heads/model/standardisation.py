@@ -32,13 +32,13 @@ class Standardisation(nn.Module):
         """Fold the standardisation into an affine map: the new one takes values as they are.
 
         Args:
-            weights: name → weight, with those of the map, which takes standardised values.
+            weights: name → weight, with those of the map, which takes standardised values; float64 where a mean may be
+                large beside its deviation.
             weight: name of the map's matrix.
             bias: name of the map's bias.
 
         Returns:
             The two names → the new matrix and the new bias.
         """
-        scaled = weights[weight].double() * self.scale
-        shifted = weights[bias].double() - scaled @ self.mean.double()
-        return {weight: scaled.to(weights[weight].dtype), bias: shifted.to(weights[bias].dtype)}
+        scaled = weights[weight] * self.scale
+        return {weight: scaled, bias: weights[bias] - scaled @ self.mean.to(scaled.dtype)}

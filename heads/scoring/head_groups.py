@@ -14,7 +14,6 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling, Pooling
-from encore.heads.products import ROWS, laid_out, multiply, product, weighted_sums
 from encore.heads.scoring.buffers import Scratch
 
 Mix = tuple[float, ...] | None
@@ -78,20 +77,19 @@ class HeadGroups:
     def __call__(
         self, batches: Iterable[Batch], documents: int, scratch: Scratch
     ) -> Iterator[tuple[int, torch.Tensor]]:
-        """Each head's place and its pooled vectors (at least documents, n · d); every head once, in any order.
+        """Each head's place and its pooled vectors (documents, n · d); every head once, in any order.
 
         Args:
             batches: an iterable that can be read `passes` times.
-            documents: number of documents in all batches. Results may have more rows, which mean nothing.
+            documents: number of documents in all batches.
             scratch: memory for the vectors before their projection.
         """
-        rounded = -(-documents // ROWS) * ROWS
         for mix, pools in self._pools:
             mixed = batches if mix is None else (batch.mixed(batch.rows.new_tensor(mix)) for batch in batches)
             if len(pools) > 1:
                 mixed = list(mixed)
             for pool in pools:
-                pooled = scratch.take("pooled", pool.vectors, rounded, self._width)
+                pooled = scratch.take("pooled", pool.vectors, documents, self._width)
                 start = 0
                 for batch in mixed:
                     pool.pool(batch, pooled[:, start : start + len(batch)])
@@ -139,12 +137,12 @@ class AttentionGroup:
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
         """Write the weighted sums of a batch into ``out`` (vectors, documents, d)."""
         # The tokens are the second factor, so that the scores of a document lie side by side for their softmax.
-        scores = product(self._keys, batch.rows)[:, : len(batch) * batch.tokens]
+        scores = torch.mm(self._keys, batch.rows.t())
         if self._of_pairs:
             weights = self._of_texts(scores.view(-1, self._heads, 1, len(batch), batch.tokens), batch)
         else:
             weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), batch.padding).softmax(dim=-1)
-        weighted_sums(weights, batch.values, out)
+        torch.bmm(weights.transpose(0, 1), batch.values, out=out.transpose(0, 1))
 
     def _of_texts(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Weights (vectors, documents, tokens) within each text, from scores (queries, H, 1, documents, tokens)."""
@@ -158,7 +156,9 @@ class AttentionGroup:
         """From pooled (vectors, documents, d), each head's place and its projected values, d for each query or text."""
         start = 0
         for place, vectors, projections in self._members:
-            yield place, multiply(pooled[start : start + vectors], projections)
+            sums = pooled[start : start + vectors].view(-1, self._heads, *pooled.shape[1:])
+            projected = sums @ projections
+            yield place, projected.permute(2, 0, 1, 3).flatten(1)
             start += vectors
 
 
@@ -185,7 +185,7 @@ def _attention_groups(models: Mapping[int, HeadModel]) -> Iterator[AttentionGrou
 
 def _projections_of(pooling: AttentionPooling) -> torch.Tensor:
     """Value projections (H, d, d / H): the matrix by which each attention head multiplies its weighted sums."""
-    return laid_out(pooling.value_weight.detach().view(pooling.heads, -1, pooling.width))
+    return pooling.value_weight.detach().view(pooling.heads, -1, pooling.width).mT
 
 
 def _attention_of(model: HeadModel) -> AttentionPooling | None:

@@ -14,21 +14,17 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.functional import linear
 
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import BATCH_FLOATS, Batch, budget_batches, decode, rows_of_budget
 from encore.heads.model import AttentionPooling, HeadModel, PairPooling, compare_texts
-from encore.heads.products import laid_out, multiply
 from encore.heads.scoring.buffers import Scratch
 from encore.heads.scoring.head_groups import HeadGroups, can_share
 from encore.heads.scoring.plain import PlainHead
 
 Positions = npt.NDArray[np.int64]
-
-ROW_STEPS = 8
-"""Numbers of rows that a decoded batch can have, unless one document is longer than a batch. oneDNN generates code for
-every new shape of the product that computes the scores, so shapes must be few."""
 
 GROUP_DOCUMENTS = 1024
 """Most documents of a group: their vectors are projected and classified together."""
@@ -72,7 +68,7 @@ class ProcessorScoring:
                 if self._passes > 1:
                     batches = list(batches)
                 for place, pooled in self._pooled(batches, len(positions), self._scratch):
-                    results[place][positions] = self._classifiers[place](pooled)[: len(positions)].numpy()
+                    results[place][positions] = self._classifiers[place](pooled).numpy()
                 for place, head in self._plain.items():
                     results[place][positions] = torch.cat([head(batch) for batch in batches]).numpy()
         return results
@@ -98,11 +94,9 @@ class ProcessorScoring:
     ) -> Iterator[Batch]:
         """Decode each batch. If batches are read only once, each is valid until the next one is asked for."""
         layers = [self._spec.layers.stacked] if self._spec.layers.stacked else []
-        step = max(1, rows_of_budget(self._spec) // ROW_STEPS)
 
         def rows(number: int, used: int) -> torch.Tensor:
-            name = f"decoded {number if self._passes > 1 else 0}"
-            return self._scratch.take(name, -(-used // step) * step, *layers, self._spec.width)
+            return self._scratch.take(f"decoded {number if self._passes > 1 else 0}", used, *layers, self._spec.width)
 
         for number, documents in enumerate(group):
             yield decode(block, documents, self._spec, first_lengths, partial(rows, number))
@@ -118,9 +112,9 @@ class _FoldedClassifier:
         if isinstance(pooling, AttentionPooling):
             weight, bias = pooling.folded_output(classifier.hidden)
         # tanh x = 2 σ(2x) - 1, and torch's σ takes a tenth of the time of its tanh.
-        self._hidden = laid_out(2 * weight[None]), 2 * bias
+        self._hidden = 2 * weight, 2 * bias
         output: torch.Tensor = classifier.output.weight
-        self._output = laid_out(2 * output[None]), classifier.output.bias - output.sum(dim=1)
+        self._output = 2 * output, classifier.output.bias - output.sum(dim=1)
 
     @staticmethod
     def of(model: HeadModel) -> _FoldedClassifier:
@@ -130,7 +124,7 @@ class _FoldedClassifier:
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
         """Probabilities (documents, classes) from the head's pooled vectors, side by side (documents, n · d)."""
-        return multiply(multiply(pooled[None], *self._hidden).sigmoid_()[None], *self._output).softmax(dim=1)
+        return linear(linear(pooled, *self._hidden).sigmoid_(), *self._output).softmax(dim=1)
 
 
 class _PairClassifier(_FoldedClassifier):
@@ -140,10 +134,8 @@ class _PairClassifier(_FoldedClassifier):
         super().__init__(model)
         attention = pooling.attention
         shift = attention.output_weight @ attention.value_bias + attention.output_bias
-        self._texts = laid_out(attention.output_weight.detach()[None]), shift
+        self._texts = attention.output_weight.detach(), shift
 
     def __call__(self, pooled: torch.Tensor) -> torch.Tensor:
         """Probabilities (documents, classes) from the vectors of both texts, side by side (documents, 2 · d)."""
-        documents, width = pooled.shape[0], pooled.shape[1] // 2
-        texts = multiply(pooled.view(1, 2 * documents, width), *self._texts).view(documents, 2, width)
-        return super().__call__(compare_texts(texts))
+        return super().__call__(compare_texts(linear(pooled.view(len(pooled), 2, -1), *self._texts)))

@@ -18,10 +18,8 @@ from encore.heads.batches import Batch, budget_batches, rows_of_budget, training
 from encore.heads.model import HeadModel
 from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.training.examples import Codes, Examples
-from encore.heads.training.learners import Learner, learners_of, way_of
-from encore.heads.training.plain import PlainTrial
+from encore.heads.training.learners import Learner, learners_of
 from encore.heads.training.settings import Point, TrainSettings
-from encore.heads.training.stacks import StackedTrial
 from encore.heads.training.standardisation import standardisation_of
 from encore.heads.training.threads import BATCHES_A_TURN, ThreadedPasses, in_parts
 from encore.heads.training.trial import Trial
@@ -50,15 +48,13 @@ def train_grid(
     """
     with ThreadedPasses.on_threads(len(points)) as passes:
         designs = passes.for_each(points, lambda point: _design(train, point, settings))
-        pooled = {point.pooling: design for point, (design, _) in zip(points, designs, strict=True)}
+        pooled = {point.pooling: design for point, design in zip(points, designs, strict=True)}
         standards = {
             pooling: standardisation_of(train, design) for pooling, design in pooled.items() if settings.standardise
         }
         trials = [
-            way_of(design)(
-                point, design, standards.get(point.pooling), generator, settings, _steps(train, point, settings)
-            )
-            for point, (design, generator) in zip(points, designs, strict=True)
+            Trial(point, design, standards.get(point.pooling), settings, _steps(train, point, settings))
+            for point, design in zip(points, designs, strict=True)
         ]
         training = _Training(train, dev, passes, settings, progress)
         for size in dict.fromkeys(point.batch_size for point in points):
@@ -66,8 +62,8 @@ def train_grid(
     return trials
 
 
-def _design(train: Examples, point: Point, settings: TrainSettings) -> tuple[HeadModel, torch.Generator]:
-    """A fresh head at a point of the grid, and the generator for its dropout."""
+def _design(train: Examples, point: Point, settings: TrainSettings) -> HeadModel:
+    """A fresh head at a point of the grid."""
     # Each head has its own generator, so that torch's global one is neither read nor changed.
     generator = torch.Generator().manual_seed(point.seed)
     design = HeadModel.build(
@@ -83,7 +79,7 @@ def _design(train: Examples, point: Point, settings: TrainSettings) -> tuple[Hea
     # Without it the first steps only learn which classes are frequent. A small training set then ends below the
     # accuracy of the majority class.
     design.classifier.set_class_prior(np.bincount(train.codes, minlength=train.classes).tolist())
-    return design, generator
+    return design
 
 
 def _steps(train: Examples, point: Point, settings: TrainSettings) -> int:
@@ -108,22 +104,21 @@ class _Training:
     settings: TrainSettings
     progress: Progress | None
 
-    def run(self, trials: Sequence[StackedTrial | PlainTrial], size: int) -> None:
+    def run(self, trials: Sequence[Trial], size: int) -> None:
         """Train heads in batches of ``size`` documents, until the last epoch or the end of each head's patience."""
         started = time.monotonic()
         epochs = self.settings.epochs_for(len(self.train), size)
         generator = torch.Generator().manual_seed(self.settings.order ^ ORDER)
-        learning = list(trials)
-        learners = learners_of(learning)
+        learners = learners_of(trials)
         for number in range(1, epochs + 1):
             self._learn(learners, training_batches(self.train.block.lengths, size, generator))
             predicted = self._predicted(learners)
-            for trial in learning:
+            for trial in [trial for trial in trials if not trial.history or not trial.stopped]:
                 self._end_epoch(trial, number, epochs, predicted.get(trial), time.monotonic() - started)
-            if any(trial.stopped for trial in learning):
-                learning = [trial for trial in learning if not trial.stopped]
-                learners = learners_of(learning)
-            if not learning:
+            for learner in learners:
+                learner.leave_out_stopped()
+            learners = [learner for learner in learners if learner.trials]
+            if not learners:
                 break
 
     def _learn(self, learners: Sequence[Learner], batches: Sequence[Codes]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from encore.featurestore.errors import UsageError
 from encore.heads.model import HeadModel, Standardisation, Tensors
 from encore.heads.training.epochs import Epoch
 from encore.heads.training.examples import Codes
+from encore.heads.training.optimizer import HeadOptimizer
 from encore.heads.training.settings import Point, TrainSettings
 
 
@@ -19,9 +18,7 @@ class Trial:
     Attributes:
         point: its point of the grid.
         design: the head before training; `best_model` gives it the weights of its best epoch.
-        standard: standardises its inputs while it learns, and is folded into the weights of the result; None for no
-            standardisation, or where ``design`` standardises by itself.
-        generator: source of its dropout.
+        standard: standardises the inputs of the head while it learns; None for no standardisation.
         values: name → parameter, as it is now.
         history: the epochs that ended.
         predicted: (dev documents,) classes predicted at the best epoch; None without dev.
@@ -32,33 +29,43 @@ class Trial:
         point: Point,
         design: HeadModel,
         standard: Standardisation | None,
-        generator: torch.Generator,
         settings: TrainSettings,
         steps: int,
     ) -> None:
         self.point = point
-        self.design = design
-        self.generator = generator
-        self.values: Tensors = {name: parameter.detach().clone() for name, parameter in design.named_parameters()}
-        if standard is not None and design.pooling.folded(self.values, standard) is None:
-            design.standard, standard = standard, None
+        self.design = design.eval()
+        self.values: Tensors = {name: value.detach() for name, value in design.named_parameters()}
         self.standard = standard
+        # Dropout lies between the standardised vectors of a pooling without weights and the classifier's map. So the
+        # map cannot include the standardisation while it learns.
+        if standard is not None and not (design.pooling.learns and design.pooling.folded(self.values, standard)):
+            design.standard = standard
+        self._settings, self._steps = settings, steps
         self._loss = 0.0
         self.history: list[Epoch] = []
         self._best: Epoch | None = None
         self.predicted: Codes | None = None
         self._kept: Tensors = {}
-        self._patience = settings.patience
-        self._begin(settings, steps)
 
-    def _begin(self, settings: TrainSettings, steps: int) -> None:
-        """Prepare the optimizer, with a schedule of this many steps."""
-        raise NotImplementedError
+    def begin(self, values: Tensors) -> None:
+        """Begin the training from these parameters, which every step changes in place."""
+        self.values = values
+        self._optimizer = HeadOptimizer(values, self._settings, self.point.learning_rate, self._steps)
+
+    def step(self, gradients: Tensors) -> None:
+        """Change each parameter by its gradient."""
+        for name, value in self.values.items():
+            # The optimizer's operator walks through a parameter and its gradient in the order of their memory.
+            value.grad = gradients[name].contiguous()
+        self._optimizer.step()
 
     @property
     def stopped(self) -> bool:
         """Whether its patience has run out."""
-        return self._patience is not None and len(self.history) - self.best_epoch.number >= self._patience
+        return (
+            self._settings.patience is not None
+            and len(self.history) - self.best_epoch.number >= self._settings.patience
+        )
 
     @property
     def best_epoch(self) -> Epoch:
@@ -98,16 +105,27 @@ class Trial:
             self._best, self.predicted = epoch, predicted
             for name, value in self.values.items():
                 # Copy into the memory that is there: allocating new memory takes longer than copying.
-                self._kept[name] = self._kept[name].copy_(value) if name in self._kept else value.detach().clone()
+                self._kept[name] = self._kept[name].copy_(value) if name in self._kept else value.clone()
 
     def folded(self, values: Tensors) -> Tensors:
-        """Fold the standardisation into weights that learned: the result takes features as they are stored."""
-        folded = None if self.standard is None else self.design.pooling.folded(values, self.standard)
-        return values if folded is None else folded
+        """Weights for inputs as they are stored, from weights that learn from standardised inputs.
+
+        They are the same weights where the head's own module standardises.
+        """
+        if self.standard is None or self.design.standard is not None:
+            return values
+        return self.design.pooling.folded(values, self.standard) or values
 
     def best_model(self) -> HeadModel:
-        """The head at its best epoch, for features as they are stored, in evaluation mode."""
+        """The head at its best epoch, for features as they are stored, in evaluation mode.
+
+        It standardises its inputs only where that cannot be folded into its weights.
+        """
+        design, weights = self.design, self._kept
         if self.standard is not None:
-            self.design.standard = None
-        self.design.load_state_dict(self.design.state_dict() | self.folded(self._kept))
-        return self.design.eval()
+            doubles = {name: value.double() for name, value in weights.items()}
+            folded = design.pooling.folded(doubles, self.standard)
+            if folded is not None:
+                design.standard, weights = None, {name: value.float() for name, value in folded.items()}
+        design.load_state_dict(design.state_dict() | weights)
+        return design

@@ -10,11 +10,11 @@ from encore.heads.batches.batch import Batch
 LENGTHS = torch.tensor([3, 1])
 
 
-def test_spare_rows_are_of_no_document() -> None:
-    rows = torch.arange(16.0).view(8, 2)
+def test_rows_are_documents_after_each_other() -> None:
+    rows = torch.arange(12.0).view(6, 2)
     batch = Batch(rows, 3, LENGTHS)
     assert len(batch) == 2
-    assert torch.equal(batch.values, rows[:6].view(2, 3, 2))
+    assert torch.equal(batch.values, rows.view(2, 3, 2))
     assert batch.layers == 1
     assert torch.equal(batch.by_layer, batch.values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,10 +14,8 @@ from encore.heads.batches.batch import Batch
 from encore.heads.gradients.parameters import StackParameters
 from encore.heads.gradients.stack import HeadStack
 from encore.heads.model.network import HeadModel
-from encore.heads.model.standardisation import Standardisation
-from encore.heads.products.bmm import _largest_part
+from encore.heads.model.standardisation import Standardisation, Tensors
 from tests.heads.building import model_of, spec_of
-from tests.heads.products.test_bmm import in_parts
 
 CASES = {
     "attention": ("attention", "mean:4", 1, "learned"),
@@ -58,70 +56,51 @@ def batch_of(models: Sequence[HeadModel], seed: int = 0) -> Batch:
     return batch if mix is None or mix.kind == "learned" else mix(batch)
 
 
-class Gradients:
-    """Keeps what a head hands on."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, torch.Tensor] = {}
-
-    def __call__(self, name: str, gradient: torch.Tensor) -> None:
-        assert name not in self.found
-        self.found[name] = gradient.clone()
-
-
-def stack_of(models: Sequence[HeadModel], standard: Standardisation | None = None) -> tuple[HeadStack, list[Gradients]]:
-    """The stack, and what its heads hand on."""
+def stack_of(models: Sequence[HeadModel], standard: Standardisation | None = None) -> tuple[HeadStack, StackParameters]:
+    """The stack, and its parameters."""
     parameters = [dict(model.named_parameters()) for model in models]
-    values = {name: torch.stack([own[name].detach() for own in parameters]) for name in parameters[0]}
-    gradients = [Gradients() for _ in models]
-    generators = [torch.Generator().manual_seed(seed) for seed in range(len(models))]
-    return HeadStack(StackParameters(values, gradients), models[0], generators, standard), gradients
+    stacked = StackParameters({name: torch.stack([own[name].detach() for own in parameters]) for name in parameters[0]})
+    return HeadStack(stacked, models[0], standard), stacked
 
 
-@pytest.fixture(params=[False, True], ids=["by torch", "by NumPy"])
-def products(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Makes the products by NumPy, in parts, or leaves them to torch."""
-    with pytest.MonkeyPatch.context() as patch:
-        in_parts(patch, wide=request.param, turned=12)
-        yield
-    _largest_part.cache_clear()
+def of_head(gradients: Tensors, place: int) -> Tensors:
+    """The gradients of one head of a stack."""
+    return {name: gradient[place] for name, gradient in gradients.items()}
 
 
-@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_losses_and_gradients_are_those_of_each_head_alone(case: str, dropout: float) -> None:
     models = models_of(case, 3, dropout)
     batch = batch_of(models)
-    stack, handed_on = stack_of(models)
-    losses = stack.learn(batch, TARGETS)
+    stack, parameters = stack_of(models)
+    kept = [model.classifier.draw(DOCUMENTS) for model in models]
+    drawn = [factors for factors in kept if factors is not None]
+    stacked = (torch.stack([one for one, _ in drawn]), torch.stack([two for _, two in drawn])) if drawn else None
+    losses = stack.learn(batch, TARGETS, stacked)
     for place, model in enumerate(models):
-        model.train()
-        model.classifier._generator = torch.Generator().manual_seed(place)
-        loss = functional.cross_entropy(model(batch), TARGETS)
+        loss = functional.cross_entropy(model(batch, kept[place]), TARGETS)
         torch.autograd.backward(loss)
         assert float(losses[place]) == pytest.approx(float(loss.detach()), rel=1e-12)
-        gradients = handed_on[place].found
+        gradients = of_head(parameters.gradients, place)
         plain = {name: parameter.grad for name, parameter in model.named_parameters()}
         assert set(gradients) == set(plain)
         torch.testing.assert_close(gradients, plain, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize("case", CASES)
 def test_single_precision_differs_by_rounding_alone(case: str) -> None:
     double, single = models_of(case, 2), [model.float() for model in models_of(case, 2)]
     batch = batch_of(double)
     (reference, exact), (stack, rounded) = stack_of(double), stack_of(single)
-    reference.learn(batch, TARGETS)
-    stack.learn(replace(batch, rows=batch.rows.float()), TARGETS)
+    reference.learn(batch, TARGETS, None)
+    stack.learn(replace(batch, rows=batch.rows.float()), TARGETS, None)
     for place in range(2):
-        for name, gradient in exact[place].found.items():
-            distance = float((rounded[place].found[name].double() - gradient).norm())
+        for name, gradient in of_head(exact.gradients, place).items():
+            distance = float((rounded.gradients[name][place].double() - gradient).norm())
             assert distance <= 1e-5 * float(gradient.norm()) + 1e-7, name
 
 
-@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize("case", CASES)
 def test_logits_are_those_of_each_head_alone(case: str) -> None:
     models = models_of(case, 2, dropout=0.3)
@@ -139,8 +118,8 @@ def test_heads_of_standardised_inputs_are_the_folded_heads_of_the_features_as_th
     mean = torch.randn(WIDTH, generator=random, dtype=torch.float64)
     scale = torch.rand(WIDTH, generator=random, dtype=torch.float64) * 5
     standard = Standardisation(mean, scale)
-    stack, handed_on = stack_of(models, standard)
-    logits, losses = stack.logits(batch), stack.learn(batch, TARGETS)
+    stack, parameters = stack_of(models, standard)
+    logits, losses = stack.logits(batch), stack.learn(batch, TARGETS, None)
     for place, model in enumerate(models):
         weights = dict(model.named_parameters())
         folded = {**dict(model.named_buffers()), **(model.pooling.folded(weights, standard) or {})}
@@ -150,18 +129,15 @@ def test_heads_of_standardised_inputs_are_the_folded_heads_of_the_features_as_th
         torch.autograd.backward(loss)
         assert float(losses[place]) == pytest.approx(float(loss.detach()), rel=1e-12)
         expected = {name: parameter.grad for name, parameter in weights.items()}
-        torch.testing.assert_close(handed_on[place].found, expected, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(of_head(parameters.gradients, place), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_second_batch_leaves_nothing_of_the_first(case: str) -> None:
     models = models_of(case, 2)
     (twice, found), (once, expected) = stack_of(models), stack_of(models)
-    twice.learn(batch_of(models, 1), TARGETS)
-    for gradients in found:
-        gradients.found.clear()
+    twice.learn(batch_of(models, 1), TARGETS, None)
     batch = batch_of(models, 2)
-    assert torch.equal(twice.learn(batch, TARGETS), once.learn(batch, TARGETS))
-    for mine, other in zip(found, expected, strict=True):
-        assert set(mine.found) == set(other.found)
-        assert all(torch.equal(gradient, other.found[name]) for name, gradient in mine.found.items())
+    assert torch.equal(twice.learn(batch, TARGETS, None), once.learn(batch, TARGETS, None))
+    assert set(found.gradients) == set(expected.gradients)
+    assert all(torch.equal(gradient, expected.gradients[name]) for name, gradient in found.gradients.items())

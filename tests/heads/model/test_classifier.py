@@ -31,11 +31,24 @@ def test_it_can_begin_with_the_shares_of_the_classes() -> None:
 
 
 def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
-    classifier = Classifier(4, 2, dropout=0.25, generator=torch.Generator().manual_seed(0)).train()
-    dropped = classifier._drop(torch.ones(200, 200))
-    assert abs(float((dropped == 0).float().mean()) - 0.25) < 0.01
-    assert abs(float(dropped.mean()) - 1) < 0.02
-    assert set(dropped.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    classifier = Classifier(100, 2, dropout=0.25, generator=torch.Generator().manual_seed(0), vectors=2)
+    kept = classifier.draw(200)
+    assert kept is not None
+    assert [factors.shape for factors in kept] == [(200, 200), (200, 100)]
+    for factors in kept:
+        assert abs(float((factors == 0).float().mean()) - 0.25) < 0.01
+        assert abs(float(factors.mean()) - 1) < 0.02
+        assert set(factors.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+
+
+def test_dropout_comes_before_each_map_as_drawn_or_as_given() -> None:
+    drawing, given = (Classifier(6, 3, 0.5, torch.Generator().manual_seed(0)) for _ in range(2))
+    pooled, kept = torch.randn(4, 6), given.draw(4)
+    assert kept is not None
+    inner = torch.tanh(given.hidden(pooled * kept[0])) * kept[1]
+    torch.testing.assert_close(given.eval()(pooled, kept), given.output(inner))
+    torch.testing.assert_close(drawing.train()(pooled), given.output(inner))
+    assert Classifier(6, 3).draw(4) is None
 
 
 def test_dropout_is_for_training_alone() -> None:

@@ -20,6 +20,9 @@ def test_a_map_of_standardised_values_is_one_of_the_values_as_they_are() -> None
     weights = {"w": torch.randn(3, 5, generator=random), "b": torch.randn(3, generator=random)}
     folded = standard.into(weights, "w", "b")
     assert folded["w"].dtype == folded["b"].dtype == torch.float32
+    assert (
+        standard.into({name: value.double() for name, value in weights.items()}, "w", "b")["b"].dtype == torch.float64
+    )
     values = torch.randn(7, 5, generator=random)
     expected = standard(values) @ weights["w"].T + weights["b"]
     torch.testing.assert_close(values @ folded["w"].T + folded["b"], expected, rtol=1e-4, atol=1e-5)

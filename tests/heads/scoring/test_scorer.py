@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,7 +15,6 @@ from encore.featurestore import FeatureBlock, SpecMismatch, StoreError, UsageErr
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.batches import decoding, sampler
 from encore.heads.batches.decoding import pad
-from encore.heads.products import openblas
 from encore.heads.scoring import head_groups, processor
 from tests.heads.building import (
     CLASSES,
@@ -29,14 +27,6 @@ from tests.heads.building import (
     require_of_blocks,
     spec_of,
 )
-
-
-@pytest.fixture(autouse=True, scope="module", params=[False, True], ids=["torch", "numpy"])
-def small(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Small products by torch, and by NumPy."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openblas, "openblas_is_wide", lambda: request.param)
-        yield
 
 
 @pytest.mark.parametrize("examples", [25, pytest.param(400, marks=pytest.mark.soak)])

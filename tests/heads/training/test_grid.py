@@ -17,8 +17,6 @@ from encore.heads.batches.sampler import training_batches
 from encore.heads.training import learners
 from encore.heads.training.examples import Codes, Examples
 from encore.heads.training.grid import ORDER, train_grid
-from encore.heads.training.plain import PlainTrial
-from encore.heads.training.stacks import STACK, in_stacks
 from encore.heads.training.standardisation import standardisation_of
 from encore.heads.training.trial import Trial
 from tests.heads.building import block_of, learnable, pairs_alike_or_not, spec_of
@@ -130,16 +128,34 @@ def test_the_plain_way_gives_the_heads_of_the_fast_one(
     # Pairs, and single texts among them, which have no second text.
     block = block_of(spec, [2, 5, 3, 9] * 10, first_lengths=[1, 5, 2, 4] * 10)
     examples = Examples(block, np.arange(40) % 3, spec, 3)
-    settings = replace(SETTINGS, layer_mix=mix, queries=queries, poolings=(pooling,), seeds=(5, 2))
+    # Five heads: stacks of two and of three.
+    settings = replace(SETTINGS, layer_mix=mix, queries=queries, poolings=(pooling,), seeds=(5, 2, 0, 1, 3))
     fast = train_grid(examples, examples, settings.grid(""), settings, None)
-    monkeypatch.setattr(learners, "can_stack", lambda design: False)
-    plain = train_grid(examples, examples, settings.grid(""), settings, None)
-    for one, other in zip(fast, plain, strict=True):
-        assert isinstance(other, PlainTrial)
-        assert not isinstance(one, PlainTrial)
-        torch.testing.assert_close(dict(one.values), dict(other.values), rtol=1e-3, atol=2e-5)
-        assert accuracies_of(one) == accuracies_of(other)
-        torch.testing.assert_close(one.best_model().state_dict(), other.best_model().state_dict(), rtol=1e-3, atol=2e-4)
+    monkeypatch.setattr(learners, "HandLearner", learners.Learner)
+    for seeds in (settings.seeds, settings.seeds[:1]):
+        plain = train_grid(examples, examples, replace(settings, seeds=seeds).grid(""), settings, None)
+        for one, other in zip(fast, plain, strict=False):
+            torch.testing.assert_close(one.values, other.values, rtol=1e-3, atol=2e-5)
+            assert accuracies_of(one) == accuracies_of(other)
+            torch.testing.assert_close(
+                one.best_model().state_dict(), other.best_model().state_dict(), rtol=1e-3, atol=2e-4
+            )
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(1, [1]), (2, [1, 1]), (3, [1, 2]), (8, [4, 4]), (9, [3, 3, 3]), (16, [4] * 4)]
+)
+def test_stacks_are_even_and_at_least_two(count: int, sizes: list[int]) -> None:
+    settings = replace(SETTINGS, seeds=tuple(range(count)), epochs=1)
+    spec = spec_of()
+    block, codes = learnable(spec, 8, 3)
+    trials = train_grid(
+        Examples(block, codes, spec, 3), Examples(block, codes, spec, 3), settings.grid("mean"), settings, None
+    )
+    stacks = learners.learners_of(trials)
+    assert [len(stack.trials) for stack in stacks] == sizes
+    assert [trial for stack in stacks for trial in stack.trials] == list(trials)
+    assert max(sizes) <= learners.STACK
 
 
 def test_each_head_of_a_grid_is_that_trained_alone() -> None:
@@ -186,16 +202,6 @@ def test_pairs_and_single_pooling_train_together() -> None:
         own = replace(settings, poolings=(run.point.pooling,), seeds=(run.point.seed,), order_seed=0)
         (alone,) = train_grid(examples, examples, own.grid(""), own, None)
         torch.testing.assert_close(run.values, alone.values, rtol=1e-3, atol=2e-5)
-
-
-@pytest.mark.parametrize(
-    ("count", "sizes"), [(1, [1]), (2, [1, 1]), (3, [1, 2]), (8, [4, 4]), (9, [3, 3, 3]), (16, [4] * 4)]
-)
-def test_stacks_are_even_and_at_least_two(count: int, sizes: list[int]) -> None:
-    stacks = in_stacks(list(range(count)))  # type: ignore[arg-type]
-    assert [len(stack) for stack in stacks] == sizes
-    assert [run for stack in stacks for run in stack] == list(range(count))
-    assert max(sizes) <= STACK
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -15,7 +15,6 @@ from encore.featurestore.errors import (
 from encore.featurestore.layers import LayerPooling
 from encore.featurestore.quantizers import Quantizer, parse_quantizer
 from encore.featurestore.spec import EncoderSpec, FeatureSpec, TextSpec
-from encore.featurestore.store import Store
 
 __all__ = [
     "INDEX_SCHEMA",
@@ -31,7 +30,6 @@ __all__ = [
     "LayerPooling",
     "Quantizer",
     "SpecMismatch",
-    "Store",
     "StoreError",
     "TextSpec",
     "UsageError",

@@ -14,11 +14,11 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
+from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.errors import UsageError
 from encore.featurestore.row_spans import RowSpans
 from encore.featurestore.segments import SegmentReader
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.featurestore.store import Store
 from encore.heads.labels import Labels
 from encore.heads.training.store import partition_stored
 
@@ -55,7 +55,7 @@ class FeatureDataset(Dataset[Example]):
 
     def __init__(
         self,
-        store: Store,
+        store: Catalogue,
         labels: Labels,
         *,
         pooled: str | None = None,
@@ -86,7 +86,7 @@ class FeatureDataset(Dataset[Example]):
         self._codes = self.labels.codes(self.classes)
         self._pooled = pooled
         self._uri, self._version = store.uri, store.version
-        self._store: Store | None = store
+        self._store: Catalogue | None = store
         self._process = os.getpid()
         self._readers: dict[int, SegmentReader] = {}
         self._memory = self._left = memory
@@ -182,10 +182,10 @@ class FeatureDataset(Dataset[Example]):
             self._readers[number] = store.reader(store.entries[number])
         return self._readers[number]
 
-    def _snapshot(self) -> Store:
+    def _snapshot(self) -> Catalogue:
         """The store. A spawned process opens it again; a fork that cannot read it raises UsageError."""
         if self._store is None:
-            self._store, self._process = Store.open(self._uri, self._version), os.getpid()
+            self._store, self._process = Catalogue.open(self._uri, self._version), os.getpid()
         if self._process != os.getpid() and not self._store.objects.on_disk:
             raise UsageError(
                 f"{self._uri}: a connection to object storage does not outlive a fork; give the DataLoader "

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from encore.encoders.training.settings import TrainingSettings
+from encore.featurestore.common.schedule import share_of_rate
 
 
 def build_optimizer(model: nn.Module, heads: Iterable[nn.Module], settings: TrainingSettings) -> torch.optim.AdamW:
@@ -27,13 +28,6 @@ def build_optimizer(model: nn.Module, heads: Iterable[nn.Module], settings: Trai
 
 def set_rates(optimizer: torch.optim.Optimizer, settings: TrainingSettings, step: int) -> None:
     """Set the learning rates of this step, counted from 0."""
+    share = share_of_rate(step, settings.steps, settings.warmup)
     for group in optimizer.param_groups:
-        group["lr"] = settings.learning_rate * group["factor"] * rate_share(settings, step)
-
-
-def rate_share(settings: TrainingSettings, step: int) -> float:
-    """Learning rate of a step, counted from 0, as a share of its peak: a linear rise, then a linear fall to zero."""
-    rising = max(1, round(settings.warmup * settings.steps))
-    if step < rising:
-        return (step + 1) / rising
-    return (settings.steps - step) / max(1, settings.steps - rising)
+        group["lr"] = settings.learning_rate * group["factor"] * share

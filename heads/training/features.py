@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pyarrow as pa
 
-from encore.featurestore import FeatureBlock, Store, StoreError
+from encore.featurestore import Catalogue, FeatureBlock, StoreError
 from encore.featurestore.documents import concatenate_indexes, offsets_of
 
 MEMORY = 2 << 30
@@ -20,7 +20,7 @@ PARTS = 16
 """Features that are too large for memory are read in parts of 1 / `PARTS` of it. Sorting a part holds it twice."""
 
 
-def gather(store: Store, doc_ids: pa.Array, memory: int = MEMORY) -> FeatureBlock:
+def gather(store: Catalogue, doc_ids: pa.Array, memory: int = MEMORY) -> FeatureBlock:
     """Read the packed features of some documents of a store.
 
     Args:
@@ -52,7 +52,7 @@ def gather(store: Store, doc_ids: pa.Array, memory: int = MEMORY) -> FeatureBloc
     return FeatureBlock(concatenate_indexes(indexes), np.asarray(mapped), offsets)
 
 
-def _bytes_of_document(store: Store) -> float:
+def _bytes_of_document(store: Catalogue) -> float:
     """Mean packed bytes of a document of this store."""
     row = np.dtype(store.spec.quantizer.dtype).itemsize * math.prod(store.spec.packed_shape)
     rows, documents = (sum(getattr(entry, name) for entry in store.entries) for name in ("rows", "documents"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from encore.featurestore import DataError, Store, UsageError
+from encore.featurestore import Catalogue, DataError, UsageError
 from encore.heads.artefact import Head, check_task
 from encore.heads.labels import Labels, Split, blanks_around, named
 from encore.heads.model import check_pooling
@@ -83,7 +83,7 @@ class TrainRequest:
     memory: int = MEMORY
 
 
-def train_from_store(store: Store, request: TrainRequest, progress: Progress | None = None) -> StoreTraining:
+def train_from_store(store: Catalogue, request: TrainRequest, progress: Progress | None = None) -> StoreTraining:
     """Train a head on the labelled documents that a snapshot holds. The result counts the others.
 
     Raises:
@@ -122,7 +122,7 @@ def train_from_store(store: Store, request: TrainRequest, progress: Progress | N
     return StoreTraining(head, train_counts, dev_counts, tuple(split.train.counts(split.classes).tolist()))
 
 
-def partition_stored(store: Store, labels: Labels, stored: npt.NDArray[np.bool_]) -> tuple[Labels, Labels]:
+def partition_stored(store: Catalogue, labels: Labels, stored: npt.NDArray[np.bool_]) -> tuple[Labels, Labels]:
     """Divide labels into those of stored documents and the others.
 
     Args:

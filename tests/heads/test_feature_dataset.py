@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from encore.featurestore import DataError, FeatureSpec, Store, UsageError
+from encore.featurestore import Catalogue, DataError, FeatureSpec, UsageError
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.reader import SegmentReader
 from encore.heads.feature_dataset import FeatureDataset
@@ -20,17 +20,17 @@ SECOND = {f"b{number}": f"other text {number}" for number in range(6)}
 LABELS = {name: ["even", "odd"][number % 2] for number, name in enumerate([*SECOND, *FIRST])}
 
 
-def stored(uri: Path | str, spec: FeatureSpec | None = None) -> Store:
+def stored(uri: Path | str, spec: FeatureSpec | None = None) -> Catalogue:
     """Two segments of 15 documents."""
-    return put(put(Store.create(str(uri), spec or spec_of("uint8")), FIRST), SECOND)
+    return put(put(Catalogue.create(str(uri), spec or spec_of("uint8")), FIRST), SECOND)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Catalogue:
     return stored(tmp_path / "store")
 
 
-def decoded(store: Store, doc_id: str) -> torch.Tensor:
+def decoded(store: Catalogue, doc_id: str) -> torch.Tensor:
     """(tokens, …) float32 of one document, by another way."""
     block = store.gather([doc_id])
     return store.spec.quantizer.dequantize(torch.from_numpy(block.packed), store.spec.width)
@@ -57,7 +57,7 @@ def test_an_item_is_what_the_store_holds_of_a_document_and_its_class(
 
 
 @pytest.mark.parametrize("memory", [0, 100, 1 << 20])
-def test_items_that_are_asked_for_together_come_in_their_order(store: Store, memory: int) -> None:
+def test_items_that_are_asked_for_together_come_in_their_order(store: Catalogue, memory: int) -> None:
     dataset = FeatureDataset(store, labels_of(LABELS), memory=memory)
     for places in ([14, 0, 7, 0], [3], [-1, 14], [], list(range(15))):
         items = dataset.__getitems__(places)
@@ -68,7 +68,7 @@ def test_items_that_are_asked_for_together_come_in_their_order(store: Store, mem
             assert dataset.classes[code] == LABELS[doc_id]
 
 
-def test_a_loader_pads_documents_of_different_lengths(store: Store) -> None:
+def test_a_loader_pads_documents_of_different_lengths(store: Catalogue) -> None:
     dataset = FeatureDataset(store, labels_of(LABELS))
     (batch,) = DataLoader(dataset, batch_size=15, collate_fn=dataset.collate)
     features, lengths, classes = batch
@@ -81,14 +81,14 @@ def test_a_loader_pads_documents_of_different_lengths(store: Store) -> None:
         assert dataset.classes[classes[row]] == LABELS[doc_id]
 
 
-def test_vectors_need_no_padding(store: Store) -> None:
+def test_vectors_need_no_padding(store: Catalogue) -> None:
     dataset = FeatureDataset(store, labels_of(LABELS), pooled="mean")
     features, classes = next(iter(DataLoader(dataset, batch_size=15)))
     assert (features.shape, classes.shape) == ((15, 16), (15,))
 
 
 @pytest.mark.parametrize("way", ["fork", "spawn"])
-def test_worker_processes_read_for_a_loader(store: Store, way: str) -> None:
+def test_worker_processes_read_for_a_loader(store: Catalogue, way: str) -> None:
     delete(store, ["a0"])
     dataset = FeatureDataset(store, labels_of(LABELS))
     _ = dataset[3]
@@ -119,7 +119,7 @@ def test_object_storage_is_read_by_workers_that_are_no_forks(s3_bucket: str) -> 
         first_batch("fork")
 
 
-def test_a_document_is_read_once_and_without_any_index(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_is_read_once_and_without_any_index(store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where memory is given to keep it; without any it is read each time."""
     kept, not_kept = (FeatureDataset(store, labels_of(LABELS), memory=memory) for memory in (1 << 20, 0))
     length = len(decoded(store, list(LABELS)[3]))
@@ -139,7 +139,7 @@ def test_a_document_is_read_once_and_without_any_index(store: Store, monkeypatch
         assert read == [length] * times
 
 
-def test_another_process_gets_neither_the_store_nor_what_was_read(store: Store) -> None:
+def test_another_process_gets_neither_the_store_nor_what_was_read(store: Catalogue) -> None:
     dataset = FeatureDataset(store, labels_of(LABELS))
     before = len(pickle.dumps(dataset))
     expected = dataset.__getitems__(range(15))
@@ -151,9 +151,9 @@ def test_another_process_gets_neither_the_store_nor_what_was_read(store: Store) 
         assert code == same
 
 
-def test_documents_that_are_not_stored_are_left_out_and_told(store: Store) -> None:
+def test_documents_that_are_not_stored_are_left_out_and_told(store: Catalogue) -> None:
     delete(store, ["a2"])
-    store = Store.open(store.uri)
+    store = Catalogue.open(store.uri)
     dataset = FeatureDataset(store, labels_of({"x": "odd", "a2": "odd", "a1": "even", "b1": "odd"}))
     assert dataset.labels.doc_ids.to_pylist() == ["a1", "b1"]
     assert dataset.missing.doc_ids.to_pylist() == ["x", "a2"]
@@ -162,7 +162,7 @@ def test_documents_that_are_not_stored_are_left_out_and_told(store: Store) -> No
         FeatureDataset(store, labels_of({"x": "odd"}))
 
 
-def test_classes_may_be_those_of_another_dataset(store: Store) -> None:
+def test_classes_may_be_those_of_another_dataset(store: Catalogue) -> None:
     train = FeatureDataset(store, labels_of(LABELS), classes=("rare", "odd", "even"))
     assert {train.classes[code] for _, code in train.__getitems__(range(15))} == {"odd", "even"}
     assert FeatureDataset(store, labels_of({"a1": "odd"}), classes=train.classes)[0][1] == 1
@@ -170,11 +170,11 @@ def test_classes_may_be_those_of_another_dataset(store: Store) -> None:
         FeatureDataset(store, labels_of({"a1": "rare"}), classes=("odd", "even"))
 
 
-def test_an_unknown_pooling_is_refused(store: Store) -> None:
+def test_an_unknown_pooling_is_refused(store: Catalogue) -> None:
     with pytest.raises(UsageError, match="pooled 'max': expected mean, or None"):
         FeatureDataset(store, labels_of(LABELS), pooled="max")
 
 
-def test_it_says_what_it_is(store: Store) -> None:
+def test_it_says_what_it_is(store: Catalogue) -> None:
     shown = repr(FeatureDataset(store, labels_of(LABELS), pooled="mean"))
     assert shown == f"FeatureDataset('{store.uri}@2', documents=15, classes=2, pooled='mean')"

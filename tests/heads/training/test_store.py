@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import INDEX_SCHEMA, Change, DataError, Store, UsageError, commit
+from encore.featurestore import INDEX_SCHEMA, Catalogue, Change, DataError, UsageError, commit
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.reader import IndexFile
 from encore.heads import Split, TrainSettings
@@ -21,14 +21,14 @@ CLASSES = {f"d{number}": "xy"[number % 2] for number in range(40)}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Catalogue:
     """Forty documents, in two commits."""
-    empty = Store.create(str(tmp_path / "store"), spec_of())
+    empty = Catalogue.create(str(tmp_path / "store"), spec_of())
     first = put(empty, {doc_id: f"text of {doc_id}" for doc_id in list(CLASSES)[:25]})
     return put(first, {doc_id: f"text of {doc_id}" for doc_id in CLASSES})
 
 
-def test_a_head_records_the_snapshot_and_what_became_of_the_labels(store: Store) -> None:
+def test_a_head_records_the_snapshot_and_what_became_of_the_labels(store: Catalogue) -> None:
     labels = labels_of(CLASSES | {f"gone{number}": "x" for number in range(7)})
     result = train_from_store(store, TrainRequest("topic", labels, settings=QUICK))
     assert result.head.snapshot == store.version
@@ -43,7 +43,7 @@ def test_a_head_records_the_snapshot_and_what_became_of_the_labels(store: Store)
 
 
 @pytest.mark.parametrize("share", [0.25, 0])
-def test_a_head_knows_the_documents_that_it_learned_from_and_no_others(store: Store, share: float) -> None:
+def test_a_head_knows_the_documents_that_it_learned_from_and_no_others(store: Catalogue, share: float) -> None:
     labels = labels_of(CLASSES | {"gone": "x"})
     head = train_from_store(store, TrainRequest("topic", labels, dev_share=share, settings=QUICK)).head
     split = Split.given(labels) if share == 0 else Split.by_share(labels_of(CLASSES), share, QUICK.seeds[0])
@@ -52,7 +52,7 @@ def test_a_head_knows_the_documents_that_it_learned_from_and_no_others(store: St
     assert len(head.trained_on) == head.trained_on.count(stored.doc_ids) == len(stored) == head.training["documents"]
 
 
-def test_no_kept_column_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_kept_column_is_read(store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever they hold, they are none of training's business."""
     kept = {"at": pa.array([1], pa.timestamp("ns")), "tags": pa.array([[Decimal("1.10")]])}
     added = [write(store, {f"k{number}": "a text"}, kept) for number in range(2)]
@@ -67,7 +67,7 @@ def test_no_kept_column_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -
     assert read <= set(INDEX_SCHEMA.names)
 
 
-def test_every_document_meets_its_own_label(store: Store) -> None:
+def test_every_document_meets_its_own_label(store: Catalogue) -> None:
     backwards = list(reversed(CLASSES))
     block = store.gather(backwards)
     first_bits = block.packed[block.offsets[:-1], 0] >> 7
@@ -77,7 +77,7 @@ def test_every_document_meets_its_own_label(store: Store) -> None:
     assert result.head.training["history"][-1]["loss"] < 0.2
 
 
-def test_dev_labels_of_their_own_are_measured_on(store: Store) -> None:
+def test_dev_labels_of_their_own_are_measured_on(store: Catalogue) -> None:
     ids = list(CLASSES)
     train, dev = ({doc_id: CLASSES[doc_id] for doc_id in part} for part in (ids[:30], ids[30:]))
     dev["gone"] = "y"
@@ -90,34 +90,34 @@ def test_dev_labels_of_their_own_are_measured_on(store: Store) -> None:
     assert (result.dev.used, result.dev.not_stored, result.dev.examples) == (10, 1, "gone")
 
 
-def test_no_dev_share_means_no_dev(store: Store) -> None:
+def test_no_dev_share_means_no_dev(store: Catalogue) -> None:
     result = train_from_store(store, TrainRequest("topic", labels_of(CLASSES), dev_share=0, settings=QUICK))
     assert result.head.evaluation is None
     assert result.head.training["documents"] == 40
 
 
-def test_labels_of_another_store_are_an_error(store: Store) -> None:
+def test_labels_of_another_store_are_an_error(store: Catalogue) -> None:
     with pytest.raises(DataError, match=r"none of its 2 labelled documents is in .*labelled: a, b"):
         train_from_store(store, TrainRequest("topic", labels_of({"a": "x", "b": "y"})))
 
 
-def test_one_class_left_among_the_stored_is_an_error(store: Store) -> None:
+def test_one_class_left_among_the_stored_is_an_error(store: Catalogue) -> None:
     labels = labels_of({"d0": "x", "d2": "x", "d4": "x", "gone": "y"})
     with pytest.raises(DataError, match="every document to train on is 'x'"):
         train_from_store(store, TrainRequest("topic", labels, dev_share=0))
 
 
-def test_a_wrong_task_name_is_refused_before_any_work(store: Store) -> None:
+def test_a_wrong_task_name_is_refused_before_any_work(store: Catalogue) -> None:
     with pytest.raises(UsageError, match="task 'a/b'"):
         train_from_store(store, TrainRequest("a/b", labels_of({"a": "x"})))
 
 
 @pytest.mark.parametrize("share", [-1, 1, float("nan")])
-def test_a_dev_share_that_is_none_is_refused(store: Store, share: float) -> None:
+def test_a_dev_share_that_is_none_is_refused(store: Catalogue, share: float) -> None:
     with pytest.raises(UsageError, match=f"dev share {share}"):
         train_from_store(store, TrainRequest("topic", labels_of(CLASSES), dev_share=share))
 
 
-def test_an_empty_label_table_is_an_error(store: Store) -> None:
+def test_an_empty_label_table_is_an_error(store: Catalogue) -> None:
     with pytest.raises(DataError, match="holds no labelled document"):
         train_from_store(store, TrainRequest("topic", labels_of({})))

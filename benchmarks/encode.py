@@ -2,12 +2,14 @@
 
 - bare: tokenize, sort by length, run plain transformers over batches of 32; nothing is pooled or stored.
 - bare, own model: the same loop over the model as Encore loads it, on a CPU with oneDNN's products.
+- bare, ONNX Runtime, and bare, OpenVINO: the same loop over the model as an ONNX graph, in float32 on a CPU, once its
+  output was found to be that of transformers. Each is left out where its package is not installed (extra ``bench``).
 - job: `encore encode` as it comes: the mean of the layers, sign bits; read, stored, committed.
 - job, last layer: the same for the last layer in float16, which is what the next one makes.
 - sentence-transformers: `encode(output_value="token_embeddings")`, its vectors saved in float16 and their lengths, as
   .npy. Left out where the package is not installed (extra ``bench``) or the encoder is not one of its own.
 
-All leave start-up out: importing, loading models, planning the corpus. The budget adds up the seconds of the job's
+All leave start-up out: importing, making models, planning the corpus. The budget adds up the seconds of the job's
 threads by stage, as shares of workers × wall clock; Beam is what no stage claims, waiting for the last unit included.
 
     python -m benchmarks.encode [CORPUS.parquet] [--documents 2000] [--repeats 5] [--publish]
@@ -21,7 +23,8 @@ import importlib.util
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -43,6 +46,8 @@ from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.runs import RunnerChoice, available_cores
 
 BATCH = 32
+TOLERANCE = 1e-4
+"""How far another library's output may be from that of transformers."""
 STAGES = ("read", "tokenize", "forward", "quantize", "write")
 LARGE = {
     "hidden_size": 1024,
@@ -52,6 +57,9 @@ LARGE = {
     "max_position_embeddings": 512,
 }
 """The shape of RoBERTa-large, but for its vocabulary."""
+
+Model = Callable[..., Any]
+"""Takes input_ids and attention_mask, by name."""
 
 
 def main() -> None:
@@ -98,6 +106,7 @@ class Bench:
         self.texts: list[str] = documents["text"].to_pylist()
         self.encoder = resident_encoder(options.encoder, device=options.device, dtype=options.dtype)
         self.files = find_files(options.encoder).folder
+        self.tokenizer = AutoTokenizer.from_pretrained(self.files)
         self.reports: list[Mapping[str, Any]] = []
         self._numbers = count()
 
@@ -111,6 +120,7 @@ class Bench:
             "job": lambda: self.job(note=True),
             "job, last layer": lambda: self.job(layers="last", quantizer="float16"),
         }
+        made |= {name: partial(self.bare, model) for name, model in self.graphs(plain).items()}
         if importlib.util.find_spec("sentence_transformers") is None or not (self.files / "modules.json").is_file():
             print("no sentence-transformers for this encoder: left out", file=sys.stderr)
             return made
@@ -119,24 +129,46 @@ class Bench:
         peer = SentenceTransformer(str(self.files), device=self.options.device, local_files_only=True)
         return made | {"sentence-transformers": lambda: self.peer(peer)}
 
-    def bare(self, model: Any) -> float:
+    def graphs(self, plain: Any) -> dict[str, Model]:
+        """Contender → the model as another library runs it.
+
+        Raises:
+            RuntimeError: a library's output is not that of transformers.
+        """
+        found: dict[str, Model] = {}
+        if self.encoder.device.type != "cpu" or plain.dtype != torch.float32:
+            print("not in float32 on a CPU: ONNX Runtime and OpenVINO left out", file=sys.stderr)
+            return found
+        graph = self.folder / "encoder.onnx"
+        batch = padded(self.token_ids()[-BATCH:], self.encoder.pad_id)
+        for name, (package, load) in LIBRARIES.items():
+            if not all(map(importlib.util.find_spec, (package, "onnxscript"))):
+                print(f"no {package} or no onnxscript: left out", file=sys.stderr)
+                continue
+            if not graph.exists():
+                export(plain, graph)
+            found[name] = load(graph)
+            if (off := difference(plain, found[name], batch)) > TOLERANCE:
+                raise RuntimeError(f"{name}: its output is off by {off:.2g}")
+        return found
+
+    def token_ids(self) -> list[list[int]]:
+        """Token ids of the texts, shortest first."""
+        limit = self.encoder.default_max_length
+        return sorted(self.tokenizer(self.texts, truncation=True, max_length=limit)["input_ids"], key=len)
+
+    def bare(self, model: Model) -> float:
         """Seconds of the bare loop."""
         device = self.encoder.device
         # As many documents at a time as keep the device busy: 32 of them leave a large one idle.
         batch_size = BATCH if device.type == "cpu" else default_budget(device) // 64
-        tokenizer = AutoTokenizer.from_pretrained(self.files)
         torch.set_num_threads(available_cores())
         started = perf_counter()
-        ids = sorted(
-            tokenizer(self.texts, truncation=True, max_length=self.encoder.default_max_length)["input_ids"], key=len
-        )
+        ids = self.token_ids()
         with torch.inference_mode():
             for start in range(0, len(ids), batch_size):
-                batch = ids[start : start + batch_size]
-                longest = len(batch[-1])
-                padded = torch.tensor([row + [self.encoder.pad_id] * (longest - len(row)) for row in batch])
-                mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch])
-                model(input_ids=padded.to(device), attention_mask=mask.to(device))
+                batch = padded(ids[start : start + batch_size], self.encoder.pad_id)
+                model(**{name: values.to(device) for name, values in batch.items()})
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return perf_counter() - started
@@ -193,6 +225,52 @@ class Bench:
         mean_length = self.tokens / len(self.texts)
         token = 2 * (4 * width * width + 2 * width * wide) + 4 * mean_length * width
         return float(config.num_hidden_layers * token * self.tokens)
+
+
+def padded(rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, torch.Tensor]:
+    """A batch: token ids, and which of them are not padding."""
+    longest = max(map(len, rows))
+    return {
+        "input_ids": torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows]),
+        "attention_mask": torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows]),
+    }
+
+
+def export(model: torch.nn.Module, graph: Path) -> None:
+    """Write a model as an ONNX graph, for any number of documents and any length."""
+    example = padded([[1] * 8, [1] * 4], 0)
+    sizes = {name: {0: torch.export.Dim("documents"), 1: torch.export.Dim("length")} for name in example}
+    torch.onnx.export(model, (), graph, kwargs=example, input_names=list(example), dynamic_shapes=sizes, verbose=False)
+
+
+def onnx_runtime(graph: Path) -> Model:
+    """A graph, run by ONNX Runtime on all cores."""
+    import onnxruntime  # noqa: PLC0415 (a peer that need not be there)
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cores()
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return lambda **batch: session.run(None, {name: values.numpy() for name, values in batch.items()})[0]
+
+
+def openvino(graph: Path) -> Model:
+    """A graph, run by OpenVINO on all cores. Where a processor has bfloat16, OpenVINO would choose that by itself."""
+    from openvino import compile_model  # noqa: PLC0415 (a peer that need not be there)
+
+    config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": available_cores()}
+    compiled = compile_model(graph, "CPU", config)
+    return lambda **batch: compiled({name: values.numpy() for name, values in batch.items()})[0]
+
+
+LIBRARIES = {"bare, ONNX Runtime": ("onnxruntime", onnx_runtime), "bare, OpenVINO": ("openvino", openvino)}
+"""Contender → the package that it needs, and what loads a graph with it."""
+
+
+def difference(plain: Model, other: Model, batch: Mapping[str, torch.Tensor]) -> float:
+    """The largest difference between a model's last hidden state and another library's, padding left out."""
+    with torch.inference_mode():
+        expected = plain(**batch).last_hidden_state.numpy()
+    return float(np.abs(expected - other(**batch))[batch["attention_mask"].bool().numpy()].max())
 
 
 def ratios(taken: Measurement) -> dict[str, Any]:

@@ -51,7 +51,8 @@ from encore.featurestore import Catalogue, Change, EncoderSpec, FeatureBlock, Fe
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.heads import Head, Scorer
 from encore.heads.scoring import TURNS
-from encore.pipelines.backfill import BackfillRequest, backfill, scoring_on
+from encore.pipelines.backfill import BackfillRequest, backfill
+from encore.pipelines.head_placement import scoring_on
 from encore.pipelines.runs import available_cores
 from tests.documents import document_index
 from tests.heads.building import CLASSES, head_of

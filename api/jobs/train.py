@@ -25,6 +25,7 @@ from encore.heads.training import (
     TrainSettings,
     train_from_store,
 )
+from encore.pipelines.head_placement import learning_on
 from encore.pipelines.progress import Steps
 from encore.tablefiles import TextOptions
 
@@ -55,6 +56,8 @@ def train(
     seeds: int | Sequence[int] = (0,),
     order_seed: int | None = None,
     memory: int = 2 << 30,
+    device: str = "auto",
+    dtype: str = "float32",
     snapshot: int | str | None = None,
     progress: bool | None = None,
 ) -> Head:
@@ -86,6 +89,8 @@ def train(
         seeds: random seeds; one, or several to try. The same seed gives the same head.
         order_seed: random seed of the order of documents. If None, the first of ``seeds``.
         memory: the most bytes of features to hold in memory. More go to a temporary file.
+        device: ``auto``, ``cpu`` or ``cuda``: where heads learn. ``cuda`` without a GPU is an error.
+        dtype: ``float32`` or, on a GPU only, ``bfloat16``: what it multiplies in.
         snapshot: number or tag of the snapshot to read. If None, the one that a handle shows, or the newest.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
@@ -119,6 +124,7 @@ def train(
         dev_share=dev_share,
         settings=settings,
         memory=memory,
+        placement=learning_on(device, dtype),
     )
     if folder is not None:
         check_folder(folder)

@@ -11,6 +11,7 @@ from encore.cli.options.byte_sizes import parse_bytes
 from encore.cli.options.common import (
     CsvDelimiterOption,
     CsvEscapeOption,
+    DeviceOption,
     EncodingOption,
     IdColumnOption,
     JsonOption,
@@ -89,6 +90,10 @@ def train(
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="Features to hold in memory; more go to a temporary file.")
     ] = "2GiB",
+    device: DeviceOption = "auto",
+    dtype: Annotated[
+        str, typer.Option("--dtype", metavar="float32|bfloat16", help="What a GPU multiplies in while heads learn.")
+    ] = "float32",
     snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,6 +108,7 @@ def train(
     from encore.heads import TrainSettings, read_labels  # noqa: PLC0415
     from encore.heads.artefact import check_folder  # noqa: PLC0415
     from encore.heads.training import TrainRequest, train_from_store  # noqa: PLC0415
+    from encore.pipelines.head_placement import learning_on  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)
@@ -125,6 +131,7 @@ def train(
         dev_share=dev_share,
         settings=settings,
         memory=parse_bytes(memory, "--memory"),
+        placement=learning_on(device, dtype),
     )
     check_folder(out)
     result = read_store(store, snapshot, lambda opened: train_from_store(opened, request, progress=print_epoch))

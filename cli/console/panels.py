@@ -14,7 +14,7 @@ PANELS = {
     ),
     "Features": (
         *("--encoder", "--layers", "--positions", "--quantizer", "--max-length", "--truncation-side"),
-        *("--no-special-tokens", "--dtype", "--codec", "--like", "--mean-layers"),
+        *("--no-special-tokens", "--codec", "--like", "--mean-layers"),
     ),
     "Training": (
         *("--pooling", "--attention-heads", "--queries", "--layer-mix", "--epochs", "--lr", "--batch-size"),
@@ -25,7 +25,7 @@ PANELS = {
         *("--max-dead-letters", "--dead-letters", "--prune", "--max-pruned"),
     ),
     "The run": (
-        *("--device", "--unit-rows", "--workers", "--snapshot", "--checkpoint-steps", "--allow-download"),
+        *("--device", "--dtype", "--unit-rows", "--workers", "--snapshot", "--checkpoint-steps", "--allow-download"),
         *("--report", "--json", "--limit", "--no-sync", "--help"),
     ),
 }

@@ -12,6 +12,7 @@ from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import StoreError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches.batch import Batch
+from encore.heads.batches.decoding_table import DecodingTable
 
 Positions = npt.NDArray[np.int64]
 
@@ -49,6 +50,25 @@ def decode(
     rows = spec.quantizer.dequantize(flat, spec.width, out=None if memory is None else memory(len(flat)))
     first = None if first_lengths is None else torch.from_numpy(first_lengths[documents])
     return Batch(rows, packed.shape[1], lengths, first)
+
+
+def decode_on(
+    table: DecodingTable, block: FeatureBlock, documents: Positions, first_lengths: Positions | None = None
+) -> Batch:
+    """Copy some documents of a block to the device of a table, and decode them there to a batch.
+
+    Packed features are copied, not floats: a token of 384 signs is 48 bytes.
+
+    Args:
+        table: decodes features of the block's spec.
+        block: packed features.
+        documents: (documents,) positions of the wanted documents in the block.
+        first_lengths: (all documents,) tokens before the second text's own; None where no head needs them.
+    """
+    packed, lengths = pad(block.packed, block.offsets, documents)
+    first = None if first_lengths is None else torch.from_numpy(first_lengths[documents]).to(table.device)
+    rows = table(packed.flatten(0, 1).to(table.device))
+    return Batch(rows, packed.shape[1], lengths.to(table.device), first)
 
 
 def pad(packed: npt.NDArray[np.generic], offsets: Positions, documents: Positions) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,6 +17,9 @@ class DecodingTable:
     host wait for a CUDA device. This class asks the quantizer once what each byte value stands for. There is one table
     where a byte means the same at every place of a vector, else one for each place. Where packed numbers are not bytes,
     the quantizer decodes them itself.
+
+    Attributes:
+        device: where the table lies.
     """
 
     def __init__(self, quantizer: Quantizer, width: int, device: torch.device, dtype: torch.dtype) -> None:
@@ -31,6 +34,7 @@ class DecodingTable:
         Raises:
             UsageError: the quantizer is not calibrated.
         """
+        self.device = device
         self._quantizer, self._width, self._dtype = quantizer, width, dtype
         self._table: torch.Tensor | None = None
         self._shift: torch.Tensor | None = None

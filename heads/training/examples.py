@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,16 @@ import torch
 
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
-from encore.heads.batches import Batch, budget_batches, check_block, decode, rows_of_budget
+from encore.heads.batches import (
+    Batch,
+    DecodingTable,
+    Placement,
+    budget_batches,
+    check_block,
+    decode,
+    decode_on,
+    rows_of_budget,
+)
 from encore.heads.model import HeadModel, LayerMix
 
 Codes = npt.NDArray[np.int64]
@@ -27,6 +36,7 @@ class Examples:
         codes: (documents,) class of each document.
         spec: spec of the features.
         classes: number of classes.
+        placement: where batches are decoded to.
 
     Raises:
         StoreError: the features are not of the spec.
@@ -37,6 +47,7 @@ class Examples:
     codes: Codes
     spec: FeatureSpec
     classes: int
+    placement: Placement = field(default_factory=Placement)
 
     def __post_init__(self) -> None:
         check_block(self.block, self.spec)
@@ -52,6 +63,10 @@ class Examples:
     @cached_property
     def _first_lengths(self) -> Codes:
         return self.block.first_lengths
+
+    @cached_property
+    def _table(self) -> DecodingTable:
+        return DecodingTable(self.spec.quantizer, self.spec.width, self.placement.device, torch.float32)
 
     @property
     def texts_known(self) -> bool:
@@ -84,7 +99,11 @@ class Examples:
         Raises:
             StoreError: a head needs to know it, and the store does not say it.
         """
-        batch = decode(self.block, documents, self.spec, self._first_lengths if of_pairs else None)
+        first_lengths = self._first_lengths if of_pairs else None
+        if self.placement.accelerated:
+            batch = decode_on(self._table, self.block, documents, first_lengths)
+        else:
+            batch = decode(self.block, documents, self.spec, first_lengths)
         return mix(batch) if mix is not None and mix.kind == "uniform" else batch
 
     def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
@@ -101,5 +120,5 @@ class Examples:
         model.eval()
         with torch.inference_mode():
             for documents in budget_batches(self.block.lengths, rows_of_budget(self.spec)):
-                predicted[documents] = self.logits(model, documents).argmax(dim=1).numpy()
+                predicted[documents] = self.logits(model, documents).argmax(dim=1).cpu().numpy()
         return predicted

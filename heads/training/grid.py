@@ -46,7 +46,8 @@ def train_grid(
     Raises:
         UsageError: the training of a head diverged, or a head cannot be built for these features.
     """
-    with ThreadedPasses.on_threads(len(points)) as passes:
+    # One thread asks a device for the steps of all stacks.
+    with ThreadedPasses.on_threads(1 if train.placement.accelerated else len(points)) as passes:
         designs = passes.for_each(points, lambda point: _design(train, point, settings))
         pooled = {point.pooling: design for point, design in zip(points, designs, strict=True)}
         standards = {
@@ -79,7 +80,7 @@ def _design(train: Examples, point: Point, settings: TrainSettings) -> HeadModel
     # Without it the first steps only learn which classes are frequent. A small training set then ends below the
     # accuracy of the majority class.
     design.classifier.set_class_prior(np.bincount(train.codes, minlength=train.classes).tolist())
-    return design
+    return design.to(train.placement.device)
 
 
 def _steps(train: Examples, point: Point, settings: TrainSettings) -> int:
@@ -109,11 +110,11 @@ class _Training:
         started = time.monotonic()
         epochs = self.settings.epochs_for(len(self.train), size)
         generator = torch.Generator().manual_seed(self.settings.order ^ ORDER)
-        learners = learners_of(trials)
+        learners = learners_of(trials, self.train.placement)
         for number in range(1, epochs + 1):
             self._learn(learners, training_batches(self.train.block.lengths, size, generator))
             predicted = self._predicted(learners)
-            for trial in [trial for trial in trials if not trial.history or not trial.stopped]:
+            for trial in [trial for trial in trials if not trial.stopped]:
                 self._end_epoch(trial, number, epochs, predicted.get(trial), time.monotonic() - started)
             for learner in learners:
                 learner.leave_out_stopped()
@@ -123,8 +124,9 @@ class _Training:
 
     def _learn(self, learners: Sequence[Learner], batches: Sequence[Codes]) -> None:
         def learn(learner: Learner, documents: Codes, batch: Batch) -> None:
-            losses = learner.learn(batch, torch.from_numpy(self.train.codes[documents]))
-            for trial, loss in zip(learner.trials, losses, strict=True):
+            targets = torch.from_numpy(self.train.codes[documents]).to(batch.rows.device)
+            losses = learner.learn(batch, targets)
+            for trial, loss in zip(learner.trials, losses.unbind(), strict=True):
                 trial.add_loss(loss * len(batch))
 
         self._pass(self.train, batches, learners, learn)
@@ -136,7 +138,7 @@ class _Training:
         predicted = {trial: np.empty(len(self.dev), np.int64) for learner in learners for trial in learner.trials}
 
         def predict(learner: Learner, documents: Codes, batch: Batch) -> None:
-            classes = learner.logits(batch).argmax(dim=2).numpy()
+            classes = learner.logits(batch).argmax(dim=2).cpu().numpy()
             for trial, own in zip(learner.trials, classes, strict=True):
                 predicted[trial][documents] = own
 

@@ -9,13 +9,16 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional
 
-from encore.heads.batches import Batch
+from encore.heads.batches import Batch, Placement
 from encore.heads.gradients import HeadStack, StackParameters, can_stack
 from encore.heads.model import Kept, Tensors
 from encore.heads.training.trial import Trial
 
 STACK = 4
-"""Most heads of a stack: enough to share the work on the tokens, few enough to keep several cores busy."""
+"""Most heads of a stack on a CPU: enough to share the work on the tokens, few enough to keep several cores busy."""
+
+DEVICE_STACK = 32
+"""Most heads of a stack on another device. It computes a step of one head sooner than the host can ask for it."""
 
 
 class Learner:
@@ -28,10 +31,11 @@ class Learner:
         trials: the heads that still learn.
     """
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
+    def __init__(self, trials: Sequence[Trial], placement: Placement) -> None:
         """Begin the training of the heads. Their parameters become views of the stack's."""
         self.trials = tuple(trials)
         self.first = trials[0]
+        self._placement = placement
         self._all = {name: torch.stack([trial.values[name] for trial in trials]) for name in trials[0].values}
         self._count = len(trials)
         for place, trial in enumerate(trials):
@@ -41,8 +45,8 @@ class Learner:
         """Go on with the heads whose patience has not run out."""
         self.trials = tuple(trial for trial in self.trials if not trial.stopped)
 
-    def learn(self, batch: Batch, targets: torch.Tensor) -> list[float]:
-        """Take one step from a batch whose classes are ``targets`` (documents,). Return the mean loss of each head."""
+    def learn(self, batch: Batch, targets: torch.Tensor) -> torch.Tensor:
+        """Take one step from a batch whose classes are ``targets`` (documents,). Return the mean losses (heads,)."""
         drawn = [trial.design.classifier.draw(len(batch)) for trial in self.trials]
         kept = [factors for factors in drawn if factors is not None]
         first, second = zip(*kept, strict=True) if kept else ((), ())
@@ -51,7 +55,7 @@ class Learner:
         )
         for place, trial in enumerate(self.trials):
             trial.step({name: gradient[place] for name, gradient in gradients.items()})
-        return losses.tolist()
+        return losses
 
     @torch.no_grad()
     def logits(self, batch: Batch) -> torch.Tensor:
@@ -70,7 +74,7 @@ class Learner:
         """Mean losses (heads,), and the gradients of the parameters; ``kept`` has the dropout of all heads."""
         leaves = {name: value.detach().requires_grad_() for name, value in values.items()}
         logits = self._logits(leaves, batch, kept)
-        each = functional.cross_entropy(logits.flatten(0, 1), targets.repeat(len(logits)), reduction="none")
+        each = functional.cross_entropy(logits.flatten(0, 1).float(), targets.repeat(len(logits)), reduction="none")
         losses = each.view(len(logits), -1).mean(dim=1)
         gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
         return losses.detach(), dict(zip(leaves, gradients, strict=True))
@@ -84,7 +88,9 @@ class Learner:
         return forward(values, kept, batch)
 
     def _forward(self, values: Tensors, kept: Kept | None, batch: Batch) -> torch.Tensor:
-        return functional_call(self.first.design, self.first.folded(values), (batch, kept))  # type: ignore[no-any-return]
+        weights, place = self.first.folded(values), self._placement
+        with torch.autocast(place.device.type, place.dtype, enabled=place.dtype != torch.float32):
+            return functional_call(self.first.design, weights, (batch, kept))  # type: ignore[no-any-return]
 
 
 class HandLearner(Learner):
@@ -104,16 +110,22 @@ class HandLearner(Learner):
         return HeadStack(StackParameters(values), self.first.design, self.first.standard).logits(batch)
 
 
-def learners_of(trials: Sequence[Trial]) -> list[Learner]:
-    """Divide heads into stacks of one pooling with at most `STACK` heads, and into at least two if there are two heads.
+def learners_of(trials: Sequence[Trial], placement: Placement) -> list[Learner]:
+    """Divide heads into stacks of one pooling.
+
+    On a CPU a stack has at most `STACK` heads, and there are at least two if there are two heads. On another device it
+    has at most `DEVICE_STACK`.
 
     The division does not depend on the number of threads: the size of a stack changes how its sums round.
     """
-    learners = []
+    learners: list[Learner] = []
     for pooling in dict.fromkeys(trial.point.pooling for trial in trials):
         alike = [trial for trial in trials if trial.point.pooling == pooling]
-        way = HandLearner if can_stack(alike[0].design) else Learner
-        count = max(min(2, len(alike)), -(-len(alike) // STACK))
+        if placement.accelerated:
+            way, count = Learner, -(-len(alike) // DEVICE_STACK)
+        else:
+            way = HandLearner if can_stack(alike[0].design) and placement.dtype == torch.float32 else Learner
+            count = max(min(2, len(alike)), -(-len(alike) // STACK))
         places = [len(alike) * number // count for number in range(count + 1)]
-        learners += [way(alike[start:stop]) for start, stop in pairwise(places)]
+        learners += [way(alike[start:stop], placement) for start, stop in pairwise(places)]
     return learners

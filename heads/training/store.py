@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from encore.featurestore import Catalogue, DataError, UsageError
 from encore.heads.artefact import Head, check_task
+from encore.heads.batches import Placement
 from encore.heads.labels import Labels, Split, blanks_around, named
 from encore.heads.model import check_pooling
 from encore.heads.training.epochs import Progress
@@ -73,6 +74,7 @@ class TrainRequest:
         dev_share: the share; 0 for no dev documents at all.
         settings: hyper-parameters.
         memory: most bytes of packed features in memory. More go to a temporary file.
+        placement: where the heads learn.
     """
 
     task: str
@@ -81,6 +83,7 @@ class TrainRequest:
     dev_share: float = DEV_SHARE
     settings: TrainSettings = field(default_factory=TrainSettings)
     memory: int = MEMORY
+    placement: Placement = field(default_factory=Placement)
 
 
 def train_from_store(store: Catalogue, request: TrainRequest, progress: Progress | None = None) -> StoreTraining:
@@ -116,6 +119,7 @@ def train_from_store(store: Catalogue, request: TrainRequest, progress: Progress
         dev=None if split.dev is None else gather(store, split.dev.doc_ids, request.memory),
         dev_codes=None if split.dev is None else split.dev.codes(split.classes),
         settings=request.settings,
+        placement=request.placement,
         progress=progress,
     )
     head = trained.head(request.task, store.version, split.train.doc_ids)

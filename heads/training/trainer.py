@@ -16,6 +16,7 @@ from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import DataError, UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.artefact import Head
+from encore.heads.batches import Placement
 from encore.heads.labels import TrainingIds
 from encore.heads.metrics import Evaluation
 from encore.heads.model import POOLINGS, HeadModel, default_pooling
@@ -101,6 +102,7 @@ def train_head(
     dev: FeatureBlock | None = None,
     dev_codes: Codes | None = None,
     settings: TrainSettings | None = None,
+    placement: Placement | None = None,
     progress: Progress | None = None,
 ) -> TrainedHead:
     """Train one head, or a grid of heads of which the best is kept.
@@ -117,6 +119,7 @@ def train_head(
         dev: packed features of the documents that choose the epoch and the point of the grid; None for no dev.
         dev_codes: (dev documents,) classes of the dev documents.
         settings: hyper-parameters; None takes the defaults.
+        placement: where the heads learn; None takes the CPU, in float32.
         progress: called after every epoch.
 
     Raises:
@@ -126,11 +129,12 @@ def train_head(
     """
     started = time.monotonic()
     settings = settings or TrainSettings()
-    examples = Examples(train, train_codes, spec, len(classes))
+    place = placement or Placement()
+    examples = Examples(train, train_codes, spec, len(classes), place)
     _require_every_class(train_codes, classes)
     if (dev is None) != (dev_codes is None):
         raise ValueError("dev features and dev classes come together")
-    held_out = None if dev is None or dev_codes is None else Examples(dev, dev_codes, spec, len(classes))
+    held_out = None if dev is None or dev_codes is None else Examples(dev, dev_codes, spec, len(classes), place)
     points = settings.grid(_recommended_pooling(examples, held_out, settings))
     if held_out is None and len(points) > 1:
         raise UsageError("a grid of settings needs dev documents to choose by; give --dev")

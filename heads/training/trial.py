@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from encore.featurestore.errors import UsageError
 from encore.heads.model import HeadModel, Standardisation, Tensors
 from encore.heads.training.epochs import Epoch
@@ -41,7 +43,7 @@ class Trial:
         if standard is not None and not (design.pooling.learns and design.pooling.folded(self.values, standard)):
             design.standard = standard
         self._settings, self._steps = settings, steps
-        self._loss = 0.0
+        self._loss = torch.zeros((), dtype=torch.float64)
         self.history: list[Epoch] = []
         self._best: Epoch | None = None
         self.predicted: Codes | None = None
@@ -62,10 +64,8 @@ class Trial:
     @property
     def stopped(self) -> bool:
         """Whether its patience has run out."""
-        return (
-            self._settings.patience is not None
-            and len(self.history) - self.best_epoch.number >= self._settings.patience
-        )
+        patience = self._settings.patience
+        return patience is not None and len(self.history) - (self._best.number if self._best else 0) >= patience
 
     @property
     def best_epoch(self) -> Epoch:
@@ -79,14 +79,14 @@ class Trial:
         """Dev accuracy of the best epoch; 0 without dev."""
         return self.best_epoch.dev_accuracy or 0.0
 
-    def add_loss(self, loss: float) -> None:
-        """Add the summed loss of some documents to the running epoch."""
-        self._loss += loss
+    def add_loss(self, loss: torch.Tensor) -> None:
+        """Add the summed loss () of some documents to the running epoch. A device is not waited for."""
+        self._loss = self._loss + loss.double()
 
     def take_loss(self) -> float:
         """Return the summed loss of the running epoch, and start again from 0."""
-        loss, self._loss = self._loss, 0.0
-        return loss
+        loss, self._loss = self._loss, torch.zeros((), dtype=torch.float64)
+        return float(loss)
 
     def end_epoch(self, epoch: Epoch, predicted: Codes | None) -> None:
         """Record an epoch, and keep its weights if they are better than all before.
@@ -117,7 +117,7 @@ class Trial:
         return self.design.pooling.folded(values, self.standard) or values
 
     def best_model(self) -> HeadModel:
-        """The head at its best epoch, for features as they are stored, in evaluation mode.
+        """The head at its best epoch, for features as they are stored, in evaluation mode, on the CPU.
 
         It standardises its inputs only where that cannot be folded into its weights.
         """
@@ -128,4 +128,4 @@ class Trial:
             if folded is not None:
                 design.standard, weights = None, {name: value.float() for name, value in folded.items()}
         design.load_state_dict(design.state_dict() | weights)
-        return design
+        return design.cpu()

@@ -1,10 +1,8 @@
 """The backfill job: every head over every stored document."""
 
-from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 
 __all__ = [
     "BackfillRequest",
     "backfill",
-    "scoring_on",
 ]

@@ -12,10 +12,10 @@ from encore.featurestore import Catalogue
 from encore.featurestore.common import settle_fields
 from encore.featurestore.history import require_records
 from encore.heads import Head
-from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
 from encore.pipelines.flow import Failure
+from encore.pipelines.head_placement import scoring_on
 from encore.pipelines.predictions import (
     JobWork,
     Predictions,

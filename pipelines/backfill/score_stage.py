@@ -19,9 +19,9 @@ from apache_beam.utils.shared import Shared
 from encore.featurestore import Catalogue
 from encore.featurestore.segments import BufferPool
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.pipelines.backfill.device import scoring_on
 from encore.pipelines.flow import Interruption, look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
+from encore.pipelines.head_placement import scoring_on
 from encore.pipelines.predictions import (
     PredictionFile,
     Predictions,

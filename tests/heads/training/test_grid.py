@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from encore.featurestore import FeatureBlock, FeatureSpec
 from encore.heads import HeadModel, TrainSettings
+from encore.heads.batches import Placement
 from encore.heads.batches.sampler import training_batches
 from encore.heads.training import learners
 from encore.heads.training.examples import Codes, Examples
@@ -152,7 +153,7 @@ def test_stacks_are_even_and_at_least_two(count: int, sizes: list[int]) -> None:
     trials = train_grid(
         Examples(block, codes, spec, 3), Examples(block, codes, spec, 3), settings.grid("mean"), settings, None
     )
-    stacks = learners.learners_of(trials)
+    stacks = learners.learners_of(trials, Placement())
     assert [len(stack.trials) for stack in stacks] == sizes
     assert [trial for stack in stacks for trial in stack.trials] == list(trials)
     assert max(sizes) <= learners.STACK

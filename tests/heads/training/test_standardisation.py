@@ -10,6 +10,7 @@ import torch
 
 from encore.featurestore import FeatureBlock, FeatureSpec
 from encore.heads import HeadModel, TrainSettings, train_head
+from encore.heads.batches import Placement
 from encore.heads.model.standardisation import Standardisation
 from encore.heads.training.examples import Examples
 from encore.heads.training.grid import train_grid
@@ -111,7 +112,7 @@ def test_a_folded_head_gives_the_logits_that_it_gave_before(pooling: str, layers
     (run,) = train_grid(examples, None, settings.grid(pooling), settings, None)
     documents = np.arange(20)
     batch = examples.batch(documents, run.design.mix, of_pairs=run.design.of_pairs)
-    (before,) = learners_of([run])[0].logits(batch)
+    (before,) = learners_of([run], Placement())[0].logits(batch)
     torch.testing.assert_close(examples.logits(run.best_model(), documents), before, rtol=1e-4, atol=1e-4)
 
 

@@ -96,7 +96,7 @@ def test_an_evaluation_knows_what_the_head_was_trained_on(
 
 
 def test_a_task_without_a_name_is_refused_before_labels_are_read(store: encore.Store) -> None:
-    with pytest.raises(encore.UsageError, match="give task, or out"):
+    with pytest.raises(encore.UsageError, match="the task has no name; give task, or give out"):
         encore.train(store, "no-such-file.parquet")
 
 

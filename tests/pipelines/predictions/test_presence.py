@@ -102,7 +102,12 @@ def test_a_compacted_segment_with_a_damaged_source_is_scored(folder: Folder, dam
     damage(lost(folder))
     compact(folder.store)
     assert folder.counts("tone", "mood") == {"scored": 13, "carried": 13}
-    assert folder.answers() == before
+    # Documents that are scored in other company than before have the same probabilities up to rounding.
+    after = folder.answers()
+    assert {name: label for name, (label, _) in after.items()} == {name: label for name, (label, _) in before.items()}
+    assert {name: it for name, (_, it) in after.items()} == pytest.approx(
+        {name: it for name, (_, it) in before.items()}
+    )
 
 
 def test_a_check_reads_what_a_deletion_has_outdated_once(folder: Folder) -> None:

@@ -49,7 +49,8 @@ class Pooling(nn.Module):
         """Pool a batch of one vector a token to (documents, vectors · d).
 
         Positions after a document's length are padding: they hold any finite numbers, and must not change the result.
-        Do not change the batch: other heads read it too.
+        Do not change the batch: other heads read it too. On a GPU the heads of a grid learn by `torch.vmap`: there do
+        not branch on numbers, or change in place what was not made here.
         """
         raise NotImplementedError
 

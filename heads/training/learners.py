@@ -24,8 +24,8 @@ DEVICE_STACK = 32
 class Learner:
     """Heads of one pooling that learn together, on one thread at a time, by their own modules and autograd.
 
-    It takes every pooling. Their parameters lie side by side, and `torch.vmap` makes one product of the products of
-    all heads. Tests compare `HandLearner` with it.
+    It takes every pooling. The parameters of several heads lie side by side, and `torch.vmap` makes one product of the
+    products of all heads. Tests compare `HandLearner` with it.
 
     Attributes:
         trials: the heads that still learn.
@@ -81,7 +81,7 @@ class Learner:
 
     def _logits(self, values: Tensors, batch: Batch, kept: Kept | None = None) -> torch.Tensor:
         if len(next(iter(values.values()))) == 1:
-            # Without vmap a step of one head takes two thirds of the time.
+            # Without vmap a step of one head takes two thirds of the time, and its module may do anything.
             own = None if kept is None else (kept[0][0], kept[1][0])
             return self._forward({name: value[0] for name, value in values.items()}, own, batch)[None]
         forward = torch.vmap(self._forward, in_dims=(0, None if kept is None else 0, None))
@@ -113,19 +113,22 @@ class HandLearner(Learner):
 def learners_of(trials: Sequence[Trial], placement: Placement) -> list[Learner]:
     """Divide heads into stacks of one pooling.
 
-    On a CPU a stack has at most `STACK` heads, and there are at least two if there are two heads. On another device it
-    has at most `DEVICE_STACK`.
+    On a CPU stacks are for gradients by hand: a stack has at most `STACK` heads, and there are at least two if there
+    are two heads. By autograd a stack gains nothing there, and a head alone may have a module that `torch.vmap` cannot
+    take. On another device a stack has at most `DEVICE_STACK` heads.
 
     The division does not depend on the number of threads: the size of a stack changes how its sums round.
     """
     learners: list[Learner] = []
     for pooling in dict.fromkeys(trial.point.pooling for trial in trials):
         alike = [trial for trial in trials if trial.point.pooling == pooling]
+        in_floats = not placement.accelerated and placement.dtype == torch.float32
+        by_hand = in_floats and can_stack(alike[0].design)
+        way = HandLearner if by_hand else Learner
         if placement.accelerated:
-            way, count = Learner, -(-len(alike) // DEVICE_STACK)
+            count = -(-len(alike) // DEVICE_STACK)
         else:
-            way = HandLearner if can_stack(alike[0].design) and placement.dtype == torch.float32 else Learner
-            count = max(min(2, len(alike)), -(-len(alike) // STACK))
+            count = max(min(2, len(alike)), -(-len(alike) // STACK)) if by_hand else len(alike)
         places = [len(alike) * number // count for number in range(count + 1)]
         learners += [way(alike[start:stop], placement) for start, stop in pairwise(places)]
     return learners

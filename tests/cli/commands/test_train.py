@@ -200,3 +200,19 @@ def test_a_few_epochs_are_said_of_many(epochs: int, said: list[int], capsys: pyt
         print_epoch(epoch_of(number, epochs))
     lines = capsys.readouterr().err.splitlines()
     assert [int(line.split("/")[0].removeprefix("epoch ")) for line in lines] == said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--device", "cuda:99"), "device cuda:99: this machine has"),
+        (("--device", "cpu", "--dtype", "bfloat16"), "dtype bfloat16 on the CPU: heads learn in float32 there"),
+    ],
+)
+def test_heads_learn_on_no_other_device_than_was_asked_for(
+    words: tuple[str, ...], message: str, tmp_path: Path, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = tmp_path / "head"
+    assert run(["train", labels, "--store", str(tmp_path / "store"), "--out", str(head), *words]) == 2
+    assert message in capsys.readouterr().err
+    assert not head.exists()

@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from encore.featurestore import FeatureBlock, FeatureSpec
 from encore.heads import HeadModel, TrainSettings
-from encore.heads.batches import Placement
 from encore.heads.batches.sampler import training_batches
 from encore.heads.training import learners
 from encore.heads.training.examples import Codes, Examples
@@ -141,22 +140,6 @@ def test_the_plain_way_gives_the_heads_of_the_fast_one(
             torch.testing.assert_close(
                 one.best_model().state_dict(), other.best_model().state_dict(), rtol=1e-3, atol=2e-4
             )
-
-
-@pytest.mark.parametrize(
-    ("count", "sizes"), [(1, [1]), (2, [1, 1]), (3, [1, 2]), (8, [4, 4]), (9, [3, 3, 3]), (16, [4] * 4)]
-)
-def test_stacks_are_even_and_at_least_two(count: int, sizes: list[int]) -> None:
-    settings = replace(SETTINGS, seeds=tuple(range(count)), epochs=1)
-    spec = spec_of()
-    block, codes = learnable(spec, 8, 3)
-    trials = train_grid(
-        Examples(block, codes, spec, 3), Examples(block, codes, spec, 3), settings.grid("mean"), settings, None
-    )
-    stacks = learners.learners_of(trials, Placement())
-    assert [len(stack.trials) for stack in stacks] == sizes
-    assert [trial for stack in stacks for trial in stack.trials] == list(trials)
-    assert max(sizes) <= learners.STACK
 
 
 def test_each_head_of_a_grid_is_that_trained_alone() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from encore.heads import TrainSettings, train_head
 from encore.heads.batches import Placement
+from encore.heads.training import examples as training_examples
 from encore.heads.training import learners
 from encore.heads.training.examples import Examples
 from encore.heads.training.grid import train_grid
@@ -38,6 +39,8 @@ def test_a_devices_way_gives_the_heads_of_the_cpus(
     expected = trained(settings, CPU, quantizer, layers)
     monkeypatch.setattr(Placement, "accelerated", True)
     monkeypatch.setattr(learners, "HandLearner", None)
+    # What is not decoded by the table would lie on the CPU.
+    monkeypatch.setattr(training_examples, "decode", None)
     monkeypatch.setattr(learners, "DEVICE_STACK", 2)
     for one, other in zip(trained(settings, CPU, quantizer, layers), expected, strict=True):
         assert [epoch.dev_accuracy for epoch in one.history] == [epoch.dev_accuracy for epoch in other.history]

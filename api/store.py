@@ -19,7 +19,7 @@ from encore.featurestore.history import add_tag, remove_tag, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
-from encore.featurestore.summary import Summary
+from encore.featurestore.summary import Summarised, Summary
 from encore.tablefiles import PLAIN_TEXT
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ DocIds = str | int | Sequence[str] | ArrowTable
 """One id or several: a value, a list or array of texts, or a column of a library with Arrow's PyCapsule protocol."""
 
 
-class Store:
+class Store(Summarised):
     """A feature store at one snapshot. `encore.open_store` opens one.
 
     A snapshot never changes. So all reads of a handle are consistent, whatever other jobs do meanwhile.
@@ -80,12 +80,6 @@ class Store:
     def __contains__(self, doc_id: str) -> bool:
         """Whether a document is stored."""
         return bool(self.catalogue.contains([doc_id])[0])
-
-    def __repr__(self) -> str:
-        return self._summary().line()
-
-    def _repr_html_(self) -> str:
-        return self._summary().html()
 
     def refresh(self) -> Store:
         """Move to the newest snapshot, and return the handle. A handle opened at a number or tag does not move."""

@@ -64,6 +64,19 @@ class Summary:
         return [[f"{cell}" for cell in row] for row in rows]
 
 
+class Summarised:
+    """A result that is shown in short: in one line by `repr`, and as a page in a notebook."""
+
+    def _summary(self) -> Summary:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._summary().line()
+
+    def _repr_html_(self) -> str:
+        return self._summary().html()
+
+
 def _html_row(cells: Sequence[str], tag: str) -> str:
     styles = [LEFT, *(RIGHT for _ in cells[1:])]
     parts = [f'<{tag} style="{style}">{_cell(cell)}</{tag}>' for cell, style in zip(cells, styles, strict=True)]

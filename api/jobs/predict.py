@@ -13,7 +13,7 @@ from encore.api.arguments.heads import Heads, given_heads
 from encore.api.arguments.tables import ArrowTable, Corpus, corpus_files, corpus_parts, is_table
 from encore.api.results.evaluate import Evaluable, name_of
 from encore.featurestore.common import several
-from encore.featurestore.summary import Summary
+from encore.featurestore.summary import Summarised, Summary
 from encore.heads.artefact import Head
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import dead_letter_table
@@ -28,8 +28,8 @@ SHOWN = 10
 """The most predictions that a notebook shows."""
 
 
-@dataclass(frozen=True, eq=False)
-class Predicted(Evaluable):
+@dataclass(frozen=True, eq=False, repr=False)
+class Predicted(Summarised, Evaluable):
     """Predictions of heads for new texts.
 
     It converts to a data frame: ``polars.DataFrame(predicted)``, ``predicted.to_arrow().to_pandas()``.
@@ -45,14 +45,8 @@ class Predicted(Evaluable):
     rejected: pa.Table
     heads: tuple[Head, ...]
 
-    def __repr__(self) -> str:
-        return self._summary().line()
-
     def __str__(self) -> str:
         return self._summary().text()
-
-    def _repr_html_(self) -> str:
-        return self._summary().html()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The table, by Arrow's PyCapsule protocol."""

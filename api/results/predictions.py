@@ -8,14 +8,14 @@ import pyarrow as pa
 
 from encore.api.results.evaluate import Evaluable, name_of
 from encore.api.results.report import Report
-from encore.featurestore.summary import Summary
+from encore.featurestore.summary import Summarised, Summary
 from encore.heads.artefact import Head
 from encore.pipelines.predictions import Predictions as Folder
 from encore.pipelines.registry import read_predictions
 from encore.pipelines.registry.head_predictions import HeadPredictions
 
 
-class Predictions(Evaluable):
+class Predictions(Summarised, Evaluable):
     """Predictions of heads for the documents of a store, in a folder that `encore.backfill` keeps up to date.
 
     Each call reads the newest version of the folder.
@@ -38,12 +38,6 @@ class Predictions(Evaluable):
     def heads(self) -> tuple[str, ...]:
         """The heads with predictions, as ``task@digest``."""
         return tuple(self._folder.heads())
-
-    def __repr__(self) -> str:
-        return self._summary().line()
-
-    def _repr_html_(self) -> str:
-        return self._summary().html()
 
     def to_arrow(self, head: str | Head | None = None) -> pa.Table:
         """All predictions of one head.

@@ -8,7 +8,7 @@ from typing import Any
 
 from encore.featurestore.common import counted
 from encore.featurestore.errors import JobError
-from encore.featurestore.summary import Summary
+from encore.featurestore.summary import Summarised, Summary
 
 NOT_SHOWN = ("fingerprint", "spec", "versions", "seconds", "run", "finished_at", "exit_code", "wall_seconds", "job")
 """Entries for programs, which the table leaves out."""
@@ -16,7 +16,7 @@ LISTED = 5
 """The most values of a list that are shown."""
 
 
-class Report(Mapping[str, Any]):
+class Report(Summarised, Mapping[str, Any]):
     """The report of a job, as a mapping. Its entries are those that the command prints with ``--json``.
 
     For example, ``report["documents"]["encoded"]`` is a number. `to_json` gives everything. A notebook shows a table.
@@ -50,14 +50,8 @@ class Report(Mapping[str, Any]):
         """Indented JSON."""
         return json.dumps(self._document, indent=1)
 
-    def __repr__(self) -> str:
-        return self._summary().line()
-
     def __str__(self) -> str:
         return self._summary().text()
-
-    def _repr_html_(self) -> str:
-        return self._summary().html()
 
     def _summary(self) -> Summary:
         rows = [(_words(name), shown) for name, value in self.items() if (shown := _shown(name, value))]

@@ -16,7 +16,7 @@ import torch
 from encore.featurestore.common import lazy
 from encore.featurestore.errors import EncoreError, StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.summary import Summary
+from encore.featurestore.summary import Summarised, Summary
 from encore.heads.artefact.document import FORMAT_VERSION, damaged, read_document, read_weights
 from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
 from encore.heads.labels import TrainingIds
@@ -28,8 +28,8 @@ TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CLASSES_SHOWN = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Head:
+@dataclass(frozen=True, eq=False, repr=False)
+class Head(Summarised):
     """A trained head, with all that is needed to use it and to trace where it came from.
 
     Attributes:
@@ -61,12 +61,6 @@ class Head:
 
     def __post_init__(self) -> None:
         check_task(self.task)
-
-    def __repr__(self) -> str:
-        return self._summary().line()
-
-    def _repr_html_(self) -> str:
-        return self._summary().html()
 
     def _summary(self) -> Summary:
         classes = f"{len(self.classes):,} classes"

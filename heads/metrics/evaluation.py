@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore.errors import DataError
-from encore.featurestore.summary import Summary
+from encore.featurestore.summary import Summarised, Summary
 from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
 from encore.heads.metrics.confusion import Confusion
 from encore.tablefiles.names import shown_name
@@ -22,8 +22,8 @@ CLASSES_SHOWN = 50
 """Most classes that a notebook's table has rows for."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Summarised):
     """How well predictions match labels.
 
     Attributes:
@@ -74,14 +74,8 @@ class Evaluation:
         """Numbers of documents by class: predicted right, of the class, predicted as the class."""
         return ClassCounts.of(self.confusion)
 
-    def __repr__(self) -> str:
-        return self._summary().line()
-
     def __str__(self) -> str:
         return self._summary().text()
-
-    def _repr_html_(self) -> str:
-        return self._summary().html()
 
     def _summary(self) -> Summary:
         figures = {"accuracy": self.accuracy, "macro F1": self.macro_f1, "MCC": self.mcc}

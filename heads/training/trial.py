@@ -114,7 +114,10 @@ class Trial:
         """
         if self.standard is None or self.design.standard is not None:
             return values
-        return self.design.pooling.folded(values, self.standard) or values
+        folded = self.design.pooling.folded(values, self.standard)
+        if folded is None:
+            raise TypeError(f"{self.design.pooling!r} folds a standardisation for some weights only")
+        return folded
 
     def best_model(self) -> HeadModel:
         """The head at its best epoch, for features as they are stored, in evaluation mode, on the CPU.

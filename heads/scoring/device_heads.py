@@ -11,6 +11,7 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, HeadModel
+from encore.heads.scoring.attention import product, weighted_sums
 from encore.heads.scoring.plain import PlainHead
 
 DEVICE_ROWS = 2048
@@ -86,10 +87,7 @@ class AttentionSet:
     def score(self, batch: Batch) -> list[torch.Tensor]:
         """For each of `answers` float32 (heads, documents, classes) probabilities of a batch."""
         documents = len(batch)
-        scores = product(self._keys, batch.rows.t()).view(self.vectors, documents, batch.tokens)
-        weights = scores.masked_fill_(batch.padding, -torch.inf).softmax(dim=-1).to(batch.rows.dtype)
-        # bmm gives (documents, V, d); from here on it is (V, documents, d).
-        sums = torch.bmm(weights.transpose(0, 1), batch.values).transpose(0, 1)
+        sums = weighted_sums(self._keys, batch)
         projected = torch.bmm(sums, self._values)
         side_by_side = projected.view(self._count, self._sums, documents, -1).transpose(1, 2).flatten(2)
         weight, bias = self._hidden
@@ -133,19 +131,6 @@ def heads_on(models: Mapping[int, HeadModel], device: torch.device, dtype: torch
         # Sets are as even as possible: the largest one decides how many documents are scored at a time.
         for start, stop in pairwise(len(places) * number // sets for number in range(sets + 1)):
             yield AttentionSet({place: alike[place] for place in places[start:stop]}, device, dtype)
-
-
-def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Float32 product of two matrices of one type, or of two batches of matrices.
-
-    A CUDA device multiplies float16 factors directly and accumulates in float32.
-    """
-    multiply = torch.mm if left.dim() == 2 else torch.bmm
-    if left.dtype == torch.float32:
-        return multiply(left, right)
-    if left.device.type == "cuda":
-        return multiply(left, right, out_dtype=torch.float32)
-    return multiply(left.float(), right.float())
 
 
 def _attention_of(model: HeadModel) -> AttentionPooling:

@@ -14,6 +14,7 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling, Pooling
+from encore.heads.scoring.attention import shifts, weighted_sums
 from encore.heads.scoring.buffers import Scratch
 
 Mix = tuple[float, ...] | None
@@ -136,18 +137,17 @@ class AttentionGroup:
 
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
         """Write the weighted sums of a batch into ``out`` (vectors, documents, d)."""
-        # The tokens are the second factor, so that the scores of a document lie side by side for their softmax.
+        if not self._of_pairs:
+            weighted_sums(self._keys, batch, out)
+            return
         scores = torch.mm(self._keys, batch.rows.t())
-        if self._of_pairs:
-            weights = self._of_texts(scores.view(-1, self._heads, 1, len(batch), batch.tokens), batch)
-        else:
-            weights = _plus_infinities(scores.view(-1, len(batch), batch.tokens), batch.padding).softmax(dim=-1)
+        weights = self._of_texts(scores.view(-1, self._heads, 1, len(batch), batch.tokens), batch)
         torch.bmm(weights.transpose(0, 1), batch.values, out=out.transpose(0, 1))
 
     def _of_texts(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Weights (vectors, documents, tokens) within each text, from scores (queries, H, 1, documents, tokens)."""
         left_out = ~batch.texts.transpose(0, 1)
-        weights = _plus_infinities(scores, left_out).softmax(dim=-1)
+        weights = (scores + shifts(left_out)).softmax(dim=-1)
         # For a document without a second text, the softmax of -inf alone is NaN.
         weights.masked_fill_(left_out, 0.0)
         return weights.transpose(1, 2).reshape(-1, len(batch), batch.tokens)
@@ -160,11 +160,6 @@ class AttentionGroup:
             projected = sums @ projections
             yield place, projected.permute(2, 0, 1, 3).flatten(1)
             start += vectors
-
-
-def _plus_infinities(scores: torch.Tensor, left_out: torch.Tensor) -> torch.Tensor:
-    """Scores with -inf for tokens that are left out. Adding is faster than filling, and is safe: padding is finite."""
-    return scores + torch.zeros(left_out.shape).masked_fill_(left_out, -torch.inf)
 
 
 def _attention_groups(models: Mapping[int, HeadModel]) -> Iterator[AttentionGroup]:

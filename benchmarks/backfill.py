@@ -43,7 +43,6 @@ from benchmarks.report import Report, arguments
 from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
 from encore.encoders.files import find_files
 from encore.featurestore import Catalogue, FeatureBlock
-from encore.featurestore.segments import BufferPool
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model import AttentionPooling
 from encore.pipelines.backfill import BackfillRequest, backfill
@@ -246,9 +245,8 @@ class Jobs:
         store = self.store(name, documents)
 
         def read() -> None:
-            buffers = BufferPool()
             for entry in store.entries:
-                for block in store.features.scan_segment(entry, BLOCK_BYTES, buffers):
+                for block in store.features.scan_segment(entry, BLOCK_BYTES):
                     _ = block.doc_ids
                     del block
 

@@ -24,7 +24,6 @@ from encore.featurestore.documents import (
 from encore.featurestore.errors import DataError
 from encore.featurestore.segment_indexes import SegmentIndexes
 from encore.featurestore.segments import (
-    BufferPool,
     OpenSegment,
     SegmentEntry,
     SegmentReader,
@@ -63,39 +62,34 @@ class FeatureReader:
             entries: segments that hold a live document.
             max_bytes: packed bytes of a block.
         """
-        buffers = BufferPool()
         if self.indexes.objects.on_disk:
             for entry in entries:
-                yield from self.open_segment(entry).blocks(max_bytes, buffers)
+                yield from self.open_segment(entry).blocks(max_bytes)
             return
         with ThreadPoolExecutor(OPEN_AHEAD) as pool:
             ahead: deque[Future[OpenSegment]] = deque()
             for entry in entries:
                 ahead.append(pool.submit(self.open_segment, entry))
                 if len(ahead) > OPEN_AHEAD:
-                    yield from ahead.popleft().result().blocks(max_bytes, buffers)
+                    yield from ahead.popleft().result().blocks(max_bytes)
             while ahead:
-                yield from ahead.popleft().result().blocks(max_bytes, buffers)
+                yield from ahead.popleft().result().blocks(max_bytes)
 
     def scan_segment(
         self,
         entry: SegmentEntry,
         max_bytes: int = SCAN_BYTES,
-        buffers: BufferPool | None = None,
         columns: Sequence[str] | None = OWN_COLUMNS,
     ) -> Iterator[FeatureBlock]:
         """The live documents of one segment, as blocks of some ``max_bytes`` of packed features.
 
-        A caller that scans several segments gives one pool of memory for all of them.
-
         Args:
             entry: the segment.
             max_bytes: packed bytes of a block.
-            buffers: memory that blocks are read into.
             columns: of the index; None for all, kept corpus columns among them.
         """
         if entry.live:
-            yield from self.open_segment(entry, columns=columns).blocks(max_bytes, buffers or BufferPool())
+            yield from self.open_segment(entry, columns=columns).blocks(max_bytes)
 
     def gather(self, doc_ids: str | Sequence[str] | pa.Array, entries: Sequence[SegmentEntry]) -> FeatureBlock:
         """These documents of these segments; see `Catalogue.gather`."""

@@ -1,6 +1,5 @@
 """Segments: immutable groups of documents, written once, read with their checksums."""
 
-from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.codecs import check_codec, decoder
 from encore.featurestore.segments.deletion_vectors import (
     drop_documents,
@@ -35,7 +34,6 @@ __all__ = [
     "GROUP_FILE",
     "INDEX_FILE",
     "RECORD",
-    "BufferPool",
     "EncodingCounts",
     "OpenSegment",
     "RejectedDocument",

@@ -14,7 +14,6 @@ import pyarrow as pa
 from encore.featurestore.common import lazy
 from encore.featurestore.documents import FeatureBlock, parts_of
 from encore.featurestore.errors import RESTORE, StoreError
-from encore.featurestore.segments.buffer_pool import BufferPool
 from encore.featurestore.segments.deletion_vectors import live_positions
 from encore.featurestore.segments.reader import SegmentReader
 
@@ -70,22 +69,19 @@ class OpenSegment:
                 f"its list says {entry.documents} and {entry.rows}; {RESTORE}"
             )
 
-    def blocks(self, max_bytes: int, buffers: BufferPool) -> Iterator[FeatureBlock]:
-        """The live documents, as blocks of some ``max_bytes`` of packed features in memory of ``buffers``."""
+    def blocks(self, max_bytes: int) -> Iterator[FeatureBlock]:
+        """The live documents, as blocks of some ``max_bytes`` of packed features."""
         deleted, layout = self.deleted, self.reader.layout
         block_rows = max(1, max_bytes // (math.prod(layout.shape[1:]) * layout.dtype.itemsize))
         for start, stop in parts_of(self.offsets, block_rows):
             here = deleted[(deleted >= start) & (deleted < stop)] - start
             if len(here) < stop - start:
-                # No reference is kept here: once the caller drops a block, its memory serves the next one.
-                yield self._block(start, stop, here, buffers)
+                yield self._block(start, stop, here)
 
-    def _block(self, start: int, stop: int, deleted: npt.NDArray[np.int64], buffers: BufferPool) -> FeatureBlock:
+    def _block(self, start: int, stop: int, deleted: npt.NDArray[np.int64]) -> FeatureBlock:
         """Documents start to stop, without those at the ``deleted`` positions among them."""
         first, last = int(self.offsets[start]), int(self.offsets[stop])
-        layout = self.reader.layout
-        packed = self.reader.packed(first, last, buffers.empty((last - first, *layout.shape[1:]), layout.dtype))
-        block = ScannedBlock.of(self, start, stop, packed)
+        block = ScannedBlock.of(self, start, stop, self.reader.packed(first, last))
         return block.take(live_positions(stop - start, deleted)) if len(deleted) else block
 
 

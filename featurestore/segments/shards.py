@@ -7,7 +7,7 @@ millisecond to open and read an array: several times as long as reading the few 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -128,15 +128,9 @@ class Shard:
         if start == stop:
             return out
         first, last = start // self.layout.chunk_rows, -(-stop // self.layout.chunk_rows)
-        # From a disk, read in this thread: to read pieces in other threads means to wait until these get a core.
-        if self._read_in_place(first, last, start, out):
-            return out
         if self.comes_whole:
             data = self._fetch(0, self.size)
             self._decode(data, 0, self._spans(data[-self.layout.index_bytes :]), start, out)
-            return out
-        if self.objects.on_disk:
-            self._decode_from_disk(first, last, start, out)
             return out
         spans = self._index
         pieces = list(_pieces(spans, first, last))
@@ -145,8 +139,10 @@ class Shard:
             begin, end = int(spans[piece[0], 0]), int(spans[piece[1] - 1, 1])
             self._decode(self._fetch(begin, end - begin), piece[0], spans[piece[0] : piece[1]] - begin, start, out)
 
-        if len(pieces) == 1:
-            read_piece(pieces[0])
+        # A disk has no latency to hide, and other threads would have to wait for a core.
+        if len(pieces) == 1 or self.objects.on_disk:
+            for piece in pieces:
+                read_piece(piece)
         else:
             with ThreadPoolExecutor(THREADS) as pool:
                 for _ in pool.map(read_piece, pieces):
@@ -158,7 +154,7 @@ class Shard:
         length = self.layout.index_bytes
         return self._spans(self._fetch(self.size - length, length))
 
-    def _spans(self, index: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    def _spans(self, index: memoryview) -> npt.NDArray[np.int64]:
         """(chunks, 2) int64: where each chunk begins and ends in the shard."""
         # Begin and length of each chunk; both are the largest number, here −1, if the chunk was not written.
         spans = self._checked(index).view("<i8").reshape(-1, 2).astype(np.int64)
@@ -168,69 +164,6 @@ class Shard:
         if not possible or (spans[:, 1] > limit).any():
             raise self._damaged("its index leads nowhere")
         return spans
-
-    def _in_order(self, spans: npt.NDArray[np.int64]) -> bool:
-        """Whether the chunks are uncompressed and follow each other, with only the crc32c of each between them."""
-        size = self.layout.chunk_bytes + CRC_BYTES
-        in_order = [[at, at + size] for at in range(0, len(spans) * size, size)]
-        return self.layout.codec == "none" and bool(spans.tolist() == in_order)
-
-    def _read_in_place(self, first: int, last: int, start: int, out: Rows) -> bool:
-        """Read uncompressed chunks straight into ``out``, without another copy; False if that is not possible.
-
-        Args:
-            first: number of the first chunk.
-            last: number after the last chunk.
-            start: row of the array that ``out`` begins with.
-            out: takes the rows; it must have room for all of them, except those that only fill up the array's last
-                chunk.
-        """
-        layout = self.layout
-        rows, size = layout.chunk_rows, layout.chunk_bytes
-        stop = min(last * rows, layout.shape[0])
-        fits = start <= first * rows and stop <= start + len(out) and out.flags.c_contiguous
-        if not fits or layout.codec != "none" or not self.objects.on_disk:
-            return False
-        # The index of a small shard is read together with its chunks. For some of the chunks alone, a read of the index
-        # before them is not worth it.
-        with_index = self.comes_whole
-        if with_index and last - first < layout.chunks:
-            return False
-        if not with_index and not self._in_order(self._index):
-            return False
-        values = out[first * rows - start : stop - start].reshape(-1).view(np.uint8)
-        filling = np.empty((last - first) * size - len(values), np.uint8)
-        sums = np.empty((last - first, CRC_BYTES), np.uint8)
-        index = np.empty(layout.index_bytes if with_index else 0, np.uint8)
-        chunks = [[values[at : at + size]] for at in range(0, (last - first) * size, size)]
-        chunks[-1].append(filling)
-        buffers = [part for chunk, checksum in zip(chunks, sums, strict=True) for part in (*chunk, checksum)]
-        if not self.objects.fill(self.path, first * (size + CRC_BYTES), [*buffers, index]):
-            return False
-        if with_index and not self._in_order(self._spans(index)):
-            return False
-        for chunk, stored in zip(chunks, sums.view("<u4")[:, 0].tolist(), strict=True):
-            self._check(chunk, stored)
-        return True
-
-    def _decode_from_disk(self, first: int, last: int, start: int, out: Rows) -> None:
-        """Read uncompressed chunks straight into ``out`` if all their rows are wanted, and other chunks one by one.
-
-        The chunks that are read one by one share the same memory, so that they are decoded from the processor's caches.
-        The kernel clears fresh memory, which takes as long as reading into it.
-        """
-        rows, stop = self.layout.chunk_rows, start + len(out)
-        inner = -(-start // rows), last if stop == self.layout.shape[0] else stop // rows
-        chunks = list(range(first, last))
-        if inner[0] < inner[1] and self._read_in_place(*inner, start, out):
-            chunks = [*range(first, inner[0]), *range(inner[1], last)]
-        spans = self._index[chunks]
-        memory = np.empty(int((spans[:, 1] - spans[:, 0]).max(initial=0)), np.uint8)
-        for chunk, (begin, end) in zip(chunks, spans.tolist(), strict=True):
-            stored = memory[: end - begin]
-            if not self.objects.fill(self.path, begin, [stored]):
-                stored = np.frombuffer(self._fetch(begin, end - begin), np.uint8)
-            self._decode(stored.data, chunk, np.array([[0, end - begin]]), start, out)
 
     def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:
         """Put the rows of neighbouring chunks, from the ``first`` on, where they belong in ``out``.
@@ -259,19 +192,13 @@ class Shard:
                 raise self._damaged(f"chunk {chunk} cannot be decoded: {error}") from error
             rows[:] = values[low - chunk * size : high - chunk * size]
 
-    def _checked(self, data: bytes | memoryview | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def _checked(self, data: memoryview) -> npt.NDArray[np.uint8]:
         """The bytes without the crc32c at their end, which must match them."""
-        values = np.frombuffer(data, np.uint8)
-        self._check([values[:-CRC_BYTES]], int.from_bytes(values[-CRC_BYTES:].tobytes(), "little"))
-        return values[:-CRC_BYTES]
-
-    def _check(self, parts: Sequence[npt.NDArray[np.uint8]], stored: int) -> None:
-        """Raise StoreError unless this is the crc32c of the parts, one after the other."""
-        computed = 0
-        for part in parts:
-            computed = CRC32C.checksum(_read_only(part), computed)
+        values, stored = np.frombuffer(data[:-CRC_BYTES], np.uint8), int.from_bytes(data[-CRC_BYTES:], "little")
+        computed = CRC32C.checksum(values)
         if computed != stored:
             raise self._damaged(f"the crc32c of its bytes is {computed:08x}, stored is {stored:08x}")
+        return values
 
     def _fetch(self, start: int, length: int) -> memoryview:
         try:
@@ -288,13 +215,6 @@ class Shard:
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError(f"{self.objects.name(self.path)}: damaged or unreadable: {what}; {RESTORE}")
-
-
-def _read_only(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A read-only view: checksums are computed of no other arrays."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
 
 
 def _pieces(spans: npt.NDArray[np.int64], first: int, last: int) -> Iterator[tuple[int, int]]:

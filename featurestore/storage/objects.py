@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +20,6 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, from_url
@@ -56,8 +54,6 @@ NO_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
 
 OWN_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 """Paths that are file names as they stand: storage escapes other characters, and no part leads out of the root."""
-
-Bytes = npt.NDArray[np.uint8]
 
 T = TypeVar("T")
 
@@ -148,16 +144,6 @@ class Objects:
     def on_disk(self) -> bool:
         """Whether objects are files of this machine, of which a request costs next to nothing."""
         return self._folder is not None
-
-    def fill(self, path: str, start: int, buffers: Sequence[Bytes]) -> bool:
-        """Read an object from ``start`` straight into these buffers, in order; False if that is not possible.
-
-        Only files are read so. What the buffers hold after False means nothing; `get_range` gives the bytes, or says
-        why there are none.
-        """
-        views = [buffer.data for buffer in buffers]
-        taken = self._from_file(path, start, lambda file: sum(int(file.readinto(view) or 0) for view in views))
-        return taken == sum(len(buffer) for buffer in buffers)
 
     def put(self, path: str, data: bytes | memoryview, *, durable: bool = True) -> None:
         """Write an object, over whatever was there.

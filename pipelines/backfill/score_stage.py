@@ -17,7 +17,6 @@ import torch
 from apache_beam.utils.shared import Shared
 
 from encore.featurestore import Catalogue
-from encore.featurestore.segments import BufferPool
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.flow import Interruption, look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
@@ -65,7 +64,6 @@ class ScoreSegments(beam.DoFn):
         self._fingerprint = self._store.spec.fingerprint
         self._predictions = Predictions.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
-        self._buffers = BufferPool()
         self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests")
         self._heads = self._handle.acquire(
             lambda: HeadCopies(
@@ -102,7 +100,7 @@ class ScoreSegments(beam.DoFn):
             if work.finished is None:
                 self._take_what_is_there(work)
                 if work.todo:
-                    work.blocks = segment_blocks(self._store, unit.entry, self._buffers)
+                    work.blocks = segment_blocks(self._store, unit.entry)
         return work
 
     def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:

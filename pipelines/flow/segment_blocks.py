@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from encore.featurestore import Catalogue, FeatureBlock
-from encore.featurestore.segments import BufferPool, SegmentEntry
+from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.flow.lookahead import read_ahead
 
 BLOCK_BYTES = 64 << 20
@@ -25,18 +25,17 @@ def segments_ahead(entries: Iterable[SegmentEntry]) -> int:
     return max(1, min(AHEAD_SEGMENTS, AHEAD_BYTES // max(1, largest)))
 
 
-def segment_blocks(store: Catalogue, entry: SegmentEntry, buffers: BufferPool) -> Iterator[FeatureBlock]:
+def segment_blocks(store: Catalogue, entry: SegmentEntry) -> Iterator[FeatureBlock]:
     """The live documents of a segment. The first block is read now. From object storage, a thread reads the others.
 
     Args:
         store: a snapshot that lists the segment.
         entry: a segment with at least one live document.
-        buffers: memory that blocks are read into.
 
     Raises:
         StoreError: the segment is damaged.
     """
-    rest = store.features.scan_segment(entry, BLOCK_BYTES, buffers)
+    rest = store.features.scan_segment(entry, BLOCK_BYTES)
     first = next(rest)
     # The ids are decoded here, in the reading thread, so that the caller does not wait for it.
     _ = first.doc_ids

@@ -10,7 +10,7 @@ import apache_beam as beam
 
 from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec
 from encore.featurestore.common import panics_as_errors
-from encore.featurestore.segments import BufferPool, SegmentEntry
+from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.flow import look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
@@ -86,7 +86,6 @@ class ReadSegments(beam.DoFn):
     def setup(self) -> None:
         """Open the store once a worker."""
         self._store = Catalogue.open(self._uri, self._version)
-        self._buffers = BufferPool()
 
     def process(self, entries: tuple[SegmentEntry, ...]) -> Iterator[FeatureBlock]:
         """Read segments in their order. Raises StoreError if one is damaged."""
@@ -96,4 +95,4 @@ class ReadSegments(beam.DoFn):
                 yield from blocks
 
     def _open(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
-        return segment_blocks(self._store, entry, self._buffers)
+        return segment_blocks(self._store, entry)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,18 +124,13 @@ class TestReading:
     ) -> None:
         shard, _ = shard_of(tmp_path, numbers(40), 4)
         asked: list[tuple[int, int]] = []
-        get_range, fill = Objects.get_range, Objects.fill
+        get_range = Objects.get_range
 
         def noted(self: Objects, path: str, start: int, length: int) -> bytes:
             asked.append((start, length))
             return get_range(self, path, start, length)
 
-        def noted_fill(self: Objects, path: str, start: int, buffers: Sequence[npt.NDArray[np.uint8]]) -> bool:
-            asked.append((start, sum(map(len, buffers))))
-            return fill(self, path, start, buffers)
-
         monkeypatch.setattr(Objects, "get_range", noted)
-        monkeypatch.setattr(Objects, "fill", noted_fill)
         shard.read(5, 7)
         assert asked == [(0, shard.size)]
         # A chunk is 12 bytes and its crc32c.
@@ -144,17 +138,7 @@ class TestReading:
         asked.clear()
         shard.read(5, 30)
         assert asked[0] == (shard.size - 164, 164)
-        # From a disk the chunks that are wanted whole are read where they belong, and those at both ends by themselves.
-        assert sorted(asked[1:]) == [(16, 16), (32, 80), (112, 16)]
-        asked.clear()
-        # From afar, in pieces.
-        monkeypatch.setattr(Objects, "on_disk", False)
-        shard.read(5, 30)
-        assert sorted(asked) == [(16, 48), (64, 48), (112, 16)]
-        monkeypatch.undo()
-        monkeypatch.setattr(Objects, "get_range", noted)
-        monkeypatch.setattr(Objects, "fill", noted_fill)
-        monkeypatch.setattr(shards, "PIECE_BYTES", 3 * 16)
+        assert sorted(asked[1:]) == [(16, 48), (64, 48), (112, 16)]
         asked.clear()
         shard.read(39, 40)
         assert asked == [(144, 16)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from encore.featurestore.errors import StoreError, UsageError
@@ -28,16 +27,6 @@ def test_what_was_put_is_what_comes_back(objects: Objects) -> None:
     assert (objects.size("deep/er/object"), objects.size("empty"), objects.size("deep")) == (6, 0, None)
 
 
-def test_files_fill_buffers_one_behind_the_other_and_nothing_else_does(objects: Objects) -> None:
-    objects.put("deep/object", b"0123456789")
-    buffers = [np.zeros(size, np.uint8) for size in (3, 0, 4)]
-    assert objects.fill("deep/object", 2, buffers) is objects.on_disk
-    assert b"".join(map(bytes, buffers)) == (b"2345678" if objects.on_disk else bytes(7))
-    assert not objects.fill("deep/object", 4, buffers)
-    assert not objects.fill("none", 0, buffers)
-    assert not objects.fill("deep", 0, buffers)
-
-
 @pytest.mark.parametrize("name", ["50%", "a b", "é", "x~1", ".hidden", "a*", "#x?y"])
 def test_names_that_storage_escapes_come_back_too(objects: Objects, name: str) -> None:
     objects.put(f"folder/{name}", b"inside")
@@ -53,7 +42,6 @@ def test_a_path_never_leads_out_of_the_root(objects: Objects, path: str) -> None
     for read in (objects.get, lambda path: objects.get_range(path, 0, 3)):
         with pytest.raises((FileNotFoundError, ValueError)):
             read(path)
-    assert not objects.fill(path, 0, [np.zeros(1, np.uint8)])
 
 
 def test_an_object_larger_than_one_part_comes_back_whole(objects: Objects) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.adamw import adamw
 
 from encore.featurestore.common.schedule import share_of_rate
 from encore.heads.gradients import LOGITS
@@ -20,6 +18,9 @@ they stay at the uniform mix where they start. With this factor SST-2 at ``stack
 class HeadOptimizer:
     """AdamW with a linear warm-up to a learning rate and a linear decay to zero.
 
+    It calls torch's function `adamw`. To make an object of `torch.optim.AdamW` imports torch's compiler, which takes a
+    second of every `encore train`.
+
     Args:
         values: parameters of the head, changed in place.
         settings: hyper-parameters.
@@ -28,22 +29,38 @@ class HeadOptimizer:
     """
 
     def __init__(self, values: Tensors, settings: TrainSettings, rate: float, steps: int) -> None:
-        groups: list[dict[str, Any]] = [{"params": [value for name, value in values.items() if name != LOGITS]}]
-        if LOGITS in values:
-            # At such a high rate, weight decay would pull the mix back to uniform.
-            groups.append({"params": [values[LOGITS]], "lr": rate * MIX_RATE, "weight_decay": 0.0})
-        self._optimizer = torch.optim.AdamW(
-            groups,
-            lr=rate,
-            betas=(settings.beta1, settings.beta2),
-            eps=settings.epsilon,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-        self._schedule = LambdaLR(self._optimizer, lambda step: share_of_rate(step, steps, settings.warmup))
+        self._values, self._settings, self._rate, self._steps = values, settings, rate, steps
+        self._means = {name: torch.zeros_like(value) for name, value in values.items()}
+        self._squares = {name: torch.zeros_like(value) for name, value in values.items()}
+        self._counts = {name: torch.zeros((), device=value.device) for name, value in values.items()}
+        self._mixing = [LOGITS] if LOGITS in values else []
+        self._others = [name for name in values if name != LOGITS]
+        self._done = 0
 
-    def step(self) -> None:
-        """Change the parameters by their gradients, and forget the gradients."""
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        self._schedule.step()
+    def step(self, gradients: Tensors) -> None:
+        """Change each parameter by its gradient."""
+        rate = self._rate * share_of_rate(self._done, self._steps, self._settings.warmup)
+        self._done += 1
+        self._change(self._others, gradients, rate, self._settings.weight_decay)
+        if self._mixing:
+            # At such a high rate, weight decay would pull the mix back to uniform.
+            self._change(self._mixing, gradients, rate * MIX_RATE, 0.0)
+
+    def _change(self, names: list[str], gradients: Tensors, rate: float, weight_decay: float) -> None:
+        adamw(
+            [self._values[name] for name in names],
+            # The fused operator walks through a parameter and its gradient in the order of their memory.
+            [gradients[name].contiguous() for name in names],
+            [self._means[name] for name in names],
+            [self._squares[name] for name in names],
+            [],
+            [self._counts[name] for name in names],
+            fused=True,
+            amsgrad=False,
+            beta1=self._settings.beta1,
+            beta2=self._settings.beta2,
+            lr=rate,
+            weight_decay=weight_decay,
+            eps=self._settings.epsilon,
+            maximize=False,
+        )

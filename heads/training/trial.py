@@ -56,10 +56,7 @@ class Trial:
 
     def step(self, gradients: Tensors) -> None:
         """Change each parameter by its gradient."""
-        for name, value in self.values.items():
-            # The optimizer's operator walks through a parameter and its gradient in the order of their memory.
-            value.grad = gradients[name].contiguous()
-        self._optimizer.step()
+        self._optimizer.step(gradients)
 
     @property
     def stopped(self) -> bool:

@@ -61,7 +61,7 @@ def test_another_name_is_no_attribute() -> None:
 
 def loaded(code: str) -> set[str]:
     """Which of the large packages some lines load in a process of their own."""
-    large = ("numpy", "pyarrow", "torch", "apache_beam", "transformers", "rich", "typer")
+    large = ("numpy", "pyarrow", "torch", "torch._dynamo", "apache_beam", "transformers", "rich", "typer")
     script = f"import sys\n{code}\nprint(*(name for name in {large} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
@@ -75,5 +75,14 @@ def test_a_store_is_opened_and_listed_without_what_jobs_need(tmp_path: Path) -> 
     assert not {"apache_beam", "transformers", "torch"} & loaded("import encore; encore.open_store")
 
 
-def test_a_head_is_trained_without_what_jobs_need() -> None:
-    assert not {"apache_beam", "transformers"} & loaded("import encore; encore.train")
+def test_a_head_is_trained_and_read_without_what_jobs_need_and_without_a_compiler() -> None:
+    step = """
+import encore, torch
+encore.train
+from encore.heads.model import AttentionPooling
+from encore.heads.training.optimizer import HeadOptimizer
+with torch.device("meta"):
+    AttentionPooling(64)
+HeadOptimizer({"bias": torch.zeros(3)}, encore.heads.TrainSettings(), 1e-3, 10).step({"bias": torch.ones(3)})
+"""
+    assert not {"apache_beam", "transformers", "torch._dynamo"} & loaded(step)

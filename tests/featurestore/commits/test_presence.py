@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
 def test_a_segment_that_vanished_is_not_listed(store: Catalogue) -> None:
     change = change_to(store, {"a": "1"})
     store.objects.delete([record_path(change.added[0].segment)])
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1, for example"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1, for example"):
         commit(store, change)
     assert Catalogue.open(store.uri).version == 0
 
@@ -70,7 +70,7 @@ def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(
     doomed = [path for path, _ in store.objects.walk(f"segments/{entry.segment}")]
     store.objects.delete([record_path(entry.segment), *([] if objects_left else doomed)])
     other = change_to(store, {"a": "1"})
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1"):
         commit(store, slow)
     assert held(commit(store, other)) == expected({"a": "1"}, store.spec)
     assert verify(Objects.open(store.uri), deep=True).findings == ()

@@ -55,7 +55,7 @@ def test_a_job_whose_old_segment_was_removed_is_told_and_its_rerun_writes_it(sto
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
     vacuum(store.objects)
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1"):
         commit(store, change)
     assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
 
@@ -141,7 +141,7 @@ def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone
         assert len(vacuum(store.objects).records) == 1
 
     monkeypatch.setattr(module, "require_present", then_vacuum)
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1"):
         commit(store, change)
     assert verify(Objects.open(store.uri), deep=True).findings == ()
     assert held(put(Catalogue.open(store.uri), {"a": "1"})) == expected({"a": "1"}, store.spec)

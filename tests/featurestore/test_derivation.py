@@ -159,8 +159,8 @@ class TestRefusals:
         with pytest.raises(UsageError) as raised:
             Derivation(spec("last", "tokens", source), spec("last", "tokens", target))
         assert str(raised.value) == (
-            f"derive: {request_} features cannot be computed from {source.request} features, which are not exact enough; "
-            "derive from a float16 store"
+            f"derive: {request_} features cannot be computed from {source.request} features, "
+            "which are not exact enough; derive from a float16 store"
         )
 
     def test_another_calibration_would_misread_the_stored_numbers(self) -> None:

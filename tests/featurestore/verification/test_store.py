@@ -231,7 +231,7 @@ class TestSnapshots:
         store.objects.put(f"lists/{digest}.parquet", data)
         lists = tuple(replace(part, digest=digest) for part in store.manifest.lists)
         store.objects.put(f"manifests/{1:020d}.json", replace(store.manifest, lists=lists).to_bytes())
-        assert problems(store)[f"lists/{digest}.parquet"].startswith("damaged: no Parquet file")
+        assert problems(store)[f"lists/{digest}.parquet"].startswith("damaged: not a Parquet file")
 
 
 class TestSegments:

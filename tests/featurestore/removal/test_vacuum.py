@@ -291,7 +291,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("asked", [{"keep_snapshots": 0}, {"keep_days": -1}, {"age_limit": timedelta(-1)}])
     def test_limits_that_make_no_sense(self, store: Catalogue, asked: dict[str, Any]) -> None:
-        with pytest.raises(UsageError, match="at least one snapshot is kept"):
+        with pytest.raises(UsageError, match="at least 1 snapshot to keep"):
             vacuum(store.objects, **asked)
 
     def test_a_kept_snapshot_that_cannot_be_read_stops_it_before_anything_goes(self, busy: Catalogue) -> None:

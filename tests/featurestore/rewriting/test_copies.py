@@ -259,7 +259,7 @@ class TestRefusals:
         with pytest.raises(UsageError, match="no older copy"):
             copy_store(store.uri, there)
         put(put(store, {"doc-51": "there"}), {"doc-52": "there"})
-        with pytest.raises(UsageError, match="somebody has written to it"):
+        with pytest.raises(UsageError, match="somebody has written to the copy"):
             copy_store(store.uri, there)
         assert "doc-50" in held(Catalogue.open(there))
 

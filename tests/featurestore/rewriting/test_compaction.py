@@ -385,7 +385,7 @@ class TestOthers:
         store = filled(store, 3, 12)
         changed = [frozenset({f"0-{n}", f"1-{n}", f"2-{n}"}) for n in range(12)]
         self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=changed[n]), times=10)
-        with pytest.raises(CommitConflict, match="other jobs changed the segments again and again during the compaction; run"):
+        with pytest.raises(CommitConflict, match="other jobs changed the segments again and again during the "):
             compact(store)
         assert held(newest(store)).keys() == held(store).keys() - changed[1] - changed[2]
 

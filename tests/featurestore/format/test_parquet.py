@@ -101,7 +101,7 @@ class TestFilesThatWouldTakeMemory:
         monkeypatch.setattr(pq.ParquetFile, "read", lambda self, *a, **k: asked.append(k) or read(self, *a, **k))
         with pytest.raises(StoreError, match=r"^x: damaged: \d+ bytes would decode to more than 1000000; run "):
             read_parquet(data, "x")
-        # At most a look at the dictionary.
+        # At most, it has looked at the dictionary.
         assert all("use_threads" not in options for options in asked)
         assert table.num_rows == len(column)  # type: ignore[arg-type]
 
@@ -158,7 +158,7 @@ def test_no_changed_byte_ends_the_process(at_once: int) -> None:
         for at in range(footer, len(data) - at_once, at_once):
             for mask in (0x01, 0x0F, 0x41, 0x80):
                 changed = bytes(byte ^ mask for byte in data[at : at + at_once])
-                # Refused, or of another byte that says nothing about rows.
+                # Some changed bytes say nothing about rows; a file with any other is refused.
                 with suppress(StoreError):
                     read_parquet(data[:at] + changed + data[at + at_once :], "x")
 

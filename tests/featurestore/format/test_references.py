@@ -1,4 +1,4 @@
-"""What a snapshot names and is not there: being taken, gone with the snapshot, or lost."""
+"""An object that a snapshot names is missing: it is being removed, gone with the snapshot, or lost."""
 
 from __future__ import annotations
 

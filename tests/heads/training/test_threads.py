@@ -121,6 +121,6 @@ def test_parts_hold_all_batches_and_little_more_than_the_caches(sizes: Sequence[
     for part in parts:
         assert 1 <= len(part) <= together
         assert len(part) == 1 or sum(map(floats, part)) <= PART_FLOATS
-    # None could have been begun later.
+    # The next batch never had room in the part before it.
     for part, after in pairwise(parts):
         assert len(part) == together or sum(map(floats, [*part, after[0]])) > PART_FLOATS

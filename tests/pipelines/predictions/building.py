@@ -57,7 +57,7 @@ class Folder:
         return backfill(asked, beam_options=ONE_WORKER)
 
     def counts(self, *tasks: str, **request: object) -> dict[str, int]:
-        """What a backfill that succeeds did, but for zeros."""
+        """Run a backfill that succeeds; its counts, without those that are 0."""
         report = self.backfill(*tasks, **request)
         assert report.document["failures"] == {}
         counted = report.document["documents"]

@@ -111,4 +111,4 @@ def again(work: Callable[[], object]) -> None:
         except (CommitConflict, StoreError, UsageError):
             continue
         return
-    raise AssertionError("200 times in a row")
+    raise AssertionError("the work failed 200 times in a row")

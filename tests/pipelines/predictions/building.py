@@ -107,7 +107,7 @@ def flip_inside(path: Path) -> None:
         scores = found["score"].to_numpy() if others else np.array([np.nan])
         if np.isfinite(scores).all() and not found["score"].equals(sound["score"]):
             return
-    raise AssertionError("every bit shows")
+    raise AssertionError("every flipped bit shows without a checksum")
 
 
 def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -1,7 +1,8 @@
 """Prints the test files that belong to what changed since the last commit, or in it when nothing did.
 
 The tests of `heads/training/grid.py` are `tests/heads/training/test_grid.py`. For a file without tests of its own, the
-tests of its room are printed. For a file that no test knows (documentation, settings), the tests of the repository are.
+script prints those of its room. For a file that no test knows (documentation, settings), it prints those of the
+repository itself.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def missing_reference(objects: Objects, path: str, manifest: str | None = None) 
     if not _is_kept(objects, manifest):
         return SnapshotGone(
             f"{objects.name(path)}: gone with its snapshot: a vacuum removed the snapshot after you opened it\n"
-            "open the store anew (run the command again); to keep a snapshot for longer, tag it or raise the age limit"
+            "open the store anew (run the command again); a tag, or a longer age limit of the vacuum, keeps a snapshot"
         )
     return StoreError(f"{objects.name(path)}: missing; {RESTORE}")
 

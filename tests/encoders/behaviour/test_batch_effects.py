@@ -1,4 +1,4 @@
-"""Encoders are run to find out what in their features is not the document's own."""
+"""Encore runs an encoder to find out whether its features depend on more than their document."""
 
 from __future__ import annotations
 

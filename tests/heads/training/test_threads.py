@@ -81,7 +81,7 @@ def test_a_reader_does_not_wait_for_the_end_of_a_part() -> None:
 
 
 def test_no_reader_reads_two_parts_at_a_time() -> None:
-    # The first reader stays in its first part for as long as a thread that does not wait for it needs for the second.
+    # The first reader stays in its first part long enough for a thread that does not wait to begin the second.
     alone, at_once = threading.Lock(), threading.Event()
 
     def slow(name: str, documents: Codes, batch: Batch) -> None:

@@ -42,19 +42,20 @@ class Derivation:
 
     def __post_init__(self) -> None:
         if self.source.encoder != self.target.encoder or self.source.text != self.target.text:
-            raise UsageError("derive: the encoder and the text settings of a derived store are those of its source")
+            raise UsageError("derive: the encoder or the text settings differ from those of the source; take the same")
         _check_layers(self.source.layers, self.target.layers, self.source.encoder.num_layers)
         positions = (self.source.positions, self.target.positions)
         if positions[0] != positions[1] and positions[0] != "tokens":
             raise UsageError(
-                f"derive: positions {positions[1]} cannot be had from stored {positions[0]}; it takes tokens"
+                f"derive: positions {positions[1]} cannot be derived from stored {positions[0]}; "
+                "the source needs tokens"
             )
         if not self._selects and self.source.quantizer.kind != "float16":
             same = self.source.quantizer.request == self.target.quantizer.request
             other = ", under another calibration," if same and self.source.quantizer != self.target.quantizer else ""
             raise UsageError(
-                f"derive: {self.target.quantizer.request} features{other} would be computed from "
-                f"{self.source.quantizer.request} ones, which have lost what it takes; derive from a float16 store"
+                f"derive: {self.target.quantizer.request} features{other} cannot be computed from "
+                f"{self.source.quantizer.request} features, which are not exact enough; derive from a float16 store"
             )
 
     @classmethod
@@ -126,8 +127,8 @@ def _check_layers(source: LayerPooling, target: LayerPooling, num_layers: int) -
     held, wanted = source.layer_numbers(num_layers), target.layer_numbers(num_layers)
     if source.kind != "stack" or wanted.start < held.start:
         raise UsageError(
-            f"derive: layers {target} cannot be had from stored {source}; "
-            f"it takes stack:{num_layers - wanted.start + 1} or more"
+            f"derive: layers {target} cannot be derived from stored {source}; "
+            f"the source needs stack:{num_layers - wanted.start + 1} or more"
         )
 
 

@@ -1,7 +1,8 @@
 """Prints the test files that belong to what changed since the last commit, or in it when nothing did.
 
-The tests of `heads/training/grid.py` are `tests/heads/training/test_grid.py`; where a file has none of its own, those
-of its room. Files of which no test knows (documentation, settings) bring the tests of the repository itself.
+The tests of `heads/training/grid.py` are `tests/heads/training/test_grid.py`. For a file without tests of its own, the
+script prints those of its room. For a file that no test knows (documentation, settings), it prints those of the
+repository itself.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def belonging_to(file: Path, root: Path = ROOT) -> set[Path]:
 
 
 def _tests_in(root: Path, folder: Path) -> set[Path]:
-    """Those that lie in a folder itself, or in the nearest above it that has some."""
+    """The test files of a folder, or of the nearest folder above it that has some."""
     while folder != Path() and not (found := {it.relative_to(root) for it in (root / folder).glob("test_*.py")}):
         folder = folder.parent
     return found if folder != Path() else set()

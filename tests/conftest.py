@@ -20,7 +20,7 @@ settings.load_profile("encore")
 # The tensors of tests are tiny: threads would spend their time waiting for each other.
 torch.set_num_threads(1)
 
-# No test but those of durability, which take it back, outlives a power cut; worker processes see it too.
+# Nothing is synced: only tests of durability need syncs, and they take this back. Worker processes see it too.
 os.environ[NO_SYNC] = "1"
 
 

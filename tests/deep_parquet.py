@@ -1,4 +1,4 @@
-"""A Parquet file, without rows, of one column whose type lies as deep in itself as is asked for."""
+"""A Parquet file without rows. The type of its one column is nested as deeply as the caller asks for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ I32, I64, BINARY, LIST, STRUCT = 5, 6, 8, 9, 12
 
 
 def deep_parquet(levels: int, key: bytes = b"a") -> bytes:
-    """The file; a writer of such types would end its own process."""
+    """The file, made byte by byte: a Parquet writer would end its own process over such a type."""
     root, leaf = _element(b"s", children=1), _element(b"v", kind=1)
     elements = [root, _element(key, children=1), *[_element(b"a", children=1)] * (levels - 1), leaf]
     footer = (

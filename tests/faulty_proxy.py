@@ -184,4 +184,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name in the base class)
-        """Nobody reads it."""
+        """Write no log: nobody reads it."""

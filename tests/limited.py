@@ -11,7 +11,7 @@ SECONDS = 60
 
 
 def exit_code_of(work: Callable[[], object], more: int = 1 << 30) -> int | None:
-    """How a process ends that does this: 0 where nothing was raised, below 0 by a signal, None where it goes on.
+    """How a process that does this work ends: 0 without an error, below 0 by a signal, None if it still runs.
 
     Args:
         work: what it does.

@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def copied(template: Path, to: Path) -> Path:
-    """A copy of a folder of stores, heads and predictions, times of change included, into one that is there."""
+    """Copy a folder of stores, heads and predictions, times of change included, into an existing folder."""
     shutil.copytree(template, to, symlinks=True, dirs_exist_ok=True)
     return to

@@ -74,12 +74,12 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Of somebody who has no Python path of their own."""
+    """The environment of somebody who has no Python path of their own."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"HF_HUB_OFFLINE": "1"}
 
 
 def run(folder: Path, *command: object) -> str:
-    """What a command prints that ends well in a folder."""
+    """What a command prints in a folder. Fails if the command does."""
     done = subprocess.run(
         [str(word) for word in command], cwd=folder, env=environment(), capture_output=True, text=True, check=False
     )

@@ -142,7 +142,7 @@ def test_make_says_what_it_needs_where_python_is_too_old(tmp_path):
 def test_no_command_that_is_shown_makes_a_folder_that_is_called_like_a_package():
     shown = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "cli").rglob("*.py")]
     named = re.compile(r"--(?:out|store|head|predictions)[= ](\S+)")
-    # A design note shows what happens to those who do.
+    # A design note shows what happens to users who do that.
     texts = {file: file.read_text(encoding="utf-8") for file in shown if file.parent.name != "design"}
     places = [(file.name, place) for file, text in texts.items() for place in named.findall(text)]
     assert len(places) > 100

@@ -24,8 +24,8 @@ def require_present(objects: Objects, entries: Sequence[SegmentEntry]) -> None:
         gone = [entry.segment for entry, whole in zip(entries, there, strict=True) if not whole]
     if gone:
         raise CommitConflict(
-            f"{objects.uri}: segments that were to be listed are gone: {len(gone)}, for example {gone[0]}; "
-            "run the command again, and see that the age limit of encore vacuum exceeds any job"
+            f"{objects.uri}: segments of this commit are gone: {len(gone)}, for example {gone[0]}; "
+            "run the command again, and give encore vacuum an age limit above the time of the longest job"
         )
 
 

@@ -113,7 +113,8 @@ def _moved(head: Catalogue, since: Upstream, moved: Mapping[str, Positions]) -> 
     for segment, positions in moved.items():
         if segment not in base.listed:
             raise CommitConflict(
-                f"{head.uri}: segment {segment}, which loses documents here, is no longer listed; run the command again"
+                f"{head.uri}: segment {segment} is no longer listed, but this commit removes documents from it; "
+                "run the command again"
             )
         index = base.reader(base.listed[segment]).index(["key_hash", "text_digest"]).take(pa.array(positions))
         found = theirs.find(index["key_hash"])

@@ -106,7 +106,7 @@ def decoded(
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         held = file.schema_arrow.names
         if len(set(held)) < len(held):
-            raise pa.ArrowInvalid("two columns of one name")
+            raise pa.ArrowInvalid("two columns have the same name")
         wanted = [column for column in (held if columns is None else columns) if column in held]
         _require_bounded(footer, data, wanted)
         table = file.read(wanted, use_threads=threads)
@@ -147,7 +147,7 @@ def footer_of(data: bytes) -> bytes:
     """The footer of a file; raises ArrowInvalid where there is none."""
     length = int.from_bytes(data[-TAIL : -len(MAGIC)], "little")
     if data[-len(MAGIC) :] != MAGIC or length > len(data) - TAIL:
-        raise pa.ArrowInvalid("no Parquet file, or one that is cut short")
+        raise pa.ArrowInvalid("not a Parquet file, or cut short")
     return data[len(data) - TAIL - length : -TAIL]
 
 
@@ -181,9 +181,9 @@ def leaf_paths(footer: Fields) -> list[list[bytes]]:
         if left:
             left[-1] -= 1
         if len(left) > MAX_TYPE_DEPTH:
-            raise ValueError(f"types more than {MAX_TYPE_DEPTH} levels deep")
+            raise ValueError(f"its types are nested more than {MAX_TYPE_DEPTH} levels deep")
         if element.get(REPETITION, 0) not in REPETITIONS:
-            raise ValueError("a column of no kind that there is")
+            raise ValueError("a column has an unknown repetition type")
         path.append(element[NAME])
         left.append(element.get(CHILDREN) or 0)
         if not left[-1] and len(path) > 1:
@@ -199,7 +199,7 @@ def _require_rows(footer: Fields, size: int, rows: int | None, row_bytes: int) -
     if rows not in (None, footer[ROWS]):
         raise pa.ArrowInvalid(f"{footer[ROWS]} rows, expected {rows}")
     if footer[ROWS] * row_bytes > size:
-        raise pa.ArrowInvalid(f"{footer[ROWS]} rows in {size} bytes, which no such file has")
+        raise pa.ArrowInvalid(f"{footer[ROWS]} rows do not fit into {size} bytes")
 
 
 def _require_bounded(footer: Fields, data: bytes, wanted: Sequence[str]) -> None:
@@ -213,12 +213,12 @@ def _require_bounded(footer: Fields, data: bytes, wanted: Sequence[str]) -> None
                 continue
             chunk = described[META_DATA]
             if described.get(ELSEWHERE, chunk) is None or chunk[VALUES] < 0:
-                raise pa.ArrowInvalid(f"column {path} lies elsewhere")
+                raise pa.ArrowInvalid(f"column {path} lies in another file, or has a negative number of values")
             if "." not in path and chunk[VALUES] != group[GROUP_ROWS]:
                 raise pa.ArrowInvalid(f"column {path} has {chunk[VALUES]} values in {group[GROUP_ROWS]} rows")
             held[path] += _chunk_bytes(data, path, chunk, limit)
             if sum(held.values()) > limit or held[path] > COLUMN_LIMIT:
-                raise pa.ArrowInvalid(f"{len(data)} bytes that decode to more than {min(limit, COLUMN_LIMIT)}")
+                raise pa.ArrowInvalid(f"{len(data)} bytes would decode to more than {min(limit, COLUMN_LIMIT)}")
 
 
 def _chunk_bytes(data: bytes, path: str, chunk: Fields, limit: int) -> int:
@@ -252,7 +252,7 @@ def _pages(data: bytes, chunk: Fields) -> Iterator[tuple[int, int]]:
             seen += max(1, header[DATA_PAGE if kind == DATA else DATA_PAGE_V2][PAGE_VALUES])
         at += stored
         if size < 0 or stored < 0 or (kind == DICTIONARY and at != first):
-            raise pa.ArrowInvalid("its pages do not lie where they should")
+            raise pa.ArrowInvalid("one of its pages has a negative size, or lies in the wrong place")
         yield kind, size
 
 

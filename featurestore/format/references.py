@@ -43,8 +43,8 @@ def missing_reference(objects: Objects, path: str, manifest: str | None = None) 
     """The error for a missing object. A vacuum removes the snapshot's manifest first, so the manifest tells why."""
     if not _is_kept(objects, manifest):
         return SnapshotGone(
-            f"{objects.name(path)}: gone with its snapshot, which a vacuum has removed since it was opened\n"
-            "open the store anew (run the command again); a tag or the vacuum's age limit keeps a snapshot for longer"
+            f"{objects.name(path)}: gone with its snapshot: a vacuum removed the snapshot after you opened it\n"
+            "open the store anew (run the command again); a tag, or a longer age limit of the vacuum, keeps a snapshot"
         )
     return StoreError(f"{objects.name(path)}: missing; {RESTORE}")
 

@@ -15,7 +15,7 @@ def parse_json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except RecursionError as error:
-        raise ValueError("JSON that lies too deep in itself") from error
+        raise ValueError("its JSON is nested too deeply") from error
 
 
 def seal(document: Mapping[str, Any]) -> bytes:

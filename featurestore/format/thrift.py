@@ -29,7 +29,7 @@ def read_struct(data: bytes, at: int = 0) -> tuple[dict[int, Any], int]:
 
 def _struct(data: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
     if depth > MAX_THRIFT_DEPTH:
-        raise ValueError("Thrift structs lie too deep in each other")
+        raise ValueError("Thrift structs are nested too deeply")
     fields: dict[int, Any] = {}
     number = 0
     while head := data[at]:
@@ -64,7 +64,7 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
         return data[at], at + 1
     if kind == DOUBLE:
         return _whole(data, at, 8), at + 8
-    raise ValueError(f"type {kind} in a Thrift struct")
+    raise ValueError(f"unknown type {kind} in a Thrift struct")
 
 
 def _whole(data: bytes, at: int, size: int) -> bytes:
@@ -76,7 +76,7 @@ def _whole(data: bytes, at: int, size: int) -> bytes:
 
 def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     if depth > MAX_THRIFT_DEPTH:
-        raise ValueError("lists in a Thrift struct lie too deep in each other")
+        raise ValueError("lists in a Thrift struct are nested too deeply")
     head = data[at]
     at += 1
     size, kind = head >> 4, head & 15

@@ -147,7 +147,7 @@ def _read_list(objects: Objects, digest: str, salt: bytes) -> pa.Array:
         raise StoreError(f"{name}: damaged: its bytes are not those that its name says; {RESTORE}")
     table = read_parquet(data, name, row_bytes=DIGEST_ROW_BYTES)
     if table.schema.names != ["hash"] or table["hash"].type != HASH_TYPE or table["hash"].null_count:
-        raise StoreError(f"{name}: damaged: holds no hashes; {RESTORE}")
+        raise StoreError(f"{name}: damaged: expected one column of hashes; {RESTORE}")
     if (table.schema.metadata or {}).get(SALT_CHECK) != hashlib.sha256(salt).hexdigest().encode():
         raise StoreError(f"{objects.name(SALT_PATH)}: damaged: the block lists were made with another salt; {RESTORE}")
     return table["hash"].combine_chunks()

@@ -56,7 +56,8 @@ class EntryList:
 
     def __post_init__(self) -> None:
         if not is_long(self.digest) or not is_count(self.entries):
-            raise ValueError(f"a list named {str(self.digest)[:80]!r} of {str(self.entries)[:80]} entries")
+            named = f"a list has the name {str(self.digest)[:80]!r} and {str(self.entries)[:80]} entries"
+            raise ValueError(f"{named}: expected a sha256 and a number")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Manifest:
     def from_bytes(cls, data: bytes, name: str) -> Manifest:
         """Inverse of `to_bytes`; ``name`` is the object's, for the StoreError that a damaged one raises."""
         if not data:
-            raise StoreError(f"{name}: not a manifest: it is empty; if no job is just writing it, {RESTORE}")
+            raise StoreError(f"{name}: not a manifest: it is empty; if no job is writing it now, {RESTORE}")
         try:
             document: dict[str, Any] = parse_json(data)
             require_version(document["format_version"], name)
@@ -107,7 +108,7 @@ class Manifest:
         texts = (self.write_id, self.committed_at, self.operation)
         numbers = (self.version, self.parent, *self.counts.values())
         if not all(isinstance(text, str) for text in texts) or not all(map(is_count, numbers)):
-            raise ValueError("a text or a number of another kind than it should be")
+            raise ValueError("a text or a number has the wrong type")
         if len({part.digest for part in self.lists}) < len(self.lists):
             raise ValueError("a list comes twice")
 
@@ -144,7 +145,7 @@ class VersionLog:
             found = EMPTY if newest == 0 else self.find(newest)
             if found is not None:
                 return found
-        raise StoreError(f"{self.objects.name(manifest_path(newest))}: listed and not there; {RESTORE}")
+        raise StoreError(f"{self.objects.name(manifest_path(newest))}: listed but missing; {RESTORE}")
 
     def at(self, version: int, *, taken: bool = False) -> Manifest:
         """A version by number; raises UsageError where there is none; ``taken`` as in `find`."""
@@ -310,7 +311,7 @@ class VersionLog:
         table = read_parquet(data, name, rows=entries)
         flagged = self._flagged_schema
         if table.schema.names != flagged.names or table.schema.types != flagged.types:
-            raise StoreError(f"{name}: damaged: has other columns than a list of these; {RESTORE}")
+            raise StoreError(f"{name}: damaged: has the wrong columns for this kind of list; {RESTORE}")
         nulls = [field.name for field in flagged if not field.nullable and table[field.name].null_count]
         problem = f"nulls in {', '.join(nulls)}" if nulls else self.problem(table)
         if problem is not None:

@@ -56,7 +56,7 @@ class UInt8:
         if self.granularity not in GRANULARITIES or self.method not in METHODS:
             raise _unknown((self.granularity, self.method))
         if (self.scale is None) != (self.zero_point is None):
-            raise UsageError("uint8: scale and zero point come together")
+            raise UsageError("uint8: give scale and zero point together, or neither")
         if self.scale is not None and self.zero_point is not None:
             _check_parameters(self.granularity, self.scale, self.zero_point)
 

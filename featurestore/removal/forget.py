@@ -73,7 +73,7 @@ def age_cutoff(age_limit: timedelta) -> datetime:
         UsageError: the limit is negative.
     """
     if age_limit < timedelta(0):
-        raise UsageError("the age limit is negative")
+        raise UsageError("the age limit is negative; give 0 hours or more")
     return datetime.now(UTC) - age_limit
 
 

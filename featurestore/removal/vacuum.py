@@ -100,7 +100,7 @@ def vacuum(
     if read_spec(objects) is None:
         raise UsageError(f"{objects.uri}: no store here (no {STORE_FILE})")
     if keep_snapshots < 1 or keep_days < 0 or age_limit < timedelta(0):
-        raise UsageError("vacuum: at least one snapshot is kept, and neither days nor the age limit are negative")
+        raise UsageError("vacuum: expected at least 1 snapshot to keep, and 0 or more for days and age limit")
     objects.require_no_links()
     now = datetime.now(UTC)
     cutoff = now - age_limit

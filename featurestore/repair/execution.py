@@ -112,7 +112,7 @@ def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | 
 
 
 BLOCK_LIST_LEFT = (
-    "the block list is damaged, and what it held cannot be had back: nothing is encoded, since blocked documents would "
+    "the block list is damaged, and its ids cannot be recovered. Nothing is encoded, since blocked documents would "
     "come in. Give their ids (--blocked-ids FILE), or let them in (--drop-block-list)"
 )
 

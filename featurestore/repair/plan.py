@@ -66,7 +66,7 @@ class RepairPlan:
             "segments/": "its segment is taken off the list; what is damaged is set aside",
             "deletions/": "set aside; its segment is taken off the list: nobody knows which rows are hidden",
             "tags/": "set aside; tag the snapshot again",
-            "blocked": "its hashes cannot be had back: give the ids (--blocked-ids FILE), or let them in "
+            "blocked": "its hashes cannot be recovered: give the ids (--blocked-ids FILE), or let them in "
             "(--drop-block-list)",
         }
         return next((remedy for prefix, remedy in remedies.items() if path.startswith(prefix)), "set aside")

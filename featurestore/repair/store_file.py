@@ -45,7 +45,7 @@ def rebuilt(objects: Objects, store_id: str) -> bytes:
         if spec is not None:
             return store_file(spec, store_id)
     raise StoreError(
-        f"{objects.name(STORE_FILE)}: cannot be made anew: no segment is whose description is sound; "
+        f"{objects.name(STORE_FILE)}: cannot be made anew: no segment has a sound description; "
         "restore it from a copy of the store, or encode into a new one"
     )
 

@@ -130,7 +130,9 @@ def compact(store: Catalogue, *, target_bytes: int = TARGET_BYTES, dry_run: bool
         before, head = head, store.newest()
         restless |= {entry.segment for entry in head.entries if before.listed.get(entry.segment) != entry}
     if done.replaced == 0 and plan_groups(head.entries, target_bytes):
-        raise CommitConflict(f"{store.uri}: what was compacted changed meanwhile, again and again; run it again")
+        raise CommitConflict(
+            f"{store.uri}: other jobs changed the segments again and again during the compaction; run the command again"
+        )
     return done
 
 

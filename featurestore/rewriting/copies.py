@@ -125,11 +125,13 @@ def _require_same_store(store: Catalogue, target: Target) -> None:
     numbers = {number for number, emptied in version_log(there).taken().items() if not emptied}
     if max(numbers, default=0) > store.version:
         raise UsageError(
-            f"{there.uri}: is at snapshot {max(numbers)}, and {store.uri} at {store.version}: no older copy of it"
+            f"{there.uri}: is no older copy: it is at snapshot {max(numbers)}, and {store.uri} at {store.version}; "
+            "name another folder with --to"
         )
     for number in sorted(numbers):
         ours = object_state(store.objects, manifest_path(number))
         if ours is not None and ours.content is not None and ours.content != there.get(manifest_path(number)):
             raise UsageError(
-                f"{there.uri}: its snapshot {number} is not that of {store.uri}: somebody has written to it"
+                f"{there.uri}: its snapshot {number} differs from that of {store.uri}: "
+                "somebody has written to the copy; name another folder with --to"
             )

@@ -52,7 +52,7 @@ def read_deletions(
     data = read_reference(objects, vector_path(digest), manifest)
     table = read_parquet(data, name)
     if table.schema.names != ["document"] or table["document"].type != pa.int64() or table["document"].null_count:
-        raise StoreError(f"{name}: damaged: holds no positions; {RESTORE}")
+        raise StoreError(f"{name}: damaged: expected one column of positions; {RESTORE}")
     positions: npt.NDArray[np.int64] = table["document"].to_numpy()
     if digest != _digest(data):
         raise StoreError(f"{name}: damaged: holds other rows than its name says; {RESTORE}")

@@ -94,7 +94,7 @@ def entry_problem(table: pa.Table) -> str | None:
     counts = [field.name for field in ENTRY_SCHEMA if field.type == pa.int64()]
     wrong += [name for name in counts if not all_counts(table[name])]
     if wrong:
-        return f"names or numbers that no list has, in {', '.join(wrong)}"
+        return f"invalid names or numbers in {', '.join(wrong)}"
     if pc.any(pc.greater(table["deleted"], table["documents"]), min_count=0).as_py():
         return "more documents deleted than there are"
     if pc.any(pc.greater(table["documents"], table["rows"]), min_count=0).as_py():

@@ -129,15 +129,15 @@ class SegmentRecord:
         names = (self.segment, self.attempt, *(segment for segment, _ in self.sources))
         vectors = (vector for _, vector in self.sources if vector is not None)
         if not all(map(is_short, (*names, *vectors))) or not is_long(self.spec):
-            raise ValueError("a name that no segment has")
+            raise ValueError("the name of a segment, an attempt, a deletion vector or a spec is invalid")
         for stored in self.objects:
             if not is_below_attempt(stored.path) or not is_count(stored.size) or not is_long(stored.sha256):
-                raise ValueError(f"an object of no segment: {str(stored.path)[:80]!r}")
+                raise ValueError(f"an object has an invalid path, size or sha256: {str(stored.path)[:80]!r}")
         if len({stored.path for stored in self.objects}) < len(self.objects):
             raise ValueError("an object comes twice")
         counts = (self.documents, self.rows, self.tokens, self.padded_tokens, self.truncated, self.saturated)
         if not all(map(is_count, (*counts, self.payload_bytes, self.stored_bytes))):
-            raise ValueError("a number that counts nothing")
+            raise ValueError("a count is negative, or not a whole number")
         for refused in self.rejected:
             texts = isinstance(refused.stage, str) and isinstance(refused.reason, str)
             if not is_count(refused.position) or not texts:

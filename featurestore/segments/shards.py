@@ -162,7 +162,7 @@ class Shard:
         possible = len(spans) == self.layout.chunks and bool(((spans >= 0) & (spans <= limit)).all())
         spans[:, 1] += spans[:, 0]
         if not possible or (spans[:, 1] > limit).any():
-            raise self._damaged("its index leads nowhere")
+            raise self._damaged("its index lacks a chunk, or points outside the shard")
         return spans
 
     def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:

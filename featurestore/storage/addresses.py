@@ -96,7 +96,7 @@ class Address:
         try:
             path.encode()
         except UnicodeEncodeError as error:
-            raise UsageError(f"{shown!r}: is not UTF-8, which keys of objects are") from error
+            raise UsageError(f"{shown!r}: is not UTF-8, as the keys of objects must be") from error
         return cls(scheme, bucket, path)
 
     @property

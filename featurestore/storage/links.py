@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from encore.featurestore.errors import StoreError
 
-LINK_ADVICE = "nothing is written or removed through links; remove it, or make the root itself a link"
+LINK_ADVICE = "Encore writes and removes nothing through links; remove the link, or make the root itself a link"
 
 
 def require_no_link(root: str, path: str) -> None:

@@ -32,7 +32,7 @@ RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 POLLS, PAUSE = 100, 0.01
 """How often an empty file is looked at again, and after how many seconds: another process may be taking its name
 just now."""
-LEFT_EMPTY = "empty: its writer was stopped, or is at work; if no job is, remove this file and run again"
+LEFT_EMPTY = "empty: its writer was stopped, or is still at work; if no job runs, remove this file and run again"
 """The error about a name that an empty file has taken."""
 
 

@@ -31,7 +31,7 @@ NO_BUCKET = "NoSuchBucket"
 
 MEANINGS = {
     "redirect without LOCATION": "the bucket is in another region; set AWS_REGION to that one",
-    "builder error": "{endpoint} is not asked; an endpoint of http:// needs AWS_ALLOW_HTTP=true",
+    "builder error": "Encore does not connect to {endpoint}; an endpoint of http:// needs AWS_ALLOW_HTTP=true",
     "error sending request": "no answer from {endpoint}; see that it is right and can be reached, and run again",
 }
 """Words of the client → what they mean."""
@@ -45,7 +45,7 @@ def require_plain_endpoint(environment: Mapping[str, str]) -> None:
     """
     for name, value in environment.items():
         if ENDPOINT.fullmatch(name) and without_credentials(value) != value:
-            raise UsageError(f"{name}: has credentials in it; give them by variables of their own, such as {KEYS}")
+            raise UsageError(f"{name}: has credentials in it; put them into variables of their own, such as {KEYS}")
 
 
 def refusal(error: Exception) -> str:

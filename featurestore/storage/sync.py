@@ -158,7 +158,7 @@ class Unsynced:
             sync(path)
         except OSError as error:
             reason = disk_refusal(error).partition(" (os error")[0]
-            todo = "" if "; " in reason else "; see to the disk, and run the command again"
+            todo = "" if "; " in reason else "; check the disk, and run the command again"
             self._lost = f"{path}: written, and may be lost: {reason}{todo}"
             raise StoreError(self._lost) from error
 

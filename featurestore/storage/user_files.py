@@ -94,7 +94,7 @@ def local_folder(text: str, option: str) -> Path:
     """
     address = Address.parse(text)
     if address.local is None:
-        raise UsageError(f"{option} {text}: only local folders are taken here; give one, and copy it when it is done")
+        raise UsageError(f"{option} {text}: only local folders work here; give a local one, and copy it afterwards")
     return Path(address.path).expanduser()
 
 

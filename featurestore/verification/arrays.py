@@ -90,7 +90,7 @@ def _metadata_problem(
 def _shard_problem(metadata: Mapping[str, Any], named: list[str]) -> str | None:
     shape, shard = metadata["shape"], metadata["chunk_grid"]["configuration"]["chunk_shape"]
     if shard[1:] != shape[1:]:
-        return f"has shards of shape {tuple(shard)}, which part its rows"
+        return f"has shards of shape {tuple(shard)}, which split its rows"
     shards = math.prod(-(-length // part) for length, part in zip(shape, shard, strict=True))
     return None if shards == len(named) else f"has {shards} shards, the completion record names {len(named)}"
 

@@ -63,7 +63,7 @@ def _check_index(segment: SegmentObjects) -> KeyArray | None:
 def _index_problem(index: pa.Table) -> str | None:
     differing = pc.not_equal(pa.chunked_array([key_hashes(index["doc_id"])]), index["key_hash"])
     if pc.any(differing, min_count=0).as_py():
-        return f"has a key hash that is not that of its id, at document {pc.index(differing, True).as_py()}"
+        return f"has a key hash that does not match its id, at document {pc.index(differing, True).as_py()}"
     return None
 
 

@@ -27,7 +27,10 @@ from encore.featurestore.verification.findings import Audit
 READ_WHOLE = (GROUP_FILE, "features/zarr.json", "offsets/zarr.json", INDEX_FILE)
 """Objects that are compared by sha256 in every verification; of the others, one is as large as the features."""
 LISTED_FIELDS = ("segment", "attempt", "documents", "rows", "tokens", "payload_bytes", "stored_bytes")
-WRITTEN_SO = "it was written so: delete the segment's documents (encore delete) and encode them again, and report it"
+WRITTEN_SO = (
+    "its writer made this error: delete the segment's documents (encore delete), encode them again, "
+    "and report the error"
+)
 
 
 class ReadOnce(Objects):

@@ -43,7 +43,7 @@ def check_store_file(audit: Audit) -> FeatureSpec | None:
         return None
     document = json.loads(data)
     if document.get("format") != "encore-store":
-        audit.report(STORE_FILE, "damaged: format is not what a store says of itself")
+        audit.report(STORE_FILE, "damaged: its format is not encore-store")
     return spec
 
 
@@ -80,8 +80,8 @@ def _check_gaps(audit: Audit, there: Sequence[int]) -> None:
     """Numbers rise by one; those of snapshots that were removed are taken by tombstones."""
     for below, above in itertools.pairwise(there):
         if above - below > 1:
-            missing = f"{below + 1}" if above - below == 2 else f"{below + 1} and those up to {above - 1}"
-            audit.report(manifest_path(below + 1), f"missing: snapshot {missing} between {below} and {above}", RESTORE)
+            missing = f" {below + 1}" if above - below == 2 else f"s {below + 1} to {above - 1}"
+            audit.report(manifest_path(below + 1), f"missing: snapshot{missing} between {below} and {above}", RESTORE)
 
 
 def _read_manifest(audit: Audit, version: int, tagged: bool) -> Manifest | None:

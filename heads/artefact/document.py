@@ -82,11 +82,11 @@ def damaged(name: str, error: Exception) -> StoreError:
 
 def _check_classes(classes: object) -> None:
     if not isinstance(classes, list) or not all(isinstance(one, str) and one for one in classes):
-        raise ValueError("its classes are not names")
+        raise ValueError("its classes are not a list of names")
     # A lone surrogate cannot be encoded as UTF-8, so that nothing could write the label.
     "".join(classes).encode()
     if len(classes) < 2 or len(set(classes)) < len(classes):
-        raise ValueError("its classes are not two names or more, each once")
+        raise ValueError("its classes are fewer than two, or one comes twice")
 
 
 def _check_design(design: object) -> None:
@@ -96,11 +96,11 @@ def _check_design(design: object) -> None:
         kind = DESIGN.get(part)
         # type() and not isinstance(): True is an int too.
         if kind is None or (value is not None and type(value) is not kind):
-            raise ValueError(f"its design says {part} {value!r}")
+            raise ValueError(f"its design has an invalid value: {part} {value!r}")
 
 
 def _refuse_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _finite(text: str) -> float:

@@ -79,7 +79,7 @@ class Split:
         counts = dict(zip(self.classes, self.train.counts(self.classes).tolist(), strict=True))
         names = named(pa.array([f"{shown_name(name)} ({counts[name]:,})" for name in self.unmeasured]))
         least = 0 if share is None else min((counts[name] for name in self.unmeasured if counts[name] > 1), default=0)
-        remedy = f"; --dev-share {_least_share(least)} takes some" if least else ""
+        remedy = f"; give --dev-share {_least_share(least)} to set some aside" if least else ""
         number = f"{len(self.unmeasured):,} {'class' if len(self.unmeasured) == 1 else 'classes'}"
         logger.warning("%s: dev has no document of %s: %s%s", self.dev.source, number, names, remedy)
 
@@ -126,8 +126,8 @@ def _choose(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
 def _why_empty(labels: Labels) -> str:
     largest = int(labels.counts(labels.classes).max())
     if largest == 1:
-        return "every class has one document, which trains"
-    return f"the largest class has {largest:,} documents, of which a share of {_least_share(largest)} would take one"
+        return "every class has only one document, to train on"
+    return f"the largest class has {largest:,} documents; a share of {_least_share(largest)} would take one of them"
 
 
 def _least_share(documents: int) -> float:

@@ -146,7 +146,9 @@ def label_column_of(texts: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
     twins = near_twins(pc.unique(labels).drop_null().to_pylist())
     if twins:
         logger.warning(
-            "%s: classes that are nearly the same: %s; write them alike if they are", source, named_twins(twins)
+            "%s: classes that are nearly the same: %s; if they are one class, write them alike",
+            source,
+            named_twins(twins),
         )
     return labels
 

@@ -47,10 +47,10 @@ class TrainingIds:
             return None
         salt = document["digest"]
         if len(bytes.fromhex(salt)) != SALT_BYTES:
-            raise ValueError("its digest is no sha256")
+            raise ValueError("its digest is not a sha256")
         data = base64.b64decode(document["trained_on"], validate=True)
         if len(data) % HASH_BYTES:
-            raise ValueError(f"hashes of ids take {HASH_BYTES} bytes each")
+            raise ValueError(f"its hashes of ids are {len(data)} bytes, expected {HASH_BYTES} for each id")
         return cls(salt, _numbers(data))
 
     def to_text(self) -> str:

@@ -73,7 +73,7 @@ def evaluate_predictions(
     learned = None if trained_on is None else trained_on.count(matched.doc_ids)
     if learned:
         logger.warning(
-            "%s: the head was trained on %s of the %s documents compared, on which it does better than on new ones; "
+            "%s: the head was trained on %s of the %s documents compared; it does better on them than on new ones; "
             "measure it on labels that it has not seen",
             labels.source,
             f"{learned:,}",
@@ -107,7 +107,7 @@ def _require_classes(labels: Labels, predicted: pa.Array | pa.ChunkedArray, clas
     merged = [name for name in known if counted[name] > 1]
     if merged:
         logger.warning(
-            "the head has classes that are one in normal form, %s; they count as one: train it anew",
+            "the head has classes with the same normal form, %s; they count as one: train the head again",
             named_classes(merged),
         )
     own = labels.classes
@@ -126,7 +126,11 @@ def _require_classes(labels: Labels, predicted: pa.Array | pa.ChunkedArray, clas
         )
     twins = near_twins(own, known)
     if twins:
-        logger.warning("%s: near-twins among its classes and the head's: %s", labels.source, named_twins(twins))
+        logger.warning(
+            "%s: classes that are nearly those of the head: %s; if they are one class, write them alike",
+            labels.source,
+            named_twins(twins),
+        )
 
 
 def _codes(values: pa.Array, classes: Sequence[str]) -> npt.NDArray[np.int64]:

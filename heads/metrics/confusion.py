@@ -36,14 +36,14 @@ class Confusion:
         columns = [getattr(self, field) for field in FIELDS]
         # type() and not isinstance(): True is an int too.
         if any(type(value) is not int for column in columns for value in column):
-            raise ValueError("a confusion matrix holds whole numbers")
+            raise ValueError("the confusion matrix holds a value that is not a whole number")
         cells = list(zip(self.truth, self.predicted, strict=True))
         if cells != sorted(set(cells)):
-            raise ValueError("the cells of a confusion matrix are in order, each once")
+            raise ValueError("the cells of the confusion matrix are out of order, or one comes twice")
         if any(not 0 <= place < self.classes for cell in cells for place in cell):
-            raise ValueError(f"a confusion matrix of {self.classes} classes has no such cell")
+            raise ValueError(f"a cell of the confusion matrix lies outside the {self.classes} classes")
         if len(self.documents) != len(cells) or any(not 0 < count < 2**63 for count in self.documents):
-            raise ValueError("a cell of a confusion matrix holds at least one document")
+            raise ValueError("a cell of the confusion matrix has no valid number of documents")
 
     @classmethod
     def of(cls, truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int) -> Confusion:

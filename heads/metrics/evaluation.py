@@ -61,7 +61,7 @@ class Evaluation(Summarised):
         """95 % interval of the accuracy, which is always defined."""
         interval = self.intervals["accuracy"]
         if interval is None:
-            raise ValueError("an accuracy has an interval")
+            raise ValueError("the accuracy has no interval")
         return interval
 
     @property

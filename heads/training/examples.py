@@ -53,7 +53,7 @@ class Examples:
         check_block(self.block, self.spec)
         if len(self.block) != len(self.codes) or not ((self.codes >= 0) & (self.codes < self.classes)).all():
             raise ValueError(
-                f"{len(self.block)} documents need as many classes below {self.classes}, got {len(self.codes)}"
+                f"{len(self.block)} documents need one class each, from 0 to {self.classes - 1}; got {len(self.codes)}"
             )
 
     def __len__(self) -> int:

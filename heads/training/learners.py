@@ -106,7 +106,7 @@ class HandLearner(Learner):
 
     def _logits(self, values: Tensors, batch: Batch, kept: Kept | None = None) -> torch.Tensor:
         if kept is not None:
-            raise ValueError("logits of gradients by hand are without dropout")
+            raise ValueError("HandLearner computes its logits without dropout")
         return HeadStack(StackParameters(values), self.first.design, self.first.standard).logits(batch)
 
 

@@ -133,7 +133,7 @@ def train_head(
     examples = Examples(train, train_codes, spec, len(classes), place)
     _require_every_class(train_codes, classes)
     if (dev is None) != (dev_codes is None):
-        raise ValueError("dev features and dev classes come together")
+        raise ValueError("give dev features and dev classes together, or neither")
     held_out = None if dev is None or dev_codes is None else Examples(dev, dev_codes, spec, len(classes), place)
     points = settings.grid(_recommended_pooling(examples, held_out, settings))
     if held_out is None and len(points) > 1:

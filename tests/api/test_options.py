@@ -22,7 +22,7 @@ from tests.cli.loading import load_commands
 
 COMMANDS = load_commands()
 FOR_THE_TERMINAL = {"as_json", "report", "no_sync", "limit"}
-"""Options that say what is printed or written besides; a program has the result. Syncing is an environment's affair."""
+"""Options for what a command prints or writes beside its result. A program sets syncing in its environment."""
 JOB = {"beam_options", "progress"}
 """Arguments in place of the words after ``--``, and of the choice between bar and lines."""
 IDS_FILE = {"ids_file", "id_column", "encoding", "csv_delimiter", "csv_escape"}

@@ -1,4 +1,4 @@
-"""Which display a job gets, and what loading a name leaves unsaid."""
+"""Which display a job gets, and that loading a name prints nothing."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def test_multiply_adds_are_those_that_torch_counts(
 ) -> None:
     spec = spec_of(width=width)
     model = HeadModel.build(spec, classes, "attention", attention_heads=attention_heads).eval()
-    # As many tokens in each document as a multiple of eight, so that nothing is padded.
+    # Each document has a multiple of eight tokens, so that nothing is padded.
     block = block_of(spec, [tokens] * 6)
     scoring = DeviceScoring([model] * heads, spec, torch.device("cpu"), dtype)
     with FlopCounterMode(display=False) as counter:
@@ -57,7 +57,7 @@ def test_it_runs_on_the_processor(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     seconds = document["measured"]["seconds"]["2 heads, float32, memory"]["median"]
     assert rate["documents"] == pytest.approx(40 / seconds, rel=1e-4)
     assert rate["hours"] == pytest.approx(1e9 * seconds / 40 / 3600, rel=1e-4)
-    # Of both heads over the first block.
+    # The comparison covers both heads over the first block.
     assert document["measured"]["unlike"]["float32"].startswith("0 of 32")
     assert {len(row) for row in document["table"]["rows"]} == {len(document["table"]["header"])}
 

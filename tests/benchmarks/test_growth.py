@@ -1,4 +1,4 @@
-"""What a further document takes leaves out what every job takes, however long it is."""
+"""The time of a further document leaves out the time that every job takes, however long the job is."""
 
 from benchmarks.growth import further_cell, further_documents
 from benchmarks.measure import Measurement

@@ -46,7 +46,7 @@ def at_night(log: Path, *words: str) -> int:
 
 
 def lines_of(log: Path) -> list[str]:
-    """Lines of a log, seen to be text without orders to a terminal."""
+    """Lines of a log. Fails if they hold control characters for a terminal."""
     text = log.read_text()
     assert all(character.isprintable() or character == "\n" for character in text), repr(text)
     return text.splitlines()

@@ -21,9 +21,9 @@ from encore.featurestore.verification.store import Verification
 from tests.pipelines.jobs import encoder, texts
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e\u2066\u2028\u200b\x85\r\b"
-"""Title and colour of a terminal, what erases, what turns the direction of writing, what breaks lines."""
+"""Characters that set title and colour of a terminal, erase, turn the direction of writing, or break lines."""
 NAME = HOSTILE + "\n\ttab"
-"""What a cell of a table may hold besides."""
+"""The same, and the line breaks and tabs that a cell of a table may hold."""
 
 
 def assert_harmless(shown: str) -> None:

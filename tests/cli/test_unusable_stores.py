@@ -381,7 +381,7 @@ def test_a_disk_that_is_read_only(site: Site) -> None:
 
 
 def test_a_disk_that_is_full(site: Site) -> None:
-    """Whatever was written of the new is no part of the store: what was there is, and verifies."""
+    """What a job wrote before the disk was full is no part of the store. The store reads and verifies as before."""
     copy = f"cp -r {site.store} {site.path('aside')}"
     fill = f"cp -r {site.path('aside')}/. {site.store}; dd if=/dev/zero of={site.store}/full bs=1k 2>/dev/null || true"
     mounting = f"{copy}; mount -t tmpfs -o size=256k tmpfs {site.store}; {fill}"

@@ -104,11 +104,11 @@ def expected(texts: Mapping[str, str], spec: FeatureSpec) -> dict[str, bytes]:
 
 
 def again(work: Callable[[], object]) -> None:
-    """Until it succeeds: with no age limit a snapshot or a segment may go while it is worked on."""
+    """Repeat work until it succeeds: without an age limit a vacuum may remove what the work reads."""
     for _ in range(200):
         try:
             work()
         except (CommitConflict, StoreError, UsageError):
             continue
         return
-    raise AssertionError("200 times in a row")
+    raise AssertionError("the work failed 200 times in a row")

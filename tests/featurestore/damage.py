@@ -81,7 +81,7 @@ def bring_back(objects: Objects, texts: Mapping[str, str] = TEXTS, *, prune: boo
 
 
 def cut(objects: Objects, path: str) -> bytes:
-    """Leave half of an object; what it was."""
+    """Cut an object in half; return what it was."""
     data = objects.get(path)
     objects.put(path, data[: len(data) // 2])
     return data

@@ -49,8 +49,8 @@ class Cut:
 
     Attributes:
         seed: of its choices.
-        style: ``names lost`` for no change of a name that was not synced; ``contents lost`` for all of them, and
-            nothing of any content that was not synced; ``chance`` for either, each by itself.
+        style: ``names lost`` drops every change of a name that was not synced. ``contents lost`` keeps these changes,
+            and drops every content that was not synced. ``chance`` decides by chance for each.
     """
 
     seed: int
@@ -182,7 +182,7 @@ class Recorder:
             yield
 
     def _path(self, path: Any) -> str | None:
-        """Below the root; None where it is not."""
+        """The path below the root; None if it lies elsewhere."""
         with suppress(ValueError, TypeError):
             return "" if (found := Path(os.fsdecode(path)).relative_to(self.root).as_posix()) == "." else found
         return None

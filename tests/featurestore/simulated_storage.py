@@ -50,7 +50,7 @@ class SimulatedStorage(Objects):
 
     def replace(self, path: str, data: bytes) -> None:
         if self.unsynced is None:
-            # Object storage puts it.
+            # In object storage, replace() is a put, which counts the write itself.
             super().replace(path, data)
             return
         with self._write():

@@ -19,7 +19,7 @@ class Version:
         texts: id → text of every document.
         hour: when it was committed.
         fence: how many blocked ids its commit knew.
-        by_vacuum: whether a vacuum added it, so that it is the state before it once more.
+        by_vacuum: whether a vacuum added it, so that it repeats the state before it.
     """
 
     texts: Texts
@@ -76,7 +76,7 @@ class Plan:
 
 
 def _same_row(doc_id: str, base: Places, head: Places) -> bool:
-    """Whether the head has the row of the base, where it was or in a segment that its own was compacted into."""
+    """Whether the head has the row of the base, in the same segment or in one that a compaction made of that."""
     if doc_id not in base.texts or base.texts[doc_id] != head.texts.get(doc_id):
         return False
     then, now = base.segments[doc_id], head.segments[doc_id]
@@ -89,7 +89,7 @@ def kept_by_vacuum(
     """Numbers of the snapshots that a vacuum keeps of those that are there.
 
     These are the newest states, tagged ones, and all from the first that was still the newest after the hour ``since``.
-    What followed one before a gap went with an earlier vacuum, so that it counts by its own hour.
+    An earlier vacuum removed what followed a snapshot before a gap, so that this snapshot counts by its own hour.
     """
     numbers = sorted(set(there) - {0})
     states = [number for number in numbers if number + 1 not in numbers or not versions[number + 1].by_vacuum]

@@ -132,12 +132,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("source", "target", "message"),
         [
-            (("mean:4", "tokens"), ("last", "tokens"), "last cannot be had from stored mean:4; it takes stack:1 "),
-            (("stack:2", "tokens"), ("mean:4", "tokens"), "from stored stack:2; it takes stack:4 or more"),
-            (("stack:2", "tokens"), ("layer:2", "tokens"), "from stored stack:2; it takes stack:5 or more"),
-            (("last", "tokens"), ("stack:2", "tokens"), "from stored last; it takes stack:2 or more"),
-            (("last", "cls"), ("last", "mean"), "positions mean cannot be had from stored cls; it takes tokens"),
-            (("last", "mean"), ("last", "tokens"), "positions tokens cannot be had from stored mean; it takes tokens"),
+            (("mean:4", "tokens"), ("last", "tokens"),
+             "last cannot be derived from stored mean:4; the source needs stack:1 "),
+            (("stack:2", "tokens"), ("mean:4", "tokens"), "from stored stack:2; the source needs stack:4 or more"),
+            (("stack:2", "tokens"), ("layer:2", "tokens"), "from stored stack:2; the source needs stack:5 or more"),
+            (("last", "tokens"), ("stack:2", "tokens"), "from stored last; the source needs stack:2 or more"),
+            (("last", "cls"), ("last", "mean"),
+             "positions mean cannot be derived from stored cls; the source needs tokens"),
+            (("last", "mean"), ("last", "tokens"),
+             "positions tokens cannot be derived from stored mean; the source needs tokens"),
         ],
     )  # fmt: skip
     def test_layers_and_positions(self, source: tuple[str, str], target: tuple[str, str], message: str) -> None:
@@ -156,19 +159,19 @@ class TestRefusals:
         with pytest.raises(UsageError) as raised:
             Derivation(spec("last", "tokens", source), spec("last", "tokens", target))
         assert str(raised.value) == (
-            f"derive: {request_} features would be computed from {source.request} ones, which have lost what it takes; "
-            "derive from a float16 store"
+            f"derive: {request_} features cannot be computed from {source.request} features, "
+            "which are not exact enough; derive from a float16 store"
         )
 
     def test_another_calibration_would_misread_the_stored_numbers(self) -> None:
-        with pytest.raises(UsageError, match="features, under another calibration, would be computed from"):
+        with pytest.raises(UsageError, match="features, under another calibration, cannot be computed from"):
             Derivation(spec("last", "tokens", TENSOR), spec("last", "tokens", replace(TENSOR, scale=(0.5,))))
 
     @pytest.mark.parametrize("change", ["encoder", "text"])
     def test_another_encoder_or_text(self, change: str) -> None:
         source = spec("last", "tokens", Float16())
         other = {"encoder": replace(source.encoder, weights="cc" * 32), "text": replace(source.text, max_length=3)}
-        with pytest.raises(UsageError, match="the encoder and the text settings of a derived store are those of its"):
+        with pytest.raises(UsageError, match="the encoder or the text settings differ from those of the source"):
             Derivation(source, replace(source, **{change: other[change]}))
 
     def test_another_name_of_the_encoder_is_no_other_encoder(self) -> None:

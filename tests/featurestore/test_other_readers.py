@@ -23,7 +23,7 @@ from encore.featurestore.segments.writer import EncodingCounts, write_segment
 from tests.documents import document_index
 from tests.featurestore.building import held, spec_of
 
-# Zarr says so of the document index, which lies beside the arrays on purpose.
+# Zarr warns about the document index, which lies beside the arrays on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Object at documents.parquet is not recognized")
 
 WIDTH = 13
@@ -66,7 +66,7 @@ def read_array(folder: Path) -> tuple[npt.NDArray[Any], dict[str, Any], Any]:
 
 
 def decoded(codes: npt.NDArray[Any], attributes: dict[str, Any]) -> npt.NDArray[np.float32]:
-    """What codes stand for, by what stands beside them."""
+    """Decode codes with the attributes that are stored beside them."""
     quantizer, width = attributes["quantizer"], attributes["width"]
     match quantizer["request"].split(":")[0]:
         case "float16":

@@ -112,7 +112,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.committed(after, finished=done is not None, published=after != head.texts)
 
     def refused(self, plan: Plan) -> bool:
-        """Whether a vacuum took what the plan needs, as one may that spares only what is younger than the job."""
+        """Whether a vacuum took what the plan needs: it may, if its age limit is shorter than the job."""
         listed = self.open().listed
         taken = [
             e.segment for e in plan.change.added if e.segment not in listed and not self.finished(e.segment, e.record)
@@ -187,7 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.there = {0} | left
         if done is not None:
             assert set(done.kept) == kept == left
-            # It is not told where verify has findings.
+            # verify gives no number where it has findings.
             assert hours or verify(Objects.open(self.objects.uri)).unreferenced in (0, None)
 
     def given_up(self, path: str) -> bool:

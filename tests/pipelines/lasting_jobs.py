@@ -64,7 +64,7 @@ class Site:
 
     @property
     def jobs(self) -> dict[str, Callable[[], object]]:
-        """Each may be run again."""
+        """Name → job. Each job may be run again."""
         return {
             "encode": lambda: self.encode("first.parquet"),
             "encode more": lambda: self.encode("second.parquet"),
@@ -125,7 +125,7 @@ class Promised:
         done: whether it has ended.
         snapshots: version of the store → its manifest, for each whose publication had returned.
         files: the same of the predictions.
-        heads: digests of the heads of which one is there.
+        heads: digests of heads; one of these heads is there.
     """
 
     job: str = ""

@@ -35,7 +35,7 @@ class State:
 
     @classmethod
     def of(cls, folder: Path) -> State:
-        """What is there; the reports of runs aside."""
+        """The state of a folder, without the reports of runs."""
         objects = Objects.open(str(folder))
         numbers = [manifest.version for manifest in version_log(objects).history()]
         paths = frozenset(path for path, _ in objects.walk() if not path.startswith("runs/"))
@@ -159,7 +159,7 @@ def require_sound(operation: Operation, store: Path, found: State) -> None:
 
 
 def require_done(operation: Operation, found: State) -> None:
-    """What the command does when it is left alone has been done."""
+    """Fail unless all is done that the command does when nobody kills it."""
     if operation.name == "vacuum":
         segments = [
             {path for path in state.paths if path.startswith("segments/")} for state in (operation.after, found)

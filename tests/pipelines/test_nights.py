@@ -158,7 +158,7 @@ class Nights(RuleBasedStateMachine):
 
     @rule(file=files, place=PLACES, what=st.sampled_from([b"\xff", b"\xff\xfe\n", b'"']))
     def is_broken(self, file: CorpusFile, place: float, what: bytes) -> None:
-        """Some bytes of it are overwritten; never by others that would make a readable row of another id."""
+        """Some bytes of the file are overwritten, but never so that they make a readable row of another id."""
         data = bytearray(file.path.read_bytes())
         at = int(place * len(data))
         lines = [0, *(position + 1 for position, byte in enumerate(data) if byte == ord("\n"))]

@@ -1,4 +1,4 @@
-"""A library that panics costs what it panics on: a document its letter, a unit its failure, never the job."""
+"""A library that panics costs no more than what it panics on: one dead letter or one failed unit, never the job."""
 
 from __future__ import annotations
 

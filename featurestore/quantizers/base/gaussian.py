@@ -92,5 +92,7 @@ class GaussianQuantizer(LearnedQuantizer):
             StoreError: the document was written with other levels.
         """
         if tuple(document["levels"]) != cls.levels():
-            raise StoreError(f"{cls.kind}: stored with other levels than this version's; read it with its own version")
+            raise StoreError(
+                f"{cls.kind}: stored with other levels than this version's; read it with the version that wrote it"
+            )
         return super().from_dict(document)

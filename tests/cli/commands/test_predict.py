@@ -108,7 +108,7 @@ def test_texts_and_lines_of_standard_input_get_the_answers_that_a_file_gets(
     assert [place for place, *_ in by_words] == ["1", "2", "1", "2"]
     assert all(wanted[places[place], head] == pytest.approx(rest) for place, head, *rest in by_words)
 
-    # The second line is blank; what ends the last one begins no other.
+    # The second line is blank. The line end of the last line begins no other line.
     lines = io.TextIOWrapper(io.BytesIO(f"{given[0]}\r\n\n{given[1]}\n".encode()))
     monkeypatch.setattr(sys, "stdin", lines)
     by_lines = answers("-")

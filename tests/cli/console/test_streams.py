@@ -39,7 +39,7 @@ def full() -> TextIOWrapper:
 
 @pytest.fixture(autouse=True)
 def signals() -> None:
-    # As Python sets it for a program, whatever this one was started with.
+    # Python sets SIGPIPE so for a program. The process that runs the tests may have started with another setting.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 

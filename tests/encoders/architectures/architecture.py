@@ -20,7 +20,7 @@ WORDS = tuple(string.ascii_lowercase + string.digits)
 FIRST, LAST, PAD = "<s>", "</s>", "<pad>"
 
 PIECES = (FIRST, PAD, LAST, "<unk>", "<mask>", *WORDS)
-"""Laid out as RoBERTa's are: padding is 1, and positions count from 2."""
+"""Pieces laid out as RoBERTa's: padding is 1, and positions count from 2."""
 
 PAD_ID = PIECES.index(PAD)
 

@@ -14,7 +14,7 @@ COMMON = {
     "pad_token_id": PAD_ID,
 }
 OFFSET = {**COMMON, "max_position_embeddings": 66}
-"""Of models that count positions from behind padding's."""
+"""Settings of models whose positions count from behind padding's."""
 
 GROUPED = {**COMMON, "num_key_value_heads": 1, "head_dim": 8}
 

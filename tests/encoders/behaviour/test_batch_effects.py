@@ -1,4 +1,4 @@
-"""Encoders are run to find out what in their features is not the document's own."""
+"""Encore runs an encoder to find out whether its features depend on more than their document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.encoders.editing import edit_json
 from tests.encoders.plain import block, spec_for
 
 Change = Callable[[torch.Tensor, torch.nn.Module], torch.Tensor]
-"""(documents, longest, d) hidden states of a batch, and the model, to what the model gives."""
+"""Maps hidden states (documents, longest, d) of a batch, and the model, to what the model gives."""
 
 
 class Changed(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""Lengths at which encoders compute otherwise are read off their settings."""
+"""Lengths at which an encoder begins to compute in another way are read off its settings."""
 
 from __future__ import annotations
 

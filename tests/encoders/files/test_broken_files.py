@@ -121,7 +121,7 @@ def test_a_sentencepiece_model_alone_says_what_is_missing(path: Path, kind: str,
 
 @pytest.mark.parametrize("kind", ["T5Tokenizer", "DebertaV2Tokenizer", "SplinterTokenizer", "RagTokenizer"])
 def test_a_vocabulary_is_never_made_up(path: Path, kind: str) -> None:
-    """To some of these, all words would be one unknown token."""
+    """Some of these classes would make up a vocabulary in which every word is the unknown token."""
     (path / "tokenizer.json").unlink()
     (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
     assert "no fast tokenizer (tokenizer.json) there; save one beside the model" in refused(path)

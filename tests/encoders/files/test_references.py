@@ -1,4 +1,4 @@
-"""What an encoder's files name is looked for beside them: safetensors are its weights, and nothing else is."""
+"""Files that an encoder's files name are looked for beside them. Only safetensors count as its weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unpickled(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What is read as a pickle."""
+    """Files that are read as a pickle."""
     read: list[object] = []
     monkeypatch.setattr(torch, "load", lambda file, **_: read.append(file))
     return read

@@ -34,7 +34,7 @@ def test_texts_are_lower_cased_where_it_says_so(tmp_path: Path, roberta: Encoder
     text = "The NEWS of Ärger </s> İ"
     assert encoder.tokenizer.encode(text).ids != roberta.tokenizer.encode(text).ids
     assert encoder.tokenizer.encode("The NEWS Ä").ids == roberta.tokenizer.encode("the news ä").ids
-    # Special tokens are found before.
+    # The tokenizer finds special tokens before it normalizes the text.
     assert roberta.tokenizer.token_to_id("</s>") in encoder.tokenizer.encode(text).ids[1:-1]
     assert encoder.spec.weights == roberta.spec.weights
     assert encoder.spec.tokenizer != roberta.spec.tokenizer

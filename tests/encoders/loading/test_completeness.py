@@ -1,4 +1,4 @@
-"""Weights and settings that loading would read past: refused by name, so that no other encoder's features are kept."""
+"""Loading refuses by name what it would ignore of weights and settings: the features would be another encoder's."""
 
 from __future__ import annotations
 

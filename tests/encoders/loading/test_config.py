@@ -184,7 +184,7 @@ def test_settings_of_a_part_count_as_if_it_stood_alone() -> None:
 
 
 def test_settings_that_differ_from_layer_to_layer_count() -> None:
-    """Gemma 4's heads are wider in some layers; asked for one by one, such a setting is an error of transformers."""
+    """Gemma 4's heads are wider in some layers. transformers raises an error where code asks for one such setting."""
     config = Gemma4TextConfig(num_hidden_layers=6, sliding_window=8)
     counted = feature_settings(config)
     assert {name: counted[name] for name in ("num_hidden_layers", "sliding_window")} == {

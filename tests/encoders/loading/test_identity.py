@@ -1,4 +1,4 @@
-"""No edit of an encoder's files changes its features and leaves its digests: such features would share a store."""
+"""No edit of an encoder's files changes its features but not its digests: such features would share a store."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def tokens(encoder: Encoder) -> tuple[TokenBlock, TokenBlock]:
 
 
 def same_tokens(one: Encoder, other: Encoder) -> bool:
-    """Whether texts and pairs of them are the same tokens, of the same types, to both."""
+    """Whether both encoders make the same tokens, of the same types, of texts and of pairs."""
     return all(
         np.array_equal(a.ids, b.ids) and np.array_equal(a.types, b.types)
         for a, b in zip(tokens(one), tokens(other), strict=True)

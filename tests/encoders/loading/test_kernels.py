@@ -37,7 +37,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def online(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The hub may be asked, as without HF_HUB_OFFLINE; hosts that somebody wants to reach. None is reached."""
+    """Allow requests to the hub, as without HF_HUB_OFFLINE. Gives the hosts that code asked for; it reaches none."""
     asked: list[object] = []
 
     def reach(host: object, *_: Any, **__: Any) -> NoReturn:

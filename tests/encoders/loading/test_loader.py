@@ -230,7 +230,7 @@ def test_a_model_of_images_and_text_is_refused(path: Path) -> None:
 
 
 def test_the_last_layer_includes_a_final_norm(path: Path) -> None:
-    """CLIP's own list of hidden states ends before it."""
+    """CLIP's own list of hidden states ends before the final norm."""
     config = CLIPTextConfig(
         vocab_size=len(VOCABULARY),
         hidden_size=16,

@@ -27,7 +27,7 @@ def test_numbers_arrive_as_they_were(device: str, shape: tuple[int, ...]) -> Non
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_copy_holds_what_the_tensor_held_when_it_began(device: str) -> None:
-    """Batches follow each other on one stream: what a later one writes is written after the copy."""
+    """Batches follow each other on one stream: a later batch writes after the copy."""
     values = torch.ones(1 << 20, device=device)
     copies = []
     for _ in range(4):

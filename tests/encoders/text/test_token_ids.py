@@ -1,4 +1,4 @@
-"""Texts become the ids that the library gives each alone; one that it fails on costs nothing but itself."""
+"""Texts become the ids that the library gives each alone. A text that the library fails on costs nothing else."""
 
 from __future__ import annotations
 

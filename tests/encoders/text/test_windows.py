@@ -30,7 +30,7 @@ def small_windows() -> object:
 
 
 def long_text(runs: list[tuple[list[str], int]]) -> str:
-    """Of 18 to 40 windows, cut to a length that no pattern divides."""
+    """A text of 18 to 40 windows, cut to a length that no pattern divides."""
     text = "".join("".join(pieces) * repeats for pieces, repeats in runs)
     return (text * (1 + 18 * SMALL // len(text)))[: 40 * SMALL - 1]
 

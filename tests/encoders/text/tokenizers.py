@@ -48,7 +48,7 @@ def _trained(tokenizer: Tokenizer, pre: object, normalizer: object, trainer: obj
 
 @cache
 def every_kind() -> dict[str, Tokenizer]:
-    """By what they are, each with special and added tokens."""
+    """Kind → tokenizer, each with special and added tokens."""
     bert, metaspace = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.Metaspace()
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     digits = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(r"\p{N}{1,3}"), "isolated"), byte_level])

@@ -1,4 +1,4 @@
-"""A trained encoder has its name when all of it is on the disk."""
+"""A trained encoder gets its name only when all of it is on the disk."""
 
 from __future__ import annotations
 

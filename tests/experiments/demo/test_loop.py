@@ -32,7 +32,7 @@ def test_the_demo_runs_the_whole_loop_and_finds_its_work_again(
     result = run_demo(tmp_path / "demo", encoder, said.append, Silent(), sources)
     assert len(said) == 5
     assert set(result.evaluations) == {"package", "kind"}
-    # None is called like a package of ours, which a Python that is started there might take it for.
+    # None has the name of a package of ours: a Python that starts there might take it for ours.
     made = {path.name for path in (tmp_path / "demo").iterdir() if path.is_dir()}
     assert made == {"features", "labels", "predictions", "trained"}
     assert result.documents == len(Catalogue.open(str(tmp_path / "demo" / "features"))) > 100

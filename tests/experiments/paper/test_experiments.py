@@ -100,7 +100,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> ExperimentRequest:
-    """What every experiment of `finished` is asked for; its folder is to be read alone."""
+    """The request of every experiment of `finished`. Tests only read its folder."""
     return request(tmp_path_factory.mktemp("experiments"))
 
 
@@ -250,7 +250,7 @@ def test_another_request_into_the_same_folder_is_refused_before_any_work(
 def test_cells_of_experiments_that_train_say_what_their_heads_read(
     asked: ExperimentRequest, finished: Callable[[str], Outcome], name: str, folder: str, part: str
 ) -> None:
-    """What was asked for then was ``cls``, by name: finished cells of an encoder that has it are found again."""
+    """Older versions asked for ``cls`` by name: their finished cells of an encoder that has it are found again."""
     finished(name)
     document = json.loads((asked.out / "cells" / folder / "settings.json").read_text())
     assert document[part]["position"] == "cls"

@@ -170,7 +170,7 @@ def test_dev_classes_without_training_documents_are_refused(folder: Path, tmp_pa
     ("asked", "message"),
     [
         ({"layers": ("mean:7",)}, "the encoder has 6 layers"),
-        ({"layers": ("mean:4",)}, "it takes stack:4"),
+        ({"layers": ("mean:4",)}, "the source needs stack:4"),
         ({"epochs": 0}, "epochs 0"),
         ({"queries": 0}, "queries 0"),
     ],

@@ -1,4 +1,4 @@
-"""What an earlier attempt left is taken over only where every byte of it is what was written."""
+"""A job adopts a segment of an earlier attempt only if every byte of it is as it was written."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_one_with_a_damaged_object_is_made_again_under_another_name(store: Catal
 
 @pytest.mark.parametrize("how", [how for how in DAMAGES if how != "gone"])
 def test_one_whose_record_is_damaged_was_never_finished(store: Catalogue, how: str) -> None:
-    """As a crash of the machine leaves it where nothing was synced: no later job stumbles over it."""
+    """A crash of the machine leaves such a record where nothing was synced. No later job stumbles over it."""
     record = write(store, TEXTS)
     damage(store.objects, record_path(record.segment), how)
     after = put(store, TEXTS)
@@ -80,7 +80,7 @@ def test_one_whose_record_is_damaged_was_never_finished(store: Catalogue, how: s
 
 
 def test_a_name_that_is_listed_with_its_documents_deleted_is_used_up(store: Catalogue) -> None:
-    """It follows from one that is retired, so that what it is named after does not tell it from that one."""
+    """The listed name follows from a retired one, and the documents alone lead to the retired name."""
     retire(store.objects, record_path(write(store, TEXTS).segment))
     gone = put(put(store, TEXTS), {}, prune=frozenset(TEXTS))
     assert held(put(gone, TEXTS)) == expected(TEXTS, store.spec)

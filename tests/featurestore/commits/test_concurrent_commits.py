@@ -25,11 +25,11 @@ from tests.featurestore.building import expected, held, put, spec_of
 SPAWN = multiprocessing.get_context("spawn")
 
 DELETING = 5
-"""Every so many commits of a writer one is a deletion, and is tagged."""
+"""One in so many commits of a writer is a deletion, and gets a tag."""
 
 
 STARTS: list[Barrier] = []
-"""In a process of `writers`: what lets it begin together with the others."""
+"""In a process of `writers`: the barrier at which it begins together with the others."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def texts_of(writer: int, commits: int) -> dict[str, str]:
 
 
 def write_at_once(uri: str, writer: int, commits: int) -> Work:
-    """In a process of its own: so many commits; each changes a document of its own, most also one that all change."""
+    """Commit in a process of its own. Each commit changes an own document; most also change one that all share."""
     counted = row = most = 0
     publish = VersionLog.publish
 
@@ -89,7 +89,7 @@ def write_at_once(uri: str, writer: int, commits: int) -> Work:
 
 
 def compact_at_once(uri: str, rounds: int) -> int:
-    """In a process of its own: compactions while others commit; how many snapshots they made."""
+    """Compact while others commit, in a process of its own. Returns how many snapshots the compactions made."""
     made = 0
     STARTS[0].wait()
     for _ in range(rounds):
@@ -102,12 +102,12 @@ def compact_at_once(uri: str, rounds: int) -> int:
 
 
 def begin_at(start: Barrier) -> None:
-    """Tell a new process what it begins at."""
+    """Give a new process the barrier at which it begins."""
     STARTS.append(start)
 
 
 def writers(count: int) -> ProcessPoolExecutor:
-    """Processes that begin together: not before each of them has something to do."""
+    """Processes that begin together, once each of them has something to do."""
     return ProcessPoolExecutor(count, mp_context=SPAWN, initializer=begin_at, initargs=(SPAWN.Barrier(count),))
 
 

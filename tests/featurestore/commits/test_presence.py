@@ -24,13 +24,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
 def test_a_segment_that_vanished_is_not_listed(store: Catalogue) -> None:
     change = change_to(store, {"a": "1"})
     store.objects.delete([record_path(change.added[0].segment)])
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1, for example"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1, for example"):
         commit(store, change)
     assert Catalogue.open(store.uri).version == 0
 
 
 def test_a_segment_whose_objects_are_gone_is_made_again_under_another_name(store: Catalogue) -> None:
-    """Its record stays: what lies there by now may be that of a job which is about to list it."""
+    """The commit leaves the record: by now another job may have written it, and may be about to list it."""
     change = change_to(store, {"a": "1"})
     (entry,) = change.added
     folder = f"segments/{entry.segment}/"
@@ -70,14 +70,14 @@ def test_a_segment_that_was_vacuumed_and_written_anew_is_left_to_who_wrote_it(
     doomed = [path for path, _ in store.objects.walk(f"segments/{entry.segment}")]
     store.objects.delete([record_path(entry.segment), *([] if objects_left else doomed)])
     other = change_to(store, {"a": "1"})
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1"):
         commit(store, slow)
     assert held(commit(store, other)) == expected({"a": "1"}, store.spec)
     assert verify(Objects.open(store.uri), deep=True).findings == ()
 
 
 def test_a_commit_writes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even an old one, to make it young: between a look and a write another job may have written its own."""
+    """It does not renew even an old record: another job may write its own between the look and the write."""
     store = Catalogue.create(str(tmp_path / "store"), spec_of())
     change = change_to(store, {"a": "1"})
     os.utime(tmp_path / "store" / record_path(change.added[0].segment), (0, 0))

@@ -111,11 +111,11 @@ class TestRefusals:
         assert holds(store, TEXTS)
 
     def test_a_segment_that_is_not_listed_cannot_lose_documents(self, store: Catalogue) -> None:
-        with pytest.raises(CommitConflict, match="segment 5e5e, which loses documents here, is no longer listed; run"):
+        with pytest.raises(CommitConflict, match="segment 5e5e is no longer listed, but this commit"):
             commit(put(store, TEXTS), Change(1, "prune", (), {"5e5e": np.array([0])}))
 
     def test_a_segment_that_lost_documents_cannot_be_added_again(self, store: Catalogue) -> None:
-        """It would silently stay without them: its name says what it holds, not what was deleted since."""
+        """The segment would silently stay without them: its name does not tell what was deleted since."""
         added = change_to(store, {"doc-1": "first"}).added
         store = put(commit(store, Change(0, "encode", added)), {"doc-1": "second"})
         with pytest.raises(
@@ -222,7 +222,7 @@ class TestTwoWriters:
     def test_a_text_that_others_changed_there_and_back_stays_whatever_was_compacted(
         self, store: Catalogue, text: str
     ) -> None:
-        """The place of the row that the late change supersedes is free since the compaction, and taken again."""
+        """A compaction freed the place of the row that the late change supersedes; another row has it now."""
         store = put(put(store, {"doc": "back"}), {"other": "text"})
         late = change_to(store, {"doc": "there"}, prune=frozenset({"other"}))
         store = put(put(store, {"doc": "there"}), {"doc": "back"})

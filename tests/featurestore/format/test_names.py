@@ -1,4 +1,4 @@
-"""Names and numbers out of stored files: of their pattern as a whole, or damage before anything is done with them."""
+"""Names and numbers out of stored files match their pattern as a whole. Others are damage before anything uses them."""
 
 from __future__ import annotations
 

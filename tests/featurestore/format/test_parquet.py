@@ -60,8 +60,8 @@ class TestFilesThatAreNotWhatIsKnown:
         ("table", "known", "why"),
         [
             (TABLES["numbers"], {"rows": 999}, "1000 rows, expected 999"),
-            (pa.table({"n": [7] * 100_000}), {"row_bytes": 16}, "100000 rows in .* bytes, which no such file has"),
-            (pa.Table.from_arrays([pa.array([1])] * 2, ["n", "n"]), {}, "two columns of one name"),
+            (pa.table({"n": [7] * 100_000}), {"row_bytes": 16}, "100000 rows do not fit into .* bytes"),
+            (pa.Table.from_arrays([pa.array([1])] * 2, ["n", "n"]), {}, "two columns have the same name"),
         ],
     )
     def test_are_refused(self, table: pa.Table, known: dict[str, int], why: str) -> None:
@@ -99,9 +99,9 @@ class TestFilesThatWouldTakeMemory:
         asked: list[object] = []
         read = pq.ParquetFile.read
         monkeypatch.setattr(pq.ParquetFile, "read", lambda self, *a, **k: asked.append(k) or read(self, *a, **k))
-        with pytest.raises(StoreError, match=r"^x: damaged: \d+ bytes that decode to more than 1000000; run "):
+        with pytest.raises(StoreError, match=r"^x: damaged: \d+ bytes would decode to more than 1000000; run "):
             read_parquet(data, "x")
-        # At most a look at the dictionary.
+        # At most, it has looked at the dictionary.
         assert all("use_threads" not in options for options in asked)
         assert table.num_rows == len(column)  # type: ignore[arg-type]
 
@@ -140,7 +140,7 @@ class TestTypesThatLieDeep:
     @pytest.mark.parametrize("levels", [101, 5_000, 100_000])
     def test_are_refused(self, levels: int) -> None:
         def refused() -> None:
-            with pytest.raises(StoreError, match=r"^x: damaged: .*types more than 100 levels deep"):
+            with pytest.raises(StoreError, match=r"^x: damaged: .*types are nested more than 100 levels deep"):
                 read_parquet(deep_parquet(levels), "x")
 
         assert exit_code_of(refused) == 0
@@ -158,7 +158,7 @@ def test_no_changed_byte_ends_the_process(at_once: int) -> None:
         for at in range(footer, len(data) - at_once, at_once):
             for mask in (0x01, 0x0F, 0x41, 0x80):
                 changed = bytes(byte ^ mask for byte in data[at : at + at_once])
-                # Refused, or of another byte that says nothing about rows.
+                # Some changed bytes say nothing about rows; a file with any other is refused.
                 with suppress(StoreError):
                     read_parquet(data[:at] + changed + data[at + at_once :], "x")
 

@@ -1,4 +1,4 @@
-"""What a snapshot names and is not there: being taken, gone with the snapshot, or lost."""
+"""An object that a snapshot names is missing: it is being removed, gone with the snapshot, or lost."""
 
 from __future__ import annotations
 
@@ -85,5 +85,5 @@ def test_a_reader_of_a_snapshot_that_was_vacuumed_meanwhile_is_told_so(store: Ca
         "features": lambda: reader.packed_rows(reader.offsets()[:2]),
         "list": lambda: held(Catalogue(opened.objects, opened.spec, opened.manifest)),
     }
-    with pytest.raises(StoreError, match=r"gone with its snapshot, .*\nopen the store anew"):
+    with pytest.raises(StoreError, match=r"gone with its snapshot: .*\nopen the store anew"):
         reads[what]()

@@ -1,4 +1,4 @@
-"""The block list knows an id again and shows none."""
+"""The block list recognises an id, and reveals none."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class TestRaces:
     def test_a_version_that_others_follow_at_once_is_in_force(
         self, log: VersionLog, monkeypatch: pytest.MonkeyPatch, removed: list[int]
     ) -> None:
-        """It is not written again, whatever a removal has taken since, and though its answer was lost."""
+        """The writer lost the answer, and does not write the version again, whatever a removal has taken since."""
         first = publish(log, {"a": 1})
 
         def meanwhile() -> None:
@@ -174,7 +174,7 @@ class TestRaces:
             log.latest()
 
     def test_no_two_writes_of_the_same_list_have_one_name(self, log: VersionLog) -> None:
-        """A removal may be taking the first of them."""
+        """A removal may be taking the first of the two lists."""
         first = publish(log, {"a": 1})
         assert log.publish(EMPTY, "lost", {}, table({"a": 1})) is None
         there = [path for path, _ in log.objects.walk("lists")]

@@ -45,7 +45,7 @@ LIVE = {f"document-{number}": f"text {number}" for number in range(12)}
 
 
 def spec() -> FeatureSpec:
-    """256 wide: rows that two texts share by chance are none."""
+    """256 wide, so that no two texts share a row by chance."""
     return spec_of(width=256)
 
 
@@ -343,7 +343,7 @@ class TestJobsAtWork:
 
 
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Catalogue, change: Change) -> None:
-    """A commit that had seen its segments to be there before they were taken."""
+    """Commit as a writer that saw its segments in storage before a removal took them."""
     with monkeypatch.context() as patch:
         patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
         commit(store, change)
@@ -403,7 +403,7 @@ class TestCommitsAtTheSameMoment:
 
 
 class Interrupted(Objects):
-    """Objects that fail for ever after so many changes."""
+    """Objects that fail for ever once so many changes are made."""
 
     def __init__(self, objects: Objects, changes: int) -> None:
         super().__init__(objects.raw, objects.uri)

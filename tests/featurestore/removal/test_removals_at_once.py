@@ -27,7 +27,7 @@ from tests.featurestore.building import again, expected, held, put, spec_of
 SPAWN = multiprocessing.get_context("spawn")
 NOW = timedelta(0)
 DELETING = 4
-"""Every so many documents of a writer one is deleted again."""
+"""One in so many documents of a writer is deleted again."""
 
 
 def write(uri: str, writer: int, rounds: int) -> None:
@@ -39,7 +39,7 @@ def write(uri: str, writer: int, rounds: int) -> None:
 
 
 def look_after(uri: str, name: str) -> None:
-    """Until it is killed."""
+    """Repeat this work until the process is killed."""
     work: Callable[[], object] = {
         "vacuum": lambda: vacuum(Catalogue.open(uri).objects, age_limit=NOW),
         "compact": lambda: compact(Catalogue.open(uri)),

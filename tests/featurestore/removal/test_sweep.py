@@ -125,7 +125,7 @@ SECOND = {"d0": "0", "d1": "1"}
 def test_a_snapshot_that_is_tagged_while_two_vacuums_remove_it_is_whole(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second finds its manifest taken by the first, which is about to put it back."""
+    """The second vacuum finds the manifest taken by the first one, which is about to put it back."""
     store = three_and_one(store)
 
     def tagged() -> None:
@@ -158,7 +158,7 @@ def test_a_tag_that_comes_while_the_fence_is_published_is_told_that_its_snapshot
 def test_who_finds_the_same_tag_of_a_snapshot_that_goes_is_told_so_too(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both had seen the snapshot before it went, and the tag's first owner has not looked again yet."""
+    """Both writers saw the snapshot before it went. The one that made the tag has not looked again yet."""
     store = three_and_one(store)
 
     def tagged_and_gone() -> None:
@@ -175,7 +175,7 @@ def test_who_finds_the_same_tag_of_a_snapshot_that_goes_is_told_so_too(
 def test_a_commit_that_slept_while_its_number_was_taken_and_retired(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch, followers: int
 ) -> None:
-    """It is too late, and makes its change in what followed."""
+    """The commit is too late for its number. It makes its change on top of what followed."""
     store = put(store, {"a": "1", "b": "2"})
     log = version_log(store.objects)
 
@@ -225,7 +225,7 @@ def tag_late(store: Catalogue, number: int) -> None:
 def test_a_snapshot_that_another_vacuum_puts_back_for_a_tag_before_the_fence_is_whole(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first has looked at the tags before that one was there, and its manifest is none that it put back itself."""
+    """The first vacuum looked before the tag was there. The other vacuum put the manifest back."""
     store = three_and_one(store)
     seen = []
 
@@ -243,7 +243,7 @@ def test_a_snapshot_that_another_vacuum_puts_back_for_a_tag_before_the_fence_is_
 def test_a_tag_of_what_an_interrupted_vacuum_had_half_removed_leads_to_nothing_and_stops_no_vacuum(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tombstones are emptied first: one that holds a snapshot says that all of it is there."""
+    """Tombstones are emptied first: a tombstone that holds a manifest says that the whole snapshot is there."""
     store = three_and_one(store)
     remove = Objects.delete
 
@@ -266,7 +266,7 @@ def test_a_tag_of_what_an_interrupted_vacuum_had_half_removed_leads_to_nothing_a
 def test_objects_of_a_name_that_another_vacuum_has_just_retired_go_all_the_same(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may have been killed then; forgetting leaves nothing behind."""
+    """The other vacuum may have been killed then. Forgetting leaves nothing behind."""
     change = change_to(store, {"a": "1"})
     path = record_path(change.added[0].segment)
     store.objects.delete([path])
@@ -343,7 +343,7 @@ def test_a_dry_run_spares_what_a_half_taken_snapshot_with_a_tag_needs(
 
 @pytest.mark.parametrize("snapshot", [None, "keep"])
 def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Catalogue, snapshot: str | None) -> None:
-    """It is read by its tag, so what is wrong with it is to be found."""
+    """Readers reach the snapshot by its tag, so verification has to find what is wrong with it."""
     store = half_taken(store)
     assert verify(Objects.open(store.uri), "keep", deep=True).snapshots == (2,)
     folder = f"segments/{Catalogue.open(store.uri, 'keep').entries[0].segment}/"
@@ -357,7 +357,7 @@ def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Catalo
 def test_a_vacuum_that_keeps_more_than_another_goes_on_without_what_that_took(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has read the manifests, and finds their lists gone."""
+    """The vacuum has read the manifests, and finds their lists gone."""
     for n in range(3):
         store = put(store, {f"d{n}": str(n)})
     at_first(monkeypatch, VersionLog, "entries", lambda: vacuum(store.objects, age_limit=NOW))

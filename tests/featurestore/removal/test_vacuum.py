@@ -48,7 +48,7 @@ class TestRule:
         assert self.kept(0, 1, 50, 51, since=40) == [2, 3, 4]
 
     def test_what_stands_before_a_gap_is_no_longer_recent_once_its_tag_is_gone(self) -> None:
-        """Its follower was old when it was vacuumed, whatever was written since."""
+        """The snapshot after it was old when a vacuum took it, whatever was written since."""
         written = {2: self.START, 7: self.START + timedelta(days=99), 8: self.START + timedelta(days=100)}
         rule = KeepRule(2, self.START + timedelta(days=98))
         assert sorted(rule.kept(written, ())) == [7, 8]
@@ -184,7 +184,7 @@ class TestAge:
         assert Catalogue.open(busy.uri).digest() == digest
 
     def test_attempts_at_a_name_that_was_retired_go_however_young(self, store: Catalogue) -> None:
-        """No job can finish these segments any more."""
+        """No job can finish a segment whose name is retired."""
         record = write(store, {"a": "1"})
         store.objects.replace(record_path(record.segment), EMPTIED)
         assert len(vacuum(store.objects).attempts) == len(record.objects)
@@ -200,7 +200,7 @@ class TestAge:
         assert left.content is not None
 
     def test_a_job_may_work_from_a_snapshot_that_was_the_newest_when_it_began(self, busy: Catalogue) -> None:
-        """Snapshot 6 is two months old, and was followed an hour ago."""
+        """Snapshot 6 is two months old, and was the newest until an hour ago."""
         age(busy, 24 * 60)
         late = change_to(Catalogue.open(busy.uri, 6), {"a": "late"}, prune=frozenset({"e"}))
         age(busy, 1, "manifests/00000000000000000007")
@@ -274,7 +274,7 @@ class TestRefusals:
     def test_a_disk_that_is_full_stops_it_before_anything_goes(
         self, busy: Catalogue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Tombstones hold what it is about to take before it takes it."""
+        """The vacuum copies what it is about to take into tombstones before it takes anything."""
 
         def full(self: Objects, path: str, data: bytes | memoryview) -> None:
             raise StoreError(f"{self.name(path)}: storage refused: No space left on device")
@@ -291,7 +291,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("asked", [{"keep_snapshots": 0}, {"keep_days": -1}, {"age_limit": timedelta(-1)}])
     def test_limits_that_make_no_sense(self, store: Catalogue, asked: dict[str, Any]) -> None:
-        with pytest.raises(UsageError, match="at least one snapshot is kept"):
+        with pytest.raises(UsageError, match="at least 1 snapshot to keep"):
             vacuum(store.objects, **asked)
 
     def test_a_kept_snapshot_that_cannot_be_read_stops_it_before_anything_goes(self, busy: Catalogue) -> None:

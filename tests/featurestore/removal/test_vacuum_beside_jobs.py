@@ -40,7 +40,7 @@ def before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[str], obje
 
 
 def unseen(monkeypatch: pytest.MonkeyPatch, store: Catalogue, change: Change) -> None:
-    """A commit that had seen its segments to be there before they were taken."""
+    """Commit as a writer that saw its segments in storage before a removal took them."""
     with monkeypatch.context() as patch:
         patch.setattr(import_module("encore.featurestore.commits.publication"), "require_present", lambda *_: None)
         commit(store, change)
@@ -55,7 +55,7 @@ def test_a_job_whose_old_segment_was_removed_is_told_and_its_rerun_writes_it(sto
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
     vacuum(store.objects)
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1"):
         commit(store, change)
     assert held(put(store, {"a": "1"})) == expected({"a": "1"}, store.spec)
 
@@ -129,7 +129,7 @@ def test_a_job_that_finishes_a_segment_which_a_vacuum_has_removed_is_told_so(sto
 def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole vacuum runs between a commit's look and its snapshot."""
+    """The whole vacuum runs after the commit has looked for its segment, and before it publishes."""
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
     module = import_module("encore.featurestore.commits.publication")
@@ -141,7 +141,7 @@ def test_a_commit_that_had_seen_its_segment_is_told_by_the_fence_that_it_is_gone
         assert len(vacuum(store.objects).records) == 1
 
     monkeypatch.setattr(module, "require_present", then_vacuum)
-    with pytest.raises(CommitConflict, match="segments that were to be listed are gone: 1"):
+    with pytest.raises(CommitConflict, match="segments of this commit are gone: 1"):
         commit(store, change)
     assert verify(Objects.open(store.uri), deep=True).findings == ()
     assert held(put(Catalogue.open(store.uri), {"a": "1"})) == expected({"a": "1"}, store.spec)
@@ -181,7 +181,7 @@ def test_a_record_that_is_being_taken_is_gone_to_a_commit(store: Catalogue) -> N
 def test_two_vacuums_that_take_the_same_record_leave_what_is_listed(
     store: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first puts it back for a commit; the second, which found it taken, goes on."""
+    """The first vacuum puts the record back for a commit. The second one found the record taken, and goes on."""
     change = change_to(store, {"a": "1"})
     age(store, 24 * 8)
     fence = sweep._publish_nothing
@@ -246,7 +246,7 @@ def test_a_snapshot_that_is_tagged_while_manifests_go_comes_back(
 
 
 def test_a_number_is_never_taken_again(busy: Catalogue) -> None:
-    """A commit that slept over 70 others and two vacuums comes too late, and is told so."""
+    """A commit that slept while 70 others and two vacuums ran comes too late, and is told so."""
     late = version_log(busy.objects).latest()
     store = busy
     for n in range(70):

@@ -61,14 +61,14 @@ def check_repair(
     newest = max(path for path, _ in objects.walk("manifests"))
     chance = random.Random(seed)
     for kind, change in damages:
-        # That the newest snapshot has gone, nothing says.
+        # Nothing tells that the newest snapshot has gone.
         paths = [path for path in of_kind(objects, kind) if change.name != "delete" or path != newest]
         if paths:
             path = chance.choice(paths)
             damage(objects, path, change.change(objects.get(path)))
     done = mend(objects)
     assert verify(Objects.open(objects.uri), deep=True).findings == ()
-    # Of documents that were deleted in a snapshot that is lost, the corpus alone tells.
+    # Only the corpus tells which documents a lost snapshot had deleted.
     store, _ = bring_back(objects, prune=done.survey.is_older)
     assert verify(Objects.open(objects.uri), deep=True).findings == ()
     assert store.digest() == Catalogue.open(objects.uri).digest() == digest

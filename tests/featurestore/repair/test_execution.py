@@ -86,7 +86,7 @@ def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Catalogue
     report = json.loads(store.objects.get(f"runs/{done.repair}/report.json"))
     assert report["snapshot"] == newest.version
     assert report["unlisted"] == [{"segment": entry.segment, "documents": entry.live, "reason": "damaged"}]
-    # The next to want these documents stores them under another name.
+    # The next job that wants these documents stores them under another name.
     again = put(newest, TEXTS)
     assert entry.segment not in again.listed
     assert held(again) == expected(TEXTS, SPEC)
@@ -116,13 +116,13 @@ def test_an_unreadable_newest_manifest_puts_the_snapshot_before_it_in_force(stor
     assert findings(store) == ()
     again, salvaged = bring_back(store.objects)
     assert salvaged > 0
-    # Of a document that the lost snapshot changed, the old text is hidden.
+    # The old text of a document that the lost snapshot changed is hidden.
     assert findings(store) == ()
     assert held(again) == expected(TEXTS, SPEC)
 
 
 def test_everything_that_the_last_commit_wrote_may_be_torn(store: Catalogue) -> None:
-    """As after a power cut on a disk without barriers: all of it is empty."""
+    """All files of the commit are empty, as after a power cut on a disk without barriers."""
     before = set(tree(store.objects))
     grown = put(store, {"doc-70": "torn", "doc-71": "torn too"})
     for path in set(tree(store.objects)) - before:
@@ -185,7 +185,7 @@ def test_a_segment_that_is_listed_again_hides_what_the_corpus_lacks_or_has_anew(
 
 
 def test_a_salvaged_segment_takes_nothing_from_what_others_commit_meanwhile(store: Catalogue) -> None:
-    """Its hidden rows are no documents: another text of theirs that is committed now stays."""
+    """Hidden rows of the segment are no documents: if somebody commits another text of one now, that text stays."""
     for part in store.manifest.lists:
         store.objects.delete([list_path(part.digest)])
     mend(store.objects)
@@ -294,7 +294,7 @@ def test_two_repairs_and_a_commit_at_once_lose_nothing(store: Catalogue, monkeyp
 
 
 def test_a_job_that_began_before_loses_to_no_repair(store: Catalogue) -> None:
-    """It adds to what is whole, whether its base is still there or not."""
+    """The job adds to what is whole, whether its base is still there or not."""
     cut(store.objects, shard(store, store.entries[0].segment))
     added = SegmentEntry.of(write(store, {"doc-60": "late"}))
     mend(store.objects)
@@ -305,7 +305,7 @@ def test_a_job_that_began_before_loses_to_no_repair(store: Catalogue) -> None:
 
 
 class TestWhatItCannotJudge:
-    """Nothing is changed where it is not known that something is damaged."""
+    """A repair that cannot tell whether an object is damaged changes nothing."""
 
     @pytest.mark.parametrize("path", ["store.json", manifest_path(3), "tags/v1.json"])
     def test_a_newer_format(self, store: Catalogue, path: str) -> None:

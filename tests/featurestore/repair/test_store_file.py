@@ -53,7 +53,7 @@ def test_the_id_is_a_new_one_where_nothing_vouches_for_it(store: Catalogue) -> N
 
 @pytest.mark.parametrize("vouched", [False, True])
 def test_it_is_made_of_no_segment_that_nothing_vouches_for(store: Catalogue, vouched: bool) -> None:
-    """Its description is not the one that its record knows, or not that of the features that its record names."""
+    """The description differs from what the record knows, or describes other features than the record names."""
     objects, wanted = store.objects, Catalogue.open(store.uri).spec.to_dict()
     segment = store.entries[-1].segment
     record = read_record(objects, segment)

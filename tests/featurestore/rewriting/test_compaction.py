@@ -212,7 +212,7 @@ class TestContent:
     def test_features_are_read_in_parts(
         self, store: Catalogue, monkeypatch: pytest.MonkeyPatch, deleted: list[str]
     ) -> None:
-        """Stored pieces of whole segments, decoded parts of those that lose rows; no row twice."""
+        """Whole segments are read in stored pieces, segments that lose rows in decoded parts, and no row twice."""
         monkeypatch.setattr("encore.featurestore.segments.writer.CHUNK_BYTES", 6)
         texts = {f"{i}-{j}": f"text {i} {j}" for i in range(3) for j in range(8)}
         for i in range(3):
@@ -236,12 +236,12 @@ class TestContent:
         sources = store.entries
         with monkeypatch.context() as patch:
             patch.setattr(Objects, "get_range", fetched)
-            # As from a bucket: from a disk it is one read.
+            # Read as from a bucket: from a disk it is one read.
             patch.setattr(Objects, "on_disk", False)
             patch.setattr(SegmentReader, "packed", counted)
             compact(store)
         assert held(newest(store)) == expected({k: v for k, v in texts.items() if k not in deleted}, store.spec)
-        # Of each shard its index, and then pieces.
+        # Each shard gives its index, and then pieces.
         assert sorted(pieces)[: -len(sources)][-1] <= 20
         whole = [entry.payload_bytes for entry in sources if not entry.deleted]
         assert sum(parts) == sum(entry.payload_bytes for entry in sources)
@@ -385,7 +385,7 @@ class TestOthers:
         store = filled(store, 3, 12)
         changed = [frozenset({f"0-{n}", f"1-{n}", f"2-{n}"}) for n in range(12)]
         self.meanwhile(monkeypatch, lambda n: put(newest(store), {}, prune=changed[n]), times=10)
-        with pytest.raises(CommitConflict, match=r"changed meanwhile, again and again; run it again"):
+        with pytest.raises(CommitConflict, match="other jobs changed the segments again and again during the "):
             compact(store)
         assert held(newest(store)).keys() == held(store).keys() - changed[1] - changed[2]
 

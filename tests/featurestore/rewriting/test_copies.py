@@ -90,7 +90,7 @@ class Killed(BaseException):
 
 
 def dying(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-    """Let the write of that number, and all after it, not happen."""
+    """Stop before the write of that number, and before all after it."""
     left = at
 
     def wrap(real: Callable[..., object]) -> Callable[..., object]:
@@ -114,7 +114,7 @@ STRIDE = 6
 def test_interrupted_at_any_write_it_is_no_store_or_the_older_copy(
     first: int, store: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At every sixth write from the first; together they are all."""
+    """One run stops at every sixth write from ``first``. All runs together stop at every write."""
     older = str(tmp_path / "older")
     copy_store(store.uri, older)
     before = tmp_path / "before"
@@ -185,7 +185,7 @@ def test_what_a_power_cut_left_short_in_the_copy_is_copied_again(store: Catalogu
 
 
 def test_a_tagged_snapshot_that_an_interrupted_vacuum_had_begun_to_take_is_copied(store: Catalogue, there: str) -> None:
-    """The store reads it by its tag, and the next vacuum puts it back."""
+    """The store reads the snapshot by its tag, and the next vacuum puts it back."""
     retire(store.objects, manifest_path(2))
     want = Catalogue.open(store.uri, "first").digest()
     assert copy_store(store.uri, there).tags == ("first", "v1")
@@ -212,7 +212,7 @@ def test_beside_a_tag_that_goes_it_has_no_tag_without_its_snapshot(
 
 
 def rewrite(store: Catalogue, *, tagged: bool) -> None:
-    """Leave nothing of what the newest snapshot needed."""
+    """Rewrite the store until nothing is left of what its newest snapshot needed."""
     if tagged:
         for name in tags(store.objects):
             remove_tag(store.objects, name)
@@ -244,7 +244,7 @@ def test_a_named_snapshot_that_a_vacuum_takes_is_said_to_be_gone(
 
 
 class TestRefusals:
-    """What a copy is not written over."""
+    """A copy is not written over these."""
 
     def test_another_store(self, store: Catalogue, there: str) -> None:
         history(there)
@@ -259,7 +259,7 @@ class TestRefusals:
         with pytest.raises(UsageError, match="no older copy"):
             copy_store(store.uri, there)
         put(put(store, {"doc-51": "there"}), {"doc-52": "there"})
-        with pytest.raises(UsageError, match="somebody has written to it"):
+        with pytest.raises(UsageError, match="somebody has written to the copy"):
             copy_store(store.uri, there)
         assert "doc-50" in held(Catalogue.open(there))
 
@@ -273,7 +273,7 @@ class TestRefusals:
 
 @pytest.mark.parametrize("part", ["/features/c/", "/documents.parquet", "segments/", "lists/", "deletions/"])
 def test_damage_is_not_copied(store: Catalogue, there: str, part: str) -> None:
-    """Of the newest snapshot's objects, each of which is compared with its checksum."""
+    """A copy compares each object of the newest snapshot with its checksum."""
     needed = {path for path, _ in store.objects.walk() if part in path}
     wanted = {entry.attempt for entry in store.entries} | {entry.segment for entry in store.entries}
     wanted |= {part.digest for part in store.manifest.lists} | {entry.deletions or "-" for entry in store.entries}

@@ -61,7 +61,7 @@ def test_the_life_of_a_deletion(root: str) -> None:
 
 
 def test_a_document_that_came_back_under_the_name_of_a_segment_that_had_left_is_found(tmp_path: Path) -> None:
-    """Its segment was dead in the snapshot that the deletion began from, left the list, and was listed anew."""
+    """The segment was dead in the snapshot that the deletion began from, left the list, and was listed anew."""
     store = put(Catalogue.create(str(tmp_path / "store"), spec_of()), {"a": "1"})
     began = put(store, {"a": "2", "b": "3"})
     compact(began)

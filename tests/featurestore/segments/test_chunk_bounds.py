@@ -74,7 +74,7 @@ def store(tmp_path: Path) -> Catalogue:
 
 
 def with_object(store: Catalogue, below: str, data: bytes) -> SegmentEntry:
-    """The segment's entry, once an object of it and its record are others, with all checksums right."""
+    """Replace an object of the segment, and its record, with all checksums right; the segment's new entry."""
     entry = store.entries[0]
     record = store.reader(entry).record
     objects = tuple(

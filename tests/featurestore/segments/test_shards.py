@@ -178,7 +178,7 @@ class TestDamage:
         sparse[4:8] = 0
         size = shard.objects.size(shard.path)
         assert size is not None
-        with pytest.raises(StoreError, match="its index leads nowhere"):
+        with pytest.raises(StoreError, match="its index lacks a chunk, or points outside the shard"):
             Shard(shard.objects, shard.path, size, shard.layout).read(0, 10)
 
 

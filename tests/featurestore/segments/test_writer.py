@@ -309,7 +309,7 @@ class TestAttempts:
 
 
 class TestRefusals:
-    """What could never be read as what it is must not be written."""
+    """A block that nobody could read back as it is must not be written."""
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -379,7 +379,7 @@ class TestDamage:
             objects.put(path, damaged)
             with pytest.raises(StoreError, match=f"/{path}: damaged: its bytes are not those that were listed"):
                 self.read_all(objects, record)
-            # Before it is listed there is only the checksum that it carries itself.
+            # Before a record is listed, there is only the checksum inside it.
             with pytest.raises(StoreError, match=f"/{path}: "):
                 read_record(objects, SEGMENT)
         objects.delete([path])
@@ -400,7 +400,7 @@ class TestDamage:
         assert np.array_equal(reader.packed_rows(np.array([last])), block.packed[[last]])
 
     def test_a_chunk_is_no_index_of_a_shard_that_was_cut_behind_it(self, objects: Objects) -> None:
-        """Sixteen bytes of ones and their crc32c are what an index looks like that says that its chunk is empty."""
+        """Sixteen bytes of ones and their crc32c look like an index that says that its chunk is empty."""
         spec = spec_of("sign", width=128)
         packed = np.full((1, 16), 255, np.uint8)
         block = FeatureBlock(document_index(["a"], ["x"], [1]), packed, np.array([0, 1]))

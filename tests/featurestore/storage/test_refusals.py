@@ -38,7 +38,7 @@ DISK = "Generic LocalFileSystem error: Unable to copy data to file: "
         ),
         (
             GenericError(f"{GET} - HTTP error: builder error"),
-            "http://host:1 is not asked; an endpoint of http:// needs AWS_ALLOW_HTTP=true",
+            "Encore does not connect to http://host:1; an endpoint of http:// needs AWS_ALLOW_HTTP=true",
         ),
         (
             GenericError(f"{GET}, after 10 retries - {STATUS} 503 Service Unavailable: <Code>SlowDown</Code>"),

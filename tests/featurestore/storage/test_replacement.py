@@ -146,7 +146,7 @@ def test_standard_output_is_written_to_wherever_it_leads(kind: str, tmp_path: Pa
         return
     with (tmp_path / "out").open("wb") as out:
         subprocess.run(command, check=True, stdout=out, cwd=root)
-        # Not a new file behind the caller's back.
+        # The same file was written to, not a new one behind the caller's back.
         assert os.fstat(out.fileno()).st_size == len("all of it")
     assert names(tmp_path) == ["out"]
 

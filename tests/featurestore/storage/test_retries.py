@@ -119,7 +119,7 @@ class TestCreate:
 
 @pytest.fixture
 def through(monkeypatch: pytest.MonkeyPatch, s3_bucket: str) -> pytest.MonkeyPatch:
-    """Changes the environment behind the bucket's."""
+    """Changes the environment after the bucket has set it."""
     return monkeypatch
 
 

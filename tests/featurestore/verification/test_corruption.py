@@ -84,7 +84,7 @@ DAMAGES = [
 
 
 CASES = [(kind, change) for kind in KINDS for change in DAMAGES if (kind, change.name) != ("tag", "delete")]
-"""Nothing refers to a tag: that it is gone says nothing."""
+"""Nothing refers to a tag, so nothing tells that one is gone."""
 
 
 @pytest.fixture(autouse=True)
@@ -181,14 +181,14 @@ def test_a_sound_store_is_clean_and_every_kind_of_object_is_in_it(store: Objects
 
 @pytest.mark.parametrize(("kind", "change"), CASES, ids=repr)
 def test_damage_is_found_and_never_read(store: Objects, kind: str, change: Damage) -> None:
-    # That the newest snapshot has gone says nothing either.
+    # Nothing tells that the newest snapshot has gone, either.
     paths = [path for path in of_kind(store, kind) if change.name != "delete" or path != LAST_MANIFEST]
     path = random.Random(f"{kind} {change}").choice(paths)
     data = store.get(path)
     damaged = change.change(data)
     assert damaged != data
     damage(store, path, damaged)
-    # A list of blocked ids has no name that anything knows: what lacks it is the folder.
+    # Nothing knows the name of a block list, so the finding names the folder that lacks one.
     gone = kind == "block list" and damaged is None
     assert store.name("blocked" if gone else path) in named(store)
     refused = check_reads(store, path)
@@ -209,7 +209,7 @@ def test_what_is_missing_or_cut_is_found_without_reading_features(store: Objects
 
 @pytest.mark.parametrize("change", [change for change in DAMAGES if change.name != "delete"], ids=repr)
 def test_the_tombstone_of_an_interrupted_removal(store: Objects, change: Damage) -> None:
-    """Damaged, it is found where a snapshot needs what it holds, and no read of that gives anything else."""
+    """A damaged tombstone is found if a snapshot needs what it holds. No read of that gives anything else."""
     taken = of_kind(store, "completion record")[0]
     retire(store, taken)
     assert verify(Objects.open(store.uri), deep=True).findings == ()
@@ -241,7 +241,7 @@ def test_damage_in_a_bucket_is_found_and_never_read(sound: Path, s3_bucket: str)
 
 
 def test_one_broken_object_stops_the_check_of_no_other(store: Objects) -> None:
-    """One of each kind in which that can be told apart, all broken at once."""
+    """All are broken at once: objects of each kind in which findings can be told apart."""
     broken = [*of_kind(store, "deletion vector"), *(of_kind(store, kind)[0] for kind in ("tag", "group", "salt"))]
     shards = of_kind(store, "feature shard")
     records = of_kind(store, "completion record")

@@ -196,7 +196,7 @@ class TestSnapshots:
         for i in range(5):
             store = put(store, {f"{i}": f"{i}"})
         store.objects.delete([f"manifests/{number:020d}.json" for number in (2, 3)])
-        assert problems(store) == {f"manifests/{2:020d}.json": "missing: snapshot 2 and those up to 3 between 1 and 4"}
+        assert problems(store) == {f"manifests/{2:020d}.json": "missing: snapshots 2 to 3 between 1 and 4"}
 
     def test_a_tag_whose_snapshot_has_gone_is_named(self, store: Catalogue) -> None:
         store = put(put(put(store, TEXTS), MORE), {"a": "a"})
@@ -231,7 +231,7 @@ class TestSnapshots:
         store.objects.put(f"lists/{digest}.parquet", data)
         lists = tuple(replace(part, digest=digest) for part in store.manifest.lists)
         store.objects.put(f"manifests/{1:020d}.json", replace(store.manifest, lists=lists).to_bytes())
-        assert problems(store)[f"lists/{digest}.parquet"].startswith("damaged: no Parquet file")
+        assert problems(store)[f"lists/{digest}.parquet"].startswith("damaged: not a Parquet file")
 
 
 class TestSegments:
@@ -280,7 +280,7 @@ class TestSegments:
             (
                 "features/zarr.json",
                 {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [50, 8]}}},
-                "has shards of shape (50, 8), which part its rows",
+                "has shards of shape (50, 8), which split its rows",
             ),
             ("zarr.json", {"attributes": {}}, "does not say that it is a segment"),
         ],
@@ -305,7 +305,7 @@ class TestSegments:
             ),
             (
                 lambda t: t.set_column(0, "doc_id", pa.array(["x", *t["doc_id"].to_pylist()[1:]], pa.string())),
-                "has a key hash that is not that of its id, at document 0",
+                "has a key hash that does not match its id, at document 0",
             ),
         ],
     )

@@ -131,7 +131,7 @@ def test_a_head_of_fewer_than_two_classes_is_refused(count: int) -> None:
 
     files = rewritten(lambda head: head.update(classes=["a"][:count]), cut)
     assert refused(files) == (
-        "h/head.json: damaged: its classes are not two names or more, each once; train the head again"
+        "h/head.json: damaged: its classes are fewer than two, or one comes twice; train the head again"
     )
 
 
@@ -201,8 +201,8 @@ def test_an_evaluation_of_another_shape_is_refused(evaluation: object) -> None:
     ("content", "says"),
     [
         (b'{"format_version": 1, "a": ' + b"[" * 200_000, "maximum recursion depth"),
-        (b'{"format_version": NaN}', "NaN is no number of JSON"),
-        (b'{"format_version": 1, "training": {"seconds": 1e999}}', "1e999 is no number of JSON"),
+        (b'{"format_version": NaN}', "NaN is not a JSON number"),
+        (b'{"format_version": 1, "training": {"seconds": 1e999}}', "1e999 is not a JSON number"),
         (b'{"format_version": 1, "a": ' + b"1" * 5000 + b"}", "Exceeds the limit"),
     ],
 )

@@ -78,17 +78,17 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
         (
             {"x": 2, "y": 2},
             0.1,
-            r"0\.1 of 4 labels .*: the largest class has 2 documents, of which a share of 0\.25 would take one; label",
+            r"0\.1 of 4 labels .*: the largest class has 2 documents; a share of 0\.25 would take one of them; label",
         ),
         (
             {"x": 49, "y": 3},
             0.01,
-            r"0\.01 of 52 labels .* 49 documents, of which a share of 0\.02 would take one; label more, or",
+            r"0\.01 of 52 labels .* 49 documents; a share of 0\.02 would take one of them; label more, or",
         ),
         (
             {"x": 1, "y": 1},
             0.5,
-            "leaves dev empty: every class has one document, which trains; label more, or give dev labels of their own",
+            "leaves dev empty: every class has only one document, to train on; label more, or give dev labels of",
         ),
     ],
 )
@@ -114,7 +114,7 @@ def test_the_share_that_is_named_does_it(documents: int, share: float) -> None:
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"x": 50, "y": 3, "z": 1}, "2 classes: y (3), z (1); --dev-share 0.17 takes some"),
+        ({"x": 50, "y": 3, "z": 1}, "2 classes: y (3), z (1); give --dev-share 0.17 to set some aside"),
         ({"x": 50, "z": 1}, "1 class: z (1)"),
         ({"x": 50, "y": 5}, None),
     ],

@@ -64,7 +64,10 @@ def test_near_twins_among_labels_are_named_in_a_warning_and_stay_classes(caplog:
     labels = read(table_of([*"abcdef"], ["True", "true", "01", "1", "1.0", "x"]))
     assert labels.classes == ("01", "1", "1.0", "True", "true", "x")
     assert [record.getMessage() for record in caplog.records] == [
-        "topics.parquet: classes that are nearly the same: 01 ~ 1 ~ 1.0, True ~ true; write them alike if they are"
+        (
+            "topics.parquet: classes that are nearly the same: 01 ~ 1 ~ 1.0, True ~ true; "
+            "if they are one class, write them alike"
+        )
     ]
     caplog.clear()
     read(table_of(["a", "b"], ["x", "y"]))

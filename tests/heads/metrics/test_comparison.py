@@ -111,7 +111,7 @@ def test_classes_of_a_head_that_are_one_in_normal_form_count_as_one_and_are_name
 ) -> None:
     evaluation = compared({"1": "a", "2": "b"}, {"1": "a ", "2": "b"}, ("a", "a ", "b"))
     assert evaluation.accuracy == 1.0
-    assert "classes that are one in normal form, a; they count as one" in caplog.text
+    assert "classes with the same normal form, a; they count as one" in caplog.text
 
 
 def test_near_twins_among_the_classes_of_a_head_are_named_where_one_is_measured(
@@ -119,7 +119,7 @@ def test_near_twins_among_the_classes_of_a_head_are_named_where_one_is_measured(
 ) -> None:
     compared({"1": "a", "2": "b"}, {"1": "A", "2": "b"}, ("A", "a", "b", "C", "c"))
     assert [record.getMessage() for record in caplog.records] == [
-        "labels.csv: near-twins among its classes and the head's: a ~ A"
+        "labels.csv: classes that are nearly those of the head: a ~ A; if they are one class, write them alike"
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_label_that_is_nearly_what_a_head_of_unknown_classes_predicts_is_named
 ) -> None:
     compared({"1": "POS", "2": "neg", "3": "rare"}, {"1": "pos", "2": "neg", "3": "neg"})
     assert [record.getMessage() for record in caplog.records] == [
-        "labels.csv: near-twins among its classes and the head's: POS ~ pos"
+        "labels.csv: classes that are nearly those of the head: POS ~ pos; if they are one class, write them alike"
     ]
 
 

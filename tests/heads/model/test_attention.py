@@ -92,7 +92,7 @@ def test_folded_attention_is_torch_attention_with_the_same_queries(
     }
     largest = max(float(reference.detach().abs().max()) for _, reference in pairs.values())
     for name, (mine, reference) in pairs.items():
-        # Some gradients vanish, as all those of the query do where documents have one token: they hold rounding alone.
+        # Some gradients vanish and hold rounding alone: those of the query do, where documents have one token.
         scale = max(float(reference.detach().abs().max()), 0.1 * largest)
         assert float((mine - reference).detach().abs().max()) <= TOLERANCE[dtype] * scale, name
     # Ours has no key bias: it would never learn.

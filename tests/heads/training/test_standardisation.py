@@ -26,7 +26,7 @@ def standard_of(block: FeatureBlock, spec: FeatureSpec, pooling: str) -> Standar
 
 
 def require(standard: Standardisation, vectors: np.ndarray) -> None:
-    """That mean and scale are those of vectors (vectors, d)."""
+    """Check that mean and scale are those of vectors (vectors, d)."""
     deviation = vectors.std(axis=0)
     least = LEAST_DEVIATION * np.sort(deviation)[(len(deviation) - 1) // 2]
     np.testing.assert_allclose(standard.mean.numpy(), vectors.mean(axis=0), rtol=1e-4, atol=1e-5)

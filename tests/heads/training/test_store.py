@@ -53,7 +53,7 @@ def test_a_head_knows_the_documents_that_it_learned_from_and_no_others(store: Ca
 
 
 def test_no_kept_column_is_read(store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever they hold, they are none of training's business."""
+    """Training reads no kept column, whatever these columns hold."""
     kept = {"at": pa.array([1], pa.timestamp("ns")), "tags": pa.array([[Decimal("1.10")]])}
     added = [write(store, {f"k{number}": "a text"}, kept) for number in range(2)]
     store = commit(store, Change(store.version, "encode", [SegmentEntry.of(record) for record in added]))

@@ -81,7 +81,7 @@ def test_a_reader_does_not_wait_for_the_end_of_a_part() -> None:
 
 
 def test_no_reader_reads_two_parts_at_a_time() -> None:
-    # The first reader stays in its first part for as long as a thread that does not wait for it needs for the second.
+    # The first reader stays in its first part long enough for a thread that does not wait to begin the second.
     alone, at_once = threading.Lock(), threading.Event()
 
     def slow(name: str, documents: Codes, batch: Batch) -> None:
@@ -121,6 +121,6 @@ def test_parts_hold_all_batches_and_little_more_than_the_caches(sizes: Sequence[
     for part in parts:
         assert 1 <= len(part) <= together
         assert len(part) == 1 or sum(map(floats, part)) <= PART_FLOATS
-    # None could have been begun later.
+    # The next batch never had room in the part before it.
     for part, after in pairwise(parts):
         assert len(part) == together or sum(map(floats, [*part, after[0]])) > PART_FLOATS

@@ -1,4 +1,4 @@
-"""Files that an interrupted run left are adopted if what they hold bears out their name, and scored again if not."""
+"""Files that an interrupted run left are adopted if their content matches their name, and scored again if not."""
 
 from __future__ import annotations
 

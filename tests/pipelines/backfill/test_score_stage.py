@@ -23,7 +23,7 @@ from tests.templates import copied
 
 COUNT, UNIT = 120, 20
 WAIT = 60
-"""Seconds after which a read that never comes is given up."""
+"""Seconds after which a test gives up a read that never comes."""
 
 
 @pytest.fixture(scope="module")

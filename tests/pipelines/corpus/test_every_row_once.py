@@ -104,7 +104,7 @@ def test_in_csv(tmp_path, rows, unit_rows, read_bytes, end, blank_lines):
         sink.write(end * blank_lines)
     path = tmp_path / "x.csv"
     path.write_bytes(sink.getvalue().encode())
-    # Without a word on backslashes, a text that ends in two of them may be one that ends in one.
+    # Unless the user says what a backslash is, a text that ends in two of them may be one that ends in one.
     assert read(path, unit_rows, read_bytes, escape='"') == ([(*row[:2], row[2] or "-") for row in rows], [])
     documents, letters = read(path, unit_rows, read_bytes)
     assert set(documents) <= {(*row[:2], row[2] or "-") for row in rows}

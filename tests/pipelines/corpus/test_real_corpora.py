@@ -1,4 +1,4 @@
-"""Real text in every format; left out where the data are not."""
+"""Real text in every format; skipped where the data are missing."""
 
 from __future__ import annotations
 

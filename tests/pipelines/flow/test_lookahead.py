@@ -10,7 +10,7 @@ import pytest
 from encore.pipelines.flow.lookahead import look_ahead, read_ahead
 
 WAIT = 60
-"""Seconds after which a step that never comes is given up."""
+"""Seconds after which a test gives up a step that never comes."""
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 3])
@@ -82,7 +82,7 @@ def test_what_comes_after_an_item_lies_beside_the_work_on_the_next() -> None:
         return item
 
     def after(item: int) -> int:
-        # With no thread for it, the first one would wait for a second that never comes.
+        # Without a thread for `after`, the first item would wait for a second one that never comes.
         assert second_at_work.wait(WAIT)
         return item
 

@@ -90,7 +90,7 @@ def refuse(*_: object) -> None:
 
 @pytest.fixture
 def no_encoder(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on nothing may be encoded: what is makes its unit fail."""
+    """From here on nothing may be encoded: a document that is encoded makes its unit fail."""
     monkeypatch.setattr(handler, "encode_unit", refuse)
 
 

@@ -57,7 +57,7 @@ class Folder:
         return backfill(asked, beam_options=ONE_WORKER)
 
     def counts(self, *tasks: str, **request: object) -> dict[str, int]:
-        """What a backfill that succeeds did, but for zeros."""
+        """Run a backfill that succeeds; its counts, without those that are 0."""
         report = self.backfill(*tasks, **request)
         assert report.document["failures"] == {}
         counted = report.document["documents"]
@@ -107,7 +107,7 @@ def flip_inside(path: Path) -> None:
         scores = found["score"].to_numpy() if others else np.array([np.nan])
         if np.isfinite(scores).all() and not found["score"].equals(sound["score"]):
             return
-    raise AssertionError("every bit shows")
+    raise AssertionError("every flipped bit shows without a checksum")
 
 
 def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -130,5 +130,5 @@ def test_a_list_of_something_else_is_refused(folder: Folder) -> None:
         dataclasses.replace(log.latest(), lists=()), "backfill", {}, pa.table({"head": ["x"], "segment": ["y"]})
     )
     assert manifest is not None
-    with pytest.raises(StoreError, match=r"lists/[0-9a-f]{64}\.parquet: damaged: has other columns than a"):
+    with pytest.raises(StoreError, match=r"lists/[0-9a-f]{64}\.parquet: damaged: has the wrong columns"):
         folder.backfill()

@@ -135,7 +135,7 @@ def test_rows_in_another_order_are_not_carried_over(folder: Folder) -> None:
 
 
 def test_a_footer_that_would_end_the_process_is_not_readable(folder: Folder) -> None:
-    """Types that lie so deep in each other are more than the stack of a reader that goes down by recursion."""
+    """Types that are nested so deeply overflow the stack of a recursive reader."""
     objects, (listed, *_) = folder.predictions.objects, folder.files
     folder.path(listed).write_bytes(deep_parquet(100_000))
     damaged = replace(listed, bytes=folder.path(listed).stat().st_size, documents=0)

@@ -15,7 +15,7 @@ from encore.pipelines.predictions.probabilities import (
 )
 
 ODD = ("sports", "a b", "it's", 'say "x"', "a.b", "ü", "a,b", " ", "doc_id")
-"""Names of classes that no column would like to have."""
+"""Names of classes that are awkward as names of columns."""
 
 
 def lists(*rows: list[float] | None) -> pa.ListArray:

@@ -137,7 +137,7 @@ def test_a_file_of_another_size_is_not_listed(folder: Folder, monkeypatch: pytes
 def test_what_a_vacuum_takes_between_the_look_and_the_publication_is_not_listed(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The vacuum's fence has the number that the publication wanted, so that this looks once more."""
+    """The vacuum's fence has the number that the publication wanted, so that the publication looks once more."""
     grow(folder)
     publish, swept = VersionLog.publish, []
 
@@ -291,7 +291,7 @@ def test_a_lost_file_is_replaced_though_another_has_published_elsewhere() -> Non
 def test_beside_others_no_segment_is_added_or_dropped_that_only_one_snapshot_lacks() -> None:
     listed = (of("c", 4), of("e", 4))
     work_of = work(of("b"), planned_on=listed, newest="acd")
-    # The store may have had the last of these in between.
+    # The store may have had the segment f in between.
     meanwhile = (of("d", 6), of("f", 6))
     assert changes(work_of, (*listed, *meanwhile)) == ([], [of("e", 4)])
 

@@ -8,7 +8,7 @@ from encore.pipelines.progress.time_left import TimeLeft, in_words
 
 
 def watched(reports: list[tuple[float, float, float]], every: float = 0.5) -> list[tuple[float, float | None]]:
-    """Time and time left, asked every so often while (time, done, left) are reported when they come about."""
+    """(Time, time left) every so many seconds; each report (time, done, left) comes in at its own time."""
     left, found, coming, now = TimeLeft(), [], list(reports), 0.0
     report = None
     while coming:

@@ -116,7 +116,7 @@ def test_a_listed_file_that_is_lost_is_found_and_the_advice_mends_it(
 def test_a_listed_file_that_holds_something_else_is_found(
     folder: Folder, change: Callable[[pa.Table], pa.Table], problem: str
 ) -> None:
-    """Listed with its size, as whoever mixes files up would have it."""
+    """The list gives the new size of the file, as if somebody had mixed up files."""
     file = folder.files[0]
     rewrite(folder.path(file), change)
     log = folder.predictions.log

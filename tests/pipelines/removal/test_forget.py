@@ -254,7 +254,7 @@ def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
 
 
 def _dying(method: Callable[..., Any], left: Iterator[int]) -> Callable[..., Any]:
-    """A change of storage that is made only so often."""
+    """A change of storage that stops the process once ``left`` is used up."""
 
     def change(*arguments: Any) -> Any:
         if next(left) <= 0:

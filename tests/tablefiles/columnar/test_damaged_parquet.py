@@ -109,7 +109,7 @@ def test_no_changed_byte_of_a_footer_ends_the_process(tmp_path):
 
 
 def test_a_footer_that_describes_a_column_of_another_name_is_refused(tmp_path):
-    # Of a column that nobody asked for: the names of others are missed before.
+    # The column is one that nobody asked for: if a wanted column is renamed, planning misses it before.
     path = write_parquet(tmp_path / "x.parquet", [row | {"more": "x"} for row in ROWS[:2]])
     data = path.read_bytes()
     path.write_bytes(data[: data.rindex(b"more")] + b"Mess" + data[data.rindex(b"more") + 4 :])

@@ -37,7 +37,7 @@ def test_it_removes_and_says_what(store: Catalogue, capsys: pytest.CaptureFixtur
     said = json.loads(capsys.readouterr().out)
     assert said["kept_snapshots"] == [1, 3, 4]
     removed = sum(kind["objects"] for kind in said["removed"].values())
-    # More are there: the snapshot that changes nothing, and the tombstone of the one that went.
+    # Two objects are new: the snapshot that changes nothing, and the tombstone of the removed snapshot.
     assert before - removed + 2 == len(list(store.objects.walk()))
     assert said["removed"]["manifests"]["objects"] == 1
     assert Catalogue.open(store.uri).digest() == store.digest()

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Catalogue:
 
 
 def broken_shard(store: Catalogue) -> str:
-    """Full name of an object of the newest segment that is no longer there."""
+    """Delete a shard of the newest segment; return its full name."""
     attempt = store.entries[-1].attempt
     (path,) = (path for path, _ in store.objects.walk() if f"/{attempt}/features/c/" in path)
     store.objects.delete([path])
@@ -116,7 +116,7 @@ def test_a_newer_format_is_said_in_a_line(store: Catalogue, command: str, capsys
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second look, as after a vacuum, begins anew. What is over at once says nothing."""
+    """A second look, as after a vacuum, begins anew. A look that ends at once prints nothing."""
     found = []
     for pause in (5.0, 0.0):
         monkeypatch.setattr(displays, "FIRST_PAUSE", pause)

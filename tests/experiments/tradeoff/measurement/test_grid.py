@@ -69,9 +69,9 @@ def test_why_cls_is_no_part_of_a_grid_that_nobody_narrowed_is_said(
     ("source", "asked", "message"),
     [
         (spec(), {"layers": ["mean:7"]}, "the encoder has 6 layers"),
-        (spec("stack:3"), {"layers": ["mean:4"]}, "it takes stack:4 or more"),
-        (spec("mean:6"), {"layers": ["last"]}, "cannot be had from stored mean:6"),
-        (spec("last", "cls"), {"positions": ["tokens"]}, "cannot be had from stored cls"),
+        (spec("stack:3"), {"layers": ["mean:4"]}, "the source needs stack:4 or more"),
+        (spec("mean:6"), {"layers": ["last"]}, "cannot be derived from stored mean:6"),
+        (spec("last", "cls"), {"positions": ["tokens"]}, "cannot be derived from stored cls"),
         (spec(quantizer="sign"), {"quantizers": ["uint8"]}, "derive from a float16 store"),
         (spec(), {"quantizers": ["int3"]}, "expected one of"),
         (spec(), {"positions": ["token"]}, "expected one of"),

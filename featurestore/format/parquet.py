@@ -212,7 +212,7 @@ def _require_bounded(footer: Fields, data: bytes, wanted: Sequence[str]) -> None
             if path not in wanted and not any(path.startswith(f"{name}.") for name in wanted):
                 continue
             chunk = described[META_DATA]
-            if described.get(ELSEWHERE, chunk) is None or chunk[VALUES] < 0:
+            if ELSEWHERE in described or chunk[VALUES] < 0:
                 raise pa.ArrowInvalid(f"column {path} lies in another file, or has a negative number of values")
             if "." not in path and chunk[VALUES] != group[GROUP_ROWS]:
                 raise pa.ArrowInvalid(f"column {path} has {chunk[VALUES]} values in {group[GROUP_ROWS]} rows")

@@ -21,8 +21,8 @@ def check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
     """Raise StoreError unless a block holds features of this spec, at least one vector a document."""
     if block.packed.shape[1:] != spec.packed_shape or block.packed.dtype != np.dtype(spec.quantizer.dtype):
         raise StoreError(
-            f"features of type {block.packed.dtype} and shape {block.packed.shape[1:]} are not of the spec, which has "
-            f"{spec.quantizer.dtype} and {spec.packed_shape}"
+            f"features of type {block.packed.dtype} and shape {block.packed.shape[1:]} do not match the spec, which "
+            f"has {spec.quantizer.dtype} and {spec.packed_shape}"
         )
     if not block.lengths.all():
         doc_id = block.doc_ids[int(block.lengths.argmin())]

@@ -67,7 +67,7 @@ class AttentionPooling(Pooling):
         self.value_bias = nn.Parameter(torch.zeros(width))
         self.output_weight = nn.Parameter(torch.empty(width, width))
         self.output_bias = nn.Parameter(torch.zeros(width))
-        # On the meta device there is nothing to draw, and `normal_` would import torch's compiler, which takes a second.
+        # On the meta device there is nothing to draw, and `normal_` would import torch's compiler: a second.
         if not self.query.is_meta:
             nn.init.normal_(self.query, std=QUERY_STD, generator=generator)
         for weight in (self.query_weight, self.key_weight, self.value_weight, self.output_weight):

@@ -81,7 +81,7 @@ class Scorer:
             block: documents of any lengths, in any order.
 
         Raises:
-            StoreError: the features are not of the spec; a probability is NaN; or a head is one of pairs, and the
+            StoreError: the features do not match the spec; a probability is NaN; or a head is one of pairs, and the
                 version of Encore that encoded the documents did not store where their second text begins.
         """
         check_block(block, self.spec)

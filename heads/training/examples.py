@@ -39,7 +39,7 @@ class Examples:
         placement: where batches are decoded to.
 
     Raises:
-        StoreError: the features are not of the spec.
+        StoreError: the features do not match the spec.
         ValueError: ``codes`` has not one class for each document.
     """
 

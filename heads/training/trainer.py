@@ -125,7 +125,7 @@ def train_head(
     Raises:
         DataError: a class has no training document.
         UsageError: the settings do not suit the features, a grid has no dev documents, or the training diverged.
-        StoreError: the features are not of the spec.
+        StoreError: the features do not match the spec.
     """
     started = time.monotonic()
     settings = settings or TrainSettings()

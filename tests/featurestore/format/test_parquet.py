@@ -127,6 +127,19 @@ class TestFilesThatWouldTakeMemory:
             read_parquet(smaller, "x")
 
 
+def test_a_column_that_lies_in_another_file_is_refused() -> None:
+    data = parquet_of(pa.table({"n": range(10)}))
+    metadata = pq.read_metadata(pa.BufferReader(data))
+    metadata.set_file_path("another.parquet")
+    footer = pa.BufferOutputStream()
+    metadata.write_metadata_file(footer)
+    pages = data[: -8 - int.from_bytes(data[-8:-4], "little")]
+    elsewhere = pages + footer.getvalue().to_pybytes()[4:]
+    assert read_parquet(data, "x").num_rows == 10
+    with pytest.raises(StoreError, match=r"^x: damaged: column n lies in another file"):
+        read_parquet(elsewhere, "x")
+
+
 def digits(value: int, length: int = 0) -> list[int]:
     """A number in Thrift's digits, the last of them empty where there are to be more of them."""
     found = []

@@ -28,7 +28,9 @@ def test_padding_puts_each_documents_rows_first(lengths: list[int], data: st.Dat
 
 def test_a_block_of_other_features_is_refused() -> None:
     block = block_of(spec_of("float16"), [2, 3])
-    with pytest.raises(StoreError, match=r"float16 and shape \(16,\) are not of the spec, which has uint8 and \(2,\)"):
+    with pytest.raises(
+        StoreError, match=r"float16 and shape \(16,\) do not match the spec, which has uint8 and \(2,\)"
+    ):
         check_block(block, spec_of("sign"))
 
 

@@ -225,7 +225,7 @@ def test_a_scorer_elsewhere_checks_its_blocks_and_names_its_heads(monkeypatch: p
     heads = [head_of(spec), head_of(spec, "pair", task="other")]
     scorer = Scorer(heads, spec, "cuda:1", torch.float16)
     assert made == [("cuda:1", torch.float16)]
-    with pytest.raises(StoreError, match="are not of the spec"):
+    with pytest.raises(StoreError, match="do not match the spec"):
         scorer.score(block_of(spec_of("float16"), [1]))
     whole = block_of(spec, [2, 3], first_lengths=[1, 2])
     assert [scores.head for scores in scorer.score(whole)] == heads

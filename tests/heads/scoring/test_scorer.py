@@ -158,7 +158,7 @@ def test_a_head_of_another_spec_is_refused_and_nothing_scored() -> None:
 
 def test_a_block_of_another_spec_is_refused() -> None:
     spec = spec_of()
-    with pytest.raises(StoreError, match="are not of the spec"):
+    with pytest.raises(StoreError, match="do not match the spec"):
         Scorer([head_of(spec)], spec).score(block_of(spec_of("float16"), [1]))
 
 

@@ -223,7 +223,7 @@ def test_a_training_that_diverges_says_so() -> None:
 
 def test_features_of_another_spec_are_refused() -> None:
     block, codes = learnable(spec_of("float16"), 20, 2)
-    with pytest.raises(StoreError, match="are not of the spec"):
+    with pytest.raises(StoreError, match="do not match the spec"):
         train_head(block, codes, spec_of("sign"), ("x", "y"))
 
 

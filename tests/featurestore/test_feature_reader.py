@@ -44,7 +44,7 @@ class TestScan:
         monkeypatch.setattr(
             SegmentReader,
             "packed",
-            lambda self, a, b, out: sizes.append((b - a) * 2) or packed(self, a, b, out),  # type: ignore[func-returns-value]
+            lambda self, a, b: sizes.append((b - a) * 2) or packed(self, a, b),  # type: ignore[func-returns-value]
         )
         for block in store.scan(max_bytes=100):
             assert sizes[-1] == block.packed.nbytes <= 100

@@ -71,7 +71,8 @@ def test_what_is_damaged_is_kept_aside_and_its_names_stay_taken(store: Catalogue
     cut(store.objects, path)
     damaged = store.objects.get(path)
     done = mend(store.objects)
-    kept = {path.removeprefix(f"aside/{done.repair}/"): data for path, data in tree(store.objects).items()}
+    aside = f"aside/{done.repair}/"
+    kept = {name.removeprefix(aside): data for name, data in tree(store.objects).items() if name.startswith(aside)}
     assert kept[path] == damaged
     assert kept[record_path(entry.segment)] == record
     assert {manifest_path(number) for number in done.survey.retired} < kept.keys()

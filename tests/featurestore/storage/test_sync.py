@@ -202,7 +202,7 @@ class TestADiskThatFails:
         objects.put("a/x", b"1")
         failing(monkeypatch, errno.EIO, os.path.isfile)
         for _ in range(2):
-            with pytest.raises(StoreError, match=r"root/a/x: written, and may be lost: Input/output error; see to"):
+            with pytest.raises(StoreError, match=r"root/a/x: written, and may be lost: Input/output error; check"):
                 objects.barrier()
         objects.put("a/y", b"1")
         with pytest.raises(StoreError, match=r"a/x: written, and may be lost"):

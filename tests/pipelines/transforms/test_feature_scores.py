@@ -122,7 +122,7 @@ def test_pairs_are_scored_by_where_their_second_text_begins() -> None:
     ("block", "message"),
     [
         (block_of(spec_of(), [3, 0, 2]), "document d1 has no stored vector"),
-        (block_of(spec_of("uint8"), [3, 2]), "not of the spec"),
+        (block_of(spec_of("uint8"), [3, 2]), "do not match the spec"),
     ],
     ids=["a document without a vector", "features of another shape"],
 )

@@ -26,8 +26,8 @@ torch.set_num_threads(1)
 os.environ[NO_SYNC] = "1"
 
 
-# The tests make and remove some hundred thousand small files. In memory that takes a fifth less of the processor's time.
-MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30  # noqa: S108 (pytest makes a folder of its own there)
+# Tests make and remove many small files. In memory that takes less of the processor's time.
+MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from functools import lru_cache
 from shutil import rmtree
 from threading import Thread
 
@@ -88,10 +89,15 @@ def parse_options(options: Sequence[str]) -> PipelineOptions:
     Raises:
         UsageError: a value that Beam cannot read, or an option that it does not know.
     """
+    if options:
+        _require_valid(tuple(options))
+    return PipelineOptions(list(options))
+
+
+@lru_cache(maxsize=8)
+def _require_valid(options: tuple[str, ...]) -> None:
+    """Raise UsageError as `parse_options` says; once, since it takes longer than the rest of a small job's start."""
     parsed = PipelineOptions(list(options))
-    if not options:
-        # Skipped without options: loading all options of Beam takes longer than the other preparations of a small job.
-        return parsed
     said = io.StringIO()
     try:
         with redirect_stderr(said):
@@ -106,7 +112,6 @@ def parse_options(options: Sequence[str]) -> PipelineOptions:
         raise UsageError(
             f"Beam options, which follow --: Beam knows no --{', --'.join(unknown)}; correct it or leave it out"
         )
-    return parsed
 
 
 def _embedded(options: PipelineOptions) -> bool:

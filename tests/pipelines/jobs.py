@@ -12,7 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from encore.encoders import Encoder
 from encore.pipelines.encoding.job import EncodeRequest, encode
+from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.runs.report import JobReport
 from tests.models import tiny_bert
 
@@ -20,12 +22,16 @@ DATA = Path(os.environ.get("ENCORE_DATA", Path(__file__).parents[3] / "shared" /
 """Real data, where there is any."""
 
 ONE_WORKER = ("--direct_num_workers=1",)
+KEPT: list[Encoder] = []
+"""Encoders that no job has to load."""
 
 
 @cache
 def encoder() -> str:
-    """A tiny random BERT: 3 layers, 32 wide; made once a test run."""
-    return str(tiny_bert(Path(mkdtemp(prefix="encore-tiny-"))))
+    """A tiny random BERT: 3 layers, 32 wide; made and loaded once a test run. To load it takes as long as a small job."""
+    name = str(tiny_bert(Path(mkdtemp(prefix="encore-tiny-"))))
+    KEPT.extend(resident_encoder(name, device=device, dtype="float32") for device in ("cpu", "auto"))
+    return name
 
 
 def texts(count: int, start: int = 0, word: str = "news") -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ KEPT: list[Encoder] = []
 
 @cache
 def encoder() -> str:
-    """A tiny random BERT: 3 layers, 32 wide; made and loaded once a test run. To load it takes as long as a small job."""
+    """A tiny random BERT: 3 layers, 32 wide; made and loaded once, since to load it takes as long as a small job."""
     name = str(tiny_bert(Path(mkdtemp(prefix="encore-tiny-"))))
     KEPT.extend(resident_encoder(name, device=device, dtype="float32") for device in ("cpu", "auto"))
     return name

@@ -274,7 +274,7 @@ def difference(plain: Model, other: Model, batch: Mapping[str, torch.Tensor]) ->
 
 
 def ratios(taken: Measurement) -> dict[str, Any]:
-    """What the issue asks for: the job's speed as a multiple of the others'."""
+    """The job's speed as a multiple of the others'."""
     asked = {"job to bare": ("bare", "job"), "job to bare, own model": ("bare, own model", "job")}
     if "sentence-transformers" in taken.rounds:
         asked["job, last layer, to sentence-transformers"] = ("sentence-transformers", "job, last layer")

@@ -30,9 +30,9 @@ with torch.inference_mode():
 """
 IMPORTS = (
     "encore.cli.main",
-    "featurestore",
-    "heads",
-    "encoders",
+    "encore.featurestore",
+    "encore.heads",
+    "encore.encoders",
     "encore.pipelines.backfill.job",
     "encore.pipelines.encoding.job",
     "torch",

@@ -28,7 +28,7 @@ Example = tuple[torch.Tensor, int]
 Packed = npt.NDArray[np.generic]
 """(tokens, …): a document's stored numbers."""
 
-POOLINGS = ("mean",)
+POOLED_CHOICES = ("mean",)
 
 MEMORY = 256 << 20
 """Bytes of packed features that a process keeps by default: those of 100,000 short texts at one bit. A read takes a
@@ -77,8 +77,8 @@ class FeatureDataset(Dataset[Example]):
             DataError: no document is stored, or a label is not among ``classes``.
             StoreError: a segment is damaged.
         """
-        if pooled is not None and pooled not in POOLINGS:
-            raise UsageError(f"pooled {pooled!r}: expected {' or '.join(POOLINGS)}, or None")
+        if pooled is not None and pooled not in POOLED_CHOICES:
+            raise UsageError(f"pooled {pooled!r}: expected {' or '.join(POOLED_CHOICES)}, or None")
         spans = RowSpans.of(store, labels.doc_ids)
         self.labels, self.missing = partition_stored(store, labels, spans.stored)
         self.classes: tuple[str, ...] = tuple(classes or self.labels.classes)

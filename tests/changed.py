@@ -1,4 +1,6 @@
-"""Prints the test files that belong to what changed since the last commit, or in it when nothing did.
+"""Prints the test files that belong to the files it is given: `python -m tests.changed heads/training/grid.py`.
+
+Without files, it takes what changed since the last commit, or in it when nothing did.
 
 The tests of `heads/training/grid.py` are `tests/heads/training/test_grid.py`. For a file without tests of its own, the
 script prints those of its room. For a file that no test knows (documentation, settings), it prints those of the
@@ -8,6 +10,7 @@ repository itself.
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -43,4 +46,5 @@ def _lines(*command: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(*sorted(set().union(*(belonging_to(file) for file in changed_files()))))
+    files = [Path(name) for name in sys.argv[1:]] or changed_files()
+    print(*sorted(set().union(*(belonging_to(file) for file in files))))

@@ -9,8 +9,7 @@ from __future__ import annotations
 import torch
 
 from encore.heads.gradients.parameters import StackParameters
-
-LOGITS = "mix.logits"
+from encore.heads.model import LOGITS
 
 
 class MixGradients:

@@ -10,9 +10,10 @@ from encore.heads.batches import Batch
 from encore.heads.gradients.attention import AttentionGradients
 from encore.heads.gradients.average import AverageGradients
 from encore.heads.gradients.classifier import ClassifierGradients
-from encore.heads.gradients.layer_mix import LOGITS, MixGradients
+from encore.heads.gradients.layer_mix import MixGradients
 from encore.heads.gradients.parameters import StackParameters
 from encore.heads.model import (
+    LOGITS,
     AttentionPooling,
     ClsPooling,
     HeadModel,

@@ -3,7 +3,7 @@
 from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.classifier import Classifier, Kept
 from encore.heads.model.cls import ClsPooling
-from encore.heads.model.layer_mix import LAYER_MIXES, LayerMix
+from encore.heads.model.layer_mix import LAYER_MIXES, LOGITS, LayerMix
 from encore.heads.model.mean import MeanPooling
 from encore.heads.model.network import HeadModel
 from encore.heads.model.pair import PairPooling, compare_texts
@@ -20,6 +20,7 @@ from encore.heads.model.standardisation import Standardisation, Tensors
 
 __all__ = [
     "LAYER_MIXES",
+    "LOGITS",
     "POOLINGS",
     "AttentionPooling",
     "Classifier",

@@ -11,6 +11,9 @@ from encore.heads.batches import Batch
 LAYER_MIXES = ("uniform", "learned")
 """How the layers of stacked features are weighted: equally, or by weights that the task learns."""
 
+LOGITS = "mix.logits"
+"""The parameter of a head that a mix learns."""
+
 
 class LayerMix(nn.Module):
     """A convex combination of the m layers of a token.

@@ -7,7 +7,7 @@ import torch
 from encore.heads.batches import Batch
 
 
-def weighted_sums(keys: torch.Tensor, batch: Batch, out: torch.Tensor | None = None) -> torch.Tensor:
+def attention_sums(keys: torch.Tensor, batch: Batch, out: torch.Tensor | None = None) -> torch.Tensor:
     """Sums of the tokens of each document, weighted by the attention of each key.
 
     The scores of all keys are one product, and the sums a batch of products, one for each document. Scores and softmax

@@ -11,7 +11,7 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, HeadModel
-from encore.heads.scoring.attention import product, weighted_sums
+from encore.heads.scoring.attention import product, attention_sums
 from encore.heads.scoring.plain import PlainHead
 
 DEVICE_ROWS = 2048
@@ -87,7 +87,7 @@ class AttentionSet:
     def score(self, batch: Batch) -> list[torch.Tensor]:
         """For each of `answers` float32 (heads, documents, classes) probabilities of a batch."""
         documents = len(batch)
-        sums = weighted_sums(self._keys, batch)
+        sums = attention_sums(self._keys, batch)
         projected = torch.bmm(sums, self._values)
         side_by_side = projected.view(self._count, self._sums, documents, -1).transpose(1, 2).flatten(2)
         weight, bias = self._hidden

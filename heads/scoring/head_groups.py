@@ -14,7 +14,7 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling, Pooling
-from encore.heads.scoring.attention import shifts, weighted_sums
+from encore.heads.scoring.attention import shifts, attention_sums
 from encore.heads.scoring.buffers import Scratch
 
 Mix = tuple[float, ...] | None
@@ -138,7 +138,7 @@ class AttentionGroup:
     def pool(self, batch: Batch, out: torch.Tensor) -> None:
         """Write the weighted sums of a batch into ``out`` (vectors, documents, d)."""
         if not self._of_pairs:
-            weighted_sums(self._keys, batch, out)
+            attention_sums(self._keys, batch, out)
             return
         scores = torch.mm(self._keys, batch.rows.t())
         weights = self._of_texts(scores.view(-1, self._heads, 1, len(batch), batch.tokens), batch)

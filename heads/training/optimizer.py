@@ -6,8 +6,7 @@ import torch
 from torch.optim.adamw import adamw
 
 from encore.featurestore.common.schedule import share_of_rate
-from encore.heads.gradients import LOGITS
-from encore.heads.model import Tensors
+from encore.heads.model import LOGITS, Tensors
 from encore.heads.training.settings import TrainSettings
 
 MIX_RATE = 100

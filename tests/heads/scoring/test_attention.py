@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from encore.heads.batches import Batch
-from encore.heads.scoring.attention import product, shifts, weighted_sums
+from encore.heads.scoring.attention import product, shifts, attention_sums
 
 LENGTHS = (4, 1, 3)
 
@@ -26,7 +26,7 @@ def keys_of(dtype: torch.dtype = torch.float32) -> torch.Tensor:
 def test_they_are_those_of_each_document_by_itself(in_place: bool) -> None:
     batch, keys = batch_of(), keys_of()
     out = torch.zeros(5, len(LENGTHS), 8) if in_place else None
-    sums = weighted_sums(keys, batch, out)
+    sums = attention_sums(keys, batch, out)
     for document, length in enumerate(LENGTHS):
         tokens = batch.values[document, :length]
         torch.testing.assert_close(sums[:, document], (keys @ tokens.T).softmax(dim=1) @ tokens)
@@ -36,14 +36,14 @@ def test_they_are_those_of_each_document_by_itself(in_place: bool) -> None:
 
 def test_what_lies_in_the_padding_counts_for_nothing() -> None:
     assert torch.equal(
-        weighted_sums(keys_of(), batch_of(padding=7.0)), weighted_sums(keys_of(), batch_of(padding=-3.0))
+        attention_sums(keys_of(), batch_of(padding=7.0)), attention_sums(keys_of(), batch_of(padding=-3.0))
     )
 
 
 def test_they_have_the_type_of_the_batch_and_softmax_is_in_float32() -> None:
-    halves = weighted_sums(keys_of(torch.float16), batch_of(torch.float16))
+    halves = attention_sums(keys_of(torch.float16), batch_of(torch.float16))
     assert halves.dtype == torch.float16
-    torch.testing.assert_close(halves.float(), weighted_sums(keys_of(), batch_of()), rtol=0, atol=5e-3)
+    torch.testing.assert_close(halves.float(), attention_sums(keys_of(), batch_of()), rtol=0, atol=5e-3)
 
 
 def test_a_product_of_halves_is_in_float32() -> None:

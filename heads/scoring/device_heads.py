@@ -11,7 +11,7 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, HeadModel
-from encore.heads.scoring.attention import product, attention_sums
+from encore.heads.scoring.attention import attention_sums, product
 from encore.heads.scoring.plain import PlainHead
 
 DEVICE_ROWS = 2048

@@ -14,7 +14,7 @@ import torch
 
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, ClsPooling, HeadModel, MeanPooling, PairPooling, Pooling
-from encore.heads.scoring.attention import shifts, attention_sums
+from encore.heads.scoring.attention import attention_sums, shifts
 from encore.heads.scoring.buffers import Scratch
 
 Mix = tuple[float, ...] | None

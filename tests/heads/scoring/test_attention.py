@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from encore.heads.batches import Batch
-from encore.heads.scoring.attention import product, shifts, attention_sums
+from encore.heads.scoring.attention import attention_sums, product, shifts
 
 LENGTHS = (4, 1, 3)
 

@@ -49,7 +49,10 @@ class Wanted:
         missing = [name for name in self.names if name not in present]
         there = list_names([shown_name(name) for name in present])
         if missing:
-            raise UsageError(f"{uri}: no column {', '.join(missing)}; columns there: {there}")
+            raise UsageError(
+                f"{uri}: no column {', '.join(missing)}; columns there: {there}; "
+                "options such as --id-column (in Python id_column) name others"
+            )
         twice = [name for name in self.names if present.count(name) > 1]
         if twice:
             raise UsageError(f"{uri}: more than one column {', '.join(twice)}; columns there: {there}")

@@ -134,6 +134,6 @@ def _from_hub(model_id: str, wanted: Sequence[str], *, download: bool) -> Encode
             ) from error
         raise UsageError(
             f"encoder hf:{model_id}: the hub cannot be reached and its files are not on this machine;"
-            " check the connection, or give a directory"
+            " check the name (minilm is built in) and the connection, or give a directory"
         ) from error
     return EncoderFiles(folder, model_id, f"hf:{model_id}", folder.name)

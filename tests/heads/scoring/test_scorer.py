@@ -98,9 +98,11 @@ def test_threads_may_share_a_scorer(layers: str) -> None:
     spec = spec_of(layers=layers)
     scorer = Scorer(family(spec), spec)
     blocks = [block_of(spec, [3 + seed % 5] * 50, seed) for seed in range(16)]
-    alone = [scorer.score(block) for block in blocks]
     # torch's setting is one of each thread. With more of them some processors round a product differently.
-    with ThreadPoolExecutor(4, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with ThreadPoolExecutor(1, **one_thread) as pool:
+        alone = list(pool.map(scorer.score, blocks))
+    with ThreadPoolExecutor(4, **one_thread) as pool:
         together = list(pool.map(scorer.score, blocks))
     for one, other in zip(alone, together, strict=True):
         for first, second in zip(one, other, strict=True):

@@ -8,17 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from encore.api.arguments.heads import load_head
     from encore.api.jobs.backfill import backfill
     from encore.api.jobs.derive import derive
     from encore.api.jobs.encode import encode
-    from encore.api.results.evaluate import evaluate
     from encore.api.jobs.export import export
-    from encore.api.arguments.heads import load_head
     from encore.api.jobs.predict import Predicted, predict
+    from encore.api.jobs.train import train
+    from encore.api.results.evaluate import evaluate
     from encore.api.results.predictions import Predictions, open_predictions
     from encore.api.results.report import Report
     from encore.api.store import Store, open_store
-    from encore.api.jobs.train import train
     from encore.featurestore.errors import (
         CommitConflict,
         DataError,

@@ -5,7 +5,6 @@
     pipeline | ReadFeatures("features") | ScoreFeatures("trained/topic")
 """
 
-from encore.pipelines.transforms import ScoreFeatures
-from encore.pipelines.transforms import ReadFeatures
+from encore.pipelines.transforms import ReadFeatures, ScoreFeatures
 
 __all__ = ["ReadFeatures", "ScoreFeatures"]

@@ -56,7 +56,7 @@ def test_no_common_document_is_an_error_that_shows_both_sides() -> None:
 
 
 def test_white_space_around_ids_is_part_of_them_and_is_told_of_where_none_is_found() -> None:
-    with pytest.raises(DataError, match=r"right label file\?; white space around an id is part of it"):
+    with pytest.raises(DataError, match=r"right label file\? .*; white space around an id is part of it"):
         compared({"a ": "x", "b ": "y"}, {"a": "x", "b": "y"})
 
 

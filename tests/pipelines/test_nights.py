@@ -223,7 +223,8 @@ class NightsOfTheJob(Nights):
         report = run_encode(
             self.root / "store", str(self.folder), prune=True, prune_limit=limit, limit=DeadLetterLimit.parse("1.0")
         )
-        assert report.exit_code == int(report.document["pruning"]["withheld"] or bool(report.document["failures"]))
+        damaged, failures = report.document["corpus"]["damaged"], report.document["failures"]
+        assert report.exit_code == int(report.document["pruning"]["withheld"] or damaged > 0 or bool(failures))
         return bool(report.document["pruning"]["withheld"])
 
 

@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := --no-deps --require-hashes --requirement
 
 # Files go to one worker each: worksteal, or a worker more than cores, took 6 to 22 % longer on two cores.
-WORKERS := --numprocesses auto --dist loadfile --no-loadscope-reorder
+WORKERS := --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick test soak lint bench docs notebook clean
@@ -51,8 +51,8 @@ quick: $(READY) ## Check style, and run the tests that belong to what changed
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -m "not soak" $(WORKERS)
 
-soak: $(READY) ## Run the long versions of the tests, and ten times the examples of those that draw them
-	$(BIN)/python -m pytest -m "soak or hypothesis" --hypothesis-profile soak $(WORKERS)
+soak: $(READY) ## Run the long versions of the tests
+	$(BIN)/python -m pytest -m soak $(WORKERS)
 
 lint: $(READY) ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check .

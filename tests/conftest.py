@@ -16,8 +16,7 @@ from tests.s3 import s3_bucket, s3_endpoint
 __all__ = ["s3_bucket", "s3_endpoint"]
 
 # How long an example takes says more about the machine's load than about the code.
-settings.register_profile("encore", max_examples=50, deadline=None, print_blob=True)
-settings.register_profile("soak", settings.get_profile("encore"), max_examples=500)
+settings.register_profile("encore", deadline=None, print_blob=True)
 settings.load_profile("encore")
 
 # The tensors of tests are tiny: threads would spend their time waiting for each other.
@@ -31,14 +30,6 @@ os.environ[NO_SYNC] = "1"
 MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
-
-
-LONG = ("test_notebook.py", "test_interrupted_encode.py", "test_faults.py", "test_notebooks.py", "test_killed_jobs.py")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first, so that no worker is at one of them when all others have ended."""
-    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

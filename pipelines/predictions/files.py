@@ -87,7 +87,7 @@ def list_problem(table: pa.Table) -> str | None:
     """The first problem in rows of a list; None without one. The paths must be right: files are removed by them."""
     wrong = [name for name in ("documents", "bytes", "snapshot") if not all_counts(table[name])]
     if wrong:
-        return f"invalid names or numbers in {', '.join(wrong)}"
+        return f"invalid numbers in {', '.join(wrong)}"
     named = pc.extract_regex(table["path"], rf"\A{PREDICTION_FILE.pattern}\z")
     parts = {name: pc.struct_field(named, name) for name in ("head", "segment", "deletions")}
     right = pc.equal(parts["deletions"], pc.fill_null(table["deletions"], "all"))

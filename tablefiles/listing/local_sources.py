@@ -45,8 +45,9 @@ def list_local(text: str) -> list[FoundFile | Unread]:
     if path.is_symlink():
         raise UsageError(f"{text}: a link to nothing; correct or remove it")
     if not glob.has_magic(text):
-        texts = "; texts themselves go into a table, with a column of ids" if " " in text and "/" not in text else ""
-        raise UsageError(f"{text}: no such file or directory; {_surroundings(path)}{texts}")
+        is_text = " " in text and "/" not in text and format_of_name(text) is None
+        advice = "; texts themselves go into a table, with a column of ids" if is_text else ""
+        raise UsageError(f"{text}: no such file or directory; {_surroundings(path)}{advice}")
     found = _matching(absolute(text))
     if not found:
         raise UsageError(f"{text}: no file matches; {_surroundings(path)}{hint(text)}")

@@ -124,6 +124,16 @@ def test_an_empty_glob_is_an_error_that_lists_what_is_there(tmp_path):
         find_table_files([f"{tmp_path}/*.parquet"])
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("a text of some words", True), ("my corpus.csv", False), ("my folder/corpus", False)]
+)
+def test_who_gives_a_text_is_told_of_tables(tmp_path, monkeypatch, name, told):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no such file or directory") as error:
+        find_table_files([name])
+    assert ("texts themselves go into a table" in str(error.value)) == told
+
+
 def test_a_path_that_does_not_exist_is_an_error_that_lists_what_is_there(tmp_path):
     touch(tmp_path, "a.csv")
     with pytest.raises(UsageError, match=rf"no such file or directory; {tmp_path} holds: a.csv"):

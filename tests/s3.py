@@ -17,16 +17,27 @@ UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOIN
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """URL of a running S3 server."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - a second that tests without S3 need not wait
+    # A second that tests without S3 need not wait.
+    from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415
+    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    assert server._server is not None
-    server._server.app = _one_at_a_time(server._server.app)
-    server._server.log_startup = lambda: None
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    class OpenConnections(WSGIRequestHandler):
+        """Keeps a connection for the next request, as S3 does; writes no log."""
+
+        protocol_version = "HTTP/1.1"
+
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 (werkzeug's name)
+            pass
+
+    # S3 alone, not all that moto knows: to find out whom a request is for takes moto as long as to answer it.
+    app = _one_at_a_time(create_backend_app("s3"))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=OpenConnections)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
 
 
 @pytest.fixture

@@ -1,37 +1,64 @@
-"""Commands of Encore as forks of a process that has imported everything, so that starting one costs nothing.
+"""Processes that start at once: forks of multiprocessing's fork server, which imports torch, transformers and Beam once.
 
-Run as a program, this module is that process: it reads commands, and says what became of them.
+A new interpreter takes seconds of processor time to import them. A test needs one where it is about the interpreter's
+own start: closed streams, an installation, a kernel.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
+import multiprocessing
 import os
-import select
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
 
-ROOT = Path(__file__).parents[2]
+import pytest
+
+ROOT = Path(__file__).parents[1]
 IMPORTED = (
     "encore.cli.main",
     "encore.cli.printing.jobs",
     "encore.cli.printing.tables",
     "encore.cli.printing.store.vacuum",
+    "encore.experiments.tradeoff.measurement",
     "encore.featurestore.rewriting.compaction",
     "encore.featurestore.rewriting.deletion",
     "encore.featurestore.removal.vacuum",
+    "encore.heads.feature_dataset",
     "encore.heads.training.store",
     "encore.pipelines.backfill.job",
     "encore.pipelines.encoding.job",
+    # What these import only when they are at work.
+    "IPython",
+    "pyarrow.substrait",
+    "pydantic.main",
+    "pydantic.types",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 """A fork has one thread alone, so none may be at work when it is made."""
+PATIENCE = 240
+
+
+@cache
+def fork_context() -> ForkServerContext:
+    """Context for pools and processes; its server runs when this returns. They have its environment, not the test's."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*IMPORTED])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ONE_THREAD.items():
+            patch.setenv(name, value)
+        forkserver.ensure_running()
+    return context
 
 
 @dataclass(frozen=True)
@@ -49,41 +76,52 @@ class Ended:
     output: str
 
 
+@dataclass(frozen=True)
+class Running:
+    """A command that was started.
+
+    Attributes:
+        process: in which it runs.
+        log: file of what it prints.
+        started: when, by the monotonic clock.
+    """
+
+    process: BaseProcess
+    log: Path
+    started: float
+
+    def wait(self, kill_after: float | None = None) -> Ended:
+        """Wait for its end, or kill it after so many seconds if it has not ended by then."""
+        self.process.join(PATIENCE if kill_after is None else kill_after)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+            assert kill_after is not None, f"it still ran after {PATIENCE} s: {self.log.read_text()}"
+        code = self.process.exitcode
+        assert code is not None
+        return Ended(None if code < 0 else code, time.monotonic() - self.started, self.log.read_text())
+
+
+@dataclass(frozen=True)
 class CommandForks:
-    """Runs commands, one at a time, and kills them; a context manager."""
+    """Runs commands without a terminal, each in a session of its own.
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    Attributes:
+        log: file to which commands print, one after the other.
+    """
 
-    def __enter__(self) -> CommandForks:
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(self._log)],
-            cwd=ROOT,
-            env=os.environ | ONE_THREAD,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        return self
+    log: Path
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.kill()
-        self._server.communicate()
+    def start(self, *words: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Running:
+        """Start a command in a folder, with the test's environment unless another is given."""
+        environment = dict(os.environ if environment is None else environment)
+        process = fork_context().Process(target=_become, args=(words, self.log, cwd, environment), daemon=True)
+        process.start()
+        return Running(process, self.log, time.monotonic())
 
     def run(self, *words: str, kill_after: float | None = None) -> Ended:
         """Run a command to its end, or kill it after so many seconds if it has not ended by then."""
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps(words).encode() + b"\n")
-        self._server.stdin.flush()
-        pid, started = int(self._line()), time.monotonic()
-        if kill_after is not None and not select.select([self._server.stdout], [], [], kill_after)[0]:
-            os.kill(pid, signal.SIGKILL)
-        status = int(self._line())
-        seconds = time.monotonic() - started
-        return Ended(None if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), seconds, self._log.read_text())
+        return self.start(*words).wait(kill_after)
 
     def complete(self, *words: str) -> Ended:
         """Run a command that is to succeed."""
@@ -91,40 +129,18 @@ class CommandForks:
         assert ended.code == 0, ended.output
         return ended
 
-    def _line(self) -> bytes:
-        """The next line of the server, read byte by byte: a buffer would hide from `select` what it holds."""
-        assert self._server.stdout is not None
-        line = b""
-        while not line.endswith(b"\n"):
-            byte = os.read(self._server.stdout.fileno(), 1)
-            if not byte:
-                raise EOFError("the process that starts commands has ended")
-            line += byte
-        return line
 
-
-def serve(log: str) -> None:
-    """Run the commands that come in, each in a fork; for each, print its process id and then its status."""
-    for module in IMPORTED:
-        importlib.import_module(module)
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            _become(json.loads(line), log)
-        print(pid, flush=True)
-        print(os.waitpid(pid, 0)[1], flush=True)
-
-
-def _become(words: list[str], log: str) -> None:
-    try:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for stream, number in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
-            os.dup2(stream, number)
-        sys.argv = ["encore", *words]
-        importlib.import_module("encore.cli.main").main()
-    finally:
-        os._exit(70)
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])
+def _become(words: tuple[str, ...], log: Path, cwd: Path, environment: Mapping[str, str]) -> None:
+    """Run a command in this process, a fork."""
+    os.setsid()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number in (1, 2):
+        os.dup2(output, number)
+    # As a new interpreter has them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.argv = ["encore", *words]
+    importlib.import_module("encore.cli.main").main()

@@ -16,33 +16,19 @@ import pytest
 
 from encore.cli.console.streams import DatedLines
 from encore.pipelines.corpus import CorpusColumns
+from tests.forks import CommandForks
 from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 
 ROOT = Path(__file__).parents[2]
 DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d +[^ ]")
-MAIN = "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()"
 LONG = "a-name-that-is-longer-than-what-is-left-of-a-line-of-eighty-columns"
 
 
-def at_night(log: Path, *words: str) -> int:
+def at_night(log: Path, *words: str) -> int | None:
     """Run a command as cron does: hardly an environment, no terminal, a session of its own, one log for all."""
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(log.parent),
-        "PYTHONPATH": str(ROOT / "src"),
-        "HF_HUB_OFFLINE": "1",
-    }
-    with log.open("ab") as file:
-        return subprocess.run(
-            [sys.executable, "-c", MAIN, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=log.parent,
-            start_new_session=True,
-            check=False,
-        ).returncode
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(log.parent), "HF_HUB_OFFLINE": "1"}
+    job = CommandForks(log).start(*words, cwd=log.parent, environment=environment)
+    return job.wait().code
 
 
 def lines_of(log: Path) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from encore.pipelines.predictions import Predictions
-from tests.pipelines.command_forks import CommandForks
+from tests.forks import CommandForks
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 COUNT = 160
@@ -34,9 +33,8 @@ class Backfill:
 
 
 @pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandForks]:
-    with CommandForks(tmp_path_factory.mktemp("forks") / "output") as forks:
-        yield forks
+def forks(tmp_path_factory: pytest.TempPathFactory) -> CommandForks:
+    return CommandForks(tmp_path_factory.mktemp("forks") / "output")
 
 
 @pytest.fixture(scope="module")

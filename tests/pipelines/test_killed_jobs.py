@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import held
-from tests.pipelines.command_forks import CommandForks
+from tests.forks import CommandForks
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 OPERATIONS = ("encode", "delete", "compact", "vacuum")
@@ -64,9 +64,8 @@ class Operation:
 
 
 @pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandForks]:
-    with CommandForks(tmp_path_factory.mktemp("forks") / "output") as forks:
-        yield forks
+def forks(tmp_path_factory: pytest.TempPathFactory) -> CommandForks:
+    return CommandForks(tmp_path_factory.mktemp("forks") / "output")
 
 
 @pytest.fixture(scope="module")

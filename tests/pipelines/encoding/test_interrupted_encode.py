@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,36 +12,17 @@ import pytest
 
 from encore.featurestore import Catalogue
 from encore.featurestore.storage.objects import Objects
+from tests.forks import CommandForks, Running
 from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
 from tests.pipelines.worker_pool import worker_pool
 
-ROOT = Path(__file__).parents[3]
 COUNT = 480
 
 
-def encore(*words: str, cwd: Path = ROOT, **settings: str) -> subprocess.Popen[str]:
-    """The command in a process of its own."""
-    code = "import sys; sys.argv[0] = 'encore'; from encore.cli.main import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *words],
-        cwd=cwd,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"} | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Tests that run in the background of a shell inherit an ignored Ctrl-C, and would hand it on.
-        preexec_fn=_heed_interrupts,  # noqa: PLW1509 (no thread of the tests holds a lock here)
-    )
-
-
-def _heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def wait_for_segments(store: Path, count: int, process: subprocess.Popen[str]) -> None:
-    """Look until so many segments are finished, or the process has ended."""
-    while process.poll() is None and len(list((store / "segments").glob("*.json"))) < count:
+def wait_for_segments(store: Path, count: int, job: Running) -> None:
+    """Look until so many segments are finished, or the job has ended."""
+    while job.process.is_alive() and len(list((store / "segments").glob("*.json"))) < count:
         time.sleep(0.005)
 
 
@@ -59,13 +38,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_interrupted_encode_resumes_where_it_stopped(undisturbed: Path, tmp_path: Path, end: signal.Signals) -> None:
     corpus, store = str(undisturbed / "a.parquet"), tmp_path / "store"
     command = ("encode", corpus, "--store", str(store), "--encoder", encoder(), "--device", "cpu", "--unit-rows", "30")
-    process = encore(*command, "--", *("--direct_num_workers=1",))
-    wait_for_segments(store, 3, process)
-    process.send_signal(end)
-    _, errors = process.communicate(timeout=120)
+    job = CommandForks(tmp_path / "log").start(*command, "--", "--direct_num_workers=1")
+    wait_for_segments(store, 3, job)
+    assert job.process.pid is not None
+    os.kill(job.process.pid, end)
+    ended = job.wait()
     if end != signal.SIGKILL:
-        assert process.returncode == 130
-        assert "the same command resumes" in errors
+        assert ended.code == 130
+        assert "the same command resumes" in ended.output
     assert Catalogue.open(str(store)).version == 0
     resumed = run_encode(store, corpus, unit_rows=30)
     counts = documents(resumed)
@@ -80,13 +60,13 @@ def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
     write_own_packages(tmp_path / "own")
     corpus = write_corpus(tmp_path / "a.parquet", texts(60))
     with worker_pool(tmp_path / "own") as options:
-        process = encore(
+        job = CommandForks(tmp_path / "log").start(
             *("encode", corpus, "--store", str(tmp_path / "far"), "--encoder", encoder(), "--device", "cpu"),
             *("--unit-rows", "20", "--quantizer", "uint8", "--", *options),
             cwd=tmp_path / "own",
         )
-        output, errors = process.communicate(timeout=240)
-        assert process.returncode == 0, output + errors
+        ended = job.wait()
+        assert ended.code == 0, ended.output
     run_encode(tmp_path / "near", corpus, unit_rows=20, quantizer="uint8")
     far, near = Catalogue.open(str(tmp_path / "far")), Catalogue.open(str(tmp_path / "near"))
     assert far.spec.fingerprint == near.spec.fingerprint

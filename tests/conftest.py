@@ -26,6 +26,10 @@ torch.set_num_threads(1)
 os.environ[NO_SYNC] = "1"
 
 
+# Tests read English. Without this, each message of an argument parser looks for translations in the file system.
+os.environ["LANGUAGE"] = "C"
+
+
 # Tests make and remove many small files. In memory that takes less of the processor's time.
 MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:

@@ -1,4 +1,4 @@
-"""Processes that start at once: forks of multiprocessing's fork server, which imports torch, transformers and Beam once.
+"""Processes that start at once: forks of multiprocessing's fork server, which imports torch and Beam once for all.
 
 A new interpreter takes seconds of processor time to import them. A test needs one where it is about the interpreter's
 own start: closed streams, an installation, a kernel.

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gc
 import pickle
+from collections.abc import Callable
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.reader import SegmentReader
 from encore.heads.feature_dataset import FeatureDataset
 from tests.featurestore.building import put
+from tests.forks import fork_context
 from tests.heads.building import labels_of, spec_of
 
 FIRST = {f"a{number}": f"text {number}" for number in range(9)}
@@ -87,13 +91,14 @@ def test_vectors_need_no_padding(store: Catalogue) -> None:
     assert (features.shape, classes.shape) == ((15, 16), (15,))
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn"])
-def test_worker_processes_read_for_a_loader(store: Catalogue, way: str) -> None:
+@pytest.mark.parametrize("way", ["fork", fork_context], ids=["fork", "forkserver"])
+def test_worker_processes_read_for_a_loader(store: Catalogue, way: str | Callable[[], BaseContext]) -> None:
     delete(store, ["a0"])
     dataset = FeatureDataset(store, labels_of(LABELS))
     _ = dataset[3]
+    context = way if isinstance(way, str) else way()
     loader = DataLoader(
-        dataset, batch_size=4, num_workers=2, multiprocessing_context=way, collate_fn=dataset.collate, timeout=120
+        dataset, batch_size=4, num_workers=2, multiprocessing_context=context, collate_fn=dataset.collate, timeout=120
     )
     batches = list(loader)
     expected = list(DataLoader(dataset, batch_size=4, collate_fn=dataset.collate))
@@ -102,7 +107,9 @@ def test_worker_processes_read_for_a_loader(store: Catalogue, way: str) -> None:
         assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
 
 
-def test_object_storage_is_read_by_workers_that_are_no_forks(s3_bucket: str) -> None:
+def test_object_storage_is_read_by_workers_that_are_no_forks(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Seconds that a loader waits for the end of a worker: that of a fork that cannot read never comes.
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)
     dataset = FeatureDataset(stored(f"{s3_bucket}/store"), labels_of(LABELS), memory=0)
     expected, code = dataset.__getitems__(range(15))[3]
 
@@ -117,6 +124,7 @@ def test_object_storage_is_read_by_workers_that_are_no_forks(s3_bucket: str) -> 
     assert classes[3] == code
     with pytest.raises(UsageError, match='multiprocessing_context="spawn"'):
         first_batch("fork")
+    gc.collect()  # The loader ends its worker now.
 
 
 def test_a_document_is_read_once_and_without_any_index(store: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,8 +40,10 @@ def run_in_processes(
             work(unit)
             watch()
         return
-    # No fork: torch and object storage have threads, and a forked process may find a lock held for ever.
-    context = multiprocessing.get_context("spawn")
+    # No forks of this process: torch and object storage have threads, and a fork may find a lock held for ever. The
+    # server whose forks they are has none, and imports torch once for all.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__package__])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
     try:
         waiting = {pool.submit(work, unit) for unit in units}

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -34,9 +35,7 @@ def build_page(report: TradeoffReport, panels: Iterable[alt.LayerChart]) -> str:
         report: what was measured.
         panels: in the order of `panel_names`.
     """
-    import vl_convert  # noqa: PLC0415 (an extra)
-
-    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    library = _library()
     script = _template("page.js").substitute(panels=_script_json([panel.to_dict() for panel in panels]))
     names = [task.name for task in report.tasks]
     single, rising = len(names) == 1, rising_text(report)
@@ -70,6 +69,14 @@ def content_policy(*scripts: str) -> str:
         f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed} 'unsafe-eval'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+@cache
+def _library() -> str:
+    """The libraries that draw charts; to bundle them takes a second."""
+    import vl_convert  # noqa: PLC0415 (an extra)
+
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def _template(name: str) -> Template:

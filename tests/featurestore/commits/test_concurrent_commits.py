@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +20,7 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import expected, held, put, spec_of
-
-# Storage clients have threads, which do not survive a fork; starting anew takes the imports' seconds.
-SPAWN = multiprocessing.get_context("spawn")
+from tests.forks import fork_context
 
 DELETING = 5
 """One in so many commits of a writer is a deletion, and gets a tag."""
@@ -101,14 +99,18 @@ def compact_at_once(uri: str, rounds: int) -> int:
     return made
 
 
-def begin_at(start: Barrier) -> None:
-    """Give a new process the barrier at which it begins."""
+def begin_at(start: Barrier, environment: dict[str, str]) -> None:
+    """Give a new process the barrier at which it begins, and the way to the storage."""
     STARTS.append(start)
+    os.environ.update(environment)
 
 
 def writers(count: int) -> ProcessPoolExecutor:
     """Processes that begin together, once each of them has something to do."""
-    return ProcessPoolExecutor(count, mp_context=SPAWN, initializer=begin_at, initargs=(SPAWN.Barrier(count),))
+    # No forks of this process: storage clients have threads, which do not survive them.
+    context = fork_context()
+    given = (context.Barrier(count), dict(os.environ))
+    return ProcessPoolExecutor(count, mp_context=context, initializer=begin_at, initargs=given)
 
 
 def require_whole(uri: str, works: list[Work], snapshots: int) -> None:

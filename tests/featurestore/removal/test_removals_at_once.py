@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import random
 import time
 from collections.abc import Callable
@@ -22,9 +21,8 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from tests.featurestore.building import again, expected, held, put, spec_of
+from tests.forks import fork_context
 
-# Storage clients have threads, which do not survive a fork.
-SPAWN = multiprocessing.get_context("spawn")
 NOW = timedelta(0)
 DELETING = 4
 """One in so many documents of a writer is deleted again."""
@@ -55,7 +53,7 @@ def forget(uri: str) -> None:
 
 
 def keeper(uri: str, name: str) -> BaseProcess:
-    process = SPAWN.Process(target=look_after, args=(uri, name), daemon=True)
+    process = fork_context().Process(target=look_after, args=(uri, name), daemon=True)
     process.start()
     return process
 
@@ -67,7 +65,7 @@ def test_nothing_listed_is_lost(tmp_path: Path) -> None:
     names = ["vacuum", "vacuum", "forget", "compact"]
     keepers = [keeper(uri, name) for name in names]
     try:
-        with ProcessPoolExecutor(2, mp_context=SPAWN) as pool:
+        with ProcessPoolExecutor(2, mp_context=fork_context()) as pool:
             writers = [pool.submit(write, uri, writer, rounds) for writer in range(2)]
             while not all(writer.done() for writer in writers):
                 time.sleep(random.uniform(2, 6))

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import forkserver
@@ -59,6 +59,14 @@ def fork_context() -> ForkServerContext:
             patch.setenv(name, value)
         forkserver.ensure_running()
     return context
+
+
+def exit_code_of(work: Callable[..., object], *given: object) -> int | None:
+    """How a fork that does this work ends: 0 without an error, below 0 by a signal."""
+    process = fork_context().Process(target=work, args=given)
+    process.start()
+    process.join(PATIENCE)
+    return process.exitcode
 
 
 @dataclass(frozen=True)

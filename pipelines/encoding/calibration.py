@@ -47,7 +47,7 @@ def calibrate_with_encoder(
             handler = StatisticsHandler(encoder, device, current, runner.cores, shared_counts)
             _ = (
                 pipeline
-                | "Sample" >> beam.Create(list(parts))
+                | "Sample" >> beam.Create(list(parts), reshuffle=False)
                 | "Spread" >> beam.Reshuffle()
                 | "Measure" >> RunInference(handler.with_no_batching())
                 | "Merge" >> beam.CombineGlobally(merge_statistics).without_defaults()

@@ -90,7 +90,7 @@ class JobRun:
 
         def build() -> beam.Pipeline:
             pipeline = self.runner.pipeline()
-            stages(pipeline | "Plan" >> beam.Create(list(elements)) | "Spread" >> beam.Reshuffle())
+            stages(pipeline | "Plan" >> beam.Create(list(elements), reshuffle=False) | "Spread" >> beam.Reshuffle())
             return pipeline
 
         units = len(self.units)

@@ -65,7 +65,7 @@ class ReadFeatures(beam.PTransform):
         groups = groups_of(self._entries, [max(1, entry.payload_bytes) for entry in self._entries], None)
         return (
             begin
-            | "Plan" >> beam.Create(groups)
+            | "Plan" >> beam.Create(groups, reshuffle=False)
             | "Spread" >> beam.Reshuffle()
             | "Read" >> beam.ParDo(ReadSegments(self.uri, self.version))
         )

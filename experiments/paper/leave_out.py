@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from encore.encoders.training import TrainingSettings
 from encore.experiments.bench import FeatureSetting, Say, layer_average, quantized
-from encore.experiments.paper.frozen import poolings_of
+from encore.experiments.paper.frozen_encoder import poolings_of
 from encore.experiments.paper.joint_encoder import joint_encoder, settings_document
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from encore.experiments.bench import FLOAT, FeatureSetting, Say, layer_average, quantized, quantized_before, recommended
-from encore.experiments.paper.frozen import PLAIN
+from encore.experiments.paper.frozen_encoder import PLAIN
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.request import Experiment, ExperimentRequest
 from encore.experiments.paper.task_features import FrozenTask

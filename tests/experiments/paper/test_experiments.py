@@ -19,7 +19,7 @@ import encore.experiments.bench.task_bench
 from encore.encoders.training import TrainingSettings
 from encore.experiments.paper.all_tasks import run_all_tasks
 from encore.experiments.paper.fine_tuning import FinetunePlan, run_finetune
-from encore.experiments.paper.frozen import run_frozen
+from encore.experiments.paper.frozen_encoder import run_frozen
 from encore.experiments.paper.leave_out import LeaveOutPlan, run_group_out, run_loo
 from encore.experiments.paper.outcome import Outcome
 from encore.experiments.paper.quantization import QuantizationGrid, run_quantization

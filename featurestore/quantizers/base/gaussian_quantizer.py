@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from encore.featurestore.common import torch
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.quantizers.base.histograms import Histogram
-from encore.featurestore.quantizers.base.learned import LearnedQuantizer
+from encore.featurestore.quantizers.base.learned_quantizer import LearnedQuantizer
 from encore.featurestore.quantizers.base.packing import pack, packed_width, unpack
 
 

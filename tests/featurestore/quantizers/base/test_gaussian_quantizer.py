@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.quantizers import REGISTRY, Int2, Int4, calibrate, parse_quantizer
-from encore.featurestore.quantizers.base.gaussian import GaussianQuantizer
+from encore.featurestore.quantizers.base.gaussian_quantizer import GaussianQuantizer
 from tests.featurestore.quantizers.strategies import features
 
 KINDS = [quantizer for quantizer in REGISTRY.values() if issubclass(quantizer, GaussianQuantizer)]

@@ -5,7 +5,7 @@ names are never used again; the snapshot that holds what is whole is published l
 (docs/design/0046).
 """
 
-from encore.featurestore.repair.execution import BlockListChoice, Repaired, carry_out
+from encore.featurestore.repair.execution import BlockListChoice, Repair, carry_out
 from encore.featurestore.repair.plan import RepairPlan, plan_repair
 from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.salvage import Salvage, find_salvage, list_again
@@ -13,8 +13,8 @@ from encore.featurestore.repair.salvage import Salvage, find_salvage, list_again
 __all__ = [
     "BlockListChoice",
     "Quarantine",
+    "Repair",
     "RepairPlan",
-    "Repaired",
     "Salvage",
     "carry_out",
     "find_salvage",

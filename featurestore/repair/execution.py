@@ -44,8 +44,8 @@ class BlockListChoice:
 
 
 @dataclass(frozen=True)
-class Repaired:
-    """What a repair did.
+class Repair:
+    """A repair that was carried out.
 
     Attributes:
         repair: its id, which names its report below ``runs/`` and its folder below ``aside/``; empty if it did nothing.
@@ -71,7 +71,7 @@ class Repaired:
         }
 
 
-def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | None = None) -> Repaired:
+def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | None = None) -> Repair:
     """Repair a store as far as that is possible without its documents.
 
     After an interruption, another repair continues: damage that was not set aside yet is found again.
@@ -88,7 +88,7 @@ def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | 
     left = () if choice.made or not plan.damage.block_list else (BLOCK_LIST_LEFT,)
     # Documents of an older snapshot may have been blocked since.
     if left and (not plan.damage.elsewhere or plan.survey.is_older):
-        return Repaired("", plan.survey.newest, plan.survey, (), left)
+        return Repair("", plan.survey.newest, plan.survey, (), left)
     objects.require_no_links()
     aside = Quarantine(objects, new_run_id())
     objects.put(
@@ -105,7 +105,7 @@ def carry_out(objects: Objects, plan: RepairPlan, block_list: BlockListChoice | 
         moved += drop_block_list(aside, damage)
     survey, manifest = _publish(plan, objects)
     moved += _set_aside(aside, damage, survey)
-    done = Repaired(aside.repair, manifest.version, survey, tuple(sorted(moved)), left)
+    done = Repair(aside.repair, manifest.version, survey, tuple(sorted(moved)), left)
     report = {"job": "repair", "store": objects.uri, **plan.to_dict(), **done.to_dict(), "exit_code": 1 if left else 0}
     objects.put(f"runs/{aside.repair}/report.json", json.dumps(report, indent=1).encode())
     return done

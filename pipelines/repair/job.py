@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from encore.featurestore import Catalogue, CommitConflict, FeatureSpec
-from encore.featurestore.repair import Quarantine, Repaired, carry_out, find_salvage, list_again
+from encore.featurestore.repair import Quarantine, Repair, carry_out, find_salvage, list_again
 from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.predictions import Predictions
@@ -32,7 +32,7 @@ class RepairResult:
         uri: URI of the store.
     """
 
-    repaired: Repaired | None
+    repaired: Repair | None
     from_whole_segments: int
     encoded: JobReport | None
     folders: tuple[FolderRepair, ...]

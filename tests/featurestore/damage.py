@@ -10,7 +10,7 @@ import pyarrow as pa
 from encore.featurestore import Catalogue
 from encore.featurestore.history.tags import add_tag
 from encore.featurestore.removal.vacuum import vacuum
-from encore.featurestore.repair.execution import BlockListChoice, Repaired, carry_out
+from encore.featurestore.repair.execution import BlockListChoice, Repair, carry_out
 from encore.featurestore.repair.plan import plan_repair
 from encore.featurestore.repair.quarantine import Quarantine
 from encore.featurestore.repair.salvage import find_salvage, list_again
@@ -66,7 +66,7 @@ def pairs_of(texts: Mapping[str, str]) -> pa.Table:
     return document_index(list(texts), list(texts.values()), [1] * len(texts)).select(["key_hash", "text_digest"])
 
 
-def mend(objects: Objects, blocked_ids: Sequence[str] | None = BLOCKED) -> Repaired:
+def mend(objects: Objects, blocked_ids: Sequence[str] | None = BLOCKED) -> Repair:
     """Repair without a corpus."""
     return carry_out(objects, plan_repair(objects), BlockListChoice(ids=blocked_ids))
 

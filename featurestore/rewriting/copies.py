@@ -21,8 +21,8 @@ from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
 
 
 @dataclass(frozen=True)
-class Copied:
-    """What was copied.
+class StoreCopy:
+    """A copy of a store, and what was written for it.
 
     Attributes:
         store: the copy, at the snapshot that was copied.
@@ -41,7 +41,7 @@ class Copied:
 
 def copy_store(
     source: str, destination: str, snapshot: int | str | None = None, *, progress: ProgressCallback = silent
-) -> Copied:
+) -> StoreCopy:
     """Copy a store, or bring a copy of it up to date; checksums are compared on the way.
 
     Args:
@@ -64,7 +64,7 @@ def copy_store(
     return _copy(Catalogue.open(source, snapshot), destination, progress)
 
 
-def _copy(store: Catalogue, destination: str, progress: ProgressCallback) -> Copied:
+def _copy(store: Catalogue, destination: str, progress: ProgressCallback) -> StoreCopy:
     """One try."""
     objects, newest = store.objects, store.version
     tagged = {number: held for number, held in _tags(objects).items() if number <= newest}
@@ -94,7 +94,7 @@ def _copy(store: Catalogue, destination: str, progress: ProgressCallback) -> Cop
     target.put_small(STORE_FILE, objects.get(STORE_FILE))
     there.barrier()
     kept = tuple(sorted(name for number in manifests for name in tagged.get(number, ())))
-    return Copied(Catalogue.open(destination, newest), kept, target.written, target.written_bytes, target.there)
+    return StoreCopy(Catalogue.open(destination, newest), kept, target.written, target.written_bytes, target.there)
 
 
 def _tags(objects: Objects) -> dict[int, dict[str, bytes]]:

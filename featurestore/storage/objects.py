@@ -31,7 +31,7 @@ from encore.featurestore.storage.links import LINK_ADVICE, find_links, require_n
 from encore.featurestore.storage.local_files import create_file, filled, put_file
 from encore.featurestore.storage.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
 from encore.featurestore.storage.retries import PATIENCE, again
-from encore.featurestore.storage.sync import Unsynced, make_folder
+from encore.featurestore.storage.sync import UnsyncedPaths, make_folder
 
 ONE_PUT_BYTES = 100 << 20
 """An object of up to this size is written by one request: parts of a broken upload stay in the bucket, unlisted."""
@@ -79,11 +79,11 @@ class Objects:
         unsynced: what is not known to be on the disk yet; None in object storage.
     """
 
-    def __init__(self, raw: Any, uri: str, unsynced: Unsynced | None = None) -> None:
+    def __init__(self, raw: Any, uri: str, unsynced: UnsyncedPaths | None = None) -> None:
         self.raw = raw
         self.uri = uri
         self._folder = str(raw.prefix or "/") if isinstance(raw, LocalStore) else None
-        self.unsynced = Unsynced(Path(self._folder)) if unsynced is None and self._folder else unsynced
+        self.unsynced = UnsyncedPaths(Path(self._folder)) if unsynced is None and self._folder else unsynced
 
     def __repr__(self) -> str:
         return f"Objects({self.uri!r})"

@@ -91,7 +91,7 @@ def make_folder(path: Path) -> None:
         sync_folder(folder.parent)
 
 
-class Unsynced:
+class UnsyncedPaths:
     """What was written below one root and is not known to be on the disk yet. Threads may share it.
 
     Args:

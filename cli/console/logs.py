@@ -10,7 +10,7 @@ from encore.api.loading import REMARKS
 from encore.cli.console.terminal import error_console, folded, printable, without_secrets
 
 
-class OneLine(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """Formats a record as one line, folded on a terminal.
 
     Of a traceback it shows only the error at the end. Beam puts tracebacks into messages too.
@@ -29,7 +29,7 @@ class OneLine(logging.Formatter):
         return folded(line, error_console())
 
 
-class Whole(logging.Formatter):
+class TracebackFormatter(logging.Formatter):
     """Formats a record as one line or more, with its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -57,6 +57,6 @@ def set_up_logging(*, debug: bool) -> None:
     logging.captureWarnings(capture=True)
     handler = StandardError()
     handler.addFilter(lambda record: not record.getMessage().startswith(REMARKS))
-    handler.setFormatter(Whole("%(levelname)s %(name)s: %(message)s") if debug else OneLine())
+    handler.setFormatter(TracebackFormatter("%(levelname)s %(name)s: %(message)s") if debug else OneLineFormatter())
     logging.getLogger("encore").setLevel(logging.DEBUG if debug else logging.WARNING)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.progress import Progress, TextColumn
 
-from encore.cli.console.logs import OneLine, Whole
+from encore.cli.console.logs import OneLineFormatter, TracebackFormatter
 from encore.cli.console.terminal import SafeConsole, console, error_console
 from encore.cli.main import run
 from encore.cli.printing.store.verify import print_verification
@@ -66,8 +66,8 @@ def test_a_bar_draws_with_its_own_control_codes_alone(capsys: pytest.CaptureFixt
 def test_a_log_line_is_one_harmless_line_and_a_traceback_harmless_lines() -> None:
     record = logging.LogRecord("beam", logging.ERROR, "x.py", 1, HOSTILE, None, None)
     record.exc_info = (OSError, OSError(HOSTILE), None)
-    assert_shown(OneLine().format(record))
-    assert_shown(Whole("%(message)s").format(record))
+    assert_shown(OneLineFormatter().format(record))
+    assert_shown(TracebackFormatter("%(message)s").format(record))
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from encore.cli.console.logs import OneLine
+from encore.cli.console.logs import OneLineFormatter
 
 
 def record(message: str, exc_info: object = None) -> logging.LogRecord:
@@ -21,10 +21,10 @@ def record(message: str, exc_info: object = None) -> logging.LogRecord:
     ],
 )
 def test_a_record_is_one_line(message: str, line: str) -> None:
-    assert OneLine().format(record(message)) == f"ERROR apache_beam: {line}"
+    assert OneLineFormatter().format(record(message)) == f"ERROR apache_beam: {line}"
 
 
 def test_an_exception_is_named_without_its_traceback() -> None:
     error = OSError("disk full\nand more")
-    found = OneLine().format(record("it failed", (OSError, error, None)))
+    found = OneLineFormatter().format(record("it failed", (OSError, error, None)))
     assert found == "ERROR apache_beam: it failed: OSError: disk full"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pytest
 
-from encore.cli.console.logs import OneLine
+from encore.cli.console.logs import OneLineFormatter
 from encore.cli.console.terminal import printable
 from encore.cli.main import run
 from encore.cli.printing.documents import prepare_out, print_documents, write_documents
@@ -50,7 +50,9 @@ def terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: print_pairs([("store", SENTENCE), ("a longer name", "short")]),
         lambda: run(["encode", "--no-such-option-is-known", SENTENCE]),
         lambda: run(["inspect", "--store", SENTENCE]),
-        lambda: print(OneLine().format(logging.LogRecord("encore", logging.ERROR, "x.py", 1, SENTENCE, None, None))),
+        lambda: print(
+            OneLineFormatter().format(logging.LogRecord("encore", logging.ERROR, "x.py", 1, SENTENCE, None, None))
+        ),
     ],
     ids=["line", "remark", "pairs", "usage", "error", "log"],
 )

@@ -15,7 +15,7 @@ from obstore.store import LocalStore
 from encore.featurestore.errors import StoreError
 from encore.featurestore.format import parse_json
 from encore.featurestore.removal.plan import SegmentFolder
-from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.storage import ListedObject, Objects
 
 RUN = re.compile(r"runs/([^/]+)(?:/.+)?")
 RUN_START = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
@@ -44,16 +44,16 @@ def active_jobs(objects: Objects, cutoff: datetime) -> list[ActiveJob]:
     ]
 
 
-def run_folders(objects: Objects) -> dict[str, list[Listed]]:
+def run_folders(objects: Objects) -> dict[str, list[ListedObject]]:
     """Run → its objects, the report last: until all of them are removed, the report shows that the run has ended."""
-    folders: dict[str, list[Listed]] = {}
+    folders: dict[str, list[ListedObject]] = {}
     for stored in objects.listing("runs"):
         if match := RUN.fullmatch(stored.path):
             folders.setdefault(match[1], []).append(stored)
     return {run: sorted(found, key=lambda it: it.path.endswith("/report.json")) for run, found in folders.items()}
 
 
-def active_runs(objects: Objects, folders: Mapping[str, list[Listed]], limit: datetime) -> dict[str, ActiveJob]:
+def active_runs(objects: Objects, folders: Mapping[str, list[ListedObject]], limit: datetime) -> dict[str, ActiveJob]:
     """Runs that began after ``limit`` and may still commit: they have no report, or had too many dead letters.
 
     Segments of a run with too many dead letters wait for a rerun with a higher limit.

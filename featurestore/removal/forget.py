@@ -30,7 +30,7 @@ from encore.featurestore.removal.sweep import remove
 from encore.featurestore.removal.tag_holds import held_by_tags
 from encore.featurestore.removal.vacuum import AGE_LIMIT
 from encore.featurestore.rewriting import Compaction, compact
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject, Objects
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -50,7 +50,7 @@ class ForgetReport:
 
     kept: tuple[int, ...]
     at_work: Sequence[ActiveJob] = ()
-    removed: Mapping[str, Sequence[Listed]] = field(default_factory=dict)
+    removed: Mapping[str, Sequence[ListedObject]] = field(default_factory=dict)
     staged: Sequence[Path] = ()
     tags: Mapping[str, int] = field(default_factory=dict)
     deleted_meanwhile: int = 0
@@ -145,7 +145,7 @@ def _as_if_rewritten(head: Catalogue, live: LiveSet) -> None:
             live.attempts.pop(entry.segment)
 
 
-def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Listed]:
+def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[ListedObject]:
     """Remove outcomes, dead letters and reports of all runs that are not at work."""
     folders = run_folders(objects)
     at_work = active_runs(objects, folders, cutoff)
@@ -156,7 +156,7 @@ def remove_runs(objects: Objects, cutoff: datetime, *, dry_run: bool) -> list[Li
     return [stored for found in ended for stored in found]
 
 
-def remove_aside(objects: Objects, *, dry_run: bool) -> list[Listed]:
+def remove_aside(objects: Objects, *, dry_run: bool) -> list[ListedObject]:
     """Remove what repairs set aside: damaged or not, it may hold documents."""
     found = list(objects.listing("aside"))
     if not dry_run:

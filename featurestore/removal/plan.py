@@ -11,7 +11,7 @@ from encore.featurestore.format import LONG, SHORT, is_emptied
 from encore.featurestore.history import MANIFEST, version_log
 from encore.featurestore.removal.live_set import LiveSet
 from encore.featurestore.segments import RECORD
-from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.storage import ListedObject, Objects
 
 LIST = re.compile(rf"lists/({LONG})\.parquet")
 VECTOR = re.compile(rf"deletions/({SHORT})")
@@ -28,12 +28,12 @@ class SegmentFolder:
         retired: whether an emptied tombstone has its name: no job can finish it any more.
     """
 
-    record: Listed | None = None
-    attempts: dict[str, list[Listed]] = field(default_factory=dict)
+    record: ListedObject | None = None
+    attempts: dict[str, list[ListedObject]] = field(default_factory=dict)
     retired: bool = False
 
     @property
-    def objects(self) -> list[Listed]:
+    def objects(self) -> list[ListedObject]:
         """All of its objects, the record first."""
         own = [] if self.record is None else [self.record]
         return [*own, *(stored for attempt in self.attempts.values() for stored in attempt)]
@@ -68,10 +68,10 @@ class Inventory:
     """
 
     segments: Mapping[str, SegmentFolder]
-    lists: Mapping[str, Listed]
-    vectors: Mapping[str, Listed]
-    manifests: Mapping[int, Listed]
-    taken: Mapping[int, Listed]
+    lists: Mapping[str, ListedObject]
+    vectors: Mapping[str, ListedObject]
+    manifests: Mapping[int, ListedObject]
+    taken: Mapping[int, ListedObject]
 
     @classmethod
     def of(cls, objects: Objects) -> Inventory:
@@ -119,10 +119,10 @@ class Orphans:
         vectors: digest → deletion vector.
     """
 
-    manifests: Mapping[int, Listed]
+    manifests: Mapping[int, ListedObject]
     segments: Mapping[str, SegmentFolder]
-    lists: Mapping[str, Listed]
-    vectors: Mapping[str, Listed]
+    lists: Mapping[str, ListedObject]
+    vectors: Mapping[str, ListedObject]
 
     def without(self, live: LiveSet, claimed: Collection[str] = ()) -> Orphans:
         """The orphans without what snapshots need after all, and without ``claimed`` segments, now finished by jobs."""
@@ -139,21 +139,21 @@ class Orphans:
         )
 
     @property
-    def records(self) -> list[Listed]:
+    def records(self) -> list[ListedObject]:
         """Completion records that are to go."""
         return [folder.record for folder in self.segments.values() if folder.record is not None]
 
     @property
-    def attempts(self) -> list[Listed]:
+    def attempts(self) -> list[ListedObject]:
         """Objects of attempts that are to go."""
         return [stored for folder in self.segments.values() for them in folder.attempts.values() for stored in them]
 
 
-def _unneeded(there: Mapping[str, Listed], needed: Collection[str], before: datetime) -> dict[str, Listed]:
+def _unneeded(there: Mapping[str, ListedObject], needed: Collection[str], before: datetime) -> dict[str, ListedObject]:
     return {name: it for name, it in there.items() if name not in needed and it.written_at < before}
 
 
-def _named(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, Listed]:
+def _named(objects: Objects, prefix: str, pattern: re.Pattern[str]) -> dict[str, ListedObject]:
     """Name → object below a folder, for paths that match the pattern and are no emptied tombstones; others stay."""
     return {
         match[1]: stored

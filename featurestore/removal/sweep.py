@@ -29,7 +29,7 @@ from encore.featurestore.history.tags import tags
 from encore.featurestore.removal.live_set import LiveSet
 from encore.featurestore.removal.plan import Orphans
 from encore.featurestore.segments import entry_table, record_path, snapshot_counts
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject, Objects
 
 
 def remove(objects: Objects, orphans: Orphans, live: LiveSet, operation: str) -> Orphans:
@@ -77,7 +77,7 @@ def _without_tagged(objects: Objects, orphans: Orphans, live: LiveSet) -> Orphan
     return replace(orphans, manifests={n: it for n, it in orphans.manifests.items() if n not in tagged})
 
 
-def _retire(objects: Objects, listed: Iterable[Listed]) -> None:
+def _retire(objects: Objects, listed: Iterable[ListedObject]) -> None:
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         list(pool.map(lambda it: retire(objects, it.path), listed))
 

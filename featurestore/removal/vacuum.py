@@ -16,7 +16,7 @@ from encore.featurestore.removal.activity import temporary_files
 from encore.featurestore.removal.live_set import KeepRule, LiveSet, spanning
 from encore.featurestore.removal.plan import Inventory
 from encore.featurestore.removal.sweep import remove
-from encore.featurestore.storage import Listed, Objects
+from encore.featurestore.storage import ListedObject, Objects
 
 AGE_LIMIT = timedelta(days=7)
 """Nothing younger is removed. The limit must exceed the longest job, which commits at its end what it wrote first."""
@@ -37,15 +37,15 @@ class Vacuum:
     """
 
     kept: tuple[int, ...]
-    manifests: Sequence[Listed] = ()
-    lists: Sequence[Listed] = ()
-    vectors: Sequence[Listed] = ()
-    records: Sequence[Listed] = ()
-    attempts: Sequence[Listed] = ()
-    staged: Sequence[Listed] = ()
+    manifests: Sequence[ListedObject] = ()
+    lists: Sequence[ListedObject] = ()
+    vectors: Sequence[ListedObject] = ()
+    records: Sequence[ListedObject] = ()
+    attempts: Sequence[ListedObject] = ()
+    staged: Sequence[ListedObject] = ()
 
     @property
-    def removed(self) -> dict[str, Sequence[Listed]]:
+    def removed(self) -> dict[str, Sequence[ListedObject]]:
         """Kind → the objects of that kind."""
         return {
             "manifests": self.manifests,
@@ -130,11 +130,11 @@ def vacuum(
     )
 
 
-def _staged(objects: Objects, cutoff: datetime) -> dict[Path, Listed]:
+def _staged(objects: Objects, cutoff: datetime) -> dict[Path, ListedObject]:
     """Old local files that a killed process had begun to write."""
     found = {}
     for path, written in temporary_files(objects).items():
         with suppress(FileNotFoundError):
             if written < cutoff:
-                found[path] = Listed(path.relative_to(objects.uri).as_posix(), path.stat().st_size, written)
+                found[path] = ListedObject(path.relative_to(objects.uri).as_posix(), path.stat().st_size, written)
     return found

@@ -4,7 +4,7 @@ from encore.featurestore.storage.addresses import Address, masked, without_crede
 from encore.featurestore.storage.cache import CachedObjects
 from encore.featurestore.storage.links import LINK_ADVICE
 from encore.featurestore.storage.local_files import exchange
-from encore.featurestore.storage.objects import OBJECTS_AT_ONCE, REQUESTS_AT_ONCE, Listed, Objects
+from encore.featurestore.storage.objects import OBJECTS_AT_ONCE, REQUESTS_AT_ONCE, ListedObject, Objects
 from encore.featurestore.storage.replacement import whole_file
 from encore.featurestore.storage.retries import TRIES_BESIDE_VACUUM
 from encore.featurestore.storage.sync import NO_SYNC, make_folder, sync_file, sync_folder, sync_tree
@@ -18,7 +18,7 @@ __all__ = [
     "TRIES_BESIDE_VACUUM",
     "Address",
     "CachedObjects",
-    "Listed",
+    "ListedObject",
     "Objects",
     "check_file",
     "check_folder",

@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedObject:
     """An object as a listing shows it: its path, its bytes, and when it was last written (with a time zone)."""
 
     path: str
@@ -217,10 +217,10 @@ class Objects:
         found = self._head(path)
         return None if found is None else found["last_modified"]
 
-    def listing(self, prefix: str) -> Iterator[Listed]:
+    def listing(self, prefix: str) -> Iterator[ListedObject]:
         """Every object below ``prefix``, a folder, with its time."""
         for entry in self._entries(prefix):
-            yield Listed(entry["path"], entry["size"], entry["last_modified"])
+            yield ListedObject(entry["path"], entry["size"], entry["last_modified"])
 
     def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
         """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort after it."""

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from encore.featurestore import Catalogue
 from encore.featurestore.segments import SegmentEntry
-from encore.featurestore.storage import Listed
+from encore.featurestore.storage import ListedObject
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
 from encore.pipelines.predictions.folder import Predictions
 from encore.pipelines.predictions.presence import files_of, sound_files
 from encore.pipelines.predictions.segment_units import SegmentUnit
 from encore.pipelines.predictions.sources import source_files
 
-Candidates = Mapping[tuple[str, str, str], Sequence[Listed]]
+Candidates = Mapping[tuple[str, str, str], Sequence[ListedObject]]
 
 
 def plan_segments(
@@ -67,9 +67,9 @@ def _is_scored(entry: SegmentEntry, file: PredictionFile | None) -> bool:
     return file is not None and file.deletions == entry.deletions
 
 
-def _unlisted(stored: Mapping[str, Listed], listed: set[str]) -> Candidates:
+def _unlisted(stored: Mapping[str, ListedObject], listed: set[str]) -> Candidates:
     """(head, segment, deletion vector) → files that no version lists, the newest first."""
-    found: dict[tuple[str, str, str], list[Listed]] = {}
+    found: dict[tuple[str, str, str], list[ListedObject]] = {}
     for path, it in stored.items():
         named = PREDICTION_FILE.fullmatch(path)
         if named is not None and path not in listed:

@@ -9,17 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from encore.featurestore.format import ROWS, end_of, footer_of, parse_footer
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed, Objects
+from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject, Objects
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
 
 ASKED_ONE_BY_ONE = 100
 """Up to this many files of a head are checked by one request each. For more, all files of the head are listed."""
 
 
-def files_of(objects: Objects, heads: Iterable[str]) -> dict[str, Listed]:
+def files_of(objects: Objects, heads: Iterable[str]) -> dict[str, ListedObject]:
     """Path → prediction file, of all existing files of these heads. Takes one listing a head."""
 
-    def look(head: str) -> list[Listed]:
+    def look(head: str) -> list[ListedObject]:
         return [stored for stored in objects.listing(f"head={head}") if PREDICTION_FILE.fullmatch(stored.path)]
 
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
@@ -40,7 +40,7 @@ def lost_files(objects: Objects, files: Sequence[PredictionFile]) -> list[Predic
 
 
 def sound_files(
-    objects: Objects, listed: Iterable[PredictionFile], there: Mapping[str, Listed]
+    objects: Objects, listed: Iterable[PredictionFile], there: Mapping[str, ListedObject]
 ) -> list[PredictionFile]:
     """Listed files that seem sound without reading them whole.
 

@@ -21,7 +21,7 @@ from encore.featurestore.removal import (
     rewrite,
 )
 from encore.featurestore.rewriting import Compaction
-from encore.featurestore.storage import Listed
+from encore.featurestore.storage import ListedObject
 from encore.pipelines.predictions import (
     JobWork,
     PredictionFile,
@@ -48,7 +48,7 @@ class FolderForgetting:
 
     uri: str
     rewritten: int
-    removed: Sequence[Listed]
+    removed: Sequence[ListedObject]
     staged: Sequence[Path]
     unscored: int
 
@@ -198,7 +198,7 @@ def unscored(store: Catalogue, predictions: Predictions) -> int:
 
 def remove_orphans_and_runs(
     predictions: Predictions, cutoff: datetime, since: datetime, *, dry_run: bool
-) -> tuple[list[Listed], list[Path]]:
+) -> tuple[list[ListedObject], list[Path]]:
     """Remove files that the newest version does not list, and outcomes and reports of runs.
 
     Args:

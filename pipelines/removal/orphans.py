@@ -8,14 +8,14 @@ from contextlib import suppress
 from datetime import datetime
 
 from encore.featurestore import CommitConflict
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed
+from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject
 from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, Predictions
 
 BATCH_BYTES = 64 << 20
 """The most bytes of files removed under one fence. They stay in memory until it is certain that no job listed them."""
 
 
-def find_orphans(predictions: Predictions, before: datetime) -> list[Listed]:
+def find_orphans(predictions: Predictions, before: datetime) -> list[ListedObject]:
     """Prediction files that the newest version does not list and that were written before this time."""
     there = [stored for stored in predictions.objects.listing("") if PREDICTION_FILE.fullmatch(stored.path)]
     # Read after the listing of objects: a file that a job lists meanwhile is then not taken for an orphan.
@@ -23,7 +23,7 @@ def find_orphans(predictions: Predictions, before: datetime) -> list[Listed]:
     return [stored for stored in there if stored.path not in listed and stored.written_at < before]
 
 
-def remove_orphans(predictions: Predictions, doomed: Sequence[Listed], operation: str) -> list[Listed]:
+def remove_orphans(predictions: Predictions, doomed: Sequence[ListedObject], operation: str) -> list[ListedObject]:
     """Remove files that no version lists. Returns the removed ones: a file that a job lists meanwhile is put back.
 
     The files are removed first. Then a fence is published: a version that changes nothing. There are two cases for a
@@ -43,7 +43,7 @@ def remove_orphans(predictions: Predictions, doomed: Sequence[Listed], operation
     return [stored for stored in doomed if stored.path not in kept]
 
 
-def _remove(predictions: Predictions, batch: Sequence[Listed], operation: str) -> set[str]:
+def _remove(predictions: Predictions, batch: Sequence[ListedObject], operation: str) -> set[str]:
     """Remove files under one fence. Returns the paths of those that were put back."""
     objects = predictions.objects
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
@@ -61,8 +61,8 @@ def _remove(predictions: Predictions, batch: Sequence[Listed], operation: str) -
     return needed
 
 
-def _batches(doomed: Sequence[Listed]) -> Iterator[list[Listed]]:
-    batch: list[Listed] = []
+def _batches(doomed: Sequence[ListedObject]) -> Iterator[list[ListedObject]]:
+    batch: list[ListedObject] = []
     for stored in doomed:
         if batch and sum(it.size for it in batch) + stored.size > BATCH_BYTES:
             yield batch
@@ -90,6 +90,6 @@ def publish_fence(predictions: Predictions, operation: str) -> None:
     )
 
 
-def count_and_bytes(found: Sequence[Listed]) -> dict[str, int]:
+def count_and_bytes(found: Sequence[ListedObject]) -> dict[str, int]:
     """Number and total bytes of these objects, for reports."""
     return {"objects": len(found), "bytes": sum(stored.size for stored in found)}

@@ -12,7 +12,7 @@ from typing import Any
 from encore.featurestore.format import EMPTIED
 from encore.featurestore.history import MANIFEST
 from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_temporary_files
-from encore.featurestore.storage import REQUESTS_AT_ONCE, Listed
+from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject
 from encore.pipelines.predictions import Predictions
 from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, publish_fence, remove_orphans
 
@@ -30,13 +30,13 @@ class FolderVacuum:
     """
 
     uri: str
-    files: Sequence[Listed] = ()
-    manifests: Sequence[Listed] = ()
-    lists: Sequence[Listed] = ()
+    files: Sequence[ListedObject] = ()
+    manifests: Sequence[ListedObject] = ()
+    lists: Sequence[ListedObject] = ()
     staged: Sequence[Path] = field(default=())
 
     @property
-    def removed(self) -> dict[str, Sequence[Listed]]:
+    def removed(self) -> dict[str, Sequence[ListedObject]]:
         """Kind → the objects of that kind."""
         return {"prediction files": self.files, "manifests": self.manifests, "lists": self.lists}
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from encore.featurestore.storage.objects import Listed, Objects
+from encore.featurestore.storage.objects import ListedObject, Objects
 
 
 class Stopped(BaseException):
@@ -74,7 +74,7 @@ class SimulatedStorage(Objects):
         written = super().written_at(path)
         return None if written is None else written - self._age(path)
 
-    def listing(self, prefix: str) -> Iterator[Listed]:
+    def listing(self, prefix: str) -> Iterator[ListedObject]:
         for stored in super().listing(prefix):
             yield replace(stored, written_at=stored.written_at - self._age(stored.path))
 

@@ -11,7 +11,7 @@ from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     from encore.featurestore.removal import ForgetReport, Vacuum
-    from encore.featurestore.storage import Listed
+    from encore.featurestore.storage import ListedObject
     from encore.pipelines.removal import FolderForgetting, FolderVacuum, Forgetting
 
 
@@ -36,7 +36,7 @@ def print_vacuum(uri: str, done: Vacuum, folders: Sequence[FolderVacuum] = (), *
 
 
 def _removed(
-    verb: str, kinds: Mapping[str, Sequence[Listed]], more: Sequence[tuple[str, str]] = ()
+    verb: str, kinds: Mapping[str, Sequence[ListedObject]], more: Sequence[tuple[str, str]] = ()
 ) -> list[tuple[str, str]]:
     lines = [
         (verb, f"{counted(len(found), kind.removesuffix('s'))}, {human_bytes(sum(stored.size for stored in found))}")

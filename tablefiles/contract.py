@@ -19,7 +19,7 @@ Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ColumnSelection:
     """Which columns of a table are read, and as what.
 
     Attributes:
@@ -148,7 +148,7 @@ class Rows:
 class TableFormat(Protocol):
     """How files of one format are checked, scanned and read: a frozen strategy."""
 
-    def check(self, file: TableFile, wanted: Wanted) -> None:
+    def check(self, file: TableFile, wanted: ColumnSelection) -> None:
         """Check that a file is what its ending says and has the columns, at the cost of reading its first block.
 
         Raises:
@@ -156,7 +156,7 @@ class TableFormat(Protocol):
         """
         ...
 
-    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+    def scan(self, file: TableFile, wanted: ColumnSelection) -> Iterator[KeyBlock]:
         """Keys of the whole file, block by block, in bounded memory."""
         ...
 
@@ -167,7 +167,7 @@ class TableFormat(Protocol):
         """
         ...
 
-    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: ColumnSelection) -> Iterator[Rows]:
         """The rows of these parts, one after another, as they are; parts are ascending and do not overlap.
 
         Raises:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from encore.tablefiles.contract import KeyBlock, Part, Rows, TableFormat, Wanted
+from encore.tablefiles.contract import ColumnSelection, KeyBlock, Part, Rows, TableFormat
 
 if TYPE_CHECKING:
     from encore.tablefiles.files import TableFile
@@ -40,11 +40,11 @@ class PartitionedFormat:
 
     inner: TableFormat
 
-    def check(self, file: TableFile, wanted: Wanted) -> None:
+    def check(self, file: TableFile, wanted: ColumnSelection) -> None:
         """See `TableFormat.check`."""
         self.inner.check(file, _inside(wanted, dict(file.partitions)))
 
-    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+    def scan(self, file: TableFile, wanted: ColumnSelection) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`."""
         return self.inner.scan(file, _inside(wanted, dict(file.partitions)))
 
@@ -52,14 +52,14 @@ class PartitionedFormat:
         """See `TableFormat.split_points`."""
         return self.inner.split_points(file)
 
-    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: ColumnSelection) -> Iterator[Rows]:
         """See `TableFormat.read`."""
         values = dict(file.partitions)
         for rows in self.inner.read(file, parts, _inside(wanted, values)):
             yield _with_folders(rows, wanted, values)
 
 
-def _inside(wanted: Wanted, values: dict[str, str | None]) -> Wanted:
+def _inside(wanted: ColumnSelection, values: dict[str, str | None]) -> ColumnSelection:
     """What is left to read of the file itself."""
     return replace(
         wanted,
@@ -69,7 +69,7 @@ def _inside(wanted: Wanted, values: dict[str, str | None]) -> Wanted:
     )
 
 
-def _with_folders(rows: Rows, wanted: Wanted, values: dict[str, str | None]) -> Rows:
+def _with_folders(rows: Rows, wanted: ColumnSelection, values: dict[str, str | None]) -> Rows:
     count = len(rows.rows)
     texts = {
         name: pa.repeat(pa.scalar(values[name], pa.string()), count).cast(pa.large_binary())

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from encore.featurestore.errors import DataError
-from encore.tablefiles.contract import TO_THE_END, Part, Rows, TableFormat, Wanted
+from encore.tablefiles.contract import TO_THE_END, ColumnSelection, Part, Rows, TableFormat
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.formats import format_of
 from encore.tablefiles.values import text_values
@@ -17,7 +17,7 @@ from encore.tablefiles.values import text_values
 PART_ROWS = 1 << 16
 
 
-def read_table(file: TableFile, wanted: Wanted) -> Iterator[dict[str, pa.Array]]:
+def read_table(file: TableFile, wanted: ColumnSelection) -> Iterator[dict[str, pa.Array]]:
     """The wanted key, texts and labels of a file as large strings, some ten thousands of rows at a time.
 
     It reads the file twice, as encoding does, so that it accepts and doubts the same rows.
@@ -35,7 +35,7 @@ def read_table(file: TableFile, wanted: Wanted) -> Iterator[dict[str, pa.Array]]
         yield {name: _text(file, rows, name) for name in wanted.plain}
 
 
-def _parts(reader: TableFormat, file: TableFile, wanted: Wanted) -> tuple[TableFile, list[Part]]:
+def _parts(reader: TableFormat, file: TableFile, wanted: ColumnSelection) -> tuple[TableFile, list[Part]]:
     """Parts of some rows each, and the file with what the scan has seen."""
     seen: frozenset[str] = frozenset()
     starts: list[tuple[int, int]] = []

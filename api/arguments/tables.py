@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from encore.featurestore.common import first_line, several
 from encore.featurestore.errors import UsageError
 from encore.heads.labels import Labels, read_labels
-from encore.tablefiles import TextOptions, Wanted
+from encore.tablefiles import ColumnSelection, TextOptions
 
 ROW_GROUP = 8192
 """Rows of a row group of the temporary Parquet file. A job can begin to read at each row group."""
@@ -92,7 +92,7 @@ def corpus_parts(corpus: Any) -> tuple[Any, ...]:
 
 
 @contextmanager
-def corpus_files(given: Any, wanted: Wanted, *, here: bool) -> Iterator[tuple[str, ...]]:
+def corpus_files(given: Any, wanted: ColumnSelection, *, here: bool) -> Iterator[tuple[str, ...]]:
     """A context with the files of a corpus, while a job reads them.
 
     A table in memory becomes a Parquet file in a temporary folder. The file has only the columns that the job reads.
@@ -117,7 +117,7 @@ def corpus_files(given: Any, wanted: Wanted, *, here: bool) -> Iterator[tuple[st
         yield tuple(_written(part, wanted, Path(folder), next(numbers)) if is_table(part) else part for part in parts)
 
 
-def _written(given: Any, wanted: Wanted, folder: Path, number: int) -> str:
+def _written(given: Any, wanted: ColumnSelection, folder: Path, number: int) -> str:
     table = arrow_table(given, "inputs")
     wanted.require("the table", table.column_names)
     path = folder / f"table-{number}.parquet"

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from encore.featurestore.errors import UsageError
 from encore.heads.labels.table import Labels
-from encore.tablefiles import PLAIN_TEXT, TextOptions, Wanted, find_table_files
+from encore.tablefiles import PLAIN_TEXT, ColumnSelection, TextOptions, find_table_files
 from encore.tablefiles.tables import read_table
 
 
@@ -48,7 +48,7 @@ def read_columns(name: str, key: str, columns: tuple[str, ...], options: TextOpt
         UsageError: no such file, an unknown ending, a file that is not what its ending says, or no such column.
         DataError: a row cannot be read.
     """
-    wanted = Wanted(key, labels=tuple(dict.fromkeys(column for column in columns if column != key)))
+    wanted = ColumnSelection(key, labels=tuple(dict.fromkeys(column for column in columns if column != key)))
     parts: dict[str, list[pa.Array]] = {column: [] for column in columns}
     files = find_table_files([name], options)
     if not files:

@@ -8,7 +8,7 @@ from encore.encoders.documents import DOCUMENT_COLUMNS
 from encore.featurestore.common import settle_fields
 from encore.featurestore.documents import INDEX_SCHEMA
 from encore.featurestore.errors import UsageError
-from encore.tablefiles import Wanted
+from encore.tablefiles import ColumnSelection
 
 RESERVED_COLUMNS = frozenset((*INDEX_SCHEMA.names, *DOCUMENT_COLUMNS))
 """Names that the document index and the document block use for their own columns."""
@@ -50,9 +50,9 @@ class CorpusColumns:
             )
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ColumnSelection:
         """The columns to read of every corpus file."""
-        return Wanted(self.doc_id, self._roles[1:], self.keep)
+        return ColumnSelection(self.doc_id, self._roles[1:], self.keep)
 
     @property
     def _roles(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from encore.featurestore.errors import UsageError
 from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, read_parts
 from encore.tablefiles.columnar.parquet_sizes import FINE_BYTES
 from encore.tablefiles.columnar.types import check_schema, is_text, plain_type
-from encore.tablefiles.contract import Int64s, KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.contract import ColumnSelection, Int64s, KeyBlock, Part, Rows
 from encore.tablefiles.files import TableFile, open_input, version_of
 from encore.tablefiles.values import as_bytes, byte_lengths
 
@@ -42,7 +42,7 @@ class ArrowFiles:
         del file
         return True
 
-    def check(self, file: TableFile, wanted: Wanted) -> None:
+    def check(self, file: TableFile, wanted: ColumnSelection) -> None:
         """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
         with open_input(file) as stream:
             if stream.read(len(FEATHER_1_MAGIC)) == FEATHER_1_MAGIC:
@@ -55,7 +55,7 @@ class ArrowFiles:
                 raise UsageError(f"{file.uri}: not an Arrow IPC file, or a damaged one: {first_line(error)}") from error
         check_schema(file.uri, schema, wanted)
 
-    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+    def scan(self, file: TableFile, wanted: ColumnSelection) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; reads the wanted columns, since no header tells their sizes."""
         for row, batch in _batches(file, wanted.names):
             sizes = np.cumsum(_value_bytes(batch, wanted.names))
@@ -74,7 +74,7 @@ class ArrowFiles:
                 return np.zeros(1, np.int64)
         return np.cumsum([0, *_batch_rows(file)[:-1]])
 
-    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: ColumnSelection) -> Iterator[Rows]:
         """See `TableFormat.read`."""
         with damage_named(file):
             yield from read_parts(file, _batches(file, wanted.names, parts[0].start), parts, wanted)

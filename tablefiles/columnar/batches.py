@@ -14,7 +14,7 @@ from encore.featurestore.common import first_line
 from encore.featurestore.documents import columns
 from encore.featurestore.errors import DataError, UnreadableFile
 from encore.tablefiles.columnar.types import plain_type
-from encore.tablefiles.contract import Fault, Part, Rows, Wanted
+from encore.tablefiles.contract import ColumnSelection, Fault, Part, Rows
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.values import MAX_VALUE_BYTES, as_bytes, byte_lengths
 
@@ -22,7 +22,9 @@ NumberedBatches = Iterator[tuple[int, pa.RecordBatch]]
 """(row number of its first row in the file, batch) of each batch, in ascending order."""
 
 
-def read_parts(file: TableFile, batches: NumberedBatches, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+def read_parts(
+    file: TableFile, batches: NumberedBatches, parts: Sequence[Part], wanted: ColumnSelection
+) -> Iterator[Rows]:
     """The rows of each part; of the batches, one is held at a time.
 
     Args:
@@ -94,7 +96,7 @@ class _Cursor:
         return self._batch
 
 
-def as_rows(batch: pa.RecordBatch, first_row: int, wanted: Wanted) -> Rows:
+def as_rows(batch: pa.RecordBatch, first_row: int, wanted: ColumnSelection) -> Rows:
     """The rows of one batch; a row with a value that is too long is a fault."""
     rows = Rows(
         rows=np.arange(first_row, first_row + batch.num_rows),
@@ -104,7 +106,7 @@ def as_rows(batch: pa.RecordBatch, first_row: int, wanted: Wanted) -> Rows:
     return _without_long_values(rows, wanted)
 
 
-def _without_long_values(rows: Rows, wanted: Wanted) -> Rows:
+def _without_long_values(rows: Rows, wanted: ColumnSelection) -> Rows:
     long = {name: _longer(values) for name, values in rows.values.items()}
     bad = np.logical_or.reduce(list(long.values()))
     if not bad.any():
@@ -132,7 +134,7 @@ def _longer(values: pa.Array) -> npt.NDArray[np.bool_]:
     return np.asarray(byte_lengths(values) > MAX_VALUE_BYTES)
 
 
-def _others(batch: pa.RecordBatch, wanted: Wanted) -> pa.Table:
+def _others(batch: pa.RecordBatch, wanted: ColumnSelection) -> pa.Table:
     others = {}
     for name in wanted.others:
         if pa.types.is_string(plain_type(batch.schema.field(name).type)):

@@ -17,7 +17,7 @@ from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_n
 from encore.tablefiles.columnar.parquet_footer import Footer, read_footer
 from encore.tablefiles.columnar.parquet_sizes import GroupSizes, group_sizes, rows_at_once, text_columns
 from encore.tablefiles.columnar.types import check_schema
-from encore.tablefiles.contract import Int64s, KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.contract import ColumnSelection, Int64s, KeyBlock, Part, Rows
 from encore.tablefiles.files import TableFile, bytes_at_once, open_input
 from encore.tablefiles.values import as_bytes
 
@@ -35,7 +35,7 @@ class ParquetFiles:
         del file
         return True
 
-    def check(self, file: TableFile, wanted: Wanted) -> None:
+    def check(self, file: TableFile, wanted: ColumnSelection) -> None:
         """See `TableFormat.check`; a column of another type than text (or integers, for ids) is refused as well."""
         with open_input(file):
             try:
@@ -45,7 +45,7 @@ class ParquetFiles:
                 raise UsageError(f"{file.uri}: not a Parquet file, or a damaged one: {first_line(error)}") from error
         check_schema(file.uri, schema, wanted)
 
-    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+    def scan(self, file: TableFile, wanted: ColumnSelection) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; reads the key column, and others where their decoded size is not in the footer."""
         with _opened(file, wanted) as parquet:
             row = 0
@@ -62,7 +62,7 @@ class ParquetFiles:
         with _opened(file, None) as parquet:
             return np.cumsum([0, *_group_rows(parquet)[:-1]])
 
-    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: ColumnSelection) -> Iterator[Rows]:
         """See `TableFormat.read`; decodes the row groups that the parts touch, each once, batch by batch."""
         with _opened(file, wanted) as parquet:
             yield from read_parts(file, _batches_of(parquet, read_footer(file), parts, wanted.names), parts, wanted)
@@ -114,7 +114,7 @@ def _group_rows(parquet: pq.ParquetFile) -> list[int]:
 
 
 @contextmanager
-def _opened(file: TableFile, wanted: Wanted | None) -> Iterator[pq.ParquetFile]:
+def _opened(file: TableFile, wanted: ColumnSelection | None) -> Iterator[pq.ParquetFile]:
     with damage_named(file), open_input(file) as stream:
         try:
             footer = read_footer(file)

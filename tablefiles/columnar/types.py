@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from encore.featurestore.errors import UsageError
-from encore.tablefiles.contract import Wanted
+from encore.tablefiles.contract import ColumnSelection
 
 LAYOUTS = {
     pa.large_string(): pa.string(),
@@ -15,7 +15,7 @@ LAYOUTS = {
 }
 
 
-def check_schema(uri: str, schema: pa.Schema, wanted: Wanted) -> None:
+def check_schema(uri: str, schema: pa.Schema, wanted: ColumnSelection) -> None:
     """Check that a file has the wanted columns, and that ids, texts and labels have fitting types.
 
     Raises:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.errors import DataError, UsageError
-from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.contract import TO_THE_END, ColumnSelection, Fault, KeyBlock, Part, Rows
 from encore.tablefiles.csv.cells import read_cells
 from encore.tablefiles.csv.header import Header, read_header
 from encore.tablefiles.csv.records import CsvRecords
@@ -30,7 +30,7 @@ class CsvFiles:
     compressed_inside: ClassVar[bool] = False
     endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
 
-    def check(self, file: TableFile, wanted: Wanted) -> None:
+    def check(self, file: TableFile, wanted: ColumnSelection) -> None:
         """See `TableFormat.check`; an empty file has no rows, and no column of it can be missing."""
         read_head(file)
         header = read_header(file)
@@ -40,7 +40,7 @@ class CsvFiles:
             _refuse_other_dialect(file, header.names)
         wanted.require(file.uri, header.names)
 
-    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+    def scan(self, file: TableFile, wanted: ColumnSelection) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`."""
         header = read_header(file)
         if header is None:
@@ -60,7 +60,7 @@ class CsvFiles:
         """See `TableFormat.split_points`."""
         return np.zeros(1, np.int64) if file.is_stream else None
 
-    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: ColumnSelection) -> Iterator[Rows]:
         """See `TableFormat.read`."""
         header = read_header(file)
         if header is None:
@@ -83,7 +83,7 @@ class CsvFiles:
         return last in (b"\n", b"\r")
 
 
-def _read_block(block: ByteBlock, header: Header, wanted: Wanted, seen: frozenset[str]) -> Rows:
+def _read_block(block: ByteBlock, header: Header, wanted: ColumnSelection, seen: frozenset[str]) -> Rows:
     found = read_cells(block, header, wanted.names, seen)
     rows = block.rows
     others = {name: found.values[name].view(pa.large_string()) for name in wanted.others}

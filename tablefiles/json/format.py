@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.errors import DataError, UsageError
-from encore.tablefiles.contract import TO_THE_END, Fault, KeyBlock, Part, Rows, Wanted
+from encore.tablefiles.contract import TO_THE_END, ColumnSelection, Fault, KeyBlock, Part, Rows
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.json.layout import ElementRows, JsonLayout, ObjectRows
 from encore.tablefiles.json.rows import parse_line, parse_rows
@@ -47,7 +47,7 @@ class JsonLinesFiles:
         del file
         return True
 
-    def check(self, file: TableFile, wanted: Wanted) -> None:
+    def check(self, file: TableFile, wanted: ColumnSelection) -> None:
         """See `TableFormat.check`; reads on while a column has not been seen, since any row may leave keys out."""
         head = read_head(file)
         _refuse_other_lines(file, head)
@@ -70,7 +70,7 @@ class JsonLinesFiles:
         if seen:
             wanted.require(file.uri, list(seen))
 
-    def scan(self, file: TableFile, wanted: Wanted) -> Iterator[KeyBlock]:
+    def scan(self, file: TableFile, wanted: ColumnSelection) -> Iterator[KeyBlock]:
         """See `TableFormat.scan`; parses every row, and keeps the keys and where the rows start."""
         head = read_head(file)
         splitter = JsonLayout.of(head).splitter()
@@ -89,7 +89,7 @@ class JsonLinesFiles:
         """See `TableFormat.split_points`."""
         return np.zeros(1, np.int64) if file.is_stream else None
 
-    def read(self, file: TableFile, parts: Sequence[Part], wanted: Wanted) -> Iterator[Rows]:
+    def read(self, file: TableFile, parts: Sequence[Part], wanted: ColumnSelection) -> Iterator[Rows]:
         """See `TableFormat.read`."""
         with open_text(file) as stream:
             splitter = JsonLayout.of(first_bytes(file) if file.is_stream else stream.read(HEAD_BYTES)).splitter()
@@ -103,7 +103,7 @@ def _blocks(file: TableFile, head: bytes, splitter: ObjectRows | ElementRows) ->
         yield from read_blocks(stream, file, data_start(head), TO_THE_END, 0, splitter)
 
 
-def _read_block(block: ByteBlock, wanted: Wanted) -> Rows:
+def _read_block(block: ByteBlock, wanted: ColumnSelection) -> Rows:
     parsed = parse_rows(block, wanted.key, wanted.texts, wanted.others, wanted.labels)
     rows = block.rows
     others = {name: parsed.values[name].view(pa.large_string()) for name in wanted.others}

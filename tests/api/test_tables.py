@@ -13,7 +13,7 @@ import pytest
 import encore
 from encore.api.arguments.limits import limit_text
 from encore.api.arguments.tables import arrow_table, corpus_files
-from encore.tablefiles import Wanted
+from encore.tablefiles import ColumnSelection
 from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 
 COUNT = 40
@@ -126,7 +126,7 @@ def test_workers_elsewhere_cannot_read_a_table_in_memory(tmp_path: Path, corpus:
 
 def test_the_file_of_a_table_goes_where_a_job_fails(corpus: pa.Table, no_traces: Path) -> None:
     def job() -> None:
-        with corpus_files(corpus, Wanted("doc_id", ("text",)), here=True) as files:
+        with corpus_files(corpus, ColumnSelection("doc_id", ("text",)), here=True) as files:
             assert pq.read_table(files[0]).column_names == ["doc_id", "text"]
             raise RuntimeError("no job")
 

@@ -11,7 +11,7 @@ import pytest
 
 from encore.featurestore.errors import DataError, UsageError
 from encore.pipelines.corpus import CorpusColumns, plan
-from encore.tablefiles import TO_THE_END, Part, TextOptions, Wanted, files
+from encore.tablefiles import TO_THE_END, ColumnSelection, Part, TextOptions, files
 from encore.tablefiles.csv import format as csv_files
 from encore.tablefiles.json import format as json_files
 from encore.tablefiles.json.format import JsonLinesFiles
@@ -82,7 +82,7 @@ def test_a_stream_is_decoded_once_for_all_parts_of_one_call(tmp_path, monkeypatc
     name = "x.jsonl.gz" if module is json_files else "x.csv.gz"
     (tmp_path / name).write_bytes(gzip.compress(b"".join(lines)))
     file = corpus_file(tmp_path / name)
-    wanted = Wanted("doc_id", ("text",))
+    wanted = ColumnSelection("doc_id", ("text",))
     reader = JsonLinesFiles() if module is json_files else csv_files.CsvFiles()
     blocks = list(reader.scan(file, wanted))
     starts = [int(block.starts[0]) for block in blocks if len(block.rows)]

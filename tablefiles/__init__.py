@@ -3,7 +3,7 @@
 from encore.tablefiles.contract import TO_THE_END, ColumnSelection, KeyBlock, Part, Rows, TableFormat
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.formats import format_of
-from encore.tablefiles.listing import Listing, Unread, find_table_files, list_files
+from encore.tablefiles.listing import Listing, UnreadPath, find_table_files, list_files
 from encore.tablefiles.text_options import PLAIN_TEXT, TextOptions
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "TableFile",
     "TableFormat",
     "TextOptions",
-    "Unread",
+    "UnreadPath",
     "find_table_files",
     "format_of",
     "list_files",

@@ -18,7 +18,7 @@ from encore.pipelines.corpus.cutting import DocumentSize, Piece, choose_unit_row
 from encore.pipelines.corpus.duplicates import find_duplicates
 from encore.pipelines.corpus.survey import Survey, survey
 from encore.pipelines.corpus.units import Duplicates, WorkUnit
-from encore.tablefiles import TO_THE_END, TableFile, Unread, format_of
+from encore.tablefiles import TO_THE_END, TableFile, UnreadPath, format_of
 from encore.tablefiles.contract import Int64s
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Plan:
     text_bytes: int
     without_id: int = 0
     first_without_id: str = ""
-    damaged: tuple[Unread, ...] = ()
+    damaged: tuple[UnreadPath, ...] = ()
 
 
 def plan(
@@ -107,7 +107,7 @@ def plan(
         text_bytes=sum(found.text_bytes for found in surveys),
         without_id=sum(found.without_key for found in surveys),
         first_without_id=next((f"{it.file.uri} row {it.first_without_key}" for it in surveys if it.without_key), ""),
-        damaged=tuple(Unread(file.uri, str(error).removeprefix(f"{file.uri}: ")) for file, error in errors.items()),
+        damaged=tuple(UnreadPath(file.uri, str(error).removeprefix(f"{file.uri}: ")) for file, error in errors.items()),
     )
 
 

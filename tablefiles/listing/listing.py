@@ -28,7 +28,7 @@ UNKNOWN_ENDING = "unknown ending"
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadPath:
     """What lies in a folder that was named and is not read.
 
     Attributes:
@@ -51,7 +51,7 @@ class Listing:
     """
 
     files: tuple[TableFile, ...]
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadPath, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from encore.tablefiles.listing.listing import (
     EMPTY_FILE,
     UNKNOWN_ENDING,
     FoundFile,
-    Unread,
+    UnreadPath,
     is_bookkeeping,
     is_own_folder,
 )
@@ -31,7 +31,7 @@ KINDS = (
 NOT_UTF_8 = "its name is not UTF-8"
 
 
-def list_local(text: str) -> list[FoundFile | Unread]:
+def list_local(text: str) -> list[FoundFile | UnreadPath]:
     """What a file name, a folder or a glob stands for; paths are absolute, and links are followed but not resolved.
 
     Raises:
@@ -76,7 +76,7 @@ def _names(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _expand(path: Path, *, strict: bool = True) -> list[FoundFile | Unread]:
+def _expand(path: Path, *, strict: bool = True) -> list[FoundFile | UnreadPath]:
     """A file itself, or what lies below a folder; ``strict`` refuses a folder without any file to read."""
     if not path.is_dir():
         return [_named(path)]
@@ -86,14 +86,14 @@ def _expand(path: Path, *, strict: bool = True) -> list[FoundFile | Unread]:
     return found
 
 
-def _named(path: Path) -> FoundFile | Unread:
+def _named(path: Path) -> FoundFile | UnreadPath:
     """A file that was named, or matched by a glob."""
     if _printable(str(path)) != str(path):
-        return Unread(_printable(str(path)), NOT_UTF_8)
+        return UnreadPath(_printable(str(path)), NOT_UTF_8)
     try:
         status = path.stat()
     except OSError as error:
-        return Unread(_printable(str(path)), _why(error))
+        return UnreadPath(_printable(str(path)), _why(error))
     kind = _kind(status.st_mode)
     if kind is not None:
         raise UsageError(f"{path}: is {kind}; files are read in parts, so write it to a file first")
@@ -101,13 +101,13 @@ def _named(path: Path) -> FoundFile | Unread:
     return FoundFile(str(path), status.st_size, str(path.parent))
 
 
-def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Unread]:
+def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[FoundFile | UnreadPath]:
     """What lies in a folder whose path below the input is ``below``; one that links lead to twice counts once."""
     try:
         status = directory.stat()
         names = sorted(os.listdir(directory))  # noqa: PTH208  names, not paths
     except OSError as error:
-        yield Unread(_printable(str(directory)), _why(error))
+        yield UnreadPath(_printable(str(directory)), _why(error))
         return
     if (status.st_dev, status.st_ino) in visited or is_own_folder(frozenset(names)):
         return
@@ -117,25 +117,25 @@ def _walk(directory: Path, below: str, visited: set[tuple[int, int]]) -> Iterato
             yield from _entry(directory / name, below, visited)
 
 
-def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Unread]:
+def _entry(path: Path, below: str, visited: set[tuple[int, int]]) -> Iterator[FoundFile | UnreadPath]:
     shown = _printable(str(path))
     if shown != str(path):
-        yield Unread(shown, NOT_UTF_8)
+        yield UnreadPath(shown, NOT_UTF_8)
         return
     try:
         status = path.stat()
     except OSError as error:
-        yield Unread(shown, "a link to nothing" if isinstance(error, FileNotFoundError) else _why(error))
+        yield UnreadPath(shown, "a link to nothing" if isinstance(error, FileNotFoundError) else _why(error))
         return
     kind = _kind(status.st_mode)
     if stat.S_ISDIR(status.st_mode):
         yield from _walk(path, f"{below}/{path.name}", visited)
     elif kind is not None:
-        yield Unread(shown, kind)
+        yield UnreadPath(shown, kind)
     elif format_of_name(path.name) is None:
-        yield Unread(shown, UNKNOWN_ENDING)
+        yield UnreadPath(shown, UNKNOWN_ENDING)
     elif not status.st_size:
-        yield Unread(shown, EMPTY_FILE)
+        yield UnreadPath(shown, EMPTY_FILE)
     else:
         yield FoundFile(str(path), status.st_size, below)
 

@@ -21,7 +21,7 @@ from encore.tablefiles.listing.listing import (
     EMPTY_FILE,
     UNKNOWN_ENDING,
     FoundFile,
-    Unread,
+    UnreadPath,
     is_bookkeeping,
     is_own_folder,
 )
@@ -33,7 +33,7 @@ Size = tuple[str, int]
 """Path of an object below some folder, and its bytes."""
 
 
-def list_objects(url: str) -> list[FoundFile | Unread]:
+def list_objects(url: str) -> list[FoundFile | UnreadPath]:
     """What an object, a prefix or a glob stands for.
 
     Raises:
@@ -55,7 +55,7 @@ def list_objects(url: str) -> list[FoundFile | Unread]:
     return found
 
 
-def _in_folder(folder: str, below: list[Size]) -> Iterator[FoundFile | Unread]:
+def _in_folder(folder: str, below: list[Size]) -> Iterator[FoundFile | UnreadPath]:
     """What there is to read of a folder's objects, and what is not read."""
     level = _Levels.of(below)
     if "" in level.own:
@@ -65,10 +65,10 @@ def _in_folder(folder: str, below: list[Size]) -> Iterator[FoundFile | Unread]:
             continue
         uri, parent = f"{folder}/{path}", path.rpartition("/")[0]
         if format_of_name(path) is None:
-            yield Unread(uri, UNKNOWN_ENDING)
+            yield UnreadPath(uri, UNKNOWN_ENDING)
         elif not size:
             # These include the markers that some tools write for folders, whatever their names end in.
-            yield Unread(uri, EMPTY_FILE)
+            yield UnreadPath(uri, EMPTY_FILE)
         else:
             yield FoundFile(uri, size, parent)
 
@@ -108,7 +108,7 @@ class _Levels:
         ]
 
 
-def _matching(url: str) -> list[FoundFile | Unread]:
+def _matching(url: str) -> list[FoundFile | UnreadPath]:
     """The objects that a glob matches, and what there is to read below the folders that it matches."""
     fixed, pattern = [], url.split("/")
     while not glob.has_magic(pattern[0]):
@@ -134,7 +134,7 @@ def _matching(url: str) -> list[FoundFile | Unread]:
     return [*named, *(it for folder, held in inside.items() for it in _in_folder(f"{base}/{folder}", held)), *skipped]
 
 
-def _below(folder: str) -> tuple[list[Size], list[Unread]]:
+def _below(folder: str) -> tuple[list[Size], list[UnreadPath]]:
     """The objects below a folder, and the folders among them that cannot be listed."""
     objects = Objects.open(folder)
     try:
@@ -143,17 +143,17 @@ def _below(folder: str) -> tuple[list[Size], list[Unread]]:
         if not isinstance(error.__cause__, InvalidPathError):
             raise
     found = list(_by_folders(objects.raw, "", folder))
-    return [it for it in found if not isinstance(it, Unread)], [it for it in found if isinstance(it, Unread)]
+    return [it for it in found if not isinstance(it, UnreadPath)], [it for it in found if isinstance(it, UnreadPath)]
 
 
-def _by_folders(raw: Any, prefix: str, uri: str) -> Iterator[Size | Unread]:
+def _by_folders(raw: Any, prefix: str, uri: str) -> Iterator[Size | UnreadPath]:
     """As `_below`, folder by folder: one key that is no path (``a//b``, ``a/./b``) makes a whole listing fail."""
     try:
         level = obstore.list_with_delimiter(raw, prefix or None)
     except InvalidPathError as error:
         key = re.search(r'path: "(.*)"', str(error))
         reason = f"it cannot be listed: keys in it begin with {key[1] if key else '//'}, which is no path: rename them"
-        yield Unread(f"{uri}/{prefix}" if prefix else uri, reason)
+        yield UnreadPath(f"{uri}/{prefix}" if prefix else uri, reason)
         return
     for entry in level["objects"]:
         yield entry["path"], entry["size"]

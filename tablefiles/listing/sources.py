@@ -11,7 +11,7 @@ from encore.featurestore.errors import UsageError
 from encore.featurestore.storage import Address
 from encore.tablefiles.files import TableFile, is_url
 from encore.tablefiles.formats import require_format
-from encore.tablefiles.listing.listing import EMPTY_FILE, FoundFile, Listing, Unread
+from encore.tablefiles.listing.listing import EMPTY_FILE, FoundFile, Listing, UnreadPath
 from encore.tablefiles.listing.local_sources import list_local
 from encore.tablefiles.listing.object_sources import list_objects
 from encore.tablefiles.partitions import partitions_of
@@ -54,15 +54,15 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
     if not all(inputs):
         raise UsageError("an input is an empty name, as of a shell variable that is not set; name a file or directory")
     files: dict[str, TableFile] = {}
-    unread: dict[str, Unread] = {}
+    unread: dict[str, UnreadPath] = {}
     # The longest path of folders comes first: a file that is both named with its folders and found below one keeps its
     # columns.
     found = [it for text in inputs for it in _list(text)]
     for it in sorted(found, key=lambda it: (it.uri, -len(it.folder) if isinstance(it, FoundFile) else 0)):
-        if isinstance(it, Unread):
+        if isinstance(it, UnreadPath):
             unread.setdefault(it.uri, it)
         elif not it.bytes:
-            unread.setdefault(it.uri, Unread(it.uri, EMPTY_FILE))
+            unread.setdefault(it.uri, UnreadPath(it.uri, EMPTY_FILE))
         else:
             identity = it.uri if is_url(it.uri) else str(Path(it.uri).resolve())
             file = TableFile(it.uri, require_format(it.uri), it.bytes, partitions_of(it.folder), options)
@@ -73,6 +73,6 @@ def list_files(inputs: Sequence[str], options: TextOptions = PLAIN_TEXT) -> List
     return Listing(tuple(files.values()), tuple(unread.values()))
 
 
-def _list(text: str) -> Sequence[FoundFile | Unread]:
+def _list(text: str) -> Sequence[FoundFile | UnreadPath]:
     address = Address.parse(text)
     return list_objects(str(address)) if address.scheme else list_local(address.path)

@@ -7,7 +7,7 @@ import pytest
 
 from encore.featurestore.errors import DataError, UsageError
 from encore.tablefiles.files import TableFile, open_input
-from encore.tablefiles.listing.listing import EMPTY_FILE, Listing, Unread
+from encore.tablefiles.listing.listing import EMPTY_FILE, Listing, UnreadPath
 from encore.tablefiles.listing.sources import find_table_files, list_files
 from tests.tablefiles.listing.globbed import GLOBBED, GLOBS
 
@@ -245,7 +245,7 @@ def test_a_pipe_or_a_link_to_nothing_that_is_named_is_refused(tmp_path):
 def test_an_empty_file_alone_holds_no_rows_and_is_no_error(tmp_path, name):
     (tmp_path / name).touch()
     for text in (tmp_path, tmp_path / name, tmp_path / "*"):
-        assert list_files([str(text)]) == Listing((), (Unread(str(tmp_path / name), EMPTY_FILE),))
+        assert list_files([str(text)]) == Listing((), (UnreadPath(str(tmp_path / name), EMPTY_FILE),))
 
 
 def test_a_night_of_empty_files_beside_a_note_is_no_error(tmp_path):
@@ -262,7 +262,7 @@ def test_a_name_that_is_not_utf_8_is_refused_where_it_is_named_and_skipped_where
         list_files([name])
     found = list_files([f"{tmp_path}/*.csv"])
     assert names_of(found.files, tmp_path) == ["a.csv"]
-    assert found.unread == (Unread(f"{tmp_path}/caf\\xe9.csv", "its name is not UTF-8"),)
+    assert found.unread == (UnreadPath(f"{tmp_path}/caf\\xe9.csv", "its name is not UTF-8"),)
 
 
 def test_those_who_ask_for_files_alone_are_warned_of_what_is_not_read(tmp_path, caplog):

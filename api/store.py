@@ -19,7 +19,7 @@ from encore.featurestore.history import add_tag, remove_tag, version_log
 from encore.featurestore.history.tags import tags
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
-from encore.featurestore.summary import Summarised, Summary
+from encore.featurestore.summary import Summary, SummaryMixin
 from encore.tablefiles import PLAIN_TEXT
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ DocIds = str | int | Sequence[str] | ArrowTable
 """One id or several: a value, a list or array of texts, or a column of a library with Arrow's PyCapsule protocol."""
 
 
-class Store(Summarised):
+class Store(SummaryMixin):
     """A feature store at one snapshot. `encore.open_store` opens one.
 
     A snapshot never changes. So all reads of a handle are consistent, whatever other jobs do meanwhile.

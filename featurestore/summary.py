@@ -64,7 +64,7 @@ class Summary:
         return [[f"{cell}" for cell in row] for row in rows]
 
 
-class Summarised:
+class SummaryMixin:
     """A result that is shown in short: in one line by `repr`, and as a page in a notebook."""
 
     def _summary(self) -> Summary:

@@ -13,7 +13,7 @@ from encore.api.arguments.heads import Heads, given_heads
 from encore.api.arguments.tables import ArrowTable, Corpus, corpus_files, corpus_parts, is_table
 from encore.api.results.evaluate import Evaluable, name_of
 from encore.featurestore.common import several
-from encore.featurestore.summary import Summarised, Summary
+from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import dead_letter_table
@@ -29,7 +29,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Predicted(Summarised, Evaluable):
+class Predicted(SummaryMixin, Evaluable):
     """Predictions of heads for new texts.
 
     It converts to a data frame: ``polars.DataFrame(predicted)``, ``predicted.to_arrow().to_pandas()``.

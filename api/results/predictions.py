@@ -8,14 +8,14 @@ import pyarrow as pa
 
 from encore.api.results.evaluate import Evaluable, name_of
 from encore.api.results.report import Report
-from encore.featurestore.summary import Summarised, Summary
+from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
 from encore.pipelines.predictions import Predictions as Folder
 from encore.pipelines.registry import read_predictions
 from encore.pipelines.registry.head_predictions import HeadPredictions
 
 
-class Predictions(Summarised, Evaluable):
+class Predictions(SummaryMixin, Evaluable):
     """Predictions of heads for the documents of a store, in a folder that `encore.backfill` keeps up to date.
 
     Each call reads the newest version of the folder.

@@ -8,7 +8,7 @@ from typing import Any
 
 from encore.featurestore.common import counted
 from encore.featurestore.errors import JobError
-from encore.featurestore.summary import Summarised, Summary
+from encore.featurestore.summary import Summary, SummaryMixin
 
 NOT_SHOWN = ("fingerprint", "spec", "versions", "seconds", "run", "finished_at", "exit_code", "wall_seconds", "job")
 """Entries for programs, which the table leaves out."""
@@ -16,7 +16,7 @@ LISTED = 5
 """The most values of a list that are shown."""
 
 
-class Report(Summarised, Mapping[str, Any]):
+class Report(SummaryMixin, Mapping[str, Any]):
     """The report of a job, as a mapping. Its entries are those that the command prints with ``--json``.
 
     For example, ``report["documents"]["encoded"]`` is a number. `to_json` gives everything. A notebook shows a table.

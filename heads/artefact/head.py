@@ -16,7 +16,7 @@ import torch
 from encore.featurestore.common import lazy
 from encore.featurestore.errors import EncoreError, StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
-from encore.featurestore.summary import Summarised, Summary
+from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact.document import FORMAT_VERSION, damaged, read_document, read_weights
 from encore.heads.artefact.folder import HEAD_FILE, WEIGHTS_FILE, read_folder, replace_folder
 from encore.heads.labels import TrainingIds
@@ -29,7 +29,7 @@ CLASSES_SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Head(Summarised):
+class Head(SummaryMixin):
     """A trained head, with all that is needed to use it and to trace where it came from.
 
     Attributes:

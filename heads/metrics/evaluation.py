@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encore.featurestore.errors import DataError
-from encore.featurestore.summary import Summarised, Summary
+from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
 from encore.heads.metrics.confusion import Confusion
 from encore.tablefiles.names import shown_name
@@ -23,7 +23,7 @@ CLASSES_SHOWN = 50
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(Summarised):
+class Evaluation(SummaryMixin):
     """How well predictions match labels.
 
     Attributes:

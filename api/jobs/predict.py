@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from encore.api.arguments.heads import Heads, given_heads
 from encore.api.arguments.tables import ArrowTable, Corpus, corpus_files, corpus_parts, is_table
-from encore.api.results.evaluate import Evaluable, name_of
+from encore.api.results.evaluate import PredictionSet, name_of
 from encore.featurestore.common import several
 from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
@@ -29,7 +29,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Predicted(SummaryMixin, Evaluable):
+class Predicted(SummaryMixin, PredictionSet):
     """Predictions of heads for new texts.
 
     It converts to a data frame: ``polars.DataFrame(predicted)``, ``predicted.to_arrow().to_pandas()``.

@@ -16,7 +16,7 @@ from encore.pipelines.registry.head_predictions import HeadPredictions
 from encore.tablefiles import TextOptions
 
 
-class Evaluable(ABC):
+class PredictionSet(ABC):
     """Predictions of one head or several, which can be compared with labels."""
 
     @abstractmethod
@@ -42,7 +42,7 @@ class Evaluable(ABC):
 
 
 def evaluate(
-    predictions: Evaluable | str | PathLike[str],
+    predictions: PredictionSet | str | PathLike[str],
     labels: Table,
     *,
     head: str | PathLike[str] | Head | None = None,
@@ -85,7 +85,9 @@ def name_of(head: str | PathLike[str] | Head | None) -> str | None:
     return str(several(head, "head")[0])
 
 
-def _found(predictions: Evaluable | str | PathLike[str], head: str | PathLike[str] | Head | None) -> HeadPredictions:
+def _found(
+    predictions: PredictionSet | str | PathLike[str], head: str | PathLike[str] | Head | None
+) -> HeadPredictions:
     """The predictions of the head that matches, with its classes and training documents."""
     name = name_of(head)
     if isinstance(predictions, (str, PathLike)):

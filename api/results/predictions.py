@@ -6,7 +6,7 @@ from os import PathLike
 
 import pyarrow as pa
 
-from encore.api.results.evaluate import Evaluable, name_of
+from encore.api.results.evaluate import PredictionSet, name_of
 from encore.api.results.report import Report
 from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
@@ -15,7 +15,7 @@ from encore.pipelines.registry import read_predictions
 from encore.pipelines.registry.head_predictions import HeadPredictions
 
 
-class Predictions(SummaryMixin, Evaluable):
+class Predictions(SummaryMixin, PredictionSet):
     """Predictions of heads for the documents of a store, in a folder that `encore.backfill` keeps up to date.
 
     Each call reads the newest version of the folder.

@@ -42,7 +42,7 @@ from encore.heads.training import Codes, Examples, train_grid
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.ingestion import DeriveRequest, derive
-from encore.pipelines.progress import Silent
+from encore.pipelines.progress import SilentDisplay
 
 LABELS = (100, 500, 2000)
 POSITIONS = ("tokens", "mean", "cls")
@@ -118,7 +118,7 @@ class TaskStores:
             else:
                 self.open("tokens", "float16")
                 request = DeriveRequest(str(rich), str(wanted), None, positions, quantizer, codec="none")
-                require(derive(request, display=Silent()).exit_code)
+                require(derive(request, display=SilentDisplay()).exit_code)
             done.touch()
         return Catalogue.open(str(wanted))
 
@@ -139,7 +139,7 @@ class TaskStores:
             columns=CorpusColumns(pair=None if self.data.task.pair_column is None else "text_pair"),
             codec="none",
         )
-        require(encode(request, display=Silent()).exit_code)
+        require(encode(request, display=SilentDisplay()).exit_code)
 
 
 def require(exit_code: int) -> None:

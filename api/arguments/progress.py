@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from encore.pipelines.progress import ProgressDisplay, Silent, is_terminal
+from encore.pipelines.progress import ProgressDisplay, SilentDisplay, is_terminal
 from encore.pipelines.progress.displays import LogLines, TerminalBar
 from encore.pipelines.progress.notebook_bar import NotebookBar
 
@@ -20,13 +20,13 @@ def display_of(progress: bool | None) -> ProgressDisplay:
             error elsewhere; False shows nothing at all.
     """
     if progress is False:
-        return Silent()
+        return SilentDisplay()
     if in_notebook():
         return NotebookBar()
     console = Console(stderr=True, highlight=False)
     if is_terminal(console):
         return TerminalBar(console)
-    return LogLines() if progress else Silent()
+    return LogLines() if progress else SilentDisplay()
 
 
 def in_notebook() -> bool:

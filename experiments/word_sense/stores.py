@@ -12,7 +12,7 @@ from encore.featurestore import Catalogue, JobError, UsageError
 from encore.featurestore.layers import LayerPooling
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.ingestion import DeriveRequest, derive
-from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.progress import ProgressDisplay, SilentDisplay
 from encore.pipelines.runs import JobReport
 
 ORIGINAL = "float16"
@@ -86,7 +86,7 @@ class SentenceStores:
             return source
         uri = self._uri(layers, quantizer)
         request = DeriveRequest(source.uri, uri, layers=layers, quantizer=quantizer, codec=CODEC)
-        report = derive(request, display=Silent())
+        report = derive(request, display=SilentDisplay())
         _require_done(report, "derive", uri)
         return Catalogue.open(uri)
 

@@ -23,7 +23,7 @@ from encore.pipelines.predictions import (
     head_name,
     plan_segments,
 )
-from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.progress import ProgressDisplay, SilentDisplay
 from encore.pipelines.registry import copy_heads, head_title, load_heads
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
@@ -94,7 +94,7 @@ def backfill(
         units=units,
         documents=sum(unit.entry.live for unit in units),
         runner=RunnerChoice.of(beam_options, len(units)),
-        display=display or Silent(),
+        display=display or SilentDisplay(),
         started=started,
     )
     groups = groups_of(units, [max(1, unit.entry.payload_bytes) for unit in units], run.runner.workers)

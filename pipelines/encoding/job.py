@@ -34,7 +34,7 @@ from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoder import resident_encoder
 from encore.pipelines.ingestion import commit_units, settle_spec, spec_without_calibration, write_units
-from encore.pipelines.progress import ProgressDisplay, Silent
+from encore.pipelines.progress import ProgressDisplay, SilentDisplay
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 from encore.tablefiles.listing import refuse_outputs_among_inputs
@@ -105,7 +105,7 @@ def encode(
         JobError: the pipeline failed as a whole; finished segments are kept for the next run.
     """
     started = time.monotonic()
-    shown = display or Silent()
+    shown = display or SilentDisplay()
     refuse_outputs_among_inputs(
         request.inputs, {"--dead-letters": request.dead_letters, "--report": request.report}, request.store
     )

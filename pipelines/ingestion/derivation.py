@@ -20,7 +20,7 @@ from encore.pipelines.flow import FailedUnit, Failure, Interruption, PlannedUnit
 from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
-from encore.pipelines.progress import ProgressDisplay, Silent, UnitCounts
+from encore.pipelines.progress import ProgressDisplay, SilentDisplay, UnitCounts
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
 
 
@@ -95,7 +95,7 @@ def derive(
         units=units,
         documents=len(source),
         runner=RunnerChoice.of(beam_options, len(units)),
-        display=display or Silent(),
+        display=display or SilentDisplay(),
         started=started,
     )
     make = DeriveUnit(run, source)

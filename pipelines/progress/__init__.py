@@ -4,7 +4,7 @@ from encore.pipelines.progress.counts import SharedCounts, UnitCounts
 from encore.pipelines.progress.displays import (
     ProgressDisplay,
     ProgressState,
-    Silent,
+    SilentDisplay,
     bar_columns,
     display_for,
     is_terminal,
@@ -19,7 +19,7 @@ __all__ = [
     "ProgressDisplay",
     "ProgressState",
     "SharedCounts",
-    "Silent",
+    "SilentDisplay",
     "Steps",
     "TimeLeft",
     "UnitCounts",

@@ -52,7 +52,7 @@ class ProgressDisplay(Protocol):
         """End the display."""
 
 
-class Silent:
+class SilentDisplay:
     """Shows nothing: for notebooks and tests."""
 
     def preparing(self, title: str, what: str) -> AbstractContextManager[object]:

@@ -12,7 +12,7 @@ import pytest
 
 from encore.api.arguments.progress import display_of
 from encore.api.loading import load
-from encore.pipelines.progress import Silent
+from encore.pipelines.progress import SilentDisplay
 from encore.pipelines.progress.displays import LogLines, TerminalBar
 from encore.pipelines.progress.notebook_bar import NotebookBar
 
@@ -27,15 +27,15 @@ def ipython(monkeypatch: pytest.MonkeyPatch, shell: object) -> None:
 
 def test_nobody_watches_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
-    assert isinstance(display_of(None), Silent)
+    assert isinstance(display_of(None), SilentDisplay)
     assert isinstance(display_of(progress=True), LogLines)
-    assert isinstance(display_of(progress=False), Silent)
+    assert isinstance(display_of(progress=False), SilentDisplay)
 
 
 def test_a_notebook_has_a_bar_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     ipython(monkeypatch, SimpleNamespace(kernel=object()))
     assert isinstance(display_of(None), NotebookBar)
-    assert isinstance(display_of(progress=False), Silent)
+    assert isinstance(display_of(progress=False), SilentDisplay)
 
 
 def test_a_terminal_has_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.flow import Interruption
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.predictions import Predictions
-from encore.pipelines.progress import ProgressState, Silent
+from encore.pipelines.progress import ProgressState, SilentDisplay
 from encore.pipelines.progress.counts import UnitCounts
 from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import ONE_WORKER, documents, encoder, run_encode, texts, write_corpus
@@ -28,7 +28,7 @@ def looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("encore.pipelines.progress.watch.POLL_SECONDS", 0.01)
 
 
-class Interrupter(Silent):
+class Interrupter(SilentDisplay):
     """Ctrl-C, as soon as some units are finished."""
 
     def show(self, done: ProgressState) -> None:

@@ -13,7 +13,7 @@ from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec, parse_quan
 from encore.featurestore.derivation import Derivation
 from encore.heads import Labels, Split, TrainSettings, read_labels, train_head
 from encore.pipelines.ingestion import DeriveRequest, derive
-from encore.pipelines.progress import Silent
+from encore.pipelines.progress import SilentDisplay
 from tests.experiments.tradeoff.building import rich_store
 
 SETTINGS = [
@@ -62,7 +62,7 @@ def test_what_is_derived_in_memory_is_what_a_derived_store_holds(
     tmp_path: Path, rich: Catalogue, split: Split, setting: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_bench, "DERIVE_BYTES", 2000)
-    report = derive(DeriveRequest(rich.uri, str(tmp_path / "poor"), *setting), display=Silent())
+    report = derive(DeriveRequest(rich.uri, str(tmp_path / "poor"), *setting), display=SilentDisplay())
     assert not report.exit_code
     poor = Catalogue.open(str(tmp_path / "poor"))
     found = bench_of(rich, split).derive(spec_of(rich, *setting))

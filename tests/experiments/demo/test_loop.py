@@ -10,7 +10,7 @@ from encore.experiments.demo.docstrings import standard_library
 from encore.experiments.demo.loop import run_demo
 from encore.featurestore import Catalogue
 from encore.pipelines.predictions import Predictions
-from encore.pipelines.progress import Silent
+from encore.pipelines.progress import SilentDisplay
 from tests.models import tiny_bert
 
 PACKAGE_CLASSES = ("asyncio", "email", "json", "logging")
@@ -29,7 +29,7 @@ def test_the_demo_runs_the_whole_loop_and_finds_its_work_again(
 ) -> None:
     said: list[str] = []
     encoder = str(tiny_bert(tmp_path / "encoder", layers=6))
-    result = run_demo(tmp_path / "demo", encoder, said.append, Silent(), sources)
+    result = run_demo(tmp_path / "demo", encoder, said.append, SilentDisplay(), sources)
     assert len(said) == 5
     assert set(result.evaluations) == {"package", "kind"}
     # None has the name of a package of ours: a Python that starts there might take it for ours.
@@ -44,6 +44,6 @@ def test_the_demo_runs_the_whole_loop_and_finds_its_work_again(
     output = capsys.readouterr().out
     assert "majority class" in output
     assert f"encore inspect --store {tmp_path / 'demo' / 'features'}" in output.replace("\n", "")
-    again = run_demo(tmp_path / "demo", encoder, said.append, Silent(), sources)
+    again = run_demo(tmp_path / "demo", encoder, said.append, SilentDisplay(), sources)
     assert Catalogue.open(str(tmp_path / "demo" / "features")).version == 1
     assert again.evaluations == result.evaluations

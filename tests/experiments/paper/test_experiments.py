@@ -27,7 +27,7 @@ from encore.experiments.paper.request import ExperimentRequest
 from encore.experiments.training.display import SilentTraining
 from encore.experiments.training.single_task import SingleTaskSettings
 from encore.featurestore import UsageError
-from encore.pipelines.progress import Silent
+from encore.pipelines.progress import SilentDisplay
 from tests.experiments.tiny_tasks import registry
 from tests.models import tiny_bert
 from tests.pipelines.jobs import encoder
@@ -46,19 +46,19 @@ def unheard(text: str) -> None:
 
 
 def frozen(asked: ExperimentRequest) -> Outcome:
-    return run_frozen(asked, unheard, Silent())
+    return run_frozen(asked, unheard, SilentDisplay())
 
 
 def loo(asked: ExperimentRequest) -> Outcome:
-    return run_loo(asked, LeaveOutPlan(TRAINING), unheard, Silent(), SilentTraining())
+    return run_loo(asked, LeaveOutPlan(TRAINING), unheard, SilentDisplay(), SilentTraining())
 
 
 def group_out(asked: ExperimentRequest, *groups: str) -> Outcome:
-    return run_group_out(asked, LeaveOutPlan(TRAINING, groups=groups), unheard, Silent(), SilentTraining())
+    return run_group_out(asked, LeaveOutPlan(TRAINING, groups=groups), unheard, SilentDisplay(), SilentTraining())
 
 
 def all_tasks(asked: ExperimentRequest) -> Outcome:
-    return run_all_tasks(asked, TRAINING, unheard, Silent(), SilentTraining())
+    return run_all_tasks(asked, TRAINING, unheard, SilentDisplay(), SilentTraining())
 
 
 def finetune(asked: ExperimentRequest) -> Outcome:
@@ -68,7 +68,7 @@ def finetune(asked: ExperimentRequest) -> Outcome:
 
 def quantization(asked: ExperimentRequest) -> Outcome:
     return run_quantization(
-        asked, QuantizationGrid(("sign", "int2/2q", "sign/recommended"), ("after", "before")), unheard, Silent()
+        asked, QuantizationGrid(("sign", "int2/2q", "sign/recommended"), ("after", "before")), unheard, SilentDisplay()
     )
 
 
@@ -189,7 +189,7 @@ def test_two_experiments_may_measure_the_same_task_at_once(tmp_path: Path, monke
     def interleaved(*arguments: Any, **more: Any) -> Any:
         if not others:
             others.append("running")
-            others.append(run_quantization(asked, grid, unheard, Silent()))
+            others.append(run_quantization(asked, grid, unheard, SilentDisplay()))
         return real(*arguments, **more)
 
     monkeypatch.setattr(encore.experiments.bench.task_bench, "train_head", interleaved)
@@ -265,7 +265,7 @@ def test_an_encoder_of_another_training_is_not_taken(
         path.unlink()
     plan = LeaveOutPlan(TrainingSettings(steps=5, learning_rate=1e-3))
     with pytest.raises(UsageError, match=r"holds an encoder of another training \(settings differ\)"):
-        run_loo(again, plan, unheard, Silent(), SilentTraining())
+        run_loo(again, plan, unheard, SilentDisplay(), SilentTraining())
 
 
 def test_bad_requests_are_refused_before_anything_is_made(tmp_path: Path) -> None:

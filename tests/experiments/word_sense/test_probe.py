@@ -19,7 +19,7 @@ from encore.experiments.word_sense.probe import ProbeRequest, default_layer, run
 from encore.experiments.word_sense.results import BASELINE, ProbeLine, ProbeResult
 from encore.experiments.word_sense.scores import Coverage, SenseScore
 from encore.featurestore import Catalogue, DataError, JobError, UsageError
-from encore.pipelines.progress import Silent
+from encore.pipelines.progress import SilentDisplay
 from tests.experiments.word_sense.building import RIVER, instance, made_up, write
 from tests.pipelines.jobs import DATA, encoder
 
@@ -28,7 +28,7 @@ def probe(folder: Path, **request: Any) -> ProbeResult:
     """Run on the made-up instances."""
     train, test = (write(folder / f"{name}.parquet", rows) for name, rows in zip(("a", "b"), made_up(), strict=True))
     given = {"train": train, "test": test, "out": folder / "out", "encoder": encoder(), "device": "cpu", **request}
-    return run_probe(ProbeRequest(**given), lambda _: None, Silent())
+    return run_probe(ProbeRequest(**given), lambda _: None, SilentDisplay())
 
 
 @pytest.fixture(scope="module")

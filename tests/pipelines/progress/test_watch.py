@@ -9,14 +9,14 @@ from encore.featurestore import Catalogue
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.progress import ProgressState, SharedCounts, Silent
+from encore.pipelines.progress import ProgressState, SharedCounts, SilentDisplay
 from encore.pipelines.progress.counts import UnitCounts, UnitProgress
 from encore.pipelines.progress.watch import Tally
 from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 
-class Seen(Silent):
+class Seen(SilentDisplay):
     """A display that keeps what it is shown."""
 
     def __init__(self) -> None:

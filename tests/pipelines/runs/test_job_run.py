@@ -13,7 +13,7 @@ import pytest
 
 from encore.featurestore import Catalogue
 from encore.pipelines.flow import LOST, Failure, UnitOutcome
-from encore.pipelines.progress import Silent
+from encore.pipelines.progress import SilentDisplay
 from encore.pipelines.runs import JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 from tests.featurestore.building import spec_of
 
@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> JobRun:
     store = Catalogue.create(str(tmp_path), spec_of())
     units = [SimpleNamespace(number=number) for number in range(UNITS)]
     runner = RunnerChoice.of(["--direct_num_workers=1"], UNITS)
-    return JobRun("encode", store, RunFolder.start(store.objects), units, 30, runner, Silent(), time.monotonic())
+    return JobRun("encode", store, RunFolder.start(store.objects), units, 30, runner, SilentDisplay(), time.monotonic())
 
 
 def outcome(unit: int, **other: Any) -> UnitOutcome:
@@ -51,7 +51,7 @@ def test_every_element_goes_through_the_stages(run: JobRun) -> None:
 
 def test_without_units_nothing_runs(run: JobRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("encore.pipelines.runs.job_run.run_to_end", lambda *_: pytest.fail("ran"))
-    empty = JobRun("encode", run.store, run.folder, [], 0, run.runner, Silent(), run.started)
+    empty = JobRun("encode", run.store, run.folder, [], 0, run.runner, SilentDisplay(), run.started)
     empty.execute([], lambda units: units)
     assert empty.outcomes(UnitOutcome.from_dict) == ({}, {})
 

@@ -15,7 +15,7 @@ from encore.featurestore.repair.snapshots import SnapshotSurvey, survey_snapshot
 from encore.featurestore.repair.store_file import old_store_id, rebuilt, sound_spec
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
-from encore.featurestore.verification import Finding, ReadOnce, verify
+from encore.featurestore.verification import Finding, HeldObjects, verify
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def plan_repair(objects: Objects, *, store_id: str | None = None, progress: Prog
         file = file if known is None else rebuilt(objects, known)
         findings.append(Finding(objects.name(STORE_FILE), "missing or damaged", "it is made anew from a segment"))
         # All other checks compare with the spec that the repaired store will have.
-        view = ReadOnce(objects)
+        view = HeldObjects(objects)
         view.held[STORE_FILE] = file
     found = verify(view, deep=True, progress=progress)
     damage = Damage.of(objects, [*findings, *found.findings])

@@ -3,7 +3,7 @@
 from encore.featurestore.verification.findings import UNREAD, Audit, Finding
 from encore.featurestore.verification.lists import Span
 from encore.featurestore.verification.segment import check_segment
-from encore.featurestore.verification.segment_objects import ReadOnce
+from encore.featurestore.verification.segment_objects import HeldObjects
 from encore.featurestore.verification.snapshots import check_manifests
 from encore.featurestore.verification.store import Verification, verify
 
@@ -11,7 +11,7 @@ __all__ = [
     "UNREAD",
     "Audit",
     "Finding",
-    "ReadOnce",
+    "HeldObjects",
     "Span",
     "Verification",
     "check_manifests",

@@ -33,7 +33,7 @@ WRITTEN_SO = (
 )
 
 
-class ReadOnce(Objects):
+class HeldObjects(Objects):
     """Hands out what was read already without reading it again.
 
     Attributes:
@@ -64,7 +64,7 @@ class SegmentObjects:
     audit: Audit
     entry: SegmentEntry
     record: SegmentRecord
-    objects: ReadOnce
+    objects: HeldObjects
     bad: frozenset[str]
 
     @cached_property
@@ -116,7 +116,7 @@ def check_objects(audit: Audit, spec: FeatureSpec | None, entry: SegmentEntry) -
         audit.refused(path, error)
         return None
     _check_record(audit, spec, entry, record)
-    objects = ReadOnce(audit.objects)
+    objects = HeldObjects(audit.objects)
     objects.held[path] = data
     folder = attempt_path(entry.segment, entry.attempt)
     sizes = dict(audit.objects.walk(folder))
@@ -145,7 +145,7 @@ def _check_record(audit: Audit, spec: FeatureSpec | None, entry: SegmentEntry, r
         audit.report(record_path(entry.segment), f"disagrees with its list and the store in {', '.join(wrong)}")
 
 
-def _is_sound(audit: Audit, objects: ReadOnce, folder: str, stored: StoredObject, sizes: Mapping[str, int]) -> bool:
+def _is_sound(audit: Audit, objects: HeldObjects, folder: str, stored: StoredObject, sizes: Mapping[str, int]) -> bool:
     """Whether an object is there and, as far as this verification reads, holds what was written."""
     path = f"{folder}/{stored.path}"
     size = sizes.get(path)

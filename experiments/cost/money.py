@@ -116,7 +116,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class StoredOnce:
+class EncodeOnceCost:
     """Encode once, keep the features of one quantizer, score every task from them.
 
     Attributes:
@@ -158,7 +158,7 @@ class MoneyComparison:
     heads: Work
     fine_tuned: Work
     distilled: Work
-    stored: Mapping[str, StoredOnce]
+    stored: Mapping[str, EncodeOnceCost]
 
 
 def compare_money(
@@ -200,7 +200,7 @@ def compare_money(
         times = kept / once.cost if once.cost else None
         # Bytes grow with the width, FLOPs with layers × width²: their ratio falls as layers × width grows.
         pays = None if times is None or corpus.tasks == 1 else times / (corpus.tasks - 1) * shape.size
-        stored[kind] = StoredOnce(
+        stored[kind] = EncodeOnceCost(
             document_bytes=document,
             corpus_bytes=document * corpus.documents,
             storage_cost=kept,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from encore.experiments.cost import BUILT_IN, CorpusSize, EncoderShape, Methods, MoneyComparison, Prices, compare_money
-from encore.experiments.cost.money import ASSUMED, StoredOnce
+from encore.experiments.cost.money import ASSUMED, EncodeOnceCost
 from encore.featurestore.errors import UsageError
 from encore.featurestore.layers import LayerPooling
 
@@ -121,7 +121,7 @@ def test_keeping_is_told_as_a_multiple_of_encoding_and_the_size_of_encoder_that_
 
 
 def test_an_encoder_of_the_size_that_pays_breaks_even_at_the_tasks_that_were_asked() -> None:
-    def priced(shape: EncoderShape) -> StoredOnce:
+    def priced(shape: EncoderShape) -> EncodeOnceCost:
         methods = Methods.of(shape, DISTILLED, 50)
         pooling = LayerPooling.parse("last")
         return compare_money(shape, methods, CorpusSize(10, 50, 14), Prices(), pooling, "tokens").stored["sign"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from encore.heads.gradients.parameters import LinearGradients, StackParameters
-from encore.heads.model import Kept
+from encore.heads.model import DropoutFactors
 
 
 class ClassifierGradients:
@@ -24,7 +24,7 @@ class ClassifierGradients:
         return self._output.forward(tanh_(self._hidden.forward(pooled)))
 
     def learn(
-        self, pooled: torch.Tensor, targets: torch.Tensor, kept: Kept | None
+        self, pooled: torch.Tensor, targets: torch.Tensor, kept: DropoutFactors | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the mean cross-entropy (G,) over the documents, and the gradient of their pooled features.
 

@@ -16,8 +16,8 @@ from encore.heads.model import (
     LOGITS,
     AttentionPooling,
     ClsPooling,
+    DropoutFactors,
     HeadModel,
-    Kept,
     MeanPooling,
     PairPooling,
     Pooling,
@@ -48,7 +48,7 @@ class HeadStack:
         self._of_pairs = design.of_pairs
         self._classifier = ClassifierGradients(weights)
 
-    def learn(self, batch: Batch, targets: torch.Tensor, kept: Kept | None) -> torch.Tensor:
+    def learn(self, batch: Batch, targets: torch.Tensor, kept: DropoutFactors | None) -> torch.Tensor:
         """Compute the mean loss (G,) of each head over a batch, and all gradients.
 
         Args:

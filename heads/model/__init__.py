@@ -1,7 +1,7 @@
 """The modules of a head: layer mix, position poolings, classifier."""
 
 from encore.heads.model.attention import AttentionPooling
-from encore.heads.model.classifier import Classifier, Kept
+from encore.heads.model.classifier import Classifier, DropoutFactors
 from encore.heads.model.cls import ClsPooling
 from encore.heads.model.layer_mix import LAYER_MIXES, LOGITS, LayerMix
 from encore.heads.model.mean import MeanPooling
@@ -25,8 +25,8 @@ __all__ = [
     "AttentionPooling",
     "Classifier",
     "ClsPooling",
+    "DropoutFactors",
     "HeadModel",
-    "Kept",
     "LayerMix",
     "MeanPooling",
     "PairPooling",

@@ -11,7 +11,7 @@ from torch import nn
 
 from encore.heads.model.affine import affine
 
-Kept = tuple[torch.Tensor, torch.Tensor]
+DropoutFactors = tuple[torch.Tensor, torch.Tensor]
 """Dropout factors of the pooled features (documents, N·d) and of the hidden layer (documents, d)."""
 
 
@@ -39,7 +39,7 @@ class Classifier(nn.Module):
         self.output = _linear(width, classes, generator)
         self._generator = generator
 
-    def forward(self, pooled: torch.Tensor, kept: Kept | None = None) -> torch.Tensor:
+    def forward(self, pooled: torch.Tensor, kept: DropoutFactors | None = None) -> torch.Tensor:
         """Logits (documents, classes) of pooled features (documents, N·d).
 
         Args:
@@ -53,7 +53,7 @@ class Classifier(nn.Module):
         first, second = kept
         return self._output(torch.tanh(self._hidden(pooled * first)) * second)
 
-    def draw(self, documents: int) -> Kept | None:
+    def draw(self, documents: int) -> DropoutFactors | None:
         """Dropout factors of the inputs of both linear maps, drawn from the classifier's own generator; None for none.
 
         They are drawn on the CPU, so that a seed gives the same dropout on every device.

@@ -10,7 +10,7 @@ from torch import nn
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import Batch
-from encore.heads.model.classifier import Classifier, Kept
+from encore.heads.model.classifier import Classifier, DropoutFactors
 from encore.heads.model.layer_mix import LayerMix
 from encore.heads.model.pooling import Pooling
 from encore.heads.model.registry import build_pooling, check_pooling
@@ -87,7 +87,7 @@ class HeadModel(nn.Module):
         standard = Standardisation(torch.zeros(spec.width), torch.ones(spec.width)) if standardised else None
         return cls(mix, pooled, classifier, standard)
 
-    def forward(self, batch: Batch, kept: Kept | None = None) -> torch.Tensor:
+    def forward(self, batch: Batch, kept: DropoutFactors | None = None) -> torch.Tensor:
         """Logits (documents, classes) of a batch.
 
         Args:

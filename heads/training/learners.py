@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from encore.heads.batches import Batch, Placement
 from encore.heads.gradients import HeadStack, StackParameters, can_stack
-from encore.heads.model import Kept, Tensors
+from encore.heads.model import DropoutFactors, Tensors
 from encore.heads.training.trial import Trial
 
 STACK = 4
@@ -69,7 +69,7 @@ class Learner:
         return {name: torch.stack([trial.values[name] for trial in self.trials]) for name in self._all}
 
     def _learned(
-        self, values: Tensors, batch: Batch, targets: torch.Tensor, kept: Kept | None
+        self, values: Tensors, batch: Batch, targets: torch.Tensor, kept: DropoutFactors | None
     ) -> tuple[torch.Tensor, Tensors]:
         """Mean losses (heads,), and the gradients of the parameters; ``kept`` has the dropout of all heads."""
         leaves = {name: value.detach().requires_grad_() for name, value in values.items()}
@@ -79,7 +79,7 @@ class Learner:
         gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
         return losses.detach(), dict(zip(leaves, gradients, strict=True))
 
-    def _logits(self, values: Tensors, batch: Batch, kept: Kept | None = None) -> torch.Tensor:
+    def _logits(self, values: Tensors, batch: Batch, kept: DropoutFactors | None = None) -> torch.Tensor:
         if len(next(iter(values.values()))) == 1:
             # Without vmap a step of one head takes two thirds of the time, and its module may do anything.
             own = None if kept is None else (kept[0][0], kept[1][0])
@@ -87,7 +87,7 @@ class Learner:
         forward = torch.vmap(self._forward, in_dims=(0, None if kept is None else 0, None))
         return forward(values, kept, batch)
 
-    def _forward(self, values: Tensors, kept: Kept | None, batch: Batch) -> torch.Tensor:
+    def _forward(self, values: Tensors, kept: DropoutFactors | None, batch: Batch) -> torch.Tensor:
         weights, place = self.first.folded(values), self._placement
         with torch.autocast(place.device.type, place.dtype, enabled=place.dtype != torch.float32):
             return functional_call(self.first.design, weights, (batch, kept))  # type: ignore[no-any-return]
@@ -98,13 +98,13 @@ class HandLearner(Learner):
 
     @torch.no_grad()
     def _learned(
-        self, values: Tensors, batch: Batch, targets: torch.Tensor, kept: Kept | None
+        self, values: Tensors, batch: Batch, targets: torch.Tensor, kept: DropoutFactors | None
     ) -> tuple[torch.Tensor, Tensors]:
         parameters = StackParameters(values)
         losses = HeadStack(parameters, self.first.design, self.first.standard).learn(batch, targets, kept)
         return losses, parameters.gradients
 
-    def _logits(self, values: Tensors, batch: Batch, kept: Kept | None = None) -> torch.Tensor:
+    def _logits(self, values: Tensors, batch: Batch, kept: DropoutFactors | None = None) -> torch.Tensor:
         if kept is not None:
             raise ValueError("HandLearner computes its logits without dropout")
         return HeadStack(StackParameters(values), self.first.design, self.first.standard).logits(batch)

@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.catalogue import Catalogue
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import WantedKeys, key_hashes, words
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +27,9 @@ class RowSpans:
         stops: (documents,) int64: the row after its last one.
     """
 
-    segments: Positions
-    starts: Positions
-    stops: Positions
+    segments: Int64s
+    starts: Int64s
+    stops: Int64s
 
     @classmethod
     def of(cls, store: Catalogue, doc_ids: pa.Array) -> RowSpans:
@@ -42,7 +41,7 @@ class RowSpans:
         wanted = WantedKeys.of(words(key_hashes(doc_ids)))
         spans = cls(*(np.full(len(doc_ids), -1, np.int64) for _ in range(3)))
 
-        def find(entry: SegmentEntry) -> tuple[Positions, Positions, Positions]:
+        def find(entry: SegmentEntry) -> tuple[Int64s, Int64s, Int64s]:
             segment = store.features.open_segment(entry, columns=["key_hash"])
             documents = wanted.documents(segment.index["key_hash"], segment.deleted)
             places = np.flatnonzero(documents >= 0)
@@ -62,7 +61,7 @@ class RowSpans:
         return self.segments >= 0
 
     @property
-    def lengths(self) -> Positions:
+    def lengths(self) -> Int64s:
         """(documents,) int64: rows of each."""
         return self.stops - self.starts
 

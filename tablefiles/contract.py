@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.files import TableFile
 from encore.tablefiles.names import list_names, shown_name
-
-Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import KeyArray
 from encore.featurestore.segments import (
     SegmentEntry,
 )
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -42,9 +38,9 @@ class Change:
     base: int
     operation: str
     added: Sequence[SegmentEntry] = ()
-    dropped: Mapping[str, Positions] = field(default_factory=dict)
+    dropped: Mapping[str, Int64s] = field(default_factory=dict)
     deleted: KeyArray | None = None
     replaced: Mapping[str, SegmentEntry] = field(default_factory=dict)
     blocks: bool = False
-    hidden: Mapping[str, Positions] = field(default_factory=dict)
+    hidden: Mapping[str, Int64s] = field(default_factory=dict)
     refreshed: Sequence[SegmentEntry] = ()

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.catalogue import Catalogue
-from encore.featurestore.commits.change import Change, Positions
+from encore.featurestore.commits.change import Change
 from encore.featurestore.commits.upstream import Upstream
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import KeyArray
 from encore.featurestore.errors import CommitConflict
 from encore.featurestore.history import BlockList
@@ -24,11 +25,11 @@ from encore.featurestore.segments import (
 )
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 
-NO_POSITIONS: Positions = np.empty(0, np.int64)
+NO_POSITIONS: Int64s = np.empty(0, np.int64)
 
 
 def rebase(
-    head: Catalogue, since: Upstream, change: Change, lived: Mapping[str, Positions], block_list: BlockList
+    head: Catalogue, since: Upstream, change: Change, lived: Mapping[str, Int64s], block_list: BlockList
 ) -> list[SegmentEntry]:
     """The entries that a commit of ``change`` writes: new ones, and old ones with another deletion vector.
 
@@ -86,7 +87,7 @@ def _require_unchanged(head: Catalogue, change: Change) -> None:
             raise CommitConflict(f"{head.uri}: segment {segment} changed while it was compacted; run the command again")
 
 
-def _dropped(head: Catalogue, base: Catalogue, change: Change) -> Mapping[str, Positions]:
+def _dropped(head: Catalogue, base: Catalogue, change: Change) -> Mapping[str, Int64s]:
     """What the change takes away, without documents whose new segment another writer has listed meanwhile.
 
     That writer has superseded these rows already. A row can only be live again if its text changed back later, and a
@@ -104,7 +105,7 @@ def _dropped(head: Catalogue, base: Catalogue, change: Change) -> Mapping[str, P
     return left
 
 
-def _moved(head: Catalogue, since: Upstream, moved: Mapping[str, Positions]) -> Iterator[tuple[str, Positions]]:
+def _moved(head: Catalogue, since: Upstream, moved: Mapping[str, Int64s]) -> Iterator[tuple[str, Int64s]]:
     """Where documents at these positions of the base's segments lie now that those segments were compacted.
 
     A row is recognised by id and text. A row that was deleted or superseded meanwhile is not found, and need not be.
@@ -121,7 +122,7 @@ def _moved(head: Catalogue, since: Upstream, moved: Mapping[str, Positions]) -> 
         yield from head.locate(theirs, found[theirs.same_text(found, index["text_digest"])]).items()
 
 
-def _added_by_both(head: Catalogue, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+def _added_by_both(head: Catalogue, since: Upstream, added: Sequence[SegmentEntry]) -> Iterator[tuple[str, Int64s]]:
     """Rows to take away where an added segment and one that was committed since the base hold the same document."""
     theirs = since.keys(head)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
@@ -134,7 +135,7 @@ def _added_by_both(head: Catalogue, since: Upstream, added: Sequence[SegmentEntr
             yield from head.locate(theirs, found[(found >= 0) & ~same]).items()
 
 
-def _refreshed(head: Catalogue, since: Upstream, refreshed: Sequence[SegmentEntry]) -> Iterator[tuple[str, Positions]]:
+def _refreshed(head: Catalogue, since: Upstream, refreshed: Sequence[SegmentEntry]) -> Iterator[tuple[str, Int64s]]:
     """Rows that refreshed documents replace, and refreshed documents that have no row to replace."""
     base, theirs = since.base, since.keys(head)
     for entry in refreshed:
@@ -152,7 +153,7 @@ def _refreshed(head: Catalogue, since: Upstream, refreshed: Sequence[SegmentEntr
             yield entry.segment, np.flatnonzero(~placed)
 
 
-def _live(head: Catalogue, base: Catalogue, found: Positions) -> npt.NDArray[np.bool_]:
+def _live(head: Catalogue, base: Catalogue, found: Int64s) -> npt.NDArray[np.bool_]:
     """(n,) bool: whether the rows at these positions of the base's keys live in the head, in the same segments."""
     live = np.zeros(len(found), bool)
     segments, documents = base.keys.segment[found], base.keys.document[found]
@@ -165,15 +166,15 @@ def _live(head: Catalogue, base: Catalogue, found: Positions) -> npt.NDArray[np.
 
 
 def _deleted(
-    head: Catalogue, since: Upstream, deleted: KeyArray, lived: Mapping[str, Positions]
-) -> Iterator[tuple[str, Positions]]:
+    head: Catalogue, since: Upstream, deleted: KeyArray, lived: Mapping[str, Int64s]
+) -> Iterator[tuple[str, Int64s]]:
     """Where the documents of these key hashes lie in the head; ``lived`` is where they lived in the base."""
     for segment, positions in chain(lived.items(), since.positions(head, deleted).items()):
         if segment in head.listed:
             yield segment, positions
 
 
-def _blocked(head: Catalogue, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Positions]]:
+def _blocked(head: Catalogue, added: Sequence[SegmentEntry], block_list: BlockList) -> Iterator[tuple[str, Int64s]]:
     """Added documents that were put on the block list since the job read the corpus."""
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         indexes = pool.map(lambda entry: head.reader(entry).index(["doc_id"]), added)

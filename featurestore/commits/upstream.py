@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from encore.featurestore.catalogue import Catalogue
-from encore.featurestore.commits.change import Positions
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import KeyArray, KeyIndex
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import REQUESTS_AT_ONCE
@@ -28,7 +28,7 @@ class Upstream:
     def __init__(self, base: Catalogue) -> None:
         self.base = base
         self._keys: dict[SegmentEntry, KeyIndex] = {}
-        self._positions: dict[SegmentEntry, Positions] = {}
+        self._positions: dict[SegmentEntry, Int64s] = {}
 
     def keys(self, head: Catalogue) -> KeyIndex:
         """Where the documents of these segments lie in the head."""
@@ -40,7 +40,7 @@ class Upstream:
         parts = ((i, self._keys[head.entries[i]]) for i in ordinals)
         return KeyIndex.build([replace(part, segment=np.full(len(part), i, np.uint32)) for i, part in parts])
 
-    def positions(self, head: Catalogue, wanted: KeyArray) -> Mapping[str, Positions]:
+    def positions(self, head: Catalogue, wanted: KeyArray) -> Mapping[str, Int64s]:
         """Segment → positions of its live documents with these key hashes, which must be the same at each try."""
         entries = [entry for entry in head.entries if self._is_new(entry)]
         unread = [entry for entry in entries if entry not in self._positions]

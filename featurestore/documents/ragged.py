@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-Int64s = npt.NDArray[np.int64]
+from encore.featurestore.common import Int64s
 
 
 def offsets_of(lengths: npt.NDArray[np.integer]) -> Int64s:

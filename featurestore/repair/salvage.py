@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.commits import Change, commit
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import KeyIndex
 from encore.featurestore.errors import StoreError
 from encore.featurestore.repair.damage import Damage
@@ -26,7 +26,6 @@ from encore.featurestore.segments import SegmentEntry, SegmentRecord, live_posit
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.featurestore.verification import Audit, Span, check_segment
 
-Positions = npt.NDArray[np.int64]
 BATCH = 64
 """Segments that are looked at together: this many indexes are in memory."""
 
@@ -41,8 +40,8 @@ class Salvage:
         damaged: paths of unlisted segments that hold wanted documents and are damaged.
     """
 
-    live: tuple[tuple[SegmentEntry, Positions], ...] = ()
-    superseded: Mapping[str, Positions] = field(default_factory=dict)
+    live: tuple[tuple[SegmentEntry, Int64s], ...] = ()
+    superseded: Mapping[str, Int64s] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
 
     @property
@@ -68,7 +67,7 @@ def find_salvage(store: Catalogue, wanted: pa.Table) -> Salvage:
     keys = KeyIndex.build([KeyIndex.of_segment(wanted, 0)])
     pending = np.ones(wanted.num_rows, bool)
 
-    def look(record: SegmentRecord) -> tuple[SegmentEntry, Positions, Sequence[str]] | None:
+    def look(record: SegmentRecord) -> tuple[SegmentEntry, Int64s, Sequence[str]] | None:
         """Where a segment holds documents that are pending, and what is damaged in it; None where it holds none."""
         entry = SegmentEntry.of(record)
         try:
@@ -79,7 +78,7 @@ def find_salvage(store: Catalogue, wanted: pa.Table) -> Salvage:
         rows = np.where(keys.same_text(found, index["text_digest"]), keys.document[found].astype(np.int64), -1)
         return (entry, rows, _damaged(store, entry)) if pending[rows[rows >= 0]].any() else None
 
-    live: list[tuple[SegmentEntry, Positions]] = []
+    live: list[tuple[SegmentEntry, Int64s]] = []
     damaged: list[str] = []
     candidates = (it for it in records(store.objects, store.listed) if it.documents and it.spec == spec)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:

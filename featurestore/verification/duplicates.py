@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import KeyArray
 
 PARTITION_DOCUMENTS = 1 << 22
@@ -21,7 +22,6 @@ LIFE = np.dtype([("high", "u8"), ("low", "u8"), ("born", "u4"), ("died", "u4"), 
 and where it lies."""
 
 Lives = npt.NDArray[np.void]
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Duplicate:
     second: tuple[int, int]
 
 
-def lives_of_segment(segment: int, keys: KeyArray, spans: Sequence[tuple[int, int, Positions]]) -> Iterator[Lives]:
+def lives_of_segment(segment: int, keys: KeyArray, spans: Sequence[tuple[int, int, Int64s]]) -> Iterator[Lives]:
     """The lives of a segment's documents.
 
     Args:
@@ -64,7 +64,7 @@ def lives_of_segment(segment: int, keys: KeyArray, spans: Sequence[tuple[int, in
     yield _lives(segment, keys, born, np.flatnonzero(born != none), end)
 
 
-def _lives(segment: int, keys: KeyArray, born: Positions, documents: Positions, died: int) -> Lives:
+def _lives(segment: int, keys: KeyArray, born: Int64s, documents: Int64s, died: int) -> Lives:
     lives = np.empty(len(documents), LIFE)
     lives["high"], lives["low"] = keys[documents, 0], keys[documents, 1]
     lives["born"], lives["died"] = born[documents], died

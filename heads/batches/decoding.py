@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import StoreError
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches.batch import Batch
 from encore.heads.batches.decoding_table import DecodingTable
-
-Positions = npt.NDArray[np.int64]
 
 
 def check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
@@ -31,9 +30,9 @@ def check_block(block: FeatureBlock, spec: FeatureSpec) -> None:
 
 def decode(
     block: FeatureBlock,
-    documents: Positions,
+    documents: Int64s,
     spec: FeatureSpec,
-    first_lengths: Positions | None = None,
+    first_lengths: Int64s | None = None,
     memory: Callable[[int], torch.Tensor] | None = None,
 ) -> Batch:
     """Decode some documents of a block to a batch.
@@ -53,7 +52,7 @@ def decode(
 
 
 def decode_on(
-    table: DecodingTable, block: FeatureBlock, documents: Positions, first_lengths: Positions | None = None
+    table: DecodingTable, block: FeatureBlock, documents: Int64s, first_lengths: Int64s | None = None
 ) -> Batch:
     """Copy some documents of a block to the device of a table, and decode them there to a batch.
 
@@ -71,7 +70,7 @@ def decode_on(
     return Batch(rows, packed.shape[1], lengths.to(table.device), first)
 
 
-def pad(packed: npt.NDArray[np.generic], offsets: Positions, documents: Positions) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(packed: npt.NDArray[np.generic], offsets: Int64s, documents: Int64s) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad the packed rows of some documents to one length.
 
     Args:

@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import FeatureBlock, parts_of
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import Batch, DecodingTable, budget_batches
 from encore.heads.model import HeadModel
 from encore.heads.scoring.device_heads import heads_on
 from encore.heads.scoring.streams import DeviceStreams
-
-Positions = npt.NDArray[np.int64]
 
 DEVICE_BATCH_FLOATS = 1 << 24
 """Decoded floats of a batch, padding included, unless one document has more: 16,384 tokens of width 1,024. Twice as
@@ -62,7 +61,7 @@ class DeviceScoring:
         self._most_documents = max(1, SUM_FLOATS // (vectors * spec.width))
         self._streams.settle()
 
-    def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
+    def probabilities(self, block: FeatureBlock, first_lengths: Int64s | None) -> list[npt.NDArray[np.float32]]:
         """(documents, classes) float32 of each head, in the order of the heads.
 
         Args:
@@ -91,7 +90,7 @@ class DeviceScoring:
                 arrays[place] = part
         return arrays
 
-    def _batches(self, block: FeatureBlock, first_lengths: Positions | None) -> Iterator[tuple[torch.Tensor, Batch]]:
+    def _batches(self, block: FeatureBlock, first_lengths: Int64s | None) -> Iterator[tuple[torch.Tensor, Batch]]:
         """Batches that hold every document once: (documents,) places in the block, and decoded features."""
         offsets, padded = block.offsets, -(-block.lengths // TOKEN_STEP) * TOKEN_STEP
         budget = max(1, DEVICE_BATCH_FLOATS // self._row_floats)

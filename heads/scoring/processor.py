@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import linear
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import BATCH_FLOATS, Batch, budget_batches, decode, rows_of_budget
@@ -23,8 +24,6 @@ from encore.heads.model import AttentionPooling, HeadModel, PairPooling, compare
 from encore.heads.scoring.buffers import Scratch
 from encore.heads.scoring.head_groups import HeadGroups, can_share
 from encore.heads.scoring.plain import PlainHead
-
-Positions = npt.NDArray[np.int64]
 
 GROUP_DOCUMENTS = 1024
 """Most documents of a group: their vectors are projected and classified together."""
@@ -55,7 +54,7 @@ class ProcessorScoring:
         self._group_documents = max(1, min(GROUP_DOCUMENTS, POOLED_FLOATS // (vectors * spec.width)))
         self._scratch = Scratch()
 
-    def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
+    def probabilities(self, block: FeatureBlock, first_lengths: Int64s | None) -> list[npt.NDArray[np.float32]]:
         """Probabilities (documents, classes) of each head, in the order of the heads."""
         results = [np.empty((len(block), classes), np.float32) for classes in self._classes]
         budget = rows_of_budget(self._spec)
@@ -73,10 +72,10 @@ class ProcessorScoring:
                     results[place][positions] = torch.cat([head(batch) for batch in batches]).numpy()
         return results
 
-    def _groups(self, batches: Sequence[Positions], lengths: Positions) -> Iterator[list[Positions]]:
+    def _groups(self, batches: Sequence[Int64s], lengths: Int64s) -> Iterator[list[Int64s]]:
         """Join neighbouring batches to groups, within the limits on documents and floats."""
         row = self._spec.width * (self._spec.layers.stacked or 1)
-        group: list[Positions] = []
+        group: list[Int64s] = []
         many = floats = 0
         for documents in batches:
             more = len(documents) * int(lengths[documents[-1]]) * row
@@ -89,9 +88,7 @@ class ProcessorScoring:
         if group:
             yield group
 
-    def _decoded(
-        self, block: FeatureBlock, first_lengths: Positions | None, group: Sequence[Positions]
-    ) -> Iterator[Batch]:
+    def _decoded(self, block: FeatureBlock, first_lengths: Int64s | None, group: Sequence[Int64s]) -> Iterator[Batch]:
         """Decode each batch. If batches are read only once, each is valid until the next one is asked for."""
         layers = [self._spec.layers.stacked] if self._spec.layers.stacked else []
 

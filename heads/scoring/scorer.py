@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.spec import FeatureSpec
@@ -17,8 +18,6 @@ from encore.heads.artefact import Head
 from encore.heads.batches import check_block
 from encore.heads.scoring.device import DeviceScoring
 from encore.heads.scoring.processor import ProcessorScoring
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -119,5 +118,5 @@ def check_dtype(dtype: torch.dtype, device: torch.device) -> None:
 class _Scoring(Protocol):
     """Heads of one spec, prepared on the device where they score."""
 
-    def probabilities(self, block: FeatureBlock, first_lengths: Positions | None) -> list[npt.NDArray[np.float32]]:
+    def probabilities(self, block: FeatureBlock, first_lengths: Int64s | None) -> list[npt.NDArray[np.float32]]:
         """Probabilities (documents, classes) of each head, in the order of the heads."""

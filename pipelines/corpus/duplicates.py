@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from encore.tablefiles.contract import Int64s
+from encore.featurestore.common import Int64s
 
 Keys = npt.NDArray[np.uint64]
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.errors import DataError, UsageError
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.corpus.cutting import DocumentSize, Piece, choose_unit_rows, cut
@@ -19,7 +20,6 @@ from encore.pipelines.corpus.duplicates import find_duplicates
 from encore.pipelines.corpus.survey import Survey, survey
 from encore.pipelines.corpus.units import Duplicates, WorkUnit
 from encore.tablefiles import TO_THE_END, TableFile, UnreadPath, format_of
-from encore.tablefiles.contract import Int64s
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from encore.featurestore.common import Int64s
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.dead_letters import DeadLetter
 from encore.tablefiles import Rows
-from encore.tablefiles.contract import Int64s
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import key_hashes, words
 from encore.pipelines.corpus.columns import CorpusColumns
 from encore.tablefiles import TableFile, format_of
-from encore.tablefiles.contract import Int64s
 from encore.tablefiles.values import Mask, is_empty, is_null, text_values
 
 

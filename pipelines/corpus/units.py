@@ -8,8 +8,8 @@ from itertools import groupby
 
 import numpy as np
 
+from encore.featurestore.common import Int64s
 from encore.tablefiles import Part, TableFile
-from encore.tablefiles.contract import Int64s
 
 
 @dataclass(frozen=True)

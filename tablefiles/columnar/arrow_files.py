@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 
-from encore.featurestore.common import first_line
+from encore.featurestore.common import Int64s, first_line
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, read_parts
 from encore.tablefiles.columnar.parquet_sizes import FINE_BYTES
 from encore.tablefiles.columnar.types import check_schema, is_text, plain_type
-from encore.tablefiles.contract import ColumnSelection, Int64s, KeyBlock, Part, Rows
+from encore.tablefiles.contract import ColumnSelection, KeyBlock, Part, Rows
 from encore.tablefiles.files import TableFile, open_input, version_of
 from encore.tablefiles.values import as_bytes, byte_lengths
 

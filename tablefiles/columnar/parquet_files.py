@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.featurestore.common import first_line
+from encore.featurestore.common import Int64s, first_line
 from encore.featurestore.errors import UsageError
 from encore.tablefiles.columnar.batches import DAMAGE, NumberedBatches, damage_named, read_parts
 from encore.tablefiles.columnar.parquet_footer import Footer, read_footer
 from encore.tablefiles.columnar.parquet_sizes import GroupSizes, group_sizes, rows_at_once, text_columns
 from encore.tablefiles.columnar.types import check_schema
-from encore.tablefiles.contract import ColumnSelection, Int64s, KeyBlock, Part, Rows
+from encore.tablefiles.contract import ColumnSelection, KeyBlock, Part, Rows
 from encore.tablefiles.files import TableFile, bytes_at_once, open_input
 from encore.tablefiles.values import as_bytes
 

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from encore.featurestore.common import Int64s
 from encore.tablefiles.columnar.parquet_footer import Footer
 from encore.tablefiles.columnar.types import is_text, plain_type
-from encore.tablefiles.contract import Int64s
 from encore.tablefiles.files import READ_BYTES
 from encore.tablefiles.values import byte_lengths
 

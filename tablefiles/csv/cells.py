@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.errors import DataError
-from encore.tablefiles.contract import Int64s
 from encore.tablefiles.csv.dialect import ESCAPED_QUOTE, IN_DOUBT
 from encore.tablefiles.csv.header import Header
 from encore.tablefiles.csv.records import BROKEN, ESCAPED

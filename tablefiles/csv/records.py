@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from encore.tablefiles.contract import Int64s
+from encore.featurestore.common import Int64s
 from encore.tablefiles.csv.dialect import BACKSLASH, QUOTE, Dialect
 from encore.tablefiles.text import BYTE_ORDER_MARK, MAX_ROW_BYTES, ByteSpans, Skip
 

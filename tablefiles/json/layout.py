@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encore.tablefiles.contract import Int64s
+from encore.featurestore.common import Int64s
 from encore.tablefiles.json.rows import CLOSE, JSON_SPACE, OPEN, split_lines
 from encore.tablefiles.text import BYTE_ORDER_MARK, ByteSpans, Skip
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from encore.tablefiles.contract import Int64s
+from encore.featurestore.common import Int64s
 from encore.tablefiles.json.source import value_sources
 from encore.tablefiles.text import BYTE_ORDER_MARK, TOO_LONG, ByteBlock, ByteSpans
 from encore.tablefiles.values import as_bytes

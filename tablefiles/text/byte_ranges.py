@@ -8,8 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.errors import DataError
-from encore.tablefiles.contract import TO_THE_END, Int64s
+from encore.tablefiles.contract import TO_THE_END
 from encore.tablefiles.files import TableFile, bytes_at_once
 from encore.tablefiles.text.streams import BYTE_ORDER_MARK, TextStream
 

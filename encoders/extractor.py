@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from encore.encoders.batches import BatchResult, DocumentFailure, Index, TokenBlock, default_budget, run_batches
+from encore.encoders.batches import BatchResult, DocumentFailure, TokenBlock, default_budget, run_batches
 from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.device import turns_on
 from encore.encoders.documents import DocumentBlock
@@ -19,6 +19,7 @@ from encore.encoders.extraction import Extraction
 from encore.encoders.passes import HostCopy, SharedCores, encode_batch, finite_documents
 from encore.encoders.text import BlockTokenizer
 from encore.encoders.transformer import Encoder
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import INDEX_SCHEMA, FeatureBlock, offsets_of, rows_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.segments import RejectedDocument
@@ -35,7 +36,7 @@ class _PendingBatch:
     rows: HostCopy
     finite_rows: HostCopy
     saturated: HostCopy
-    lengths: Index
+    lengths: Int64s
     padded_tokens: int
     forward_seconds: float
     quantize_seconds: float
@@ -105,7 +106,7 @@ class FeatureExtractor:
         tokens = self._tokenizer.tokenize(documents)
         usable = _others(len(tokens), self._refused(tokens))
 
-        def run(batch: Index) -> torch.Tensor:
+        def run(batch: Int64s) -> torch.Tensor:
             self._cores.divide()
             return encode_batch(self.encoder, self.spec, tokens, usable[batch]).finite_values()
 
@@ -132,7 +133,7 @@ class FeatureExtractor:
         usable = _others(len(tokens), rejected)
         seconds = {"tokenize": perf_counter() - start, "forward": 0.0, "quantize": 0.0}
 
-        def launch(batch: Index) -> _PendingBatch:
+        def launch(batch: Int64s) -> _PendingBatch:
             return self._launch(tokens, usable[batch])
 
         n_tokens, n_first = tokens.lengths, tokens.first_lengths
@@ -197,7 +198,7 @@ class FeatureExtractor:
         return rejected + [RejectedDocument(at, "tokenize", reason) for at, reason in tokens.failures.items()]
 
     @torch.inference_mode()
-    def _launch(self, tokens: TokenBlock, documents: Index) -> _PendingBatch:
+    def _launch(self, tokens: TokenBlock, documents: Int64s) -> _PendingBatch:
         """Start to encode and pack a batch, without waiting for a CUDA device to finish."""
         self._cores.divide()
         start = perf_counter()
@@ -214,7 +215,7 @@ class FeatureExtractor:
             quantize_seconds=perf_counter() - between,
         )
 
-    def _collect(self, launched: _PendingBatch, tokens: TokenBlock, documents: Index) -> _HostRows:
+    def _collect(self, launched: _PendingBatch, tokens: TokenBlock, documents: Int64s) -> _HostRows:
         """Wait for a batch, and leave out the documents whose features are not finite."""
         rows, finite = launched.rows.wait(), finite_documents(launched.finite_rows.wait(), launched.lengths)
         saturated = int(launched.saturated.wait())
@@ -241,14 +242,14 @@ def _one_behind(outcomes: Iterable[BatchOutcome]) -> Iterator[BatchOutcome]:
     yield from waiting
 
 
-def _others(documents: int, rejected: list[RejectedDocument]) -> Index:
+def _others(documents: int, rejected: list[RejectedDocument]) -> Int64s:
     """(usable documents,) int64: positions of the documents that are not rejected."""
     usable = np.ones(documents, bool)
     usable[[rejection.position for rejection in rejected]] = False
     return np.flatnonzero(usable)
 
 
-def _index(documents: DocumentBlock, tokens: TokenBlock, n_tokens: Index, n_first: Index, kept: Index) -> pa.Table:
+def _index(documents: DocumentBlock, tokens: TokenBlock, n_tokens: Int64s, n_first: Int64s, kept: Int64s) -> pa.Table:
     """The document index of the ``kept`` documents: `INDEX_SCHEMA`, then the kept corpus columns."""
     source = documents.index_columns.take(pa.array(kept))
     own = {

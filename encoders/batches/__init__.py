@@ -3,7 +3,6 @@
 from encore.encoders.batches.budget import (
     EQUAL_LENGTHS,
     NO_PADDING,
-    Index,
     Padding,
     default_budget,
     longest_first,
@@ -18,7 +17,6 @@ __all__ = [
     "REASON_LENGTH",
     "BatchResult",
     "DocumentFailure",
-    "Index",
     "Padding",
     "TokenBlock",
     "default_budget",

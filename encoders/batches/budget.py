@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-Index = npt.NDArray[np.int64]
+from encore.featurestore.common import Int64s
 
 CPU_BUDGET = 2048
 """Padded tokens of a batch on a CPU. On one core, minilm on 1,536 news texts took the same time within 2 % at 512,
@@ -82,7 +82,7 @@ def default_budget(device: torch.device) -> int:
     return CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET
 
 
-def longest_first(lengths: npt.NDArray[np.integer]) -> Index:
+def longest_first(lengths: npt.NDArray[np.integer]) -> Int64s:
     """(documents,) int64: positions by falling length. Documents of one length keep their order.
 
     The longest come first, so that a batch that is too large for the device fails at once, not at the end of a block.

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches.budget import NO_PADDING, Index, Padding, longest_first, split_by_budget
-from encore.featurestore.common import class_and_line, without_quotes
+from encore.encoders.batches.budget import NO_PADDING, Padding, longest_first, split_by_budget
+from encore.featurestore.common import Int64s, class_and_line, without_quotes
 
 Result = TypeVar("Result")
 
@@ -24,7 +24,7 @@ REASON_LENGTH = 200
 class BatchResult(Generic[Result]):
     """A batch that ran: the positions of its documents, and its result."""
 
-    documents: Index
+    documents: Int64s
     result: Result
 
 
@@ -45,7 +45,7 @@ class _BatchFailure:
 
 
 def run_batches(
-    lengths: npt.NDArray[np.integer], budget: int, run: Callable[[Index], Result], padding: Padding = NO_PADDING
+    lengths: npt.NDArray[np.integer], budget: int, run: Callable[[Int64s], Result], padding: Padding = NO_PADDING
 ) -> Iterator[BatchResult[Result] | DocumentFailure]:
     """Run documents in batches of a token budget, longest documents first.
 
@@ -83,11 +83,11 @@ def run_batches(
             pending.extendleft([batch[half:], batch[:half]])
 
 
-def _batches(falling: Index, lengths: npt.NDArray[np.integer], budget: int, padding: Padding) -> deque[Index]:
+def _batches(falling: Int64s, lengths: npt.NDArray[np.integer], budget: int, padding: Padding) -> deque[Int64s]:
     return deque(falling[part] for part in split_by_budget(lengths[falling], budget, padding))
 
 
-def _attempt(run: Callable[[Index], Result], batch: Index) -> Result | _BatchFailure:
+def _attempt(run: Callable[[Int64s], Result], batch: Int64s) -> Result | _BatchFailure:
     try:
         return run(batch)
     except torch.OutOfMemoryError:

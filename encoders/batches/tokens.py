@@ -9,7 +9,8 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from encore.encoders.batches.budget import NO_PADDING, Index, Padding
+from encore.encoders.batches.budget import NO_PADDING, Padding
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import offsets_of, rows_of
 
 
@@ -30,9 +31,9 @@ class TokenBlock:
     ids: npt.NDArray[np.int32]
     types: npt.NDArray[np.int32]
     special: npt.NDArray[np.bool_]
-    offsets: Index
+    offsets: Int64s
     truncated: npt.NDArray[np.bool_]
-    first_lengths: Index
+    first_lengths: Int64s
     failures: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -40,11 +41,11 @@ class TokenBlock:
         return len(self.truncated)
 
     @property
-    def lengths(self) -> Index:
+    def lengths(self) -> Int64s:
         """(documents,) int64: tokens of each document, special ones included."""
         return self.offsets[1:] - self.offsets[:-1]
 
-    def count(self, tokens: npt.NDArray[np.bool_]) -> Index:
+    def count(self, tokens: npt.NDArray[np.bool_]) -> Int64s:
         """(documents,) int64: number of each document's tokens that ``tokens`` (tokens,) bool marks."""
         return np.diff(offsets_of(tokens.astype(np.int64))[self.offsets])
 
@@ -55,8 +56,8 @@ class TokenBlock:
         return within < np.repeat(self.first_lengths, self.lengths)
 
     def padded(
-        self, documents: Index, fill: int, padding: Padding = NO_PADDING
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], Index]:
+        self, documents: Int64s, fill: int, padding: Padding = NO_PADDING
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], Int64s]:
         """A padded batch of the documents at these positions, with empty rows if ``padding`` asks for them.
 
         Returns:

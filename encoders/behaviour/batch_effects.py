@@ -14,11 +14,11 @@ from functools import partial
 import numpy as np
 import torch
 
-from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Index, TokenBlock
+from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, TokenBlock
 from encore.encoders.behaviour.agreement import states_differ
 from encore.encoders.passes import batch_inputs, hidden_states
 from encore.encoders.transformer import Encoder, ModelState, restored_after, state_changes, state_of
-from encore.featurestore.common import first_line
+from encore.featurestore.common import Int64s, first_line
 from encore.featurestore.documents import offsets_of
 from encore.featurestore.errors import UsageError
 
@@ -132,7 +132,7 @@ class _Runs:
 
     def together(self, documents: Sequence[int]) -> list[torch.Tensor]:
         """The hidden states of each of some documents in one batch."""
-        at: Index = np.array(documents, np.int64)
+        at: Int64s = np.array(documents, np.int64)
         inputs = batch_inputs(self.encoder, self.tokens, at)
         states = torch.stack(hidden_states(self.encoder, inputs.tensors, self.numbers))
         return [states[:, row, :length] for row, length in enumerate(self.tokens.lengths[at].tolist())]

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches import Index, TokenBlock
+from encore.encoders.batches import TokenBlock
 from encore.encoders.passes.inputs import batch_inputs
 from encore.encoders.passes.layers import pooled_layers
 from encore.encoders.passes.positions import StoredPositions
 from encore.encoders.passes.transfer import to_device
 from encore.encoders.transformer import Encoder
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import offsets_of
 from encore.featurestore.spec import FeatureSpec
 
@@ -31,7 +32,7 @@ class BatchFeatures:
 
     values: torch.Tensor
     finite_rows: torch.Tensor
-    lengths: Index
+    lengths: Int64s
     padded_tokens: int
 
     def finite_values(self) -> torch.Tensor:
@@ -42,13 +43,13 @@ class BatchFeatures:
         return self.values[to_device(np.repeat(finite, self.lengths), self.values.device)]
 
 
-def finite_documents(finite_rows: npt.NDArray[np.generic], lengths: Index) -> npt.NDArray[np.bool_]:
+def finite_documents(finite_rows: npt.NDArray[np.generic], lengths: Int64s) -> npt.NDArray[np.bool_]:
     """(documents,) bool: whether all rows of a document are finite, from (rows,) bool and the rows of each document."""
     return np.logical_and.reduceat(finite_rows, offsets_of(lengths)[:-1])
 
 
 @torch.inference_mode()
-def encode_batch(encoder: Encoder, spec: FeatureSpec, tokens: TokenBlock, documents: Index) -> BatchFeatures:
+def encode_batch(encoder: Encoder, spec: FeatureSpec, tokens: TokenBlock, documents: Int64s) -> BatchFeatures:
     """Encode the documents at these positions of ``tokens`` as one padded batch."""
     inputs = batch_inputs(encoder, tokens, documents)
     kept = inputs.real.copy()

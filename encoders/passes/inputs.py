@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches import Index, TokenBlock
+from encore.encoders.batches import TokenBlock
 from encore.encoders.passes.transfer import to_device
 from encore.encoders.transformer import Encoder
+from encore.featurestore.common import Int64s
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +26,10 @@ class BatchInputs:
 
     tensors: dict[str, torch.Tensor]
     real: npt.NDArray[np.bool_]
-    source: Index
+    source: Int64s
 
 
-def batch_inputs(encoder: Encoder, tokens: TokenBlock, documents: Index) -> BatchInputs:
+def batch_inputs(encoder: Encoder, tokens: TokenBlock, documents: Int64s) -> BatchInputs:
     """The documents at these positions of ``tokens`` as one padded batch."""
     real, ids, source = tokens.padded(documents, encoder.pad_id, encoder.padding)
     mask = real.astype(np.int64)

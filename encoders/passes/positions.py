@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from encore.encoders.batches import Index
 from encore.encoders.passes.transfer import to_device
+from encore.featurestore.common import Int64s
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StoredPositions:
     kind: str
     kept: torch.Tensor
     flat: torch.Tensor
-    lengths: Index
+    lengths: Int64s
 
     @classmethod
     def build(cls, kind: str, kept: npt.NDArray[np.bool_], device: torch.device) -> Self:

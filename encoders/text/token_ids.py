@@ -10,10 +10,10 @@ from itertools import chain
 import numpy as np
 from tokenizers import Tokenizer
 
-from encore.encoders.batches import REASON_LENGTH, Index
+from encore.encoders.batches import REASON_LENGTH
 from encore.encoders.text.template import Ids
 from encore.encoders.text.windows import Windows
-from encore.featurestore.common import first_line, panics_as_errors
+from encore.featurestore.common import Int64s, first_line, panics_as_errors
 
 UNCOUNTED = 1 << 40
 """Length of a text that was not tokenized as a whole: more than any counted length."""
@@ -31,8 +31,8 @@ class TextIds:
     """
 
     ids: Ids
-    held: Index
-    lengths: Index
+    held: Int64s
+    lengths: Int64s
     failures: Mapping[int, str]
 
 

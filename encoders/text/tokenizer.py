@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
-from encore.encoders.batches import Index, TokenBlock
+from encore.encoders.batches import TokenBlock
 from encore.encoders.documents import DocumentBlock
 from encore.encoders.text.template import Ids, Template, pair_separates
 from encore.encoders.text.token_ids import TextTokenizer
 from encore.encoders.text.truncation import kept_of_pair, kept_of_single
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import offsets_of, rows_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import TextSpec
@@ -103,9 +104,9 @@ class BlockTokenizer:
     def _lay_out(
         self,
         ids: Ids,
-        held: Index,
-        starts: Index,
-        kept: Index,
+        held: Int64s,
+        starts: Int64s,
+        kept: Int64s,
         paired: npt.NDArray[np.bool_],
         failures: Mapping[int, str],
     ) -> TokenBlock:

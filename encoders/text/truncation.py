@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from encore.encoders.batches import Index
+from encore.featurestore.common import Int64s
 
 
-def kept_of_single(lengths: Index, room: int) -> Index:
+def kept_of_single(lengths: Int64s, room: int) -> Int64s:
     """Number of tokens that are kept of texts of these lengths, where ``room`` tokens fit."""
     return np.minimum(lengths, room)
 
 
-def kept_of_pair(first: Index, second: Index, room: int) -> tuple[Index, Index]:
+def kept_of_pair(first: Int64s, second: Int64s, room: int) -> tuple[Int64s, Int64s]:
     """Number of tokens that are kept of both texts of pairs, where ``room`` tokens fit together.
 
     The longer text is cut to the room that the shorter one leaves. If the shorter text is longer than half the room,

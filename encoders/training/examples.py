@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encore.encoders.batches import Index, TokenBlock
+from encore.encoders.batches import TokenBlock
 from encore.encoders.documents import DocumentBlock
 from encore.encoders.text import BlockTokenizer
 from encore.encoders.transformer import Encoder
+from encore.featurestore.common import Int64s
 from encore.featurestore.errors import DataError, UsageError
 
 
@@ -26,7 +27,7 @@ class TaskTokens:
 
     task: str
     tokens: TokenBlock
-    codes: Index
+    codes: Int64s
 
     def __post_init__(self) -> None:
         if len(self.tokens) != len(self.codes):
@@ -36,7 +37,7 @@ class TaskTokens:
 
     @classmethod
     def tokenize(
-        cls, encoder: Encoder, task: str, documents: DocumentBlock, codes: Index, max_length: int | None = None
+        cls, encoder: Encoder, task: str, documents: DocumentBlock, codes: Int64s, max_length: int | None = None
     ) -> TaskTokens:
         """Tokenize documents as the encoder sees them.
 

@@ -7,10 +7,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from encore.encoders.batches import Index, TokenBlock, default_budget, longest_first, split_by_budget
+from encore.encoders.batches import TokenBlock, default_budget, longest_first, split_by_budget
 from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.passes import StoredPositions, batch_inputs
 from encore.encoders.transformer import Encoder
+from encore.featurestore.common import Int64s
 
 CUDA_TRAINING_BUDGET = 8192
 """Padded tokens of a training pass on CUDA, computed and not measured: what a large encoder (24 layers, d = 1024) keeps
@@ -22,7 +23,9 @@ def training_budget(device: torch.device) -> int:
     return CUDA_TRAINING_BUDGET if device.type == "cuda" else default_budget(device)
 
 
-def pooled_batch(encoder: Encoder, tokens: TokenBlock, documents: Index, position: str, precision: str) -> torch.Tensor:
+def pooled_batch(
+    encoder: Encoder, tokens: TokenBlock, documents: Int64s, position: str, precision: str
+) -> torch.Tensor:
     """Pooled last layer of the documents at these positions, as one padded batch.
 
     Args:

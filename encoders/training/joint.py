@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from encore.encoders.batches import Index, TokenBlock, longest_first, split_by_budget
+from encore.encoders.batches import TokenBlock, longest_first, split_by_budget
 from encore.encoders.behaviour import with_safe_padding
 from encore.encoders.training.examples import TaskTokens
 from encore.encoders.training.forward import pooled_batch, training_budget
@@ -28,6 +28,7 @@ from encore.encoders.training.settings import TrainingSettings, settle_position
 from encore.encoders.training.streams import TaskStream
 from encore.encoders.training.task_weights import task_weights
 from encore.encoders.transformer import Encoder
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import offsets_of
 from encore.featurestore.errors import JobError, UsageError
 
@@ -177,7 +178,7 @@ class JointTraining:
             seconds=seconds,
         )
 
-    def documents_of(self, step: int) -> tuple[Index, Index]:
+    def documents_of(self, step: int) -> tuple[Int64s, Int64s]:
         """The documents of a step; steps are counted from 0.
 
         Returns:
@@ -188,7 +189,7 @@ class JointTraining:
         documents = np.concatenate([start + part for start, part in zip(self._starts, taken, strict=True)])
         return documents, np.repeat(np.arange(len(taken)), samples)
 
-    def _accumulate(self, documents: Index, owners: Index) -> torch.Tensor:
+    def _accumulate(self, documents: Int64s, owners: Int64s) -> torch.Tensor:
         """Add the gradient of a batch's part of the loss. Return (tasks,) sums of its documents' cross-entropy."""
         device = self.encoder.device
         pooled = pooled_batch(self.encoder, self._tokens, documents, self.position, self.precision)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from encore.encoders.batches import Index
 from encore.encoders.training.seeds import derived_seed
+from encore.featurestore.common import Int64s
 
 
 class TaskStream:
@@ -26,7 +26,7 @@ class TaskStream:
         # Keep the order of one pass: most steps lie in the same pass as the step before.
         self._pass, self._order = -1, np.zeros(0, np.int64)
 
-    def take(self, start: int, count: int) -> Index:
+    def take(self, start: int, count: int) -> Int64s:
         """(count,) int64: positions of ``count`` documents of the stream, from number ``start`` on."""
         numbers = np.arange(start, start + count)
         parts = [
@@ -35,7 +35,7 @@ class TaskStream:
         ]
         return np.concatenate(parts)
 
-    def _order_of(self, number: int) -> Index:
+    def _order_of(self, number: int) -> Int64s:
         if number != self._pass:
             generator = np.random.Generator(np.random.PCG64(derived_seed(self._seed, "order", self._task, number)))
             self._pass, self._order = number, generator.permutation(self._size).astype(np.int64)

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders import Encoder
-from encore.encoders.batches import Index
 from encore.encoders.text import BlockTokenizer, kept_of_single
 from encore.featurestore import Catalogue, StoreError, UsageError
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import offsets_of, rows_of, text_digests
 
 SENTENCES_AT_ONCE = 4096
@@ -35,11 +35,11 @@ class SentenceTokens:
         added: special tokens around it.
     """
 
-    starts: Index
-    stops: Index
-    lengths: Index
-    cut: Index
-    kept: Index
+    starts: Int64s
+    stops: Int64s
+    lengths: Int64s
+    cut: Int64s
+    kept: Int64s
     before: int
     added: int
 
@@ -61,11 +61,11 @@ class SentenceTokens:
         )
 
     @property
-    def stored(self) -> Index:
+    def stored(self) -> Int64s:
         """(sentences,) rows that a store has of each sentence, special tokens included."""
         return self.kept + self.added
 
-    def rows(self, sentences: Index, starts: Index, stops: Index) -> WordRows:
+    def rows(self, sentences: Int64s, starts: Int64s, stops: Int64s) -> WordRows:
         """The rows from the first to the last token that shares a character with the target.
 
         Between them there may be one that stands for no character: a space inside a multi-word expression.
@@ -99,9 +99,9 @@ class WordRows:
         counts: (n,) sub-words; 0 where truncation has cut the target off, or no token stands for it.
     """
 
-    sentences: Index
-    first: Index
-    counts: Index
+    sentences: Int64s
+    first: Int64s
+    counts: Int64s
 
     @property
     def found(self) -> npt.NDArray[np.bool_]:
@@ -151,7 +151,7 @@ def _parts(texts: pa.ChunkedArray) -> Iterator[list[str]]:
         yield texts[start : start + SENTENCES_AT_ONCE].to_pylist()
 
 
-def _spans(texts: list[str], tokenizer: BlockTokenizer) -> tuple[Index, Index]:
+def _spans(texts: list[str], tokenizer: BlockTokenizer) -> tuple[Int64s, Int64s]:
     """(tokens, 2) characters of every token, one text after another, and (texts,) tokens of each."""
     encodings = tokenizer.tokenizer.encode_batch(texts, add_special_tokens=False)
     lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.encoders.batches import Index
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import offsets_of, rows_of
 
 Vectors = npt.NDArray[np.float32]
@@ -31,8 +31,8 @@ class SenseInventory:
 
     words: pa.StringArray
     senses: pa.StringArray
-    bounds: Index
-    of_instance: Index
+    bounds: Int64s
+    of_instance: Int64s
 
     @classmethod
     def of(cls, words: pa.StringArray, senses: pa.StringArray) -> SenseInventory:
@@ -51,17 +51,17 @@ class SenseInventory:
             of_instance=place[pairs],
         )
 
-    def find(self, words: pa.StringArray) -> Index:
+    def find(self, words: pa.StringArray) -> Int64s:
         """(n,) place of each word; -1 where training has none."""
         found = pc.index_in(words, value_set=self.words).fill_null(-1)
         return found.to_numpy().astype(np.int64)  # type: ignore[no-any-return]
 
-    def most_frequent(self, words: pa.StringArray) -> Index:
+    def most_frequent(self, words: pa.StringArray) -> Int64s:
         """(n,) place of each word's most frequent sense; -1 where training lacks the word."""
         places = self.find(words)
         return np.where(places < 0, -1, self.bounds[places])
 
-    def named(self, places: Index) -> pa.StringArray:
+    def named(self, places: Int64s) -> pa.StringArray:
         """(n,) names of senses; null for -1."""
         return self.senses.take(pa.array(places, mask=places < 0))
 
@@ -100,7 +100,7 @@ class SenseCentroids:
             centroids[known] = sums / np.where(lengths > 0, lengths, 1)
         return cls(inventory, centroids, known)
 
-    def nearest(self, words: pa.StringArray, vectors: Vectors, found: npt.NDArray[np.bool_]) -> Index:
+    def nearest(self, words: pa.StringArray, vectors: Vectors, found: npt.NDArray[np.bool_]) -> Int64s:
         """(n,) place of the sense whose centroid has the smallest angle to each vector.
 
         An instance without a vector gets its word's most frequent sense, one of a word that training lacks -1. Of

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.encoders.batches.budget import Index
 from encore.encoders.batches.isolation import REASON_LENGTH, BatchResult, DocumentFailure, run_batches
+from encore.featurestore.common import Int64s
 from encore.featurestore.common.panics import RustPanic
 
 LENGTHS = np.array([5, 1, 3, 5, 2])
@@ -33,7 +33,7 @@ def test_every_document_is_done_or_failed_exactly_once(
 ) -> None:
     values = np.array(lengths, np.int64)
 
-    def run(batch: Index) -> None:
+    def run(batch: Int64s) -> None:
         if len(batch) * values[batch].max() > room:
             raise torch.OutOfMemoryError("no room")
         if faults & set(batch.tolist()):
@@ -50,7 +50,7 @@ def test_every_document_is_done_or_failed_exactly_once(
 
 
 def test_a_reason_is_one_line_of_bounded_length() -> None:
-    def run(batch: Index) -> None:
+    def run(batch: Int64s) -> None:
         raise ValueError("x" * 1000 + "\nsecond")
 
     (outcome,) = run_batches(np.array([1]), 1, run)
@@ -59,7 +59,7 @@ def test_a_reason_is_one_line_of_bounded_length() -> None:
 
 
 def test_a_reason_quotes_no_text() -> None:
-    def run(_batch: Index) -> None:
+    def run(_batch: Int64s) -> None:
         raise RustPanic("byte index 5 is not a char boundary of `a secret text`")
 
     (failed,) = run_batches(np.array([1]), 8, run)
@@ -67,7 +67,7 @@ def test_a_reason_quotes_no_text() -> None:
 
 
 def test_an_error_without_text_still_has_a_reason() -> None:
-    def run(batch: Index) -> None:
+    def run(batch: Int64s) -> None:
         raise RuntimeError
 
     (outcome,) = run_batches(np.array([1]), 1, run)
@@ -76,7 +76,7 @@ def test_an_error_without_text_still_has_a_reason() -> None:
 
 
 def test_a_device_that_failed_ends_the_block() -> None:
-    def run(batch: Index) -> None:
+    def run(batch: Int64s) -> None:
         raise torch.AcceleratorError("device-side assert triggered")
 
     with pytest.raises(torch.AcceleratorError):
@@ -86,7 +86,7 @@ def test_a_device_that_failed_ends_the_block() -> None:
 def test_the_tensors_of_a_failed_batch_are_free_before_the_next_try() -> None:
     held: list[weakref.ref[torch.Tensor]] = []
 
-    def run(batch: Index) -> None:
+    def run(batch: Int64s) -> None:
         assert all(tensor() is None for tensor in held)
         activations = torch.zeros(8)
         held.append(weakref.ref(activations))

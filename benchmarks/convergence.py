@@ -36,9 +36,10 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.report import RESULTS
 from encore.experiments.bench import CellStore, TaskData, half_width, load_tasks, read_task, sampling_half_width
 from encore.featurestore import Catalogue, FeatureBlock
+from encore.featurestore.common import Int64s
 from encore.heads import Labels, TrainSettings
 from encore.heads.model import default_pooling
-from encore.heads.training import Codes, Examples, train_grid
+from encore.heads.training import Examples, train_grid
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.encoding import EncodeRequest, encode
 from encore.pipelines.ingestion import DeriveRequest, derive
@@ -187,7 +188,7 @@ def drawn(labels: Labels, count: int, seed: int) -> Labels:
     return labels.filter(chosen)
 
 
-def logistic(store: Catalogue, blocks: Sequence[FeatureBlock], codes: Sequence[Codes], *, standardise: bool) -> float:
+def logistic(store: Catalogue, blocks: Sequence[FeatureBlock], codes: Sequence[Int64s], *, standardise: bool) -> float:
     """Accuracy of scikit-learn's logistic regression on one vector a document."""
     train, dev = (pooled(store, block) for block in blocks)
     plain = LogisticRegression(max_iter=2000)

@@ -24,9 +24,10 @@ from torch.nn import functional
 from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
 from encore.featurestore import EncoderSpec, FeatureBlock, FeatureSpec, TextSpec
+from encore.featurestore.common import Int64s
 from encore.heads import HeadModel, TrainedHead, TrainSettings, train_head
 from encore.heads.batches import Batch, training_batches
-from encore.heads.training import Codes, Examples
+from encore.heads.training import Examples
 
 PLAIN = "plain loop, one head"
 MULTIHEAD = "MultiheadAttention, one head"
@@ -121,9 +122,9 @@ class Data:
     """Documents to train on, and a tenth as many to measure on."""
 
     train_block: FeatureBlock
-    train_codes: Codes
+    train_codes: Int64s
     dev_block: FeatureBlock
-    dev_codes: Codes
+    dev_codes: Int64s
     spec: FeatureSpec
 
     @classmethod
@@ -202,7 +203,7 @@ def folded_head(spec: FeatureSpec) -> HeadModel:
 
 def told_block(
     documents: int, marks: np.ndarray, spec: FeatureSpec, random: np.random.Generator
-) -> tuple[FeatureBlock, Codes]:
+) -> tuple[FeatureBlock, Int64s]:
     """Random documents, `TOLD` tokens of each near the mark of its class."""
     lengths = random.poisson(MEAN_TOKENS, documents).clip(3, spec.text.max_length)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -1,7 +1,7 @@
 """Training one head, or a grid of heads, from packed features."""
 
 from encore.heads.training.epochs import Epoch, Progress
-from encore.heads.training.examples import Codes, Examples
+from encore.heads.training.examples import Examples
 from encore.heads.training.features import MEMORY, gather
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
@@ -11,7 +11,6 @@ from encore.heads.training.trainer import TrainedHead, train_head
 __all__ = [
     "DEV_SHARE",
     "MEMORY",
-    "Codes",
     "Epoch",
     "Examples",
     "LabelCounts",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.spec import FeatureSpec
 from encore.heads.batches import (
@@ -22,9 +23,6 @@ from encore.heads.batches import (
     rows_of_budget,
 )
 from encore.heads.model import HeadModel, LayerMix
-
-Codes = npt.NDArray[np.int64]
-"""(documents,) class of each document, as a position in a list of names."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Examples:
     """
 
     block: FeatureBlock
-    codes: Codes
+    codes: Int64s
     spec: FeatureSpec
     classes: int
     placement: Placement = field(default_factory=Placement)
@@ -61,7 +59,7 @@ class Examples:
         return len(self.codes)
 
     @cached_property
-    def _first_lengths(self) -> Codes:
+    def _first_lengths(self) -> Int64s:
         return self.block.first_lengths
 
     @cached_property
@@ -82,12 +80,12 @@ class Examples:
         """
         return self._first_lengths < self.block.lengths
 
-    def decoded_floats(self, documents: Codes) -> int:
+    def decoded_floats(self, documents: Int64s) -> int:
         """Number of floats in the `batch` of the documents at these positions, padding included."""
         lengths = self.block.offsets[documents + 1] - self.block.offsets[documents]
         return len(documents) * int(lengths.max()) * self.spec.width * (self.spec.layers.stacked or 1)
 
-    def batch(self, documents: Codes, mix: LayerMix | None = None, *, of_pairs: bool) -> Batch:
+    def batch(self, documents: Int64s, mix: LayerMix | None = None, *, of_pairs: bool) -> Batch:
         """Decode the documents at these positions.
 
         Args:
@@ -106,7 +104,7 @@ class Examples:
             batch = decode(self.block, documents, self.spec, first_lengths)
         return mix(batch) if mix is not None and mix.kind == "uniform" else batch
 
-    def logits(self, model: HeadModel, documents: Codes) -> torch.Tensor:
+    def logits(self, model: HeadModel, documents: Int64s) -> torch.Tensor:
         """Logits (documents, classes) of the documents at these positions.
 
         Raises:
@@ -114,7 +112,7 @@ class Examples:
         """
         return model(self.batch(documents, of_pairs=model.of_pairs))  # type: ignore[no-any-return]
 
-    def predict(self, model: HeadModel) -> Codes:
+    def predict(self, model: HeadModel) -> Int64s:
         """(documents,) the most likely class of each document. The model stays in evaluation mode afterwards."""
         predicted = np.empty(len(self), np.int64)
         model.eval()

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from encore.featurestore.common import Int64s
 from encore.heads.batches import Batch, budget_batches, rows_of_budget, training_batches
 from encore.heads.model import HeadModel
 from encore.heads.training.epochs import Epoch, Progress
-from encore.heads.training.examples import Codes, Examples
+from encore.heads.training.examples import Examples
 from encore.heads.training.learners import Learner, learners_of
 from encore.heads.training.settings import Point, TrainSettings
 from encore.heads.training.standardisation import standardisation_of
@@ -122,8 +123,8 @@ class _Training:
             if not learners:
                 break
 
-    def _learn(self, learners: Sequence[Learner], batches: Sequence[Codes]) -> None:
-        def learn(learner: Learner, documents: Codes, batch: Batch) -> None:
+    def _learn(self, learners: Sequence[Learner], batches: Sequence[Int64s]) -> None:
+        def learn(learner: Learner, documents: Int64s, batch: Batch) -> None:
             targets = torch.from_numpy(self.train.codes[documents]).to(batch.rows.device)
             losses = learner.learn(batch, targets)
             for trial, loss in zip(learner.trials, losses.unbind(), strict=True):
@@ -131,13 +132,13 @@ class _Training:
 
         self._pass(self.train, batches, learners, learn)
 
-    def _predicted(self, learners: Sequence[Learner]) -> dict[Trial, Codes]:
+    def _predicted(self, learners: Sequence[Learner]) -> dict[Trial, Int64s]:
         """Head → (dev documents,) classes that it predicts now; empty without dev."""
         if self.dev is None:
             return {}
         predicted = {trial: np.empty(len(self.dev), np.int64) for learner in learners for trial in learner.trials}
 
-        def predict(learner: Learner, documents: Codes, batch: Batch) -> None:
+        def predict(learner: Learner, documents: Int64s, batch: Batch) -> None:
             classes = learner.logits(batch).argmax(dim=2).cpu().numpy()
             for trial, own in zip(learner.trials, classes, strict=True):
                 predicted[trial][documents] = own
@@ -148,16 +149,16 @@ class _Training:
     def _pass(
         self,
         examples: Examples,
-        batches: Sequence[Codes],
+        batches: Sequence[Int64s],
         learners: Sequence[Learner],
-        read: Callable[[Learner, Codes, Batch], None],
+        read: Callable[[Learner, Int64s, Batch], None],
     ) -> None:
         mix = learners[0].trials[0].design.mix
         of_pairs = any(learner.trials[0].design.of_pairs for learner in learners)
         parts = in_parts(batches, examples.decoded_floats, BATCHES_A_TURN if len(learners) > 1 else 1)
         self.passes.run(parts, lambda documents: examples.batch(documents, mix, of_pairs=of_pairs), learners, read)
 
-    def _end_epoch(self, trial: Trial, number: int, epochs: int, predicted: Codes | None, seconds: float) -> None:
+    def _end_epoch(self, trial: Trial, number: int, epochs: int, predicted: Int64s | None, seconds: float) -> None:
         accuracy = None if predicted is None or self.dev is None else float((predicted == self.dev.codes).mean())
         point = trial.point
         epoch = Epoch(

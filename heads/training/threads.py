@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import torch
 
+from encore.featurestore.common import Int64s
 from encore.heads.batches import Batch
-from encore.heads.training.examples import Codes
 
 Reader = TypeVar("Reader")
 Item = TypeVar("Item")
@@ -62,10 +62,10 @@ class ThreadedPasses:
 
     def run(
         self,
-        parts: Sequence[Sequence[Codes]],
-        decode: Callable[[Codes], Batch],
+        parts: Sequence[Sequence[Int64s]],
+        decode: Callable[[Int64s], Batch],
         readers: Sequence[Reader],
-        read: Callable[[Reader, Codes, Batch], None],
+        read: Callable[[Reader, Int64s, Batch], None],
     ) -> None:
         """Have every reader read every batch, in order.
 
@@ -76,12 +76,12 @@ class ThreadedPasses:
             read: called with a reader, the positions and the batch; never twice at a time for one reader.
         """
 
-        def decoded(part: Sequence[Codes]) -> list[tuple[Codes, Batch]]:
+        def decoded(part: Sequence[Int64s]) -> list[tuple[Int64s, Batch]]:
             # no_grad and not inference mode: autograd cannot use tensors that are made in inference mode.
             with torch.no_grad():
                 return [(documents, decode(documents)) for documents in part]
 
-        def read_all(reader: Reader, part: Sequence[tuple[Codes, Batch]], before: Future[None] | None = None) -> None:
+        def read_all(reader: Reader, part: Sequence[tuple[Int64s, Batch]], before: Future[None] | None = None) -> None:
             if before is not None:
                 before.result()
             for documents, batch in part:
@@ -114,7 +114,7 @@ def _wait(running: Sequence[Future[None] | None]) -> None:
             done.result()
 
 
-def in_parts(batches: Sequence[Codes], floats: Callable[[Codes], int], together: int) -> list[list[Codes]]:
+def in_parts(batches: Sequence[Int64s], floats: Callable[[Int64s], int], together: int) -> list[list[Int64s]]:
     """Divide batches into parts, in order. A part has as many as ``together`` and `PART_FLOATS` allow, at least one.
 
     Args:
@@ -122,7 +122,7 @@ def in_parts(batches: Sequence[Codes], floats: Callable[[Codes], int], together:
         floats: number of floats of a batch when decoded.
         together: most batches of a part.
     """
-    parts: list[list[Codes]] = []
+    parts: list[list[Int64s]] = []
     room = 0
     for batch in batches:
         size = floats(batch)

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import pyarrow as pa
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import DataError, UsageError
 from encore.featurestore.spec import FeatureSpec
@@ -21,7 +22,7 @@ from encore.heads.labels import TrainingIds
 from encore.heads.metrics import Evaluation
 from encore.heads.model import POOLINGS, HeadModel, default_pooling
 from encore.heads.training.epochs import Epoch, Progress, still_rising
-from encore.heads.training.examples import Codes, Examples
+from encore.heads.training.examples import Examples
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
 
@@ -95,12 +96,12 @@ class TrainedHead:
 
 def train_head(
     train: FeatureBlock,
-    train_codes: Codes,
+    train_codes: Int64s,
     spec: FeatureSpec,
     classes: Sequence[str],
     *,
     dev: FeatureBlock | None = None,
-    dev_codes: Codes | None = None,
+    dev_codes: Int64s | None = None,
     settings: TrainSettings | None = None,
     placement: Placement | None = None,
     progress: Progress | None = None,
@@ -168,7 +169,7 @@ def _recommended_pooling(train: Examples, dev: Examples | None, settings: TrainS
     return default_pooling(train.spec.positions, pairs=pairs)
 
 
-def _require_every_class(codes: Codes, classes: Sequence[str]) -> None:
+def _require_every_class(codes: Int64s, classes: Sequence[str]) -> None:
     if len(classes) < 2:
         raise DataError(f"{len(classes)} classes; a head needs two")
     counts = np.bincount(codes, minlength=len(classes))

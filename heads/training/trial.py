@@ -6,10 +6,10 @@ import math
 
 import torch
 
+from encore.featurestore.common import Int64s
 from encore.featurestore.errors import UsageError
 from encore.heads.model import HeadModel, Standardisation, Tensors
 from encore.heads.training.epochs import Epoch
-from encore.heads.training.examples import Codes
 from encore.heads.training.optimizer import HeadOptimizer
 from encore.heads.training.settings import Point, TrainSettings
 
@@ -46,7 +46,7 @@ class Trial:
         self._loss = torch.zeros((), dtype=torch.float64)
         self.history: list[Epoch] = []
         self._best: Epoch | None = None
-        self.predicted: Codes | None = None
+        self.predicted: Int64s | None = None
         self._kept: Tensors = {}
 
     def begin(self, values: Tensors) -> None:
@@ -85,7 +85,7 @@ class Trial:
         loss, self._loss = self._loss, torch.zeros((), dtype=torch.float64)
         return float(loss)
 
-    def end_epoch(self, epoch: Epoch, predicted: Codes | None) -> None:
+    def end_epoch(self, epoch: Epoch, predicted: Int64s | None) -> None:
         """Record an epoch, and keep its weights if they are better than all before.
 
         Raises:

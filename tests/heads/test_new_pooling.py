@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from encore.featurestore import FeatureBlock, FeatureSpec, UsageError
+from encore.featurestore.common import Int64s
 from encore.heads import POOLINGS, Head, Scorer, TrainedHead, TrainSettings, train_head
 from encore.heads.model.registry import kind_of
 from encore.heads.scoring.device import DeviceScoring
-from encore.heads.training.examples import Codes, Examples
+from encore.heads.training.examples import Examples
 from tests.heads.building import block_of, by_module, family, head_of, spec_of
 from tests.heads.toy_poolings import TOYS
 
@@ -27,7 +28,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(POOLINGS, name, pooling)  # type: ignore[arg-type]
 
 
-def told_by_every_token(spec: FeatureSpec, documents: int, seed: int = 0) -> tuple[FeatureBlock, Codes]:
+def told_by_every_token(spec: FeatureSpec, documents: int, seed: int = 0) -> tuple[FeatureBlock, Int64s]:
     """Pairs of 1 to 9 tokens a text whose class shows in each of them."""
     random = np.random.default_rng(seed)
     codes = np.arange(documents) % len(CLASSES)

@@ -12,10 +12,11 @@ import torch
 from torch.nn import functional
 
 from encore.featurestore import FeatureBlock, FeatureSpec
+from encore.featurestore.common import Int64s
 from encore.heads import HeadModel, TrainSettings
 from encore.heads.batches.sampler import training_batches
 from encore.heads.training import learners
-from encore.heads.training.examples import Codes, Examples
+from encore.heads.training.examples import Examples
 from encore.heads.training.grid import ORDER, train_grid
 from encore.heads.training.standardisation import standardisation_of
 from encore.heads.training.trial import Trial
@@ -41,7 +42,7 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def data_of(spec: FeatureSpec) -> tuple[FeatureBlock, Codes, FeatureBlock, Codes]:
+def data_of(spec: FeatureSpec) -> tuple[FeatureBlock, Int64s, FeatureBlock, Int64s]:
     return *learnable(spec, 60, 3), *learnable(spec, 30, 3, seed=1)
 
 

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from encore.featurestore.common import Int64s
 from encore.heads.batches.batch import Batch
-from encore.heads.training.examples import Codes
 from encore.heads.training.threads import PART_FLOATS, ThreadedPasses, in_parts
 
 
@@ -25,19 +25,19 @@ class Reader:
         self.read: list[list[int]] = []
         self._alone = threading.Lock()
 
-    def __call__(self, documents: Codes, batch: Batch) -> None:
+    def __call__(self, documents: Int64s, batch: Batch) -> None:
         assert self._alone.acquire(blocking=False)
         assert batch.values.flatten().tolist() == documents.tolist()
         self.read.append(documents.tolist())
         self._alone.release()
 
 
-def decode(documents: Codes) -> Batch:
+def decode(documents: Int64s) -> Batch:
     values = torch.from_numpy(documents).view(-1, 1, 1).float()
     return Batch.of(values, torch.ones(len(documents), dtype=torch.int64))
 
 
-def batches_of(count: int) -> list[Codes]:
+def batches_of(count: int) -> list[Int64s]:
     return [np.arange(3 * number, 3 * number + 3) for number in range(count)]
 
 
@@ -67,7 +67,7 @@ def test_a_reader_does_not_wait_for_the_end_of_a_part() -> None:
     ahead = threading.Event()
     read: list[tuple[str, int]] = []
 
-    def held_up(name: str, documents: Codes, batch: Batch) -> None:
+    def held_up(name: str, documents: Int64s, batch: Batch) -> None:
         number = int(documents[0]) // 3
         if name == "held up" and number == 0:
             assert ahead.wait(timeout=60)
@@ -84,7 +84,7 @@ def test_no_reader_reads_two_parts_at_a_time() -> None:
     # The first reader stays in its first part long enough for a thread that does not wait to begin the second.
     alone, at_once = threading.Lock(), threading.Event()
 
-    def slow(name: str, documents: Codes, batch: Batch) -> None:
+    def slow(name: str, documents: Int64s, batch: Batch) -> None:
         if name != "slow":
             return
         if not alone.acquire(blocking=False):
@@ -100,7 +100,7 @@ def test_no_reader_reads_two_parts_at_a_time() -> None:
 
 
 def test_an_error_of_one_reader_ends_the_pass() -> None:
-    def fail(name: str, documents: Codes, batch: Batch) -> None:
+    def fail(name: str, documents: Int64s, batch: Batch) -> None:
         if name == "second" and documents[0] == 3:
             raise ValueError("no number")
 
@@ -113,7 +113,7 @@ def test_an_error_of_one_reader_ends_the_pass() -> None:
 def test_parts_hold_all_batches_and_little_more_than_the_caches(sizes: Sequence[int], together: int) -> None:
     batches = batches_of(len(sizes))
 
-    def floats(batch: Codes) -> int:
+    def floats(batch: Int64s) -> int:
         return sizes[int(batch[0]) // 3]
 
     parts = in_parts(batches, floats, together)

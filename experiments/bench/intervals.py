@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from encore.heads.metrics import Z_95, wilson_interval
+from encore.heads.metrics import Z_95, Interval, wilson_interval
 
 Array = npt.NDArray[np.float64]
 
@@ -103,7 +103,7 @@ class Estimate:
         return t_quantile(self.freedom) * math.sqrt(self.variance)
 
     @property
-    def interval(self) -> tuple[float, float]:
+    def interval(self) -> Interval:
         """95 % interval."""
         return self.mean - self.half_width, self.mean + self.half_width
 

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from encore.experiments.paper import MISSING, markdown
-from encore.experiments.word_sense.scores import Coverage, Flags, Interval, PairedIntervals, SenseScore
+from encore.experiments.word_sense.scores import Coverage, Flags, PairedIntervals, SenseScore
 from encore.featurestore.storage import whole_file
+from encore.heads.metrics import Interval
 
 BASELINE = "most frequent sense"
 WHOLE = "all"

@@ -8,9 +8,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from encore.heads.metrics import BOOTSTRAP_SEED, RESAMPLES
+from encore.heads.metrics import BOOTSTRAP_SEED, RESAMPLES, Interval
 
-Interval = tuple[float, float]
 Flags = npt.NDArray[np.bool_]
 
 

@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from encore.heads.metrics.confusion import Confusion
 
+Interval = tuple[float, float]
+"""Its lower and upper end."""
+
 Z_95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
 
@@ -74,7 +77,7 @@ class ClassCounts:
         return np.where(told_apart, _ratio(covariance, np.sqrt(variances)), np.nan)
 
 
-def wilson_interval(right: int, documents: int) -> tuple[float, float]:
+def wilson_interval(right: int, documents: int) -> Interval:
     """95 % interval of a share (Wilson, 1927): unlike the normal one it holds near 0 and 1, and for few documents."""
     if documents == 0:
         return 0.0, 1.0
@@ -85,7 +88,7 @@ def wilson_interval(right: int, documents: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def bootstrap_intervals(confusion: Confusion) -> dict[str, tuple[float, float] | None]:
+def bootstrap_intervals(confusion: Confusion) -> dict[str, Interval | None]:
     """95 % percentile intervals of ``macro_f1`` and ``mcc`` over `RESAMPLES` bootstrap samples of the documents.
 
     Drawing documents with replacement is the same as drawing the cells of the confusion matrix from a multinomial
@@ -131,7 +134,7 @@ def _sum_by_class(counts: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], 
     return sums
 
 
-def _percentiles(values: npt.NDArray[np.float64], figure: float) -> tuple[float, float] | None:
+def _percentiles(values: npt.NDArray[np.float64], figure: float) -> Interval | None:
     low, high = np.percentile(np.nan_to_num(values), [2.5, 97.5])
     return (float(low), float(high)) if high - low > SAME and low - SAME <= figure <= high + SAME else None
 

@@ -12,11 +12,9 @@ import numpy.typing as npt
 
 from encore.featurestore.errors import DataError
 from encore.featurestore.summary import Summary, SummaryMixin
-from encore.heads.metrics.class_counts import ClassCounts, bootstrap_intervals, wilson_interval
+from encore.heads.metrics.class_counts import ClassCounts, Interval, bootstrap_intervals, wilson_interval
 from encore.heads.metrics.confusion import Confusion
 from encore.tablefiles.names import shown_name
-
-Interval = tuple[float, float]
 
 CLASSES_SHOWN = 50
 """Most classes that a notebook's table has rows for."""

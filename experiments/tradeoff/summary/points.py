@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from encore.experiments.bench import Estimate
 from encore.experiments.tradeoff.measurement import StorageSetting
+from encore.heads.metrics import Interval
 
 MEAN = "mean of tasks"
 """Name of the panel over all tasks."""
@@ -53,7 +54,7 @@ class Point:
     on_front: bool
 
     @property
-    def accuracy_interval(self) -> tuple[float, float]:
+    def accuracy_interval(self) -> Interval:
         """95 % interval of the accuracy, within 0 and 1."""
         low, high = self.accuracy.interval
         return max(0.0, low), min(1.0, high)

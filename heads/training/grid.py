@@ -20,7 +20,7 @@ from encore.heads.model import HeadModel
 from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.training.examples import Examples
 from encore.heads.training.learners import Learner, learners_of
-from encore.heads.training.settings import Point, TrainSettings
+from encore.heads.training.settings import GridPoint, TrainSettings
 from encore.heads.training.standardisation import standardisation_of
 from encore.heads.training.threads import BATCHES_A_TURN, ThreadedPasses, in_parts
 from encore.heads.training.trial import Trial
@@ -30,7 +30,11 @@ ORDER = 0x6F72646572
 
 
 def train_grid(
-    train: Examples, dev: Examples | None, points: Sequence[Point], settings: TrainSettings, progress: Progress | None
+    train: Examples,
+    dev: Examples | None,
+    points: Sequence[GridPoint],
+    settings: TrainSettings,
+    progress: Progress | None,
 ) -> Sequence[Trial]:
     """Train a head at every point of a grid.
 
@@ -64,7 +68,7 @@ def train_grid(
     return trials
 
 
-def _design(train: Examples, point: Point, settings: TrainSettings) -> HeadModel:
+def _design(train: Examples, point: GridPoint, settings: TrainSettings) -> HeadModel:
     """A fresh head at a point of the grid."""
     # Each head has its own generator, so that torch's global one is neither read nor changed.
     generator = torch.Generator().manual_seed(point.seed)
@@ -84,7 +88,7 @@ def _design(train: Examples, point: Point, settings: TrainSettings) -> HeadModel
     return design.to(train.placement.device)
 
 
-def _steps(train: Examples, point: Point, settings: TrainSettings) -> int:
+def _steps(train: Examples, point: GridPoint, settings: TrainSettings) -> int:
     return settings.epochs_for(len(train), point.batch_size) * -(-len(train) // point.batch_size)
 
 

@@ -20,7 +20,7 @@ LEAST_STEPS = 300
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """One head of a grid.
 
     Attributes:
@@ -110,10 +110,10 @@ class TrainSettings:
         """Seed of the order of documents."""
         return self.seeds[0] if self.order_seed is None else self.order_seed
 
-    def grid(self, recommended: str) -> tuple[Point, ...]:
+    def grid(self, recommended: str) -> tuple[GridPoint, ...]:
         """Every point of the grid, each once. ``recommended`` is the pooling where `poolings` is empty."""
         points = product(self.poolings or (recommended,), self.learning_rates, self.batch_sizes, self.seeds)
-        return tuple(dict.fromkeys(Point(*point) for point in points))
+        return tuple(dict.fromkeys(GridPoint(*point) for point in points))
 
     def epochs_for(self, documents: int, batch_size: int) -> int:
         """Number of passes over this many training documents."""

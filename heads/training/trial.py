@@ -11,7 +11,7 @@ from encore.featurestore.errors import UsageError
 from encore.heads.model import HeadModel, Standardisation, Tensors
 from encore.heads.training.epochs import Epoch
 from encore.heads.training.optimizer import HeadOptimizer
-from encore.heads.training.settings import Point, TrainSettings
+from encore.heads.training.settings import GridPoint, TrainSettings
 
 
 class Trial:
@@ -28,7 +28,7 @@ class Trial:
 
     def __init__(
         self,
-        point: Point,
+        point: GridPoint,
         design: HeadModel,
         standard: Standardisation | None,
         settings: TrainSettings,

@@ -18,7 +18,7 @@ from encore.experiments.word_sense.centroids import SenseCentroids, SenseInvento
 from encore.experiments.word_sense.first_senses import first_senses, read_first_senses
 from encore.experiments.word_sense.instances import WordInstances, distinct_sentences
 from encore.experiments.word_sense.results import BASELINE, ProbeResult, lines_of
-from encore.experiments.word_sense.scores import Coverage
+from encore.experiments.word_sense.scores import Coverage, Flags
 from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors
 from encore.featurestore import Catalogue, UsageError, parse_quantizer
@@ -28,8 +28,6 @@ from encore.pipelines.progress import ProgressDisplay
 
 QUANTIZERS = (ORIGINAL, "uint8", "sign")
 """What is always measured: the original features, 8 bits and 1 bit (paper, table 4)."""
-
-Right = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def run_probe(request: ProbeRequest, say: Say, display: ProgressDisplay) -> Prob
     coverage, baseline = probe.coverage(fallback), probe.most_frequent()
     lines = lines_of(BASELINE, None, None, test.sources, coverage, baseline, baseline, None)
     for layer in layers:
-        original: Right | None = None
+        original: Flags | None = None
         # One layer alone: the quantized features are derived from it, and not each from all layers.
         source = stores.derive(encoded, layer, ORIGINAL)
         for quantizer in asked:
@@ -146,11 +144,11 @@ class _Probe:
         senses = first_senses(fallback, self.test.words)
         return Coverage.of(covered, senses.is_valid().to_numpy(zero_copy_only=False), self.test.accepts(senses))
 
-    def most_frequent(self) -> Right:
+    def most_frequent(self) -> Flags:
         """(test,) whether the word's most frequent sense in training is right."""
         return self.test.accepts(self.inventory.named(self.inventory.most_frequent(self.test.words)))
 
-    def right(self, store: Catalogue) -> Right:
+    def right(self, store: Catalogue) -> Flags:
         """(test,) whether the sense with the nearest centroid is right."""
         check_stored(store, self.encoder, self.sentences, self.tokens)
         both = WordRows.concatenate(self.train_rows, self.test_rows)

@@ -60,12 +60,12 @@ class Point:
         return max(0.0, low), min(1.0, high)
 
 
-Right = npt.NDArray[np.bool_]
+Correctness = npt.NDArray[np.bool_]
 """(seeds, dev documents) which documents were predicted right."""
 
 
 def summarise(
-    right: Mapping[str, Mapping[StorageSetting, Right]], sizes: Mapping[StorageSetting, SettingSize]
+    right: Mapping[str, Mapping[StorageSetting, Correctness]], sizes: Mapping[StorageSetting, SettingSize]
 ) -> tuple[Point, ...]:
     """Every setting in every panel; the panel over all tasks comes last, where there are several.
 
@@ -129,7 +129,7 @@ def _best(accuracies: Mapping[StorageSetting, Estimate], sizes: Mapping[StorageS
     return max(accuracies, key=lambda setting: (accuracies[setting].mean, -sizes[setting].bytes_per_document))
 
 
-def _loss(best: Right, other: Right) -> Estimate:
+def _loss(best: Correctness, other: Correctness) -> Estimate:
     return Estimate.of(best.astype(np.float64) - other.astype(np.float64))
 
 

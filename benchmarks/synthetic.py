@@ -28,7 +28,7 @@ MAX_TOKENS = 256
 LOG_MEAN, LOG_DEVIATION = 3.704, 0.381
 """Of the number of tokens of a text of AG's News under minilm: 43.7 on average, 5 % under 20 and 5 % over 70."""
 
-Packed = npt.NDArray[np.generic]
+PackedRows = npt.NDArray[np.generic]
 
 
 class Documents(Protocol):
@@ -38,7 +38,7 @@ class Documents(Protocol):
     def sample(self) -> torch.Tensor:
         """(rows, WIDTH) float32: features to calibrate a quantizer on."""
 
-    def packed(self, quantizer: Quantizer, start: int, stop: int) -> tuple[Packed, npt.NDArray[np.int64]]:
+    def packed(self, quantizer: Quantizer, start: int, stop: int) -> tuple[PackedRows, npt.NDArray[np.int64]]:
         """Packed rows of documents start to stop, and how many each has."""
 
 
@@ -54,7 +54,7 @@ class RandomDocuments:
         rows = np.random.default_rng(0).standard_normal((UNIT * MAX_TOKENS // 4, WIDTH), np.float32)
         return cls(torch.from_numpy(rows))
 
-    def packed(self, quantizer: Quantizer, start: int, stop: int) -> tuple[Packed, npt.NDArray[np.int64]]:
+    def packed(self, quantizer: Quantizer, start: int, stop: int) -> tuple[PackedRows, npt.NDArray[np.int64]]:
         """Rows of the sample, at random."""
         random = np.random.default_rng(start)
         lengths = news_lengths(stop - start, random)
@@ -93,7 +93,7 @@ class TextDocuments:
         rows = len(self.sample) / (len(self.offsets) - 1)
         return round(size / (rows * WIDTH * bits / 8))
 
-    def packed(self, quantizer: Quantizer, start: int, stop: int) -> tuple[Packed, npt.NDArray[np.int64]]:
+    def packed(self, quantizer: Quantizer, start: int, stop: int) -> tuple[PackedRows, npt.NDArray[np.int64]]:
         """All rows of each text."""
         texts = np.arange(start, stop) % (len(self.offsets) - 1)
         lengths = np.diff(self.offsets)[texts]

@@ -22,8 +22,6 @@ SAMPLE_DOCUMENTS = 1024
 PART_DOCUMENTS = 128
 """Documents that are measured at a time."""
 
-Array = npt.NDArray[Any]
-
 
 @dataclass(frozen=True)
 class Derivation:
@@ -107,7 +105,7 @@ class Derivation:
         features = FeatureBlock(block.index, quantizer.quantize(values).numpy(), offsets_of(lengths))
         return features, int(quantizer.saturated(values))
 
-    def _picked(self, block: FeatureBlock) -> tuple[Array, Array]:
+    def _picked(self, block: FeatureBlock) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """The stored numbers of the wanted layers and positions, and (documents,) the rows of each document."""
         packed, lengths = block.packed, block.lengths
         if self.target.positions == "cls" and self.source.positions == "tokens":

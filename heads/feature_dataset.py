@@ -25,7 +25,7 @@ from encore.heads.training.store import partition_stored
 Example = tuple[torch.Tensor, int]
 """Features of a document, and the position of its class."""
 
-Packed = npt.NDArray[np.generic]
+PackedTokens = npt.NDArray[np.generic]
 """(tokens, …): a document's stored numbers."""
 
 POOLED_CHOICES = ("mean",)
@@ -90,7 +90,7 @@ class FeatureDataset(Dataset[Example]):
         self._process = os.getpid()
         self._readers: dict[int, SegmentReader] = {}
         self._memory = self._left = memory
-        self._kept: dict[int, Packed] = {}
+        self._kept: dict[int, PackedTokens] = {}
 
     def __len__(self) -> int:
         """Number of documents."""
@@ -146,7 +146,7 @@ class FeatureDataset(Dataset[Example]):
         lengths = torch.tensor([len(document) for document in features])
         return pad_sequence(list(features), batch_first=True), lengths, torch.tensor(classes)
 
-    def _packed(self, documents: npt.NDArray[np.int64]) -> list[Packed]:
+    def _packed(self, documents: npt.NDArray[np.int64]) -> list[PackedTokens]:
         """Packed rows of the documents at these positions, no position twice. Rows are kept while there is memory."""
         unread = np.array([place for place in documents.tolist() if place not in self._kept], np.int64)
         fresh = dict(zip(unread.tolist(), self._read(unread), strict=True))
@@ -157,7 +157,7 @@ class FeatureDataset(Dataset[Example]):
                 self._kept[place] = rows.copy()
         return [fresh[place] if place in fresh else self._kept[place] for place in documents.tolist()]
 
-    def _read(self, documents: npt.NDArray[np.int64]) -> list[Packed]:
+    def _read(self, documents: npt.NDArray[np.int64]) -> list[PackedTokens]:
         """Packed rows of these documents from the store. Each chunk of a segment is read once."""
         spans = self._spans.take(documents)
         order = np.lexsort((spans.starts, spans.segments))
@@ -165,7 +165,7 @@ class FeatureDataset(Dataset[Example]):
         numbers, firsts = np.unique(spans.segments, return_index=True)
         readers = [self._reader(number) for number in numbers.tolist()]
 
-        def read(reader: SegmentReader, first: int, last: int) -> list[Packed]:
+        def read(reader: SegmentReader, first: int, last: int) -> list[PackedTokens]:
             lengths = spans.lengths[first:last]
             bounds = zip(spans.starts[first:last], spans.stops[first:last], strict=True)
             rows = reader.packed_rows(np.concatenate([np.arange(start, stop) for start, stop in bounds]))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from encore.heads.metrics import Z_95, Interval, wilson_interval
 
-Array = npt.NDArray[np.float64]
+Float64s = npt.NDArray[np.float64]
 
 T_95 = (
     *(12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281),
@@ -26,7 +26,7 @@ def t_quantile(freedom: float) -> float:
     return T_95[max(1, int(freedom)) - 1] if freedom < len(T_95) + 1 else Z_95
 
 
-def half_width(values: Array) -> float | None:
+def half_width(values: Float64s) -> float | None:
     """Half the 95 % interval of the mean of ``values`` (n,), by Student's t. None for a single value."""
     count = len(values)
     if count < 2:
@@ -34,7 +34,7 @@ def half_width(values: Array) -> float | None:
     return float(t_quantile(count - 1) * values.std(ddof=1) / math.sqrt(count))
 
 
-def sampling_half_width(accuracies: Array, documents: npt.NDArray[np.int64]) -> float:
+def sampling_half_width(accuracies: Float64s, documents: npt.NDArray[np.int64]) -> float:
     """Half the 95 % interval of a mean accuracy over tasks, where only the dev documents are a sample.
 
     Args:
@@ -60,7 +60,7 @@ class Estimate:
     freedom: float
 
     @classmethod
-    def of(cls, values: Array) -> Estimate:
+    def of(cls, values: Float64s) -> Estimate:
         """The mean over seeds and documents, where both are samples.
 
         The variance has two parts: the variance of the documents' means over seeds, divided by the number of documents,

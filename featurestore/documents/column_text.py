@@ -21,7 +21,7 @@ from encore.featurestore.documents.ragged import offsets_of
 
 PARTS_OF_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
-Cells = list[str | None]
+Texts = list[str | None]
 
 
 def texts(array: pa.Array) -> pa.Array:
@@ -78,17 +78,17 @@ def list_parts(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
     return offsets_of(lengths), array.flatten()
 
 
-def _spread(array: pa.Array, form: Callable[[pa.Array], list[str]]) -> Cells:
+def _spread(array: pa.Array, form: Callable[[pa.Array], list[str]]) -> Texts:
     """``form`` applied to the values that are not null; None for nulls."""
     found = iter(form(array.drop_null()))
     return [next(found) if valid else None for valid in array.is_valid().to_pylist()]
 
 
-def _where_valid(array: pa.Array, cells: list[str]) -> Cells:
+def _where_valid(array: pa.Array, cells: list[str]) -> Texts:
     return [cell if valid else None for cell, valid in zip(cells, array.is_valid().to_pylist(), strict=True)]
 
 
-def _json(array: pa.Array) -> Cells:
+def _json(array: pa.Array) -> Texts:
     """Each value as JSON; None for null."""
     array = plain_values(array)
     value = array.type

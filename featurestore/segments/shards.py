@@ -31,7 +31,7 @@ TYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float16": np.dty
 THREADS = 4
 """Pieces of one array that are read at a time."""
 
-Rows = npt.NDArray[Any]
+PackedRows = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Shard:
         """Whether any read of it is one request for all of it."""
         return self.size <= PIECE_BYTES
 
-    def read(self, start: int, stop: int, out: Rows | None = None) -> Rows:
+    def read(self, start: int, stop: int, out: PackedRows | None = None) -> PackedRows:
         """Rows start to stop, into ``out`` if given: each chunk once, several pieces at a time from object storage."""
         if out is None:
             out = np.empty((stop - start, *self.layout.shape[1:]), self.layout.dtype)
@@ -165,7 +165,7 @@ class Shard:
             raise self._damaged("its index lacks a chunk, or points outside the shard")
         return spans
 
-    def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: Rows) -> None:
+    def _decode(self, data: memoryview, first: int, spans: npt.NDArray[np.int64], start: int, out: PackedRows) -> None:
         """Put the rows of neighbouring chunks, from the ``first`` on, where they belong in ``out``.
 
         Args:

@@ -23,7 +23,7 @@ from encore.featurestore.summary import Summary, SummaryMixin
 from encore.tablefiles import PLAIN_TEXT
 
 if TYPE_CHECKING:
-    from encore.api.vectors import Vectors
+    from encore.featurestore.common import Vectors
     from encore.heads.feature_dataset import FeatureDataset
 
 INTERNAL = ("key_hash", "text_digest")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from encore.featurestore.common import Vectors
 from encore.featurestore.documents import FeatureBlock
 from encore.featurestore.errors import UsageError
 from encore.featurestore.spec import FeatureSpec
@@ -13,8 +13,6 @@ from encore.heads.model import check_pooling
 
 POOLED = ("mean", "cls")
 """Poolings without learned parameters: one vector a document."""
-
-Vectors = npt.NDArray[np.float32]
 
 
 def document_vectors(block: FeatureBlock, spec: FeatureSpec) -> list[Vectors]:

@@ -9,10 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from encore.featurestore.common import Int64s
+from encore.featurestore.common import Int64s, Vectors
 from encore.featurestore.documents import offsets_of, rows_of
-
-Vectors = npt.NDArray[np.float32]
 
 VALUES_AT_ONCE = 1 << 24
 """Floats gathered at a time: 64 MiB, however many senses there are to compare with."""

@@ -1,7 +1,7 @@
 """Small things that every package uses and that know nothing of a store."""
 
 from encore.featurestore.common.arguments import as_text, settle_fields, several
-from encore.featurestore.common.arrays import Int64s
+from encore.featurestore.common.arrays import Int64s, Vectors
 from encore.featurestore.common.lazy_attribute import lazy
 from encore.featurestore.common.lazy_torch import torch
 from encore.featurestore.common.messages import class_and_line, first_line, without_quotes
@@ -12,6 +12,7 @@ from encore.featurestore.common.quantities import counted, human_bytes
 __all__ = [
     "Int64s",
     "ProgressCallback",
+    "Vectors",
     "as_text",
     "class_and_line",
     "counted",

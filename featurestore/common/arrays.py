@@ -6,3 +6,4 @@ import numpy as np
 import numpy.typing as npt
 
 Int64s = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]

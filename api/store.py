@@ -276,14 +276,14 @@ class Store(SummaryMixin):
             CommitConflict: other writers were first too many times in a row.
         """
         from encore.featurestore.removal.vacuum import vacuum  # noqa: PLC0415 (reading takes none of it)
-        from encore.pipelines.predictions import Predictions  # noqa: PLC0415 (reading takes none of it)
+        from encore.pipelines.predictions import PredictionsFolder  # noqa: PLC0415 (reading takes none of it)
         from encore.pipelines.removal import forget as forget_deleted  # noqa: PLC0415
         from encore.pipelines.removal import vacuum_folder  # noqa: PLC0415
 
         if forget and (keep_snapshots != 1 or keep_days):
             raise UsageError("vacuum: forget keeps no older snapshots; tag the ones to keep, and leave keep_… out")
         limit, objects = timedelta(hours=older_than), self.catalogue.objects
-        folders = [Predictions.open(uri) for uri in several(predictions, "predictions")]
+        folders = [PredictionsFolder.open(uri) for uri in several(predictions, "predictions")]
         if forget:
             found = forget_deleted(Catalogue.open(self.uri), folders, age_limit=limit, dry_run=dry_run).to_dict()
         else:

@@ -13,7 +13,7 @@ from encore.api.store import StoreOrUri, snapshot_of, uri_of
 from encore.featurestore.common import several
 from encore.pipelines.backfill import BackfillRequest
 from encore.pipelines.backfill import backfill as run_backfill
-from encore.pipelines.predictions import Predictions as Folder
+from encore.pipelines.predictions import PredictionsFolder
 
 
 def backfill(
@@ -65,4 +65,4 @@ def backfill(
         check=check,
     )
     done = run_backfill(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
-    return Predictions(Folder.open(folder), job_report("backfill", done.document))
+    return Predictions(PredictionsFolder.open(folder), job_report("backfill", done.document))

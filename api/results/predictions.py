@@ -10,7 +10,7 @@ from encore.api.results.evaluate import PredictionSet, name_of
 from encore.api.results.report import Report
 from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
-from encore.pipelines.predictions import Predictions as Folder
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.registry import read_predictions
 from encore.pipelines.registry.head_predictions import HeadPredictions
 
@@ -24,7 +24,7 @@ class Predictions(SummaryMixin, PredictionSet):
         report: report of the backfill that returned this handle; None if it was opened.
     """
 
-    def __init__(self, folder: Folder, report: Report | None = None) -> None:
+    def __init__(self, folder: PredictionsFolder, report: Report | None = None) -> None:
         """Made by `encore.backfill` and `encore.open_predictions`, not by a user."""
         self._folder = folder
         self.report = report
@@ -89,4 +89,4 @@ def open_predictions(predictions: str | PathLike[str]) -> Predictions:
         UsageError: there are no predictions.
         StoreError: the folder's own document is damaged, or of a newer format.
     """
-    return Predictions(Folder.open(predictions))
+    return Predictions(PredictionsFolder.open(predictions))

@@ -18,7 +18,7 @@ from encore.heads import Evaluation, Head, evaluate_predictions, read_labels
 from encore.heads.training import TrainRequest, train_from_store
 from encore.pipelines.backfill import BackfillRequest, backfill
 from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.predictions import Predictions, head_name
+from encore.pipelines.predictions import PredictionsFolder, head_name
 from encore.pipelines.progress import ProgressDisplay
 
 LAYERS = "mean:6"
@@ -102,7 +102,7 @@ def run_demo(
     _require_done(backfill(BackfillRequest(uri, folders, out), display=display).exit_code, "backfill")
     clock.lap("backfill")
 
-    predictions = Predictions.open(out)
+    predictions = PredictionsFolder.open(out)
     evaluations = {task: _evaluate(predictions, head, labels[task]) for task, head in heads.items()}
     clock.lap("evaluate")
     counts = store.manifest.counts
@@ -130,7 +130,7 @@ class _Clock:
         self.seconds[step], self._mark = now - self._mark, now
 
 
-def _evaluate(predictions: Predictions, head: Head, files: DemoLabels) -> Evaluation:
+def _evaluate(predictions: PredictionsFolder, head: Head, files: DemoLabels) -> Evaluation:
     """Evaluate the head on documents that neither trained nor chose it."""
     table = predictions.read(head_name(head))
     return evaluate_predictions(read_labels(files.held_out), table["doc_id"], table["label"])

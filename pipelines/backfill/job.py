@@ -18,7 +18,7 @@ from encore.pipelines.flow import Failure
 from encore.pipelines.head_placement import scoring_on
 from encore.pipelines.predictions import (
     JobWork,
-    Predictions,
+    PredictionsFolder,
     SegmentOutcome,
     head_name,
     plan_segments,
@@ -78,7 +78,7 @@ def backfill(
         head.require(store.spec, head_title(given), f"store {store.uri}")
     names = [head_name(head) for head in heads]
     require_records(store.objects, store.manifest, store.listed)
-    predictions = Predictions.create(request.out, store, probabilities=request.probabilities)
+    predictions = PredictionsFolder.create(request.out, store, probabilities=request.probabilities)
     copy_heads(predictions.objects, heads)
     folder = RunFolder.start(predictions.objects)
     folder.begin("backfill", store.version)

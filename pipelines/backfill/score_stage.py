@@ -23,7 +23,7 @@ from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
 from encore.pipelines.head_placement import scoring_on
 from encore.pipelines.predictions import (
     PredictionFile,
-    Predictions,
+    PredictionsFolder,
     SegmentOutcome,
     SegmentUnit,
     SegmentWork,
@@ -62,7 +62,7 @@ class ScoreSegments(beam.DoFn):
         self._store = Catalogue.open(self._uri, self._version)
         # Kept, since it is a digest: computing it for every file took as long as writing a third of the files.
         self._fingerprint = self._store.spec.fingerprint
-        self._predictions = Predictions.open(self._out)
+        self._predictions = PredictionsFolder.open(self._out)
         self._run = RunFolder(self._predictions.objects, self._run_id)
         self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests")
         self._heads = self._handle.acquire(

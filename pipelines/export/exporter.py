@@ -13,7 +13,7 @@ from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.export.head_columns import HeadColumns
 from encore.pipelines.flow import look_ahead
 from encore.pipelines.flow.segment_blocks import AHEAD_SEGMENTS
-from encore.pipelines.predictions import PredictionFile, Predictions, Sources, compose, source_files
+from encore.pipelines.predictions import PredictionFile, PredictionsFolder, Sources, compose, source_files
 
 AHEAD_VALUES = 1 << 23
 """The most values (numbers and texts) that are read ahead from object storage: some 100 MB."""
@@ -32,7 +32,7 @@ class Exporter:
     """
 
     store: Catalogue
-    predictions: Predictions
+    predictions: PredictionsFolder
     listed: Sequence[PredictionFile]
     kept: pa.Schema
     heads: Sequence[HeadColumns]

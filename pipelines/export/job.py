@@ -16,7 +16,7 @@ from encore.featurestore.storage import check_file, new_file
 from encore.pipelines.export.exporter import Exporter
 from encore.pipelines.export.head_columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
 from encore.pipelines.export.row_groups import RowGroups
-from encore.pipelines.predictions import PredictionFile, Predictions
+from encore.pipelines.predictions import PredictionFile, PredictionsFolder
 from encore.pipelines.registry import read_copy
 
 EXPORT_ENDING = ".parquet"
@@ -104,7 +104,7 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
     if not request.out.endswith(EXPORT_ENDING):
         raise UsageError(f"{request.out}: expected a name that ends in {EXPORT_ENDING}")
     check_file(request.out, "--out")
-    predictions = Predictions.open(request.predictions)
+    predictions = PredictionsFolder.open(request.predictions)
 
     def write(store: Catalogue) -> ExportSummary:
         predictions.require_store(store)
@@ -115,7 +115,7 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
 
 def _write(
     store: Catalogue,
-    predictions: Predictions,
+    predictions: PredictionsFolder,
     manifest: Manifest,
     request: ExportRequest,
     progress: Callable[[int, int], None] | None,
@@ -152,7 +152,7 @@ def _write(
 
 
 def _head_columns(
-    predictions: Predictions, listed: Sequence[PredictionFile], asked: Sequence[str]
+    predictions: PredictionsFolder, listed: Sequence[PredictionFile], asked: Sequence[str]
 ) -> list[HeadColumns]:
     """The columns of the heads to export, ordered by name; with classes where the folder has all probabilities."""
     there = sorted({file.head for file in listed})

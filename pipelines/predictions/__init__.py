@@ -24,7 +24,7 @@ from encore.pipelines.predictions.folder import (
     ATTEMPTS,
     PREDICTIONS_FILE,
     SCORE_AGAIN,
-    Predictions,
+    PredictionsFolder,
     read_folder_document,
 )
 from encore.pipelines.predictions.probabilities import MAP, as_map, with_classes, with_classes_type
@@ -44,7 +44,7 @@ __all__ = [
     "DamagedFile",
     "JobWork",
     "PredictionFile",
-    "Predictions",
+    "PredictionsFolder",
     "SegmentOutcome",
     "SegmentUnit",
     "SegmentWork",

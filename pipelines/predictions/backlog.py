@@ -8,7 +8,7 @@ from encore.featurestore import Catalogue
 from encore.featurestore.segments import SegmentEntry
 from encore.featurestore.storage import ListedObject
 from encore.pipelines.predictions.files import PREDICTION_FILE, PredictionFile
-from encore.pipelines.predictions.folder import Predictions
+from encore.pipelines.predictions.folder import PredictionsFolder
 from encore.pipelines.predictions.presence import files_of, sound_files
 from encore.pipelines.predictions.segment_units import SegmentUnit
 from encore.pipelines.predictions.sources import source_files
@@ -18,7 +18,7 @@ Candidates = Mapping[tuple[str, str, str], Sequence[ListedObject]]
 
 def plan_segments(
     store: Catalogue,
-    predictions: Predictions,
+    predictions: PredictionsFolder,
     names: Sequence[str],
     listed: Sequence[PredictionFile],
     *,

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PredictionsFolder:
     """A folder of predictions for one store.
 
     Attributes:
@@ -57,7 +57,7 @@ class Predictions:
     probabilities: bool
 
     @classmethod
-    def create(cls, uri: str, store: Catalogue, *, probabilities: bool) -> Predictions:
+    def create(cls, uri: str, store: Catalogue, *, probabilities: bool) -> PredictionsFolder:
         """Make a folder for a store's predictions, or open the existing one.
 
         Raises:
@@ -87,7 +87,7 @@ class Predictions:
         return cls(objects, probabilities)
 
     @classmethod
-    def open(cls, uri: str | PathLike[str]) -> Predictions:
+    def open(cls, uri: str | PathLike[str]) -> PredictionsFolder:
         """Open a folder of predictions. Raises UsageError without one."""
         objects = Objects.open(uri)
         return cls(objects, read_folder_document(objects)["probabilities"])

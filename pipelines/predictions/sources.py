@@ -13,7 +13,7 @@ from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.segments import SegmentEntry, SegmentRecord, read_deletions, read_record
 from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions.files import PredictionFile
-from encore.pipelines.predictions.folder import Predictions
+from encore.pipelines.predictions.folder import PredictionsFolder
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _files(
 
 def carry_over(
     store: Catalogue,
-    predictions: Predictions,
+    predictions: PredictionsFolder,
     entry: SegmentEntry,
     older: PredictionFile | None,
     sources: Sequence[SourceFile],
@@ -134,7 +134,7 @@ def carry_over(
 
 def compose(
     store: Catalogue,
-    predictions: Predictions,
+    predictions: PredictionsFolder,
     entry: SegmentEntry,
     sources: Sequence[SourceFile],
     classes: Sequence[str] | None = None,

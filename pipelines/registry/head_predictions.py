@@ -12,7 +12,7 @@ from encore.featurestore.format import read_parquet
 from encore.featurestore.storage import Address, read_file
 from encore.heads import Head
 from encore.heads.labels import TrainingIds
-from encore.pipelines.predictions import Predictions, head_name
+from encore.pipelines.predictions import PredictionsFolder, head_name
 from encore.pipelines.registry.head_copies import copy_training_ids
 
 PREDICT_ENDING = ".parquet"
@@ -59,7 +59,7 @@ def _read(source: str, head: str | None) -> HeadPredictions:
     path = Address.parse(source).local
     if source.endswith(PREDICT_ENDING) if path is None else path.is_file():
         return _from_file(source, head)
-    predictions = Predictions.open(source)
+    predictions = PredictionsFolder.open(source)
     name, table = predictions.read_one(head)
     return HeadPredictions(name, table, _classes(table), copy_training_ids(predictions.objects, name))
 

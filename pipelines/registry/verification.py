@@ -20,7 +20,7 @@ from encore.pipelines.predictions import (
     SCORE_AGAIN,
     DamagedFile,
     PredictionFile,
-    Predictions,
+    PredictionsFolder,
     counts_of,
     from_parquet,
 )
@@ -81,7 +81,7 @@ def _look(store: Catalogue, uri: str) -> FolderVerification:
     files: Sequence[PredictionFile] = ()
     manifests: Sequence[Manifest] = ()
     try:
-        predictions = Predictions.open(uri)
+        predictions = PredictionsFolder.open(uri)
     except StoreError as error:
         audit.refused(PREDICTIONS_FILE, error, ANEW)
     else:
@@ -106,7 +106,7 @@ def _look(store: Catalogue, uri: str) -> FolderVerification:
     )
 
 
-def _listed(audit: Audit, predictions: Predictions, manifests: Sequence[Manifest]) -> Sequence[PredictionFile]:
+def _listed(audit: Audit, predictions: PredictionsFolder, manifests: Sequence[Manifest]) -> Sequence[PredictionFile]:
     """The files of the newest version; empty if its lists are damaged. A damaged list of any version is a finding."""
     sound = {
         part.digest: _check_list(audit, predictions, part.digest) for manifest in manifests for part in manifest.lists
@@ -120,7 +120,7 @@ def _listed(audit: Audit, predictions: Predictions, manifests: Sequence[Manifest
     return files
 
 
-def _check_list(audit: Audit, predictions: Predictions, digest: str) -> bool:
+def _check_list(audit: Audit, predictions: PredictionsFolder, digest: str) -> bool:
     path = list_path(digest)
     data = audit.read(path)
     if data is None:
@@ -145,7 +145,7 @@ def _check_head(audit: Audit, head: str) -> tuple[str, ...] | None:
 
 def _check_file(
     audit: Audit,
-    predictions: Predictions,
+    predictions: PredictionsFolder,
     store: Catalogue,
     file: PredictionFile,
     classes: Mapping[str, tuple[str, ...] | None],

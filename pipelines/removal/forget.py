@@ -25,7 +25,7 @@ from encore.featurestore.storage import ListedObject
 from encore.pipelines.predictions import (
     JobWork,
     PredictionFile,
-    Predictions,
+    PredictionsFolder,
     SegmentUnit,
     carry_over,
     plan_segments,
@@ -102,7 +102,7 @@ class Forgetting:
 
 def forget(
     store: Catalogue,
-    predictions: Sequence[Predictions] = (),
+    predictions: Sequence[PredictionsFolder] = (),
     *,
     age_limit: timedelta = AGE_LIMIT,
     dry_run: bool = False,
@@ -141,7 +141,7 @@ def forget(
     return Forgetting(store.newest(), compaction, removal, folders)
 
 
-def follow(store: Catalogue, predictions: Predictions) -> int:
+def follow(store: Catalogue, predictions: PredictionsFolder) -> int:
     """Rewrite outdated prediction files from their older rows, without scoring, and list only the new files.
 
     Args:
@@ -177,27 +177,27 @@ def follow(store: Catalogue, predictions: Predictions) -> int:
     return len(made)
 
 
-def _carry(store: Catalogue, predictions: Predictions, unit: SegmentUnit, head: str) -> PredictionFile | None:
+def _carry(store: Catalogue, predictions: PredictionsFolder, unit: SegmentUnit, head: str) -> PredictionFile | None:
     """Write the file of one head for one segment from its older files; None where these do not cover the segment."""
     entry = unit.entry
     table = carry_over(store, predictions, entry, unit.older.get(head), unit.sources.get(head, ()))
     return None if table is None else predictions.write(head, entry, table, store.version, store.spec.fingerprint)
 
 
-def outdated_files(store: Catalogue, predictions: Predictions) -> list[PredictionFile]:
+def outdated_files(store: Catalogue, predictions: PredictionsFolder) -> list[PredictionFile]:
     """Listed files that are removed or rewritten once the store's segments with deleted rows are compacted."""
     whole = {entry.segment for entry in store.entries if not entry.deleted}
     return [file for file in predictions.files() if file.segment not in whole or file.deletions is not None]
 
 
-def unscored(store: Catalogue, predictions: Predictions) -> int:
+def unscored(store: Catalogue, predictions: PredictionsFolder) -> int:
     """Number of predictions that the next backfill of the folder's heads makes."""
     units = plan_segments(store, predictions, predictions.heads(), predictions.files())
     return sum(len(unit.heads) * unit.entry.live for unit in units)
 
 
 def remove_orphans_and_runs(
-    predictions: Predictions, cutoff: datetime, since: datetime, *, dry_run: bool
+    predictions: PredictionsFolder, cutoff: datetime, since: datetime, *, dry_run: bool
 ) -> tuple[list[ListedObject], list[Path]]:
     """Remove files that the newest version does not list, and outcomes and reports of runs.
 

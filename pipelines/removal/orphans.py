@@ -9,13 +9,13 @@ from datetime import datetime
 
 from encore.featurestore import CommitConflict
 from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject
-from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, Predictions
+from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, PredictionsFolder
 
 BATCH_BYTES = 64 << 20
 """The most bytes of files removed under one fence. They stay in memory until it is certain that no job listed them."""
 
 
-def find_orphans(predictions: Predictions, before: datetime) -> list[ListedObject]:
+def find_orphans(predictions: PredictionsFolder, before: datetime) -> list[ListedObject]:
     """Prediction files that the newest version does not list and that were written before this time."""
     there = [stored for stored in predictions.objects.listing("") if PREDICTION_FILE.fullmatch(stored.path)]
     # Read after the listing of objects: a file that a job lists meanwhile is then not taken for an orphan.
@@ -23,13 +23,16 @@ def find_orphans(predictions: Predictions, before: datetime) -> list[ListedObjec
     return [stored for stored in there if stored.path not in listed and stored.written_at < before]
 
 
-def remove_orphans(predictions: Predictions, doomed: Sequence[ListedObject], operation: str) -> list[ListedObject]:
+def remove_orphans(
+    predictions: PredictionsFolder, doomed: Sequence[ListedObject], operation: str
+) -> list[ListedObject]:
     """Remove files that no version lists. Returns the removed ones: a file that a job lists meanwhile is put back.
 
     The files are removed first. Then a fence is published: a version that changes nothing. There are two cases for a
     job that saw a file before it was removed. If the job publishes after the fence, it has to look again, and does not
-    list the file (`Predictions.publish`). If it published before the fence, its files are found in the list, and are
-    put back. If this function is stopped before that, such files are missing, and the next backfill scores them again.
+    list the file (`PredictionsFolder.publish`). If it published before the fence, its files are found in the list, and
+    are put back. If this function is stopped before that, such files are missing, and the next backfill scores them
+    again.
 
     Args:
         predictions: the folder.
@@ -43,7 +46,7 @@ def remove_orphans(predictions: Predictions, doomed: Sequence[ListedObject], ope
     return [stored for stored in doomed if stored.path not in kept]
 
 
-def _remove(predictions: Predictions, batch: Sequence[ListedObject], operation: str) -> set[str]:
+def _remove(predictions: PredictionsFolder, batch: Sequence[ListedObject], operation: str) -> set[str]:
     """Remove files under one fence. Returns the paths of those that were put back."""
     objects = predictions.objects
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
@@ -72,13 +75,13 @@ def _batches(doomed: Sequence[ListedObject]) -> Iterator[list[ListedObject]]:
         yield batch
 
 
-def _read(predictions: Predictions, path: str) -> bytes | None:
+def _read(predictions: PredictionsFolder, path: str) -> bytes | None:
     with suppress(FileNotFoundError):
         return predictions.objects.get(path)
     return None
 
 
-def publish_fence(predictions: Predictions, operation: str) -> None:
+def publish_fence(predictions: PredictionsFolder, operation: str) -> None:
     """Publish a version that changes nothing. Raises CommitConflict if other writers were first too many times."""
     nothing = FILE_SCHEMA.empty_table()
     for _ in range(ATTEMPTS):

@@ -13,7 +13,7 @@ from encore.featurestore.format import EMPTIED
 from encore.featurestore.history import MANIFEST
 from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_temporary_files
 from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, publish_fence, remove_orphans
 
 
@@ -46,7 +46,9 @@ class FolderVacuum:
         return {"folder": self.uri, "removed": kinds, "unfinished_writes": len(self.staged)}
 
 
-def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False) -> FolderVacuum:
+def vacuum_folder(
+    predictions: PredictionsFolder, *, age_limit: timedelta = AGE_LIMIT, dry_run: bool = False
+) -> FolderVacuum:
     """Remove what the newest version does not need. Copies of heads and the reports of runs stay.
 
     Args:
@@ -91,6 +93,6 @@ def vacuum_folder(predictions: Predictions, *, age_limit: timedelta = AGE_LIMIT,
     )
 
 
-def _named(predictions: Predictions, versions: Iterable[int]) -> set[str]:
+def _named(predictions: PredictionsFolder, versions: Iterable[int]) -> set[str]:
     """Digests of the lists that these versions name."""
     return {part.digest for manifest in predictions.log.those(versions) for part in manifest.lists}

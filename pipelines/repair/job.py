@@ -13,7 +13,7 @@ from encore.featurestore import Catalogue, CommitConflict, FeatureSpec
 from encore.featurestore.repair import Quarantine, Repair, carry_out, find_salvage, list_again
 from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
 from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.progress import ProgressDisplay
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions
 from encore.pipelines.repair.preview import RepairPreview, RepairRequest, encoder_of
@@ -87,7 +87,7 @@ def repair(
         report = encode(
             _encode_request(request, Catalogue.open(request.store).spec), beam_options=beam_options, display=display
         )
-    folders = tuple(repair_predictions(Predictions.open(uri)) for uri in request.predictions)
+    folders = tuple(repair_predictions(PredictionsFolder.open(uri)) for uri in request.predictions)
     return RepairResult(done, came, report, folders, objects.uri)
 
 

@@ -16,7 +16,7 @@ from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions import (
     ATTEMPTS,
     PredictionFile,
-    Predictions,
+    PredictionsFolder,
     counts_of,
     file_table,
     read_folder_document,
@@ -49,7 +49,7 @@ class FolderRepair:
         return vars(self) | {"retired": list(self.retired), "unlisted": list(self.unlisted)}
 
 
-def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> FolderRepair:
+def repair_predictions(predictions: PredictionsFolder, *, dry_run: bool = False) -> FolderRepair:
     """Publish the sound files of a folder, and quarantine what is damaged. The next backfill scores the rest.
 
     Raises:
@@ -84,12 +84,12 @@ def repair_predictions(predictions: Predictions, *, dry_run: bool = False) -> Fo
     raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
 
 
-def store_id_of(predictions: Predictions) -> str:
+def store_id_of(predictions: PredictionsFolder) -> str:
     """Id of the store that a folder's predictions belong to."""
     return str(read_folder_document(predictions.objects)["store_id"])
 
 
-def require_features(predictions: Predictions, store: Catalogue) -> None:
+def require_features(predictions: PredictionsFolder, store: Catalogue) -> None:
     """Check that a folder belongs to features like the store's, before the store's lost id is taken from it.
 
     Raises:
@@ -102,7 +102,7 @@ def require_features(predictions: Predictions, store: Catalogue) -> None:
         )
 
 
-def _read(predictions: Predictions, number: int) -> tuple[Manifest, Sequence[PredictionFile]] | StoreError | None:
+def _read(predictions: PredictionsFolder, number: int) -> tuple[Manifest, Sequence[PredictionFile]] | StoreError | None:
     """A version and its files, or the error in it; None if it does not exist."""
     try:
         manifest = predictions.log.find(number)

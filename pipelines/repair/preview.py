@@ -15,7 +15,7 @@ from encore.featurestore.repair import BlockListChoice, RepairPlan, Salvage, fin
 from encore.featurestore.storage import Objects
 from encore.pipelines.corpus import CorpusColumns, PruneLimit, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetterLimit
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.repair.predictions import FolderRepair, repair_predictions, require_features, store_id_of
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 
@@ -95,7 +95,7 @@ def preview_repair(request: RepairRequest, progress: ProgressCallback = silent) 
         StoreError: as `plan_repair`.
     """
     objects = Objects.open(request.store)
-    folders = [Predictions.open(uri) for uri in request.predictions]
+    folders = [PredictionsFolder.open(uri) for uri in request.predictions]
     found = plan_repair(objects, store_id=store_id_of(folders[0]) if folders else None, progress=progress)
     after = found.store_after()
     for folder in folders:

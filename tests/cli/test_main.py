@@ -21,7 +21,7 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.storage.sync import NO_SYNC
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.cli.loading import load_commands
 from tests.panics import panic
 from tests.pipelines.jobs import encoder, texts, write_corpus
@@ -317,7 +317,7 @@ def test_predictions_that_no_run_has_finished_are_said_to_be_none(
     tmp_path: Path, corpus: str, labels: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(encode_words(corpus, tmp_path / "store"))
-    Predictions.create(str(tmp_path / "out"), Catalogue.open(str(tmp_path / "store")), probabilities=False)
+    PredictionsFolder.create(str(tmp_path / "out"), Catalogue.open(str(tmp_path / "store")), probabilities=False)
     expect(["evaluate", str(tmp_path / "out"), labels], 2, "lists no predictions yet", capsys)
 
 

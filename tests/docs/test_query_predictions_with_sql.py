@@ -15,7 +15,7 @@ from encore.featurestore import Catalogue, Change, commit
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.pipelines.export import ExportRequest, export
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.featurestore.building import spec_of, write
 from tests.heads.building import model_of
 from tests.pipelines.predictions.building import Folder, texts
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 def expected(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, float]]:
     """Id → probabilities of the classes of ``topic``."""
     monkeypatch.chdir(folder.root)
-    table = Predictions.open("predictions").read("topic")
+    table = PredictionsFolder.open("predictions").read("topic")
     return {
         doc_id: dict(zip(CLASSES, row, strict=True))
         for doc_id, row in zip(table["doc_id"].to_pylist(), table["probabilities"].to_pylist(), strict=True)
@@ -78,7 +78,7 @@ def test_sql_finds_the_files_that_count(expected: dict[str, dict[str, float]]) -
     connection.execute(setting_up)
     assert connection.sql("SELECT len(getvariable('lists'))").fetchall() == [(2,)], "the order of lists is looked at"
     counts = connection.sql(counting).fetchall()
-    heads = Predictions.open("predictions").heads()
+    heads = PredictionsFolder.open("predictions").heads()
     assert {head: sum(n for it, _, n in counts if it == head) for head in heads} == dict.fromkeys(heads, 17)
     found = connection.sql(naming).fetchall()
     assert found == sorted((doc_id, pytest.approx(row["sports"])) for doc_id, row in expected.items())

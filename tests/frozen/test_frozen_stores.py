@@ -25,7 +25,7 @@ from encore.featurestore.storage import Objects
 from encore.featurestore.verification.store import verify
 from encore.heads import Head, Scorer
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.featurestore.building import put
 
 STORES = Path(__file__).parent / "stores"
@@ -106,7 +106,7 @@ class TestHeadAndPredictionsOfVersion1:
     FOLDER = STORES / "version-1"
 
     def predictions(self, folder: Path) -> dict[str, tuple[str, float]]:
-        files = Predictions.open(str(folder)).files()
+        files = PredictionsFolder.open(str(folder)).files()
         rows = [row for file in files for row in pq.read_table(folder / file.path).to_pylist()]
         return {row["doc_id"]: (row["label"], row["score"]) for row in rows}
 

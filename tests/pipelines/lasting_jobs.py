@@ -27,7 +27,7 @@ from encore.featurestore.verification.store import verify
 from encore.heads import Head, Labels, TrainSettings
 from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 
 COUNT = 24
@@ -108,7 +108,7 @@ class Site:
 
     def answers(self) -> dict[str, list[tuple[str, str, float]]]:
         """Head → id, label and score of each document, by the newest predictions."""
-        predictions, found = Predictions.open(str(self.predictions)), {}
+        predictions, found = PredictionsFolder.open(str(self.predictions)), {}
         for head in predictions.heads():
             table = predictions.read(head).sort_by("doc_id")
             columns = (table[name].to_pylist() for name in ("doc_id", "label", "score"))

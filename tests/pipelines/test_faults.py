@@ -21,7 +21,7 @@ from encore.heads import Labels, TrainSettings
 from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.faulty_proxy import WAYS, FaultyProxy, faulty_proxy
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 
@@ -61,7 +61,7 @@ def the_loop(root: str, corpora: Sequence[str], folder: Path, count: int) -> dic
     for place in (uri, derived):
         vacuum(Objects.open(place), age_limit=timedelta(0))
     found = [verify(Objects.open(place), deep=True) for place in (uri, derived)]
-    predictions = Predictions.open(out)
+    predictions = PredictionsFolder.open(out)
     [name] = predictions.heads()
     return {
         "exit codes": [report.exit_code for report in reports],

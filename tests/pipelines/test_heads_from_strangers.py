@@ -11,7 +11,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.pipelines.predict_job import PredictRequest, predict
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.pipelines.backfill.trained_heads import run_backfill, train
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 
@@ -48,7 +48,7 @@ def test_a_head_too_large_to_compute_with_fails_each_segment_by_name(
     for failure in report.document["failures"].values():
         assert failure["stage"] == "score"
         assert f"head huge: gives {COUNT} of {COUNT} documents no probability (NaN)" in failure["reason"]
-    assert Predictions.open(str(tmp_path / "out")).files() == []
+    assert PredictionsFolder.open(str(tmp_path / "out")).files() == []
 
 
 def test_a_head_too_large_to_compute_with_predicts_nothing(corpus: str, too_large: str) -> None:

@@ -12,7 +12,7 @@ from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.flow import Interruption
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.progress import ProgressState, SilentDisplay
 from encore.pipelines.progress.counts import UnitCounts
 from tests.pipelines.backfill.trained_heads import train
@@ -102,7 +102,7 @@ def test_an_interrupted_backfill_ends_with_its_unit(stored: Path, tmp_path: Path
         backfill(request, beam_options=ONE_WORKER, display=Interrupter())
     wait_for_the_job()
     assert 0 < outcomes(tmp_path / "out") < UNITS
-    assert Predictions.open(tmp_path / "out").heads() == []
+    assert PredictionsFolder.open(tmp_path / "out").heads() == []
     assert backfill(request).exit_code == 0
 
 

@@ -11,7 +11,7 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.forks import CommandForks
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
@@ -61,7 +61,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, forks: CommandForks) -> Backfi
 
 
 def answers(folder: Path | str) -> pa.Table:
-    return Predictions.open(str(folder)).read("head").sort_by("doc_id").select(["doc_id", "label", "score"])
+    return PredictionsFolder.open(str(folder)).read("head").sort_by("doc_id").select(["doc_id", "label", "score"])
 
 
 def kill_many(job: Backfill, forks: CommandForks, folder: Path, kills: int, seed: int) -> Counter[str]:

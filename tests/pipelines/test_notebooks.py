@@ -15,7 +15,7 @@ import pytest
 from nbclient import NotebookClient
 
 from encore.featurestore import Catalogue
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
@@ -46,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def require_done(folder: Path) -> None:
     """The loop has been run to its end, and has left nothing where temporary files go."""
     assert len(Catalogue.open(str(folder / "features"))) == DOCUMENTS
-    assert Predictions.open(str(folder / "predictions")).read("topic").num_rows == DOCUMENTS
+    assert PredictionsFolder.open(str(folder / "predictions")).read("topic").num_rows == DOCUMENTS
     assert list((folder.parent / "TMPDIR").glob("beam*")) == []
 
 

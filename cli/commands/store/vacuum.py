@@ -13,7 +13,7 @@ from encore.cli.options.sync import no_sync_option
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from encore.pipelines.predictions import Predictions
+    from encore.pipelines.predictions import PredictionsFolder
     from encore.pipelines.removal import FolderVacuum
 
 
@@ -99,18 +99,18 @@ def vacuum(
     print_vacuum(objects.uri, done, swept, dry_run=dry_run, as_json=as_json)
 
 
-def _folders(store: str, predictions: list[str]) -> list[Predictions]:
+def _folders(store: str, predictions: list[str]) -> list[PredictionsFolder]:
     """Open the predictions folders. Raises UsageError if one belongs to another store."""
     from encore.featurestore import Catalogue  # noqa: PLC0415
-    from encore.pipelines.predictions import Predictions  # noqa: PLC0415
+    from encore.pipelines.predictions import PredictionsFolder  # noqa: PLC0415
 
-    opened, folders = Catalogue.open(store), [Predictions.open(uri) for uri in predictions]
+    opened, folders = Catalogue.open(store), [PredictionsFolder.open(uri) for uri in predictions]
     for folder in folders:
         folder.require_store(opened)
     return folders
 
 
-def _sweep(folder: Predictions, limit: timedelta, *, dry_run: bool) -> FolderVacuum:
+def _sweep(folder: PredictionsFolder, limit: timedelta, *, dry_run: bool) -> FolderVacuum:
     from encore.pipelines.removal import vacuum_folder  # noqa: PLC0415
 
     return vacuum_folder(folder, age_limit=limit, dry_run=dry_run)
@@ -133,12 +133,12 @@ def _forget(
 
     from encore.cli.printing.store.vacuum import print_forgetting  # noqa: PLC0415
     from encore.featurestore import Catalogue  # noqa: PLC0415
-    from encore.pipelines.predictions import Predictions  # noqa: PLC0415
+    from encore.pipelines.predictions import PredictionsFolder  # noqa: PLC0415
     from encore.pipelines.removal import forget as run_forget  # noqa: PLC0415
 
     limit = timedelta(hours=older_than)
     opened = Catalogue.open(store)
-    folders = [Predictions.open(uri) for uri in predictions]
+    folders = [PredictionsFolder.open(uri) for uri in predictions]
     done = run_forget(opened, folders, age_limit=limit, dry_run=dry_run)
     print_forgetting(done, age_limit=limit, dry_run=dry_run, as_json=as_json)
     if not done.complete:

@@ -9,7 +9,7 @@ from encore.cli.printing.experiments.demo import print_demo
 from encore.experiments.demo.docstrings import standard_library
 from encore.experiments.demo.loop import run_demo
 from encore.featurestore import Catalogue
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.progress import SilentDisplay
 from tests.models import tiny_bert
 
@@ -37,7 +37,7 @@ def test_the_demo_runs_the_whole_loop_and_finds_its_work_again(
     assert made == {"features", "labels", "predictions", "trained"}
     assert result.documents == len(Catalogue.open(str(tmp_path / "demo" / "features"))) > 100
     for task in result.evaluations:
-        assert Predictions.open(str(tmp_path / "demo" / "predictions")).read(task).num_rows == result.documents
+        assert PredictionsFolder.open(str(tmp_path / "demo" / "predictions")).read(task).num_rows == result.documents
     sizes = result.bytes_a_document
     assert sizes["float32"] == 2 * sizes["float16"] == 32 * sizes["sign"]
     print_demo(result)

@@ -21,7 +21,7 @@ from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.predict_job import PredictRequest, predict
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.encoders.architectures import named, save
 from tests.models import tiny_bert
 from tests.pipelines.backfill.trained_heads import answers, run_backfill, train
@@ -70,8 +70,8 @@ def test_many_heads_in_one_pass_give_what_each_gives_alone(store: Catalogue, tmp
         backfill(
             BackfillRequest(store.uri, (str(tmp_path / task),), str(tmp_path / f"alone-{task}"), probabilities=True)
         )
-        alone = Predictions.open(str(tmp_path / f"alone-{task}")).read(task).sort_by("doc_id")
-        together = Predictions.open(str(tmp_path / "out")).read(task).sort_by("doc_id")
+        alone = PredictionsFolder.open(str(tmp_path / f"alone-{task}")).read(task).sort_by("doc_id")
+        together = PredictionsFolder.open(str(tmp_path / "out")).read(task).sort_by("doc_id")
         flat = (np.stack(t["probabilities"].to_pylist()) for t in (alone, together))
         np.testing.assert_allclose(*flat, atol=1e-6)
 
@@ -191,7 +191,7 @@ def test_a_backfill_that_stopped_before_its_commit_is_resumed(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Predictions, "publish", stop)
+    monkeypatch.setattr(PredictionsFolder, "publish", stop)
     with pytest.raises(KeyboardInterrupt):
         run_backfill(store, tmp_path, "parity")
     monkeypatch.undo()
@@ -323,7 +323,7 @@ def test_store_heads_and_predictions_may_lie_on_s3(
         BackfillRequest(far.uri, (str(tmp_path / "parity"),), f"{s3_bucket}/out"), beam_options=ONE_WORKER
     )
     assert report.document["documents"]["scored"] == COUNT
-    assert Predictions.open(f"{s3_bucket}/out").read("parity").num_rows == COUNT
+    assert PredictionsFolder.open(f"{s3_bucket}/out").read("parity").num_rows == COUNT
     kept = json.loads(Objects.open(f"{s3_bucket}/out").get(f"runs/{report.document['run']}/report.json"))
     assert kept["documents"]["scored"] == COUNT
 
@@ -374,6 +374,6 @@ def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known
     ):
         predict(asked)
     predicted = predict(replace(asked, columns=CorpusColumns(pair="pair"))).table.sort_by("doc_id")
-    stored = Predictions.open(str(tmp_path / "out")).read("pair").sort_by("doc_id")
+    stored = PredictionsFolder.open(str(tmp_path / "out")).read("pair").sort_by("doc_id")
     assert predicted["doc_id"].to_pylist() == stored["doc_id"].to_pylist()
     np.testing.assert_allclose(predicted["score"].to_numpy(), stored["score"].to_numpy(), atol=1e-5)

@@ -16,7 +16,7 @@ from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer, Scores
 from encore.pipelines.flow import segment_blocks
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from tests.pipelines.backfill.trained_heads import run_backfill, train
 from tests.pipelines.jobs import ONE_WORKER, run_encode, texts, write_corpus
 from tests.templates import copied
@@ -46,7 +46,7 @@ def far(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def probabilities(folder: Path, task: str) -> dict[str, list[float]]:
-    table = Predictions.open(str(folder / "out")).read(task)
+    table = PredictionsFolder.open(str(folder / "out")).read(task)
     return dict(zip(table["doc_id"].to_pylist(), table["probabilities"].to_pylist(), strict=True))
 
 
@@ -128,7 +128,7 @@ def test_the_report_says_where_the_time_went(store: Catalogue, tmp_path: Path, m
 
     monkeypatch.setattr(FeatureReader, "open_segment", slowed(FeatureReader.open_segment, 0.03))
     monkeypatch.setattr(Scorer, "score", slowed(Scorer.score, 0.02))
-    monkeypatch.setattr(Predictions, "write_file", slowed(Predictions.write_file, 0.01))
+    monkeypatch.setattr(PredictionsFolder, "write_file", slowed(PredictionsFolder.write_file, 0.01))
     seconds = run_backfill(store, tmp_path, "parity").document["seconds"]
     segments = COUNT // UNIT
     assert seconds["read"] >= 0.03 * segments
@@ -144,19 +144,19 @@ def test_a_head_whose_file_cannot_be_written_fails_its_segment_alone(
     train(store, tmp_path, "two", seeds=(5,))
     if where == "far":
         request.getfixturevalue("far")
-    broken, write = store.entries[2].segment, Predictions.write_file
+    broken, write = store.entries[2].segment, PredictionsFolder.write_file
 
-    def failing(self: Predictions, path: str, table: object) -> int:
+    def failing(self: PredictionsFolder, path: str, table: object) -> int:
         if broken in path and path.startswith("head=two"):
             raise OSError("disk full")
         return write(self, path, table)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Predictions, "write_file", failing)
+    monkeypatch.setattr(PredictionsFolder, "write_file", failing)
     report = run_backfill(store, tmp_path, "one", "two")
     assert report.exit_code == 1
     assert report.document["failures"] == {"2": {"stage": "write", "reason": "OSError: disk full"}}
     assert report.document["documents"]["scored"] == 2 * (COUNT - UNIT)
-    monkeypatch.setattr(Predictions, "write_file", write)
+    monkeypatch.setattr(PredictionsFolder, "write_file", write)
     again = run_backfill(store, tmp_path, "one", "two").document["documents"]
     # The first head's file was there already.
     assert (again["adopted"], again["scored"]) == (UNIT, UNIT)

@@ -10,7 +10,7 @@ from encore.featurestore import Catalogue
 from encore.heads import Head, Labels, TrainSettings
 from encore.heads.training.store import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.runs.report import JobReport
 from tests.pipelines.jobs import ONE_WORKER
 
@@ -38,7 +38,7 @@ def run_backfill(
 
 
 def answers(folder: Path, task: str) -> dict[str, tuple[str, float]]:
-    table = Predictions.open(str(folder / "out")).read(task)
+    table = PredictionsFolder.open(str(folder / "out")).read(task)
     assert len(set(table["doc_id"].to_pylist())) == table.num_rows
     return {
         row["doc_id"]: (row["label"], row["score"]) for row in table.select(["doc_id", "label", "score"]).to_pylist()

@@ -19,7 +19,7 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage.objects import Objects
 from encore.pipelines.export import ExportRequest, ExportSummary, export, row_groups
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.predictions.probabilities import MAP, STRUCT_CLASSES
 from encore.pipelines.removal.vacuum import vacuum_folder
 from tests.featurestore.building import put, spec_of, write
@@ -267,22 +267,22 @@ def test_files_that_go_while_they_are_exported_are_those_of_an_older_version(
 ) -> None:
     folder.backfill("tone")
     store = delete(folder.store, ["a1"]).store
-    real, seen = Predictions.read_file, []
+    real, seen = PredictionsFolder.read_file, []
 
-    def then(self: Predictions, *args: Any) -> pa.Table:
+    def then(self: PredictionsFolder, *args: Any) -> pa.Table:
         seen.append(args)
         if len(seen) == 2:
             folder.backfill("tone")
             vacuum_folder(self, age_limit=timedelta(0))
         return real(self, *args)
 
-    monkeypatch.setattr(Predictions, "read_file", then)
+    monkeypatch.setattr(PredictionsFolder, "read_file", then)
     _, table = exported(folder)
     assert (table.num_rows, answers(table, "tone")) == (len(store), folder.answers())
 
 
 def test_nothing_is_exported_without_predictions_of_the_store(folder: Folder, tmp_path: Path) -> None:
-    Predictions.create(str(tmp_path / "out"), folder.store, probabilities=False)
+    PredictionsFolder.create(str(tmp_path / "out"), folder.store, probabilities=False)
     with pytest.raises(UsageError, match="lists no predictions yet"):
         exported(folder)
     other = Catalogue.create(str(tmp_path / "other"), spec_of())
@@ -321,6 +321,6 @@ def test_everything_may_lie_in_object_storage(folder: Folder, s3_bucket: str) ->
     assert counts(done) == {"tone": (14, 1, 0)}
     found = pq.read_table(pa.BufferReader(Objects.open(f"{s3_bucket}/new").get("file.parquet")))
     assert found.equals(table)
-    assert Predictions.open(f"{s3_bucket}/out").addresses("tone") == [
+    assert PredictionsFolder.open(f"{s3_bucket}/out").addresses("tone") == [
         f"{s3_bucket}/out/{file.path}" for file in folder.files
     ]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from encore.featurestore import Catalogue
 from encore.heads import Head
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.predictions import JobWork, PredictionFile, Predictions
+from encore.pipelines.predictions import JobWork, PredictionFile, PredictionsFolder
 from encore.pipelines.runs.report import JobReport
 from tests.featurestore.building import put, spec_of
 from tests.heads.building import head_of
@@ -39,8 +39,8 @@ class Folder:
         return Catalogue.open(str(self.root / "store"))
 
     @property
-    def predictions(self) -> Predictions:
-        return Predictions.open(str(self.root / "out"))
+    def predictions(self) -> PredictionsFolder:
+        return PredictionsFolder.open(str(self.root / "out"))
 
     @property
     def files(self) -> list[PredictionFile]:
@@ -116,7 +116,11 @@ def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
 
 
 def listing(
-    predictions: Predictions, made: Collection[PredictionFile], live: Collection[str], *heads: str, snapshot: int = 1
+    predictions: PredictionsFolder,
+    made: Collection[PredictionFile],
+    live: Collection[str],
+    *heads: str,
+    snapshot: int = 1,
 ) -> JobWork:
     """The work of a job, while no other job publishes."""
     return JobWork(heads, snapshot, live, list(made), predictions.files(), lambda: live)

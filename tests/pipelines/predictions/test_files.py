@@ -13,7 +13,7 @@ import pytest
 from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.storage import Objects
-from encore.pipelines.predictions import PredictionFile, Predictions, new_path
+from encore.pipelines.predictions import PredictionFile, PredictionsFolder, new_path
 from encore.pipelines.predictions.files import FILE_SCHEMA, file_table, list_problem
 from encore.pipelines.removal.forget import forget
 from tests.pipelines.predictions.building import Folder
@@ -40,7 +40,7 @@ def test_names_say_head_segment_and_vector() -> None:
 
 
 def test_what_is_written_is_there_as_its_row_says(tmp_path: Path) -> None:
-    folder = Predictions(Objects.open(str(tmp_path)), probabilities=False)
+    folder = PredictionsFolder(Objects.open(str(tmp_path)), probabilities=False)
     labels, scores = pa.array(["a"] * 5).dictionary_encode(), pa.array([0.5] * 5, pa.float32())
     table = pa.table({"doc_id": list("vwxyz"), "label": labels, "score": scores})
     file = folder.write(HEAD, ENTRY, table, snapshot=3, fingerprint="f")
@@ -113,7 +113,7 @@ def test_a_path_to_another_file_is_refused_before_anything_is_read_or_removed(
     (documents / "thesis.parquet").write_bytes(b"years of work")
     name = add(folder, file_table([row("notes/thesis.parquet")]))
     before = folder.there()
-    monkeypatch.setattr(Predictions, "find_file", None)
+    monkeypatch.setattr(PredictionsFolder, "find_file", None)
     with pytest.raises(
         StoreError, match=rf"{name}: damaged: names 'notes/thesis\.parquet', which is no prediction file"
     ):

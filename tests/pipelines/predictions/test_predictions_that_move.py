@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Catalogue, StoreError, UsageError
-from encore.pipelines.predictions import JobWork, PredictionFile, Predictions
+from encore.pipelines.predictions import JobWork, PredictionFile, PredictionsFolder
 from encore.pipelines.predictions import folder as module
 from encore.pipelines.predictions.sources import SourceFile, carry_over
 from encore.pipelines.registry.head_predictions import read_predictions
@@ -21,9 +21,9 @@ HEAD = "topic@0123456789ab"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Predictions:
+def folder(tmp_path: Path) -> PredictionsFolder:
     store = Catalogue.create(str(tmp_path / "store"), spec_of())
-    predictions = Predictions.create(str(tmp_path / "predictions"), store, probabilities=False)
+    predictions = PredictionsFolder.create(str(tmp_path / "predictions"), store, probabilities=False)
     publish(predictions, "1", "2")
     return predictions
 
@@ -32,7 +32,7 @@ def path_of(segment: str, head: str = HEAD) -> str:
     return f"head={head}/{segment * 32}-all-{segment * 16}.parquet"
 
 
-def publish(predictions: Predictions, *segments: str, head: str = HEAD) -> None:
+def publish(predictions: PredictionsFolder, *segments: str, head: str = HEAD) -> None:
     """Publish as a backfill does for a store of these segments. Each has one document, whose id is its name."""
     made = []
     for segment in segments:
@@ -44,7 +44,7 @@ def publish(predictions: Predictions, *segments: str, head: str = HEAD) -> None:
     predictions.publish(JobWork([head], 1, live, made, predictions.files(), lambda: live))
 
 
-def replace_all(predictions: Predictions, *segments: str) -> None:
+def replace_all(predictions: PredictionsFolder, *segments: str) -> None:
     """The next version, and a vacuum without an age limit."""
     publish(predictions, *segments)
     remove_orphans(predictions, find_orphans(predictions, datetime.now(UTC) + timedelta(days=1)), "vacuum")
@@ -53,43 +53,43 @@ def replace_all(predictions: Predictions, *segments: str) -> None:
 def before_a_file_is_read(patch: pytest.MonkeyPatch, *events: Callable[[], object]) -> None:
     """Run these events, one a version, each before the first file of that version is read."""
     left, seen = list(events), set()
-    real = Predictions._read_version
+    real = PredictionsFolder._read_version
 
-    def then(self: Predictions, head: str | None, manifest: module.Manifest) -> tuple[str, pa.Table]:
-        listed = Predictions.files(self, manifest)
+    def then(self: PredictionsFolder, head: str | None, manifest: module.Manifest) -> tuple[str, pa.Table]:
+        listed = PredictionsFolder.files(self, manifest)
         if left and manifest.version not in seen:
             seen.add(manifest.version)
             left.pop(0)()
-        patch.setattr(Predictions, "files", lambda *_: listed)
+        patch.setattr(PredictionsFolder, "files", lambda *_: listed)
         try:
             return real(self, head, manifest)
         finally:
-            patch.setattr(Predictions, "files", files)
+            patch.setattr(PredictionsFolder, "files", files)
 
-    files = Predictions.files
-    patch.setattr(Predictions, "_read_version", then)
+    files = PredictionsFolder.files
+    patch.setattr(PredictionsFolder, "_read_version", then)
 
 
-def read(predictions: Predictions, head: str | None = "topic") -> list[str]:
+def read(predictions: PredictionsFolder, head: str | None = "topic") -> list[str]:
     return sorted(read_predictions(predictions.objects.uri, head).table["doc_id"].to_pylist())
 
 
 def test_a_reader_goes_on_with_the_version_that_it_began_with(
-    folder: Predictions, monkeypatch: pytest.MonkeyPatch
+    folder: PredictionsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before_a_file_is_read(monkeypatch, lambda: publish(folder, "3"))
     assert read(folder) == ["1", "2"]
 
 
 def test_a_reader_whose_files_a_vacuum_removes_reads_the_newest_version(
-    folder: Predictions, monkeypatch: pytest.MonkeyPatch
+    folder: PredictionsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before_a_file_is_read(monkeypatch, lambda: replace_all(folder, "3"))
     assert read(folder) == ["3"]
 
 
 def test_a_reader_looks_once_more_and_then_says_what_is_lost(
-    folder: Predictions, monkeypatch: pytest.MonkeyPatch
+    folder: PredictionsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before_a_file_is_read(monkeypatch, lambda: replace_all(folder, "3"), lambda: replace_all(folder, "4"))
     with pytest.raises(StoreError, match=rf"{path_of('3')}: missing"):
@@ -97,13 +97,13 @@ def test_a_reader_looks_once_more_and_then_says_what_is_lost(
     assert read(folder) == ["4"]
 
 
-def test_a_file_that_the_newest_version_lists_and_is_lost_is_named_with_what_to_do(folder: Predictions) -> None:
+def test_a_file_that_the_newest_version_lists_and_is_lost_is_named_with_what_to_do(folder: PredictionsFolder) -> None:
     folder.objects.delete([path_of("2")])
     with pytest.raises(StoreError, match=rf"{path_of('2')}: missing; run encore backfill with this head and --check"):
         read(folder)
 
 
-def test_a_listed_file_that_is_damaged_is_named_with_what_to_do(folder: Predictions) -> None:
+def test_a_listed_file_that_is_damaged_is_named_with_what_to_do(folder: PredictionsFolder) -> None:
     folder.objects.put(path_of("2"), bytes(folder.objects.size(path_of("2")) or 0))
     with pytest.raises(
         StoreError, match=rf"{path_of('2')}: damaged: .*; run encore backfill with this head and --check"
@@ -113,14 +113,16 @@ def test_a_listed_file_that_is_damaged_is_named_with_what_to_do(folder: Predicti
 
 @pytest.mark.parametrize("head", ["topic", HEAD, None])
 def test_a_head_whose_last_file_goes_while_it_is_read_has_no_predictions(
-    folder: Predictions, monkeypatch: pytest.MonkeyPatch, head: str | None
+    folder: PredictionsFolder, monkeypatch: pytest.MonkeyPatch, head: str | None
 ) -> None:
     before_a_file_is_read(monkeypatch, lambda: replace_all(folder))
     with pytest.raises(UsageError, match="lists no predictions yet"):
         read(folder, head)
 
 
-def test_one_look_answers_for_the_head_and_for_its_files(folder: Predictions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_look_answers_for_the_head_and_for_its_files(
+    folder: PredictionsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A second look would find no file of a head that the first one had seen."""
     latest = folder.log.latest
     looks = []
@@ -134,7 +136,7 @@ def test_one_look_answers_for_the_head_and_for_its_files(folder: Predictions, mo
     assert len(looks) == 1
 
 
-def test_which_head_is_meant_is_asked_of_the_version_that_is_read(folder: Predictions) -> None:
+def test_which_head_is_meant_is_asked_of_the_version_that_is_read(folder: PredictionsFolder) -> None:
     publish(folder, "1", head="tone@0123456789ab")
     assert read(folder, "tone") == ["1"]
     with pytest.raises(UsageError, match="name the head with --head; heads there: tone@0123456789ab, topic@"):
@@ -143,7 +145,7 @@ def test_which_head_is_meant_is_asked_of_the_version_that_is_read(folder: Predic
         read(folder, "other")
 
 
-def test_what_a_vacuum_has_removed_is_scored_and_not_carried_over(folder: Predictions, tmp_path: Path) -> None:
+def test_what_a_vacuum_has_removed_is_scored_and_not_carried_over(folder: PredictionsFolder, tmp_path: Path) -> None:
     store = put(Catalogue.open(str(tmp_path / "store")), {"a": "1"})
     gone = PredictionFile(HEAD, "9" * 32, None, path_of("9"), 1, 1, 1, "fingerprint")
     assert carry_over(store, folder, store.entries[0], gone, ()) is None

@@ -13,7 +13,7 @@ import pytest
 from encore.featurestore import Catalogue, Change, StoreError, commit
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
-from encore.pipelines.predictions import JobWork, PredictionFile, Predictions, presence
+from encore.pipelines.predictions import JobWork, PredictionFile, PredictionsFolder, presence
 from encore.pipelines.predictions.publication import changes
 from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 from encore.pipelines.runs import job_run
@@ -81,7 +81,7 @@ def test_adopted_files_of_another_stay_when_an_older_backfill_publishes(
 
     # B1 ended before it could list them once, so that B2 finds them when it is planned.
     with monkeypatch.context() as patch:
-        patch.setattr(Predictions, "publish", lambda *_: 1 / 0)
+        patch.setattr(PredictionsFolder, "publish", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             folder.backfill()
     then(monkeypatch, "before it publishes", b1_and_c)
@@ -180,7 +180,7 @@ def test_what_is_published_before_a_vacuum_has_its_fence_is_put_back(
 
     made: list[PredictionFile] = []
     with monkeypatch.context() as patch:
-        patch.setattr(Predictions, "publish", lambda _, work: made.extend(work.made) or 1 / 0)
+        patch.setattr(PredictionsFolder, "publish", lambda _, work: made.extend(work.made) or 1 / 0)
         with pytest.raises(ZeroDivisionError):
             folder.backfill()
     sweeping()
@@ -226,15 +226,15 @@ def test_a_newer_snapshot_that_was_published_before_the_plan_is_seen_to_be_newer
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store is opened, it grows, another backfill publishes, and only then are the files looked at."""
-    files = Predictions.files
+    files = PredictionsFolder.files
 
-    def late(self: Predictions, *words: object) -> list[PredictionFile]:
-        monkeypatch.setattr(Predictions, "files", files)
+    def late(self: PredictionsFolder, *words: object) -> list[PredictionFile]:
+        monkeypatch.setattr(PredictionsFolder, "files", files)
         grow(folder)
         folder.backfill()
         return files(self, *words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Predictions, "files", late)
+    monkeypatch.setattr(PredictionsFolder, "files", late)
     folder.backfill()
     assert len(folder.answers()) == 16
 

@@ -13,7 +13,7 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.predictions.sources import SourceFile, compose
 from encore.pipelines.registry import head_copies
 from tests.pipelines.backfill.trained_heads import answers, run_backfill, train
@@ -83,7 +83,7 @@ class TestWithoutScoring:
             "stored": COUNT, "read": COUNT, "scored": 0, "carried": COUNT, "adopted": 0, "checked": 0,
         }  # fmt: skip
         assert answers(tmp_path, "parity") == before
-        assert len(Predictions.open(str(tmp_path / "out")).files()) == 1
+        assert len(PredictionsFolder.open(str(tmp_path / "out")).files()) == 1
         assert run_backfill(newest(store), tmp_path, "parity").document["committed"] is False
 
     def test_documents_deleted_since_they_were_scored_are_left_out(self, store: Catalogue, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ class TestWhatIsNotKnown:
         self, store: Catalogue, tmp_path: Path, known: bool
     ) -> None:
         """The last document changes, so that its new row follows its old one; the old file still has both."""
-        folder = Predictions.open(str(tmp_path / "out"))
+        folder = PredictionsFolder.open(str(tmp_path / "out"))
         old = {file.segment: folder.read_file(file) for file in folder.files()}
         last = store.documents()["doc_id"].to_pylist()[-1]
         run_encode(store.uri, write_corpus(tmp_path / "b.parquet", [{"doc_id": last, "text": "quite another text"}]))

@@ -21,7 +21,7 @@ from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.flow import segment_blocks
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.removal.forget import Forgetting, forget
 from encore.pipelines.runs.report import JobReport
 from tests.pipelines.backfill.trained_heads import train
@@ -54,8 +54,8 @@ class Loop:
         return Catalogue.open(f"{self.root}/store")
 
     @property
-    def predictions(self) -> Predictions:
-        return Predictions.open(f"{self.root}/out")
+    def predictions(self) -> PredictionsFolder:
+        return PredictionsFolder.open(f"{self.root}/out")
 
     def encode(self, rows: list[dict[str, object]], **request: object) -> None:
         corpus = write_corpus(self.folder / "corpus.parquet", rows)

@@ -15,7 +15,7 @@ from encore.featurestore import Change, StoreError, UsageError, commit
 from encore.featurestore.history.versions import Manifest, VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
-from encore.pipelines.predictions import JobWork, Predictions
+from encore.pipelines.predictions import JobWork, PredictionsFolder
 from encore.pipelines.removal import orphans, vacuum
 from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 from encore.pipelines.removal.vacuum import vacuum_folder
@@ -174,7 +174,7 @@ def test_files_are_removed_a_batch_at_a_time(folder: Folder, monkeypatch: pytest
 def test_two_vacuums_at_once_remove_each_file_and_nothing_else(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     real, done = orphans.publish_fence, []
 
-    def meeting(predictions: Predictions, operation: str) -> None:
+    def meeting(predictions: PredictionsFolder, operation: str) -> None:
         if not done:
             done.append(1)
             vacuum_folder(folder.predictions, age_limit=NOW)
@@ -195,7 +195,7 @@ def test_the_list_of_a_job_that_publishes_beside_a_vacuum_stays(
     create, fence, created = VersionLog._create, orphans.publish_fence, []
 
     def slow(self: VersionLog, manifest: Manifest) -> bool:
-        def faster(predictions: Predictions, operation: str) -> None:
+        def faster(predictions: PredictionsFolder, operation: str) -> None:
             created.append(create(self, manifest))
             fence(predictions, operation)
 

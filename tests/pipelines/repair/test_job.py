@@ -20,7 +20,7 @@ from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.storage.objects import Objects
 from encore.featurestore.verification.store import verify
 from encore.pipelines.backfill.job import BackfillRequest, backfill
-from encore.pipelines.predictions import Predictions
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.repair.job import RepairResult, repair
 from encore.pipelines.repair.predictions import repair_predictions
 from encore.pipelines.repair.preview import RepairPreview, RepairRequest, preview_repair
@@ -153,8 +153,8 @@ class TestPredictions:
 
     @pytest.mark.parametrize("damage", ["manifest", "list", "file"])
     def test_what_is_damaged_is_scored_again(self, made: Path, site: Path, damage: str) -> None:
-        folder = Predictions.open(str(site / "out"))
-        wanted = Predictions.open(str(made / "out")).read("parity").sort_by("doc_id")
+        folder = PredictionsFolder.open(str(site / "out"))
+        wanted = PredictionsFolder.open(str(made / "out")).read("parity").sort_by("doc_id")
         newest = folder.log.latest()
         file = folder.files()[0]
         paths = {"manifest": manifest_path(newest.version), "list": list_path(newest.lists[-1].digest)}
@@ -242,7 +242,7 @@ def test_the_command_copies(site: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert run(["copy", "--store", str(site / "store"), "--to", copy]) == 0
     assert "written  0 objects" in capsys.readouterr().out
     assert run(["verify", "--store", copy, "--deep"]) == 0
-    Predictions.open(str(site / "out")).require_store(Catalogue.open(copy))
+    PredictionsFolder.open(str(site / "out")).require_store(Catalogue.open(copy))
 
 
 def test_a_corpus_of_any_type_has_the_pairs_of_its_documents(site: Path) -> None:

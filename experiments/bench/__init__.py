@@ -2,7 +2,6 @@
 
 from encore.experiments.bench.cells import CellStore
 from encore.experiments.bench.intervals import Estimate, half_width, sampling_half_width
-from encore.experiments.bench.registry import TaskRegistry, load_tasks
 from encore.experiments.bench.remarks import Say
 from encore.experiments.bench.settings import (
     FLOAT,
@@ -16,6 +15,7 @@ from encore.experiments.bench.settings import (
 )
 from encore.experiments.bench.task_bench import TaskBench, TaskExamples, calibrated
 from encore.experiments.bench.task_data import TaskData, TaskPart, read_task
+from encore.experiments.bench.task_registry import TaskRegistry, load_tasks
 
 __all__ = [
     "FLOAT",

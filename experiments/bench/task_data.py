@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.encoders import DocumentBlock
-from encore.experiments.bench.registry import Task
+from encore.experiments.bench.task_registry import Task
 from encore.featurestore import DataError, UsageError
 from encore.featurestore.common import counted
 from encore.featurestore.documents import key_hashes, text_digests

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from encore import experiments, heads, pipelines
-from encore.experiments.bench.registry import Task, TaskRegistry
+from encore.experiments.bench.task_registry import Task, TaskRegistry
 from encore.experiments.tradeoff.measurement.labels import LabelFiles
 
 ASKED = ("Request", "Settings", "Plan", "Grid", "CorpusColumns")

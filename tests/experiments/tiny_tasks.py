@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.experiments.bench.registry import TaskRegistry, load_tasks
+from encore.experiments.bench.task_registry import TaskRegistry, load_tasks
 
 REGISTRY = """
 [tasks.tone]

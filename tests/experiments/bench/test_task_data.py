@@ -8,8 +8,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from encore.experiments.bench.registry import Task
 from encore.experiments.bench.task_data import read_task
+from encore.experiments.bench.task_registry import Task
 from encore.featurestore import DataError, UsageError
 
 

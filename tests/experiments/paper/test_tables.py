@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encore.experiments.bench.intervals import half_width
-from encore.experiments.bench.registry import Task, TaskRegistry
+from encore.experiments.bench.task_registry import Task, TaskRegistry
 from encore.experiments.paper.outcome import Difference
 from encore.experiments.paper.tables import ResultRow, group_table, result_rows, task_table
 

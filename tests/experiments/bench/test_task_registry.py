@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from encore.experiments.bench.registry import PAPER, load_tasks
+from encore.experiments.bench.task_registry import PAPER, load_tasks
 from encore.featurestore import UsageError
 from encore.featurestore.storage.objects import Objects
 

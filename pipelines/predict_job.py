@@ -15,8 +15,8 @@ from encore.featurestore.common import settle_fields
 from encore.heads import Head, Scorer
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.registry import head_title, load_heads
-from encore.pipelines.registry.prediction_rows import prediction_rows, row_schema
+from encore.pipelines.head_registry import head_title, load_heads
+from encore.pipelines.head_registry.prediction_rows import prediction_rows, row_schema
 from encore.tablefiles import PLAIN_TEXT, TextOptions, find_table_files
 from encore.tablefiles.values import is_blank, is_empty
 

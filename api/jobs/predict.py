@@ -17,11 +17,11 @@ from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import dead_letter_table
+from encore.pipelines.head_registry import load_heads
+from encore.pipelines.head_registry.head_predictions import HeadPredictions, of_table
 from encore.pipelines.predict_job import PredictRequest
 from encore.pipelines.predict_job import predict as run_predict
 from encore.pipelines.predictions import head_name
-from encore.pipelines.registry import load_heads
-from encore.pipelines.registry.head_predictions import HeadPredictions, of_table
 from encore.tablefiles import TextOptions
 
 SHOWN = 10

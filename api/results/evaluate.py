@@ -10,9 +10,9 @@ from encore.api.arguments.tables import Table, labels_of
 from encore.featurestore.common import several
 from encore.heads.artefact import Head
 from encore.heads.metrics import Evaluation, evaluate_predictions
+from encore.pipelines.head_registry import read_predictions
+from encore.pipelines.head_registry.head_predictions import HeadPredictions
 from encore.pipelines.predictions import head_name
-from encore.pipelines.registry import read_predictions
-from encore.pipelines.registry.head_predictions import HeadPredictions
 from encore.tablefiles import TextOptions
 
 

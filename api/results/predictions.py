@@ -10,9 +10,9 @@ from encore.api.results.evaluate import PredictionSet, name_of
 from encore.api.results.report import Report
 from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
+from encore.pipelines.head_registry import read_predictions
+from encore.pipelines.head_registry.head_predictions import HeadPredictions
 from encore.pipelines.predictions import PredictionsFolder
-from encore.pipelines.registry import read_predictions
-from encore.pipelines.registry.head_predictions import HeadPredictions
 
 
 class Predictions(SummaryMixin, PredictionSet):

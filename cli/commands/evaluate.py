@@ -47,7 +47,7 @@ def evaluate(
     from encore.cli.printing.evaluate import print_evaluation  # noqa: PLC0415
     from encore.cli.printing.tables import print_json  # noqa: PLC0415
     from encore.heads import evaluate_predictions, read_labels  # noqa: PLC0415
-    from encore.pipelines.registry import read_predictions  # noqa: PLC0415
+    from encore.pipelines.head_registry import read_predictions  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
 
     text = TextOptions(encoding, csv_delimiter, csv_escape)

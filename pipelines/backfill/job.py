@@ -16,6 +16,7 @@ from encore.pipelines.backfill.groups import groups_of
 from encore.pipelines.backfill.score_stage import ScoreSegments
 from encore.pipelines.flow import Failure
 from encore.pipelines.head_placement import scoring_on
+from encore.pipelines.head_registry import copy_heads, head_title, load_heads
 from encore.pipelines.predictions import (
     JobWork,
     PredictionsFolder,
@@ -24,7 +25,6 @@ from encore.pipelines.predictions import (
     plan_segments,
 )
 from encore.pipelines.progress import ProgressDisplay, SilentDisplay
-from encore.pipelines.registry import copy_heads, head_title, load_heads
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")

@@ -21,6 +21,7 @@ from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.pipelines.flow import Interruption, look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
 from encore.pipelines.head_placement import scoring_on
+from encore.pipelines.head_registry import HeadCopies
 from encore.pipelines.predictions import (
     PredictionFile,
     PredictionsFolder,
@@ -30,7 +31,6 @@ from encore.pipelines.predictions import (
     carry_over,
     prediction_table,
 )
-from encore.pipelines.registry import HeadCopies
 from encore.pipelines.runs import JobRun, RunFolder, give_back_freed_memory
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from encore.featurestore.storage import check_file, new_file
 from encore.pipelines.export.exporter import Exporter
 from encore.pipelines.export.head_columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
 from encore.pipelines.export.row_groups import RowGroups
+from encore.pipelines.head_registry import read_copy
 from encore.pipelines.predictions import PredictionFile, PredictionsFolder
-from encore.pipelines.registry import read_copy
 
 EXPORT_ENDING = ".parquet"
 

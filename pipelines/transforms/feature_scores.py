@@ -13,7 +13,7 @@ from apache_beam.utils.shared import Shared
 from encore.featurestore import FeatureBlock
 from encore.heads import Head, Scorer
 from encore.pipelines.head_placement import scoring_on
-from encore.pipelines.registry.prediction_rows import prediction_rows, row_schema
+from encore.pipelines.head_registry.prediction_rows import prediction_rows, row_schema
 from encore.pipelines.runs import give_back_freed_memory
 from encore.pipelines.transforms.feature_source import ReadFeatures
 from encore.pipelines.transforms.head_references import HeadReference, refer_to_heads

@@ -11,8 +11,8 @@ from encore.featurestore import StoreError, UsageError
 from encore.featurestore.common import several
 from encore.featurestore.storage import Objects
 from encore.heads import Head
+from encore.pipelines.head_registry import require_different
 from encore.pipelines.predictions import head_name
-from encore.pipelines.registry import require_different
 
 
 @dataclass(frozen=True)

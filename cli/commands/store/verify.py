@@ -10,7 +10,7 @@ from encore.cli.options.beam import beam_options
 from encore.cli.options.common import JsonOption, StoreOption
 
 if TYPE_CHECKING:
-    from encore.pipelines.registry import FolderVerification
+    from encore.pipelines.head_registry import FolderVerification
 
 
 def verify(
@@ -61,7 +61,7 @@ def verify(
 
 def _check_folders(store: str, predictions: list[str]) -> list[FolderVerification]:
     from encore.featurestore import Catalogue  # noqa: PLC0415
-    from encore.pipelines.registry import verify_folder  # noqa: PLC0415
+    from encore.pipelines.head_registry import verify_folder  # noqa: PLC0415
 
     opened = Catalogue.open(store)
     return [verify_folder(opened, uri) for uri in predictions]

@@ -11,7 +11,7 @@ from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     from encore.featurestore.verification import Finding, Verification
-    from encore.pipelines.registry import FolderVerification
+    from encore.pipelines.head_registry import FolderVerification
 
 
 def print_verification(found: Verification, folders: Sequence[FolderVerification] = (), *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from encore.cli.main import run
 from encore.cli.printing.classes import print_classes, print_confusion
 from encore.cli.printing.evaluate import print_evaluation
 from encore.heads import Evaluation
-from encore.pipelines.registry.head_predictions import read_predictions
+from encore.pipelines.head_registry.head_predictions import read_predictions
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 

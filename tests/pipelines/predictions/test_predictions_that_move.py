@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from encore.featurestore import Catalogue, StoreError, UsageError
+from encore.pipelines.head_registry.head_predictions import read_predictions
 from encore.pipelines.predictions import JobWork, PredictionFile, PredictionsFolder
 from encore.pipelines.predictions import folder as module
 from encore.pipelines.predictions.sources import SourceFile, carry_over
-from encore.pipelines.registry.head_predictions import read_predictions
 from encore.pipelines.removal.orphans import find_orphans, remove_orphans
 from tests.featurestore.building import put, spec_of
 

@@ -13,9 +13,9 @@ from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Scorer
+from encore.pipelines.head_registry import head_copies
 from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.predictions.sources import SourceFile, compose
-from encore.pipelines.registry import head_copies
 from tests.pipelines.backfill.trained_heads import answers, run_backfill, train
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 from tests.templates import copied

@@ -15,9 +15,9 @@ import pytest
 from encore.cli.main import run
 from encore.featurestore import Change, UsageError, commit
 from encore.featurestore.verification.findings import Finding
+from encore.pipelines.head_registry import verification
+from encore.pipelines.head_registry.verification import FolderVerification, verify_folder
 from encore.pipelines.predictions.files import file_table
-from encore.pipelines.registry import verification
-from encore.pipelines.registry.verification import FolderVerification, verify_folder
 from tests.featurestore.building import put
 from tests.pipelines.predictions.building import Folder, flip_inside, rewrite, texts, zero
 from tests.templates import copied

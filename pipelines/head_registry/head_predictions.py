@@ -12,8 +12,8 @@ from encore.featurestore.format import read_parquet
 from encore.featurestore.storage import Address, read_file
 from encore.heads import Head
 from encore.heads.labels import TrainingIds
+from encore.pipelines.head_registry.head_copies import copy_training_ids
 from encore.pipelines.predictions import PredictionsFolder, head_name
-from encore.pipelines.registry.head_copies import copy_training_ids
 
 PREDICT_ENDING = ".parquet"
 """Ending of the files of `predict` that can be read again. In object storage it tells a file from a folder."""

@@ -12,9 +12,9 @@ import torch
 from encore.featurestore import StoreError
 from encore.featurestore.storage.objects import Objects
 from encore.heads import Head
+from encore.pipelines.head_registry import head_copies
+from encore.pipelines.head_registry.head_copies import HeadCopies, copy_heads, read_copy
 from encore.pipelines.predictions import head_name
-from encore.pipelines.registry import head_copies
-from encore.pipelines.registry.head_copies import HeadCopies, copy_heads, read_copy
 from tests.heads.building import head_of, spec_of
 
 

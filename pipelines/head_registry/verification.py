@@ -13,6 +13,7 @@ from encore.featurestore.history import Manifest, list_path, manifest_path
 from encore.featurestore.segments import vector_path
 from encore.featurestore.storage import REQUESTS_AT_ONCE, TRIES_BESIDE_VACUUM, Objects
 from encore.featurestore.verification import Audit, Finding, check_manifests
+from encore.pipelines.head_registry.head_copies import COPY_AGAIN, read_copy
 from encore.pipelines.predictions import (
     ANEW,
     PREDICTION_FILE,
@@ -24,7 +25,6 @@ from encore.pipelines.predictions import (
     counts_of,
     from_parquet,
 )
-from encore.pipelines.registry.head_copies import COPY_AGAIN, read_copy
 
 READABLE = "see that storage lets it be read"
 

@@ -1,6 +1,6 @@
 """Heads and their predictions: copies of heads, reading predictions, and verification of the folder."""
 
-from encore.pipelines.registry.head_copies import (
+from encore.pipelines.head_registry.head_copies import (
     HeadCopies,
     copy_heads,
     head_title,
@@ -8,8 +8,8 @@ from encore.pipelines.registry.head_copies import (
     read_copy,
     require_different,
 )
-from encore.pipelines.registry.head_predictions import read_predictions
-from encore.pipelines.registry.verification import FolderVerification, verify_folder
+from encore.pipelines.head_registry.head_predictions import read_predictions
+from encore.pipelines.head_registry.verification import FolderVerification, verify_folder
 
 __all__ = [
     "FolderVerification",

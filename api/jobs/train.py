@@ -15,7 +15,7 @@ from encore.featurestore.common import counted, several
 from encore.featurestore.errors import UsageError
 from encore.featurestore.read_store import read_store
 from encore.featurestore.storage import Address
-from encore.heads.artefact import Head, check_folder
+from encore.heads.artefact import Head, check_head_folder
 from encore.heads.training import (
     Epoch,
     LabelCounts,
@@ -127,7 +127,7 @@ def train(
         placement=learning_on(device, dtype),
     )
     if folder is not None:
-        check_folder(folder)
+        check_head_folder(folder)
     with _epochs_shown(progress) as told:
         result = _trained(store, snapshot, request, told)
     _remark("labels", result.train)

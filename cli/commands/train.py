@@ -106,7 +106,7 @@ def train(
     from encore.featurestore.read_store import read_store  # noqa: PLC0415
     from encore.featurestore.storage import Address  # noqa: PLC0415
     from encore.heads import TrainSettings, read_labels  # noqa: PLC0415
-    from encore.heads.artefact import check_folder  # noqa: PLC0415
+    from encore.heads.artefact import check_head_folder  # noqa: PLC0415
     from encore.heads.training import TrainRequest, train_from_store  # noqa: PLC0415
     from encore.pipelines.head_placement import learning_on  # noqa: PLC0415
     from encore.tablefiles import TextOptions  # noqa: PLC0415
@@ -133,7 +133,7 @@ def train(
         memory=parse_bytes(memory, "--memory"),
         placement=learning_on(device, dtype),
     )
-    check_folder(out)
+    check_head_folder(out)
     result = read_store(store, snapshot, lambda opened: train_from_store(opened, request, progress=print_epoch))
     result.head.save(out)
     print_training(result, out, as_json=as_json)

@@ -12,8 +12,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.storage import Address, Objects, exchange, make_folder, sync_folder, sync_tree
-from encore.featurestore.storage import check_folder as check_open_folder
+from encore.featurestore.storage import Address, Objects, check_folder, exchange, make_folder, sync_folder, sync_tree
 
 HEAD_FILE = "head.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -22,7 +21,7 @@ LOOKED_AT = 1000
 """Objects that are checked for being a head's: one page of a listing. A bucket may hold millions."""
 
 
-def check_folder(directory: str | PathLike[str]) -> None:
+def check_head_folder(directory: str | PathLike[str]) -> None:
     """Check that a head can be written to a directory, before it is trained.
 
     Raises:
@@ -123,7 +122,7 @@ def _rename(made: Path, target: Path, old: Path) -> None:
 def _open_free(url: str) -> Objects:
     """Open a folder in object storage; raise UsageError where it holds anything but a head."""
     folder = Objects.open(url)
-    check_open_folder(folder)
+    check_folder(folder)
     _refuse_others(folder.uri, (path.partition("/")[0] for path, _ in islice(folder.walk(), LOOKED_AT)))
     return folder
 

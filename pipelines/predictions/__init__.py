@@ -21,8 +21,8 @@ from encore.pipelines.predictions.files import (
 )
 from encore.pipelines.predictions.folder import (
     ANEW,
-    ATTEMPTS,
     PREDICTIONS_FILE,
+    PUBLISH_ATTEMPTS,
     SCORE_AGAIN,
     PredictionsFolder,
     read_folder_document,
@@ -34,12 +34,12 @@ from encore.pipelines.predictions.sources import Sources, carry_over, compose, s
 
 __all__ = [
     "ANEW",
-    "ATTEMPTS",
     "FILE_SCHEMA",
     "MAP",
     "PREDICTIONS_FILE",
     "PREDICTION_FILE",
     "PROBABILITIES",
+    "PUBLISH_ATTEMPTS",
     "SCORE_AGAIN",
     "DamagedFile",
     "JobWork",

@@ -35,7 +35,7 @@ from encore.pipelines.predictions.publication import JobWork, Publication, chang
 
 PREDICTIONS_FILE = "predictions.json"
 FORMAT_VERSION = 1
-ATTEMPTS = 50
+PUBLISH_ATTEMPTS = 50
 SCORE_AGAIN = "run encore backfill with this head and --check, which scores it again"
 """Advice in errors about a listed file that cannot be read."""
 ANEW = f"{RESTORE}, or run encore backfill with another --out"
@@ -225,9 +225,9 @@ class PredictionsFolder:
         repeated.
 
         Raises:
-            CommitConflict: other writers were first `ATTEMPTS` times in a row.
+            CommitConflict: other writers were first `PUBLISH_ATTEMPTS` times in a row.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(PUBLISH_ATTEMPTS):
             began = time.monotonic()
             latest = self.log.latest()
             listed = self.files(latest)
@@ -248,7 +248,7 @@ class PredictionsFolder:
             # As in encore.featurestore.commits.publication: writers that wait equally long would collide again.
             time.sleep(random.uniform(0, min(LONGEST_WAIT, time.monotonic() - began)))  # noqa: S311 (no secret)
         raise CommitConflict(
-            f"{self.objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again"
+            f"{self.objects.uri}: other writers were first {PUBLISH_ATTEMPTS} times in a row; run the command again"
         )
 
     def resolve(self, head: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from encore.featurestore import CommitConflict
 from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject
-from encore.pipelines.predictions import ATTEMPTS, FILE_SCHEMA, PREDICTION_FILE, PredictionsFolder
+from encore.pipelines.predictions import FILE_SCHEMA, PREDICTION_FILE, PUBLISH_ATTEMPTS, PredictionsFolder
 
 BATCH_BYTES = 64 << 20
 """The most bytes of files removed under one fence. They stay in memory until it is certain that no job listed them."""
@@ -84,12 +84,12 @@ def _read(predictions: PredictionsFolder, path: str) -> bytes | None:
 def publish_fence(predictions: PredictionsFolder, operation: str) -> None:
     """Publish a version that changes nothing. Raises CommitConflict if other writers were first too many times."""
     nothing = FILE_SCHEMA.empty_table()
-    for _ in range(ATTEMPTS):
+    for _ in range(PUBLISH_ATTEMPTS):
         latest = predictions.log.latest()
         if predictions.log.publish(latest, operation, latest.counts, nothing) is not None:
             return
     raise CommitConflict(
-        f"{predictions.objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again"
+        f"{predictions.objects.uri}: other writers were first {PUBLISH_ATTEMPTS} times in a row; run the command again"
     )
 
 

@@ -14,7 +14,7 @@ from encore.featurestore.history import EMPTY, Manifest, manifest_path
 from encore.featurestore.repair import Quarantine
 from encore.featurestore.storage import OBJECTS_AT_ONCE
 from encore.pipelines.predictions import (
-    ATTEMPTS,
+    PUBLISH_ATTEMPTS,
     PredictionFile,
     PredictionsFolder,
     counts_of,
@@ -58,7 +58,7 @@ def repair_predictions(predictions: PredictionsFolder, *, dry_run: bool = False)
     """
     objects, log = predictions.objects, predictions.log
     objects.require_no_links()
-    for _ in range(ATTEMPTS):
+    for _ in range(PUBLISH_ATTEMPTS):
         taken = log.taken()
         # A version that a vacuum removes meanwhile is skipped.
         tried = {number: _read(predictions, number) for number, emptied in taken.items() if not emptied}
@@ -81,7 +81,9 @@ def repair_predictions(predictions: PredictionsFolder, *, dry_run: bool = False)
             aside.retire(manifest_path(number) for number in retired)
             aside.move(unlisted)
             return replace(found, version=published.version)
-    raise CommitConflict(f"{objects.uri}: other writers were first {ATTEMPTS} times in a row; run the command again")
+    raise CommitConflict(
+        f"{objects.uri}: other writers were first {PUBLISH_ATTEMPTS} times in a row; run the command again"
+    )
 
 
 def store_id_of(predictions: PredictionsFolder) -> str:

@@ -11,13 +11,13 @@ from encore.featurestore.removal.forget import (
     rewrite,
 )
 from encore.featurestore.removal.live_set import KeepRule
-from encore.featurestore.removal.plan import LIST
+from encore.featurestore.removal.plan import LIST_NAME
 from encore.featurestore.removal.vacuum import AGE_LIMIT, Vacuum
 
 __all__ = [
     "AGE_LIMIT",
     "FAR",
-    "LIST",
+    "LIST_NAME",
     "ForgetReport",
     "KeepRule",
     "Vacuum",

@@ -13,8 +13,8 @@ from encore.featurestore.removal.live_set import LiveSet
 from encore.featurestore.segments import RECORD
 from encore.featurestore.storage import ListedObject, Objects
 
-LIST = re.compile(rf"lists/({LONG})\.parquet")
-VECTOR = re.compile(rf"deletions/({SHORT})")
+LIST_NAME = re.compile(rf"lists/({LONG})\.parquet")
+VECTOR_NAME = re.compile(rf"deletions/({SHORT})")
 ATTEMPT = re.compile(rf"segments/({SHORT})/([^/]+)/.+")
 
 
@@ -77,7 +77,7 @@ class Inventory:
     def of(cls, objects: Objects) -> Inventory:
         """List a store. Manifests come last, so that what is committed meanwhile counts as listed."""
         segments = _segment_folders(objects)
-        lists, vectors = _named(objects, "lists", LIST), _named(objects, "deletions", VECTOR)
+        lists, vectors = _named(objects, "lists", LIST_NAME), _named(objects, "deletions", VECTOR_NAME)
         numbered = {int(number): stored for number, stored in sorted(_named(objects, "manifests", MANIFEST).items())}
         there = {manifest.version for manifest in version_log(objects).those(numbered)}
         manifests = {number: stored for number, stored in numbered.items() if number in there}

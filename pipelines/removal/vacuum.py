@@ -11,7 +11,7 @@ from typing import Any
 
 from encore.featurestore.format import EMPTIED
 from encore.featurestore.history import MANIFEST
-from encore.featurestore.removal import AGE_LIMIT, LIST, KeepRule, age_cutoff, remove_temporary_files
+from encore.featurestore.removal import AGE_LIMIT, LIST_NAME, KeepRule, age_cutoff, remove_temporary_files
 from encore.featurestore.storage import REQUESTS_AT_ONCE, ListedObject
 from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.removal.orphans import count_and_bytes, find_orphans, publish_fence, remove_orphans
@@ -66,7 +66,7 @@ def vacuum_folder(
     objects, cutoff = predictions.objects, age_cutoff(age_limit)
     files = find_orphans(predictions, cutoff)
     # Listed before the manifests are read: a list that a job publishes meanwhile is then found in its manifest.
-    lists = {match[1]: it for it in objects.listing("lists") if (match := LIST.fullmatch(it.path))}
+    lists = {match[1]: it for it in objects.listing("lists") if (match := LIST_NAME.fullmatch(it.path))}
     there = set(predictions.log.published())
     manifests = {
         int(match[1]): it

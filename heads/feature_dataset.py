@@ -30,7 +30,7 @@ PackedTokens = npt.NDArray[np.generic]
 
 POOLED_CHOICES = ("mean",)
 
-MEMORY = 256 << 20
+DATASET_MEMORY = 256 << 20
 """Bytes of packed features that a process keeps by default: those of 100,000 short texts at one bit. A read takes a
 whole chunk, some 300 times a document's size. Without this memory every epoch would read all chunks again and again."""
 
@@ -60,7 +60,7 @@ class FeatureDataset(Dataset[Example]):
         *,
         pooled: str | None = None,
         classes: Sequence[str] | None = None,
-        memory: int = MEMORY,
+        memory: int = DATASET_MEMORY,
     ) -> None:
         """Look the documents up. This reads no features.
 

@@ -2,7 +2,7 @@
 
 from encore.heads.training.epochs import Epoch, Progress
 from encore.heads.training.examples import Examples
-from encore.heads.training.features import MEMORY, gather
+from encore.heads.training.features import TRAINING_MEMORY, gather
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
 from encore.heads.training.store import DEV_SHARE, LabelCounts, StoreTraining, TrainRequest, train_from_store
@@ -10,7 +10,7 @@ from encore.heads.training.trainer import TrainedHead, train_head
 
 __all__ = [
     "DEV_SHARE",
-    "MEMORY",
+    "TRAINING_MEMORY",
     "Epoch",
     "Examples",
     "LabelCounts",

@@ -13,14 +13,14 @@ import pyarrow as pa
 from encore.featurestore import Catalogue, FeatureBlock, StoreError
 from encore.featurestore.documents import concatenate_indexes, offsets_of
 
-MEMORY = 2 << 30
+TRAINING_MEMORY = 2 << 30
 """Default for the bytes of packed features that memory holds: those of a million short texts at one bit."""
 
 PARTS = 16
 """Features that are too large for memory are read in parts of 1 / `PARTS` of it. Sorting a part holds it twice."""
 
 
-def gather(store: Catalogue, doc_ids: pa.Array, memory: int = MEMORY) -> FeatureBlock:
+def gather(store: Catalogue, doc_ids: pa.Array, memory: int = TRAINING_MEMORY) -> FeatureBlock:
     """Read the packed features of some documents of a store.
 
     Args:

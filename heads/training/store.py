@@ -13,7 +13,7 @@ from encore.heads.batches import Placement
 from encore.heads.labels import Labels, Split, blanks_around, named
 from encore.heads.model import check_pooling
 from encore.heads.training.epochs import Progress
-from encore.heads.training.features import MEMORY, gather
+from encore.heads.training.features import TRAINING_MEMORY, gather
 from encore.heads.training.settings import TrainSettings
 from encore.heads.training.trainer import train_head
 
@@ -82,7 +82,7 @@ class TrainRequest:
     dev: Labels | None = None
     dev_share: float = DEV_SHARE
     settings: TrainSettings = field(default_factory=TrainSettings)
-    memory: int = MEMORY
+    memory: int = TRAINING_MEMORY
     placement: Placement = field(default_factory=Placement)
 
 

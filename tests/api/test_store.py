@@ -12,7 +12,7 @@ import torch
 
 import encore
 from encore.featurestore import Catalogue
-from encore.heads.feature_dataset import MEMORY
+from encore.heads.feature_dataset import DATASET_MEMORY
 from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 
 
@@ -154,4 +154,4 @@ def test_features_are_a_dataset_for_torch(store: encore.Store, labels: pa.Table)
     np.testing.assert_array_equal(features.numpy(), store.vectors("d3")[0])
     assert code == 1
     assert store.torch_dataset(labels, pooled="mean")[3][0].shape == (32,)
-    assert inspect.signature(store.torch_dataset).parameters["memory"].default == MEMORY
+    assert inspect.signature(store.torch_dataset).parameters["memory"].default == DATASET_MEMORY

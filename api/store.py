@@ -222,7 +222,7 @@ class Store(SummaryMixin):
             DataError: an id is null; or, with ``strict``, an id is not stored.
             CommitConflict: other writers were first too many times in a row.
         """
-        from encore.featurestore.rewriting.deletion import delete  # noqa: PLC0415 (reading takes none of it)
+        from encore.featurestore.rewriting import delete  # noqa: PLC0415 (reading takes none of it)
 
         done = delete(Catalogue.open(self.uri), column_of(ids), block=block, strict=strict)
         self.refresh()
@@ -275,7 +275,7 @@ class Store(SummaryMixin):
             UsageError: a folder holds another store's predictions, or ``forget`` is to keep older snapshots.
             CommitConflict: other writers were first too many times in a row.
         """
-        from encore.featurestore.removal.vacuum import vacuum  # noqa: PLC0415 (reading takes none of it)
+        from encore.featurestore.removal import vacuum  # noqa: PLC0415 (reading takes none of it)
         from encore.pipelines.predictions import PredictionsFolder  # noqa: PLC0415 (reading takes none of it)
         from encore.pipelines.removal import forget as forget_deleted  # noqa: PLC0415
         from encore.pipelines.removal import vacuum_folder  # noqa: PLC0415
@@ -309,7 +309,7 @@ class Store(SummaryMixin):
         Raises:
             UsageError: no such snapshot.
         """
-        from encore.featurestore.verification.store import verify  # noqa: PLC0415 (reading takes none of it)
+        from encore.featurestore.verification import verify  # noqa: PLC0415 (reading takes none of it)
 
         return Report("verify", asdict(verify(Objects.open(self.uri), snapshot, deep=deep)))
 

@@ -20,7 +20,7 @@ from encore.featurestore.row_spans import RowSpans
 from encore.featurestore.segments import SegmentReader
 from encore.featurestore.storage import REQUESTS_AT_ONCE
 from encore.heads.labels import Labels
-from encore.heads.training.store import partition_stored
+from encore.heads.training import partition_stored
 
 Example = tuple[torch.Tensor, int]
 """Features of a document, and the position of its class."""

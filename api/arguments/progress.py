@@ -7,9 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from encore.pipelines.progress import ProgressDisplay, SilentDisplay, is_terminal
-from encore.pipelines.progress.displays import LogLines, TerminalBar
-from encore.pipelines.progress.notebook_bar import NotebookBar
+from encore.pipelines.progress import LogLines, NotebookBar, ProgressDisplay, SilentDisplay, TerminalBar, is_terminal
 
 
 def display_of(progress: bool | None) -> ProgressDisplay:

@@ -17,8 +17,7 @@ from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
 from encore.pipelines.corpus import CorpusColumns
 from encore.pipelines.dead_letters import dead_letter_table
-from encore.pipelines.head_registry import load_heads
-from encore.pipelines.head_registry.head_predictions import HeadPredictions, of_table
+from encore.pipelines.head_registry import HeadPredictions, load_heads, predictions_of_table
 from encore.pipelines.predict_job import PredictRequest
 from encore.pipelines.predict_job import predict as run_predict
 from encore.pipelines.predictions import head_name
@@ -64,7 +63,7 @@ class Predicted(SummaryMixin, PredictionSet):
 
     def of_head(self, head: str | None) -> HeadPredictions:
         """The predictions of one head, by its task, ``task@digest`` or folder. None takes the only head."""
-        found = of_table(self.table, head, "predictions")
+        found = predictions_of_table(self.table, head, "predictions")
         known = {head_name(it): it for it in self.heads}[found.head]
         return replace(found, classes=known.classes, trained_on=known.trained_on)
 

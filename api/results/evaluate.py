@@ -10,8 +10,7 @@ from encore.api.arguments.tables import Table, labels_of
 from encore.featurestore.common import several
 from encore.heads.artefact import Head
 from encore.heads.metrics import Evaluation, evaluate_predictions
-from encore.pipelines.head_registry import read_predictions
-from encore.pipelines.head_registry.head_predictions import HeadPredictions
+from encore.pipelines.head_registry import HeadPredictions, read_predictions
 from encore.pipelines.predictions import head_name
 from encore.tablefiles import TextOptions
 

@@ -10,8 +10,7 @@ from encore.api.results.evaluate import PredictionSet, name_of
 from encore.api.results.report import Report
 from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
-from encore.pipelines.head_registry import read_predictions
-from encore.pipelines.head_registry.head_predictions import HeadPredictions
+from encore.pipelines.head_registry import HeadPredictions, read_predictions
 from encore.pipelines.predictions import PredictionsFolder
 
 

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from encore.encoders.text.template import SAMPLE_TEXT
+from encore.encoders.text import SAMPLE_TEXT
 
 
 def tells_texts_apart(model: PreTrainedModel, tokenizer: Tokenizer) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from encore.encoders.training.settings import TrainingSettings
-from encore.featurestore.common.schedule import share_of_rate
+from encore.featurestore.common import share_of_rate
 
 
 def build_optimizer(model: nn.Module, heads: Iterable[nn.Module], settings: TrainingSettings) -> torch.optim.AdamW:

@@ -8,6 +8,7 @@ from encore.featurestore.common.messages import class_and_line, first_line, with
 from encore.featurestore.common.panics import panics_as_errors
 from encore.featurestore.common.progress import ProgressCallback, silent
 from encore.featurestore.common.quantities import counted, human_bytes
+from encore.featurestore.common.schedule import share_of_rate
 
 __all__ = [
     "Int64s",
@@ -22,6 +23,7 @@ __all__ = [
     "panics_as_errors",
     "settle_fields",
     "several",
+    "share_of_rate",
     "silent",
     "torch",
     "without_quotes",

@@ -12,7 +12,7 @@ from encore.featurestore.removal.forget import (
 )
 from encore.featurestore.removal.live_set import KeepRule
 from encore.featurestore.removal.plan import LIST_NAME
-from encore.featurestore.removal.vacuum import AGE_LIMIT, Vacuum
+from encore.featurestore.removal.vacuum import AGE_LIMIT, Vacuum, vacuum
 
 __all__ = [
     "AGE_LIMIT",
@@ -27,4 +27,5 @@ __all__ = [
     "remove_runs",
     "remove_temporary_files",
     "rewrite",
+    "vacuum",
 ]

@@ -5,7 +5,14 @@ from encore.heads.training.examples import Examples
 from encore.heads.training.features import TRAINING_MEMORY, gather
 from encore.heads.training.grid import train_grid
 from encore.heads.training.settings import TrainSettings
-from encore.heads.training.store import DEV_SHARE, LabelCounts, StoreTraining, TrainRequest, train_from_store
+from encore.heads.training.store import (
+    DEV_SHARE,
+    LabelCounts,
+    StoreTraining,
+    TrainRequest,
+    partition_stored,
+    train_from_store,
+)
 from encore.heads.training.trainer import TrainedHead, train_head
 
 __all__ = [
@@ -20,6 +27,7 @@ __all__ = [
     "TrainSettings",
     "TrainedHead",
     "gather",
+    "partition_stored",
     "train_from_store",
     "train_grid",
     "train_head",

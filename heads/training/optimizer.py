@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.optim.adamw import adamw
 
-from encore.featurestore.common.schedule import share_of_rate
+from encore.featurestore.common import share_of_rate
 from encore.heads.model import LOGITS, Tensors
 from encore.heads.training.settings import TrainSettings
 

@@ -8,15 +8,17 @@ from encore.pipelines.head_registry.head_copies import (
     read_copy,
     require_different,
 )
-from encore.pipelines.head_registry.head_predictions import read_predictions
+from encore.pipelines.head_registry.head_predictions import HeadPredictions, predictions_of_table, read_predictions
 from encore.pipelines.head_registry.verification import FolderVerification, verify_folder
 
 __all__ = [
     "FolderVerification",
     "HeadCopies",
+    "HeadPredictions",
     "copy_heads",
     "head_title",
     "load_heads",
+    "predictions_of_table",
     "read_copy",
     "read_predictions",
     "require_different",

@@ -77,10 +77,10 @@ def _from_file(file: str, head: str | None) -> HeadPredictions:
         raise UsageError(
             f"{file}: no column {', '.join(sorted(lacking))}; columns there: {', '.join(table.column_names)}"
         )
-    return of_table(table, head, file)
+    return predictions_of_table(table, head, file)
 
 
-def of_table(table: pa.Table, head: str | None, source: str) -> HeadPredictions:
+def predictions_of_table(table: pa.Table, head: str | None, source: str) -> HeadPredictions:
     """The predictions of one head in a table of `predict`.
 
     Args:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from encore.heads import Scores
-from encore.pipelines.predictions import MAP, PROBABILITIES, as_map, head_name, prediction_table
-from encore.pipelines.predictions.contents import PREDICTION_COLUMNS
+from encore.pipelines.predictions import MAP, PREDICTION_COLUMNS, PROBABILITIES, as_map, head_name, prediction_table
 
 
 def prediction_rows(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:

@@ -9,7 +9,13 @@ PREDICTIONS/
 """
 
 from encore.pipelines.predictions.backlog import plan_segments
-from encore.pipelines.predictions.contents import PROBABILITIES, DamagedFile, from_parquet, prediction_table
+from encore.pipelines.predictions.contents import (
+    PREDICTION_COLUMNS,
+    PROBABILITIES,
+    DamagedFile,
+    from_parquet,
+    prediction_table,
+)
 from encore.pipelines.predictions.files import (
     FILE_SCHEMA,
     PREDICTION_FILE,
@@ -37,6 +43,7 @@ __all__ = [
     "FILE_SCHEMA",
     "MAP",
     "PREDICTIONS_FILE",
+    "PREDICTION_COLUMNS",
     "PREDICTION_FILE",
     "PROBABILITIES",
     "PUBLISH_ATTEMPTS",

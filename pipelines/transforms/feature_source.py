@@ -11,7 +11,7 @@ import apache_beam as beam
 from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import SegmentEntry
-from encore.pipelines.backfill.groups import groups_of
+from encore.pipelines.backfill import groups_of
 from encore.pipelines.flow import look_ahead
 from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
 

@@ -88,7 +88,7 @@ def vacuum(
     from datetime import timedelta  # noqa: PLC0415
 
     from encore.cli.printing.store.vacuum import print_vacuum  # noqa: PLC0415
-    from encore.featurestore.removal.vacuum import vacuum as run_vacuum  # noqa: PLC0415
+    from encore.featurestore.removal import vacuum as run_vacuum  # noqa: PLC0415
     from encore.featurestore.storage import Objects  # noqa: PLC0415
 
     objects, limit = Objects.open(store), timedelta(hours=older_than)

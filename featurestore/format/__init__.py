@@ -26,7 +26,7 @@ from encore.featurestore.format.parquet import (
     read_schema,
 )
 from encore.featurestore.format.references import missing_reference, read_reference
-from encore.featurestore.format.seal import is_of_another_format, parse_json, unseal
+from encore.featurestore.format.seals import is_of_another_format, parse_json, seal, unseal
 from encore.featurestore.format.tombstones import EMPTIED, START, is_emptied, object_state, opened, retire
 from encore.featurestore.format.version import FORMAT_VERSION, require_version
 
@@ -64,5 +64,6 @@ __all__ = [
     "read_schema",
     "require_version",
     "retire",
+    "seal",
     "unseal",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from encore.featurestore.errors import StoreError
-from encore.featurestore.format.seal import parse_json, seal, unseal
+from encore.featurestore.format.seals import parse_json, seal, unseal
 from encore.featurestore.storage import Objects
 
 NO_FORMAT = 2

@@ -7,8 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from encore.featurestore.errors import RESTORE, StoreError, UsageError
-from encore.featurestore.format import FORMAT_VERSION, parse_json, require_version, unseal
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import FORMAT_VERSION, parse_json, require_version, seal, unseal
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
 

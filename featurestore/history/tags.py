@@ -10,8 +10,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.format import FORMAT_VERSION, is_count, parse_json, require_version, unseal
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import FORMAT_VERSION, is_count, parse_json, require_version, seal, unseal
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 

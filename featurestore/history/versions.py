@@ -36,9 +36,9 @@ from encore.featurestore.format import (
     read_parquet,
     read_reference,
     require_version,
+    seal,
     unseal,
 )
-from encore.featurestore.format.seal import seal
 from encore.featurestore.storage import REQUESTS_AT_ONCE, Objects
 
 MANIFEST = re.compile(r"manifests/([0-9]{20})\.json")

@@ -7,8 +7,7 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.format import FORMAT_VERSION, is_emptied, is_of_another_format, parse_json
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import FORMAT_VERSION, is_emptied, is_of_another_format, parse_json, seal
 from encore.featurestore.history import STORE_FILE, read_spec
 from encore.featurestore.history.store_file import store_file
 from encore.featurestore.segments import GROUP_FILE, RECORD, SegmentRecord, attempt_path, read_record

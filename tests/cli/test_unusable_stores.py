@@ -21,7 +21,7 @@ import pytest
 import encore.featurestore.storage.objects
 from encore.cli.main import run
 from encore.featurestore import Catalogue
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.history.tags import add_tag
 from encore.heads import Labels, TrainSettings
 from encore.heads.training.store import TrainRequest, train_from_store

@@ -22,7 +22,7 @@ from encore.featurestore import (
     UsageError,
     commit,
 )
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.quantizers import UInt8
 from encore.featurestore.rewriting.deletion import delete
 from encore.featurestore.segments import writer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Catalogue, StoreError
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import retire
 from encore.featurestore.segments.records import SegmentRecord, attempt_path, record_path
 from encore.featurestore.storage.objects import Objects

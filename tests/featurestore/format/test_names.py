@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore import Catalogue, StoreError
+from encore.featurestore.format import seal
 from encore.featurestore.format.names import (
     COUNT_LIMIT,
     SHORT,
@@ -24,7 +25,6 @@ from encore.featurestore.format.names import (
     is_long,
     is_short,
 )
-from encore.featurestore.format.seal import seal
 from encore.featurestore.history.tags import add_tag, tags
 from encore.featurestore.history.versions import EntryList, Manifest, list_path
 from encore.featurestore.removal.vacuum import vacuum

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encore.featurestore.errors import StoreError, UsageError
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history.versions import EMPTY, EntryList, Manifest, VersionLog, manifest_path
 from encore.featurestore.storage.objects import Objects

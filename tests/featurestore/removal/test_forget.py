@@ -21,7 +21,7 @@ from obstore.store import MemoryStore
 
 from encore.featurestore import Catalogue, Change, CommitConflict, FeatureSpec, UsageError, commit
 from encore.featurestore.documents.ids import key_hashes, text_digests
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import EMPTIED
 from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked

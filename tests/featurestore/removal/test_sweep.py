@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from encore.featurestore import Catalogue, CommitConflict, UsageError, commit
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag, remove_tag, tag_path, tags

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from encore.featurestore import Catalogue, Change, CommitConflict, UsageError, commit
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import EMPTIED, object_state, retire
 from encore.featurestore.history import version_log
 from encore.featurestore.history.tags import add_tag

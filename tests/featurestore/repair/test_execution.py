@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Catalogue, Change, CommitConflict, StoreError, UsageError, commit
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import object_state
 from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked

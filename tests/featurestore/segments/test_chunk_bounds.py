@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from encore.featurestore import Catalogue, StoreError
-from encore.featurestore.format.seal import seal
+from encore.featurestore.format import seal
 from encore.featurestore.history.store_file import read_spec
 from encore.featurestore.segments.codecs import decoder
 from encore.featurestore.segments.entries import SegmentEntry

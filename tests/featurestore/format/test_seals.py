@@ -7,7 +7,7 @@ import json
 import pytest
 
 from encore.featurestore import StoreError
-from encore.featurestore.format.seal import seal, unseal
+from encore.featurestore.format.seals import seal, unseal
 
 DOCUMENT = {"format_version": 1, "name": "zwölf", "numbers": [0.1, 1e-30, 3], "nothing": None}
 

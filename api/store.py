@@ -15,8 +15,7 @@ from encore.api.results.report import Report
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import several
 from encore.featurestore.errors import UsageError
-from encore.featurestore.history import add_tag, remove_tag, version_log
-from encore.featurestore.history.tags import tags
+from encore.featurestore.history import add_tag, read_tags, remove_tag, version_log
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
 from encore.featurestore.summary import Summary, SummaryMixin
@@ -67,7 +66,7 @@ class Store(SummaryMixin):
     @property
     def tags(self) -> dict[str, int]:
         """Tag → number of its snapshot, for all tags of the store."""
-        return tags(self.catalogue.objects)
+        return read_tags(self.catalogue.objects)
 
     def __len__(self) -> int:
         """Number of documents."""

@@ -23,7 +23,15 @@ from encore.featurestore.history.store_file import (
     require_no_snapshots,
     require_spec,
 )
-from encore.featurestore.history.tags import TAG_NAME, add_tag, remove_tag, snapshot_number, tag_names, tag_path
+from encore.featurestore.history.tags import (
+    TAG_NAME,
+    add_tag,
+    read_tags,
+    remove_tag,
+    snapshot_number,
+    tag_names,
+    tag_path,
+)
 from encore.featurestore.history.torn_writes import require_records
 from encore.featurestore.history.versions import EMPTY, MANIFEST, Manifest, VersionLog, list_path, manifest_path
 
@@ -52,6 +60,7 @@ __all__ = [
     "read_salt",
     "read_spec",
     "read_store_id",
+    "read_tags",
     "remove_tag",
     "require_no_snapshots",
     "require_records",

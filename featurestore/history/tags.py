@@ -18,7 +18,7 @@ TAG_NAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Not digits alone: those are the number of a snapshot."""
 
 
-def tags(objects: Objects) -> dict[str, int]:
+def read_tags(objects: Objects) -> dict[str, int]:
     """Every tag's name and the number of its snapshot, by name.
 
     Raises:

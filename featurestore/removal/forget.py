@@ -15,7 +15,7 @@ from pathlib import Path
 
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.errors import UsageError
-from encore.featurestore.history.tags import tags
+from encore.featurestore.history import read_tags
 from encore.featurestore.removal.activity import (
     ActiveJob,
     active_attempts,
@@ -99,7 +99,7 @@ def remove_forgotten(
     objects, cutoff = store.objects, age_cutoff(age_limit)
     objects.require_no_links()
     inventory = Inventory.of(objects)
-    head, tagged = store.newest(), tags(objects)
+    head, tagged = store.newest(), read_tags(objects)
     at_work = [sign for root in (objects, *others) for sign in active_jobs(root, cutoff)]
     at_work += active_attempts(objects, inventory.segments, head.listed, cutoff)
     at_work.sort(key=lambda sign: sign.since)

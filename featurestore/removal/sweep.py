@@ -24,8 +24,7 @@ from dataclasses import replace
 from encore.featurestore.commits import ATTEMPTS
 from encore.featurestore.errors import CommitConflict
 from encore.featurestore.format import EMPTIED, object_state, retire
-from encore.featurestore.history import version_log
-from encore.featurestore.history.tags import tags
+from encore.featurestore.history import read_tags, version_log
 from encore.featurestore.removal.live_set import LiveSet
 from encore.featurestore.removal.plan import Orphans
 from encore.featurestore.segments import entry_table, record_path, snapshot_counts
@@ -71,7 +70,7 @@ def _without_tagged(objects: Objects, orphans: Orphans, live: LiveSet) -> Orphan
 
     The writer of a tag looks for the snapshot again afterwards, so that one of the two sees the other.
     """
-    tagged = set(tags(objects).values())
+    tagged = set(read_tags(objects).values())
     _put_back(objects, [it.path for number, it in orphans.manifests.items() if number in tagged])
     live.add(objects, tagged)
     return replace(orphans, manifests={n: it for n, it in orphans.manifests.items() if n not in tagged})

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from encore.featurestore.errors import UsageError
-from encore.featurestore.history import STORE_FILE, read_spec
-from encore.featurestore.history.tags import tags
+from encore.featurestore.history import STORE_FILE, read_spec, read_tags
 from encore.featurestore.removal.activity import temporary_files
 from encore.featurestore.removal.live_set import KeepRule, LiveSet, spanning
 from encore.featurestore.removal.plan import Inventory
@@ -104,7 +103,7 @@ def vacuum(
     objects.require_no_links()
     now = datetime.now(UTC)
     cutoff = now - age_limit
-    inventory, tagged = Inventory.of(objects), set(tags(objects).values())
+    inventory, tagged = Inventory.of(objects), set(read_tags(objects).values())
     since = min(cutoff, now - timedelta(days=keep_days))
     rule = KeepRule(spanning(objects, inventory.manifests, keep_snapshots), since)
     kept = rule.kept({number: stored.written_at for number, stored in inventory.manifests.items()}, tagged)

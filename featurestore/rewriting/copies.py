@@ -14,8 +14,7 @@ from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import ProgressCallback, silent
 from encore.featurestore.errors import SnapshotGone, UsageError
 from encore.featurestore.format import EMPTIED, object_state
-from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, tag_path, version_log
-from encore.featurestore.history.tags import tags
+from encore.featurestore.history import STORE_FILE, Manifest, manifest_path, read_tags, tag_path, version_log
 from encore.featurestore.rewriting.object_copies import Target, copy_block_list, copy_objects
 from encore.featurestore.storage import TRIES_BESIDE_VACUUM, Objects
 
@@ -100,7 +99,7 @@ def _copy(store: Catalogue, destination: str, progress: ProgressCallback) -> Sto
 def _tags(objects: Objects) -> dict[int, dict[str, bytes]]:
     """Snapshot → its tags → their bytes at this moment: tags are copied as they are when snapshots are chosen."""
     found: dict[int, dict[str, bytes]] = {}
-    for name, number in tags(objects).items():
+    for name, number in read_tags(objects).items():
         # A tag that was removed or moved since is left to the next copy.
         with suppress(FileNotFoundError):
             data = objects.get(tag_path(name))

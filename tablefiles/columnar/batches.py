@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.common import first_line
-from encore.featurestore.documents import columns
+from encore.featurestore.documents import as_stored
 from encore.featurestore.errors import DataError, UnreadableFile
 from encore.tablefiles.columnar.types import plain_type
 from encore.tablefiles.contract import ColumnSelection, Fault, Part, Rows
@@ -141,5 +141,5 @@ def _others(batch: pa.RecordBatch, wanted: ColumnSelection) -> pa.Table:
             # A cast to string would refuse the whole column for one invalid value. Validation finds such values later.
             others[name] = as_bytes(batch[name]).view(pa.large_string())
         else:
-            others[name] = columns.as_stored(batch[name])
+            others[name] = as_stored(batch[name])
     return pa.table(others)

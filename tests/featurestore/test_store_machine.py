@@ -22,7 +22,7 @@ from encore.featurestore import Catalogue, CommitConflict, DataError, UsageError
 from encore.featurestore.format.tombstones import EMPTIED
 from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
-from encore.featurestore.history.tags import add_tag, remove_tag, tags
+from encore.featurestore.history.tags import add_tag, read_tags, remove_tag
 from encore.featurestore.removal import sweep
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting import compaction
@@ -244,7 +244,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def tagged_snapshots_hold_what_they_held(self) -> None:
-        assert tags(self.objects) == self.tags
+        assert read_tags(self.objects) == self.tags
         for name, version in self.tags.items():
             assert held(self.open(name)) == expected(self.versions[version].texts, self.store.spec)
 

@@ -17,7 +17,7 @@ import torch
 
 from encore.featurestore import Catalogue, FeatureBlock
 from encore.featurestore.format.version import FORMAT_VERSION
-from encore.featurestore.history.tags import tags
+from encore.featurestore.history.tags import read_tags
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
@@ -86,7 +86,7 @@ class TestHistoryOfVersion1:
 
     def test_tags_and_older_snapshots_are_read(self) -> None:
         store = Catalogue.open(str(self.SIGN))
-        assert tags(store.objects) == {"first": 1}
+        assert read_tags(store.objects) == {"first": 1}
         assert set(read(Catalogue.open(str(self.SIGN), "first"))[0]) == {f"d{number}" for number in range(10)}
         assert [len(Catalogue.open(str(self.SIGN), number)) for number in range(1, store.version + 1)] == [
             10, 20, 19, 18, 18, 19, 18,

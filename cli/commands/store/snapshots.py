@@ -16,12 +16,11 @@ def snapshots(context: typer.Context, store: StoreOption, as_json: JsonOption = 
     beam_options(context, runs_job=False)
     from encore.cli.printing.tables import print_json, print_table  # noqa: PLC0415
     from encore.featurestore import Catalogue  # noqa: PLC0415
-    from encore.featurestore.history import version_log  # noqa: PLC0415
-    from encore.featurestore.history.tags import tags  # noqa: PLC0415
+    from encore.featurestore.history import read_tags, version_log  # noqa: PLC0415
 
     opened = Catalogue.open(store)
     named: dict[int, list[str]] = {}
-    for name, number in tags(opened.objects).items():
+    for name, number in read_tags(opened.objects).items():
         named.setdefault(number, []).append(name)
     history = version_log(opened.objects).history()
     if as_json:

@@ -13,7 +13,7 @@ import pytest
 
 from encore.featurestore import Catalogue, CommitConflict
 from encore.featurestore.history import version_log
-from encore.featurestore.history.tags import add_tag, tags
+from encore.featurestore.history.tags import add_tag, read_tags
 from encore.featurestore.history.versions import VersionLog
 from encore.featurestore.rewriting.compaction import compact
 from encore.featurestore.rewriting.deletion import delete
@@ -130,7 +130,7 @@ def require_whole(uri: str, works: list[Work], snapshots: int) -> None:
         if i % DELETING == DELETING - 1
     }
     store = Catalogue.open(uri)
-    assert tags(store.objects) == tagged
+    assert read_tags(store.objects) == tagged
     require_each_once(store, texts_after(works))
     assert verify(Objects.open(uri), deep=True).findings == ()
 

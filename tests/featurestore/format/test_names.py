@@ -25,7 +25,7 @@ from encore.featurestore.format.names import (
     is_long,
     is_short,
 )
-from encore.featurestore.history.tags import add_tag, tags
+from encore.featurestore.history.tags import add_tag, read_tags
 from encore.featurestore.history.versions import EntryList, Manifest, list_path
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.segments.entries import entry_problem, entry_table
@@ -229,11 +229,11 @@ def test_a_record_under_another_segment_s_name_is_damage(store: Catalogue) -> No
 @pytest.mark.parametrize("snapshot", [0, -1, True, 1.0, "1", None, 10**40, float("nan")])
 def test_a_tag_names_a_snapshot(store: Catalogue, snapshot: object) -> None:
     add_tag(store.objects, "v1", 1)
-    assert tags(store.objects) == {"v1": 1}
+    assert read_tags(store.objects) == {"v1": 1}
     document = {"format_version": 1, "snapshot": snapshot, "created_at": "2026-11-28T01:00:00+00:00"}
     store.objects.put("tags/v1.json", seal(document))
     with pytest.raises(StoreError, match=r"/tags/v1.json: damaged: names no snapshot"):
-        tags(store.objects)
+        read_tags(store.objects)
 
 
 NESTED = b'{"a": ' * 100_000 + b"1" + b"}" * 100_000

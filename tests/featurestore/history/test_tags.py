@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from encore.featurestore import Catalogue, StoreError, UsageError
-from encore.featurestore.history.tags import add_tag, remove_tag, snapshot_number, tags
+from encore.featurestore.history.tags import add_tag, read_tags, remove_tag, snapshot_number
 from encore.featurestore.storage.objects import Objects
 from tests.featurestore.building import expected, held, put, spec_of
 
@@ -34,26 +34,26 @@ def test_digits_are_a_number(store: Catalogue) -> None:
 
 
 def test_tags_are_listed_by_name(store: Catalogue) -> None:
-    assert tags(store.objects) == {}
+    assert read_tags(store.objects) == {}
     for name, snapshot in [("release", 2), ("a.json", 1), ("Release", 1), ("2024-05-01", 2)]:
         add_tag(store.objects, name, snapshot)
-    assert list(tags(store.objects).items()) == [("2024-05-01", 2), ("Release", 1), ("a.json", 1), ("release", 2)]
+    assert list(read_tags(store.objects).items()) == [("2024-05-01", 2), ("Release", 1), ("a.json", 1), ("release", 2)]
 
 
 def test_tagging_twice_is_tagging_once(store: Catalogue) -> None:
     add_tag(store.objects, "v1", 1)
     add_tag(store.objects, "v1", 1)
-    assert tags(store.objects) == {"v1": 1}
+    assert read_tags(store.objects) == {"v1": 1}
 
 
 def test_a_name_is_never_moved_in_passing(store: Catalogue) -> None:
     add_tag(store.objects, "v1", 1)
     with pytest.raises(UsageError, match=r"tag v1 is at snapshot 1; remove it first \(encore tag v1 --remove\)"):
         add_tag(store.objects, "v1", 2)
-    assert tags(store.objects) == {"v1": 1}
+    assert read_tags(store.objects) == {"v1": 1}
     remove_tag(store.objects, "v1")
     add_tag(store.objects, "v1", 2)
-    assert tags(store.objects) == {"v1": 2}
+    assert read_tags(store.objects) == {"v1": 2}
 
 
 @pytest.mark.parametrize("name", ["", "7", "-v", ".v", "a b", "a/b", "../a", "é", "a\n", "x" * 101])
@@ -71,7 +71,7 @@ def test_a_snapshot_that_is_not_there_gets_no_tag(store: Catalogue, tmp_path: Pa
     empty = Catalogue.create(str(tmp_path / "empty"), spec_of())
     with pytest.raises(UsageError, match="holds no snapshot yet"):
         add_tag(empty.objects, "v1", empty.version)
-    assert tags(store.objects) == tags(empty.objects) == {}
+    assert read_tags(store.objects) == read_tags(empty.objects) == {}
 
 
 def test_a_snapshot_that_goes_while_it_is_tagged_leaves_no_tag(
@@ -87,7 +87,7 @@ def test_a_snapshot_that_goes_while_it_is_tagged_leaves_no_tag(
     monkeypatch.setattr(Objects, "create", vacuumed_meanwhile)
     with pytest.raises(UsageError, match="no snapshot 1"):
         add_tag(store.objects, "v1", 1)
-    assert tags(store.objects) == {}
+    assert read_tags(store.objects) == {}
 
 
 def test_an_unknown_tag_is_named_with_those_there_are(store: Catalogue) -> None:
@@ -105,7 +105,7 @@ def test_an_unknown_tag_is_named_with_those_there_are(store: Catalogue) -> None:
 @pytest.mark.parametrize("damage", [b"", b"[]", b"{}", b'{"format_version": 1, "snapshot": "1"}'])
 def test_a_damaged_tag_is_named(store: Catalogue, damage: bytes) -> None:
     store.objects.put("tags/v1.json", damage)
-    for read in (lambda: tags(store.objects), lambda: Catalogue.open(store.uri, "v1")):
+    for read in (lambda: read_tags(store.objects), lambda: Catalogue.open(store.uri, "v1")):
         with pytest.raises(StoreError, match=r"tags/v1\.json: damaged"):
             read()
 
@@ -113,7 +113,7 @@ def test_a_damaged_tag_is_named(store: Catalogue, damage: bytes) -> None:
 def test_a_newer_format_is_named(store: Catalogue) -> None:
     store.objects.put("tags/v1.json", json.dumps({"format_version": 2, "snapshot": 1}).encode())
     with pytest.raises(StoreError, match=r"tags/v1\.json: format version 2; this release reads version 1"):
-        tags(store.objects)
+        read_tags(store.objects)
 
 
 def test_the_life_of_a_tag_on_s3(s3_bucket: str) -> None:
@@ -123,4 +123,4 @@ def test_the_life_of_a_tag_on_s3(s3_bucket: str) -> None:
         add_tag(put(store, {"b": "y"}).objects, "v1", 2)
     assert held(Catalogue.open(store.uri, "v1")) == expected({"a": "x"}, store.spec)
     remove_tag(store.objects, "v1")
-    assert tags(store.objects) == {}
+    assert read_tags(store.objects) == {}

@@ -16,7 +16,7 @@ from encore.featurestore import Catalogue, CommitConflict, UsageError, commit
 from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import EMPTIED, retire
 from encore.featurestore.history import version_log
-from encore.featurestore.history.tags import add_tag, remove_tag, tag_path, tags
+from encore.featurestore.history.tags import add_tag, read_tags, remove_tag, tag_path
 from encore.featurestore.history.versions import VersionLog, manifest_path
 from encore.featurestore.removal import sweep
 from encore.featurestore.removal.forget import ForgetReport, remove_forgotten
@@ -151,7 +151,7 @@ def test_a_tag_that_comes_while_the_fence_is_published_is_told_that_its_snapshot
     at_first(monkeypatch, sweep, "_publish_nothing", tag)
     vacuum(store.objects)
     assert told == [True]
-    assert tags(store.objects) == {}
+    assert read_tags(store.objects) == {}
     assert sound(store, {**SECOND, "d2": "2", "new": "n"})
 
 
@@ -168,7 +168,7 @@ def test_who_finds_the_same_tag_of_a_snapshot_that_goes_is_told_so_too(
     at_first(monkeypatch, Objects, "create", tagged_and_gone)
     with pytest.raises(UsageError, match="no snapshot 2"):
         add_tag(store.objects, "keep", 2)
-    assert tags(store.objects) == {}
+    assert read_tags(store.objects) == {}
 
 
 @pytest.mark.parametrize("followers", [2, 3, 70])
@@ -350,7 +350,7 @@ def test_a_half_taken_snapshot_with_a_tag_is_verified_and_repaired(store: Catalo
     store.objects.delete([path for path, _ in store.objects.walk() if path.startswith(folder)])
     assert verify(Objects.open(store.uri), snapshot, deep=True).findings
     carry_out(store.objects, plan_repair(store.objects))
-    assert tags(store.objects) == {}
+    assert read_tags(store.objects) == {}
     assert sound(store, {**SECOND, "d2": "2", "new": "n"})
 
 

@@ -14,7 +14,7 @@ from encore.featurestore.format import seal
 from encore.featurestore.format.tombstones import object_state
 from encore.featurestore.history import version_log
 from encore.featurestore.history.block_list import blocked
-from encore.featurestore.history.tags import tags
+from encore.featurestore.history.tags import read_tags
 from encore.featurestore.history.versions import list_path, manifest_path
 from encore.featurestore.removal.forget import remove_forgotten
 from encore.featurestore.removal.vacuum import vacuum
@@ -113,7 +113,7 @@ def test_an_unreadable_newest_manifest_puts_the_snapshot_before_it_in_force(stor
     done = mend(store.objects)
     assert (done.survey.base.version, done.snapshot) == (store.version - 1, store.version + 1)
     assert held(Catalogue.open(store.uri)) == before
-    assert tags(store.objects) == {"first": 2, "v1": 4}
+    assert read_tags(store.objects) == {"first": 2, "v1": 4}
     assert findings(store) == ()
     again, salvaged = bring_back(store.objects)
     assert salvaged > 0

@@ -12,7 +12,7 @@ from encore.featurestore import Catalogue, StoreError, UsageError
 from encore.featurestore.errors import SnapshotGone
 from encore.featurestore.format.tombstones import retire
 from encore.featurestore.history.block_list import block, blocked
-from encore.featurestore.history.tags import add_tag, remove_tag, tags
+from encore.featurestore.history.tags import add_tag, read_tags, remove_tag
 from encore.featurestore.history.versions import manifest_path
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
@@ -48,9 +48,9 @@ def test_it_holds_the_newest_snapshot_the_tagged_ones_and_the_block_list(tmp_pat
     done = copy_store(store.uri, there)
     newest = Catalogue.open(store.uri)
     check(newest, there)
-    named = tags(newest.objects)
+    named = read_tags(newest.objects)
     assert done.tags == tuple(sorted(named))
-    assert tags(Objects.open(there)) == named
+    assert read_tags(Objects.open(there)) == named
     for tag in named:
         assert Catalogue.open(there, tag).digest() == Catalogue.open(store.uri, tag).digest()
     assert verify(Objects.open(there), deep=True).unreferenced == 0
@@ -66,13 +66,13 @@ def test_what_is_there_is_not_copied_again_and_what_is_new_is(store: Catalogue, 
     again = copy_store(store.uri, there)
     assert 0 < again.objects < first.objects
     check(grown, there)
-    assert tags(Objects.open(there))["v1"] == grown.version - 1
+    assert read_tags(Objects.open(there))["v1"] == grown.version - 1
     assert blocked(Objects.open(there)).mask(["doc-5"]).all()
 
 
 def test_an_older_snapshot_may_be_asked_for_and_the_copy_brought_up_to_date_then(store: Catalogue, there: str) -> None:
     copy_store(store.uri, there, "first")
-    assert (Catalogue.open(there).version, tags(Objects.open(there))) == (2, {"first": 2})
+    assert (Catalogue.open(there).version, read_tags(Objects.open(there))) == (2, {"first": 2})
     assert Catalogue.open(there).digest() == Catalogue.open(store.uri, 2).digest()
     copy_store(store.uri, there)
     check(store, there)
@@ -208,13 +208,13 @@ def test_beside_a_tag_that_goes_it_has_no_tag_without_its_snapshot(
         beside(store, patch, change)
         copy_store(store.uri, there)
     check(grown, there)
-    assert tags(Objects.open(there)) == {"first": 2, "v1": 4}
+    assert read_tags(Objects.open(there)) == {"first": 2, "v1": 4}
 
 
 def rewrite(store: Catalogue, *, tagged: bool) -> None:
     """Rewrite the store until nothing is left of what its newest snapshot needed."""
     if tagged:
-        for name in tags(store.objects):
+        for name in read_tags(store.objects):
             remove_tag(store.objects, name)
     put(Catalogue.open(store.uri), {"doc-40": "new"})
     compact(Catalogue.open(store.uri))

@@ -22,6 +22,7 @@ from encore.featurestore.history.store_file import (
     read_store_id,
     require_no_snapshots,
     require_spec,
+    store_file_of,
 )
 from encore.featurestore.history.tags import (
     TAG_NAME,
@@ -66,6 +67,7 @@ __all__ = [
     "require_records",
     "require_spec",
     "snapshot_number",
+    "store_file_of",
     "tag_names",
     "tag_path",
     "version_log",

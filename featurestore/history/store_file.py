@@ -33,10 +33,10 @@ def create_store_file(objects: Objects, spec: FeatureSpec) -> None:
     objects.require_no_links()
     if objects.size(STORE_FILE) is None:
         require_no_snapshots(objects)
-    objects.create(STORE_FILE, store_file(spec, uuid.uuid4().hex))
+    objects.create(STORE_FILE, store_file_of(spec, uuid.uuid4().hex))
 
 
-def store_file(spec: FeatureSpec, store_id: str) -> bytes:
+def store_file_of(spec: FeatureSpec, store_id: str) -> bytes:
     """`store.json` of a store of these features.
 
     Args:

@@ -8,8 +8,7 @@ from typing import Any
 
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.format import FORMAT_VERSION, is_emptied, is_of_another_format, parse_json, seal
-from encore.featurestore.history import STORE_FILE, read_spec
-from encore.featurestore.history.store_file import store_file
+from encore.featurestore.history import STORE_FILE, read_spec, store_file_of
 from encore.featurestore.segments import GROUP_FILE, RECORD, SegmentRecord, attempt_path, read_record
 from encore.featurestore.spec import FeatureSpec
 from encore.featurestore.storage import Objects
@@ -42,7 +41,7 @@ def rebuilt(objects: Objects, store_id: str) -> bytes:
     for record in records(objects):
         spec = _spec_of(objects, record)
         if spec is not None:
-            return store_file(spec, store_id)
+            return store_file_of(spec, store_id)
     raise StoreError(
         f"{objects.name(STORE_FILE)}: cannot be made anew: no segment has a sound description; "
         "restore it from a copy of the store, or encode into a new one"

@@ -22,7 +22,7 @@ UNNAMED = re.compile(
 """Names of settings that match `NAMED` but hold no boundary."""
 
 
-def boundaries(config: Mapping[str, Any]) -> tuple[int, ...]:
+def boundaries_of(config: Mapping[str, Any]) -> tuple[int, ...]:
     """All boundaries, rising, in a model's settings (a dict)."""
     found = {value for name, value in _numbers(config) if NAMED.fullmatch(name) and not UNNAMED.fullmatch(name)}
     # BigBird's attention becomes sparse for texts longer than these blocks: first, last, three middle, random.

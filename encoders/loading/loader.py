@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from encore.encoders.batches import EQUAL_LENGTHS, NO_PADDING, Padding
 from encore.encoders.behaviour import (
     SHORT_LENGTHS,
+    boundaries_of,
     check_runs,
     first_token_of,
     hidden_shape,
@@ -20,7 +21,6 @@ from encore.encoders.behaviour import (
     tells_texts_apart,
     vocabulary_size,
 )
-from encore.encoders.behaviour.boundaries import boundaries
 from encore.encoders.device import resolve_device, resolve_dtype
 from encore.encoders.files import EncoderFiles, SentenceSettings, find_files, quiet_transformers
 from encore.encoders.loading.completeness import refuse_adapter
@@ -93,7 +93,7 @@ def load_encoder(
         pad_id=pad_id,
         vocabulary=vocabulary,
         token_types=token_types,
-        boundaries=boundaries(config.to_dict()),
+        boundaries=boundaries_of(config.to_dict()),
     )
     with quiet_transformers(), without_hub():
         # Check in float32, where rounding hides nothing.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import AutoConfig
 
-from encore.encoders.behaviour.boundaries import boundaries
+from encore.encoders.behaviour.boundaries import boundaries_of
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ from encore.encoders.behaviour.boundaries import boundaries
 def test_windows_blocks_and_stretched_lengths_are_boundaries(
     model_type: str, settings: dict[str, Any], expected: tuple[int, ...]
 ) -> None:
-    assert boundaries(AutoConfig.for_model(model_type, **settings).to_dict()) == expected
+    assert boundaries_of(AutoConfig.for_model(model_type, **settings).to_dict()) == expected
 
 
 def test_settings_inside_settings_count() -> None:
     rope = {"rope_type": "longrope", "original_max_position_embeddings": 512, "factor": 4}
-    assert boundaries({"rope_parameters": {"full_attention": rope}, "sliding_window": None}) == (512,)
-    assert boundaries({"sliding_window": True, "attention_window": 1, "name": "window"}) == ()
+    assert boundaries_of({"rope_parameters": {"full_attention": rope}, "sliding_window": None}) == (512,)
+    assert boundaries_of({"sliding_window": True, "attention_window": 1, "name": "window"}) == ()

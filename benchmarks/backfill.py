@@ -47,7 +47,7 @@ from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model import AttentionPooling
 from encore.pipelines.backfill import BackfillRequest, backfill
 from encore.pipelines.encoding.resident_encoder import resident_encoder
-from encore.pipelines.flow.segment_blocks import BLOCK_BYTES
+from encore.pipelines.flow import BLOCK_BYTES
 from encore.pipelines.runs import JobReport, available_cores
 from tests.heads.building import head_of
 

@@ -18,8 +18,7 @@ from apache_beam.utils.shared import Shared
 
 from encore.featurestore import Catalogue
 from encore.featurestore.storage import REQUESTS_AT_ONCE
-from encore.pipelines.flow import Interruption, look_ahead
-from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
+from encore.pipelines.flow import Interruption, blocks_of_segment, look_ahead, segments_ahead
 from encore.pipelines.head_placement import scoring_on
 from encore.pipelines.head_registry import HeadCopies
 from encore.pipelines.predictions import (
@@ -100,7 +99,7 @@ class ScoreSegments(beam.DoFn):
             if work.finished is None:
                 self._take_what_is_there(work)
                 if work.todo:
-                    work.blocks = segment_blocks(self._store, unit.entry)
+                    work.blocks = blocks_of_segment(self._store, unit.entry)
         return work
 
     def _finished(self, unit: SegmentUnit) -> SegmentOutcome | None:

@@ -11,8 +11,7 @@ from encore.featurestore import Catalogue
 from encore.featurestore.documents import of_schema
 from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.export.head_columns import HeadColumns
-from encore.pipelines.flow import look_ahead
-from encore.pipelines.flow.segment_blocks import AHEAD_SEGMENTS
+from encore.pipelines.flow import AHEAD_SEGMENTS, look_ahead
 from encore.pipelines.predictions import PredictionFile, PredictionsFolder, Sources, compose, source_files
 
 AHEAD_VALUES = 1 << 23

@@ -4,6 +4,7 @@ from encore.pipelines.flow.failure import LOST, Failure
 from encore.pipelines.flow.interruption import Interruption
 from encore.pipelines.flow.lookahead import look_ahead, read_ahead
 from encore.pipelines.flow.refresh import StoredColumns, refresh_of_segment
+from encore.pipelines.flow.segment_blocks import AHEAD_SEGMENTS, BLOCK_BYTES, blocks_of_segment, segments_ahead
 from encore.pipelines.flow.unit_states import (
     FailedUnit,
     PlannedUnit,
@@ -15,6 +16,8 @@ from encore.pipelines.flow.unit_states import (
 )
 
 __all__ = [
+    "AHEAD_SEGMENTS",
+    "BLOCK_BYTES",
     "LOST",
     "FailedUnit",
     "Failure",
@@ -26,7 +29,9 @@ __all__ = [
     "UnitDocuments",
     "UnitFeatures",
     "UnitOutcome",
+    "blocks_of_segment",
     "look_ahead",
     "read_ahead",
     "refresh_of_segment",
+    "segments_ahead",
 ]

@@ -25,7 +25,7 @@ def segments_ahead(entries: Iterable[SegmentEntry]) -> int:
     return max(1, min(AHEAD_SEGMENTS, AHEAD_BYTES // max(1, largest)))
 
 
-def segment_blocks(store: Catalogue, entry: SegmentEntry) -> Iterator[FeatureBlock]:
+def blocks_of_segment(store: Catalogue, entry: SegmentEntry) -> Iterator[FeatureBlock]:
     """The live documents of a segment. The first block is read now. From object storage, a thread reads the others.
 
     Args:

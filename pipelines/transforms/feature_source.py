@@ -12,8 +12,7 @@ from encore.featurestore import Catalogue, FeatureBlock, FeatureSpec
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import SegmentEntry
 from encore.pipelines.backfill import groups_of
-from encore.pipelines.flow import look_ahead
-from encore.pipelines.flow.segment_blocks import segment_blocks, segments_ahead
+from encore.pipelines.flow import blocks_of_segment, look_ahead, segments_ahead
 
 
 @runtime_checkable
@@ -95,4 +94,4 @@ class ReadSegments(beam.DoFn):
                 yield from blocks
 
     def _open(self, entry: SegmentEntry) -> Iterator[FeatureBlock]:
-        return segment_blocks(self._store, entry)
+        return blocks_of_segment(self._store, entry)

@@ -46,7 +46,7 @@ from encore.featurestore import Catalogue, FeatureBlock
 from encore.heads import Head, HeadModel, Scorer
 from encore.heads.model import AttentionPooling
 from encore.pipelines.backfill import BackfillRequest, backfill
-from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.encoding import resident_encoder
 from encore.pipelines.flow import BLOCK_BYTES
 from encore.pipelines.runs import JobReport, available_cores
 from tests.heads.building import head_of

@@ -41,8 +41,7 @@ from benchmarks.report import Report, arguments
 from encore.encoders.batches import default_budget
 from encore.encoders.device import resolve_device, resolve_dtype
 from encore.encoders.files import find_files
-from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.encoding import EncodeRequest, encode, resident_encoder
 from encore.pipelines.runs import RunnerChoice, available_cores
 
 BATCH = 32

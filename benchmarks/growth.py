@@ -39,8 +39,7 @@ from benchmarks.peak import peak_mib
 from benchmarks.report import Report, arguments
 from benchmarks.synthetic import synthetic_store
 from encore.pipelines.backfill import BackfillRequest, backfill
-from encore.pipelines.encoding import EncodeRequest, encode
-from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.encoding import EncodeRequest, encode, resident_encoder
 from tests.heads.building import head_of
 from tests.models import tiny_bert
 

@@ -23,7 +23,7 @@ from encore.experiments.word_sense.stores import ORIGINAL, SentenceStores
 from encore.experiments.word_sense.vectors import word_vectors
 from encore.featurestore import Catalogue, UsageError, parse_quantizer
 from encore.featurestore.common import counted, settle_fields
-from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.encoding import resident_encoder
 from encore.pipelines.progress import ProgressDisplay
 
 QUANTIZERS = (ORIGINAL, "uint8", "sign")

@@ -11,7 +11,7 @@ from encore.encoders import FeatureExtractor
 from encore.featurestore import FeatureSpec
 from encore.featurestore.common import panics_as_errors
 from encore.featurestore.segments import EncodingCounts
-from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.encoding.resident_encoders import resident_encoder
 from encore.pipelines.flow import FailedUnit, Failure, Interruption, UnitDocuments, UnitFeatures
 from encore.pipelines.progress import SharedCounts, UnitCounts
 

@@ -32,7 +32,7 @@ from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.pipelines.encoding.calibration import calibrate_with_encoder
 from encore.pipelines.encoding.handler import EncoderHandler
 from encore.pipelines.encoding.read_stage import ReadUnits
-from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.encoding.resident_encoders import resident_encoder
 from encore.pipelines.ingestion import commit_units, settle_spec, spec_without_calibration, write_units
 from encore.pipelines.progress import ProgressDisplay, SilentDisplay
 from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from encore.encoders import Encoder
 from encore.pipelines.encoding.job import EncodeRequest, encode
-from encore.pipelines.encoding.resident_encoder import resident_encoder
+from encore.pipelines.encoding.resident_encoders import resident_encoder
 from encore.pipelines.runs.report import JobReport
 from tests.models import tiny_bert
 

@@ -15,8 +15,7 @@ from encore.featurestore.common import settle_fields
 from encore.heads import Head, Scorer
 from encore.pipelines.corpus import CorpusColumns, DocumentSize, UnitRead, group_by_split, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
-from encore.pipelines.head_registry import head_title, load_heads
-from encore.pipelines.head_registry.prediction_rows import prediction_rows, row_schema
+from encore.pipelines.head_registry import head_title, load_heads, row_schema, rows_of_scores
 from encore.tablefiles import PLAIN_TEXT, TextOptions, find_table_files
 from encore.tablefiles.values import is_blank, is_empty
 
@@ -116,7 +115,7 @@ def predict(request: PredictRequest) -> NewPredictions:
         ]
         doc_ids = extraction.features.doc_ids
         tables += [
-            prediction_rows(doc_ids, scores, probabilities=request.probabilities)
+            rows_of_scores(doc_ids, scores, probabilities=request.probabilities)
             for scores in scorer.score(extraction.features)
         ]
     nothing = row_schema(probabilities=request.probabilities).empty_table()

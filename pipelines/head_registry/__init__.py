@@ -9,6 +9,7 @@ from encore.pipelines.head_registry.head_copies import (
     require_different,
 )
 from encore.pipelines.head_registry.head_predictions import HeadPredictions, predictions_of_table, read_predictions
+from encore.pipelines.head_registry.prediction_rows import row_schema, rows_of_scores
 from encore.pipelines.head_registry.verification import FolderVerification, verify_folder
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "read_copy",
     "read_predictions",
     "require_different",
+    "row_schema",
+    "rows_of_scores",
     "verify_folder",
 ]

@@ -8,7 +8,7 @@ from encore.heads import Scores
 from encore.pipelines.predictions import MAP, PREDICTION_COLUMNS, PROBABILITIES, as_map, head_name, prediction_table
 
 
-def prediction_rows(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
+def rows_of_scores(doc_ids: pa.ChunkedArray, scores: Scores, *, probabilities: bool) -> pa.Table:
     """The predictions of one head for some documents, as a table of `row_schema`.
 
     Args:

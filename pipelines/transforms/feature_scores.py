@@ -13,7 +13,7 @@ from apache_beam.utils.shared import Shared
 from encore.featurestore import FeatureBlock
 from encore.heads import Head, Scorer
 from encore.pipelines.head_placement import scoring_on
-from encore.pipelines.head_registry.prediction_rows import prediction_rows, row_schema
+from encore.pipelines.head_registry import row_schema, rows_of_scores
 from encore.pipelines.runs import give_back_freed_memory
 from encore.pipelines.transforms.feature_source import ReadFeatures
 from encore.pipelines.transforms.head_references import HeadReference, refer_to_heads
@@ -106,7 +106,7 @@ class ScoreBlocks(beam.DoFn):
     def process(self, block: FeatureBlock) -> Iterator[pa.Table]:
         """Score a block. Raises StoreError if its features are not those of the heads, or a document has no vector."""
         for scores in self._scorer.score(block):
-            yield prediction_rows(block.doc_ids, scores, probabilities=self._probabilities)
+            yield rows_of_scores(block.doc_ids, scores, probabilities=self._probabilities)
         give_back_freed_memory()
 
     def _prepare(self) -> Scorer:

@@ -13,8 +13,8 @@ from encore.api.store import Store, StoreOrUri, uri_of
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import counted, several
 from encore.featurestore.errors import UsageError
-from encore.featurestore.read_store import read_store
 from encore.featurestore.storage import Address
+from encore.featurestore.store_reading import read_store
 from encore.heads.artefact import Head, check_head_folder
 from encore.heads.training import (
     Epoch,

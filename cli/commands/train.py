@@ -103,8 +103,8 @@ def train(
     """
     beam_options(context, runs_job=False)
     from encore.cli.printing.train import print_epoch, print_training  # noqa: PLC0415
-    from encore.featurestore.read_store import read_store  # noqa: PLC0415
     from encore.featurestore.storage import Address  # noqa: PLC0415
+    from encore.featurestore.store_reading import read_store  # noqa: PLC0415
     from encore.heads import TrainSettings, read_labels  # noqa: PLC0415
     from encore.heads.artefact import check_head_folder  # noqa: PLC0415
     from encore.heads.training import TrainRequest, train_from_store  # noqa: PLC0415

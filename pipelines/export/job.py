@@ -11,8 +11,8 @@ import pyarrow as pa
 from encore.featurestore import Catalogue, UsageError
 from encore.featurestore.common import settle_fields
 from encore.featurestore.history import Manifest
-from encore.featurestore.read_store import read_store
 from encore.featurestore.storage import check_file, new_file
+from encore.featurestore.store_reading import read_store
 from encore.pipelines.export.exporter import Exporter
 from encore.pipelines.export.head_columns import DOC_ID, HeadColumns, chosen, prefixes, schema_of
 from encore.pipelines.export.row_groups import RowGroups

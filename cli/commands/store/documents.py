@@ -30,7 +30,7 @@ def documents(
     beam_options(context, runs_job=False)
     from encore.cli.printing.documents import documents_json, prepare_out, print_documents, write_documents  # noqa: PLC0415
     from encore.cli.printing.tables import print_json  # noqa: PLC0415
-    from encore.featurestore.read_store import read_store  # noqa: PLC0415
+    from encore.featurestore.store_reading import read_store  # noqa: PLC0415
 
     prepare_out(out)
     index, found = read_store(

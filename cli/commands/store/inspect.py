@@ -28,7 +28,7 @@ def inspect(
     from encore.cli.printing.tables import print_json, print_pairs  # noqa: PLC0415
     from encore.featurestore import Catalogue  # noqa: PLC0415
     from encore.featurestore.common import counted, human_bytes  # noqa: PLC0415
-    from encore.featurestore.read_store import read_store  # noqa: PLC0415
+    from encore.featurestore.store_reading import read_store  # noqa: PLC0415
 
     if digest:
         print(read_store(store, snapshot, lambda opened: opened.digest()))

@@ -10,9 +10,9 @@ import pytest
 
 from encore.featurestore import Catalogue, StoreError
 from encore.featurestore.errors import SnapshotGone
-from encore.featurestore.read_store import read_store
 from encore.featurestore.removal.vacuum import vacuum
 from encore.featurestore.rewriting.compaction import compact
+from encore.featurestore.store_reading import read_store
 from tests.featurestore.building import expected, held, put, spec_of
 
 READERS: dict[str, Callable[[Catalogue], object]] = {

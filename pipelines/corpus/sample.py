@@ -18,7 +18,7 @@ from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.corpus.duplicates import Keys
 from encore.pipelines.corpus.planning import Plan
 from encore.pipelines.corpus.raw_rows import RawRows
-from encore.pipelines.corpus.read import read_raw
+from encore.pipelines.corpus.reading import read_raw
 from encore.pipelines.corpus.units import WorkUnit, group_by_split
 from encore.pipelines.corpus.validation import validate
 

@@ -12,13 +12,14 @@ from encore.experiments.cost.compute import (
 )
 from encore.experiments.cost.encoder_shapes import BUILT_IN, EncoderShape, encoder_shape
 from encore.experiments.cost.figure import check_figure, write_figure
-from encore.experiments.cost.money import CorpusSize, MoneyComparison, Prices, Work, compare_money
+from encore.experiments.cost.money import ComputeCost, CorpusSize, MoneyComparison, Prices, compare_money
 from encore.experiments.cost.reference import printed_flops
 from encore.experiments.cost.report import CostReport, CostRequest, PricedCorpus, report_cost
 from encore.experiments.cost.storage import StorageRow, as_the_paper_rounds, document_bytes, storage_rows
 
 __all__ = [
     "BUILT_IN",
+    "ComputeCost",
     "CorpusSize",
     "CostLine",
     "CostReport",
@@ -29,7 +30,6 @@ __all__ = [
     "PricedCorpus",
     "Prices",
     "StorageRow",
-    "Work",
     "as_the_paper_rounds",
     "check_figure",
     "classifier_flops",

@@ -101,7 +101,7 @@ class CorpusSize:
 
 
 @dataclass(frozen=True)
-class Work:
+class ComputeCost:
     """FLOPs over the whole corpus, as device time and money.
 
     Attributes:
@@ -154,10 +154,10 @@ class MoneyComparison:
         stored: kind of quantizer → what encode once costs with it.
     """
 
-    encode_once: Work
-    heads: Work
-    fine_tuned: Work
-    distilled: Work
+    encode_once: ComputeCost
+    heads: ComputeCost
+    fine_tuned: ComputeCost
+    distilled: ComputeCost
     stored: Mapping[str, EncodeOnceCost]
 
 
@@ -187,9 +187,9 @@ def compare_money(
     attention = methods.folded.slope if positions == "tokens" else 0
     of_head = attention + classifier_flops(shape.hidden_size, queries if positions == "tokens" else 1)
 
-    def work(flops_a_document: int) -> Work:
+    def work(flops_a_document: int) -> ComputeCost:
         flops = corpus.documents * flops_a_document
-        return Work(flops, prices.hours(flops), prices.compute(flops))
+        return ComputeCost(flops, prices.hours(flops), prices.compute(flops))
 
     once, heads = work(methods.pooled.intercept), work(corpus.tasks * of_head)
     per_task, distilled = work(methods.fine_tuned.slope), work(methods.distilled.slope)

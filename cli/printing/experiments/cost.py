@@ -16,10 +16,10 @@ from encore.featurestore.common import counted, human_bytes
 
 if TYPE_CHECKING:
     from encore.experiments.cost import (
+        ComputeCost,
         CostReport,
         EncoderShape,
         PricedCorpus,
-        Work,
     )
 
 GIGA = 10**9
@@ -177,7 +177,7 @@ def _assumptions(report: CostReport, money: PricedCorpus) -> Iterator[tuple[str,
             yield "", "keeping pays from about half the tasks"
 
 
-def _work(work: Work) -> tuple[str, str]:
+def _work(work: ComputeCost) -> tuple[str, str]:
     return f"{work.hours:,.2f}" if work.hours >= 1 else f"{work.hours:.3g}", _price(work.cost)
 
 

@@ -70,7 +70,7 @@ def exit_code_of(work: Callable[..., object], *given: object) -> int | None:
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandExit:
     """How a command ended.
 
     Attributes:
@@ -85,7 +85,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningCommand:
     """A command that was started.
 
     Attributes:
@@ -98,7 +98,7 @@ class Running:
     log: Path
     started: float
 
-    def wait(self, kill_after: float | None = None) -> Ended:
+    def wait(self, kill_after: float | None = None) -> CommandExit:
         """Wait for its end, or kill it after so many seconds if it has not ended by then."""
         self.process.join(PATIENCE if kill_after is None else kill_after)
         if self.process.is_alive():
@@ -107,7 +107,7 @@ class Running:
             assert kill_after is not None, f"it still ran after {PATIENCE} s: {self.log.read_text()}"
         code = self.process.exitcode
         assert code is not None
-        return Ended(None if code < 0 else code, time.monotonic() - self.started, self.log.read_text())
+        return CommandExit(None if code < 0 else code, time.monotonic() - self.started, self.log.read_text())
 
 
 @dataclass(frozen=True)
@@ -120,18 +120,18 @@ class CommandForks:
 
     log: Path
 
-    def start(self, *words: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Running:
+    def start(self, *words: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> RunningCommand:
         """Start a command in a folder, with the test's environment unless another is given."""
         environment = dict(os.environ if environment is None else environment)
         process = fork_context().Process(target=_become, args=(words, self.log, cwd, environment), daemon=True)
         process.start()
-        return Running(process, self.log, time.monotonic())
+        return RunningCommand(process, self.log, time.monotonic())
 
-    def run(self, *words: str, kill_after: float | None = None) -> Ended:
+    def run(self, *words: str, kill_after: float | None = None) -> CommandExit:
         """Run a command to its end, or kill it after so many seconds if it has not ended by then."""
         return self.start(*words).wait(kill_after)
 
-    def complete(self, *words: str) -> Ended:
+    def complete(self, *words: str) -> CommandExit:
         """Run a command that is to succeed."""
         ended = self.run(*words)
         assert ended.code == 0, ended.output

@@ -13,7 +13,7 @@ FETCHING = {"src", "srcset", "data", "poster", "background"}
 OUTSIDE = re.compile(r"^\s*(?:[a-z]+:)?//", re.IGNORECASE)
 
 
-class Fetched(HTMLParser):
+class FetchedFiles(HTMLParser):
     """What a browser fetches for a page by itself: a link that a reader may follow is not among it."""
 
     def __init__(self, page: str) -> None:
@@ -50,7 +50,7 @@ def test_a_page_fetches_nothing_from_outside(site: Path) -> None:
     assert {page.name for page in pages} == {"index.html", "404.html", "search.html"}
     for page in pages:
         text = page.read_text()
-        found = Fetched(text).found
+        found = FetchedFiles(text).found
         assert found
         assert outside(found) == []
         assert "hljs" not in text
@@ -68,4 +68,4 @@ def test_no_style_or_script_of_the_site_fetches_from_outside(site: Path) -> None
 def test_no_text_of_ours_embeds_what_lies_outside() -> None:
     for file in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         text = file.read_text()
-        assert outside([*re.findall(r"!\[[^\]]*\]\(([^)\s]+)", text), *Fetched(text).found]) == [], file.name
+        assert outside([*re.findall(r"!\[[^\]]*\]\(([^)\s]+)", text), *FetchedFiles(text).found]) == [], file.name

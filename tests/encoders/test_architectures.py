@@ -43,7 +43,7 @@ def rows(*, taken: bool) -> list[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedEncoder:
     """A row, its files, the encoder as Encore loads it, and the plain model."""
 
     row: Architecture
@@ -53,9 +53,9 @@ class Loaded:
 
 
 @pytest.fixture(scope="module", params=rows(taken=True))
-def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedEncoder:
     path = save(request.param, tmp_path_factory.mktemp("architecture"))
-    return Loaded(request.param, path, load_encoder(str(path), device="cpu"), plain_model(path))
+    return LoadedEncoder(request.param, path, load_encoder(str(path), device="cpu"), plain_model(path))
 
 
 def texts_of(lengths: tuple[int, ...], seed: int) -> list[str]:
@@ -81,7 +81,7 @@ def plain_model(path: Path) -> PreTrainedModel:
 
 
 @torch.no_grad()
-def plain_pass(loaded: Loaded, document: tuple[str, str | None], side: str) -> torch.Tensor:
+def plain_pass(loaded: LoadedEncoder, document: tuple[str, str | None], side: str) -> torch.Tensor:
     """(tokens, layers, d): the hidden states above the embeddings, the last one being the encoder's output."""
     backend = Tokenizer.from_file(str(loaded.path / "tokenizer.json"))
     backend.enable_truncation(loaded.row.max_length, direction=side)
@@ -107,7 +107,7 @@ def encoded(encoder: Encoder, spec: FeatureSpec, given: list[tuple[str, str | No
 
 @pytest.mark.parametrize(("side", "lengths"), [("right", LENGTHS), ("left", (2, 9, 100))])
 def test_what_is_stored_of_a_document_is_what_it_gives_alone(
-    loaded: Loaded, side: str, lengths: tuple[int, ...]
+    loaded: LoadedEncoder, side: str, lengths: tuple[int, ...]
 ) -> None:
     row, encoder, given = loaded.row, loaded.encoder, documents(loaded.row, lengths)
     layers = f"stack:{encoder.spec.num_layers}"
@@ -124,16 +124,16 @@ def test_what_is_stored_of_a_document_is_what_it_gives_alone(
             torch.testing.assert_close(run[number], expected, rtol=1e-3, atol=1e-3, msg=where.__add__)
 
 
-def test_an_encoder_is_told_token_types_where_it_has_segments(loaded: Loaded) -> None:
+def test_an_encoder_is_told_token_types_where_it_has_segments(loaded: LoadedEncoder) -> None:
     assert loaded.encoder.token_types == loaded.row.segments
 
 
-def test_batches_have_equal_lengths_where_padding_would_show(loaded: Loaded) -> None:
+def test_batches_have_equal_lengths_where_padding_would_show(loaded: LoadedEncoder) -> None:
     extractor = FeatureExtractor(loaded.encoder, spec_for(loaded.encoder, max_length=loaded.row.max_length))
     assert (extractor.encoder.padding == IN_EQUAL_LENGTHS) == (loaded.row.taken == EQUAL_LENGTHS)
 
 
-def test_a_document_as_long_as_the_encoder_takes_is_encoded(loaded: Loaded) -> None:
+def test_a_document_as_long_as_the_encoder_takes_is_encoded(loaded: LoadedEncoder) -> None:
     row, encoder = loaded.row, loaded.encoder
     assert encoder.position_limit == row.limit
     longest = row.longest
@@ -141,7 +141,7 @@ def test_a_document_as_long_as_the_encoder_takes_is_encoded(loaded: Loaded) -> N
     assert (extraction.rejected, extraction.tokens) == ((), longest)
 
 
-def test_pairs_are_refused_where_no_template_separates_them(loaded: Loaded) -> None:
+def test_pairs_are_refused_where_no_template_separates_them(loaded: LoadedEncoder) -> None:
     extractor = FeatureExtractor(loaded.encoder, spec_for(loaded.encoder, max_length=loaded.row.max_length))
     if loaded.row.pairs:
         extractor.check_pairs()

@@ -36,7 +36,7 @@ def test_a_token_beyond_the_embeddings_rejects_its_document(bert: Encoder) -> No
     assert "no embedding" in extraction.rejected[0].reason
 
 
-class Faulty(torch.nn.Module):
+class FaultyModel(torch.nn.Module):
     """An encoder's model that fails where ``fails`` says so, on the input ids (documents, longest)."""
 
     def __init__(self, model: torch.nn.Module, fails: Any) -> None:
@@ -51,8 +51,8 @@ class Faulty(torch.nn.Module):
         return self.model(**inputs)
 
 
-def faulty(encoder: Encoder, fails: Any) -> tuple[Encoder, Faulty]:
-    model = Faulty(encoder.model, fails)
+def faulty(encoder: Encoder, fails: Any) -> tuple[Encoder, FaultyModel]:
+    model = FaultyModel(encoder.model, fails)
     return replace(encoder, model=model), model
 
 
@@ -132,7 +132,7 @@ def test_other_errors_are_not_taken_for_bad_documents(bert: Encoder) -> None:
         FeatureExtractor(encoder, spec_for(bert)).extract(block(TEXTS))
 
 
-class Poisoned(torch.nn.Module):
+class PoisonedModel(torch.nn.Module):
     """Puts a number into the last layer's first vector of every document that holds a token."""
 
     def __init__(self, model: torch.nn.Module, token: int, number: float) -> None:
@@ -152,7 +152,7 @@ class Poisoned(torch.nn.Module):
 def test_non_finite_features_reject_their_document_only(
     bert: Encoder, number: float, positions: str, layers: str
 ) -> None:
-    poisoned = replace(bert, model=Poisoned(bert.model, bert.tokenizer.token_to_id("bad"), number))
+    poisoned = replace(bert, model=PoisonedModel(bert.model, bert.tokenizer.token_to_id("bad"), number))
     spec = spec_for(bert, positions=positions, layers=layers)
     extraction = FeatureExtractor(poisoned, spec).extract(block(["the", "a bad film", "good news", "bad"]))
     assert extraction.features.doc_ids.to_pylist() == ["d0", "d2"]

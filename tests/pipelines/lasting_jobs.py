@@ -117,7 +117,7 @@ class Site:
 
 
 @dataclass
-class Promised:
+class Promise:
     """What was promised at some moment.
 
     Attributes:
@@ -149,7 +149,7 @@ class Promised:
 
 
 @dataclass(frozen=True)
-class Expected:
+class Expectation:
     """What holds in every run of the jobs.
 
     Attributes:
@@ -160,7 +160,7 @@ class Expected:
     states: dict[str, dict[str, Any]]
     retired: frozenset[int]
 
-    def check(self, promised: Promised, image: Site, *, again: bool) -> None:
+    def check(self, promised: Promise, image: Site, *, again: bool) -> None:
         """See that an image of the disk holds what was promised; ``again`` has the job at work run once more."""
         jobs = list(image.jobs)
         snapshots = promised.snapshots

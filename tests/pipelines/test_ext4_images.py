@@ -23,8 +23,8 @@ import pytest
 
 from encore.featurestore.storage.sync import NO_SYNC
 from tests.pipelines.jobs import encoder
-from tests.pipelines.lasting_jobs import Promised, Site
-from tests.pipelines.test_power_cuts import Recorded, recorded
+from tests.pipelines.lasting_jobs import Promise, Site
+from tests.pipelines.test_power_cuts import Recording, recorded
 
 __all__ = ["recorded"]
 
@@ -77,7 +77,7 @@ def state(task: Path) -> str:
 
 
 @pytest.mark.soak
-def test_twenty_images_hold_all_that_was_committed(recorded: Recorded, tmp_path: Path) -> None:
+def test_twenty_images_hold_all_that_was_committed(recorded: Recording, tmp_path: Path) -> None:
     random, images, marks = Random(IMAGES), list[tuple[Path, int]](), tmp_path / "marks"
     disk = tmp_path / "disk.img"
     with disk.open("wb") as file:
@@ -117,12 +117,12 @@ def test_twenty_images_hold_all_that_was_committed(recorded: Recorded, tmp_path:
     assert not lost, f"{lost.total()} of {IMAGES}: {lost}"
 
 
-def promised_by(lines: bytes) -> tuple[str, Promised]:
+def promised_by(lines: bytes) -> tuple[str, Promise]:
     """The round that was at work, and what was promised of it."""
-    number, promised = "0", Promised()
+    number, promised = "0", Promise()
     for line in lines.decode().splitlines():
         kind, *what = json.loads(line)
         if kind == "begin" and str(what[1]) != number:
-            number, promised = str(what[1]), Promised()
+            number, promised = str(what[1]), Promise()
         promised.happen(kind, *what)
     return number, promised

@@ -16,22 +16,22 @@ from encore.featurestore.storage.sync import NO_SYNC
 from encore.featurestore.verification.store import verify
 from tests.featurestore.disk_images import Cut, Recorder
 from tests.pipelines.jobs import encoder
-from tests.pipelines.lasting_jobs import Expected, Promised, Site, promises
+from tests.pipelines.lasting_jobs import Expectation, Promise, Site, promises
 
 STYLES = ("names lost", "contents lost", "chance")
 
 
 @dataclass(frozen=True)
-class Recorded:
+class Recording:
     """What the jobs did to the disk, and what is expected of them."""
 
     recorder: Recorder
     site: Site
-    expected: Expected
+    expected: Expectation
 
-    def promised(self, events: int) -> Promised:
+    def promised(self, events: int) -> Promise:
         """What was promised when so many events had happened."""
-        promised = Promised()
+        promised = Promise()
         for kind, *what in self.recorder.events[:events]:
             if kind == "mark":
                 promised.happen(*what)
@@ -39,7 +39,7 @@ class Recorded:
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     """Every job, run once."""
     folder = tmp_path_factory.mktemp("power")
     site = Site(folder / "disk", folder / "inputs", encoder())
@@ -56,7 +56,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
             states[name] = site.state()
     published = {event[3] for event in recorder.events if event[:3] == ("mark", "published", "store")}
     retired = frozenset(published - set(verify(Objects.open(str(site.store))).snapshots))
-    return Recorded(recorder, site, Expected(states, retired))
+    return Recording(recorder, site, Expectation(states, retired))
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
@@ -64,7 +64,7 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in paths}
 
 
-def test_the_model_has_seen_all_that_happened(recorded: Recorded, tmp_path: Path) -> None:
+def test_the_model_has_seen_all_that_happened(recorded: Recording, tmp_path: Path) -> None:
     recorder = recorded.recorder
     recorder.disk_at(len(recorder.events)).write(tmp_path / "model")
     assert tree(tmp_path / "model") == tree(recorded.site.folder)
@@ -73,7 +73,7 @@ def test_the_model_has_seen_all_that_happened(recorded: Recorded, tmp_path: Path
     assert recorded.expected.retired
 
 
-def cuts(recorded: Recorded, count: int) -> Iterator[tuple[int, int]]:
+def cuts(recorded: Recording, count: int) -> Iterator[tuple[int, int]]:
     """Numbers and places of cuts that lie all over the jobs."""
     places = [place + 1 for place, event in enumerate(recorded.recorder.events) if event[0] != "mark"]
     random = Random(count)
@@ -85,7 +85,7 @@ def cuts(recorded: Recorded, count: int) -> Iterator[tuple[int, int]]:
     ("count", "every"), [(40, 10), pytest.param(300, 1, marks=pytest.mark.soak)], ids=["small", "soak"]
 )
 def test_a_power_cut_takes_nothing_that_was_committed(
-    recorded: Recorded, count: int, every: int, tmp_path: Path
+    recorded: Recording, count: int, every: int, tmp_path: Path
 ) -> None:
     for number, events in cuts(recorded, count):
         disk, promised = recorded.recorder.disk_at(events), recorded.promised(events)

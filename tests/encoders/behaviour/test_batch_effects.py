@@ -26,7 +26,7 @@ Change = Callable[[torch.Tensor, torch.nn.Module], torch.Tensor]
 """Maps hidden states (documents, longest, d) of a batch, and the model, to what the model gives."""
 
 
-class Changed(torch.nn.Module):
+class ChangedModel(torch.nn.Module):
     """An encoder's model whose last hidden states are changed."""
 
     def __init__(self, model: torch.nn.Module, change: Change) -> None:
@@ -42,7 +42,7 @@ class Changed(torch.nn.Module):
 
 
 def with_change(bert: Encoder, change: Change, boundaries: tuple[int, ...] = (20,)) -> Encoder:
-    return replace(bert, model=Changed(bert.model, change), boundaries=boundaries, memo=Memo())
+    return replace(bert, model=ChangedModel(bert.model, change), boundaries=boundaries, memo=Memo())
 
 
 def beyond(length: int) -> Change:
@@ -93,7 +93,7 @@ def test_documents_on_both_sides_of_a_boundary_have_what_they_have_alone(bert: E
     ],
 )
 def test_features_that_are_not_the_document_s_own_are_refused(bert: Encoder, change: Change, words: str) -> None:
-    with pytest.raises(UsageError, match=f"encoder .*: Changed {words}"):
+    with pytest.raises(UsageError, match=f"encoder .*: ChangedModel {words}"):
         padding_shows(with_change(bert, change), SHORT_LENGTHS)
 
 

@@ -70,7 +70,7 @@ def test_an_error_of_the_library_is_its_texts_failure_too() -> None:
     assert found.failures == {1: "the tokenizer fails on it: WordLevel error: Missing [UNK] token from the vocabulary"}
 
 
-class Quoting:
+class QuotingTokenizer:
     """A tokenizer that says what it worked on."""
 
     model = None
@@ -83,7 +83,7 @@ class Quoting:
 
 
 def test_a_reason_does_not_quote_the_text() -> None:
-    found = TextTokenizer.build(Quoting(), 16, "right").encode(["secret"])  # type: ignore[arg-type]
+    found = TextTokenizer.build(QuotingTokenizer(), 16, "right").encode(["secret"])  # type: ignore[arg-type]
     assert found.failures == {0: "the tokenizer fails on it: not a boundary: it is inside"}
 
 
@@ -91,9 +91,9 @@ def test_an_interrupt_is_no_failure_of_a_text(monkeypatch: pytest.MonkeyPatch) -
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Quoting, "encode_batch_fast", interrupted)
+    monkeypatch.setattr(QuotingTokenizer, "encode_batch_fast", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        TextTokenizer.build(Quoting(), 16, "right").encode(["a"])  # type: ignore[arg-type]
+        TextTokenizer.build(QuotingTokenizer(), 16, "right").encode(["a"])  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("short_windows")

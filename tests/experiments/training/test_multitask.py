@@ -63,7 +63,7 @@ class KilledAfter(SilentTraining):
             raise KilledError
 
 
-class Recorded(SilentTraining):
+class RecordingDisplay(SilentTraining):
     """A display that keeps what it is shown."""
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path: Path, ki
         train_multitask(request, KilledAfter(killed))
     assert request.checkpoint.is_file()
     assert not request.out.exists()
-    display = Recorded()
+    display = RecordingDisplay()
     resumed = train_multitask(request, display)
     done = killed // 2 * 2
     assert display.seen == [(done, 8, ("tone", "same")), *range(done + 1, 9), "tone", "same"]

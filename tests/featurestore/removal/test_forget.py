@@ -402,7 +402,7 @@ class TestCommitsAtTheSameMoment:
         assert clean(store)
 
 
-class Interrupted(Objects):
+class InterruptedObjects(Objects):
     """Objects that fail for ever once so many changes are made."""
 
     def __init__(self, objects: Objects, changes: int) -> None:
@@ -456,7 +456,7 @@ def test_whatever_it_is_interrupted_at_a_second_call_finishes_it(
         shutil.copytree(store.uri, copy)
         opened = Catalogue.open(str(copy))
         try:
-            forget_all(Catalogue(Interrupted(opened.objects, changes), opened.spec, opened.manifest))
+            forget_all(Catalogue(InterruptedObjects(opened.objects, changes), opened.spec, opened.manifest))
             finished = True
         except KeyboardInterrupt:
             assert held(newest(opened)) == expected(LIVE, spec())

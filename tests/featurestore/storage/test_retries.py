@@ -22,7 +22,7 @@ LARGE = bytes(range(256)) * (6 << 12)
 """6 MiB: written in several parts."""
 
 
-class Failing:
+class FailingRequest:
     """A request that fails so many times before it gives an answer."""
 
     def __init__(self, failures: int, error: Exception) -> None:
@@ -48,29 +48,31 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 class TestAgain:
     @pytest.mark.parametrize("failures", range(TRIES))
     def test_a_request_is_made_again_until_there_is_an_answer(self, failures: int, pauses: list[float]) -> None:
-        request = Failing(failures, GenericError("broken"))
+        request = FailingRequest(failures, GenericError("broken"))
         assert again(request) == "answer"
         assert request.tries == failures + 1
         assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6][:failures])
 
     def test_a_request_is_not_made_for_ever(self, pauses: list[float]) -> None:
-        request = Failing(1000, GenericError("broken"))
+        request = FailingRequest(1000, GenericError("broken"))
         with pytest.raises(GenericError, match="broken"):
             again(request)
         assert request.tries == TRIES == len(pauses) + 1
 
     @pytest.mark.parametrize("error", [FileNotFoundError("x"), PermissionDeniedError("x"), ValueError("x")])
     def test_a_clear_answer_is_final(self, error: Exception, pauses: list[float]) -> None:
-        request = Failing(1, error)
+        request = FailingRequest(1, error)
         with pytest.raises(type(error)):
             again(request)
         assert (request.tries, pauses) == (1, [])
 
     def test_what_the_client_has_tried_ten_times_is_not_tried_fifty_times(self, pauses: list[float]) -> None:
-        request = Failing(1, GenericError("in 3s, after 10 retries, max_retries: 10, retry_timeout: 60s - refused"))
+        request = FailingRequest(
+            1, GenericError("in 3s, after 10 retries, max_retries: 10, retry_timeout: 60s - refused")
+        )
         with pytest.raises(GenericError):
             again(request)
-        some = Failing(1, GenericError("in 3s, after 1 retries, max_retries: 10, retry_timeout: 60s - reset"))
+        some = FailingRequest(1, GenericError("in 3s, after 1 retries, max_retries: 10, retry_timeout: 60s - reset"))
         assert again(some) == "answer"
         assert (request.tries, some.tries, len(pauses)) == (1, 2, 1)
 
@@ -79,7 +81,7 @@ class TestAgain:
     ) -> None:
         clock = iter([0.0, 59.0, 61.0])
         monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-        request = Failing(5, GenericError("timed out"))
+        request = FailingRequest(5, GenericError("timed out"))
         with pytest.raises(GenericError):
             again(request)
         assert request.tries == 2

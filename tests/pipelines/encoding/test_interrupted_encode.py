@@ -12,7 +12,7 @@ import pytest
 
 from encore.featurestore import Catalogue
 from encore.featurestore.storage.objects import Objects
-from tests.forks import CommandForks, Running
+from tests.forks import CommandForks, RunningCommand
 from tests.own_packages import write_own_packages
 from tests.pipelines.jobs import DATA, documents, encoder, run_encode, texts, write_corpus
 from tests.pipelines.worker_pool import worker_pool
@@ -20,7 +20,7 @@ from tests.pipelines.worker_pool import worker_pool
 COUNT = 480
 
 
-def wait_for_segments(store: Path, count: int, job: Running) -> None:
+def wait_for_segments(store: Path, count: int, job: RunningCommand) -> None:
     """Look until so many segments are finished, or the job has ended."""
     while job.process.is_alive() and len(list((store / "segments").glob("*.json"))) < count:
         time.sleep(0.005)

@@ -16,7 +16,7 @@ from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
 
-class Seen(SilentDisplay):
+class RecordingDisplay(SilentDisplay):
     """A display that keeps what it is shown."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ def test_workers_of_this_process_tell_of_batches_inside_of_units(
     driver: list[UnitCounts] = []
     get = SharedCounts.get
     monkeypatch.setattr(SharedCounts, "get", lambda self: driver.append(get(self)) or driver[-1])
-    seen = Seen()
+    seen = RecordingDisplay()
     report = encode(request(tmp_path), beam_options=[f"--direct_num_workers={workers}"], display=seen)
     assert seen.prepared == ["encode planning, 1 file"]
     assert report.document["documents"]["encoded"] == 600
@@ -94,7 +94,7 @@ def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeyp
     heard.clear()
     train(Catalogue.open(str(tmp_path / "store")), tmp_path)
     monkeypatch.setattr("encore.pipelines.flow.segment_blocks.BLOCK_BYTES", 20_000)
-    seen = Seen()
+    seen = RecordingDisplay()
     backfill(BackfillRequest(str(tmp_path / "store"), (str(tmp_path / "parity"),), str(tmp_path / "out")), display=seen)
     assert sum(heard) == 600
     assert len(heard) > 3

@@ -27,7 +27,7 @@ EVIL = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\'&amp;<
 """Ends the element that it stands in, begins others, and holds a reference that must not be resolved."""
 
 
-class Seen(HTMLParser):
+class PageContent(HTMLParser):
     """Elements with their attributes in order, the texts between them, and the scripts."""
 
     def __init__(self, html: str) -> None:
@@ -80,8 +80,8 @@ class Panel:
         return {"names": list(self.names)}
 
 
-def built(report: TradeoffReport) -> Seen:
-    return Seen(build_page(report, [Panel("a name")]))  # type: ignore[arg-type]
+def built(report: TradeoffReport) -> PageContent:
+    return PageContent(build_page(report, [Panel("a name")]))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def small_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_page_allows_its_two_scripts_by_their_hashes_and_nothing_to_be_fetched(report: TradeoffReport) -> None:
-    seen = Seen(build_page(report, [page_panel(report, name) for name in panel_names(report)]))
+    seen = PageContent(build_page(report, [page_panel(report, name) for name in panel_names(report)]))
     hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(it.encode()).digest()).decode()}'" for it in seen.scripts]
     assert len(hashes) == 2
     assert seen.policy == {
@@ -118,7 +118,7 @@ def test_another_script_has_another_hash() -> None:
 
 @pytest.mark.usefixtures("small_library")
 def test_no_text_of_a_panel_ends_its_script(report: TradeoffReport) -> None:
-    seen = Seen(build_page(report, [Panel(EVIL)]))  # type: ignore[arg-type]
+    seen = PageContent(build_page(report, [Panel(EVIL)]))  # type: ignore[arg-type]
     assert seen.shape == built(report).shape
     spec = re.search(r" of (\[.*\])\.entries\(\)", seen.scripts[1])
     assert spec is not None

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from encore.heads.metrics.confusion import Confusion
 
 Interval = tuple[float, float]
-"""Its lower and upper end."""
+"""Lower and upper end of an interval."""
 
 Z_95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import os
+import re
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
 from dataclasses import dataclass
-from functools import lru_cache
 from shutil import rmtree
 from threading import Thread
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.runner import create_runner
+from apache_beam.runners.runner import PipelineResult
 
 from encore.featurestore.common import several
 from encore.featurestore.errors import JobError, UsageError
-from encore.featurestore.storage import masked
 from encore.pipelines.progress import UnitCounts
+from encore.pipelines.runs.beam_options import is_embedded, settle_options
+from encore.pipelines.runs.dask_options import close_client
 from encore.pipelines.runs.memory import share_heaps
 from encore.pipelines.runs.notebook_hook import without_notebook_hook
 
-EMBEDDED = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner")
-"""Names that all mean the runner in this process. DirectRunner itself would first try to download another one."""
+ERROR = re.compile(r"[\w.]*(?:Error|Exception|Interrupt|Exit|Mismatch)\b.*:")
+"""The line of a traceback that says what went wrong."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class RunnerChoice:
             setting.
 
     Raises:
-        UsageError: a mode of the runner that is not reliable.
+        UsageError: as `settle_options` says, or a mode of the runner that is not reliable.
     """
 
     options: tuple[str, ...]
@@ -48,11 +47,10 @@ class RunnerChoice:
     @classmethod
     def of(cls, options: Sequence[str], units: int) -> RunnerChoice:
         """Choose the runner for a job of this many work units."""
-        options = several(options, "Beam options")
-        parsed = parse_options(options)
-        if not _embedded(parsed):
-            _require_runner(str(parsed.view_as(StandardOptions).runner))
-            return cls(tuple(options), None, None)
+        options = settle_options(several(options, "Beam options"))
+        parsed = PipelineOptions(list(options))
+        if not is_embedded(parsed):
+            return cls(options, None, None)
         direct = parsed.view_as(DirectOptions)
         if direct.direct_running_mode == "multi_processing":
             raise UsageError(
@@ -64,7 +62,7 @@ class RunnerChoice:
         cores = available_cores()
         asked = direct.direct_num_workers if any("direct_num_workers" in word for word in options) else 0
         workers = asked or max(1, min(cores, units))
-        return cls(tuple(options), workers, max(1, cores // workers))
+        return cls(options, workers, max(1, cores // workers))
 
     @property
     def cores(self) -> int | None:
@@ -81,50 +79,6 @@ class RunnerChoice:
         direct.direct_num_workers = self.workers
         direct.direct_running_mode = "multi_threading" if self.workers > 1 else "in_memory"
         return beam.Pipeline(runner=FnApiRunner(), options=options)
-
-
-def parse_options(options: Sequence[str]) -> PipelineOptions:
-    """Parse Beam's options, all of them now. Beam's own parser ends the process at an error, sometimes in mid-job.
-
-    Raises:
-        UsageError: a value that Beam cannot read, or an option that it does not know.
-    """
-    if options:
-        _require_valid(tuple(options))
-    return PipelineOptions(list(options))
-
-
-@lru_cache(maxsize=8)
-def _require_valid(options: tuple[str, ...]) -> None:
-    """Raise UsageError as `parse_options` says; once, since it takes longer than the rest of a small job's start."""
-    parsed = PipelineOptions(list(options))
-    said = io.StringIO()
-    try:
-        with redirect_stderr(said):
-            known = parsed.get_all_options(retain_unknown_options=True).keys()
-    except SystemExit as ending:
-        if not ending.code:
-            raise
-        reason = masked(said.getvalue().strip().rpartition("error: ")[2])
-        raise UsageError(f"Beam options, which follow --: {reason}") from ending
-    unknown = sorted(known - PipelineOptions([]).get_all_options().keys())
-    if unknown and _embedded(parsed):
-        raise UsageError(
-            f"Beam options, which follow --: Beam knows no --{', --'.join(unknown)}; correct it or leave it out"
-        )
-
-
-def _embedded(options: PipelineOptions) -> bool:
-    """Whether the pipeline runs in this process."""
-    return (options.view_as(StandardOptions).runner or "FnApiRunner").rpartition(".")[2] in EMBEDDED
-
-
-def _require_runner(name: str) -> None:
-    """Raise UsageError unless Beam has a runner of this name."""
-    try:
-        create_runner(name)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise UsageError(f"--runner={name}: {error}") from error
 
 
 def available_cores() -> int:
@@ -150,6 +104,7 @@ def run_to_end(
         JobError: the pipeline failed; the cause is chained.
     """
     failures: list[BaseException] = []
+    results: list[PipelineResult] = []
     share_heaps()
 
     def work(_counts: UnitCounts) -> None:
@@ -158,10 +113,13 @@ def run_to_end(
             with without_notebook_hook():
                 pipeline = build()
             try:
-                state = pipeline.run().wait_until_finish()
+                results.append(pipeline.run())
+                state = results[0].wait_until_finish()
             finally:
                 # In IPython, Beam leaves the choice of this folder to its interactive runner.
                 rmtree(pipeline.local_tempdir, ignore_errors=True)
+                for result in results:
+                    close_client(result)
             if str(state) not in ("DONE", "None"):
                 failures.append(JobError(f"the runner ended the job in state {state}; see its own log"))
         except BaseException as error:  # noqa: BLE001 (handed to the main thread, which raises it)
@@ -179,6 +137,8 @@ def run_to_end(
         thread.join()
     except BaseException:
         counts.interrupt()
+        for result in results:
+            close_client(result)
         raise
     if failures:
         first = failures[0]
@@ -188,6 +148,10 @@ def run_to_end(
 
 
 def _last_line(error: BaseException) -> str:
-    """The last line of an error: Beam passes on a worker's error as the text of a traceback, and the error ends it."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    """The line that says it: Beam passes on a worker's error as the text of a traceback, whose last error ends it.
+
+    Notes and links may follow that error.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if ERROR.match(line)]
+    return (said or lines or [type(error).__name__])[-1]

@@ -26,6 +26,7 @@ def backfill(
     device: str = "auto",
     dtype: str = "float32",
     check: bool = False,
+    give_up_after: float = 15,
     beam_options: str | Sequence[str] = (),
     progress: bool | None = None,
 ) -> Predictions:
@@ -41,6 +42,7 @@ def backfill(
         dtype: what a GPU multiplies in: ``float32`` or ``float16``. ``float16`` is faster, and changes probabilities
             by some 0.001.
         check: also read every listed file of these heads, and score again where one is damaged.
+        give_up_after: minutes without a sign of life of workers elsewhere, after which the job ends with an error.
         beam_options: Beam's own options.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
@@ -63,6 +65,7 @@ def backfill(
         device=device,
         dtype=dtype,
         check=check,
+        give_up_after=give_up_after,
     )
     done = run_backfill(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
     return Predictions(PredictionsFolder.open(folder), job_report("backfill", done.document))

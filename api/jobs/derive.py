@@ -22,6 +22,7 @@ def derive(
     codec: str | None = None,
     snapshot: int | str | None = None,
     like: StoreOrUri | None = None,
+    give_up_after: float = 15,
     beam_options: str | Sequence[str] = (),
     progress: bool | None = None,
 ) -> Report:
@@ -36,6 +37,7 @@ def derive(
         codec: ``none``, ``zstd`` or ``blosc``: lossless codec under the quantizer; its own default unless given.
         snapshot: number or tag of the source's snapshot. If None, the one that a handle shows, or the newest.
         like: a store whose calibration is used, so that the same heads fit both stores.
+        give_up_after: minutes without a sign of life of workers elsewhere, after which the job ends with an error.
         beam_options: Beam's own options.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
@@ -56,6 +58,7 @@ def derive(
         codec=codec,
         snapshot=snapshot_of(source, snapshot),
         like=None if like is None else uri_of(like),
+        give_up_after=give_up_after,
     )
     done = run_derive(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
     written(store)

@@ -45,6 +45,7 @@ def encode(
     like: StoreOrUri | None = None,
     prune: bool = False,
     max_pruned: float | str | None = None,
+    give_up_after: float = 15,
     beam_options: str | Sequence[str] = (),
     progress: bool | None = None,
 ) -> Report:
@@ -84,6 +85,7 @@ def encode(
         prune: delete documents that have left the corpus.
         max_pruned: the most documents that ``prune`` may delete, as a count or a share. If None, 0.1 of those stored.
             If more have left, nothing is pruned.
+        give_up_after: minutes without a sign of life of workers elsewhere, after which the job ends with an error.
         beam_options: Beam's own options, for example ``("--runner=FlinkRunner", "--flink_master=host:8081")``.
         progress: None shows a bar in a notebook and on a terminal; True writes lines elsewhere; False shows nothing.
 
@@ -96,7 +98,7 @@ def encode(
         JobError: the job failed or is incomplete: units failed, or there are more dead letters than allowed.
     """
     columns = CorpusColumns(id_column, text_column, pair_column, several(keep_columns, "keep columns"))
-    here = RunnerChoice.of(beam_options, units=1).workers is not None
+    here = RunnerChoice.of(beam_options, 1, give_up_after).workers is not None
     with corpus_files(inputs, columns.wanted, here=here) as files:
         request = EncodeRequest(
             inputs=files,
@@ -119,6 +121,7 @@ def encode(
             like=None if like is None else uri_of(like),
             prune=prune,
             prune_limit=PruneLimit.parse(limit_text(max_pruned)),
+            give_up_after=give_up_after,
         )
         done = run_encode(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
     written(store)

@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.common import DeviceOption, HeadOption, JsonOption, ReportOption, SnapshotOption, StoreOption
+from encore.cli.options.common import (
+    DeviceOption,
+    GiveUpAfterOption,
+    HeadOption,
+    JsonOption,
+    ReportOption,
+    SnapshotOption,
+    StoreOption,
+)
 from encore.cli.options.sync import no_sync_option
 
 
@@ -38,6 +46,7 @@ def backfill(
             "--check", help="Read every listed file of these heads as well, and score again what is damaged inside."
         ),
     ] = False,
+    give_up_after: GiveUpAfterOption = 15,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,7 +61,7 @@ def backfill(
     from encore.pipelines.backfill import backfill as run_backfill  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
-    request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype, check)
+    request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype, check, give_up_after)
     prepare_file(report, "--report")
     result = run_backfill(request, beam_options=beam_options(context), display=display_for(error_console()))
     write_report(report, result.to_json())

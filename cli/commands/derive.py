@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from encore.cli.options.beam import beam_options
-from encore.cli.options.common import CodecOption, JsonOption, ReportOption, SnapshotOption, StoreOption
+from encore.cli.options.common import (
+    CodecOption,
+    GiveUpAfterOption,
+    JsonOption,
+    ReportOption,
+    SnapshotOption,
+    StoreOption,
+)
 from encore.cli.options.sync import no_sync_option
 
 
@@ -34,6 +41,7 @@ def derive(
     like: Annotated[
         str | None, typer.Option(metavar="URI", help="Take over this store's calibration.", show_default=False)
     ] = None,
+    give_up_after: GiveUpAfterOption = 15,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +58,7 @@ def derive(
     from encore.pipelines.ingestion import derive as run_derive  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
 
-    request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like)
+    request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like, give_up_after)
     prepare_file(report, "--report")
     result = run_derive(request, beam_options=beam_options(context), display=display_for(error_console()))
     print_job_and_exit(result, report, as_json=as_json)

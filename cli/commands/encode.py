@@ -15,6 +15,7 @@ from encore.cli.options.common import (
     DtypeOption,
     EncoderOption,
     EncodingOption,
+    GiveUpAfterOption,
     IdColumnOption,
     JsonOption,
     KeepColumnsOption,
@@ -93,6 +94,7 @@ def encode(
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete documents that have left the corpus.")] = False,
     max_pruned: MaxPrunedOption = None,
+    give_up_after: GiveUpAfterOption = 15,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -133,6 +135,7 @@ def encode(
         like=like,
         prune=prune,
         prune_limit=PruneLimit.parse(max_pruned),
+        give_up_after=give_up_after,
         report=report,
     )
     prepare_file(report, "--report")

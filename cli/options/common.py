@@ -95,6 +95,13 @@ UnitRowsOption = Annotated[
         metavar="N", min=1, help="Rows of a work unit; by the size of the corpus unless given.", show_default=False
     ),
 ]
+GiveUpAfterOption = Annotated[
+    float,
+    typer.Option(
+        metavar="MINUTES",
+        help="On a cluster: end the job after so long without a sign of life of its workers.",
+    ),
+]
 MaxDeadLettersOption = Annotated[
     str | None,
     typer.Option(

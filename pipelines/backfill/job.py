@@ -25,7 +25,7 @@ from encore.pipelines.predictions import (
     plan_segments,
 )
 from encore.pipelines.progress import ProgressDisplay, SilentDisplay
-from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
+from encore.pipelines.runs import GIVE_UP_AFTER, JobReport, JobRun, RunFolder, RunnerChoice, seconds_by_stage, sums
 
 GONE = Failure("publish", "a prediction file that was to be listed is gone, or of another size; run again")
 """The failure when somebody has removed a file, such as a vacuum whose age limit is shorter than the job."""
@@ -44,6 +44,7 @@ class BackfillRequest:
         device: where heads score: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: what a GPU multiplies in: ``float32``, or ``float16``, which moves probabilities by some 0.001.
         check: read every listed file of these heads, and score again what is damaged.
+        give_up_after: minutes without a sign of life of workers elsewhere, after which the job ends with an error.
     """
 
     store: str
@@ -54,6 +55,7 @@ class BackfillRequest:
     device: str = "auto"
     dtype: str = "float32"
     check: bool = False
+    give_up_after: float = GIVE_UP_AFTER
 
     def __post_init__(self) -> None:
         settle_fields(self)
@@ -71,7 +73,7 @@ def backfill(
         JobError: the pipeline failed as a whole; finished files are kept for the next run.
     """
     started = time.monotonic()
-    device = _device_of(request, local=RunnerChoice.of(beam_options, units=1).workers is not None)
+    device = _device_of(request, local=RunnerChoice.of(beam_options, 1, request.give_up_after).workers is not None)
     store = Catalogue.open(request.store, request.snapshot)
     heads = load_heads(request.heads)
     for given, head in zip(request.heads, heads, strict=True):
@@ -93,7 +95,7 @@ def backfill(
         folder=folder,
         units=units,
         documents=sum(unit.entry.live for unit in units),
-        runner=RunnerChoice.of(beam_options, len(units)),
+        runner=RunnerChoice.of(beam_options, len(units), request.give_up_after),
         display=display or SilentDisplay(),
         started=started,
     )

@@ -168,6 +168,7 @@ class ScoreSegments(beam.DoFn):
         outcome = work.outcome()
         if work.finished is None:
             self._run.put_outcome(work.unit.number, outcome.to_dict())
+        self._shared_counts.get().end(work.unit.number)
         return outcome
 
     def _write_predictions(self, unit: SegmentUnit, name: str, parts: Sequence[pa.Table]) -> PredictionFile:

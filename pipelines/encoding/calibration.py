@@ -21,7 +21,7 @@ from encore.featurestore.storage import Objects
 from encore.pipelines.encoding.handler import ExtractorHandler
 from encore.pipelines.flow import Interruption
 from encore.pipelines.progress import SharedCounts
-from encore.pipelines.runs import RunFolder, RunnerChoice, run_to_end
+from encore.pipelines.runs import Heartbeat, RunFolder, RunnerChoice, SignsOfLife, run_to_end
 
 
 def calibrate_with_encoder(
@@ -37,7 +37,8 @@ def calibrate_with_encoder(
         run: folder that the result of each pass is written to.
         runner: the Beam runner.
     """
-    shared_counts = SharedCounts(here=runner.workers is not None)
+    here = runner.workers is not None
+    shared_counts = SharedCounts(here=here, life_sign=None if here else Heartbeat(run.root.uri, run.run_id))
     counts, number = shared_counts.get(), 0
     while spec.quantizer.calibration_pass() is not None:
         result = f"{run.path}/calibration-{number}.json"
@@ -55,7 +56,7 @@ def calibrate_with_encoder(
             )
             return pipeline
 
-        run_to_end(build, _wait, counts)
+        run_to_end(build, lambda running: _wait(running, runner.signs_of_life(run)), counts)
         spec = spec.with_quantizer(quantizer_from_dict(json.loads(run.root.get(result))))
         number += 1
     return spec.quantizer
@@ -104,7 +105,9 @@ class KeepCalibration(beam.DoFn):
         yield self._path
 
 
-def _wait(running: Callable[[float], bool]) -> None:
+def _wait(running: Callable[[float], bool], signs: SignsOfLife | None) -> None:
     """Wait without a progress bar: a calibration is too short for one."""
-    while running(60):
-        pass
+    while running(1):
+        if signs is not None:
+            signs.look()
+            signs.require_one()

@@ -35,7 +35,7 @@ from encore.pipelines.encoding.read_stage import ReadUnits
 from encore.pipelines.encoding.resident_encoders import resident_encoder
 from encore.pipelines.ingestion import commit_units, settle_spec, spec_without_calibration, write_units
 from encore.pipelines.progress import ProgressDisplay, SilentDisplay
-from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
+from encore.pipelines.runs import GIVE_UP_AFTER, JobReport, JobRun, RunFolder, RunnerChoice
 from encore.tablefiles import PLAIN_TEXT, TextOptions, list_files
 from encore.tablefiles.listing import refuse_outputs_among_inputs
 
@@ -65,6 +65,7 @@ class EncodeRequest:
         like: URI of a store whose calibration is taken over.
         prune: whether documents that have left the corpus leave the store.
         prune_limit: the most documents that may be pruned.
+        give_up_after: minutes without a sign of life of workers elsewhere, after which the job ends with an error.
         report: file for the report, which the caller writes. It must not be one of the inputs.
     """
 
@@ -88,6 +89,7 @@ class EncodeRequest:
     like: str | None = None
     prune: bool = False
     prune_limit: PruneLimit = field(default_factory=lambda: PruneLimit.parse(None))
+    give_up_after: float = GIVE_UP_AFTER
     report: str | None = None
 
     def __post_init__(self) -> None:
@@ -111,7 +113,7 @@ def encode(
     )
     listing = list_files(request.inputs, request.text)
     files = listing.files
-    local = RunnerChoice.of(beam_options, units=1).workers is not None
+    local = RunnerChoice.of(beam_options, 1, request.give_up_after).workers is not None
     encoder = identify_encoder(request, local=local)
     requested = requested_spec(request, encoder)
     codec = request.codec or requested.quantizer.default_codec
@@ -123,7 +125,7 @@ def encode(
     listing = replace(listing, unread=(*listing.unread, *corpus.damaged))
     if request.prune and not corpus.documents:
         raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
-    runner = RunnerChoice.of(beam_options, len(corpus.units))
+    runner = RunnerChoice.of(beam_options, len(corpus.units), request.give_up_after)
     copies = None if request.dead_letters is None else _folder(request.dead_letters)
     folder = RunFolder.start(Objects.open(request.store, make=True))
 

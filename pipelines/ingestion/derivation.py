@@ -21,7 +21,7 @@ from encore.pipelines.ingestion.job import commit_units, write_units
 from encore.pipelines.ingestion.stages import Snapshot, settle
 from encore.pipelines.ingestion.store_spec import settle_spec
 from encore.pipelines.progress import ProgressDisplay, SilentDisplay, UnitCounts
-from encore.pipelines.runs import JobReport, JobRun, RunFolder, RunnerChoice
+from encore.pipelines.runs import GIVE_UP_AFTER, JobReport, JobRun, RunFolder, RunnerChoice
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class DeriveRequest:
         codec: lossless codec; None takes the quantizer's own.
         snapshot: number or tag of the snapshot of the source; None takes the newest.
         like: URI of a store whose calibration is taken over.
+        give_up_after: minutes without a sign of life of workers elsewhere, after which the job ends with an error.
     """
 
     source: str
@@ -47,6 +48,7 @@ class DeriveRequest:
     codec: str | None = None
     snapshot: int | str | None = None
     like: str | None = None
+    give_up_after: float = GIVE_UP_AFTER
 
     def __post_init__(self) -> None:
         settle_fields(self)
@@ -94,7 +96,7 @@ def derive(
         folder=RunFolder.start(store.objects),
         units=units,
         documents=len(source),
-        runner=RunnerChoice.of(beam_options, len(units)),
+        runner=RunnerChoice.of(beam_options, len(units), request.give_up_after),
         display=display or SilentDisplay(),
         started=started,
     )

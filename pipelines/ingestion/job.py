@@ -49,7 +49,7 @@ def write_units(
     blocked(store.objects)
     # Also opened to find errors now. It is not opened twice: this variable keeps it for the workers of this process.
     held = open_snapshot() if run.units and run.runner.workers is not None else None
-    write = WriteSegments(store.uri, run.folder.run_id, store.version, codec)
+    write = WriteSegments(run, codec)
     run.execute(elements, lambda units: to_features(units) | "WriteSegments" >> beam.ParDo(write), expected=expected)
     del held
     outcomes, failures = run.outcomes(UnitOutcome.from_dict)

@@ -29,7 +29,7 @@ from encore.pipelines.flow import (
     UnitOutcome,
     refresh_of_segment,
 )
-from encore.pipelines.runs import RunFolder, give_back_freed_memory
+from encore.pipelines.runs import JobRun, RunFolder, give_back_freed_memory
 
 
 class Snapshot:
@@ -101,8 +101,9 @@ def _without_blocked(dead: tuple[DeadLetter, ...], block_list: BlockList) -> tup
 class WriteSegments(beam.DoFn):
     """UnitFeatures and FailedUnit → UnitOutcome: writes the segment, the dead letters and the outcome of each unit."""
 
-    def __init__(self, uri: str, run_id: str, version: int, codec: str) -> None:
-        self._uri, self._run_id, self._version, self._codec = uri, run_id, version, codec
+    def __init__(self, run: JobRun, codec: str) -> None:
+        self._uri, self._version, self._run_id = run.store.uri, run.store.version, run.folder.run_id
+        self._shared_counts, self._codec = run.shared_counts, codec
 
     def setup(self) -> None:
         """Open the store once a worker."""
@@ -114,6 +115,7 @@ class WriteSegments(beam.DoFn):
         outcome, dead = self._finish(element)
         self._run.put_dead_letters(outcome.unit, dead)
         self._run.put_outcome(outcome.unit, outcome.to_dict())
+        self._shared_counts.get().end(outcome.unit)
         give_back_freed_memory()
         yield outcome
 

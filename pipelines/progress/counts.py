@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
 from encore.pipelines.flow import Interruption
 
@@ -29,10 +30,28 @@ class UnitProgress:
         return UnitProgress(self.documents + documents, self.work + work, self.tokens + tokens)
 
 
-class UnitCounts:
-    """Unit → its progress. The threads of a process share one."""
+class LifeSign(Protocol):
+    """Is told what the workers of a process do."""
 
-    def __init__(self) -> None:
+    def begin(self, unit: int) -> None:
+        """A unit begins."""
+
+    def go_on(self) -> None:
+        """Something was done."""
+
+    def end(self, unit: int) -> None:
+        """A unit has its outcome."""
+
+
+class UnitCounts:
+    """Unit → its progress. The threads of a process share one.
+
+    Args:
+        life_sign: is told of every step.
+    """
+
+    def __init__(self, life_sign: LifeSign | None = None) -> None:
+        self._life_sign = life_sign
         self._lock = Lock()
         self._units: dict[int, UnitProgress] = {}
         self._interrupted = False
@@ -45,6 +64,8 @@ class UnitCounts:
         """Raise `Interruption` if the job was interrupted."""
         if self._interrupted:
             raise Interruption
+        if self._life_sign is not None:
+            self._life_sign.go_on()
 
     def begin(self, unit: int, documents: int = 0) -> None:
         """Begin a unit, or begin it again. ``documents`` of it need no work.
@@ -55,6 +76,13 @@ class UnitCounts:
         self.check()
         with self._lock:
             self._units[unit] = UnitProgress(documents)
+        if self._life_sign is not None:
+            self._life_sign.begin(unit)
+
+    def end(self, unit: int) -> None:
+        """End a unit: its outcome is written. It counts on until the display has seen the outcome."""
+        if self._life_sign is not None:
+            self._life_sign.end(unit)
 
     def add(self, unit: int, documents: int, work: float, tokens: int = 0) -> None:
         """Add progress to a unit that was begun.
@@ -92,9 +120,11 @@ class SharedCounts:
 
     Args:
         here: whether the workers are threads of this process. Elsewhere they keep counts that nobody reads.
+        life_sign: of workers elsewhere.
     """
 
-    def __init__(self, *, here: bool) -> None:
+    def __init__(self, *, here: bool, life_sign: LifeSign | None = None) -> None:
+        self._life_sign = life_sign
         # Imported late: progress bars do not need Beam, and its import takes as long as a small training.
         from apache_beam.utils.shared import Shared  # noqa: PLC0415
 
@@ -102,4 +132,4 @@ class SharedCounts:
 
     def get(self) -> UnitCounts:
         """The counts of this process. They live as long as something refers to them."""
-        return UnitCounts() if self._shared is None else self._shared.acquire(UnitCounts)
+        return UnitCounts(self._life_sign) if self._shared is None else self._shared.acquire(UnitCounts)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from encore.featurestore.common import counted
@@ -15,7 +16,7 @@ from encore.pipelines.progress.displays import ProgressDisplay, ProgressState
 from encore.pipelines.progress.time_left import Pace, TimeLeft
 
 if TYPE_CHECKING:
-    from encore.pipelines.runs import RunFolder
+    from encore.pipelines.runs import RunFolder, SignsOfLife
 
 POLL_SECONDS = 0.5
 """Seconds between two looks at the outcomes, on storage without latency."""
@@ -72,6 +73,7 @@ def watch_units(
     *,
     expected: int | None = None,
     counts: UnitCounts | None = None,
+    signs: SignsOfLife | None = None,
 ) -> Callable[[Callable[[float], bool]], None]:
     """The function that `run_to_end` calls to show progress while a job runs.
 
@@ -83,6 +85,7 @@ def watch_units(
         display: shows progress.
         expected: estimate of the rows that have to be computed; all unless given.
         counts: progress inside of units, which workers in this process count.
+        signs: signs of life of workers in other processes.
     """
 
     def watch(running: Callable[[float], bool]) -> None:
@@ -93,12 +96,18 @@ def watch_units(
             while True:
                 alive = running(pause)
                 looked = time.monotonic()
-                for unit, outcome in run.outcomes(run.finished_units() - tally.units).items():
+                ended = run.outcomes(run.finished_units() - tally.units)
+                for unit, outcome in ended.items():
                     tally.add(unit, outcome)
                 now = time.monotonic()
-                display.show(tally.done(now, UnitProgress() if counts is None else counts.at_work(tally.units)))
+                state = tally.done(now, UnitProgress() if counts is None else counts.at_work(tally.units))
+                if signs is not None:
+                    state = replace(state, note=", ".join(filter(None, [state.note, signs.look(bool(ended))])))
+                display.show(state)
                 if not alive:
                     return
+                if signs is not None:
+                    signs.require_one()
                 # When a look takes long, as with many units in object storage, looks are rarer.
                 pause = max(POLL_SECONDS, 10 * (now - looked))
         finally:

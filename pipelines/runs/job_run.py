@@ -15,6 +15,7 @@ import apache_beam as beam
 from encore.featurestore import Catalogue
 from encore.pipelines.flow import LOST, Failure
 from encore.pipelines.progress import ProgressDisplay, SharedCounts, watch_units
+from encore.pipelines.runs.heartbeat import Heartbeat
 from encore.pipelines.runs.report import JobReport, package_versions
 from encore.pipelines.runs.run_folder import RunFolder
 from encore.pipelines.runs.runner import RunnerChoice, run_to_end
@@ -62,7 +63,8 @@ class JobRun:
     @cached_property
     def shared_counts(self) -> SharedCounts:
         """Counts of the workers in this process, for the units that they work on."""
-        return SharedCounts(here=self.runner.workers is not None)
+        here = self.runner.workers is not None
+        return SharedCounts(here=here, life_sign=None if here else Heartbeat(self.folder.root.uri, self.folder.run_id))
 
     def execute(
         self,
@@ -93,12 +95,17 @@ class JobRun:
             stages(pipeline | "Plan" >> beam.Create(list(elements), reshuffle=False) | "Spread" >> beam.Reshuffle())
             return pipeline
 
-        units = len(self.units)
-        run_to_end(
-            build,
-            watch_units(self.folder, self.name, units, self.documents, self.display, expected=expected, counts=counts),
-            counts,
+        watch = watch_units(
+            self.folder,
+            self.name,
+            len(self.units),
+            self.documents,
+            self.display,
+            expected=expected,
+            counts=counts,
+            signs=self.runner.signs_of_life(self.folder),
         )
+        run_to_end(build, watch, counts)
 
     def outcomes(
         self, read: Callable[[Mapping[str, Any]], SomeOutcome]

@@ -46,6 +46,23 @@ class RunFolder:
         started = json.dumps({"job": job, "snapshot": snapshot}).encode()
         self.root.put(f"{self.path}/started.json", started, durable=False)
 
+    def has_report(self) -> bool:
+        """Whether the run has ended with a report."""
+        return self.root.size(f"{self.path}/report.json") is not None
+
+    def put_worker(self, name: str, heartbeat: Mapping[str, Any]) -> None:
+        """Write the last sign of life of a worker process."""
+        self.root.put(f"{self.path}/workers/{name}.json", json.dumps(heartbeat).encode(), durable=False)
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """Worker process → its last sign of life."""
+        paths = [path for path, _ in self.root.walk(f"{self.path}/workers")]
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            beats = pool.map(lambda path: json.loads(self.root.get(path)), paths)
+            return {
+                path.rpartition("/")[2].removesuffix(".json"): beat for path, beat in zip(paths, beats, strict=True)
+            }
+
     def put_outcome(self, unit: int, outcome: Mapping[str, Any]) -> None:
         """Write the outcome of a work unit.
 

@@ -19,9 +19,13 @@ from encore.featurestore.errors import JobError, UsageError
 from encore.pipelines.progress import UnitCounts
 from encore.pipelines.runs.beam_options import is_embedded, settle_options
 from encore.pipelines.runs.dask_options import close_client
+from encore.pipelines.runs.heartbeat import SignsOfLife
 from encore.pipelines.runs.memory import share_heaps
 from encore.pipelines.runs.notebook_hook import without_notebook_hook
+from encore.pipelines.runs.run_folder import RunFolder
 
+GIVE_UP_AFTER = 15.0
+"""Minutes without any sign of workers elsewhere."""
 ERROR = re.compile(r"[\w.]*(?:Error|Exception|Interrupt|Exit|Mismatch)\b.*:")
 """The line of a traceback that says what went wrong."""
 
@@ -35,6 +39,7 @@ class RunnerChoice:
         workers: threads of the embedded runner; None for another runner.
         torch_threads: torch threads of each worker thread. Together they use all cores. None does not change torch's
             setting.
+        give_up_after: minutes without any sign of workers elsewhere, after which a job is given up.
 
     Raises:
         UsageError: as `settle_options` says, or a mode of the runner that is not reliable.
@@ -43,14 +48,17 @@ class RunnerChoice:
     options: tuple[str, ...]
     workers: int | None
     torch_threads: int | None
+    give_up_after: float = GIVE_UP_AFTER
 
     @classmethod
-    def of(cls, options: Sequence[str], units: int) -> RunnerChoice:
+    def of(cls, options: Sequence[str], units: int, give_up_after: float = GIVE_UP_AFTER) -> RunnerChoice:
         """Choose the runner for a job of this many work units."""
+        if not give_up_after > 0:
+            raise UsageError(f"give up after {give_up_after:g} minutes: expected more than 0")
         options = settle_options(several(options, "Beam options"))
         parsed = PipelineOptions(list(options))
         if not is_embedded(parsed):
-            return cls(options, None, None)
+            return cls(options, None, None, give_up_after)
         direct = parsed.view_as(DirectOptions)
         if direct.direct_running_mode == "multi_processing":
             raise UsageError(
@@ -63,6 +71,10 @@ class RunnerChoice:
         asked = direct.direct_num_workers if any("direct_num_workers" in word for word in options) else 0
         workers = asked or max(1, min(cores, units))
         return cls(options, workers, max(1, cores // workers))
+
+    def signs_of_life(self, folder: RunFolder) -> SignsOfLife | None:
+        """What watches the workers of a run; None where they are threads of this process."""
+        return SignsOfLife(folder, 60 * self.give_up_after) if self.workers is None else None
 
     @property
     def cores(self) -> int | None:

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from tests.forks import PATIENCE, fork_context
 
-WORKERS = 2
-
 
 @dataclass
 class DaskCluster:
@@ -40,11 +38,11 @@ class DaskCluster:
 
 
 @contextmanager
-def dask_cluster(folder: Path) -> Iterator[DaskCluster]:
-    """A scheduler and two workers, which wait for a job."""
+def dask_cluster(folder: Path, workers: int = 2) -> Iterator[DaskCluster]:
+    """A scheduler and its workers, which wait for a job."""
     cluster = DaskCluster(folder, _process(folder, "dask_scheduler", "--host", "127.0.0.1", "--port", "0"), [])
     try:
-        for _ in range(WORKERS):
+        for _ in range(workers):
             cluster.add_worker()
         end = time.monotonic() + PATIENCE
         while not (folder / "scheduler.json").exists():

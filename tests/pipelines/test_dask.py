@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from encore.featurestore import Catalogue
+from encore.featurestore import Catalogue, JobError
 from encore.heads import Labels, TrainSettings
 from encore.heads.training import TrainRequest, train_from_store
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.predictions import PredictionsFolder
+from encore.pipelines.runs import RunFolder
 from tests.pipelines.dask_cluster import DaskCluster, dask_cluster
 from tests.pipelines.jobs import ONE_WORKER, documents, run_encode, texts, write_corpus
 
@@ -69,6 +70,25 @@ def test_derive_and_backfill_give_what_they_give_in_one_process(
         rows.append(PredictionsFolder.open(str(tmp_path / f"{name}-said")).read("parity").sort_by("doc_id"))
     assert rows[0].select(["doc_id", "label"]).equals(rows[1].select(["doc_id", "label"]))
     assert rows[0]["score"].to_numpy() == pytest.approx(rows[1]["score"].to_numpy(), abs=1e-6)
+
+
+def test_workers_give_signs_of_life(cluster: DaskCluster, corpus: str, tmp_path: Path) -> None:
+    report = run_encode(tmp_path / "store", corpus, unit_rows=2, options=cluster.options)
+    folder = RunFolder(Catalogue.open(str(tmp_path / "store")).objects, report.document["run"])
+    workers = folder.workers()
+    assert 1 <= len(workers) <= 2
+    for beat in workers.values():
+        assert beat["memory"] > 50 << 20
+        assert set(beat) == {"beat", "at", "units", "memory"}
+
+
+def test_a_cluster_without_workers_is_given_up(corpus: str, tmp_path: Path) -> None:
+    with dask_cluster(tmp_path, workers=0) as cluster:
+        with pytest.raises(JobError, match=r"no worker gave a sign of life for 0\.05 minutes"):
+            run_encode(tmp_path / "store", corpus, options=cluster.options, give_up_after=0.05)
+        assert Catalogue.open(str(tmp_path / "store")).version == 0
+        cluster.add_worker()
+        assert run_encode(tmp_path / "store", corpus, options=cluster.options).exit_code == 0
 
 
 def test_units_of_a_killed_worker_run_elsewhere(corpus: str, tmp_path: Path) -> None:

@@ -10,12 +10,31 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
+@dataclass(frozen=True)
+class WorkerPool:
+    """A pool of them.
+
+    Attributes:
+        options: Beam's options of a pipeline that uses it.
+        process: the pool's own; it leads a process group of all workers.
+    """
+
+    options: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """Kill the pool and its workers."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
 @contextmanager
-def worker_pool(cwd: Path) -> Iterator[tuple[str, ...]]:
-    """A pool of them that runs in a folder; gives the Beam options of a pipeline that uses it."""
+def worker_pool(cwd: Path) -> Iterator[WorkerPool]:
+    """A pool that runs in a folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -30,15 +49,11 @@ def worker_pool(cwd: Path) -> Iterator[tuple[str, ...]]:
     )
     try:
         _wait_for(port, pool)
-        yield (
-            "--runner=PortableRunner",
-            "--job_endpoint=embed",
-            "--environment_type=EXTERNAL",
-            f"--environment_config=127.0.0.1:{port}",
-        )
+        options = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=EXTERNAL")
+        yield WorkerPool((*options, f"--environment_config=127.0.0.1:{port}"), pool)
     finally:
-        os.killpg(pool.pid, signal.SIGKILL)
-        pool.wait()
+        if pool.poll() is None:
+            WorkerPool((), pool).kill()
 
 
 def _wait_for(port: int, pool: subprocess.Popen[bytes]) -> None:

@@ -59,10 +59,10 @@ def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
     """In a folder whose own packages are called like Encore's."""
     write_own_packages(tmp_path / "own")
     corpus = write_corpus(tmp_path / "a.parquet", texts(60))
-    with worker_pool(tmp_path / "own") as options:
+    with worker_pool(tmp_path / "own") as pool:
         job = CommandForks(tmp_path / "log").start(
             *("encode", corpus, "--store", str(tmp_path / "far"), "--encoder", encoder(), "--device", "cpu"),
-            *("--unit-rows", "20", "--quantizer", "uint8", "--", *options),
+            *("--unit-rows", "20", "--quantizer", "uint8", "--", *pool.options),
             cwd=tmp_path / "own",
         )
         ended = job.wait()
@@ -72,6 +72,21 @@ def test_the_job_runs_on_separate_worker_processes(tmp_path: Path) -> None:
     assert far.spec.fingerprint == near.spec.fingerprint
     assert far.digest() == near.digest()
     assert len(far) == 60
+
+
+@pytest.mark.soak
+def test_a_pool_that_died_is_given_up_and_the_same_command_resumes(tmp_path: Path) -> None:
+    corpus, store = write_corpus(tmp_path / "a.parquet", texts(COUNT)), tmp_path / "store"
+    words = ("encode", corpus, "--store", str(store), "--encoder", encoder(), "--device", "cpu", "--unit-rows", "4")
+    with worker_pool(tmp_path) as pool:
+        job = CommandForks(tmp_path / "log").start(*words, "--give-up-after", "0.2", "--", *pool.options)
+        wait_for_segments(store, 3, job)
+        pool.kill()
+        ended = job.wait()
+    assert ended.code == 1
+    assert "no worker gave a sign of life for 0.2 minutes" in ended.output
+    resumed = run_encode(store, corpus, unit_rows=4)
+    assert (resumed.exit_code, documents(resumed)["adopted"] >= 12) == (0, True)
 
 
 def test_corpus_and_store_may_lie_on_s3(tmp_path: Path, s3_bucket: str) -> None:

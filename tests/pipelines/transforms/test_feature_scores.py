@@ -76,8 +76,8 @@ def test_workers_in_other_processes_read_and_score(folder: Folder, tmp_path: Pat
     folder.backfill("tone", "topic")
     (tmp_path / "elsewhere").mkdir()
     score = ScoreFeatures([os.path.relpath(folder.root / "tone"), head], probabilities=True, device="cpu")
-    with worker_pool(tmp_path / "elsewhere") as options:
-        pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
+    with worker_pool(tmp_path / "elsewhere") as pool:
+        pipeline = beam.Pipeline(options=PipelineOptions(list(pool.options)))
         scored = pipeline | ReadFeatures(os.path.relpath(folder.store.uri)) | "Spread" >> beam.Reshuffle() | score
         _ = scored | WriteToParquetBatched(str(tmp_path / "scores" / "part"), score.schema)
         pipeline.run().wait_until_finish()

@@ -187,6 +187,25 @@ class Store(SummaryMixin):
         types = {"snapshot": pa.int64(), "committed_at": pa.string(), "operation": pa.string()} | counts
         return pa.Table.from_pylist(rows, schema=pa.schema({**types, "tags": pa.list_(pa.string())}))
 
+    def runs(self, *, limit: int = 20) -> pa.Table:
+        """The jobs that are at work on the store and those that have ended, newest first.
+
+        Args:
+            limit: maximum number of runs.
+
+        Returns:
+            One row each: ``run``, ``job``, ``state`` (``at work``; ``silent``, with nothing written for 90 seconds;
+            ``ended``), ``started_at`` (UTC), ``units`` that are finished, ``workers`` that are alive, ``seconds`` since
+            the last sign of life, or that it took, ``exit_code`` and ``report``.
+        """
+        from encore.pipelines.runs import list_runs  # noqa: PLC0415 (it takes Beam, and seconds)
+
+        rows = [found.to_dict() for found in list_runs(self.catalogue.objects, limit)]
+        numbers = dict.fromkeys(("units", "workers"), pa.int64())
+        types = dict.fromkeys(("run", "job", "state", "started_at"), pa.string()) | numbers
+        schema = pa.schema({**types, "seconds": pa.float64(), "exit_code": pa.int64(), "report": pa.string()})
+        return pa.Table.from_pylist([row | {"workers": len(row["workers"])} for row in rows], schema=schema)
+
     def tag(self, name: str, *, snapshot: int | str | None = None, remove: bool = False) -> None:
         """Give a snapshot a name. Every ``snapshot=`` takes the name or the number. Vacuum keeps tagged snapshots.
 

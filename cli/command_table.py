@@ -94,6 +94,7 @@ COMMANDS: Mapping[str, Entry] = {
         "List the stored documents: ids, tokens, truncation, and the corpus columns that were kept.", "store.documents"
     ),
     "snapshots": Entry("List the snapshots that a store keeps, oldest first, with their tags.", "store.snapshots"),
+    "runs": Entry("List the jobs that are at work on a store and those that have ended, newest first.", "store.runs"),
     "tag": Entry(
         "Name a snapshot: --snapshot takes the name wherever it takes a number, and vacuum keeps what is tagged.",
         "store.tag",

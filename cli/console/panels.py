@@ -25,7 +25,16 @@ PANELS = {
         *("--max-dead-letters", "--dead-letters", "--prune", "--max-pruned"),
     ),
     "The run": (
-        *("--device", "--dtype", "--unit-rows", "--workers", "--snapshot", "--checkpoint-steps", "--allow-download"),
+        *(
+            "--device",
+            "--dtype",
+            "--unit-rows",
+            "--workers",
+            "--give-up-after",
+            "--snapshot",
+            "--checkpoint-steps",
+            "--allow-download",
+        ),
         *("--report", "--json", "--limit", "--no-sync", "--help"),
     ),
 }

@@ -5,6 +5,7 @@ from encore.pipelines.runs.job_run import JobRun, seconds_by_stage, sums
 from encore.pipelines.runs.memory import give_back_freed_memory
 from encore.pipelines.runs.report import JobReport
 from encore.pipelines.runs.run_folder import RunFolder
+from encore.pipelines.runs.run_list import RunSummary, list_runs
 from encore.pipelines.runs.runner import GIVE_UP_AFTER, RunnerChoice, available_cores, run_to_end
 
 __all__ = [
@@ -13,10 +14,12 @@ __all__ = [
     "JobReport",
     "JobRun",
     "RunFolder",
+    "RunSummary",
     "RunnerChoice",
     "SignsOfLife",
     "available_cores",
     "give_back_freed_memory",
+    "list_runs",
     "run_to_end",
     "seconds_by_stage",
     "sums",

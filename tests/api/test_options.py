@@ -82,6 +82,7 @@ PAIRS = [
     ),
     Pair(encore.evaluate, "evaluate"),
     Pair(encore.export, "export", (ExportRequest,), PLURALS, more=frozenset({"progress"})),
+    Pair(encore.Store.runs, "runs", left_out=frozenset({"store"}), more=frozenset({"limit"})),
     Pair(encore.Store.tag, "tag", left_out=frozenset({"store"})),
     Pair(encore.Store.delete, "delete", left_out=frozenset({"store", *IDS_FILE}), optional=frozenset({"ids"})),
     Pair(encore.Store.compact, "compact", left_out=frozenset({"store"})),

@@ -141,6 +141,7 @@ def test_a_loop_over_hostile_names_shows_them_harmlessly(
         ["predict", corpus, "--head", head, "--device", "cpu"],
         ["delete", "--store", store, ids[0], f"unknown{NAME}"],
         ["snapshots", "--store", store],
+        ["runs", "--store", store],
         ["compact", "--store", store],
         ["vacuum", "--store", store, "--dry-run"],
         ["verify", "--store", store],

@@ -28,7 +28,20 @@ from tests.pipelines.jobs import encoder, texts, write_corpus
 
 COMMANDS = (
     *("encode", "train", "backfill", "predict", "evaluate", "export", "derive", "inspect", "documents", "demo"),
-    *("tradeoff", "cost", "multitask", "snapshots", "tag", "delete", "verify", "compact", "vacuum", "repair", "copy"),
+    *(
+        "tradeoff",
+        "cost",
+        "multitask",
+        "snapshots",
+        "runs",
+        "tag",
+        "delete",
+        "verify",
+        "compact",
+        "vacuum",
+        "repair",
+        "copy",
+    ),
 )
 
 
@@ -54,7 +67,7 @@ def test_every_command_has_an_example_in_its_help(command: str, capsys: pytest.C
     assert f"Example: encore {command}" in " ".join(capsys.readouterr().out.split())
 
 
-WRITERS = set(COMMANDS) - {"predict", "evaluate", "inspect", "documents", "cost", "snapshots", "verify"}
+WRITERS = set(COMMANDS) - {"predict", "evaluate", "inspect", "documents", "cost", "snapshots", "runs", "verify"}
 
 
 def test_every_command_that_writes_what_is_to_last_can_leave_it_to_the_system() -> None:

@@ -40,6 +40,7 @@ COMMANDS = [
     ["inspect", "--store=s", "--snapshot=URL"],
     ["documents", "--store", "s", "--out", "URL.csv"],
     ["snapshots", "--store", "URL"],
+    ["runs", "--store", "URL"],
     ["tag", "t", "--store", "URL"],
     ["delete", "--store", "URL", "d0"],
     ["delete", "--store", "s", "--ids", "URL"],

@@ -60,6 +60,7 @@ class Site:
             "inspect": ["inspect", "--store", store],
             "documents": ["documents", "--store", store],
             "snapshots": ["snapshots", "--store", store],
+            "runs": ["runs", "--store", store],
             "tag": ["tag", "good", "--store", store],
             "delete": ["delete", "--store", store, "d1"],
             "delete --block": ["delete", "--store", store, "d1", "--block"],

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from encore.cli.main import run
+from encore.featurestore.storage import Objects
+from encore.pipelines.runs import RunFolder
+from tests.pipelines.jobs import run_encode, texts, write_corpus
+
+
+def test_it_lists_what_is_at_work_and_what_has_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = str(tmp_path / "store")
+    report = run_encode(store, write_corpus(tmp_path / "a.parquet", texts(4)))
+    folder = RunFolder.start(Objects.open(store))
+    folder.begin("encode", 1)
+    folder.put_worker("far-17-a", {"beat": 2, "units": {"12": "x", "3": "x"}, "memory": 725_000_000})
+    assert run(["runs", "--store", store]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"{report.document['run']} encode ended, exit code 0 1 unit – 0:00:0" in printed
+    assert f"{folder.run_id} encode at work 0 units 1 worker 0:00:0" in printed
+    assert f"far-17-a {folder.run_id} 3, 12 725 MB" in printed
+    assert run(["runs", "--store", store, "--json", "--limit", "1"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [found["run"] for found in document["runs"]] == [folder.run_id]
+    assert document["runs"][0]["state"] == "at work"
+
+
+def test_what_is_neither_store_nor_predictions_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "--store", str(tmp_path)]) == 2
+    assert "store" in capsys.readouterr().err

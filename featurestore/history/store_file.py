@@ -28,11 +28,13 @@ def create_store_file(objects: Objects, spec: FeatureSpec) -> None:
     """Make a store, unless one is there.
 
     Raises:
-        StoreError: a link lies in the folder, or it has snapshots but no ``store.json``.
+        StoreError: a link lies in the folder, it has snapshots but no ``store.json``, or storage overwrites what is to be
+            created.
     """
     objects.require_no_links()
     if objects.size(STORE_FILE) is None:
         require_no_snapshots(objects)
+        objects.require_creates()
     objects.create(STORE_FILE, store_file_of(spec, uuid.uuid4().hex))
 
 

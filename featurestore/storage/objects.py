@@ -19,6 +19,7 @@ from io import FileIO
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, TypeVar
+from uuid import uuid4
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
@@ -207,6 +208,25 @@ class Objects:
                 self.unsynced.sync_names(self._file(path))
             return created
 
+    def require_creates(self) -> None:
+        """Check that storage creates an object only where there is none: without that, commits would lose each other.
+
+        Raises:
+            StoreError: it overwrites one. Some servers ignore the condition.
+        """
+        if self.unsynced is not None:
+            return
+        path = f"create-probe-{uuid4().hex}"
+        try:
+            self.create(path, b"first")
+            if self.create(path, b"second"):
+                raise StoreError(
+                    f"{self.uri}: this storage overwrites an object that is to be created only where there is none "
+                    "(If-None-Match), so jobs at the same time would lose each other's work; use other storage"
+                )
+        finally:
+            self.delete([path])
+
     def size(self, path: str) -> int | None:
         """Bytes of an object; None where there is none."""
         found = self._head(path)
@@ -222,9 +242,9 @@ class Objects:
         for entry in self._entries(prefix):
             yield ListedObject(entry["path"], entry["size"], entry["last_modified"])
 
-    def walk(self, prefix: str = "", *, after: str | None = None) -> Iterator[tuple[str, int]]:
-        """(path, bytes) of every object below ``prefix``, a folder; with ``after``, of those that sort after it."""
-        for entry in self._entries(prefix, after):
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """(path, bytes) of every object below ``prefix``, a folder."""
+        for entry in self._entries(prefix):
             yield entry["path"], entry["size"]
 
     def delete(self, paths: Iterable[str]) -> None:
@@ -329,14 +349,17 @@ class Objects:
         except FileNotFoundError:
             return None
 
-    def _entries(self, prefix: str, after: str | None = None) -> Iterator[Any]:
+    def _entries(self, prefix: str) -> Iterator[Any]:
         """A listing, page by page; if it breaks off, it continues after the last complete page."""
         pages: Iterator[Any] | None = None
+        after = resumed = ""
 
         def following() -> Any:
-            nonlocal pages
+            nonlocal pages, resumed
             try:
-                pages = pages or iter(obstore.list(self.raw, prefix or None, offset=after, chunk_size=1000))
+                if pages is None:
+                    resumed = after
+                    pages = iter(obstore.list(self.raw, prefix or None, offset=after or None, chunk_size=1000))
                 return next(pages, None)
             except GenericError:
                 pages = None
@@ -344,8 +367,9 @@ class Objects:
 
         with _naming(self.name(prefix)):
             while page := self._again(following):
-                after = page[-1]["path"]
-                yield from page
+                after = max(after, page[-1]["path"])
+                # Some servers ignore the place from which a listing is to continue, and list all from the start.
+                yield from (entry for entry in page if entry["path"] > resumed)
 
     def _again(self, request: Callable[[], T]) -> T:
         """The result of a request. Object storage is asked again if it fails for a moment; a disk does not."""

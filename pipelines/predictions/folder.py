@@ -62,7 +62,7 @@ class PredictionsFolder:
 
         Raises:
             UsageError: the folder holds another store's predictions, or files of another kind.
-            StoreError: the folder holds a symbolic link.
+            StoreError: the folder holds a symbolic link, or storage overwrites what is to be created.
         """
         objects = Objects.open(uri, make=True)
         if objects.size(STORE_FILE) is not None:
@@ -75,6 +75,8 @@ class PredictionsFolder:
             "fingerprint": store.spec.fingerprint,
             "probabilities": probabilities,
         }
+        if objects.size(PREDICTIONS_FILE) is None:
+            objects.require_creates()
         objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
         held = read_folder_document(objects)
         if held["store_id"] != store.store_id:

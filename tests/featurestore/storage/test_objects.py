@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.exceptions import GenericError
+from obstore.store import MemoryStore
 
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage.objects import Objects
@@ -76,7 +81,6 @@ def test_walk_lists_a_folder_and_nothing_beside_it(objects: Objects) -> None:
     for path in ("lists/a", "lists/b/c", "lists-of-others/d", "e"):
         objects.put(path, path.encode())
     assert sorted(objects.walk("lists")) == [("lists/a", 7), ("lists/b/c", 9)]
-    assert sorted(objects.walk("lists", after="lists/a")) == [("lists/b/c", 9)]
     assert {path for path, _ in objects.walk()} == {"lists/a", "lists/b/c", "lists-of-others/d", "e"}
     assert list(objects.walk("nowhere")) == []
 
@@ -85,6 +89,35 @@ def test_walk_goes_on_behind_the_first_page(objects: Objects) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: objects.put(f"many/{i}", b""), range(1010)))
     assert len({path for path, _ in objects.walk("many")}) == 1010
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["continued", "from the start again"])
+def test_a_listing_that_broke_off_is_whole(ignored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects, listing, breaks = Objects(MemoryStore(), "memory"), obstore.list, iter([False, True, False, True])
+    names = [f"many/{i:04}" for i in range(2500)]
+    for name in names:
+        objects.put(name, b"")
+
+    def breaking(store: object, prefix: str, *, offset: str | None, chunk_size: int) -> Iterator[object]:
+        for page in listing(store, prefix, offset=None if ignored else offset, chunk_size=chunk_size):
+            if next(breaks, False):
+                raise GenericError("the connection broke")
+            yield page
+
+    monkeypatch.setattr(obstore, "list", breaking)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert [path for path, _ in objects.walk("many")] == names
+    assert next(breaks, None) is None
+
+
+def test_storage_that_overwrites_what_is_to_be_created_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    objects, write = Objects(MemoryStore(), "memory"), obstore.put
+    objects.require_creates()
+    assert list(objects.walk()) == []
+    monkeypatch.setattr(obstore, "put", lambda store, path, data, **_: write(store, path, data))
+    with pytest.raises(StoreError, match="memory: this storage overwrites an object"):
+        objects.require_creates()
+    assert list(objects.walk()) == []
 
 
 def test_delete_removes_and_does_not_mind_what_is_gone(objects: Objects) -> None:

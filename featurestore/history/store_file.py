@@ -28,8 +28,8 @@ def create_store_file(objects: Objects, spec: FeatureSpec) -> None:
     """Make a store, unless one is there.
 
     Raises:
-        StoreError: a link lies in the folder, it has snapshots but no ``store.json``, or storage overwrites what is to be
-            created.
+        StoreError: a link lies in the folder, it has snapshots but no ``store.json``, or storage overwrites what it is
+            to create.
     """
     objects.require_no_links()
     if objects.size(STORE_FILE) is None:

@@ -65,7 +65,7 @@ def test_an_interrupted_encode_ends_with_its_batch_and_leaves_the_store_as_ctrl_
 def test_an_interrupted_calibration_ends_with_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = write_corpus(tmp_path / "a.parquet", texts(COUNT))
 
-    def interrupted(running: object) -> None:
+    def interrupted(running: object, signs: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("encore.pipelines.encoding.calibration._wait", interrupted)

@@ -6,24 +6,27 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from encore.cli.printing.tables import print_table
-from encore.featurestore.common import counted, human_bytes
+from encore.featurestore.common import human_bytes
 from encore.pipelines.runs import RunSummary
 
 
 def print_runs(uri: str, runs: Sequence[RunSummary]) -> None:
-    """Print a table of runs, and one of the workers of those that are at work."""
+    """Print a table of runs, and one of the workers of those that are at work.
+
+    The time is what a run took; of one without a report, how long ago it wrote something.
+    """
     rows = [
         (
             run.run,
             run.job or "–",
             _state(run),
-            counted(run.units, "unit"),
-            counted(len(run.workers), "worker") if run.report is None else "–",
+            f"{run.units:,}",
+            len(run.workers) if run.report is None else "–",
             f"{timedelta(seconds=round(run.seconds))}" + ("" if run.report else " ago"),
         )
         for run in runs
     ]
-    columns = ["run", "job", "state", "finished", "alive", "took, or last sign"]
+    columns = ["run", "job", "state", "units", "workers", "took"]
     print_table(uri, columns, rows, many_columns=True)
     workers = [
         (
@@ -42,4 +45,4 @@ def print_runs(uri: str, runs: Sequence[RunSummary]) -> None:
 def _state(run: RunSummary) -> str:
     if run.report is None:
         return run.state
-    return f"{run.state}, exit code {run.report[1].get('exit_code')}"
+    return f"exit code {run.report[1].get('exit_code')}"

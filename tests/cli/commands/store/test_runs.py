@@ -11,7 +11,10 @@ from encore.pipelines.runs import RunFolder
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 
 
-def test_it_lists_what_is_at_work_and_what_has_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_lists_what_is_at_work_and_what_has_ended_on_a_narrow_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     store = str(tmp_path / "store")
     report = run_encode(store, write_corpus(tmp_path / "a.parquet", texts(4)))
     folder = RunFolder.start(Objects.open(store))
@@ -19,8 +22,8 @@ def test_it_lists_what_is_at_work_and_what_has_ended(tmp_path: Path, capsys: pyt
     folder.put_worker("far-17-a", {"beat": 2, "units": {"12": "x", "3": "x"}, "memory": 725_000_000})
     assert run(["runs", "--store", store]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert f"{report.document['run']} encode ended, exit code 0 1 unit – 0:00:0" in printed
-    assert f"{folder.run_id} encode at work 0 units 1 worker 0:00:0" in printed
+    assert f"{report.document['run']} encode exit code 0 1 – 0:00:0" in printed
+    assert f"{folder.run_id} encode at work 0 1 0:00:0" in printed
     assert f"far-17-a {folder.run_id} 3, 12 725 MB" in printed
     assert run(["runs", "--store", store, "--json", "--limit", "1"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -13,6 +13,9 @@ LOCKED := --no-deps --require-hashes --requirement
 # one worker each: worksteal took longer.
 WORKERS := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 
+# Tests start many processes. With this variable each of them would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick test soak lint bench docs notebook clean
 

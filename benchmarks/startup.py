@@ -38,7 +38,9 @@ IMPORTS = (
     "torch",
     "transformers",
 )
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1"}
+# As users have it: Python keeps what it has compiled.
+UNWANTED = "PYTHONDONTWRITEBYTECODE"
+ENVIRONMENT = {**{name: value for name, value in os.environ.items() if name != UNWANTED}, "HF_HUB_OFFLINE": "1"}
 
 
 def main() -> None:

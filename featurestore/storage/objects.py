@@ -28,6 +28,7 @@ from obstore.store import LocalStore, from_url
 from encore.featurestore.common import first_line
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage.addresses import Address, masked
+from encore.featurestore.storage.google_credentials import require_credentials
 from encore.featurestore.storage.links import LINK_ADVICE, find_links, require_no_link
 from encore.featurestore.storage.local_files import create_file, filled, put_file
 from encore.featurestore.storage.refusals import NO_BUCKET, disk_refusal, refusal, require_plain_endpoint
@@ -100,11 +101,12 @@ class Objects:
         path = address.local
         if path is None:
             require_plain_endpoint(os.environ)
+            require_credentials(address.request, os.environ)
             try:
                 raw = from_url(address.request, retry_config={"retry_timeout": PATIENCE})
                 return cls(raw, str(address).rstrip("/"))
             except (BaseError, ValueError) as error:
-                raise UsageError(f"{address}: cannot be opened as object storage: {_reason(error)}") from error
+                raise UsageError(f"{address}: cannot be opened as object storage: {refusal(error)}") from error
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, expected a directory")
         if not path.exists() and not make:
@@ -390,7 +392,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        if NO_BUCKET in str(error):
+        if NO_BUCKET.search(str(error)):
             raise UsageError(f"{name}: {refusal(error)}") from error
         raise FileNotFoundError(name) from error
     except AlreadyExistsError as error:
@@ -398,7 +400,7 @@ def _naming(name: str) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{name}: storage refused: {disk_refusal(error)}") from error
     except BaseError as error:
-        if NO_BUCKET in str(error):
+        if NO_BUCKET.search(str(error)):
             raise UsageError(f"{name}: {refusal(error)}") from error
         raise StoreError(f"{name}: storage refused: {refusal(error)}") from error
 

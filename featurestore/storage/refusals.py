@@ -25,13 +25,22 @@ ENDPOINT = re.compile(r"(?:AWS|AZURE|GOOGLE)_(?:\w*ENDPOINT\w*|(?:BASE_)?URL)", 
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 CREDENTIALS = "see that the environment holds credentials which may read and write there"
+VARIABLES = {
+    "S3": KEYS,
+    "GCS": "GOOGLE_APPLICATION_CREDENTIALS, the path of a key file",
+    "MicrosoftAzure": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""Storage, as the client calls it → the environment variables that mostly hold credentials."""
+PLAIN_HTTP = {"MicrosoftAzure": "AZURE_ALLOW_HTTP"}
+SERVICE = re.compile(r"Generic (\w+) error")
 
-NO_BUCKET = "NoSuchBucket"
-"""S3's code for a bucket that is not there; for a listing, the client gives it after the first line."""
+NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound")
+"""Codes for a bucket or container that is not there; for a listing, the client gives it after the first line."""
 
 MEANINGS = {
+    "Account must be specified": f"no credentials; set {VARIABLES['MicrosoftAzure']}",
     "redirect without LOCATION": "the bucket is in another region; set AWS_REGION to that one",
-    "builder error": "Encore does not connect to {endpoint}; an endpoint of http:// needs AWS_ALLOW_HTTP=true",
+    "builder error": "Encore does not connect to {endpoint}; an endpoint of http:// needs {plain}=true",
     "error sending request": "no answer from {endpoint}; see that it is right and can be reached, and run again",
 }
 """Words of the client → what they mean."""
@@ -51,16 +60,19 @@ def require_plain_endpoint(environment: Mapping[str, str]) -> None:
 def refusal(error: Exception) -> str:
     """What storage refused and what to do about it, in one line."""
     text = masked(first_line(error))
-    if NO_BUCKET in str(error):
-        return "no such bucket; correct the URI, or make the bucket"
+    if NO_BUCKET.search(str(error)):
+        return "no such bucket or container; correct the URI, or make it"
+    service = found[1] if (found := SERVICE.search(text)) else ""
     url = urlsplit(found[0]) if (found := URL.search(text)) else urlsplit("")
     if url.hostname in METADATA_SERVICES:
-        return f"no credentials; {CREDENTIALS}"
+        wanted = VARIABLES.get(service)
+        return f"no credentials; {CREDENTIALS}{f', for example {wanted}' if wanted else ''}"
     if url.hostname and isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return f"not allowed{_status(text)}; {CREDENTIALS}"
     for sign, meaning in MEANINGS.items():
         if sign in text:
-            return meaning.format(endpoint=f"{url.scheme}://{url.netloc}")
+            plain = PLAIN_HTTP.get(service, "AWS_ALLOW_HTTP")
+            return meaning.format(endpoint=f"{url.scheme}://{url.netloc}", plain=plain)
     if (status := STATUS.search(text)) and status[1].startswith("5"):
         return f"{url.scheme}://{url.netloc} fails{_status(text)}; run the command again"
     return _of_disk(text)

@@ -290,7 +290,7 @@ class TestBuckets:
     @pytest.mark.parametrize(
         ("status", "code", "exit_code", "says"),
         [
-            (404, "NoSuchBucket", 2, "no such bucket; correct the URI, or make the bucket"),
+            (404, "NoSuchBucket", 2, "no such bucket or container; correct the URI, or make it"),
             (301, "PermanentRedirect", 1, "the bucket is in another region; set AWS_REGION to that one"),
             (401, "Unauthorized", 1, "not allowed (401 Unauthorized); see that the environment holds credentials"),
         ],

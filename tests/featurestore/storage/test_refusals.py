@@ -29,6 +29,22 @@ DISK = "Generic LocalFileSystem error: Unable to copy data to file: "
             f"no credentials; {CREDENTIALS}",
         ),
         (
+            GenericError(f"Generic S3 error: {METADATA}"),
+            f"no credentials; {CREDENTIALS}, for example AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        (
+            GenericError("Generic MicrosoftAzure error: Account must be specified"),
+            "no credentials; set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+        ),
+        (
+            GenericError("Generic MicrosoftAzure error: GET http://host:1/c in 27.3µs - HTTP error: builder error"),
+            "Encore does not connect to http://host:1; an endpoint of http:// needs AZURE_ALLOW_HTTP=true",
+        ),
+        (
+            FileNotFoundError("Object at location x not found: 404 Not Found: <Code>ContainerNotFound</Code>"),
+            "no such bucket or container; correct the URI, or make it",
+        ),
+        (
             GenericError(f"{GET} - Received redirect without LOCATION, this normally indicates …"),
             "the bucket is in another region; set AWS_REGION to that one",
         ),
@@ -46,7 +62,7 @@ DISK = "Generic LocalFileSystem error: Unable to copy data to file: "
         ),
         (
             FileNotFoundError(f"Object at location x not found: {GET} - 404 Not Found: <Code>NoSuchBucket</Code>"),
-            "no such bucket; correct the URI, or make the bucket",
+            "no such bucket or container; correct the URI, or make it",
         ),
         (
             GenericError(f"{DISK}No space left on device (os error 28)"),

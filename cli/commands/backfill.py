@@ -12,6 +12,7 @@ from encore.cli.options.common import (
     GiveUpAfterOption,
     HeadOption,
     JsonOption,
+    MetricsOption,
     ReportOption,
     SnapshotOption,
     StoreOption,
@@ -47,6 +48,7 @@ def backfill(
         ),
     ] = False,
     give_up_after: GiveUpAfterOption = 15,
+    metrics: MetricsOption = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,11 +62,14 @@ def backfill(
     from encore.pipelines.backfill import BackfillRequest  # noqa: PLC0415
     from encore.pipelines.backfill import backfill as run_backfill  # noqa: PLC0415
     from encore.pipelines.progress import display_for  # noqa: PLC0415
+    from encore.pipelines.runs import to_prometheus  # noqa: PLC0415
 
     request = BackfillRequest(store, tuple(head), out, snapshot, probabilities, device, dtype, check, give_up_after)
     prepare_file(report, "--report")
+    prepare_file(metrics, "--metrics")
     result = run_backfill(request, beam_options=beam_options(context), display=display_for(error_console()))
     write_report(report, result.to_json())
+    write_report(metrics, to_prometheus(result.document))
     found = result.document
     if as_json:
         print_json(found)

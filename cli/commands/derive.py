@@ -11,6 +11,7 @@ from encore.cli.options.common import (
     CodecOption,
     GiveUpAfterOption,
     JsonOption,
+    MetricsOption,
     ReportOption,
     SnapshotOption,
     StoreOption,
@@ -42,6 +43,7 @@ def derive(
         str | None, typer.Option(metavar="URI", help="Take over this store's calibration.", show_default=False)
     ] = None,
     give_up_after: GiveUpAfterOption = 15,
+    metrics: MetricsOption = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,5 +62,6 @@ def derive(
 
     request = DeriveRequest(source, store, layers, positions, quantizer, codec, snapshot, like, give_up_after)
     prepare_file(report, "--report")
+    prepare_file(metrics, "--metrics")
     result = run_derive(request, beam_options=beam_options(context), display=display_for(error_console()))
-    print_job_and_exit(result, report, as_json=as_json)
+    print_job_and_exit(result, report, metrics, as_json=as_json)

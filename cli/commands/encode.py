@@ -22,6 +22,7 @@ from encore.cli.options.common import (
     MaxDeadLettersOption,
     MaxLengthOption,
     MaxPrunedOption,
+    MetricsOption,
     PairColumnOption,
     ReportOption,
     StoreOption,
@@ -95,6 +96,7 @@ def encode(
     prune: Annotated[bool, typer.Option("--prune", help="Delete documents that have left the corpus.")] = False,
     max_pruned: MaxPrunedOption = None,
     give_up_after: GiveUpAfterOption = 15,
+    metrics: MetricsOption = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,7 +139,9 @@ def encode(
         prune_limit=PruneLimit.parse(max_pruned),
         give_up_after=give_up_after,
         report=report,
+        metrics=metrics,
     )
     prepare_file(report, "--report")
+    prepare_file(metrics, "--metrics")
     result = run_encode(request, beam_options=beam_options(context), display=display_for(error_console()))
-    print_job_and_exit(result, report, as_json=as_json)
+    print_job_and_exit(result, report, metrics, as_json=as_json)

@@ -35,7 +35,7 @@ PANELS = {
             "--checkpoint-steps",
             "--allow-download",
         ),
-        *("--report", "--json", "--limit", "--no-sync", "--help"),
+        *("--metrics", "--report", "--json", "--limit", "--no-sync", "--help"),
     ),
 }
 """Panel → options, for all commands. Other options stay under Options."""

@@ -85,6 +85,15 @@ ReportOption = Annotated[
     str | None,
     typer.Option("--report", metavar="FILE", help="Write the run's JSON report to a file as well.", show_default=False),
 ]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Write numbers of the run to a file, as Prometheus' node exporter takes them.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 KeepColumnsOption = Annotated[
     str, typer.Option(metavar="A,B", help="Corpus columns to keep in the document index.", show_default=False)

@@ -17,9 +17,12 @@ REASONS_SHOWN = 5
 """The most reasons and failures that are printed. The report has all."""
 
 
-def print_job_and_exit(report: JobReport, path: str | None, *, as_json: bool) -> None:
-    """Print a report, write it to the path that was asked for, and exit with its code."""
+def print_job_and_exit(report: JobReport, path: str | None, metrics: str | None, *, as_json: bool) -> None:
+    """Print a report, write it and its metrics to the paths that were asked for, and exit with its code."""
+    from encore.pipelines.runs import to_prometheus  # noqa: PLC0415 (the job has it imported)
+
     write_report(path, report.to_json())
+    write_report(metrics, to_prometheus(report.document))
     if as_json:
         print_json(report.document)
     else:

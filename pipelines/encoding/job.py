@@ -67,6 +67,7 @@ class EncodeRequest:
         prune_limit: the most documents that may be pruned.
         give_up_after: minutes without a sign of life of workers elsewhere, after which the job ends with an error.
         report: file for the report, which the caller writes. It must not be one of the inputs.
+        metrics: file for its numbers, likewise.
     """
 
     inputs: tuple[str, ...]
@@ -91,6 +92,7 @@ class EncodeRequest:
     prune_limit: PruneLimit = field(default_factory=lambda: PruneLimit.parse(None))
     give_up_after: float = GIVE_UP_AFTER
     report: str | None = None
+    metrics: str | None = None
 
     def __post_init__(self) -> None:
         settle_fields(self)
@@ -109,7 +111,9 @@ def encode(
     started = time.monotonic()
     shown = display or SilentDisplay()
     refuse_outputs_among_inputs(
-        request.inputs, {"--dead-letters": request.dead_letters, "--report": request.report}, request.store
+        request.inputs,
+        {"--dead-letters": request.dead_letters, "--report": request.report, "--metrics": request.metrics},
+        request.store,
     )
     listing = list_files(request.inputs, request.text)
     files = listing.files

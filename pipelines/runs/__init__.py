@@ -3,6 +3,7 @@
 from encore.pipelines.runs.heartbeat import Heartbeat, SignsOfLife
 from encore.pipelines.runs.job_run import JobRun, seconds_by_stage, sums
 from encore.pipelines.runs.memory import give_back_freed_memory
+from encore.pipelines.runs.metrics import to_prometheus
 from encore.pipelines.runs.report import JobReport
 from encore.pipelines.runs.run_folder import RunFolder
 from encore.pipelines.runs.run_list import RunSummary, list_runs
@@ -23,4 +24,5 @@ __all__ = [
     "run_to_end",
     "seconds_by_stage",
     "sums",
+    "to_prometheus",
 ]

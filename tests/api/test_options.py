@@ -21,7 +21,7 @@ from encore.pipelines.predict_job import PredictRequest
 from tests.cli.loading import load_commands
 
 COMMANDS = load_commands()
-FOR_THE_TERMINAL = {"as_json", "report", "no_sync", "limit"}
+FOR_THE_TERMINAL = {"as_json", "report", "metrics", "no_sync", "limit"}
 """Options for what a command prints or writes beside its result. A program sets syncing in its environment."""
 JOB = {"beam_options", "progress"}
 """Arguments in place of the words after ``--``, and of the choice between bar and lines."""

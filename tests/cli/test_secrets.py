@@ -17,6 +17,7 @@ COMMANDS = [
     ["encode", "URL", "--store", "s"],
     ["encode", "a.parquet", "--store", "URL"],
     ["encode", "a.parquet", "--store", "s", "--report", "URL"],
+    ["encode", "a.parquet", "--store", "s", "--metrics", "URL"],
     ["encode", "a.parquet", "--store", "s", "--dead-letters", "URL"],
     ["encode", "a.parquet", "--store", "s", "--encoder", "URL"],
     ["encode", "a.parquet", "--store", "s", "--encoder", "hf:URL"],

@@ -192,6 +192,7 @@ def test_a_corpus_that_has_lost_nothing_prunes_nothing_and_lists_nothing(corpus:
             "--dead-letters .*rejected: lies in the input .*, where the next run would read it",
         ),
         ({"report": "corpus/last.json"}, "--report .*last.json: lies in the input"),
+        ({"metrics": "corpus/last.prom"}, "--metrics .*last.prom: lies in the input"),
     ],
 )
 def test_an_output_among_the_inputs_is_refused_on_the_first_night(

@@ -1,7 +1,7 @@
 """A job's report in the text format of Prometheus, for the textfile collector of its node exporter.
 
-The format is https://prometheus.io/docs/instrumenting/exposition_formats/. All metrics are gauges of the last run, since a
-job is not there to be asked.
+The format is https://prometheus.io/docs/instrumenting/exposition_formats/. All metrics are gauges of the last run:
+between runs there is nobody to ask.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from encore.featurestore.documents import DIGEST_BYTES
-from encore.featurestore.format import read_parquet
 from encore.pipelines.limits import Limit
 
 DEAD_LETTER_SCHEMA = pa.schema(
@@ -63,11 +62,6 @@ def dead_letters_to_parquet(letters: Iterable[DeadLetter]) -> bytes:
     sink = io.BytesIO()
     pq.write_table(dead_letter_table(letters), sink, compression="zstd")
     return sink.getvalue()
-
-
-def dead_letters_from_parquet(data: bytes, name: str = "dead letters") -> tuple[DeadLetter, ...]:
-    """Inverse of `dead_letters_to_parquet`. Damaged data raise a StoreError that calls them ``name``."""
-    return tuple(DeadLetter(**row) for row in read_parquet(data, name).to_pylist())
 
 
 class DeadLetterLimit(Limit):

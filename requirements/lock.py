@@ -19,7 +19,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 WORDS = ("--all-extras", "--universal", "--python-version=3.11", "--generate-hashes", "--no-annotate", "--no-header")
-WHAT = "Every package of the development environment, pinned; the hashes are in requirements/."
 CUDA = re.compile(r"(?:cuda|nvidia|triton)\b")
 TORCH = re.compile(rf"torch\b|{CUDA.pattern}")
 PINNED = re.compile(r"^([\w.-]+)==([^\s;]+)", re.MULTILINE)

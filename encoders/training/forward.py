@@ -52,7 +52,6 @@ def predict_classes(
     position: str,
     *,
     precision: str = "float32",
-    batch_tokens: int | None = None,
 ) -> npt.NDArray[np.int64]:
     """Predict the most likely class of every document.
 
@@ -62,7 +61,6 @@ def predict_classes(
         tokens: of the documents.
         position: ``cls`` or ``mean``.
         precision: ``float32`` or ``bfloat16``.
-        batch_tokens: padded tokens of a batch; None takes the default of the device.
 
     Returns:
         (documents,) int64 positions of the classes.
@@ -71,7 +69,7 @@ def predict_classes(
         UsageError: the encoder cannot give documents of these lengths the features that they have alone.
     """
     encoder = with_safe_padding(encoder, int(tokens.lengths.max(initial=0)))
-    budget = default_budget(encoder.device) if batch_tokens is None else batch_tokens
+    budget = default_budget(encoder.device)
     modes = encoder.model.training, head.training
     encoder.model.eval()
     head.eval()

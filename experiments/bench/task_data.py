@@ -91,15 +91,6 @@ class TaskData:
             digest.update("\n".join(rows.to_pylist()).encode())
         return digest.hexdigest()
 
-    @property
-    def overlap(self) -> int:
-        """Number of dev documents whose text, or pair of texts, is also a training document's."""
-        train, dev = (
-            text_digests(part.table["text"].combine_chunks(), part.table["text_pair"].combine_chunks())
-            for part in (self.train, self.dev)
-        )
-        return int(pc.sum(pc.is_in(dev, value_set=train)).as_py() or 0)
-
 
 def read_task(task: Task, train_rows: int | None = None, dev_rows: int | None = None) -> TaskData:
     """Read a task's files.

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 ENCODER, DISTILLED, TASKS, TOKENS = "roberta-large", "distilroberta", 14, 50
 """The encoders, number of tasks and tokens of the paper's tables."""
-
-TABLE_2: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
-    {
-        ("last, mean:m", "cls, mean"): {"float16": "2K", "uint8": "1K", "sign": "128"},
-        ("last, mean:m", "tokens"): {"float16": "100K", "uint8": "50K", "sign": "6K"},
-        ("stack:24", "tokens"): {"float16": "2.3M", "uint8": "1.2M", "sign": "150K"},
-    }
-)
-"""(layers, positions) → quantizer → bytes of a text of 50 tokens, as printed."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def build_corpus(root: Path | None = None) -> pa.Table:
     """One row a text, ordered by file and line: ``doc_id``, ``text``, ``package``, ``module``, ``kind``.
 
     Repeated ids and texts are left out, so that no text is in both parts of a split. Texts of fewer than `SHORTEST`
-    characters are left out, too. `corpus_counts` tells how many of each, and how many files did not parse.
+    characters are left out, too. The schema's metadata say how many of each, and how many files did not parse.
 
     Args:
         root: folder of Python sources; the running Python's standard library unless given.
@@ -102,12 +102,6 @@ def build_corpus(root: Path | None = None) -> pa.Table:
     columns = [pa.array([getattr(d, name) for d in kept], type=pa.string()) for name in DOCSTRING_SCHEMA.names]
     facts = {"python": sys.version.split()[0]} | {name: str(count) for name, count in counts.items()}
     return pa.Table.from_arrays(columns, schema=DOCSTRING_SCHEMA.with_metadata(facts))
-
-
-def corpus_counts(corpus: pa.Table) -> dict[str, int]:
-    """Counts of what was read and left out: ``files``, ``unparsed_files``, ``short``, ``repeated``, ``undecodable``."""
-    facts = {key.decode(): value.decode() for key, value in (corpus.schema.metadata or {}).items()}
-    return {key: int(value) for key, value in facts.items() if key != "python"}
 
 
 def write_corpus(directory: Path, root: Path | None = None) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """``1 document``, ``2,000 documents``; ``many`` is the plural, unless it is ``one`` with an s."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+def counted(count: int, one: str) -> str:
+    """``1 document``, ``2,000 documents``: the plural of ``one`` is ``one`` with an s."""
+    return f"{count:,} {one}" + ("" if count == 1 else "s")
 
 
 def human_bytes(count: float) -> str:

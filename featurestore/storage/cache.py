@@ -19,10 +19,10 @@ class CachedObjects(Objects):
     that start afresh.
     """
 
-    def __init__(self, objects: Objects, limit: int = CACHE_BYTES) -> None:
+    def __init__(self, objects: Objects) -> None:
         super().__init__(objects.raw, objects.uri, objects.unsynced)
         self._held: dict[str, bytes] = {}
-        self._left = limit
+        self._left = CACHE_BYTES
         self._lock = threading.Lock()
 
     def get(self, path: str) -> bytes:

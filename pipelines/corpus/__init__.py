@@ -4,7 +4,7 @@ from encore.pipelines.corpus.columns import CorpusColumns
 from encore.pipelines.corpus.cutting import UNITS_AIMED_AT, DocumentSize
 from encore.pipelines.corpus.planning import Plan, plan
 from encore.pipelines.corpus.pruning import IDS_SHOWN, PruneLimit, Pruning, listing_to_parquet
-from encore.pipelines.corpus.reading import UnitRead, read_unit, read_units
+from encore.pipelines.corpus.reading import UnitRead, read_units
 from encore.pipelines.corpus.sample import SampleUnit, order_by_key, read_sample, sample_units, smallest_keys
 from encore.pipelines.corpus.units import WorkUnit, group_by_split
 
@@ -24,7 +24,6 @@ __all__ = [
     "order_by_key",
     "plan",
     "read_sample",
-    "read_unit",
     "read_units",
     "sample_units",
     "smallest_keys",

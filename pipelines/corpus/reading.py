@@ -31,12 +31,6 @@ class UnitRead(NamedTuple):
     rows: npt.NDArray[np.int64]
 
 
-def read_unit(unit: WorkUnit, columns: CorpusColumns) -> UnitRead:
-    """Read a work unit alone; see `read_units`."""
-    (found,) = read_units([unit], columns)
-    return found
-
-
 def read_units(units: Sequence[WorkUnit], columns: CorpusColumns) -> Iterator[UnitRead]:
     """Read work units of one file in one pass, and validate their rows. Only one unit is in memory at a time.
 

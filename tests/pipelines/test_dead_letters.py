@@ -14,9 +14,9 @@ from encore.pipelines.dead_letters import (
     DeadLetter,
     DeadLetterLimit,
     dead_letter_table,
-    dead_letters_from_parquet,
     dead_letters_to_parquet,
 )
+from tests.pipelines.letter_files import dead_letters_from_parquet
 
 LETTERS = (
     DeadLetter("a", "/corpus/x.parquet", 3, "validate", "empty text", b"\1" * 32),

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
 
 from encore.featurestore import Catalogue, Change, DataError, UsageError, commit
-from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus import CorpusColumns, plan
 from encore.pipelines.corpus.pruning import PruneLimit, Pruning
 from encore.pipelines.dead_letters import DeadLetterLimit
 from encore.tablefiles import list_files
 from tests.featurestore.building import change_to, spec_of
+from tests.pipelines.corpus.corpora import read_unit
 from tests.pipelines.jobs import run_encode
 
 COLUMNS = CorpusColumns()

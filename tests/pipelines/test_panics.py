@@ -10,10 +10,10 @@ import pytest
 from encore.featurestore import Catalogue
 from encore.pipelines.corpus import CorpusColumns, WorkUnit, read_units
 from encore.pipelines.corpus.reading import UnitRead
-from encore.pipelines.dead_letters import dead_letters_from_parquet
 from encore.pipelines.encoding import read_stage
 from tests.panics import GIVES_UP, REASON, panic, tiny_bert_giving_up
 from tests.pipelines.jobs import documents, run_encode, texts, write_corpus
+from tests.pipelines.letter_files import dead_letters_from_parquet
 
 COUNT = 9
 

@@ -93,11 +93,6 @@ def test_an_empty_second_text_is_a_single_text(tmp_path: Path) -> None:
     assert read_task(task).train.documents.table["pair"].null_count == 2
 
 
-def test_dev_texts_that_training_has_too_are_counted(tmp_path: Path) -> None:
-    dev = {**rows(4, 100), "text": ["text 3", "new", "text 5", "newer"]}
-    assert read_task(task_of(tmp_path, rows(10), dev)).overlap == 2
-
-
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [

@@ -7,7 +7,6 @@ import pytest
 from encore.experiments.demo.docstrings import (
     DOCSTRING_SCHEMA,
     build_corpus,
-    corpus_counts,
     standard_library,
     write_corpus,
 )
@@ -20,6 +19,10 @@ def written(root, files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(source))
     return root
+
+
+def corpus_counts(corpus):
+    return {key.decode(): int(value) for key, value in corpus.schema.metadata.items() if key != b"python"}
 
 
 LONG = "of a length that says something about it"

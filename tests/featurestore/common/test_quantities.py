@@ -25,8 +25,8 @@ def test_bytes_have_three_digits_and_a_unit(count: float, text: str) -> None:
 
 
 def test_things_are_counted_in_words() -> None:
-    assert [counted(1, "head"), counted(2000, "head"), counted(0, "copy", "copies")] == [
+    assert [counted(1, "head"), counted(2000, "head"), counted(0, "task")] == [
         "1 head",
         "2,000 heads",
-        "0 copies",
+        "0 tasks",
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus import CorpusColumns, UnitRead, WorkUnit, plan, read_units
 from encore.pipelines.dead_letters import DeadLetter
 from encore.tablefiles import TableFile, TextOptions, find_table_files
 
@@ -34,6 +34,12 @@ def write_lines(path: Path, *lines: bytes | dict[str, Any], end: bytes = b"\n") 
 def corpus_file(path: Path) -> TableFile:
     (file,) = find_table_files([str(path)])
     return file
+
+
+def read_unit(unit: WorkUnit, columns: CorpusColumns) -> UnitRead:
+    """A work unit alone."""
+    (found,) = read_units([unit], columns)
+    return found
 
 
 def read_all(

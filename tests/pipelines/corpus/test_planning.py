@@ -7,12 +7,20 @@ import pytest
 from encore.featurestore.documents.ids import key_hashes
 from encore.featurestore.documents.keys import words
 from encore.featurestore.errors import DataError, UsageError
-from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus import CorpusColumns, plan
 from encore.pipelines.corpus.cutting import DocumentSize, choose_unit_rows
 from encore.pipelines.corpus.survey import Survey, survey
 from encore.tablefiles import find_table_files
 from encore.tablefiles.files import TableFile
-from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_lines, write_parquet
+from tests.pipelines.corpus.corpora import (
+    corpus_file,
+    read_all,
+    read_unit,
+    reasons_of,
+    texts_of,
+    write_lines,
+    write_parquet,
+)
 
 COLUMNS = CorpusColumns()
 

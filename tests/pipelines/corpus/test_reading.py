@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from encore.pipelines.corpus import CorpusColumns, plan, read_unit
-from tests.pipelines.corpus.corpora import corpus_file, write_lines
+from encore.pipelines.corpus import CorpusColumns, plan
+from tests.pipelines.corpus.corpora import corpus_file, read_unit, write_lines
 
 
 def test_documents_and_dead_letters_share_the_rows_of_a_unit(tmp_path):

@@ -10,11 +10,11 @@ import pytest
 
 from encore.featurestore.errors import DataError, UnreadableFile, UsageError
 from encore.heads.labels.files import read_labels
-from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus import CorpusColumns, plan
 from encore.pipelines.flow.failure import Failure
 from tests.deep_parquet import deep_parquet
 from tests.limited import exit_code_of
-from tests.pipelines.corpus.corpora import corpus_file, write_parquet
+from tests.pipelines.corpus.corpora import corpus_file, read_unit, write_parquet
 
 ROWS = [{"doc_id": str(i), "text": f"the text number {i}"} for i in range(60)]
 LAYOUTS = {

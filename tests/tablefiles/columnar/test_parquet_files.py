@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from encore.featurestore.errors import DataError, UsageError
-from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus import CorpusColumns, plan
 from encore.tablefiles.columnar import parquet_files
 from encore.tablefiles.columnar.parquet_files import ParquetFiles
 from encore.tablefiles.files import READ_BYTES
-from tests.pipelines.corpus.corpora import corpus_file, read_all, reasons_of, texts_of, write_parquet
+from tests.pipelines.corpus.corpora import corpus_file, read_all, read_unit, reasons_of, texts_of, write_parquet
 
 LAYOUTS = [
     pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view(),

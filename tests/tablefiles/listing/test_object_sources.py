@@ -9,10 +9,10 @@ import pytest
 from obstore.store import from_url
 
 from encore.featurestore.errors import DataError, UsageError
-from encore.pipelines.corpus import CorpusColumns, plan, read_unit
+from encore.pipelines.corpus import CorpusColumns, plan
 from encore.tablefiles import find_table_files, list_files
 from encore.tablefiles.files import open_input
-from tests.pipelines.corpus.corpora import read_all, write_lines, write_parquet
+from tests.pipelines.corpus.corpora import read_all, read_unit, write_lines, write_parquet
 from tests.tablefiles.listing.globbed import GLOBBED, GLOBS
 
 ROWS = [{"doc_id": f"d{i}", "text": f"text é {i}"} for i in range(300)]

@@ -160,6 +160,11 @@ class MoneyComparison:
     distilled: ComputeCost
     stored: Mapping[str, EncodeOnceCost]
 
+    @property
+    def cheapest(self) -> str:
+        """Kind of quantizer whose features cost least to keep; of several, the first by name."""
+        return min(self.stored, key=lambda kind: (self.stored[kind].storage_cost, kind))
+
 
 def compare_money(
     shape: EncoderShape,

@@ -147,7 +147,8 @@ def _print_money(report: CostReport, money: PricedCorpus) -> None:
 def _reasons(shape: EncoderShape, money: PricedCorpus) -> Iterator[tuple[str, str]]:
     """Why storing features pays from this number of tasks, and for which encoders it pays earlier."""
     tasks, months = money.corpus.tasks, f"{money.prices.months:g} months"
-    kind, cost = min(money.comparison.stored.items(), key=lambda item: item[1].storage_cost)
+    kind = money.comparison.cheapest
+    cost = money.comparison.stored[kind]
     if cost.keeping_per_encoding is None:
         return
     times = f"{cost.keeping_per_encoding:,.3g} times"

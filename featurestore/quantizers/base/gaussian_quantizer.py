@@ -12,6 +12,9 @@ from encore.featurestore.quantizers.base.histograms import Histogram
 from encore.featurestore.quantizers.base.learned_quantizer import LearnedQuantizer
 from encore.featurestore.quantizers.base.packing import pack, packed_width, unpack
 
+BITS = (1, 2, 4, 8)
+"""Numbers of bits whose codes fill a byte."""
+
 
 @dataclass(frozen=True)
 class GaussianQuantizer(LearnedQuantizer):
@@ -37,6 +40,13 @@ class GaussianQuantizer(LearnedQuantizer):
     bits: ClassVar[int]
     upper_levels: ClassVar[tuple[float, ...]]
     """The levels above 0, ascending; those below are their mirror image."""
+
+    def __init_subclass__(cls) -> None:
+        """Raise TypeError for a number of bits whose codes do not fill bytes, or for none."""
+        super().__init_subclass__()
+        bits = getattr(cls, "bits", None)
+        if bits not in BITS:
+            raise TypeError(f"{cls.__name__}: bits {bits}: codes fill whole bytes; choose one of {BITS}")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -132,6 +132,13 @@ def test_an_encoder_of_the_size_that_pays_breaks_even_at_the_tasks_that_were_ask
     assert priced(deeper).break_even == pytest.approx(14, rel=0.05)
 
 
+def test_the_cheapest_of_equal_kinds_is_the_first_by_name_in_whatever_order_they_stand() -> None:
+    found = compared()
+    turned = replace(found, stored=dict(reversed(found.stored.items())))
+    assert found.stored["sign"].storage_cost == found.stored["sign-centred"].storage_cost
+    assert found.cheapest == turned.cheapest == "sign"
+
+
 def test_where_computing_costs_nothing_there_is_no_multiple() -> None:
     free = compared(prices=replace(PRICES, device_hour=0)).stored["sign"]
     assert (free.keeping_per_encoding, free.size_that_pays) == (None, None)

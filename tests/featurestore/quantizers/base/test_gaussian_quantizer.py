@@ -174,3 +174,18 @@ def test_the_levels_are_stored_for_readers_without_encore(kind, values):
 def test_parameters_that_no_calibration_gives_are_refused(kind, parameters):
     with pytest.raises(UsageError, match=f"{kind.kind}: expected "):
         kind(**parameters)
+
+
+@pytest.mark.parametrize("number", [0, 3, 5, 16])
+def test_bits_whose_codes_do_not_fill_bytes_are_refused_where_the_class_is_made(number):
+    with pytest.raises(TypeError, match=rf"^Odd: bits {number}: codes fill whole bytes; choose one of \(1, 2, 4, 8\)$"):
+
+        class Odd(GaussianQuantizer):
+            bits = number
+
+
+def test_a_kind_without_bits_is_refused_too():
+    with pytest.raises(TypeError, match=r"^Odd: bits None: "):
+
+        class Odd(GaussianQuantizer):
+            pass

@@ -41,7 +41,7 @@ def run_in_processes(
             watch()
         return
     # No forks of this process: torch and object storage have threads, and a fork may find a lock held for ever. The
-    # server whose forks they are has none, and imports torch once for all.
+    # server whose forks they are imports torch once for all, and nothing of torch or of storage is at work there.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__package__])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from encore.featurestore.catalogue import Catalogue
+from encore.featurestore.documents import offsets_of, rows_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.row_spans import RowSpans
 from encore.featurestore.segments import SegmentReader
@@ -167,9 +168,8 @@ class FeatureDataset(Dataset[Example]):
 
         def read(reader: SegmentReader, first: int, last: int) -> list[PackedTokens]:
             lengths = spans.lengths[first:last]
-            bounds = zip(spans.starts[first:last], spans.stops[first:last], strict=True)
-            rows = reader.packed_rows(np.concatenate([np.arange(start, stop) for start, stop in bounds]))
-            return np.split(rows, np.cumsum(lengths)[:-1])
+            rows = reader.packed_rows(rows_of(spans.starts[first:last], lengths))
+            return np.split(rows, offsets_of(lengths)[1:-1])
 
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             parts = list(chain.from_iterable(pool.map(read, readers, firsts, [*firsts[1:], len(order)])))

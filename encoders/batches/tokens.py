@@ -52,7 +52,7 @@ class TokenBlock:
     @property
     def first(self) -> npt.NDArray[np.bool_]:
         """(tokens,) bool: whether a token comes before the second text's own."""
-        within = np.arange(len(self.ids)) - np.repeat(self.offsets[:-1], self.lengths)
+        within = rows_of(np.zeros_like(self.lengths), self.lengths)
         return within < np.repeat(self.first_lengths, self.lengths)
 
     def padded(

@@ -24,7 +24,7 @@ from encore.encoders.files import EncoderFiles, check_json_objects, check_names,
 from encore.encoders.loading.completeness import refuse_settings, refuse_weights
 from encore.encoders.loading.kernels import choose_kernels
 from encore.encoders.loading.limits import check_layers, check_sizes
-from encore.featurestore.common import panics_as_errors
+from encore.featurestore.common import first_line, panics_as_errors
 from encore.featurestore.errors import UsageError
 
 TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
@@ -172,7 +172,8 @@ def _can_leave_out_pooler(architecture: Any) -> bool:
 def _refusal(files: EncoderFiles, what: str, error: Exception) -> UsageError:
     if "trust_remote_code" in str(error):
         return files.refusal("needs code of its own, and remote code is never run; choose another")
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    # Some errors name their subject on lines of its own.
-    said = f"{lines[0]} {lines[-1].strip()}" if lines[0].endswith((":", "(")) else lines[0]
+    said = first_line(error)
+    if said.endswith((":", "(")):
+        # Some errors name their subject on lines of its own.
+        said += f" {str(error).strip().splitlines()[-1].strip()}"
     return files.refusal(f"{what}: {'no such name: ' if isinstance(error, KeyError) else ''}{said}")

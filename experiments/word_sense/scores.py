@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from encore.heads.metrics import BOOTSTRAP_SEED, RESAMPLES, Interval
+from encore.heads.metrics import BOOTSTRAP_SEED, RESAMPLES, Interval, percentile_interval
 
 Flags = npt.NDArray[np.bool_]
 
@@ -117,12 +117,7 @@ class PairedIntervals:
         there, fallback = np.maximum(drawn[:, 1:5].sum(axis=1), 1), drawn[:, 5] + drawn[:, 6]
         mine, theirs = drawn[:, 3] + drawn[:, 4], drawn[:, 2] + drawn[:, 4]
         return cls(
-            on_covered=_percentiles(mine / there),
-            f1=_percentiles(2 * (mine + drawn[:, 6]) / (there + fallback + len(kinds))),
-            difference=_percentiles((mine - theirs) / there),
+            on_covered=percentile_interval(mine / there),
+            f1=percentile_interval(2 * (mine + drawn[:, 6]) / (there + fallback + len(kinds))),
+            difference=percentile_interval((mine - theirs) / there),
         )
-
-
-def _percentiles(values: npt.NDArray[np.float64]) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from encore.featurestore.common import first_line
 from encore.featurestore.errors import RESTORE, UPGRADE, StoreError
 from encore.featurestore.format import is_emptied
 from encore.featurestore.storage import LINK_ADVICE, Objects
@@ -136,4 +137,4 @@ class Audit:
 
 def _unnamed(error: StoreError, name: str) -> str:
     """The message without what a finding says elsewhere: the object before it, and the action after it."""
-    return str(error).removeprefix(f"{name}: ").removesuffix(f"; {RESTORE}").splitlines()[0]
+    return first_line(error, str(error).removeprefix(f"{name}: ").removesuffix(f"; {RESTORE}"))

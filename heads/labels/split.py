@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from encore.featurestore.common import counted
-from encore.featurestore.documents import key_hashes
+from encore.featurestore.documents import key_hashes, rows_of
 from encore.featurestore.errors import DataError, UsageError
 from encore.heads.labels.normal_form import in_order
 from encore.heads.labels.table import Labels, named, named_classes, written_otherwise
@@ -116,7 +116,7 @@ def _choose(labels: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
     codes = labels.codes(labels.classes)
     order = np.lexsort((hashes, codes))
     sizes = np.bincount(codes, minlength=len(labels.classes))
-    ranks = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    ranks = rows_of(np.zeros_like(sizes), sizes)
     wanted = np.minimum(np.floor(share * sizes + 0.5), sizes - 1)
     chosen = np.zeros(len(order), np.bool_)
     chosen[order] = ranks < np.repeat(wanted, sizes)

@@ -88,6 +88,12 @@ def wilson_interval(right: int, documents: int) -> Interval:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
+def percentile_interval(values: npt.NDArray[np.float64]) -> Interval:
+    """95 % interval of a figure whose bootstrap samples are ``values`` (n,): its ends are percentiles of them."""
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
 def bootstrap_intervals(confusion: Confusion) -> dict[str, Interval | None]:
     """95 % percentile intervals of ``macro_f1`` and ``mcc`` over `RESAMPLES` bootstrap samples of the documents.
 
@@ -110,7 +116,9 @@ def bootstrap_intervals(confusion: Confusion) -> dict[str, Interval | None]:
         drawn["macro_f1"].append(resampled.macro_f1)
         drawn["mcc"].append(resampled.mcc)
     found = ClassCounts.of(confusion)
-    return {name: _percentiles(np.concatenate(values), float(getattr(found, name))) for name, values in drawn.items()}
+    return {
+        name: _telling_interval(np.concatenate(values), float(getattr(found, name))) for name, values in drawn.items()
+    }
 
 
 def _class_counts(
@@ -134,9 +142,10 @@ def _sum_by_class(counts: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], 
     return sums
 
 
-def _percentiles(values: npt.NDArray[np.float64], figure: float) -> Interval | None:
-    low, high = np.percentile(np.nan_to_num(values), [2.5, 97.5])
-    return (float(low), float(high)) if high - low > SAME and low - SAME <= figure <= high + SAME else None
+def _telling_interval(values: npt.NDArray[np.float64], figure: float) -> Interval | None:
+    """The interval of a figure from its bootstrap samples; None where they say nothing."""
+    low, high = percentile_interval(np.nan_to_num(values))
+    return (low, high) if high - low > SAME and low - SAME <= figure <= high + SAME else None
 
 
 def _ratio(numerator: npt.NDArray[np.number], denominator: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:

@@ -24,12 +24,14 @@ class Entry:
         summary: first paragraph of its help.
         module: the command's file in `encore.cli.commands`, with its folder; empty for a group of commands.
         resumes: whether the command, run again, goes on from what an interrupted run finished.
+        writes: whether it writes what is to last, so that ``--no-sync`` is an option of it.
         commands: the commands of a group.
     """
 
     summary: str
     module: str = ""
     resumes: bool = False
+    writes: bool = True
     commands: Mapping[str, Entry] = field(default_factory=dict)
 
 
@@ -78,10 +80,14 @@ COMMANDS: Mapping[str, Entry] = {
         resumes=True,
     ),
     "predict": Entry(
-        "Score new text that is in no store, with the encoder that the heads' features came from.", "predict"
+        "Score new text that is in no store, with the encoder that the heads' features came from.",
+        "predict",
+        writes=False,
     ),
     "evaluate": Entry(
-        "Compare predictions with labels: accuracy, macro F1, MCC, confusion, with 95 % intervals.", "evaluate"
+        "Compare predictions with labels: accuracy, macro F1, MCC, confusion, with 95 % intervals.",
+        "evaluate",
+        writes=False,
     ),
     "export": Entry(
         "Write one Parquet file of all documents with their kept columns, and each "
@@ -89,12 +95,26 @@ COMMANDS: Mapping[str, Entry] = {
         "export",
     ),
     "derive": Entry("Make a poorer store from a richer one, without the encoder.", "derive", resumes=True),
-    "inspect": Entry("Say what a store holds: spec, counts, bytes a document, snapshot.", "store.inspect"),
-    "documents": Entry(
-        "List the stored documents: ids, tokens, truncation, and the corpus columns that were kept.", "store.documents"
+    "inspect": Entry(
+        "Say what a store holds: spec, counts, bytes a document, snapshot.",
+        "store.inspect",
+        writes=False,
     ),
-    "snapshots": Entry("List the snapshots that a store keeps, oldest first, with their tags.", "store.snapshots"),
-    "runs": Entry("List the jobs that are at work on a store and those that have ended, newest first.", "store.runs"),
+    "documents": Entry(
+        "List the stored documents: ids, tokens, truncation, and the corpus columns that were kept.",
+        "store.documents",
+        writes=False,
+    ),
+    "snapshots": Entry(
+        "List the snapshots that a store keeps, oldest first, with their tags.",
+        "store.snapshots",
+        writes=False,
+    ),
+    "runs": Entry(
+        "List the jobs that are at work on a store and those that have ended, newest first.",
+        "store.runs",
+        writes=False,
+    ),
     "tag": Entry(
         "Name a snapshot: --snapshot takes the name wherever it takes a number, and vacuum keeps what is tagged.",
         "store.tag",
@@ -104,6 +124,7 @@ COMMANDS: Mapping[str, Entry] = {
         "Check that everything a store needs is there, is what was written, and agrees "
         "with itself; exit code 1 if not.",
         "store.verify",
+        writes=False,
     ),
     "repair": Entry(
         "Make a damaged store whole: what is damaged is set aside, and what it held is encoded again out of a corpus.",
@@ -129,6 +150,7 @@ COMMANDS: Mapping[str, Entry] = {
     "cost": Entry(
         "Bytes and FLOPs by arithmetic: the paper's tables 2 and 3 for any encoder, break-even tasks, and money.",
         "experiments.cost",
+        writes=False,
     ),
     "demo": Entry(
         "The whole loop on the docstrings of Python's own library: encode once, train "

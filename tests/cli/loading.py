@@ -1,10 +1,22 @@
-"""All commands, each imported."""
+"""All commands: what the table says of each, and each imported."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from encore.cli.command_table import COMMANDS, Entry
 from encore.cli.main import command
+
+
+def _entries(table: Mapping[str, Entry], words: str = "") -> Iterator[tuple[str, Entry]]:
+    for name, entry in table.items():
+        yield f"{words}{name}", entry
+        yield from _entries(entry.commands, f"{words}{name} ")
+
+
+ENTRIES = dict(_entries(COMMANDS))
+"""Words → entry; groups of commands, and the commands of each."""
 
 
 def load_commands() -> dict[str, Any]:

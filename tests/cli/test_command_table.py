@@ -2,26 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from encore.cli.command_table import COMMANDS, Entry
 from encore.cli.main import run
-from tests.cli.loading import load_commands
+from tests.cli.loading import ENTRIES, load_commands
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "cli" / "commands"
-
-
-def entries(table: Mapping[str, Entry] = COMMANDS, words: str = "") -> Iterator[tuple[str, Entry]]:
-    for name, entry in table.items():
-        yield f"{words}{name}", entry
-        yield from entries(entry.commands, f"{words}{name} ")
-
-
-ENTRIES = dict(entries())
 
 
 def test_every_file_of_a_command_has_an_entry_and_every_entry_its_file() -> None:

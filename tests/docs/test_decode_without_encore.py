@@ -12,7 +12,7 @@ import torch
 
 from encore.featurestore import Catalogue, Change, EncoderSpec, FeatureBlock, FeatureSpec, TextSpec, commit
 from encore.featurestore.documents.ids import key_hashes, text_digests
-from encore.featurestore.quantizers import calibrate
+from encore.featurestore.quantizers import REGISTRY, calibrate
 from encore.featurestore.segments.entries import SegmentEntry
 from encore.featurestore.segments.records import segment_id
 from encore.featurestore.segments.writer import EncodingCounts, write_segment
@@ -20,6 +20,7 @@ from encore.featurestore.segments.writer import EncodingCounts, write_segment
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "decode-without-encore.md"
 WIDTH = 13
 LENGTHS = [3, 1, 4]
+SINGLE_BITS = ["sign", "sign-centred"]
 
 
 def code_blocks():
@@ -61,7 +62,7 @@ def run_page(folder, *blocks):
     return done.stdout
 
 
-@pytest.mark.parametrize("quantizer", ["sign", "sign-centred"])
+@pytest.mark.parametrize("quantizer", SINGLE_BITS)
 def test_the_ten_lines_decode_single_bits(tmp_path, quantizer):
     expected = written_store(tmp_path / "features", quantizer, "none")
     printed = run_page(tmp_path, code_blocks()[0])
@@ -72,11 +73,8 @@ def test_the_ten_lines_decode_single_bits(tmp_path, quantizer):
 @pytest.mark.parametrize(
     ("quantizer", "codec"),
     [
-        ("float16", "blosc"),
-        ("uint8", "zstd"),
+        *((kind, quantizer.default_codec) for kind, quantizer in REGISTRY.items() if kind not in SINGLE_BITS),
         ("uint8:per-dimension:histogram", "none"),
-        ("int4", "zstd"),
-        ("int2", "none"),
     ],
 )
 def test_the_next_lines_decode_the_other_quantizers(tmp_path, quantizer, codec):

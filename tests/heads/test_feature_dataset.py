@@ -179,8 +179,8 @@ def test_classes_may_be_those_of_another_dataset(store: Catalogue) -> None:
 
 
 def test_an_unknown_pooling_is_refused(store: Catalogue) -> None:
-    with pytest.raises(UsageError, match="pooled 'max': expected mean, or None"):
-        FeatureDataset(store, labels_of(LABELS), pooled="max")
+    with pytest.raises(UsageError, match="pooled 'no-such-pooling': expected mean, or None"):
+        FeatureDataset(store, labels_of(LABELS), pooled="no-such-pooling")
 
 
 def test_it_says_what_it_is(store: Catalogue) -> None:

@@ -191,7 +191,7 @@ def test_a_word_that_truncation_cuts_off_gets_its_most_frequent_sense(tmp_path: 
     [
         ({"layers": (4,)}, "layers layer:4: the encoder has 3 layers; ask for 1 to 3"),
         ({"layers": (0,)}, "layer 0: layers are numbered 1 to 3"),
-        ({"quantizers": ("int3",)}, "quantizer 'int3': expected one of"),
+        ({"quantizers": ("no-such-kind",)}, "quantizer 'no-such-kind': expected one of"),
         ({"train": "nowhere.parquet"}, "nowhere.parquet: no such file"),
         ({"encoder": "nowhere/at/all/x"}, "nowhere/at/all/x"),
     ],

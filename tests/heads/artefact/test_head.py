@@ -338,7 +338,10 @@ def drop_a_weight(path: Path) -> None:
             lambda path: edit(path / "head.json", lambda d: d["spec"].update(layers="mean:3")),
             "not those that were saved",
         ),
-        (lambda path: edit(path / "head.json", lambda d: d["design"].update(pooling="max")), r"head\.json: damaged: "),
+        (
+            lambda path: edit(path / "head.json", lambda d: d["design"].update(pooling="no-such-pooling")),
+            r"head\.json: damaged: ",
+        ),
         (
             lambda path: edit(path / "head.json", lambda d: d["design"].update(queries=2)),
             r"weights\.safetensors: damaged",

@@ -39,5 +39,5 @@ def test_the_learned_mix_learns() -> None:
 
 
 def test_an_unknown_mix_is_refused() -> None:
-    with pytest.raises(UsageError, match="layer mix 'best': expected uniform or learned"):
-        LayerMix("best", 3)
+    with pytest.raises(UsageError, match="layer mix 'no-such-mix': expected uniform or learned"):
+        LayerMix("no-such-mix", 3)

@@ -9,7 +9,7 @@ from encore.heads import default_pooling
 from encore.heads.model.attention import AttentionPooling
 from encore.heads.model.cls import ClsPooling
 from encore.heads.model.mean import MeanPooling
-from encore.heads.model.registry import build_pooling, check_pooling
+from encore.heads.model.registry import POOLINGS, build_pooling, check_pooling
 from tests.heads.building import spec_of
 
 
@@ -61,5 +61,5 @@ def test_cls_pooling_needs_the_special_tokens() -> None:
 
 
 def test_an_unknown_pooling_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(UsageError, match="pooling 'max': expected one of attention, pair, cls, mean"):
-        check_pooling("max", spec_of())
+    with pytest.raises(UsageError, match=f"pooling 'no-such-pooling': expected one of {', '.join(POOLINGS)}$"):
+        check_pooling("no-such-pooling", spec_of())

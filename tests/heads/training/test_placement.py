@@ -11,6 +11,7 @@ import torch
 
 from encore.heads import TrainSettings, train_head
 from encore.heads.batches import Placement
+from encore.heads.model.registry import POOLINGS
 from encore.heads.training import examples as training_examples
 from encore.heads.training import learners
 from encore.heads.training.examples import Examples
@@ -35,7 +36,7 @@ def trained(settings: TrainSettings, placement: Placement, quantizer: str, layer
 def test_a_devices_way_gives_the_heads_of_the_cpus(
     quantizer: str, layers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(SETTINGS, poolings=("attention", "pair", "mean", "cls"), patience=1)
+    settings = replace(SETTINGS, poolings=tuple(POOLINGS), patience=1)
     expected = trained(settings, CPU, quantizer, layers)
     monkeypatch.setattr(Placement, "accelerated", True)
     monkeypatch.setattr(learners, "HandLearner", None)
@@ -51,7 +52,7 @@ def test_a_devices_way_gives_the_heads_of_the_cpus(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("layers", ["mean:4", "stack:3"])
 def test_a_head_of_cuda_is_the_head_of_the_cpu(layers: str) -> None:
-    settings = replace(SETTINGS, poolings=("attention", "pair", "mean", "cls"))
+    settings = replace(SETTINGS, poolings=tuple(POOLINGS))
     expected = trained(settings, CPU, "sign", layers)
     found = trained(settings, Placement(torch.device("cuda")), "sign", layers)
     for one, other in zip(found, expected, strict=True):

@@ -57,10 +57,10 @@ def test_the_grid_is_every_pair() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"poolings": ("mean", "max")}, "pooling 'max'"),
+        ({"poolings": ("mean", "no-such-pooling")}, "pooling 'no-such-pooling'"),
         ({"queries": 0}, "queries 0: expected 1 to 64"),
         ({"queries": 2, "poolings": ("attention", "mean")}, "queries 2: pooling mean has none"),
-        ({"layer_mix": "best"}, "layer mix 'best'"),
+        ({"layer_mix": "no-such-mix"}, "layer mix 'no-such-mix'"),
         ({"epochs": 0}, "epochs 0"),
         ({"learning_rates": ()}, "learning rate none"),
         ({"learning_rates": (1e-3, 0.0)}, "learning rate 0.001, 0.0"),

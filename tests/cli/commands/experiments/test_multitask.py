@@ -48,7 +48,7 @@ def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     [
         (("--without", "sst9"), "no task sst9"),
         (("--without", "tone,same"), "no task is left"),
-        (("--precision", "int3"), "precision 'int3'"),
+        (("--precision", "no-such-number"), "precision 'no-such-number'"),
         (("--pooling", "attention"), "pooling 'attention': expected cls or mean"),
         (("--temperature", "-1"), "temperature -1.0"),
         (("--max-length", "900"), "max length 900"),

@@ -73,7 +73,7 @@ def test_why_cls_is_no_part_of_a_grid_that_nobody_narrowed_is_said(
         (spec("mean:6"), {"layers": ["last"]}, "cannot be derived from stored mean:6"),
         (spec("last", "cls"), {"positions": ["tokens"]}, "cannot be derived from stored cls"),
         (spec(quantizer="sign"), {"quantizers": ["uint8"]}, "derive from a float16 store"),
-        (spec(), {"quantizers": ["int3"]}, "expected one of"),
+        (spec(), {"quantizers": ["no-such-kind"]}, "expected one of"),
         (spec(), {"positions": ["token"]}, "expected one of"),
         (spec(), {"layers": ["some"]}, "expected last, layer:k"),
     ],

@@ -40,7 +40,7 @@ from transformers import AutoModel, AutoTokenizer
 from benchmarks.corpus import default_corpus
 from benchmarks.measure import Contender, Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
-from benchmarks.synthetic import UNIT, Documents, TextDocuments, synthetic_store
+from benchmarks.synthetic_stores import UNIT, Documents, TextDocuments, synthetic_store
 from encore.encoders.files import find_files
 from encore.featurestore import Catalogue, FeatureBlock
 from encore.heads import Head, HeadModel, Scorer

@@ -46,7 +46,7 @@ import torch
 
 from benchmarks.measure import Measurement, digits, measure, timed
 from benchmarks.report import Report, arguments
-from benchmarks.synthetic import MAX_TOKENS, news_lengths
+from benchmarks.synthetic_stores import MAX_TOKENS, news_lengths
 from encore.featurestore import Catalogue, Change, EncoderSpec, FeatureBlock, FeatureSpec, TextSpec, commit
 from encore.featurestore.segments import EncodingCounts, SegmentEntry, write_segment
 from encore.heads import Head, Scorer

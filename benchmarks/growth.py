@@ -37,7 +37,7 @@ from benchmarks.corpus import default_corpus
 from benchmarks.measure import Measurement, digits, measure
 from benchmarks.peak import peak_mib
 from benchmarks.report import Report, arguments
-from benchmarks.synthetic import synthetic_store
+from benchmarks.synthetic_stores import synthetic_store
 from encore.pipelines.backfill import BackfillRequest, backfill
 from encore.pipelines.encoding import EncodeRequest, encode, resident_encoder
 from tests.heads.building import head_of

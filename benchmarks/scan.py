@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.machine import available_cores
 from benchmarks.measure import Measurement, Ratio, measure
 from benchmarks.report import Report, arguments
-from benchmarks.synthetic import TextDocuments, synthetic_store
+from benchmarks.synthetic_stores import TextDocuments, synthetic_store
 from encore.featurestore import Catalogue
 from encore.featurestore.segments import SegmentEntry, attempt_path, decoder, record_path
 from encore.pipelines.runs import give_back_freed_memory

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 NAMES_LISTED = 20
+"""Most names that `list_names` lists."""
 NAME_LENGTH, NAME_WORDS = 40, 4
 """A longer name is probably a text: the first row of a file without a header, or labels from a column of texts."""
 

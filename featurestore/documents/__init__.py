@@ -11,7 +11,7 @@ from encore.featurestore.documents.columns import TEXT, as_stored, differ, promo
 from encore.featurestore.documents.digest import combine_digests, document_digest_sum
 from encore.featurestore.documents.ids import DIGEST_BYTES, KEY_BYTES, id_array, key_hashes, text_digests
 from encore.featurestore.documents.keys import KeyArray, KeyIndex, WantedKeys, words
-from encore.featurestore.documents.ragged import offsets_of, parts_of, rows_of
+from encore.featurestore.documents.ragged_arrays import offsets_of, parts_of, rows_of
 
 __all__ = [
     "DIGEST_BYTES",

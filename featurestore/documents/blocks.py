@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from encore.featurestore.documents.columns import promote, promoted
-from encore.featurestore.documents.ragged import offsets_of, rows_of
+from encore.featurestore.documents.ragged_arrays import offsets_of, rows_of
 
 INDEX_SCHEMA = pa.schema(
     [

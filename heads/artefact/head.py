@@ -25,7 +25,8 @@ from encore.heads.model import HeadModel, kind_of
 from encore.tablefiles.names import shown_name
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-CLASSES_SHOWN = 10
+CLASSES_NAMED = 10
+"""Most classes that a head says the names of."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,8 +66,8 @@ class Head(SummaryMixin):
     def _summary(self) -> Summary:
         classes = f"{len(self.classes):,} classes"
         measured = "not measured" if self.evaluation is None else f"accuracy {self.evaluation.accuracy:.4f} on dev"
-        named = ", ".join(shown_name(name) for name in self.classes[:CLASSES_SHOWN])
-        more = ", …" if len(self.classes) > CLASSES_SHOWN else ""
+        named = ", ".join(shown_name(name) for name in self.classes[:CLASSES_NAMED])
+        more = ", …" if len(self.classes) > CLASSES_NAMED else ""
         rows: list[tuple[str, object]] = [
             ("classes", f"{len(self.classes):,}: {named}{more}"),
             ("features", self.spec),

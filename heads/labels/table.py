@@ -16,7 +16,8 @@ from encore.featurestore.errors import DataError, UsageError
 from encore.heads.labels.normal_form import in_order, named_twins, near_twins, normal_labels
 from encore.tablefiles.names import shown_name
 
-NAMES_LISTED = 5
+VALUES_NAMED = 5
+"""Most values that a message names; of more it says how many."""
 
 logger = logging.getLogger("encore")
 
@@ -114,8 +115,8 @@ class Labels:
 
 def named(values: pa.Array | pa.ChunkedArray) -> str:
     """The first few values and the number of the others, for a message."""
-    first = ", ".join(map(str, values[:NAMES_LISTED].to_pylist()))
-    return first if len(values) <= NAMES_LISTED else f"{first} and {len(values) - NAMES_LISTED:,} more"
+    first = ", ".join(map(str, values[:VALUES_NAMED].to_pylist()))
+    return first if len(values) <= VALUES_NAMED else f"{first} and {len(values) - VALUES_NAMED:,} more"
 
 
 def named_classes(classes: Iterable[object]) -> str:

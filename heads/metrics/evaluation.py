@@ -16,7 +16,7 @@ from encore.heads.metrics.class_counts import ClassCounts, Interval, bootstrap_i
 from encore.heads.metrics.confusion import Confusion
 from encore.tablefiles.names import shown_name
 
-CLASSES_SHOWN = 50
+CLASS_ROWS = 50
 """Most classes that a notebook's table has rows for."""
 
 
@@ -89,17 +89,15 @@ class Evaluation(SummaryMixin):
             rows.append(("trained on", f"{self.trained_on:,} of those compared"))
         counts = self.counts
         by_class = list(zip(self.classes, counts.truth, counts.predicted, counts.right, strict=True))
-        if len(by_class) > CLASSES_SHOWN:
-            rows.append(("classes", f"{len(by_class):,}; the first {CLASSES_SHOWN} are shown"))
+        if len(by_class) > CLASS_ROWS:
+            rows.append(("classes", f"{len(by_class):,}; the first {CLASS_ROWS} are shown"))
         return Summary(
             kind="Evaluation",
             name=f"of {self.documents:,} documents",
             facts=[f"{name} {value}" for name, value in values.items()],
             rows=rows,
             columns=("class", "documents", "predicted", "right"),
-            table=[
-                (shown_name(name), *(f"{int(it):,}" for it in numbers)) for name, *numbers in by_class[:CLASSES_SHOWN]
-            ],
+            table=[(shown_name(name), *(f"{int(it):,}" for it in numbers)) for name, *numbers in by_class[:CLASS_ROWS]],
         )
 
     @classmethod

@@ -12,7 +12,7 @@ import torch
 from encore.heads.batches import Batch
 from encore.heads.model import AttentionPooling, HeadModel
 from encore.heads.scoring.attention import attention_sums, product
-from encore.heads.scoring.plain import PlainHead
+from encore.heads.scoring.plain_head import PlainHead
 
 DEVICE_ROWS = 2048
 """Attention heads, counted over all queries, in one product; a single head may have more. A hundred heads of 16 fit."""

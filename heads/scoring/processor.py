@@ -23,7 +23,7 @@ from encore.heads.batches import BATCH_FLOATS, Batch, budget_batches, decode, ro
 from encore.heads.model import AttentionPooling, HeadModel, PairPooling, compare_texts
 from encore.heads.scoring.buffers import Scratch
 from encore.heads.scoring.head_groups import HeadGroups, can_share
-from encore.heads.scoring.plain import PlainHead
+from encore.heads.scoring.plain_head import PlainHead
 
 GROUP_DOCUMENTS = 1024
 """Most documents of a group: their vectors are projected and classified together."""

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encore.featurestore.documents.ragged import offsets_of, parts_of, rows_of
+from encore.featurestore.documents.ragged_arrays import offsets_of, parts_of, rows_of
 
 
 def test_offsets_start_at_zero_and_end_at_the_total() -> None:

@@ -31,7 +31,8 @@ TARGET_BYTES = 64 << 20
 DATASET_MEMORY = 256 << 20
 
 DocIds = str | int | Sequence[str] | ArrowTable
-"""One id or several: a value, a list or array of texts, or a column of a library with Arrow's PyCapsule protocol."""
+"""One id or several: a value, a list or array of texts, or a column or table of a library with Arrow's PyCapsule
+protocol. Of a table, the ids are the column ``doc_id``, or the only column."""
 
 
 class Store(SummaryMixin):
@@ -112,7 +113,7 @@ class Store(SummaryMixin):
         """Features of documents as floats, in the order of ``doc_ids``. An id may come twice.
 
         Args:
-            doc_ids: ids of stored documents.
+            doc_ids: ids of stored documents. Of a table, they are the column ``doc_id``, or the only column.
             pooled: ``mean`` or ``cls`` gives one vector a document: the mean of the stored tokens, or the first one.
 
         Returns:
@@ -122,7 +123,8 @@ class Store(SummaryMixin):
 
         Raises:
             DataError: some ids are not stored. It gives their number and the first of them.
-            UsageError: the store does not hold what ``pooled`` needs.
+            UsageError: the store does not hold what ``pooled`` needs, or a table has several columns and none is
+                ``doc_id``.
         """
         from encore.api.vectors import document_vectors, pooled_vectors  # noqa: PLC0415 (torch comes with it)
 
@@ -229,7 +231,8 @@ class Store(SummaryMixin):
         Older snapshots still hold them, and their bytes stay. `vacuum` with ``forget`` removes every byte of them.
 
         Args:
-            ids: ids of the documents. An id that comes twice counts once.
+            ids: ids of the documents. An id that comes twice counts once. Of a table, they are the column ``doc_id``,
+                or the only column.
             block: put a salted hash of each id on the block list, so that encode skips the document in future.
             strict: change nothing if an id is not stored.
 
@@ -237,6 +240,7 @@ class Store(SummaryMixin):
             A report with ``deleted``, ``not_stored``, ``not_stored_ids``, ``blocked`` and the new ``snapshot``.
 
         Raises:
+            UsageError: a table has several columns, and none is ``doc_id``.
             DataError: an id is null; or, with ``strict``, an id is not stored.
             CommitConflict: other writers were first too many times in a row.
         """

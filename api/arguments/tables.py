@@ -45,12 +45,13 @@ def is_table(given: object) -> bool:
     return hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__") or _is_dataset(given)
 
 
-def arrow_table(given: Any, what: str) -> pa.Table:
+def arrow_table(given: Any, what: str, wanted: str) -> pa.Table:
     """A table in memory as an Arrow table.
 
     Args:
         given: a table that speaks the protocol.
         what: its name in the message.
+        wanted: the columns that it should have, in words for the message.
 
     Raises:
         UsageError: it has no columns.
@@ -58,8 +59,10 @@ def arrow_table(given: Any, what: str) -> pa.Table:
     try:
         table = pa.table(given.with_format("arrow")[:] if _is_dataset(given) else given)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise UsageError(f"{what}: {type(given).__name__} cannot be read as a table with columns: {reason}") from error
+        name = f"{what}: a {type(given).__name__}"
+        if _is_column(given):
+            raise UsageError(f"{name} is a single column; give a table with {wanted}") from error
+        raise UsageError(f"{name} cannot be read as a table with {wanted}: {first_line(error)}") from error
     return pa.Table.from_arrays([_plain(column) for column in table.columns], table.column_names)
 
 
@@ -75,15 +78,48 @@ def labels_of(given: Table, id_column: str, label_column: str, options: TextOpti
         UsageError, DataError: as `encore.heads.labels.files.read_labels` does.
     """
     if is_table(given):
-        return Labels.from_table(arrow_table(given, what), id_column, label_column, what)
+        return Labels.from_table(arrow_table(given, what, "ids and labels"), id_column, label_column, what)
     if not isinstance(given, (str, PathLike)):
         raise UsageError(f"{what}: a {type(given).__name__} is neither a file nor a table; give a path or a data frame")
     return read_labels(given, id_column, label_column, options)
 
 
-def column_of(given: Any) -> Any:
-    """Ids for `encore.featurestore.documents.ids.id_array`: a column of any library becomes an Arrow array."""
-    return pa.chunked_array(given) if hasattr(given, "__arrow_c_stream__") else given
+def column_of(given: Any, id_column: str = "doc_id") -> Any:
+    """Ids for `encore.featurestore.documents.ids.id_array`: a column of any library becomes an Arrow array.
+
+    Args:
+        given: ids in any form. Of a table, the ids are the column ``id_column``, or the only one.
+        id_column: column of the document ids.
+
+    Raises:
+        UsageError: a table has several columns, and none of this name.
+    """
+    if not is_table(given):
+        return given
+    if not _is_dataset(given):
+        column = _column(given)
+        if not pa.types.is_struct(column.type):
+            return column
+        given = column
+    table = arrow_table(given, "ids", "ids")
+    # A data frame of pandas with an index of its own brings it as a column.
+    names = [name for name in table.column_names if not name.startswith("__index_level_")]
+    if len(names) != 1 and names.count(id_column) != 1:
+        raise UsageError(
+            f"ids: the table has the columns {', '.join(map(repr, names))}; give the column of ids alone, or name it "
+            f"{id_column}"
+        )
+    return table[names[0] if len(names) == 1 else id_column]
+
+
+def _column(given: Any) -> pa.ChunkedArray | pa.Array:
+    """A column of any library. A table becomes a column of structures."""
+    return pa.chunked_array(given) if hasattr(given, "__arrow_c_stream__") else pa.array(given)
+
+
+def _is_column(given: Any) -> bool:
+    """Whether something is a column, not a table."""
+    return not _is_dataset(given) and not pa.types.is_struct(_column(given).type)
 
 
 def corpus_parts(corpus: Any) -> tuple[Any, ...]:
@@ -118,7 +154,7 @@ def corpus_files(given: Any, wanted: ColumnSelection, *, here: bool) -> Iterator
 
 
 def _written(given: Any, wanted: ColumnSelection, folder: Path, number: int) -> str:
-    table = arrow_table(given, "inputs")
+    table = arrow_table(given, "inputs", "ids and texts")
     wanted.require("the table", table.column_names)
     path = folder / f"table-{number}.parquet"
     try:

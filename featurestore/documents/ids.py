@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from encore.featurestore.errors import DataError
+from encore.featurestore.common import first_line
+from encore.featurestore.errors import DataError, UsageError
 
 KEY_BYTES = 16
 DIGEST_BYTES = 32
@@ -18,11 +19,15 @@ def id_array(doc_ids: str | int | Sequence[str] | pa.Array | pa.ChunkedArray) ->
     """Ids as one array of strings; integers become their decimal text, and a single id an array of one.
 
     Raises:
+        UsageError: these are not texts or integers.
         DataError: some are null.
     """
-    listed = [doc_ids] if isinstance(doc_ids, (str, int)) else doc_ids
-    given = listed if isinstance(listed, (pa.Array, pa.ChunkedArray)) else pa.array(listed)
-    ids = given.cast(pa.string())
+    listed = [doc_ids] if isinstance(doc_ids, (str, int, np.integer)) else doc_ids
+    try:
+        given = listed if isinstance(listed, (pa.Array, pa.ChunkedArray)) else pa.array(listed)
+        ids = given.cast(pa.string())
+    except (pa.ArrowException, TypeError) as error:
+        raise UsageError(f"ids: expected texts or integers: {first_line(error)}") from error
     if ids.null_count:
         raise DataError(f"{ids.null_count} of {len(ids)} ids are null")
     return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids

@@ -22,7 +22,7 @@ COUNT = 40
 class Frame:
     """A table of a library that speaks the protocol and nothing else."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table | pa.ChunkedArray) -> None:
         self._table = table
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -112,10 +112,30 @@ def test_a_table_without_the_columns_is_refused_before_any_work(tmp_path: Path, 
 
 
 def test_a_column_by_itself_is_no_table(tmp_path: Path, corpus: pa.Table, store: encore.Store) -> None:
-    with pytest.raises(encore.UsageError, match="inputs: ChunkedArray cannot be read as a table with columns"):
-        encore.encode(corpus["text"], store=tmp_path / "s")
+    for column in (corpus["text"], corpus["text"].chunk(0), Frame(corpus["text"])):
+        wanted = f"inputs: a {type(column).__name__} is a single column; give a table with ids and texts"
+        with pytest.raises(encore.UsageError, match=wanted):
+            encore.encode(column, store=tmp_path / "s")
+        with pytest.raises(encore.UsageError, match=r"labels: .* is a single column; give a table with ids and labels"):
+            encore.train(store, column, task="topic")
     with pytest.raises(encore.UsageError, match="labels: a dict is neither a file nor a table"):
         encore.train(store, {"d1": "even"}, task="topic")  # type: ignore[arg-type]
+
+
+def test_ids_of_a_table_are_its_column_doc_id_or_its_only_one(store: encore.Store) -> None:
+    ids = pa.table({"doc_id": ["d3", "d1"]})
+    more = ids.append_column("label", pa.array(["odd", "odd"]))
+    indexed = pa.table({"key": ids["doc_id"], "__index_level_0__": [4, 2]})
+    wanted = store.vectors(["d3", "d1"])
+    for given in (ids, more, indexed, ids.to_batches()[0], ids.to_struct_array().chunk(0), Frame(views(more))):
+        assert [it.tolist() for it in store.vectors(given)] == [it.tolist() for it in wanted]
+    assert len(store.vectors(Dataset(more))) == 2
+    assert store.delete(more)["deleted"] == 2
+    several = more.rename_columns(["key", "label"])
+    for given in (several, Frame(several), Dataset(several)):
+        with pytest.raises(encore.UsageError, match="ids: the table has the columns 'key', 'label'; give the column"):
+            store.delete(given)
+    assert len(store) == COUNT - 2
 
 
 def test_workers_elsewhere_cannot_read_a_table_in_memory(tmp_path: Path, corpus: pa.Table) -> None:
@@ -160,7 +180,7 @@ def test_labels_are_tables_of_text_numbers_booleans_and_categories(store: encore
 
 def test_an_answer_is_a_table_for_others(store: encore.Store, labels: pa.Table, corpus: pa.Table) -> None:
     said = encore.predict(corpus, heads=encore.train(store, labels, task="topic", epochs=1))
-    assert arrow_table(Frame(said.table), "x").equals(said.table)
+    assert arrow_table(Frame(said.table), "x", "y").equals(said.table)
     assert pa.table(said).equals(said.table)
     assert duckdb.sql("select count(*) from said").fetchall() == [(COUNT,)]
     assert said.table["doc_id"].to_pylist() == corpus["doc_id"].to_pylist()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from encore.featurestore.documents.ids import id_array, key_hashes, text_digests
+from encore.featurestore.errors import UsageError
 from tests.strategies import DOC_IDS, TEXTS
 
 
@@ -66,4 +70,11 @@ def test_ids_are_texts_or_integers_and_one_by_itself_is_one() -> None:
     assert id_array(12).equals(strings("12"))
     assert id_array([1, 12]).equals(strings("1", "12"))
     assert id_array(pa.chunked_array([[1], [12]])).equals(strings("1", "12"))
+    assert id_array(np.int64(12)).equals(strings("12"))
     assert id_array([]).equals(strings())
+
+
+@pytest.mark.parametrize("ids", [[["d1"]], ["d1", 2], 1.5, None, [{"doc_id": "d1"}]])
+def test_what_is_no_id_is_refused_in_one_line(ids: Any) -> None:
+    with pytest.raises(UsageError, match=r"ids: expected texts or integers: .*$"):
+        id_array(ids)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import pyarrow as pa
 
 from encore.api.arguments.tables import ArrowTable, Table, column_of, labels_of
+from encore.api.arguments.types import typed
 from encore.api.results.report import Report
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import several
@@ -131,6 +132,7 @@ class Store(SummaryMixin):
         block = self.catalogue.gather(column_of(doc_ids))
         return document_vectors(block, self.spec) if pooled is None else pooled_vectors(block, self.spec, pooled)
 
+    @typed
     def torch_dataset(
         self,
         labels: Table,
@@ -189,6 +191,7 @@ class Store(SummaryMixin):
         types = {"snapshot": pa.int64(), "committed_at": pa.string(), "operation": pa.string()} | counts
         return pa.Table.from_pylist(rows, schema=pa.schema({**types, "tags": pa.list_(pa.string())}))
 
+    @typed
     def runs(self, *, limit: int = 20) -> pa.Table:
         """The jobs that are at work on the store and those that have ended, newest first.
 
@@ -208,6 +211,7 @@ class Store(SummaryMixin):
         schema = pa.schema({**types, "seconds": pa.float64(), "exit_code": pa.int64(), "report": pa.string()})
         return pa.Table.from_pylist([row | {"workers": len(row["workers"])} for row in rows], schema=schema)
 
+    @typed
     def tag(self, name: str, *, snapshot: int | str | None = None, remove: bool = False) -> None:
         """Give a snapshot a name. Every ``snapshot=`` takes the name or the number. Vacuum keeps tagged snapshots.
 
@@ -225,6 +229,7 @@ class Store(SummaryMixin):
         else:
             add_tag(objects, name, self.snapshot if snapshot is None else Catalogue.open(self.uri, snapshot).version)
 
+    @typed
     def delete(self, ids: DocIds, *, block: bool = False, strict: bool = False) -> Report:
         """Delete documents from the newest snapshot.
 
@@ -250,6 +255,7 @@ class Store(SummaryMixin):
         self.refresh()
         return Report("delete", done.to_dict())
 
+    @typed
     def compact(self, *, target_bytes: int = TARGET_BYTES, dry_run: bool = False) -> Report:
         """Merge small segments, and rewrite segments with deleted documents without these. No feature changes.
 
@@ -269,6 +275,7 @@ class Store(SummaryMixin):
         self.refresh()
         return Report("compact", {"store": self.uri, "dry_run": dry_run, **done.to_dict()})
 
+    @typed
     def vacuum(
         self,
         *,
@@ -317,6 +324,7 @@ class Store(SummaryMixin):
         self.refresh()
         return Report("vacuum", {"store": self.uri, "dry_run": dry_run, **found})
 
+    @typed
     def verify(self, *, snapshot: int | str | None = None, deep: bool = False) -> Report:
         """Check that all objects of the store exist, are as they were written, and are consistent.
 
@@ -358,6 +366,7 @@ StoreOrUri = Store | str | PathLike[str]
 """A handle of a store, or its URI."""
 
 
+@typed
 def open_store(store: StoreOrUri, *, snapshot: int | str | None = None) -> Store:
     """Open a store to read.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 
-from encore.featurestore.common import several
+from encore.featurestore.common import settled, several
 from encore.heads.artefact import Head
 
 Heads = Head | str | PathLike[str] | Sequence[Head | str | PathLike[str]]
@@ -26,5 +26,5 @@ def load_head(directory: str | PathLike[str]) -> Head:
 
 
 def given_heads(heads: Heads) -> tuple[Head | str, ...]:
-    """One or several heads as a tuple, with paths as strings."""
-    return several(heads, "heads")
+    """One or several heads as a tuple, with paths as strings. Raises UsageError for anything else."""
+    return tuple(settled(it, "str | Head", "heads") for it in several(heads, "heads"))

@@ -7,6 +7,7 @@ from os import PathLike
 
 from encore.api.arguments.heads import Heads, given_heads
 from encore.api.arguments.progress import display_of
+from encore.api.arguments.types import typed
 from encore.api.results.predictions import Predictions
 from encore.api.results.report import job_report
 from encore.api.store import StoreOrUri, snapshot_of, uri_of
@@ -16,6 +17,7 @@ from encore.pipelines.backfill import backfill as run_backfill
 from encore.pipelines.predictions import PredictionsFolder
 
 
+@typed
 def backfill(
     store: StoreOrUri,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from encore.api.arguments.progress import display_of
+from encore.api.arguments.types import typed
 from encore.api.results.report import Report, job_report
 from encore.api.store import StoreOrUri, snapshot_of, uri_of, written
 from encore.featurestore.common import several
@@ -12,6 +13,7 @@ from encore.pipelines.ingestion import DeriveRequest
 from encore.pipelines.ingestion import derive as run_derive
 
 
+@typed
 def derive(
     source: StoreOrUri,
     *,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from encore.api.arguments.limits import limit_text
 from encore.api.arguments.progress import display_of
 from encore.api.arguments.tables import Corpus, corpus_files
+from encore.api.arguments.types import typed
 from encore.api.results.report import Report, job_report
 from encore.api.store import StoreOrUri, uri_of, written
 from encore.featurestore.common import several
@@ -18,6 +19,7 @@ from encore.pipelines.runs import RunnerChoice
 from encore.tablefiles import TextOptions
 
 
+@typed
 def encode(
     inputs: Corpus,
     *,

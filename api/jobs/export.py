@@ -7,6 +7,7 @@ from dataclasses import asdict
 from os import PathLike
 
 from encore.api.arguments.progress import display_of
+from encore.api.arguments.types import typed
 from encore.api.results.predictions import Predictions
 from encore.api.results.report import Report
 from encore.api.store import StoreOrUri, snapshot_of, uri_of
@@ -18,6 +19,7 @@ from encore.pipelines.predictions import head_name
 from encore.pipelines.progress import Steps
 
 
+@typed
 def export(
     predictions: Predictions | str | PathLike[str],
     *,

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from encore.api.arguments.heads import Heads, given_heads
 from encore.api.arguments.tables import ArrowTable, Corpus, corpus_files, corpus_parts, is_table
+from encore.api.arguments.types import typed
 from encore.api.results.evaluate import PredictionSet, name_of
 from encore.featurestore.common import several
 from encore.featurestore.summary import Summary, SummaryMixin
@@ -86,6 +87,7 @@ class Predicted(SummaryMixin, PredictionSet):
         )
 
 
+@typed
 def predict(
     texts: str | Sequence[str] | ArrowTable = (),
     *,

@@ -9,6 +9,7 @@ from os import PathLike
 
 from encore.api.arguments.progress import display_of
 from encore.api.arguments.tables import Table, labels_of
+from encore.api.arguments.types import typed
 from encore.api.store import Store, StoreOrUri, uri_of
 from encore.featurestore.catalogue import Catalogue
 from encore.featurestore.common import counted, several
@@ -32,6 +33,7 @@ from encore.tablefiles import TextOptions
 logger = logging.getLogger("encore")
 
 
+@typed
 def train(
     store: StoreOrUri,
     labels: Table,

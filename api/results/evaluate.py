@@ -7,6 +7,7 @@ from dataclasses import replace
 from os import PathLike
 
 from encore.api.arguments.tables import Table, labels_of
+from encore.api.arguments.types import typed
 from encore.featurestore.common import several
 from encore.heads.artefact import Head
 from encore.heads.metrics import Evaluation, evaluate_predictions
@@ -40,6 +41,7 @@ class PredictionSet(ABC):
         return evaluate(self, labels, head=head, id_column=id_column, label_column=label_column)
 
 
+@typed
 def evaluate(
     predictions: PredictionSet | str | PathLike[str],
     labels: Table,

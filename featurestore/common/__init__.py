@@ -1,6 +1,6 @@
 """Small things that every package uses and that know nothing of a store."""
 
-from encore.featurestore.common.arguments import as_text, settle_fields, several
+from encore.featurestore.common.arguments import as_text, settle_fields, settled, several
 from encore.featurestore.common.arrays import Int64s, Vectors
 from encore.featurestore.common.lazy_attribute import lazy
 from encore.featurestore.common.lazy_torch import torch
@@ -22,6 +22,7 @@ __all__ = [
     "lazy",
     "panics_as_errors",
     "settle_fields",
+    "settled",
     "several",
     "share_of_rate",
     "silent",

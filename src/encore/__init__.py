@@ -100,4 +100,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """What an editor or a notebook offers."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

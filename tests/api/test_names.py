@@ -30,7 +30,7 @@ ERRORS = {"CommitConflict", "DataError", "EncoreError", "JobError", "SpecMismatc
 
 def test_the_public_names_are_these_and_no_others() -> None:
     assert set(encore.__all__) == FUNCTIONS | RESULTS | ERRORS | {"__version__"}
-    assert encore.__all__ == sorted(encore.__all__)
+    assert encore.__all__ == sorted(encore.__all__) == dir(encore)
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS | RESULTS | ERRORS))

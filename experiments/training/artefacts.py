@@ -32,7 +32,7 @@ def provenance_of(
         training: as it ended.
         data: task → its documents.
         max_length: tokens of a document.
-        evaluations: task → how good its head is on the dev documents.
+        evaluations: task → evaluation of its head on the dev documents.
     """
     source = training.encoder.spec
     return {

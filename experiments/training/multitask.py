@@ -82,7 +82,7 @@ class MultitaskResult:
     Attributes:
         out: the encoder directory.
         encoder: identity of the trained encoder.
-        evaluations: task → how good its head is on the dev documents.
+        evaluations: task → evaluation of its head on the dev documents.
         provenance: what ``provenance.json`` says.
         resumed_after: steps that an earlier run had taken.
     """

@@ -222,7 +222,7 @@ def _require_bounded(footer: Fields, data: bytes, wanted: Sequence[str]) -> None
 
 
 def _chunk_bytes(data: bytes, path: str, chunk: Fields, limit: int) -> int:
-    """The bytes that a column chunk decodes to at most, or a smaller number that is over the limit already."""
+    """The most bytes that a column chunk can decode to. Counting stops as soon as they exceed the limit."""
     # Offsets, or levels of nested values.
     decoded: int = 4 * chunk[VALUES]
     longest = 0

@@ -28,7 +28,7 @@ class MixGradients:
         self._gradient = torch.zeros_like(self._weights)
 
     def columns(self, each: int) -> torch.Tensor:
-        """Weights (m, G · each): the weights of each head, repeated for its ``each`` columns."""
+        """Weights of the layers for every column, (m, G · each). A head has ``each`` columns with the same weights."""
         return self._weights.t().repeat_interleave(each, dim=1)
 
     def learn(self, gradient: torch.Tensor) -> None:

@@ -29,7 +29,7 @@ def read_parts(
 
     Args:
         file: where they come from, for errors.
-        batches: the file's batches; only as many are read as hold the parts.
+        batches: the file's batches. Reading stops after the last part.
         parts: ascending, without overlap.
         wanted: the columns.
 

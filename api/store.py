@@ -310,7 +310,10 @@ class Store(SummaryMixin):
         from encore.pipelines.removal import vacuum_folder  # noqa: PLC0415
 
         if forget and (keep_snapshots != 1 or keep_days):
-            raise UsageError("vacuum: forget keeps no older snapshots; tag the ones to keep, and leave keep_… out")
+            raise UsageError(
+                "vacuum: with forget, only the newest snapshot and tagged ones stay; leave out keep_snapshots and "
+                "keep_days, and tag what is to stay"
+            )
         limit, objects = timedelta(hours=older_than), self.catalogue.objects
         folders = [PredictionsFolder.open(uri) for uri in several(predictions, "predictions")]
         if forget:

@@ -31,7 +31,7 @@ def resolve_device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= count:
         found = f"{count} CUDA device(s)" if count else "no CUDA device"
-        raise UsageError(f"device {name}: this machine has {found}; ask for --device cpu or auto, or mend the driver")
+        raise UsageError(f"device {name}: this machine has {found}; ask for device cpu or auto, or mend the driver")
     return device
 
 
@@ -44,7 +44,7 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in DTYPES:
         raise UsageError(f"dtype {name!r}: expected {', '.join(DTYPES)}")
     if name == "float16" and device.type == "cpu":
-        raise UsageError("dtype float16 on the CPU: ask for float32 or bfloat16, or for --device cuda")
+        raise UsageError("dtype float16 on the CPU: ask for float32 or bfloat16, or for device cuda")
     return DTYPES[name]
 
 

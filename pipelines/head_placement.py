@@ -38,5 +38,5 @@ def learning_on(device: str, dtype: str) -> Placement:
     if dtype not in LEARNING_DTYPES:
         raise UsageError(f"dtype {dtype!r}: heads learn in {' or '.join(LEARNING_DTYPES)}")
     if dtype != "float32" and place.type == "cpu":
-        raise UsageError(f"dtype {dtype} on the CPU: heads learn in float32 there; drop it, or ask for --device cuda")
+        raise UsageError(f"dtype {dtype} on the CPU: heads learn in float32 there; drop it, or ask for device cuda")
     return Placement(place, LEARNING_DTYPES[dtype])

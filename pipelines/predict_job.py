@@ -91,8 +91,8 @@ def predict(request: PredictRequest) -> NewPredictions:
         head.require(spec, head_title(given), head_title(request.heads[0]))
         if head.model.of_pairs and (request.columns.pair is None or request.texts):
             raise UsageError(
-                f"{head_title(given)} compares the two texts of pairs; give a file, and name the second's with "
-                "--pair-column"
+                f"{head_title(given)} compares the two texts of pairs; give a table, and name its column of "
+                "second texts, the pair column"
             )
     found = _given(request, spec)
     encoder = load_encoder(
@@ -126,10 +126,12 @@ def _given(request: PredictRequest, spec: FeatureSpec) -> Iterator[tuple[str, Un
     """The documents in parts, each with its source. Files are checked now, and read part by part.
 
     Raises:
-        UsageError: no such file.
+        UsageError: no such file, or neither files nor texts.
     """
     if request.texts:
         return ((GIVEN_TEXTS, read) for read in _read_texts(request.texts))
+    if not request.inputs:
+        raise UsageError("nothing to predict: give texts, a table or files")
     files = find_table_files(request.inputs, request.text)
     units = plan(files, request.columns, request.unit_rows, DocumentSize.of(spec)).units
     reads = chain.from_iterable(read_units(group, request.columns) for group in group_by_split(units))

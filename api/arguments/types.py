@@ -27,6 +27,7 @@ def typed(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         places: Any = [settled(it, kinds[name], name) for it, name in zip(args, placed, strict=False)]
         names: Any = {name: settled(it, kinds.get(name, ""), name) for name, it in kwargs.items()}
-        return function(*places, *args[len(places) :], **names)
+        rest: Any = args[len(places) :]
+        return function(*places, *rest, **names)
 
     return checked

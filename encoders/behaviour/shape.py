@@ -63,7 +63,7 @@ def check_runs(files: EncoderFiles, model: PreTrainedModel, tokenizer: Tokenizer
         raise
     except (RuntimeError, TypeError, ValueError) as error:
         kind, said = type(model).__name__, first_line(error)
-        raise files.refusal(f"{kind} does not run in {dtype} here; ask for --dtype float32 ({said})") from error
+        raise files.refusal(f"{kind} does not run in {dtype} here; ask for dtype float32 ({said})") from error
 
 
 def position_limit(model: PreTrainedModel) -> int | None:

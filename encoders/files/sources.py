@@ -130,7 +130,7 @@ def _from_hub(model_id: str, wanted: Sequence[str], *, download: bool) -> Encode
         if not download:
             raise UsageError(
                 f"encoder hf:{model_id}: not on this machine, and only a file names it; --allow-download fetches it"
-                " from the hub, or give the encoder's directory with --encoder"
+                " from the hub (in Python allow_download=True), or give the encoder's directory as encoder"
             ) from error
         raise UsageError(
             f"encoder hf:{model_id}: the hub cannot be reached and its files are not on this machine;"

@@ -1,4 +1,4 @@
-"""Refusing encoders with parts that transformers ignores: without them the features would be another encoder's."""
+"""Refusing encoders with parts that transformers ignores: without them the features would be wrong."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def refuse_settings(files: EncoderFiles, config: PreTrainedConfig) -> None:
         if getattr(part, "quantization_config", None):
             raise UsageError(
                 f"{source} has a quantization_config, and quantized weights are not read;"
-                " give the encoder with float16, bfloat16 or float32 weights (--dtype says what it runs in)"
+                " give the encoder with float16, bfloat16 or float32 weights (dtype says what it runs in)"
             )
         for setting in DETOURS:
             if getattr(part, setting, None):
@@ -99,8 +99,8 @@ def refuse_weights(files: EncoderFiles, model: PreTrainedModel, report: Mapping[
     left = [name for name in report["unexpected_keys"] if _inside(model, name) and not BUFFERS.search(name)]
     if left:
         raise UsageError(
-            f"{source} {_some(left)} inside the encoder that a {model.config.model_type} model of transformers does"
-            " not take; features without them would be another encoder's"
+            f"{source} {_some(left)} inside the encoder that transformers does not know in a {model.config.model_type}"
+            " model, and would leave out; the features would be wrong"
         )
 
 

@@ -72,8 +72,8 @@ def load_tokenizer(files: EncoderFiles) -> PreTrainedTokenizerBase:
         raise files.refusal("no fast tokenizer (tokenizer.json) there; save one beside the model")
     if getattr(tokenizer.backend_tokenizer.model, "dropout", None):
         raise files.refusal(
-            "its tokenizer leaves out merges at random, as in training, so that a text has"
-            " other tokens each time; set dropout to null in tokenizer.json"
+            "its tokenizer splits words at random (dropout), so the same text would get other tokens"
+            " each time; set dropout to null in tokenizer.json"
         )
     return tokenizer
 

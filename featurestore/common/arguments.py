@@ -37,7 +37,7 @@ def several(given: Any, what: str) -> tuple[Any, ...]:
         UsageError: the value is None or bytes.
     """
     if given is None or isinstance(given, (bytes, bytearray)):
-        raise UsageError(f"{what}: {given!r} is no value; give one, or a list of them")
+        raise UsageError(f"{what} {given!r}: expected a value, or a list of values")
     one = isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable)
     return tuple(as_text(value) for value in ([given] if one else given))
 

@@ -85,7 +85,7 @@ def delete(
     if strict and len(missing):
         raise DataError(
             f"{store.uri}: {len(missing)} of {len(ids)} ids are not stored, for example "
-            f"{', '.join(unknown[:EXAMPLES])}; nothing was changed. Without --strict the others are deleted"
+            f"{', '.join(unknown[:EXAMPLES])}; nothing was changed. Without strict the others are deleted"
         )
     # The block list is written first: whatever happens in between, a deleted document cannot come back.
     blocked = put_on_block_list(store.objects, ids) if block else 0

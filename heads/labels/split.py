@@ -79,7 +79,7 @@ class Split:
         counts = dict(zip(self.classes, self.train.counts(self.classes).tolist(), strict=True))
         names = named(pa.array([f"{shown_name(name)} ({counts[name]:,})" for name in self.unmeasured]))
         least = 0 if share is None else min((counts[name] for name in self.unmeasured if counts[name] > 1), default=0)
-        remedy = f"; give --dev-share {_least_share(least)} to set some aside" if least else ""
+        remedy = f"; a dev share of {_least_share(least)} sets some aside" if least else ""
         number = f"{len(self.unmeasured):,} {'class' if len(self.unmeasured) == 1 else 'classes'}"
         logger.warning("%s: dev has no document of %s: %s%s", self.dev.source, number, names, remedy)
 

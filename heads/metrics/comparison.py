@@ -61,7 +61,7 @@ def evaluate_predictions(
         raise DataError(
             f"{labels.source}: none of its {len(labels)} labelled documents is among the {len(ids)} predicted ones "
             f"(labelled: {named(labels.doc_ids)}; predicted: {named(ids)}); is it the right label file? "
-            "encode and backfill documents before you evaluate them, or score them with encore predict --out"
+            "encode and backfill documents before you evaluate them, or score them with encore predict"
             f"{blanks_around(labels.doc_ids)}"
         )
     answers = predicted.take(found.drop_null())

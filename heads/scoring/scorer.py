@@ -110,9 +110,7 @@ def check_dtype(dtype: torch.dtype, device: torch.device) -> None:
     if dtype not in (torch.float32, torch.float16):
         raise UsageError(f"dtype {str(dtype).removeprefix('torch.')}: heads score in float32 or float16")
     if dtype == torch.float16 and device.type == "cpu":
-        raise UsageError(
-            "dtype float16 on the CPU: heads score in float32 there; leave it out, or ask for --device cuda"
-        )
+        raise UsageError("dtype float16 on the CPU: heads score in float32 there; leave it out, or ask for device cuda")
 
 
 class _Scoring(Protocol):

@@ -142,7 +142,7 @@ def partition_stored(store: Catalogue, labels: Labels, stored: npt.NDArray[np.bo
     if not stored.any():
         raise DataError(
             f"{labels.source}: none of its {len(labels):,} labelled documents is in {store.uri} "
-            f"(labelled: {named(labels.doc_ids)}); are ids and --id-column right?"
+            f"(labelled: {named(labels.doc_ids)}); are the ids and the id column right?"
             f"{blanks_around(labels.doc_ids)}"
         )
     return labels.partition(stored)

@@ -138,9 +138,9 @@ def train_head(
     held_out = None if dev is None or dev_codes is None else Examples(dev, dev_codes, spec, len(classes), place)
     points = settings.grid(_recommended_pooling(examples, held_out, settings))
     if held_out is None and len(points) > 1:
-        raise UsageError("a grid of settings needs dev documents to choose by; give --dev")
+        raise UsageError("a grid of settings needs dev documents to choose by; give dev labels, or a dev share above 0")
     if held_out is None and settings.patience is not None:
-        raise UsageError("patience needs dev documents to judge an epoch by; give --dev")
+        raise UsageError("patience needs dev documents to judge an epoch by; give dev labels, or a dev share above 0")
     paired = [point.pooling for point in points if POOLINGS[point.pooling].of_pairs]
     if paired and spec.positions == "tokens" and not examples.paired.any():
         raise UsageError(f"pooling {paired[0]}: none of the training documents is a pair of texts; pool by attention")

@@ -128,7 +128,7 @@ def encode(
         corpus = plan(files, request.columns, request.unit_rows, size, without_damaged=True)
     listing = replace(listing, unread=(*listing.unread, *corpus.damaged))
     if request.prune and not corpus.documents:
-        raise UsageError("--prune: the corpus holds no documents at all, so everything would go; leave --prune out")
+        raise UsageError("prune: the corpus holds no documents at all, so everything would go; leave prune out")
     runner = RunnerChoice.of(beam_options, len(corpus.units), request.give_up_after)
     copies = None if request.dead_letters is None else _folder(request.dead_letters)
     folder = RunFolder.start(Objects.open(request.store, make=True))
@@ -211,7 +211,7 @@ def _sample_parts(corpus: Plan, columns: CorpusColumns) -> list[DocumentBlock]:
     if not samples:
         raise UsageError(
             "the corpus holds no document to calibrate the quantizer on;"
-            " add documents, or take over a calibration with --like"
+            " add documents, or name a store to be like, whose calibration is taken over"
         )
     # Without the kept columns, whose types may differ between files.
     sample = read_sample(samples, replace(columns, keep=()))
@@ -224,5 +224,5 @@ def _folder(address: str) -> Objects:
         folder = Objects.open(address, make=True)
         check_folder(folder)
     except (UsageError, StoreError) as error:
-        raise UsageError(f"--dead-letters {error}") from error
+        raise UsageError(f"dead letters: {error}") from error
     return folder

@@ -86,8 +86,8 @@ def schema_of(kept: pa.Schema, heads: Sequence[HeadColumns]) -> pa.Schema:
     twice = [" and ".join(dict.fromkeys(twins)) for twins in names.values() if len(twins) > 1]
     if twice:
         raise UsageError(
-            f"two columns would be called {', '.join(twice)}, which SQL takes for one name; name the kept columns to "
-            "be exported with --columns"
+            f"two columns would be called {', '.join(twice)}, which SQL takes for one name; choose the kept columns "
+            "to export (columns)"
         )
     return pa.schema(fields)
 

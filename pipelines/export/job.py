@@ -103,7 +103,7 @@ def export(request: ExportRequest, progress: Callable[[int, int], None] | None =
     """
     if not request.out.endswith(EXPORT_ENDING):
         raise UsageError(f"{request.out}: expected a name that ends in {EXPORT_ENDING}")
-    check_file(request.out, "--out")
+    check_file(request.out, "out")
     predictions = PredictionsFolder.open(request.predictions)
 
     def write(store: Catalogue) -> ExportSummary:

@@ -25,7 +25,7 @@ def load_heads(given: Sequence[str | Head]) -> list[Head]:
     """The heads, loaded where a directory is given. Raises UsageError if none is given, or one twice."""
     given = several(given, "heads")
     if not given:
-        raise UsageError("no head is named; give --head HEAD_DIR")
+        raise UsageError("no head is named; name at least one, by the folder that it was saved to")
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         heads = list(pool.map(lambda it: it if isinstance(it, Head) else Head.load(it), given))
     require_different(heads)

@@ -94,7 +94,7 @@ def predictions_of_table(table: pa.Table, head: str | None, source: str) -> Head
     there = sorted(pc.unique(table["head"].cast(pa.string())).to_pylist())
     matches = [name for name in there if head in (None, name, name.rpartition("@")[0])]
     if len(matches) != 1:
-        raise UsageError(f"{source}: name one head with --head; heads there: {', '.join(there) or 'none'}")
+        raise UsageError(f"{source}: name one head; heads there: {', '.join(there) or 'none'}")
     rows = table.filter(pc.equal(table["head"].cast(pa.string()), matches[0]))
     # In a file of several heads, all share one dictionary of labels.
     return HeadPredictions(matches[0], rows, _classes(rows) if len(there) == 1 else None, None)

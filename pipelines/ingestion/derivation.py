@@ -88,7 +88,7 @@ def derive(
     spec = settle_spec(request.store, derivation.target, request.like, measured)
     store = Catalogue.create(request.store, spec)
     if store.uri == source.uri:
-        raise UsageError(f"{store.uri}: a store cannot be derived from itself; name another --store")
+        raise UsageError(f"{store.uri}: a store cannot be derived from itself; name another store")
     units = [SourceUnit(number, entry) for number, entry in enumerate(source.entries) if entry.live]
     run = JobRun(
         name="derive",

@@ -43,7 +43,7 @@ def spec_without_calibration(uri: str, requested: FeatureSpec, like: str | None)
     if like is None:
         return None
     lender = Catalogue.open(like).spec
-    lender.require_request(requested, "--like store", "request")
+    lender.require_request(requested, "the store to be like", "request")
     return requested.with_quantizer(lender.quantizer)
 
 

@@ -38,7 +38,7 @@ FORMAT_VERSION = 1
 PUBLISH_ATTEMPTS = 50
 SCORE_AGAIN = "run encore backfill with this head and --check, which scores it again"
 """Advice in errors about a listed file that cannot be read."""
-ANEW = f"{RESTORE}, or run encore backfill with another --out"
+ANEW = f"{RESTORE}, or run encore backfill into another folder"
 """Advice in errors about the folder's own document and its lists."""
 
 T = TypeVar("T")
@@ -80,11 +80,13 @@ class PredictionsFolder:
         objects.create(PREDICTIONS_FILE, json.dumps(document, indent=1).encode())
         held = read_folder_document(objects)
         if held["store_id"] != store.store_id:
-            raise UsageError(f"{objects.uri}: holds predictions for another store than {store.uri}; name another --out")
+            raise UsageError(
+                f"{objects.uri}: holds predictions for another store than {store.uri}; name another folder"
+            )
         if held["probabilities"] != probabilities:
             kind = "with" if held["probabilities"] else "without"
             raise UsageError(
-                f"{objects.uri}: holds predictions {kind} probabilities; ask for the same or name another --out"
+                f"{objects.uri}: holds predictions {kind} probabilities; ask for the same or name another folder"
             )
         return cls(objects, probabilities)
 
@@ -269,7 +271,7 @@ class PredictionsFolder:
         if len(matches) == 1:
             return matches[0]
         if head is None:
-            raise UsageError(f"{self.objects.uri}: name the head with --head; heads there: {', '.join(there)}")
+            raise UsageError(f"{self.objects.uri}: name one head; heads there: {', '.join(there)}")
         problem = "several heads" if matches else "no head"
         raise UsageError(f"{self.objects.uri}: {problem} {head!r}; heads there: {', '.join(there)}")
 

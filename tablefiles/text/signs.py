@@ -84,4 +84,4 @@ def _refuse_encoding(file: TableFile, head: bytes) -> None:
     if found is None and b"\0" in head[:4]:
         found = _ZEROS.get(bytes(head[:4]).translate(_NONZERO))
     if found is not None:
-        raise UsageError(f"{file.uri}: is {found.upper()}; say --encoding {found}")
+        raise UsageError(f"{file.uri}: is {found.upper()}; say --encoding {found} (in Python encoding)")

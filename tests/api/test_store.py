@@ -33,7 +33,9 @@ def test_a_vacuum_removes_old_snapshots_and_forgets(store: encore.Store, labels:
     assert store.snapshots().num_rows == 2
     done = store.vacuum(older_than=0, predictions=folder)
     assert (done["kept_snapshots"], len(done["predictions"])) == ([2], 1)
-    with pytest.raises(encore.UsageError, match="forget keeps no older snapshots"):
+    with pytest.raises(
+        encore.UsageError, match="with forget, only the newest snapshot and tagged ones stay; leave out keep_snapshots"
+    ):
         store.vacuum(forget=True, keep_days=1)
     done = store.vacuum(older_than=0, forget=True, predictions=[folder])
     assert (done["complete"], done["rewritten"]["deleted_rows"], len(store)) == (True, 1, 39)

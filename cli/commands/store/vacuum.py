@@ -128,7 +128,10 @@ def _forget(
 ) -> None:
     """Vacuum with --forget."""
     if keep_snapshots != 1 or keep_days:
-        raise typer.BadParameter("--forget keeps no older snapshots: tag the ones to keep, and leave --keep-… out")
+        raise typer.BadParameter(
+            "with --forget, only the newest snapshot and tagged ones stay; leave out --keep-snapshots and --keep-days, "
+            "and tag what is to stay"
+        )
     from datetime import timedelta  # noqa: PLC0415
 
     from encore.cli.printing.store.vacuum import print_forgetting  # noqa: PLC0415

@@ -153,7 +153,7 @@ def test_what_each_class_was_trained_and_measured_on_is_printed(
     rows = [line.replace("│", " ").split() for line in printed.out.splitlines() if line.startswith("│")]
     assert {row[0]: row[1:3] for row in rows} == {"often": ["32", "4"], "rare": ["3", "0"], "once": ["1", "0"]}
     assert "dev mcc not defined" in " ".join(printed.out.split())
-    assert "dev has no document of 2 classes: once (1), rare (3); give --dev-share 0.17" in caplog.text
+    assert "dev has no document of 2 classes: once (1), rare (3); a dev share of 0.17 sets some aside" in caplog.text
     assert run([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["classes"] == ["often", "once", "rare"]

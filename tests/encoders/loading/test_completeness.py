@@ -52,7 +52,7 @@ def path(tmp_path: Path) -> Path:
 )
 def test_weights_inside_the_encoder_that_nothing_takes_are_refused(path: Path, name: str) -> None:
     add_weights(path, name)
-    assert f"hold a weight ({name}) inside the encoder that a bert model of transformers does not take" in refused(path)
+    assert f"hold a weight ({name}) inside the encoder that transformers does not know in a bert model" in refused(path)
 
 
 def test_layers_that_the_settings_leave_out_are_refused(path: Path) -> None:

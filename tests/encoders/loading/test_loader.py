@@ -149,7 +149,7 @@ def test_bfloat16_gives_features_near_those_of_float32(bert: Encoder, bert_path:
 @pytest.mark.parametrize("name", ["FNet", "XLNet", "DeBERTa"])
 def test_an_encoder_that_does_not_run_in_bfloat16_is_refused_by_that_name(name: str, tmp_path: Path) -> None:
     where = str(save(named(name), tmp_path))
-    with pytest.raises(UsageError, match=r"does not run in bfloat16 here; ask for --dtype float32 \(.+\)$"):
+    with pytest.raises(UsageError, match=r"does not run in bfloat16 here; ask for dtype float32 \(.+\)$"):
         load_encoder(where, device="cpu", dtype="bfloat16")
 
 

@@ -50,7 +50,7 @@ def test_one_value_is_one_and_a_path_is_its_text(given: Any, taken: tuple[Any, .
 
 @pytest.mark.parametrize("given", [None, b"a.parquet"])
 def test_what_is_no_value_is_refused_by_the_name_of_its_field(given: Any) -> None:
-    with pytest.raises(UsageError, match=r"inputs: .* is no value; give one, or a list of them"):
+    with pytest.raises(UsageError, match=r"inputs .*: expected a value, or a list of values"):
         Request(given)
 
 

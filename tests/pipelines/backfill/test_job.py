@@ -370,7 +370,7 @@ def test_heads_of_pairs_are_refused_before_work_where_second_texts_are_not_known
     assert report.document["documents"]["scored"] == COUNT
     asked = PredictRequest((str(tmp_path / "pairs.parquet"),), (str(tmp_path / "pair"),), device="cpu")
     with pytest.raises(
-        UsageError, match="compares the two texts of pairs; give a file, and name the second's with --pair-column"
+        UsageError, match="compares the two texts of pairs; give a table, and name its column of second texts"
     ):
         predict(asked)
     predicted = predict(replace(asked, columns=CorpusColumns(pair="pair"))).table.sort_by("doc_id")

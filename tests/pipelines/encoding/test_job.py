@@ -364,7 +364,7 @@ def test_a_store_lends_its_calibration(tmp_path: Path) -> None:
 def test_a_lender_of_other_features_is_refused_and_no_store_is_made(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "a.parquet", texts(5))
     run_encode(tmp_path / "lender", corpus, quantizer="float16")
-    with pytest.raises(SpecMismatch, match="--like store"):
+    with pytest.raises(SpecMismatch, match="the store to be like"):
         run_encode(tmp_path / "store", corpus, quantizer="uint8", like=str(tmp_path / "lender"))
     with pytest.raises(UsageError, match="no such directory"):
         run_encode(tmp_path / "store", corpus, quantizer="uint8", like=str(tmp_path / "nobody"))

@@ -139,7 +139,7 @@ def test_one_look_answers_for_the_head_and_for_its_files(
 def test_which_head_is_meant_is_asked_of_the_version_that_is_read(folder: PredictionsFolder) -> None:
     publish(folder, "1", head="tone@0123456789ab")
     assert read(folder, "tone") == ["1"]
-    with pytest.raises(UsageError, match="name the head with --head; heads there: tone@0123456789ab, topic@"):
+    with pytest.raises(UsageError, match="name one head; heads there: tone@0123456789ab, topic@"):
         read(folder, None)
     with pytest.raises(UsageError, match="no head 'other'; heads there"):
         read(folder, "other")

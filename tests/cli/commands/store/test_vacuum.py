@@ -133,7 +133,7 @@ class TestForget:
         self, words: list[str], option: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert run([*words, *option]) == 2
-        assert "--forget keeps no older snapshots" in capsys.readouterr().err
+        assert "with --forget, only the newest snapshot and tagged ones stay" in capsys.readouterr().err
 
     def test_a_folder_that_holds_no_predictions_is_wrong_usage(
         self, words: list[str], store: Catalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -15,11 +15,13 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from encore.featurestore.catalogue import Catalogue
+from encore.featurestore.common import counted
 from encore.featurestore.documents import offsets_of, rows_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.row_spans import RowSpans
 from encore.featurestore.segments import SegmentReader
 from encore.featurestore.storage import REQUESTS_AT_ONCE
+from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.labels import Labels
 from encore.heads.training import partition_stored
 
@@ -36,7 +38,7 @@ DATASET_MEMORY = 256 << 20
 whole chunk, some 300 times a document's size. Without this memory every epoch would read all chunks again and again."""
 
 
-class FeatureDataset(Dataset[Example]):
+class FeatureDataset(SummaryMixin, Dataset[Example]):
     """The labelled documents that a store holds. Features are read when an item is asked for.
 
     An item is (features, class): float32 features (tokens, d), and the position of the label in `classes`. Features of
@@ -97,10 +99,6 @@ class FeatureDataset(Dataset[Example]):
         """Number of documents."""
         return len(self._codes)
 
-    def __repr__(self) -> str:
-        name = f"{self._uri}@{self._version}"
-        return f"FeatureDataset({name!r}, documents={len(self)}, classes={len(self.classes)}, pooled={self._pooled!r})"
-
     def __getitem__(self, item: int) -> Example:
         """One document; IndexError beyond the last one."""
         return self.__getitems__([item])[0]
@@ -146,6 +144,25 @@ class FeatureDataset(Dataset[Example]):
         features, classes = zip(*batch, strict=True)
         lengths = torch.tensor([len(document) for document in features])
         return pad_sequence(list(features), batch_first=True), lengths, torch.tensor(classes)
+
+    def _summary(self) -> Summary:
+        features = "all tokens" if self._pooled is None else f"{self._pooled} of the tokens"
+        counts = np.bincount(self._codes, minlength=len(self.classes)).tolist()
+        rows = [
+            ("store", self._uri),
+            ("snapshot", f"{self._version}"),
+            ("documents", f"{len(self):,}"),
+            ("not stored", f"{len(self.missing):,}"),
+            ("features", features),
+        ]
+        return Summary(
+            kind="FeatureDataset",
+            name=f"{self._uri.rstrip('/').rpartition('/')[2]}@{self._version}",
+            facts=(counted(len(self), "document"), f"{len(self.classes):,} classes", features),
+            rows=rows,
+            columns=("class", "documents"),
+            table=[(name, f"{count:,}") for name, count in zip(self.classes, counts, strict=True)],
+        )
 
     def _packed(self, documents: npt.NDArray[np.int64]) -> list[PackedTokens]:
         """Packed rows of the documents at these positions, no position twice. Rows are kept while there is memory."""

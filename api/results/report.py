@@ -12,6 +12,8 @@ from encore.featurestore.summary import Summary, SummaryMixin
 
 NOT_SHOWN = ("fingerprint", "spec", "versions", "seconds", "run", "finished_at", "exit_code", "wall_seconds", "job")
 """Entries for programs, which the table leaves out."""
+TITLES = {"before": "snapshot before", "after": "snapshot after"}
+"""Words for entries whose names do not say enough by themselves."""
 LISTED = 5
 """The most values of a list that are shown."""
 
@@ -54,12 +56,17 @@ class Report(SummaryMixin, Mapping[str, Any]):
         return self._summary().text()
 
     def _summary(self) -> Summary:
-        rows = [(_words(name), shown) for name, value in self.items() if (shown := _shown(name, value))]
+        rows = [(_title(name), shown) for name, value in self.items() if (shown := _shown(name, value))]
+        facts = ["dry run"] if self.get("dry_run") else []
         counts = self.get("documents")
         if isinstance(counts, Mapping):
-            facts = [f"{count:,} {_words(name)}" for name, count in counts.items() if count]
+            facts += [f"{count:,} {_words(name)}" for name, count in counts.items() if count]
         else:
-            facts = [f"{_words(name)} {_value(value)}" for name, value in self.items() if _is_count(value) and value]
+            facts += [f"{_title(name)} {_value(value)}" for name, value in self.items() if _is_count(value) and value]
+        if "removed" in self:
+            found = [self["removed"], self.get("predictions")]
+            done = "to remove" if self.get("dry_run") else "removed"
+            facts += [f"{done} {counted(_total(found, 'objects'), 'object')}, {_total(found, 'bytes'):,} bytes"]
         return Summary("Report", self.kind, facts, rows)
 
 
@@ -98,6 +105,18 @@ def _problems(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _total(found: object, name: str) -> int:
+    """The sum of the counts of this name, at any depth."""
+    if isinstance(found, Mapping):
+        return sum(value if key == name else _total(value, name) for key, value in found.items())
+    return sum(_total(it, name) for it in found) if isinstance(found, (list, tuple)) else 0
+
+
+def _title(name: str) -> str:
+    """The words for an entry of the report itself."""
+    return TITLES.get(name, _words(name))
 
 
 def _words(name: str) -> str:

@@ -16,7 +16,7 @@ def test_no_heads_are_asked_for_in_words_of_both(store: encore.Store, tmp_path: 
         lambda: encore.predict("a text", heads=()),
     ):
         with pytest.raises(
-            encore.UsageError, match="^no head is named; name at least one, by the folder that it was sav"
+            encore.UsageError, match=r"^no head is named; name at least one, by the folder that it was sav"
         ):
             call()
 
@@ -35,11 +35,13 @@ def test_one_of_several_heads_is_asked_for_in_words_of_both(
 def test_nothing_to_predict_is_an_error(store: encore.Store, labels: pa.Table) -> None:
     head = encore.train(store, labels, task="topic", epochs=1)
     for texts in ((), []):
-        with pytest.raises(encore.UsageError, match="^nothing to predict: give texts, a table or files$"):
+        with pytest.raises(encore.UsageError, match=r"^nothing to predict: give texts, a table or files$"):
             encore.predict(texts, heads=head)
 
 
 def test_what_needs_dev_labels_says_so_in_words_of_both(store: encore.Store, labels: pa.Table) -> None:
     for given in ({"learning_rates": (1e-3, 1e-4)}, {"patience": 2}):
-        with pytest.raises(encore.UsageError, match="needs dev documents .*; give dev labels, or a dev share above 0$"):
+        with pytest.raises(
+            encore.UsageError, match=r"needs dev documents .*; give dev labels, or a dev share above 0$"
+        ):
             encore.train(store, labels, task="topic", dev_share=0, **given)  # type: ignore[arg-type]

@@ -51,6 +51,19 @@ def test_long_lists_are_cut() -> None:
     assert "a, b, c, d, e and 2 more" in str(Report("delete", {"not_stored_ids": list("abcdefg")}))
 
 
+def test_what_maintenance_did_to_snapshots_and_objects_is_said_in_the_line() -> None:
+    compacted = {"dry_run": False, "before": 4, "after": 4, "segments": {"before": 1, "after": 1}, "replaced": 0}
+    assert repr(Report("compact", compacted)) == "<Report compact: snapshot before 4, snapshot after 4>"
+    assert "snapshot after   4" in str(Report("compact", compacted))
+    counts = {"objects": 1, "bytes": 76}
+    removed = {"manifests": {"objects": 2, "bytes": 1124}, "lists": counts}
+    for predictions in ([{"removed": {"manifests": counts}}], [{"removed": counts}]):
+        vacuum = Report("vacuum", {"dry_run": True, "removed": removed, "predictions": predictions})
+        assert repr(vacuum) == "<Report vacuum: dry run, to remove 4 objects, 1,276 bytes>"
+    nothing = {"dry_run": False, "removed": {}, "predictions": []}
+    assert repr(Report("vacuum", nothing)) == "<Report vacuum: removed 0 objects, 0 bytes>"
+
+
 FAILURE = {"stage": "encode", "reason": "out of memory"}
 PRUNING = {"withheld": True, "left": 30, "limit": "10 %", "obstacles": []}
 

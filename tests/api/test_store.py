@@ -19,7 +19,9 @@ from tests.pipelines.jobs import encoder, run_encode, texts, write_corpus
 def test_what_is_done_through_a_handle_moves_it(store: encore.Store) -> None:
     store.delete("d1")
     assert (store.snapshot, len(store), "d1" in store, "d2" in store) == (2, 39, False, True)
-    assert store.compact()["segments"] == {"before": 4, "after": 1}
+    compacted = store.compact()
+    assert compacted["segments"] == {"before": 4, "after": 1}
+    assert repr(compacted).startswith("<Report compact: snapshot before 2, snapshot after 3, ")
     assert (store.snapshot, len(store)) == (3, 39)
     encore.encode(pa.Table.from_pylist(texts(41)), store=store, encoder=encoder(), device="cpu")
     assert (store.snapshot, len(store)) == (4, 41)
@@ -33,6 +35,7 @@ def test_a_vacuum_removes_old_snapshots_and_forgets(store: encore.Store, labels:
     assert store.snapshots().num_rows == 2
     done = store.vacuum(older_than=0, predictions=folder)
     assert (done["kept_snapshots"], len(done["predictions"])) == ([2], 1)
+    assert repr(done).startswith("<Report vacuum: removed 1 object, ")
     with pytest.raises(
         encore.UsageError, match="with forget, only the newest snapshot and tagged ones stay; leave out keep_snapshots"
     ):

@@ -184,5 +184,9 @@ def test_an_unknown_pooling_is_refused(store: Catalogue) -> None:
 
 
 def test_it_says_what_it_is(store: Catalogue) -> None:
-    shown = repr(FeatureDataset(store, labels_of(LABELS), pooled="mean"))
-    assert shown == f"FeatureDataset('{store.uri}@2', documents=15, classes=2, pooled='mean')"
+    name = store.uri.rpartition("/")[2]
+    whole, pooled = (FeatureDataset(store, labels_of(LABELS), pooled=pooled) for pooled in (None, "mean"))
+    assert repr(whole) == f"<FeatureDataset {name}@2: 15 documents, 2 classes, all tokens>"
+    assert repr(pooled) == f"<FeatureDataset {name}@2: 15 documents, 2 classes, mean of the tokens>"
+    page = whole._repr_html_()
+    assert all(f">{it}<" in page for it in (store.uri, "not stored", "15", *whole.classes))

@@ -114,7 +114,7 @@ def test_the_share_that_is_named_does_it(documents: int, share: float) -> None:
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"x": 50, "y": 3, "z": 1}, "2 classes: y (3), z (1); give --dev-share 0.17 to set some aside"),
+        ({"x": 50, "y": 3, "z": 1}, "2 classes: y (3), z (1); a dev share of 0.17 sets some aside"),
         ({"x": 50, "z": 1}, "1 class: z (1)"),
         ({"x": 50, "y": 5}, None),
     ],

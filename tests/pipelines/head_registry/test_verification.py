@@ -157,7 +157,7 @@ def test_a_damaged_list_is_found(folder: Folder) -> None:
     assert (found.object, found.problem) == (str(path), "damaged: its bytes are not those that its name says")
     assert (
         found.action
-        == "run encore repair, or restore it from a copy of the store, or run encore backfill with another --out"
+        == "run encore repair, or restore it from a copy of the store, or run encore backfill into another folder"
     )
 
 

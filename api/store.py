@@ -30,6 +30,8 @@ INTERNAL = ("key_hash", "text_digest")
 """Columns of the document index for internal use, which users do not get."""
 TARGET_BYTES = 64 << 20
 DATASET_MEMORY = 256 << 20
+LONGEST_DAYS = 36_500
+"""The longest time that `Store.vacuum` takes: dates end."""
 
 DocIds = str | int | Sequence[str] | ArrowTable
 """One id or several: a value, a list or array of texts, or a column or table of a library with Arrow's PyCapsule
@@ -314,8 +316,11 @@ class Store(SummaryMixin):
                 "vacuum: with forget, only the newest snapshot and tagged ones stay; leave out keep_snapshots and "
                 "keep_days, and tag what is to stay"
             )
+        for name, days in (("older_than", older_than / 24), ("keep_days", keep_days)):
+            if not 0 <= days <= LONGEST_DAYS:
+                raise UsageError(f"vacuum: {name}: expected 0 or more, and at most {LONGEST_DAYS:,} days")
         limit, objects = timedelta(hours=older_than), self.catalogue.objects
-        folders = [PredictionsFolder.open(uri) for uri in several(predictions, "predictions")]
+        folders = [PredictionsFolder.open(uri) for uri in several(predictions, "predictions", "str")]
         if forget:
             found = forget_deleted(Catalogue.open(self.uri), folders, age_limit=limit, dry_run=dry_run).to_dict()
         else:
@@ -386,7 +391,7 @@ def open_store(store: StoreOrUri, *, snapshot: int | str | None = None) -> Store
 
 def uri_of(store: StoreOrUri) -> str:
     """The URI of a store, given as a handle or as a URI."""
-    return store.uri if isinstance(store, Store) else several(store, "store")[0]
+    return store.uri if isinstance(store, Store) else several(store, "store", "str")[0]
 
 
 def snapshot_of(store: StoreOrUri, snapshot: int | str | None) -> int | str | None:

@@ -89,7 +89,7 @@ class SegmentIndexes:
 
     def documents(self, entries: Sequence[SegmentEntry], columns: str | Sequence[str] | None = None) -> pa.Table:
         """The rows of these segments' live documents; see `Catalogue.documents`."""
-        columns = None if columns is None else several(columns, "columns")
+        columns = None if columns is None else several(columns, "columns", "str")
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             tables = list(pool.map(lambda entry: self.live_index(entry, columns), entries))
         wanted = INDEX_SCHEMA if columns is None else pa.schema([f for f in INDEX_SCHEMA if f.name in columns])

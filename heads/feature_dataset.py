@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from encore.featurestore.catalogue import Catalogue
-from encore.featurestore.common import counted
+from encore.featurestore.common import counted, several
 from encore.featurestore.documents import offsets_of, rows_of
 from encore.featurestore.errors import UsageError
 from encore.featurestore.row_spans import RowSpans
@@ -84,7 +84,7 @@ class FeatureDataset(SummaryMixin, Dataset[Example]):
             raise UsageError(f"pooled {pooled!r}: expected {' or '.join(POOLED_CHOICES)}, or None")
         spans = RowSpans.of(store, labels.doc_ids)
         self.labels, self.missing = partition_stored(store, labels, spans.stored)
-        self.classes: tuple[str, ...] = tuple(classes or self.labels.classes)
+        self.classes: tuple[str, ...] = several(classes or self.labels.classes, "classes", "str")
         self._spans = spans.take(spans.stored)
         self._codes = self.labels.codes(self.classes)
         self._pooled = pooled

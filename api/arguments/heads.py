@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 
-from encore.featurestore.common import settled, several
+from encore.featurestore.common import several
 from encore.heads.artefact import Head
 
 Heads = Head | str | PathLike[str] | Sequence[Head | str | PathLike[str]]
@@ -22,9 +22,9 @@ def load_head(directory: str | PathLike[str]) -> Head:
         UsageError: no such folder, or the folder is not a head.
         StoreError: a file is missing or damaged.
     """
-    return Head.load(directory)
+    return Head.load(several(directory, "directory", "str")[0])
 
 
 def given_heads(heads: Heads) -> tuple[Head | str, ...]:
     """One or several heads as a tuple, with paths as strings. Raises UsageError for anything else."""
-    return tuple(settled(it, "str | Head", "heads") for it in several(heads, "heads"))
+    return several(heads, "heads", "str | Head")

@@ -57,7 +57,7 @@ def backfill(
             there is no such device; nothing is scored.
         JobError: the job failed, or some of its segments did.
     """
-    folder = several(out, "out")[0]
+    folder = several(out, "out", "str")[0]
     request = BackfillRequest(
         store=uri_of(store),
         heads=given_heads(heads),
@@ -69,5 +69,7 @@ def backfill(
         check=check,
         give_up_after=give_up_after,
     )
-    done = run_backfill(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
+    done = run_backfill(
+        request, beam_options=several(beam_options, "Beam options", "str"), display=display_of(progress)
+    )
     return Predictions(PredictionsFolder.open(folder), job_report("backfill", done.document))

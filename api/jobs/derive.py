@@ -62,6 +62,6 @@ def derive(
         like=None if like is None else uri_of(like),
         give_up_after=give_up_after,
     )
-    done = run_derive(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
+    done = run_derive(request, beam_options=several(beam_options, "Beam options", "str"), display=display_of(progress))
     written(store)
     return job_report("derive", done.document)

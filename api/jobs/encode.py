@@ -99,7 +99,7 @@ def encode(
         SpecMismatch: the store is there and holds other features.
         JobError: the job failed or is incomplete: units failed, or there are more dead letters than allowed.
     """
-    columns = CorpusColumns(id_column, text_column, pair_column, several(keep_columns, "keep columns"))
+    columns = CorpusColumns(id_column, text_column, pair_column, several(keep_columns, "keep columns", "str"))
     here = RunnerChoice.of(beam_options, 1, give_up_after).workers is not None
     with corpus_files(inputs, columns.wanted, here=here) as files:
         request = EncodeRequest(
@@ -125,6 +125,8 @@ def encode(
             prune_limit=PruneLimit.parse(limit_text(max_pruned)),
             give_up_after=give_up_after,
         )
-        done = run_encode(request, beam_options=several(beam_options, "Beam options"), display=display_of(progress))
+        done = run_encode(
+            request, beam_options=several(beam_options, "Beam options", "str"), display=display_of(progress)
+        )
     written(store)
     return job_report("encode", done.document)

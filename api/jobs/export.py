@@ -51,7 +51,7 @@ def export(
             written.
         StoreError: something stored is missing or damaged.
     """
-    file = several(out, "out")[0]
+    file = several(out, "out", "str")[0]
     request = ExportRequest(
         predictions=predictions.uri if isinstance(predictions, Predictions) else several(predictions, "predictions")[0],
         store=uri_of(store),

@@ -103,7 +103,7 @@ def train(
         UsageError: settings do not fit the stored features, no such column, or neither ``task`` nor ``out`` is given.
         DataError: the labels cannot be trained on: for example a document has two labels, or there is only one class.
     """
-    folder = None if out is None else several(out, "out")[0]
+    folder = None if out is None else several(out, "out", "str")[0]
     if task is None and folder is None:
         raise UsageError("train: the task has no name; give task, or give out, whose last folder then names it")
     text = TextOptions(encoding, csv_delimiter, csv_escape)

@@ -83,7 +83,7 @@ def name_of(head: str | PathLike[str] | Head | None) -> str | None:
     """The name by which predictions of a head are found: its task, ``task@digest`` or folder. None stays None."""
     if head is None or isinstance(head, Head):
         return None if head is None else head_name(head)
-    return str(several(head, "head")[0])
+    return str(several(head, "head", "str")[0])
 
 
 def _found(
@@ -91,8 +91,8 @@ def _found(
 ) -> HeadPredictions:
     """The predictions of the head that matches, with its classes and training documents."""
     name = name_of(head)
-    if isinstance(predictions, (str, PathLike)):
-        found = read_predictions(several(predictions, "predictions")[0], name)
-    else:
+    if isinstance(predictions, PredictionSet):
         found = predictions.of_head(name)
+    else:
+        found = read_predictions(several(predictions, "predictions", "str")[0], name)
     return replace(found, classes=head.classes, trained_on=head.trained_on) if isinstance(head, Head) else found

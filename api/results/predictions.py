@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from encore.api.results.evaluate import PredictionSet, name_of
 from encore.api.results.report import Report
+from encore.featurestore.common import several
 from encore.featurestore.summary import Summary, SummaryMixin
 from encore.heads.artefact import Head
 from encore.pipelines.head_registry import HeadPredictions, read_predictions
@@ -88,4 +89,4 @@ def open_predictions(predictions: str | PathLike[str]) -> Predictions:
         UsageError: there are no predictions.
         StoreError: the folder's own document is damaged, or of a newer format.
     """
-    return Predictions(PredictionsFolder.open(predictions))
+    return Predictions(PredictionsFolder.open(several(predictions, "predictions", "str")[0]))

@@ -24,7 +24,7 @@ IN_WORDS = {
 """Annotation → what the message about another type expects."""
 
 
-def several(given: Any, what: str) -> tuple[Any, ...]:
+def several(given: Any, what: str, kind: str = "") -> tuple[Any, ...]:
     """The given values as a tuple; a single value becomes a tuple of one, a path its text.
 
     A text is one value, not a sequence of letters.
@@ -32,14 +32,15 @@ def several(given: Any, what: str) -> tuple[Any, ...]:
     Args:
         given: one value, or any number of them.
         what: what to call it in the message.
+        kind: the annotated type of each value, for `settled`. Without one, only paths become text.
 
     Raises:
-        UsageError: the value is None or bytes.
+        UsageError: the value is None or bytes, or one has another type.
     """
     if given is None or isinstance(given, (bytes, bytearray)):
         raise UsageError(f"{what} {given!r}: expected a value, or a list of values")
     one = isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable)
-    return tuple(as_text(value) for value in ([given] if one else given))
+    return tuple(settled(as_text(value), kind, what) for value in ([given] if one else given))
 
 
 def as_text(given: Any) -> Any:
@@ -91,7 +92,7 @@ def settle_fields(request: Any) -> None:
             continue
         if one.startswith("tuple[") and one.endswith(", ...]"):
             each = one.removeprefix("tuple[").removesuffix(", ...]")
-            given = tuple(settled(it, each, what) for it in several(given, what))
+            given = several(given, what, each)
         elif kind == "Path":
             given = Path(given)
         else:

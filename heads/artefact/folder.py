@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import islice
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 
+from encore.featurestore.common import several
 from encore.featurestore.errors import StoreError, UsageError
 from encore.featurestore.storage import Address, Objects, check_folder, exchange, make_folder, sync_folder, sync_tree
 
@@ -28,9 +29,10 @@ def check_head_folder(directory: str | PathLike[str]) -> None:
         UsageError: the directory holds something that is not a head, or it cannot be written.
         StoreError: object storage refuses access.
     """
-    target = Address.parse(fspath(directory)).local
+    address = several(directory, "directory", "str")[0]
+    target = Address.parse(address).local
     if target is None:
-        _open_free(fspath(directory))
+        _open_free(address)
         return
     _refuse_foreign(target)
     above = next(folder for folder in target.parents if folder.exists())
@@ -52,9 +54,10 @@ def replace_folder(directory: str | PathLike[str], files: Mapping[str, bytes]) -
         UsageError: the directory holds something that is not a head.
         StoreError: the directory cannot be written.
     """
-    target = Address.parse(fspath(directory)).local
+    address = several(directory, "directory", "str")[0]
+    target = Address.parse(address).local
     if target is None:
-        folder = _open_free(fspath(directory))
+        folder = _open_free(address)
         for name in sorted(files, reverse=True):
             # head.json goes last: a folder without it holds no head yet.
             folder.put(name, files[name])
@@ -86,7 +89,7 @@ def read_folder(directory: str | PathLike[str]) -> tuple[str, dict[str, bytes]]:
         UsageError: no such directory, or no file of a head in it.
         StoreError: a file cannot be read.
     """
-    name = fspath(directory)
+    name = several(directory, "directory", "str")[0]
     folder = Address.parse(name).local
     if folder is None:
         objects = Objects.open(name)

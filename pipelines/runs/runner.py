@@ -55,7 +55,7 @@ class RunnerChoice:
         """Choose the runner for a job of this many work units."""
         if not give_up_after > 0:
             raise UsageError(f"give up after {give_up_after:g} minutes: expected more than 0")
-        options = settle_options(several(options, "Beam options"))
+        options = settle_options(several(options, "Beam options", "str"))
         parsed = PipelineOptions(list(options))
         if not is_embedded(parsed):
             return cls(options, None, None, give_up_after)

@@ -73,6 +73,40 @@ def test_another_type_is_refused(
     assert [it.name for it in tmp_path.iterdir() if it.name != "temporary"] == ["features"]
 
 
+def test_what_is_no_address_is_refused(store: encore.Store, labels: pa.Table, tmp_path: Path) -> None:
+    head = encore.train(store, labels, task="topic", epochs=1)
+    three: Any = 3
+    for what, call in {
+        "store": lambda: encore.open_store(three),
+        "predictions": lambda: encore.open_predictions(three),
+        "directory": lambda: encore.load_head(three),
+        "out": lambda: encore.train(store, labels, out=three),
+        "Beam options": lambda: encore.derive(store, store=tmp_path / "d", beam_options=three),
+        "head": lambda: encore.evaluate(tmp_path, labels, head=three),
+        "columns": lambda: store.documents(three),
+        "classes": lambda: store.torch_dataset(labels, classes=three),
+    }.items():
+        with pytest.raises(encore.UsageError, match=f"^{what} 3: expected a text$"):
+            call()
+    for call in (
+        lambda: head.save(three),
+        lambda: encore.evaluate(three, labels),
+        lambda: store.vacuum(predictions=three),
+        lambda: encore.encode(labels, store=tmp_path / "e", keep_columns=three),
+        lambda: encore.encode(labels, store=tmp_path / "e", beam_options=[three]),
+    ):
+        with pytest.raises(encore.UsageError, match=r" 3: expected a text$"):
+            call()
+
+
+@pytest.mark.parametrize("given", [float("nan"), -1, 1e12, float("inf")])
+def test_times_without_a_date_are_refused(given: float, store: encore.Store) -> None:
+    with pytest.raises(encore.UsageError, match="older_than: expected 0 or more, and at most 36,500 days"):
+        store.vacuum(older_than=given)
+    with pytest.raises(encore.UsageError, match="keep_days: expected 0 or more, and at most 36,500 days"):
+        store.vacuum(keep_days=given)
+
+
 def test_numbers_of_numpy_are_numbers(store: encore.Store, labels: pa.Table) -> None:
     head = encore.train(
         store,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -20,7 +21,7 @@ COUNT = 40
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files that the page speaks of; a tiny encoder is the default."""
-    monkeypatch.setitem(encore.encode.__kwdefaults__, "encoder", encoder())
+    monkeypatch.setitem(inspect.unwrap(encore.encode).__kwdefaults__, "encoder", encoder())
     write_corpus(tmp_path / "articles.parquet", texts(COUNT))
     ids = [f"d{number}" for number in range(COUNT)]
     labels = pa.table({"doc_id": ids, "label": ["even", "odd"] * (COUNT // 2)})

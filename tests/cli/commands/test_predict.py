@@ -49,7 +49,7 @@ def test_an_encoder_that_a_head_names_is_fetched_where_the_command_line_says_so(
     said = capsys.readouterr().err
     refusal = (
         "encore: encoder hf:someone/theirs: not on this machine, and only a file names it; --allow-download fetches it"
-        " from the hub, or give the encoder's directory with --encoder\n"
+        " from the hub (in Python allow_download=True), or give the encoder's directory as encoder\n"
     )
     assert said == (refusal if code else "")
 

@@ -105,5 +105,6 @@ def _refuse_other_dialect(file: TableFile, names: list[str]) -> None:
     if len(names) == 1 and other is not None:
         option = "tab" if other == "\t" else f"'{other}'"
         raise UsageError(
-            f"{file.uri}: its header has no {file.options.delimiter or 'comma'}; say --csv-delimiter {option} (in Python csv_delimiter)"
+            f"{file.uri}: its header has no {file.options.delimiter or 'comma'}; say --csv-delimiter {option} "
+            "(in Python csv_delimiter)"
         )

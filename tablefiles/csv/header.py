@@ -55,7 +55,8 @@ def _require_delimiter(file: TableFile, said: bytes, dialect: Dialect) -> None:
     if said[0] != dialect.delimiter:
         shown = "tab" if said == b"\t" else repr(said.decode(errors="replace"))
         raise UsageError(
-            f"{file.uri}: its first line says that {shown} separates cells; say --csv-delimiter {shown} (in Python csv_delimiter)"
+            f"{file.uri}: its first line says that {shown} separates cells; say --csv-delimiter {shown} "
+            "(in Python csv_delimiter)"
         )
 
 

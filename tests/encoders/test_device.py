@@ -26,7 +26,7 @@ def test_auto_is_cuda_where_there_is_any(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_missing_device_is_an_error_and_no_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
     with_cuda(monkeypatch, 0)
-    with pytest.raises(UsageError, match="device cuda: this machine has no CUDA device; ask for --device cpu"):
+    with pytest.raises(UsageError, match="device cuda: this machine has no CUDA device; ask for device cpu"):
         resolve_device("cuda")
     with_cuda(monkeypatch, 1)
     with pytest.raises(UsageError, match=r"device cuda:1: this machine has 1 CUDA device\(s\)"):

@@ -88,7 +88,7 @@ def test_a_name_out_of_a_file_is_looked_for_on_this_machine_alone(
         load_encoder(name, device="cpu", download=False)
     assert str(refusal.value) == (
         "encoder hf:someone/theirs: not on this machine, and only a file names it; --allow-download fetches it from the"
-        " hub, or give the encoder's directory with --encoder"
+        " hub (in Python allow_download=True), or give the encoder's directory as encoder"
     )
 
 

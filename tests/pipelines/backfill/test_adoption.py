@@ -137,9 +137,9 @@ def test_each_head_is_listed_once_for_all_of_its_segments(folder: Folder, monkey
         asked.append(path)
         return size(self, path)
 
-    def looking(self: Objects, prefix: str, after: str | None = None) -> object:
+    def looking(self: Objects, prefix: str) -> object:
         asked.append(prefix)
-        return entries(self, prefix, after)
+        return entries(self, prefix)
 
     monkeypatch.setattr(Objects, "size", sizing)
     monkeypatch.setattr(Objects, "_entries", looking)

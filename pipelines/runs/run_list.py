@@ -18,6 +18,7 @@ from encore.pipelines.runs.heartbeat import EVERY
 from encore.pipelines.runs.run_folder import RunFolder
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+START = len("20260101T000000Z")
 AT_WORK, SILENT, ENDED = "at work", "silent", "ended"
 SILENCE = 3 * EVERY
 """Seconds since the last sign, after which a run that has no report is silent: it was stopped, or a unit takes long."""
@@ -77,7 +78,8 @@ def list_runs(objects: Objects, limit: int) -> list[RunSummary]:
         _, run, *rest = stored.path.split("/")
         if rest and RUN_ID.fullmatch(run):
             written.setdefault(run, []).append(("/".join(rest), stored.written_at))
-    newest = sorted(written, reverse=True)[:limit]
+    # The word in a run's id is random: of two runs of the same second, the first object tells.
+    newest = sorted(written, key=lambda run: (run[:START], min(at for _, at in written[run])), reverse=True)[:limit]
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         return list(pool.map(lambda run: _summary(RunFolder(objects, run), written[run]), newest))
 
@@ -98,7 +100,7 @@ def _summary(folder: RunFolder, written: list[tuple[str, datetime]]) -> RunSumma
         job=begun.get("job"),
         snapshot=begun.get("snapshot"),
         state=ENDED if report is not None else AT_WORK if silent < SILENCE else SILENT,
-        started=datetime.strptime(folder.run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC),
+        started=datetime.strptime(folder.run_id[:START], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC),
         units=sum(name.startswith("outcomes/") for name in names),
         seconds=silent if report is None else report.get("wall_seconds", 0.0),
         workers=alive,

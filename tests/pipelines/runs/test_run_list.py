@@ -61,6 +61,15 @@ def test_the_newest_runs_come_first_and_other_folders_are_no_runs(objects: Objec
     assert len(list_runs(objects, 9)) == 3
 
 
+def test_of_two_runs_of_the_same_second_the_later_comes_first(objects: Objects) -> None:
+    for word, seconds_ago in (("ffffffff", 0.5), ("00000000", 0.2)):
+        folder = RunFolder(objects, f"20260101T000000Z-{word}")
+        folder.begin("encode", 1)
+        at = time.time() - seconds_ago
+        os.utime(Path(objects.uri) / folder.path / "started.json", (at, at))
+    assert [run.run[-8:] for run in list_runs(objects, 2)] == ["00000000", "ffffffff"]
+
+
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"[" * 100_000])
 def test_a_damaged_record_is_named(content: bytes, objects: Objects) -> None:
     objects.put("runs/20260101T000000Z-00000001/report.json", content)

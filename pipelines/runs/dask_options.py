@@ -60,7 +60,7 @@ def with_scheduler(options: tuple[str, ...]) -> tuple[str, ...]:
     return (*options, *one_unit, *patience)
 
 
-def close_client(result: PipelineResult | None) -> None:
+def close_client(result: PipelineResult) -> None:
     """Leave the cluster. It forgets the tasks of this client; a unit that is at work ends first."""
     client = getattr(result, "client", None)
     if client is not None:

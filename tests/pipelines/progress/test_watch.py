@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
-from encore.featurestore import Catalogue
+from encore.featurestore import Catalogue, JobError
+from encore.featurestore.storage import Objects
 from encore.pipelines.backfill.job import BackfillRequest, backfill
 from encore.pipelines.encoding.job import EncodeRequest, encode
 from encore.pipelines.ingestion.derivation import DeriveRequest, derive
 from encore.pipelines.progress import ProgressState, SharedCounts, SilentDisplay
 from encore.pipelines.progress.counts import UnitCounts, UnitProgress
-from encore.pipelines.progress.watch import Tally
+from encore.pipelines.progress.watch import Tally, watch_units
+from encore.pipelines.runs import RunFolder, SignsOfLife
 from tests.pipelines.backfill.trained_heads import train
 from tests.pipelines.jobs import encoder, texts, write_corpus
 
@@ -22,6 +25,7 @@ class RecordingDisplay(SilentDisplay):
     def __init__(self) -> None:
         self.began: list[tuple[str, int, str]] = []
         self.counts: list[int] = []
+        self.notes: list[str] = []
         self.prepared: list[str] = []
 
     def preparing(self, title: str, what: str) -> AbstractContextManager[object]:
@@ -33,6 +37,7 @@ class RecordingDisplay(SilentDisplay):
 
     def show(self, done: ProgressState) -> None:
         self.counts.append(done.count)
+        self.notes.append(done.note)
 
     def end(self) -> None:
         """Nothing more."""
@@ -99,6 +104,16 @@ def test_backfill_tells_of_every_block(tmp_path: Path, heard: list[int], monkeyp
     assert sum(heard) == 600
     assert len(heard) > 3
     assert (seen.began[0][:2], seen.counts[-1]) == (("backfill", 600), 600)
+
+
+def test_workers_elsewhere_are_shown_and_a_job_without_any_is_given_up(tmp_path: Path) -> None:
+    folder = RunFolder.start(Objects.open(str(tmp_path), make=True))
+    folder.put_worker("a", {"beat": 1})
+    seen, looks = RecordingDisplay(), iter([True] * 40)
+    watch = watch_units(folder, "encode", 1, 10, seen, signs=SignsOfLife(folder, 0.3))
+    with pytest.raises(JobError, match="no worker gave a sign of life"):
+        watch(lambda seconds: time.sleep(min(seconds, 0.05)) is None and next(looks, False))
+    assert seen.notes[-1] == "1 worker"
 
 
 def test_what_is_elsewhere_counts_for_itself() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from encore.cli.main import run
+from encore.featurestore import Catalogue
 from encore.featurestore.storage import Objects
+from encore.pipelines.predictions import PredictionsFolder
 from encore.pipelines.runs import RunFolder
 from tests.pipelines.jobs import run_encode, texts, write_corpus
 
@@ -29,6 +31,18 @@ def test_it_lists_what_is_at_work_and_what_has_ended_on_a_narrow_terminal(
     document = json.loads(capsys.readouterr().out)
     assert [found["run"] for found in document["runs"]] == [folder.run_id]
     assert document["runs"][0]["state"] == "at work"
+
+
+def test_it_lists_the_runs_of_a_folder_of_predictions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_encode(tmp_path / "store", write_corpus(tmp_path / "a.parquet", texts(4)))
+    folder = PredictionsFolder.create(
+        str(tmp_path / "said"), Catalogue.open(str(tmp_path / "store")), probabilities=False
+    )
+    at_work = RunFolder.start(folder.objects)
+    at_work.begin("backfill", 1)
+    assert run(["runs", "--store", str(tmp_path / "said"), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (found["run"], found["job"], found["state"]) == (at_work.run_id, "backfill", "at work")
 
 
 def test_what_is_neither_store_nor_predictions_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
